@@ -1,0 +1,89 @@
+# Needs Python 3.11 or newer, git and make. The rest is fetched into .uv/ and .venv/ (delete both to start afresh).
+#
+#   make test PYTEST_ARGS='-m "not slow" -x'         arguments for pytest
+#   make test VENV=.venvs/3.13 PYTHON=python3.13     another interpreter, in an environment of its own
+
+.DEFAULT_GOAL := help
+.PHONY: help audit test lint lab bench FORCE
+.SUFFIXES:
+
+PLAN = movies
+VENV = .venv
+PYTHON =
+PYTEST_ARGS ?=
+
+BIN = $(VENV)/bin
+# All paths are relative, so the folder may have a space in its name; PYTHONHOME and VIRTUAL_ENV would mislead uv.
+export UV_PROJECT_ENVIRONMENT = $(VENV)
+export UV_PYTHON_DOWNLOADS = never
+unexport PYTHONHOME UV_PYTHON VIRTUAL_ENV
+
+# FORCE when the environment is absent, has lost its interpreter, or was moved (its scripts name their interpreter).
+STALE := $(shell test -x "$(BIN)/python" && test "$$(cat "$(VENV)/.made-in" 2>/dev/null)" = "$$(pwd -P)" || echo FORCE)
+
+help:
+	@echo 'make audit   set up .venv, run the study "movies", print the verdict and where the report is'
+	@echo 'make test    run the tests (PYTEST_ARGS="..." passes arguments to pytest)'
+	@echo 'make lint    check style and formatting'
+	@echo 'make lab     open the notebooks in JupyterLab'
+	@echo 'make bench   time the package beside its peers'
+
+audit: $(VENV)/.ready-audit
+	@"$(BIN)/score-audit" run "$(PLAN)"
+
+test: $(VENV)/.ready-test
+	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-test
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+
+lab: $(VENV)/.ready-audit
+	@"$(BIN)/score-audit" lab
+
+bench: $(VENV)/.ready-test
+	@"$(BIN)/python" benchmarks/run.py
+
+# --- environments -----------------------------------------------------------------------------------------------------
+
+# The first of $(PYTHON), or else of python3, python3.13, ..., that is new enough; its own path, not that of a shim.
+define find_python
+for name in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+  python=$$("$$name" -c 'import sys; print(sys.executable if sys.version_info >= (3, 11) else "")' 2>/dev/null) || continue; \
+  test -z "$$python" || break; \
+done; \
+if test -z "$$python"; then \
+  echo 'score-audit needs Python 3.11 or newer; $(or $(PYTHON),python3) is older or absent.' >&2; \
+  echo 'Install one, or name it: make audit PYTHON=python3.12' >&2; exit 1; \
+fi
+endef
+
+# The uv on PATH if it is recent enough (required-version in pyproject.toml), or else a private one.
+define find_uv
+uv=uv; \
+case "$$(uv --version 2>/dev/null)" in '' | 'uv 0.'[0-7].*) uv=.uv/bin/uv ;; esac; \
+if test "$$uv" != uv && ! "$$uv" --version >/dev/null 2>&1; then \
+  echo 'Fetching uv into .uv ...'; \
+  "$$python" -m venv --clear .uv || \
+    { echo 'No virtual environment could be made. On Debian or Ubuntu: apt-get install python3-venv' >&2; exit 1; }; \
+  .uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'; \
+fi
+endef
+
+# An environment made by hand is adopted as it is; a stale one is replaced.
+$(VENV)/.made-in: $(STALE)
+	@set -e; $(find_python); $(find_uv); \
+	if test -e "$@" || ! "$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo 'Setting up $(VENV) (once, a minute or two) ...'; \
+	  "$$uv" venv --quiet --clear --python "$$python" "$(VENV)"; \
+	fi; \
+	pwd -P > "$@"
+
+# --inexact: what was added by hand stays, and so does what the tests need when `audit` follows `test`.
+$(VENV)/.ready-audit: pyproject.toml $(VENV)/.made-in
+	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact --no-default-groups; touch "$@"
+
+$(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-audit
+	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact; touch "$@"
+
+FORCE:

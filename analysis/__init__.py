@@ -1,0 +1,57 @@
+"""score-audit: does a score tell you anything about money that the engagement you can already see does not?
+
+>>> import analysis as sa
+>>> sa.read_plan("movies").score.columns
+('tomatometer',)
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AnalysisError": "analysis.errors",
+    "Audit": "analysis.audit",
+    "Plan": "analysis.plan",
+    "check": "analysis.audit",
+    "cite": "analysis.publish.citation",
+    "read_dataset": "analysis.dataset",
+    "read_plan": "analysis.plan",
+    "sesoi_from_price": "analysis.methods.sesoi",
+}
+"""What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not wait for pandas."""
+
+__all__ = [*sorted(_PUBLIC), "audit"]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+class _Package(ModuleType):
+    """The package itself: public names are imported on first use.
+
+    `audit` is both a module and the function it is about. The property keeps the function under this name when the
+    import system binds the module to it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _PUBLIC:
+            return getattr(import_module(_PUBLIC[name]), name)
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+
+    @property
+    def audit(self) -> Any:
+        return import_module("analysis.audit").audit
+
+    @audit.setter
+    def audit(self, module: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,153 @@
+"""The straight line from a plan to its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.dataset import from_frame, read_dataset
+from analysis.design import build_design
+from analysis.estimates import Check, Estimate, Estimates, tidy_checks
+from analysis.findings import Findings
+from analysis.methods.increment import audit_score, audit_together
+from analysis.overlap import check_overlap, check_rows
+from analysis.plan import Plan, read_plan
+from analysis.publish.folder import write_results
+from analysis.publish.ledger import verdict_record
+from analysis.publish.sentence import verdict_sentence
+from analysis.sample import Sample, select_sample
+from analysis.verdict import COLUMNS, decide
+
+if TYPE_CHECKING:
+    from analysis.publish.figure import Figure
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Audit(Findings):
+    """What a run found, with the views one wants in a notebook."""
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per outcome and score, with the ledger's keys as columns."""
+        return pd.DataFrame([verdict_record(self, ruling) for ruling in self.rulings], columns=list(COLUMNS))
+
+    def tidy_checks(self) -> pd.DataFrame:
+        """One row per check."""
+        return tidy_checks(self.checks)
+
+    def sentence(self, outcome: str | None = None, score: str | None = None) -> str:
+        """Return the verdict in a sentence; the plan's first outcome and score where none is named."""
+        return verdict_sentence(self, self.ruling(outcome, score))
+
+    def plot(self, outcome: str | None = None) -> Figure:
+        """Return the figure of one outcome: the effect with and without engagement, and the SESOI band."""
+        from analysis.publish.figure import effect_figure
+
+        return effect_figure(self, outcome or self.plan.outcome[0].column)
+
+    def plot_data(self) -> Figure:
+        """Return the distributions of the outcome, the score and engagement in the analysis set."""
+        from analysis.publish.figure import data_figure
+
+        return data_figure(self)
+
+    def table(self, outcome: str | None = None) -> pd.DataFrame:
+        """Return the printed table of one outcome."""
+        from analysis.publish.table import effects_table
+
+        return effects_table(self, outcome or self.plan.outcome[0].column)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write the ledger, tables, figures and the report; the old results stay whole until the new ones are."""
+        return write_results(self, Path(folder))
+
+
+def audit(
+    plan: Plan | str | Path | dict, data: pd.DataFrame | None = None, *, progress: Progress = lambda step: None
+) -> Audit:
+    """Run a plan: read, select, fit, check, decide. Writes no files.
+
+    Parameters
+    ----------
+    plan : Plan, str, Path or dict
+        What `read_plan` returns or takes.
+    data : DataFrame, optional
+        Analysed instead of the plan's dataset.
+    progress : callable, optional
+        Told one line per step.
+
+    Raises
+    ------
+    AnalysisError
+        PlanError, DataError or DesignError: what is wrong, where, and what is allowed.
+
+    Examples
+    --------
+    >>> import analysis as sa
+    >>> sa.audit("movies").ruling().verdict
+    'adds'
+    """
+    sample = _sample(plan, data, progress)
+    plan = sample.plan
+    rows: list[Estimate] = []
+    checks: list[Check] = check_rows(sample)
+    for outcome in plan.outcome:
+        for score in plan.score.columns:
+            progress(f"Fitting {outcome.column} on {score}")
+            found, doubts = audit_score(sample, outcome, score)
+            rows += found
+            checks += doubts
+            design = build_design(sample, outcome.column, (score,))
+            checks += check_overlap(sample, design, outcome.column, score)
+        if len(plan.score.columns) > 1:
+            rows += audit_together(sample, outcome)
+    progress("Deciding")
+    estimates = Estimates(tuple(rows), plan.inference.level)
+    means = {outcome.column: float(sample.numbers(outcome.column).mean()) for outcome in plan.outcome}
+    rulings = tuple(
+        decide(plan, outcome, score, means[outcome.column], estimates, checks)
+        for outcome in plan.outcome
+        for score in plan.score.columns
+    )
+    return Audit(sample, estimates, tuple(checks), rulings)
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What a plan would analyse, before any model is fitted."""
+
+    sample: Sample
+    terms: dict[str, tuple[str, ...]]
+    checks: tuple[Check, ...] = field(default=())
+
+
+def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> Inspection:
+    """Read and check plan and data: what would be analysed, what is wrong. Fits nothing, writes nothing.
+
+    Raises
+    ------
+    AnalysisError
+        As `audit` does.
+    """
+    sample = _sample(plan, data, lambda step: None)
+    checks = check_rows(sample)
+    terms = {}
+    for outcome in sample.plan.outcome:
+        for score in sample.plan.score.columns:
+            design = build_design(sample, outcome.column, (score,))
+            terms[outcome.column] = design.terms
+            checks += check_overlap(sample, design, outcome.column, score)
+    return Inspection(sample, terms, tuple(checks))
+
+
+def _sample(plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress: Progress) -> Sample:
+    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    progress(f"Reading {plan.dataset if data is None else 'the data frame'}")
+    dataset = read_dataset(plan.dataset, folder=plan.folder) if data is None else from_frame(data)
+    return select_sample(plan, dataset)

@@ -1,0 +1,137 @@
+"""The command `score-audit`. Heavy libraries are imported inside the commands: `--help` does not wait for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from analysis import __version__
+from analysis.errors import AnalysisError, printable
+
+if TYPE_CHECKING:
+    from analysis.audit import Inspection
+
+DONE, DIFFERENCE, WRONG, INTERRUPTED = 0, 1, 2, 3
+"""Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong; interrupted."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="score-audit")
+def cli() -> None:
+    """Does a score tell you anything about money that the engagement you can already see does not?
+
+    A plan is the name of a file in plans/ (try "movies") or the path of a TOML file.
+    """
+
+
+@cli.command()
+@click.argument("plan")
+@click.option("--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]")
+def run(plan: str, out: Path | None) -> None:
+    """Run the whole audit and write the ledger, tables, figures and report."""
+    progress = _progress()
+    progress("Loading")
+    from analysis.audit import audit
+    from analysis.publish.folder import write_results
+
+    found = audit(plan, progress=progress)
+    folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
+    progress("")
+    for ruling in found.rulings:
+        direction = f" ({ruling.direction})" if ruling.direction else ""
+        click.echo(f"{printable(ruling.outcome)} | {printable(ruling.score)}: {ruling.verdict}{direction}")
+        click.echo(printable(found.sentence(ruling.outcome, ruling.score), limit=2000))
+    click.echo(f"Report: {_short(folder / 'report.html')}")
+
+
+@cli.command()
+@click.argument("plan")
+@click.option("--price", type=float, help="What the score costs per account, in money.")
+@click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
+@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the outcome]")
+def check(plan: str, price: float | None, share: float | None, mean_revenue: float | None) -> None:
+    """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
+    if (price is None) != (share is None):
+        raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
+    from analysis.audit import check as inspect
+    from analysis.methods.sesoi import sesoi_from_price
+    from analysis.publish.sentence import inspection_lines
+
+    seen = inspect(plan)
+    for line in inspection_lines(seen.sample, seen.terms, seen.checks):
+        click.echo(printable(line, limit=2000))
+    if price is not None and share is not None:
+        mean = mean_revenue if mean_revenue is not None else _mean_outcome(seen)
+        click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
+
+
+@cli.command()
+@click.argument("result_id")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+              help="A result folder, or the folder that holds them.")  # fmt: skip
+def cite(result_id: str, results: Path) -> None:
+    """Print a result's sentence, table cell, LaTeX macro and BibTeX."""
+    from analysis.publish.citation import cite as citation
+
+    click.echo(str(citation(result_id, results=results)))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks."""
+    import subprocess
+
+    from analysis.project import find_project, shipped_studies
+
+    root = next(
+        r
+        for r in (find_project(), shipped_studies(), Path.cwd())
+        if (r and (r / "notebooks").is_dir()) or r == Path.cwd()
+    )
+    folder = root / "notebooks" if (root / "notebooks").is_dir() else root
+    options = ["--KernelManager.transport_encryption=auto", "--LabApp.news_url="]
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)]))
+
+
+def _mean_outcome(seen: Inspection) -> float:
+    return float(seen.sample.numbers(seen.sample.plan.outcome[0].column).mean())
+
+
+def _short(path: Path) -> str:
+    """Return the path from the current folder where it lies inside it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _progress() -> Callable[[str], None]:
+    """Return a reporter: one line that is overwritten on a terminal, one line per step otherwise; to stderr."""
+    if sys.stderr.isatty():
+        return lambda step: click.echo(f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False)
+    return lambda step: click.echo(printable(step), err=True) if step else None
+
+
+def main() -> NoReturn:
+    """Run the command; what a user can put right is shown as one block, never as a traceback."""
+    try:
+        code = cli.main(standalone_mode=False, prog_name="score-audit")
+        sys.exit(code if isinstance(code, int) else DONE)
+    except AnalysisError as error:
+        click.echo(("\n" if sys.stderr.isatty() else "") + str(error), err=True)
+        sys.exit(WRONG)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(WRONG)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("Interrupted: no results were written.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Robust covariances: one sandwich for every model, with the same small-sample factors everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from analysis.errors import DesignError, Fault
+
+HETEROSKEDASTIC = ("HC0", "HC1", "HC2", "HC3")
+CLUSTERED = ("CRV1", "CRV3")
+
+
+def sandwich(
+    bread: np.ndarray, scores: np.ndarray, kind: str, *,
+    leverage: np.ndarray | None = None, clusters: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return ``B M B`` for HC0-HC3 and CRV1.
+
+    Parameters
+    ----------
+    bread : ndarray, shape (k, k)
+        Inverse information.
+    scores : ndarray, shape (n, k)
+        Each row's contribution to the estimating equations at the estimate.
+    kind : {"HC0", "HC1", "HC2", "HC3", "CRV1"}
+        HC1 = HC0 n/(n - k); CRV1 carries G/(G - 1) (n - 1)/(n - k).
+    leverage : ndarray, shape (n,)
+        For HC2 and HC3: diagonal of the (weighted) hat matrix.
+    clusters : ndarray of int, shape (n,)
+        For CRV1: codes 0 .. G-1.
+
+    Raises
+    ------
+    DesignError
+        HC2 or HC3 where a row has leverage one.
+
+    Notes
+    -----
+    MacKinnon & White (1985), doi:10.1016/0304-4076(85)90158-7, for HC1-HC3.
+    """
+    n, k = scores.shape
+    if kind == "CRV1":
+        sums = cluster_sums(scores, clusters)
+        groups = len(sums)
+        meat = sums.T @ sums * (groups / (groups - 1) * (n - 1) / (n - k))
+        return bread @ meat @ bread
+    if kind in ("HC2", "HC3"):
+        _refuse_full_leverage(leverage, kind)
+        scores = scores / ((1 - leverage) if kind == "HC3" else np.sqrt(1 - leverage))[:, None]
+    meat = scores.T @ scores * (n / (n - k) if kind == "HC1" else 1.0)
+    return bread @ meat @ bread
+
+
+def cluster_sums(scores: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return the sum of each cluster's rows, shape (G, k)."""
+    groups = int(clusters.max()) + 1
+    return np.column_stack([np.bincount(clusters, weights=column, minlength=groups) for column in scores.T])
+
+
+def jackknife(refit: Callable[[np.ndarray], np.ndarray], full: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return CRV3: delete-one-cluster refits, squared around the full estimate, times (G - 1)/G.
+
+    Parameters
+    ----------
+    refit : callable
+        Takes a boolean mask of the rows that stay, returns the coefficients, shape (k,).
+    full : ndarray, shape (k,)
+    clusters : ndarray of int, shape (n,)
+
+    Notes
+    -----
+    MacKinnon, Nielsen & Webb (2023), doi:10.1016/j.jeconom.2022.04.001, their equation for CV3.
+    """
+    groups = int(clusters.max()) + 1
+    deviations = np.array([refit(clusters != group) - full for group in range(groups)])
+    return deviations.T @ deviations * ((groups - 1) / groups)
+
+
+def _refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
+    alone = int((leverage > 1 - 1e-10).sum())
+    if alone:
+        found = f"{alone} rows that a column of the design describes all by itself (leverage 1)"
+        allowed = f"no such row: {kind} does not exist; use HC1, or leave the column or level out"
+        raise DesignError("the model", [Fault("[inference] covariance", found, allowed)])

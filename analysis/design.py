@@ -1,0 +1,249 @@
+"""Response and design matrix by block, with an orthonormal basis in which everything is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.errors import DesignError, Fault, listing, printable
+from analysis.sample import Sample
+
+RANK_TOLERANCE = 1e-12
+"""A column whose part outside the others is smaller than this share of it counts as their linear combination."""
+
+SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
+"""Knots of the restricted cubic spline with four knots (Harrell, Regression Modeling Strategies, 2nd ed., 2.4.6)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The equation to be fitted: ``E[y | X]`` on the columns of `matrix`.
+
+    Attributes
+    ----------
+    response : ndarray, shape (n,)
+        In the outcome's own unit.
+    matrix : ndarray, shape (n, k)
+        Column 0 is the intercept unless the design was made without one; then controls, engagement, score.
+    terms : tuple of str, length k
+    blocks : tuple of str, length k
+        "intercept", "control", "engagement" or "score" for each column.
+    clusters : ndarray of int, shape (n,), or None
+        Codes 0 .. G-1.
+    offset : ndarray, shape (n,), or None
+        Added to the linear predictor (log exposure).
+    rows : ndarray of int, shape (n,)
+        Spreadsheet row numbers.
+    """
+
+    response: np.ndarray
+    matrix: np.ndarray
+    terms: tuple[str, ...]
+    blocks: tuple[str, ...]
+    clusters: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    @property
+    def n(self) -> int:
+        return self.matrix.shape[0]
+
+    @property
+    def k(self) -> int:
+        return self.matrix.shape[1]
+
+    @property
+    def n_clusters(self) -> int | None:
+        return None if self.clusters is None else int(self.clusters.max()) + 1
+
+    @cached_property
+    def basis(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (Q, T): an orthonormal basis times sqrt(n), and the upper triangle with ``matrix = Q T``.
+
+        Columns are centred (when there is an intercept) and scaled before the factorisation, so that
+        neither the unit nor the offset of a column costs digits.
+        """
+        return orthonormal_basis(self.matrix, centre=self.blocks[0] == "intercept")
+
+    def without(self, *blocks: str) -> Design:
+        """Return the design without the columns of these blocks: the reduced, nested model."""
+        keep = [i for i, block in enumerate(self.blocks) if block not in blocks]
+        return self._columns(keep)
+
+    def block(self, *blocks: str) -> np.ndarray:
+        """Return the columns of these blocks, shape (n, number of such columns)."""
+        return self.matrix[:, [i for i, block in enumerate(self.blocks) if block in blocks]]
+
+    def take(self, keep: np.ndarray) -> Design:
+        """Return the design of some rows (a boolean mask or positions); clusters keep their codes."""
+        pick = {
+            name: None if (a := getattr(self, name)) is None else a[keep] for name in ("clusters", "offset", "rows")
+        }
+        return replace(self, response=self.response[keep], matrix=self.matrix[keep], **pick)
+
+    def with_response(self, response: np.ndarray) -> Design:
+        """Return the design with another response of the same length."""
+        return replace(self, response=response)
+
+    def _columns(self, keep: list[int]) -> Design:
+        terms = tuple(self.terms[i] for i in keep)
+        return replace(self, matrix=self.matrix[:, keep], terms=terms, blocks=tuple(self.blocks[i] for i in keep))
+
+
+def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Factor ``matrix = Q T`` with ``Q'Q = n I`` and T upper triangular, by Householder QR of scaled columns.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, k)
+        With `centre`, column 0 must be constant.
+
+    Returns
+    -------
+    Q : ndarray, shape (n, k)
+    T : ndarray, shape (k, k)
+    """
+    n, k = matrix.shape
+    mean = np.zeros(k)
+    if centre:
+        mean[1:] = matrix[:, 1:].mean(axis=0)
+    centred = matrix - mean
+    scale = np.sqrt((centred**2).mean(axis=0))
+    scale[scale == 0] = 1.0
+    q, r = np.linalg.qr(centred / scale)
+    back = np.diag(scale)
+    if centre:
+        back[0, :] += mean / matrix[0, 0]
+        back[0, 0] = scale[0]
+    return q * np.sqrt(n), (r / np.sqrt(n)) @ back
+
+
+def score_scale(sample: Sample, column: str) -> float:
+    """Return the standard deviation (ddof = 1) of a transformed score in the main analysis sample."""
+    return float(np.std(_transformed_score(sample, column), ddof=1))
+
+
+def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
+    """Build the full design: intercept, controls, engagement (as the plan transforms it), then the scores.
+
+    Raises
+    ------
+    DesignError
+        When there are fewer than k + 10 rows, or a column is a linear combination of the others.
+    """
+    plan = sample.plan
+    where = str(sample.dataset.path or sample.dataset.address)
+    pieces = [("intercept", "intercept", np.ones(sample.rows))]
+    pieces += [("control", *piece) for column in plan.controls.columns for piece in _control(sample, column)]
+    pieces += [("engagement", *piece) for column in plan.engagement.columns for piece in _engagement(sample, column)]
+    pieces += [("score", column, _transformed_score(sample, column)) for column in scores]
+    matrix = np.column_stack([values for _, _, values in pieces])
+    terms = tuple(term for _, term, _ in pieces)
+    exposure = plan.outcomes[outcome].exposure
+    clusters = pd.factorize(sample.frame[plan.cluster.column])[0] if plan.cluster else None
+    design = Design(
+        response=sample.numbers(outcome), matrix=matrix, terms=terms, blocks=tuple(block for block, _, _ in pieces),
+        clusters=clusters, offset=np.log(sample.numbers(exposure)) if exposure else None,
+        rows=sample.frame.index.to_numpy(),
+    )  # fmt: skip
+    check_estimable(design, where)
+    return design
+
+
+def check_estimable(design: Design, where: str) -> None:
+    """Refuse a design with too few rows or linearly dependent columns, naming them."""
+    if design.n < design.k + 10:
+        found = f"{design.n} rows for {design.k} coefficients"
+        raise DesignError(where, [Fault("rows", found, "at least ten rows more than coefficients")])
+    dependent = dependent_terms(design.matrix, design.terms)
+    if dependent:
+        allowed = "columns none of which follows from the others: leave one out of the plan"
+        faults = [Fault(f'term "{printable(term)}"', f"an exact linear combination of {listing(others)}", allowed)
+                  for term, others in dependent]  # fmt: skip
+        raise DesignError(where, faults)
+
+
+def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Return each column that is a linear combination of the columns before it, with those it is made of."""
+    centred = matrix - np.concatenate([[0.0], matrix[:, 1:].mean(axis=0)])
+    norms = np.linalg.norm(centred, axis=0)
+    size = np.linalg.norm(matrix, axis=0)
+    found = []
+    independent = [0]
+    for column in range(1, matrix.shape[1]):
+        if norms[column] <= RANK_TOLERANCE * size[column]:
+            found.append((terms[column], ["the intercept (it is constant)"]))
+            continue
+        unit = centred[:, independent] / norms[independent]
+        target = centred[:, column] / norms[column]
+        weights = np.linalg.lstsq(unit, target, rcond=None)[0]
+        if np.linalg.norm(target - unit @ weights) <= RANK_TOLERANCE:
+            makers = [terms[i] for i, w in zip(independent, weights, strict=True) if abs(w) > 1e-8]
+            found.append((terms[column], makers))
+        else:
+            independent.append(column)
+    return found
+
+
+# --- columns ---------------------------------------------------------------------------------------------
+
+
+def _transformed_score(sample: Sample, column: str) -> np.ndarray:
+    return transform(sample.numbers(column), sample.plan.score.transform_of(column))
+
+
+def transform(values: np.ndarray, how: str) -> np.ndarray:
+    """Return values under a transform of the plan (not the spline, which makes several columns).
+
+    `rank` is the mean rank divided by n, between 0 and 1.
+    """
+    functions = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt,
+                 "rank": lambda v: stats.rankdata(v) / len(v)}  # fmt: skip
+    return functions[how](values)
+
+
+def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
+    values, how = sample.numbers(column), sample.plan.engagement.transform_of(column)
+    if how != "spline":
+        return [(column, transform(values, how))]
+    spline = restricted_cubic_spline(values, column)
+    return [(f"{column}[{i + 1}]", spline[:, i]) for i in range(spline.shape[1])]
+
+
+def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
+    """Return the three columns of a natural cubic spline with four knots, linear beyond the outer ones.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (n, 3)
+        Together with an intercept they span Harrell's restricted cubic spline.
+    """
+    knots = np.quantile(values, SPLINE_QUANTILES)
+    if len(np.unique(knots)) < len(knots):
+        found = f"knots at {listing([f'{knot:g}' for knot in knots])}"
+        allowed = 'four different quantiles (.05, .35, .65, .95); too many equal values: use "log1p", "sqrt" or "rank"'
+        raise DesignError("the plan", [Fault(f'[engagement] transform of "{printable(name)}"', found, allowed)])
+    scaled, (a, b, c, d) = (values - knots[0]) / (knots[3] - knots[0]), (knots - knots[0]) / (knots[3] - knots[0])
+
+    def cubic(knot: float) -> np.ndarray:
+        return np.maximum(scaled - knot, 0.0) ** 3
+
+    bent = [cubic(t) - cubic(c) * (d - t) / (d - c) + cubic(d) * (c - t) / (d - c) for t in (a, b)]
+    return np.column_stack([scaled, *bent])
+
+
+def _control(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
+    """A numeric control as it is; text as one indicator per level but the first in sorted order."""
+    values = sample.frame[column]
+    if pd.api.types.is_float_dtype(values):
+        return [(column, values.to_numpy(dtype=float))]
+    levels = sorted(set(values))
+    return [(f"{column}[{level}]", (values == level).to_numpy(dtype=float)) for level in levels[1:]]

@@ -1,0 +1,78 @@
+"""What is said when a plan or the data cannot be used: one readable block, never a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+def printable(value: object, *, limit: int = 120) -> str:
+    """Return `value` as text with control and bidirectional characters escaped, cut at `limit` characters."""
+    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(value))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``Did you mean "x"?`` for the candidate closest to `name`, or an empty string."""
+    by_folded = {str(candidate).casefold(): str(candidate) for candidate in candidates}
+    close = difflib.get_close_matches(str(name).casefold(), by_folded, n=1, cutoff=0.6)
+    return f'Did you mean "{printable(by_folded[close[0]])}"?' if close else ""
+
+
+def listing(values: Sequence[object], *, limit: int = 8) -> str:
+    """Return the first `limit` values separated by commas, and how many were left out."""
+    shown = ", ".join(printable(value) for value in values[:limit])
+    rest = len(values) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where it stands, what was found there, what is allowed."""
+
+    place: str
+    found: str
+    allowed: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"  {self.place}", f"    found:   {self.found}", f"    allowed: {self.allowed}"]
+        return "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
+
+
+class AnalysisError(Exception):
+    """Anything a user can put right. `str(error)` is the block that is shown to them.
+
+    Parameters
+    ----------
+    where : str
+        The file, address or step in which the faults were found.
+    faults : sequence of Fault
+        All of them, not just the first.
+    """
+
+    def __init__(self, where: str, faults: Sequence[Fault]):
+        self.where = str(where)
+        self.faults = tuple(faults)
+        super().__init__(self.where, self.faults)
+
+    def __str__(self) -> str:
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        return "\n".join([f"{printable(self.where, limit=300)}: {count}", *map(str, self.faults)])
+
+
+class PlanError(AnalysisError):
+    """The plan cannot be read, or says something that is not allowed."""
+
+
+class DataError(AnalysisError):
+    """The dataset cannot be read, or holds values that the plan does not allow."""
+
+
+class DesignError(AnalysisError):
+    """The model asked for cannot be fitted to these rows."""
+
+
+class OutputError(AnalysisError):
+    """The results cannot be written or read."""

@@ -1,0 +1,244 @@
+"""The one result record: every method ends in it, and everything after it knows nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Literal
+
+import pandas as pd
+
+from analysis.fit import critical_value
+
+Unit = Literal["percent", "points", "outcome", "log odds", "log", "number", "p"]
+
+COLUMNS = (
+    "id", "outcome", "score", "method", "model", "term", "scale", "estimate", "std_error", "statistic", "df", "p_value",
+    "conf_low", "conf_high", "level", "n", "clusters", "covariance", "displayed", "note",
+)  # fmt: skip
+"""The columns of `estimates.csv` and the keys of an estimate in `ledger.json`, in this order."""
+
+
+def part(text: str) -> str:
+    """Return one part of an id: percent-encoded outside ``[a-z0-9_.-]``, ``-`` when empty."""
+    if not text:
+        return "-"
+    if text == "-":
+        return "%2D"
+    return "".join(
+        char if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-" else "".join(f"%{byte:02X}" for byte in char.encode())
+        for char in text
+    )
+
+
+def result_id(plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = "") -> str:
+    """Return the permanent id ``plan/outcome/score/method/model/term[@variant]``."""
+    path = "/".join(part(piece) for piece in (plan, outcome, score, method, model, term))
+    return f"{path}@{part(variant)}" if variant else path
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number, with what is needed to judge, find and cite it.
+
+    Attributes
+    ----------
+    plan, outcome, score, method, model, term, variant : str
+        The parts of its id; empty where a part does not apply.
+    scale : str
+        "sd" or "raw" for coefficients, empty otherwise.
+    estimate, std_error, statistic, df, p_value : float or None
+        On the model's own scale (log for revenue and counts). `df` None means the normal reference.
+    n : int
+    clusters : int or None
+    covariance : str
+    unit : str
+        How `displayed` shows it.
+    note : str
+    """
+
+    plan: str
+    outcome: str
+    score: str
+    method: str
+    model: str
+    term: str
+    n: int
+    variant: str = ""
+    scale: str = ""
+    estimate: float | None = None
+    std_error: float | None = None
+    statistic: float | None = None
+    df: float | None = None
+    p_value: float | None = None
+    clusters: int | None = None
+    covariance: str = ""
+    unit: Unit = "number"
+    note: str = ""
+
+    @property
+    def id(self) -> str:
+        return result_id(self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant)
+
+    def interval(self, level: float) -> tuple[float, float] | None:
+        """Return the two-sided interval of this level, or None for a number without a standard error."""
+        if self.estimate is None or self.std_error is None:
+            return None
+        half = critical_value(level, self.df) * self.std_error
+        return self.estimate - half, self.estimate + half
+
+    @property
+    def displayed(self) -> str:
+        """What a reader sees: percent, percentage points, outcome units, a plain number or a p-value."""
+        if self.estimate is not None:
+            return display(self.estimate, self.unit)
+        return display(self.p_value, "p") if self.p_value is not None else "-"
+
+    def record(self, level: float) -> dict[str, object]:
+        """Return the row under the keys of `COLUMNS`; NaN and infinity become None, with a note."""
+        low, high = self.interval(level) or (None, None)
+        row = {**{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
+               "conf_low": low, "conf_high": high, "level": level if low is not None else None}  # fmt: skip
+        row["covariance"] = self.covariance or None
+        row["scale"] = self.scale or None
+        row["model"] = self.model or None
+        unusable = [key for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+        if unusable:
+            row |= dict.fromkeys(unusable)
+            row["note"] = "; ".join(filter(None, [self.note, f"not finite: {', '.join(unusable)}"]))
+        return {name: row[name] for name in COLUMNS}
+
+
+def display(value: float, unit: str) -> str:
+    """Return a number as a reader sees it.
+
+    >>> display(-0.0613, "percent"), display(0.0381, "points"), display(0.00004, "p")
+    ('-5.9 %', '+3.8 points', '< .001')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if unit == "percent":
+        return _signed(100 * math.expm1(value), 1) + " %"
+    if unit == "points":
+        return _signed(100 * value, 1) + " points"
+    if unit == "p":
+        return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    if unit == "number":
+        return f"{value:.3g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    decimals = max(0, 3 - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return _signed(value, min(decimals, 12))
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{value:+,.{decimals}f}"
+    return text[1:] if float(text.replace(",", "")) == 0 else text
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """All numbers of a run, in order; a view picks the confidence level.
+
+    Examples
+    --------
+    >>> row = Estimate("demo", "sales", "klout", "increment", "poisson", "klout", n=100, estimate=0.1, std_error=0.02)
+    >>> Estimates((row,)).tidy(0.95)[["term", "estimate"]].iloc[0].tolist()
+    ['klout', 0.1]
+    """
+
+    rows: tuple[Estimate, ...]
+    level: float = 0.95
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, **parts: str) -> Estimates:
+        """Return the rows whose attributes equal the given ones."""
+        return replace(self, rows=tuple(r for r in self.rows if all(getattr(r, k) == v for k, v in parts.items())))
+
+    def one(self, **parts: str) -> Estimate:
+        """Return the single row with these attributes.
+
+        Raises
+        ------
+        LookupError
+            When there is none, or more than one.
+        """
+        found = self.select(**parts).rows
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} estimates with {parts}, expected one")
+        return found[0]
+
+    def tidy(self, level: float | None = None) -> pd.DataFrame:
+        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is given."""
+        records = [row.record(self.level if level is None else level) for row in self.rows]
+        return pd.DataFrame(records, columns=list(COLUMNS))
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row per equation: outcome, score, method, model, n, clusters, covariance."""
+        names = ["outcome", "score", "method", "model", "n", "clusters", "covariance"]
+        frame = pd.DataFrame([[getattr(row, name) for name in names] for row in self.rows if row.scale], columns=names)
+        return frame.drop_duplicates(ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        names = ["method", "model", "term", "displayed", "conf_low", "conf_high", "p_value", "n", "covariance"]
+        head = "".join(f'<th scope="col">{name}</th>' for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in names) + "</tr>"
+            for row in self.tidy().to_dict("records")
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One diagnostic: what was looked at, what was found, and a sentence.
+
+    Attributes
+    ----------
+    passed : bool or None
+        None when it does not apply or was not assessed.
+    statistic : float or None
+    reason : str
+        A sentence.
+    refuses : bool
+        True when a failure means that the question has no answer in these data.
+    """
+
+    plan: str
+    check: str
+    passed: bool | None
+    reason: str
+    statistic: float | None = None
+    outcome: str = ""
+    score: str = ""
+    refuses: bool = False
+
+    @property
+    def id(self) -> str:
+        return result_id(self.plan, self.outcome, self.score, "check", "", self.check)
+
+    @property
+    def refused(self) -> bool:
+        return self.refuses and self.passed is False
+
+    def record(self) -> dict[str, object]:
+        statistic = self.statistic if self.statistic is None or math.isfinite(self.statistic) else None
+        return {"id": self.id, "check": self.check, "outcome": self.outcome or None, "score": self.score or None,
+                "passed": self.passed, "statistic": statistic, "reason": self.reason}  # fmt: skip
+
+
+def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:
+    """Return one row a check."""
+    names = ["id", "check", "outcome", "score", "passed", "statistic", "reason"]
+    return pd.DataFrame([check.record() for check in checks], columns=names)

@@ -1,0 +1,87 @@
+"""A fitted equation: coefficients, their covariance, and what the tests need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from analysis.design import Design
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One equation fitted to one design.
+
+    Attributes
+    ----------
+    design : Design
+    model : str
+        "ols", "poisson", "gamma", "tweedie" or "logit".
+    params : ndarray, shape (k,)
+        On the model's own scale, per unit of each column of ``design.matrix``.
+    cov : ndarray, shape (k, k)
+    covariance : str
+        What `cov` is: HC0 .. HC3, CRV1 or CRV3.
+    fitted : ndarray, shape (n,)
+        E[y | X] in the outcome's unit.
+    residuals : ndarray, shape (n,)
+        So that the estimating equations are ``X' residuals = 0``.
+    weights : ndarray, shape (n,)
+        So that the information is ``X' diag(weights) X``.
+    deviance, null_deviance : float
+        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares.
+    """
+
+    design: Design
+    model: str
+    params: np.ndarray
+    cov: np.ndarray
+    covariance: str
+    fitted: np.ndarray
+    residuals: np.ndarray
+    weights: np.ndarray
+    deviance: float
+    null_deviance: float
+
+    @property
+    def df(self) -> float | None:
+        """Degrees of freedom of the reference: G - 1 with clusters, n - k for OLS, None for the normal."""
+        if self.covariance.startswith("CRV"):
+            return float(self.design.n_clusters - 1)
+        return float(self.design.n - self.design.k) if self.model == "ols" else None
+
+    @property
+    def r_squared(self) -> float:
+        """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer 1997)."""
+        return 1.0 - self.deviance / self.null_deviance
+
+    def std_errors(self) -> np.ndarray:
+        return np.sqrt(np.diag(self.cov))
+
+    def position(self, term: str) -> int:
+        return self.design.terms.index(term)
+
+
+def p_value(statistic: float, df: float | None) -> float:
+    """Return the two-sided p-value of a t (or, without `df`, normal) statistic."""
+    return float(2 * (stats.norm.sf(abs(statistic)) if df is None else stats.t.sf(abs(statistic), df)))
+
+
+def critical_value(level: float, df: float | None) -> float:
+    """Return the quantile that a two-sided interval of this level multiplies the standard error by."""
+    tail = (1 - level) / 2
+    return float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))
+
+
+def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
+    """Return (statistic, p) of the robust Wald test that the coefficients of `terms` are all zero.
+
+    An F statistic with (q, df) degrees of freedom where the fit has a t reference, else a chi-square with q.
+    """
+    at = [fit.position(term) for term in terms]
+    value = float(fit.params[at] @ np.linalg.solve(fit.cov[np.ix_(at, at)], fit.params[at]))
+    if fit.df is None:
+        return value, float(stats.chi2.sf(value, len(at)))
+    return value / len(at), float(stats.f.sf(value / len(at), len(at), fit.df))

@@ -1,0 +1,1 @@
+"""What is asked of the score, one question a module."""

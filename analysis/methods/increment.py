@@ -1,0 +1,189 @@
+"""What the score adds, given engagement and the controls: the nested comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from analysis.covariance import CLUSTERED, cluster_sums
+from analysis.design import Design, build_design, score_scale
+from analysis.errors import DesignError
+from analysis.estimates import Check, Estimate, Unit
+from analysis.fit import Fit, p_value, wald
+from analysis.models import fit_model
+from analysis.models.binary import average_marginal_effect
+from analysis.plan import OutcomeSection, Plan
+from analysis.sample import Sample
+
+FEW_CLUSTERS = 50
+"""Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
+
+MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
+"""Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them, and does."""
+
+
+def covariance_of(plan: Plan, model: str, design: Design) -> str:
+    """Return the plan's covariance, or the default for this model and number of clusters."""
+    if plan.inference.covariance:
+        return plan.inference.covariance
+    if design.clusters is not None:
+        return "CRV3" if design.n_clusters < FEW_CLUSTERS else "CRV1"
+    return "HC3" if model == "ols" else "HC1"
+
+
+def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
+    """Return the estimates of one score for one outcome, and a check for each companion that has no estimate.
+
+    The deciding model comes first. `raw` is the score with the controls but without engagement; `increment`
+    the score given engagement and controls.
+
+    Raises
+    ------
+    DesignError
+        When the deciding model cannot be fitted.
+    """
+    design = build_design(sample, outcome.column, (score,))
+    rows = _one_model(sample, outcome, score, design, outcome.deciding_model)
+    checks = []
+    for model in outcome.companion_models:
+        try:
+            rows += _one_model(sample, outcome, score, design, model)
+        except DesignError as error:
+            reason = f"The companion model {model} has no estimate here: {error.faults[0].found}."
+            checks.append(Check(sample.plan.name, f"companion_{model}", None, reason, None, outcome.column, score))
+    for variant in outcome.variants:
+        rows += _variant(sample, outcome, score, design, variant)
+    return rows, checks
+
+
+def audit_together(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
+    """Return the scores side by side in one equation, and the joint Wald test that none of them adds anything."""
+    plan = sample.plan
+    design = build_design(sample, outcome.column, plan.score.columns)
+    fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+    rows = []
+    for score in plan.score.columns:
+        pair = _coefficients(sample, outcome, score, "increment", fit)
+        rows += [replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair]
+    statistic, p = wald(fit, plan.score.columns)
+    note = f"joint test of {len(plan.score.columns)} scores"
+    blank = _blank(sample, outcome, "", "increment", fit)
+    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)]
+
+
+def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
+    """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
+    kind = covariance_of(sample.plan, model, design)
+    full, note = _fit_with_fallback(design, model, kind, deciding=model == outcome.deciding_model)
+    raw = fit_model(design.without("engagement"), model, full.covariance)
+    reduced = fit_model(design.without("score"), model, "HC1")
+    rows = _coefficients(sample, outcome, score, "increment", full)
+    rows += _coefficients(sample, outcome, score, "raw", raw)
+    rows += _tests(sample, outcome, score, full, reduced)
+    return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
+
+
+def _fit_with_fallback(design: Design, model: str, kind: str, *, deciding: bool) -> tuple[Fit, str]:
+    """Fit with the plan's covariance; a companion that cannot have it takes HC1, or CRV1 with clusters."""
+    try:
+        return fit_model(design, model, kind), ""
+    except DesignError:
+        plain = "CRV1" if kind in CLUSTERED else "HC1"
+        if deciding or kind == plain:
+            raise
+        return fit_model(design, model, plain), f"{plain}, since {kind} does not exist for this model"
+
+
+def _coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> list[Estimate]:
+    """Return the score's coefficient on the plan's scale and on the other one; for a logit, its margin too."""
+    at = fit.position(score)
+    unit: Unit = {"ols": "outcome", "logit": "log odds"}.get(fit.model, "percent")
+    quantities = [("", float(fit.params[at]), float(fit.std_errors()[at]), unit)]
+    if fit.model == "logit":
+        quantities.append(("margin", *average_marginal_effect(fit, score), "points"))
+    if fit.model == "ols" and outcome.kind == "binary":
+        quantities = [("", *quantities[0][1:3], "points")]
+    rows = []
+    for variant, estimate, error, shown in quantities:
+        for scale in ("sd", "raw"):
+            by = score_scale(sample, score) if scale == "sd" else 1.0
+            other = "" if scale == sample.plan.score.scale else scale
+            row = _blank(sample, outcome, score, method, fit)
+            rows.append(replace(
+                row, term=score, variant="-".join(filter(None, [variant, other])), scale=scale, unit=shown,
+                estimate=estimate * by, std_error=error * by, statistic=estimate / error, df=fit.df,
+                p_value=p_value(estimate / error, fit.df),
+            ))  # fmt: skip
+    return rows
+
+
+def _tests(sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduced: Fit) -> list[Estimate]:
+    """Return the Wald and score tests, and how much better the outcome is described with the score."""
+    statistic, p = wald(full, (score,))
+    lagrange, lagrange_p = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
+    name = "delta_r2" if full.model == "ols" else "delta_d2"
+    gain = (reduced.deviance - full.deviance) / full.null_deviance
+    partial = (reduced.deviance - full.deviance) / reduced.deviance
+    blank = _blank(sample, outcome, score, "increment", full)
+    plain = replace(blank, covariance="")
+    return [
+        replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p),
+        replace(plain, term="score-test", statistic=lagrange, p_value=lagrange_p, covariance="CRV0" if
+                full.covariance in CLUSTERED else "HC0", note="robust score test on the model without the score"),
+        replace(plain, term=name, estimate=gain),
+        replace(plain, term="partial_r2", estimate=partial,
+                note="" if full.model == "ols" else "share of the deviance left by the model without the score"),
+    ]  # fmt: skip
+
+
+def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float, float]:
+    """Return (chi-square, p) of the robust score test of the columns that `design` adds to `reduced`.
+
+    Parameters
+    ----------
+    reduced : Fit
+        The model without the score.
+    design : Design
+        The full design; its score columns are tested.
+    clustered : bool
+        Sum the contributions by cluster.
+
+    Notes
+    -----
+    ``s' V^-1 s`` with s the sum of the score columns' contributions, made orthogonal to the reduced model's
+    columns under its weights: Wooldridge (1991), doi:10.1016/0304-4076(91)90018-5.
+    """
+    columns = design.block("score")
+    basis, _ = np.linalg.qr(reduced.design.basis[0] * np.sqrt(reduced.weights)[:, None])
+    scaled = columns * np.sqrt(reduced.weights)[:, None]
+    outside = (scaled - basis @ (basis.T @ scaled)) / np.sqrt(reduced.weights)[:, None]
+    contributions = outside * reduced.residuals[:, None]
+    if clustered:
+        contributions = cluster_sums(contributions, design.clusters)
+    total = contributions.sum(axis=0)
+    statistic = float(total @ np.linalg.solve(contributions.T @ contributions, total))
+    return statistic, float(stats.chi2.sf(statistic, columns.shape[1]))
+
+
+def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design, variant: str) -> list[Estimate]:
+    """Return OLS on log1p or asinh of the outcome, with the outcome in three units of money."""
+    function = {"log1p": np.log1p, "asinh": np.arcsinh}[variant]
+    rows = []
+    for factor, unit in ((1.0, ""), *MONEY_UNITS):
+        changed = design.with_response(function(design.response * factor))
+        fit = fit_model(changed, "ols", covariance_of(sample.plan, "ols", design))
+        pair = _coefficients(sample, outcome, score, "increment", fit)
+        name = "-".join([variant, *unit.split()])
+        note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
+        rows += [replace(row, variant=name, unit="log", note=note) for row in pair if not row.variant]
+    return rows
+
+
+def _blank(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> Estimate:
+    """Return an estimate with everything but its number."""
+    return Estimate(
+        plan=sample.plan.name, outcome=outcome.column, score=score, method=method, model=fit.model, term="",
+        n=fit.design.n, clusters=fit.design.n_clusters, covariance=fit.covariance,
+    )  # fmt: skip

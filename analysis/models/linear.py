@@ -1,0 +1,69 @@
+"""Ordinary least squares with robust covariances."""
+
+from __future__ import annotations
+
+import numpy as np
+from statsmodels.regression.linear_model import OLS
+
+from analysis.covariance import jackknife, sandwich
+from analysis.design import Design
+from analysis.errors import DesignError, Fault
+from analysis.fit import Fit
+
+
+def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
+    """Fit ``y = X b`` by least squares.
+
+    Parameters
+    ----------
+    design : Design
+    covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
+
+    Returns
+    -------
+    Fit
+        Coefficients in units of the outcome per unit of the column. `residuals` and `weights` are those of
+        the estimating equations ``X'(y - Xb) = 0``.
+
+    Notes
+    -----
+    statsmodels fits on an orthonormal basis of the columns, and the coefficients are carried back through its
+    triangle: digits are lost in proportion to the condition number, not to its square.
+    """
+    basis, triangle = design.basis
+    result = OLS(design.response, basis).fit(method="qr")
+    back = np.linalg.inv(triangle)
+    residuals = result.resid
+    cov = _covariance(design, basis, residuals, covariance)
+    centred = design.response - (design.response.mean() if design.blocks[0] == "intercept" else 0.0)
+    return Fit(
+        design=design, model="ols", params=np.linalg.solve(triangle, result.params), cov=back @ cov @ back.T,
+        covariance=covariance, fitted=result.fittedvalues, residuals=residuals, weights=np.ones(design.n),
+        deviance=float(residuals @ residuals), null_deviance=float(centred @ centred),
+    )  # fmt: skip
+
+
+def _covariance(design: Design, basis: np.ndarray, residuals: np.ndarray, kind: str) -> np.ndarray:
+    """Return the covariance of the coefficients on the orthonormal basis, where the bread is I / n."""
+    if kind == "CRV3":
+        return jackknife(_refit_without(design, basis), np.zeros(design.k), design.clusters)
+    bread = np.eye(design.k) / design.n
+    leverage = (basis**2).sum(axis=1) / design.n
+    return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters)
+
+
+def _refit_without(design: Design, basis: np.ndarray):
+    """Return a function giving the change of the coefficients when only the rows of a mask stay."""
+    coefficients = basis.T @ design.response / design.n
+    residuals = design.response - basis @ coefficients
+
+    def refit(stay: np.ndarray) -> np.ndarray:
+        gone = basis[~stay]
+        information = design.n * np.eye(design.k) - gone.T @ gone
+        if np.linalg.cond(information) > 1e12:
+            found = "a cluster without which a column of the design cannot be estimated"
+            fault = Fault("[inference] covariance", f"CRV3, and {found}", "CRV1, or a plan without that column")
+            raise DesignError("the model", [fault])
+        return -np.linalg.solve(information, gone.T @ residuals[~stay])
+
+    return refit

@@ -1,0 +1,26 @@
+"""Where plans and data are: the project one works in, or the studies carried by the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def find_project(start: Path | None = None) -> Path | None:
+    """Return the nearest folder at or above `start` (default: the current one) with `plans/` or `pyproject.toml`."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "plans").is_dir() or (folder / "pyproject.toml").is_file():
+            return folder
+    return None
+
+
+def shipped_studies() -> Path | None:
+    """Return the folder with `plans/`, `data/raw/` and `notebooks/` that came with the package.
+
+    In an installed wheel it lies inside the package; in a checkout it is the checkout itself.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "studies", package.parent):
+        if (folder / "plans").is_dir() and (folder / "data" / "raw").is_dir():
+            return folder
+    return None

@@ -1,0 +1,156 @@
+"""How a result is cited: sentence, table cell, BibTeX, CSL-JSON and LaTeX macros."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis import __version__
+from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
+from analysis.publish.table import latex_escape
+
+TITLE = "score-audit: does a score tell anything about money that engagement does not?"
+
+
+def macro_name(result: str) -> str:
+    """Return the LaTeX macro of a result: ``sa`` and the first eight hex digits of its SHA-256 as letters a-p."""
+    digits = hashlib.sha256(result.encode("utf-8")).hexdigest()[:8]
+    return "sa" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digits)
+
+
+def macros(ledger: dict[str, Any]) -> str:
+    r"""Return ``\newcommand`` lines, one per result, each after a comment with its id."""
+    lines = ["% One macro per result of score-audit; the comment above each names it."]
+    for row in ledger["estimates"]:
+        lines += [f"% {row['id']}", f"\\newcommand{{\\{macro_name(row['id'])}}}{{{latex_escape(row['displayed'])}}}"]
+    for row in ledger["verdicts"]:
+        lines += [f"% {row['id']}", f"\\newcommand{{\\{macro_name(row['id'])}}}{{{row['verdict']}}}"]
+    return "\n".join(lines) + "\n"
+
+
+def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
+    """Return BibTeX of the software and of the run; the dataset's own source is named, no DOI is invented."""
+    plan, data = ledger["plan"], ledger["dataset"]
+    year = ledger["environment"]["created"][:4]
+    note = f"plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows used"
+    entries = [
+        ("score-audit", {"title": TITLE, "author": "{The score-audit developers}", "year": year,
+                         "version": __version__, "note": "computer software"}),
+        (f"score-audit-{plan['name']}", {"title": f"score-audit of {data['address']}: {plan['question']}", "year": year,
+                                         "author": "{The score-audit developers}", "note": note}),
+    ]  # fmt: skip
+    if source:
+        entries.append((f"{plan['name']}-data", {"title": source, "note": f"address {data['address']}"}))
+    return "\n".join(_entry(key, fields) for key, fields in entries)
+
+
+def _entry(key: str, fields: dict[str, str]) -> str:
+    body = ",\n".join(f"  {name} = {{{_bib_escape(value)}}}" for name, value in fields.items())
+    return f"@misc{{{key},\n{body}\n}}\n"
+
+
+def _bib_escape(value: str) -> str:
+    return value if value.startswith("{") else latex_escape(" ".join(value.split()))
+
+
+def csl(ledger: dict[str, Any]) -> str:
+    """Return CSL-JSON of the software and of the run."""
+    created = ledger["environment"]["created"]
+    issued = {"date-parts": [[int(number) for number in created[:10].split("-")]]}
+    author = [{"literal": "The score-audit developers"}]
+    plan = ledger["plan"]
+    items = [
+        {"id": "score-audit", "type": "software", "title": TITLE, "author": author, "version": __version__,
+         "issued": issued},
+        {"id": f"score-audit-{plan['name']}", "type": "dataset", "title": plan["question"], "author": author,
+         "issued": issued, "note": f"plan {plan['sha256']}; data {ledger['dataset']['sha256']}"},
+    ]  # fmt: skip
+    return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
+
+
+# --- cite ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What one needs to cite one result."""
+
+    id: str
+    sentence: str
+    cell: str
+    macro: str
+    bibtex: str
+
+    def __str__(self) -> str:
+        return "\n".join([self.sentence, "", f"Table cell:  {self.cell}", f"LaTeX:       {self.macro}",
+                          f"Result id:   {self.id}", "", self.bibtex])  # fmt: skip
+
+
+def cite(result_id: str, *, results: str | Path = "results") -> Citation:
+    """Return the citation of a result that a run has written.
+
+    Parameters
+    ----------
+    result_id : str
+        Of an estimate or a verdict, as in the ledger.
+    results : path
+        A result folder, or the folder that holds them.
+
+    Raises
+    ------
+    OutputError
+        When no ledger under `results` has this id.
+    """
+    known: list[str] = []
+    for path in ledgers(Path(results)):
+        ledger = read_ledger(path)
+        for row in [*ledger["estimates"], *ledger["verdicts"]]:
+            if row["id"] == result_id:
+                return _citation(row, ledger)
+            known.append(row["id"])
+    examples = f" ({listing(known, limit=3)})" if known else ", once `run` has written one"
+    allowed = f"an id of a ledger under {printable(results)}{examples}"
+    raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, did_you_mean(result_id, known))])
+
+
+def ledgers(results: Path) -> list[Path]:
+    """Return the ledgers of a result folder, or of the folders in it."""
+    own = results / "ledger.json"
+    return [own] if own.is_file() else sorted(results.glob("*/ledger.json"))
+
+
+def read_ledger(path: Path) -> dict[str, Any]:
+    """Return a ledger that was written before.
+
+    Raises
+    ------
+    OutputError
+        When the file is not a ledger.
+    """
+    try:
+        ledger = json.loads(path.read_text("utf-8"))
+        if ledger["schema"] != 1 or not all(key in ledger for key in ("plan", "dataset", "estimates", "verdicts")):
+            raise KeyError("schema")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fault = Fault("the whole file", f"{type(error).__name__}: {printable(error)}", "a ledger.json that `run` wrote")
+        raise OutputError(str(path), [fault]) from None
+    return ledger
+
+
+def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
+    if "sentence" in row:
+        sentence, cell = row["sentence"], row["verdict"]
+    else:
+        low, high = row["conf_low"], row["conf_high"]
+        interval = (
+            f", {100 * row['level']:g} % CI {low:.4g} to {high:.4g} on the model's own scale" if low is not None else ""
+        )
+        sentence = f"{row['term']} ({row['method']}, {row['model']}): {row['displayed']}{interval}, n = {row['n']:,}."
+        cell = row["displayed"]
+    source = f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
+    name = macro_name(row["id"])
+    macro = f"\\newcommand{{\\{name}}}{{{latex_escape(cell)}}}"
+    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger))

@@ -1,0 +1,88 @@
+"""What the README tells a reader to type works, in a fresh clone, in a folder with a space in its name.
+
+Every ```sh block is run; a command that does not end, or is not to be copied, stands in a ```text block.
+Each block has a clone of its own, since one makes `.venv` with make and another with pip.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```sh[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+# What an enclosing `make` or virtual environment would hand down, and a reader's shell does not have.
+INHERITED = ("MAKE", "MFLAGS", "GNUMAKEFLAGS", "UV_PROJECT", "UV_PYTHON", "VIRTUAL_ENV", "PYTEST")
+INHERITED_EXACTLY = {"VENV", "PYTHON", "PYTHONPATH", "PLAN"}
+
+
+def runnable_blocks(text):
+    """The commands of each ```sh block: comments dropped, continued lines joined, `make test` left out."""
+    blocks = []
+    for body in BLOCK.findall(text):
+        lines = (line.strip() for line in body.replace("\\\n", " ").splitlines())
+        commands = [line for line in lines if line and not line.startswith("#") and "make test" not in line]
+        if commands:
+            blocks.append(commands)
+    return blocks
+
+
+def has_commits():
+    git = ["git", "-C", str(ROOT), "rev-parse", "--verify", "--quiet", "HEAD"]
+    return (ROOT / ".git").exists() and subprocess.run(git, capture_output=True, check=False).returncode == 0
+
+
+def shell_environment():
+    inherited = {name for name in os.environ if name.startswith(INHERITED)} | INHERITED_EXACTLY
+    environment = {name: value for name, value in os.environ.items() if name not in inherited}
+    own = [str(folder) for folder in (ROOT / ".venv/bin", ROOT / ".uv/bin", Path(sys.prefix) / "bin")]
+    path = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder not in own]
+    return {**environment, "PATH": os.pathsep.join(path)}
+
+
+def test_blocks_are_read_as_a_reader_would():
+    text = "```sh\n# set up\nmake audit\nmake test\necho a \\\n  b\n```\n\n```text\nscore-audit lab\n```\n"
+    assert runnable_blocks(text) == [["make audit", "echo a    b"]]
+
+
+BLOCKS = runnable_blocks(README.read_text(encoding="utf-8")) if README.exists() else []
+
+
+def test_the_readme_has_something_to_run():
+    if not README.exists():
+        pytest.skip("no README here: an installed copy")
+    assert BLOCKS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("commands", BLOCKS, ids=lambda commands: commands[0][:40])
+def test_readme_commands_run_in_a_fresh_clone(commands, tmp_path):
+    if not has_commits():
+        pytest.skip("not a git repository with commits, so there is nothing to clone")
+    for tool in ("git", "make", "python3"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not on PATH")
+    environment = shell_environment()
+    recent = ["python3", "-c", "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"]
+    if subprocess.run(recent, env=environment, capture_output=True, check=False).returncode:
+        pytest.skip("python3 is older than 3.11 or has no ensurepip")
+    clone = tmp_path / "a fresh clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    for command in commands:
+        run = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", command],
+            cwd=clone,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, f"$ {command}\n{run.stdout}"
