@@ -23,6 +23,7 @@ _PUBLIC = {
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",
     "sesoi_from_price": "analysis.methods.sesoi",
+    "verify": "analysis.audit",
 }
 """What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not wait for pandas."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,9 +16,11 @@ from analysis.findings import Findings
 from analysis.methods.increment import audit_score, audit_together
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
+from analysis.publish.citation import read_ledger
 from analysis.publish.folder import write_results
-from analysis.publish.ledger import verdict_record
+from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
+from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.sample import Sample, select_sample
 from analysis.verdict import COLUMNS, decide
 
@@ -116,6 +118,40 @@ def audit(
         for score in plan.score.columns
     )
     return Audit(sample, estimates, tuple(checks), rulings)
+
+
+def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None) -> Verification:
+    """Recompute a result folder's ledger and compare; with `text`, also find its results in an article.
+
+    Parameters
+    ----------
+    folder : path
+        A result folder with `ledger.json`.
+    text : path, optional
+        An article that cites results by id or by LaTeX macro.
+    plan : str or path, optional
+        The plan, where the ledger does not say where its file is.
+
+    Raises
+    ------
+    AnalysisError
+        When the ledger, the plan, the data or the text cannot be read.
+    """
+    folder = Path(folder)
+    old = read_ledger(folder / "ledger.json")
+    new = ledger(audit(plan or _plan_of(old, folder)))
+    lines = compare(old, new).lines
+    if text is not None:
+        lines += find_in_text(read_text(Path(text)), new).lines
+    return Verification(lines)
+
+
+def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:
+    """Return where the plan of a ledger is: beside the results as it was, or a plan of this name."""
+    beside = old["environment"].get("plan_file")
+    if beside and (folder / beside).is_file():
+        return (folder / beside).resolve()
+    return old["plan"]["name"]
 
 
 @dataclass(frozen=True, eq=False)

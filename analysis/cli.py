@@ -80,6 +80,19 @@ def cite(result_id: str, results: Path) -> None:
     click.echo(str(citation(result_id, results=results)))
 
 
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--text", type=click.Path(path_type=Path), help="An article that cites results by id or LaTeX macro.")
+@click.option("--plan", help="The plan, where its file has moved since the run.")
+def verify(folder: Path, text: Path | None, plan: str | None) -> int:
+    """Recompute a result folder's ledger; say what still holds. Exit code 1 when something differs."""
+    from analysis.audit import verify as compare
+
+    seen = compare(folder, text, plan=plan)
+    click.echo(str(seen))
+    return DONE if seen.ok else DIFFERENCE
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     from analysis.publish.report import report_html
     from analysis.publish.table import write_tables
 
-    record = ledger(findings)
+    record = ledger(findings, folder)
     history = [*read_history(folder), _history_entry(findings, record)]
     (staging / "ledger.json").write_text(to_json(record), "utf-8")
     write_csv(findings, staging)

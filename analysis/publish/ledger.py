@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -25,10 +26,11 @@ def verdict_record(findings: Findings, ruling: Verdict) -> dict[str, Any]:
     return {**record, "reasons": list(ruling.reasons), "sentence": verdict_sentence(findings, ruling)}
 
 
-def ledger(findings: Findings) -> dict[str, Any]:
+def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     """Return the whole ledger as plain data, ready for JSON.
 
-    Only `environment` may differ between two runs of the same plan on the same data.
+    Only `environment` may differ between two runs of the same plan on the same data. With the result `folder`,
+    it says where the plan lies from there, so that `verify` finds it.
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
@@ -38,7 +40,7 @@ def ledger(findings: Findings) -> dict[str, Any]:
                  "registered": plan.registered.model_dump(mode="json") if plan.registered else None},
         "dataset": {"address": dataset.address, "sha256": dataset.sha256, "rows": dataset.rows,
                     "rows_used": findings.sample.rows, "exclusions": dict(findings.sample.exclusions)},
-        "environment": environment(),
+        "environment": environment() | {"plan_file": _plan_file(findings, folder)},
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],
         "verdicts": [verdict_record(findings, ruling) for ruling in findings.rulings],
@@ -48,6 +50,13 @@ def ledger(findings: Findings) -> dict[str, Any]:
 def to_json(record: dict[str, Any]) -> str:
     """Return JSON with numbers at `repr` precision; NaN and infinity are refused."""
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plan_file(findings: Findings, folder: Path | None) -> str | None:
+    """Return the plan's path from the result folder, or None for a plan that is not a file."""
+    if findings.plan.path is None or folder is None:
+        return None
+    return Path(os.path.relpath(findings.plan.path, folder)).as_posix()
 
 
 def environment() -> dict[str, Any]:

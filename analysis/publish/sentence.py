@@ -141,9 +141,14 @@ def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
     mean = float(sample.numbers(outcome.column).mean())
     if outcome.kind in ("revenue", "count"):
         size = outcome.sesoi * abs(mean)
-        amount = f"{100 * outcome.sesoi:g} % of the mean {mean:,.6g}{unit} = {size:,.6g}{unit}"
+        amount = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} = {amount_text(size)}{unit}"
     elif outcome.kind == "binary":
         amount = f"{100 * outcome.sesoi:g} percentage points on a share of {100 * mean:.1f} %"
     else:
-        amount = f"{outcome.sesoi:,.6g}{unit} on a mean of {mean:,.6g}{unit}"
+        amount = f"{amount_text(outcome.sesoi)}{unit} on a mean of {amount_text(mean)}{unit}"
     return f"SESOI: {amount}, per {step} of {score}"
+
+
+def amount_text(value: float) -> str:
+    """Return an amount in the outcome's unit: whole above a thousand, four digits below."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
