@@ -108,7 +108,9 @@ def audit(
             design = build_design(sample, outcome.column, (score,))
             checks += check_overlap(sample, design, outcome.column, score)
         if len(plan.score.columns) > 1:
-            rows += audit_together(sample, outcome)
+            found, doubts = audit_together(sample, outcome)
+            rows += found
+            checks += doubts
     progress("Deciding")
     estimates = Estimates(tuple(rows), plan.inference.level)
     means = {outcome.column: float(sample.numbers(outcome.column).mean()) for outcome in plan.outcome}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -46,23 +47,31 @@ def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[li
     """
     design = build_design(sample, outcome.column, (score,))
     rows = _one_model(sample, outcome, score, design, outcome.deciding_model)
+    beside = {model: partial(_one_model, model=model) for model in outcome.companion_models}
+    beside |= {variant: partial(_variant, variant=variant) for variant in outcome.variants}
     checks = []
-    for model in outcome.companion_models:
+    for name, estimate in beside.items():
         try:
-            rows += _one_model(sample, outcome, score, design, model)
+            rows += estimate(sample, outcome, score, design)
         except DesignError as error:
-            reason = f"The companion model {model} has no estimate here: {error.faults[0].found}."
-            checks.append(Check(sample.plan.name, f"companion_{model}", None, reason, None, outcome.column, score))
-    for variant in outcome.variants:
-        rows += _variant(sample, outcome, score, design, variant)
+            reason = f"The companion model {name} has no estimate here: {error.faults[0].found}."
+            checks.append(Check(sample.plan.name, f"companion_{name}", None, reason, None, outcome.column, score))
     return rows, checks
 
 
-def audit_together(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
-    """Return the scores side by side in one equation, and the joint Wald test that none of them adds anything."""
+def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estimate], list[Check]]:
+    """Return the scores side by side in one equation, and the joint Wald test that none of them adds anything.
+
+    Where that equation has no estimate (one score follows from the others), a check says so instead.
+    """
     plan = sample.plan
-    design = build_design(sample, outcome.column, plan.score.columns)
-    fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+    try:
+        design = build_design(sample, outcome.column, plan.score.columns)
+        fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+    except DesignError as error:
+        fault = error.faults[0]
+        reason = f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
+        return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
     rows = []
     for score in plan.score.columns:
         pair = _coefficients(sample, outcome, score, "increment", fit)
@@ -70,7 +79,7 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
     statistic, p = wald(fit, plan.score.columns)
     note = f"joint test of {len(plan.score.columns)} scores"
     blank = _blank(sample, outcome, "", "increment", fit)
-    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)]
+    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)], []
 
 
 def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
@@ -173,7 +182,7 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
     rows = []
     for factor, unit in ((1.0, ""), *MONEY_UNITS):
         changed = design.with_response(function(design.response * factor))
-        fit = fit_model(changed, "ols", covariance_of(sample.plan, "ols", design))
+        fit, _ = _fit_with_fallback(changed, "ols", covariance_of(sample.plan, "ols", design), deciding=False)
         pair = _coefficients(sample, outcome, score, "increment", fit)
         name = "-".join([variant, *unit.split()])
         note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"

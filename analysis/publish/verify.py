@@ -116,7 +116,7 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
             name = found.rstrip(".")
             if name not in shown:
                 lines.append(Line(name, "unknown", "no result of the ledger has this id"))
-            elif _plain(shown[name]) in plain:
+            elif _prints(plain, shown[name]):
                 lines.append(Line(name, "holds", shown[name]))
             else:
                 lines.append(Line(name, "not printed", f"the paragraph does not print {shown[name]}"))
@@ -128,9 +128,16 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     return Verification(tuple(lines))
 
 
+def _prints(plain: str, displayed: str) -> bool:
+    """Return whether a text prints what is displayed; a sign may be said in words ("5.9 % less")."""
+    wanted = re.escape(_plain(displayed).lstrip("+-"))
+    return re.search(rf"(?<![\d.,A-Za-z]){wanted}(?![\dA-Za-z])", plain) is not None
+
+
 def _plain(text: str) -> str:
-    """Return text without the differences that typesetting makes: spaces, minus signs, bold marks."""
-    return re.sub(r"[\s\u00a0\u202f*\\]+", "", text.replace("\u2212", "-").replace("\u2013", "-"))
+    """Return text without the differences that typesetting makes: kinds of space and minus, marks of emphasis."""
+    text = re.sub(r"[*\\_]", "", text.replace("\u2212", "-").replace("\u2013", "-"))
+    return re.sub(r"(?<=\d) %", "%", re.sub(r"\s+", " ", text))
 
 
 def read_text(path: Path) -> str:
