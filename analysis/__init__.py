@@ -22,6 +22,7 @@ _PUBLIC = {
     "cite": "analysis.publish.citation",
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",
+    "show": "analysis.publish.table",
     "sesoi_from_price": "analysis.methods.sesoi",
     "verify": "analysis.audit",
 }

@@ -25,7 +25,9 @@ from analysis.sample import Sample, select_sample
 from analysis.verdict import COLUMNS, decide
 
 if TYPE_CHECKING:
+    from analysis.publish.citation import Citation
     from analysis.publish.figure import Figure
+    from analysis.publish.table import Shown
 
 Progress = Callable[[str], None]
 
@@ -64,6 +66,37 @@ class Audit(Findings):
         from analysis.publish.table import effects_table
 
         return effects_table(self, outcome or self.plan.outcome[0].column)
+
+    def show(self, outcome: str | None = None) -> Shown:
+        """Return the printed table of one outcome as a notebook shows it, caption first."""
+        from analysis.publish.table import show
+
+        outcome = outcome or self.plan.outcome[0].column
+        return show(self.table(outcome), f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)")
+
+    def show_rows(self) -> Shown:
+        """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
+        from analysis.publish.table import exclusions_table, show
+
+        return show(exclusions_table(self), "Rows in, left out and analysed")
+
+    def cite(self, result_id: str | None = None) -> Citation:
+        """Return the citation of a result of this run; of the first verdict where no id is given."""
+        from analysis.publish.citation import cite_from
+        from analysis.publish.ledger import ledger
+
+        return cite_from(ledger(self), result_id or self.rulings[0].id)
+
+    def colophon(self) -> Shown:
+        """Return what this result was made from and with: hashes, versions, commit. It differs between machines."""
+        from analysis.publish.ledger import environment
+        from analysis.publish.table import show
+
+        made = environment()
+        facts = {"plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
+                 "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
+                 "Python": made["python"], **made["packages"], "commit": made["commit"]}  # fmt: skip
+        return show(facts, "Colophon")
 
     def export(self, folder: str | Path) -> Path:
         """Write the ledger, tables, figures and the report; the old results stay whole until the new ones are."""
@@ -163,6 +196,11 @@ class Inspection:
     sample: Sample
     terms: dict[str, tuple[str, ...]]
     checks: tuple[Check, ...] = field(default=())
+
+    def __str__(self) -> str:
+        from analysis.publish.sentence import inspection_lines
+
+        return "\n".join(inspection_lines(self.sample, self.terms, self.checks))
 
 
 def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> Inspection:

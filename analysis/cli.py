@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -129,11 +133,18 @@ def _progress() -> Callable[[str], None]:
 
 def main() -> NoReturn:
     """Run the command; what a user can put right is shown as one block, never as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its code
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of the libraries; ours are checks
     try:
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, _interrupt)
         code = cli.main(standalone_mode=False, prog_name="score-audit")
         sys.exit(code if isinstance(code, int) else DONE)
     except AnalysisError as error:
-        click.echo(("\n" if sys.stderr.isatty() else "") + str(error), err=True)
+        _say(str(error))
         sys.exit(WRONG)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -142,8 +153,38 @@ def main() -> NoReturn:
         error.show()
         sys.exit(WRONG)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo("Interrupted: no results were written.", err=True)
+        _say("Interrupted: the result folder holds the last completed run.")
         sys.exit(INTERRUPTED)
+    except SystemExit as left:
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # a closed pipe: its reader has seen enough
+            sys.exit(DONE)
+        raise left
+    except Exception as error:
+        _say(_own_fault(error))
+        sys.exit(WRONG)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Treat a request to terminate as Ctrl-C, so that what is half written is cleared away."""
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    click.echo(("\n" if sys.stderr.isatty() else "") + text, err=True)
+
+
+def _own_fault(error: Exception) -> str:
+    """Return a block about a fault that is not the user's; the traceback goes to a file."""
+    import tempfile
+    import traceback
+
+    what = f"{type(error).__name__}: {printable(error, limit=300)}"
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="score-audit-fault-", suffix=".txt", delete=False) as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"score-audit failed, which is its own fault: {what}"
+    return f"score-audit failed, which is its own fault: {what}\nThe details are in {file.name}: please report them."
 
 
 if __name__ == "__main__":

@@ -119,6 +119,8 @@ def display(value: float, unit: str) -> str:
     """
     if value is None or not math.isfinite(value):
         return "-"
+    if unit == "percent" and value > 20:
+        return f"x e^{value:.3g}"  # nobody reads ten digits of a percentage, and expm1 overflows at 710
     if unit == "percent":
         return _signed(100 * math.expm1(value), 1) + " %"
     if unit == "points":
@@ -143,8 +145,8 @@ class Estimates:
     Examples
     --------
     >>> row = Estimate("demo", "sales", "klout", "increment", "poisson", "klout", n=100, estimate=0.1, std_error=0.02)
-    >>> Estimates((row,)).tidy(0.95)[["term", "estimate"]].iloc[0].tolist()
-    ['klout', 0.1]
+    >>> Estimates((row,)).tidy(0.95)[["term", "estimate", "conf_low"]].round(3).values.tolist()
+    [['klout', 0.1, 0.061]]
     """
 
     rows: tuple[Estimate, ...]

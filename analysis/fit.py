@@ -61,7 +61,8 @@ class Fit:
         return np.sqrt(np.diag(self.cov))
 
     def position(self, term: str) -> int:
-        return self.design.terms.index(term)
+        """Return the column of a term: the last one of this name, since scores stand last in a design."""
+        return len(self.design.terms) - 1 - self.design.terms[::-1].index(term)
 
 
 def p_value(statistic: float, df: float | None) -> float:

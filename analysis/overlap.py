@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.design import Design
+from analysis.errors import printable
 from analysis.estimates import Check
 from analysis.sample import Sample
 
@@ -24,7 +25,7 @@ def check_rows(sample: Sample) -> list[Check]:
     if plan.row is not None:
         repeated = sum(count for reason, count in sample.exclusions.items() if reason.startswith("repeated "))
         how = {"refuse": "none was found", "first": f"{repeated} later rows were left out", "keep": "repeats were kept"}
-        reason = f'Rows are identified by "{plan.row}"; {how[plan.duplicates]}.'
+        reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
         return [Check(plan.name, "duplicates", passed, reason, float(repeated))]
     count = sample.identical_rows
@@ -44,6 +45,9 @@ def check_overlap(sample: Sample, design: Design, outcome: str, score: str) -> l
 def squared_correlation(target: np.ndarray, columns: np.ndarray) -> float:
     """Return the R2 of `target`, shape (n,), on an intercept and `columns`, shape (n, q)."""
     centred = target - target.mean()
+    if not centred.any():
+        return 0.0
+    centred /= np.abs(centred).max()
     x = columns - columns.mean(axis=0)
     scale = np.sqrt((x**2).sum(axis=0))
     x = x[:, scale > 0] / scale[scale > 0]

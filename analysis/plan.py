@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from analysis.errors import Fault, PlanError, did_you_mean, listing, printable
-from analysis.project import find_project, shipped_studies
+from analysis.project import find_project, is_file, neighbours, shipped_studies
 
 Transform = Literal["identity", "log1p", "sqrt", "rank", "spline"]
 ScoreTransform = Literal["identity", "log1p", "rank"]
@@ -20,6 +21,9 @@ Kind = Literal["revenue", "count", "binary", "continuous"]
 Model = Literal["poisson", "gamma", "tweedie", "logit", "ols"]
 Covariance = Literal["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"]
 Name = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
+YesNo = Annotated[bool, Field(strict=True)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 MODELS: dict[str, tuple[str, ...]] = {
@@ -31,14 +35,30 @@ MODELS: dict[str, tuple[str, ...]] = {
 """The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
 
 LATER = {
-    "reliability": "the correction for noisy engagement",
-    "halves": "the correction for noisy engagement",
-    "indicators": "the correction for noisy engagement",
-    "panel": "fixed effects",
-    "segment": "the comparison of segments",
-    "timing": "the check of time order",
+    ("engagement", "reliability"): "the correction for noisy engagement",
+    ("engagement", "halves"): "the correction for noisy engagement",
+    ("engagement", "indicators"): "the correction for noisy engagement",
+    ("score", "halves"): "the correction for noisy engagement",
+    ("", "panel"): "fixed effects",
+    ("", "segment"): "the comparison of segments",
+    ("", "timing"): "the check of time order",
 }
-"""Keys of the plan contract that this version does not analyse: refused, never ignored."""
+"""Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
+
+
+def _calendar_date(value: Any) -> Any:
+    """Return a date for a TOML date or a text such as "2014-06-30"."""
+    if isinstance(value, str):
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            pass
+    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
+        raise ValueError("a date such as 2014-06-30")
+    return value
+
+
+Date = Annotated[datetime.date, BeforeValidator(_calendar_date)]
 
 
 class Section(BaseModel):
@@ -80,7 +100,7 @@ class OutcomeSection(Section):
 
     column: Name
     kind: Kind
-    sesoi: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    sesoi: Annotated[Number, Field(gt=0)]
     model: Model | None = None
     exposure: Name | None = None
     negative: Literal["refuse", "exclude", "net"] = "refuse"
@@ -120,29 +140,34 @@ class OutcomeSection(Section):
 class KeepSection(Section):
     """`[[keep]]`: rows that stay; the others are counted as exclusions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     column: Name
-    equals: str | float | bool | None = Field(default=None, alias="is")
-    among: tuple[str | float | bool, ...] | None = Field(default=None, alias="in")
-    min: float | None = None
-    max: float | None = None
-    start: datetime.date | str | None = Field(default=None, alias="from")
-    end: datetime.date | str | None = Field(default=None, alias="to")
+    equals: YesNo | Number | str | None = Field(default=None, alias="is")
+    among: Annotated[tuple[YesNo | Number | str, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+    min: Number | None = None
+    max: Number | None = None
+    start: Date | None = Field(default=None, alias="from")
+    end: Date | None = Field(default=None, alias="to")
 
     @model_validator(mode="after")
     def _says_something(self) -> KeepSection:
-        if not self.model_fields_set - {"column"}:
+        if all(said is None for said in (self.equals, self.among, self.min, self.max, self.start, self.end)):
             raise ValueError("a filter needs at least one of: is, in, min, max, from, to")
+        if self.equals is not None and self.among is not None:
+            raise ValueError("is and in exclude each other")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min must not be above max")
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError("from must not be after to")
         return self
 
 
 class InferenceSection(Section):
     """`[inference]`: intervals and how uncertainty is measured."""
 
-    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
     covariance: Covariance | None = None
-    bootstrap: Annotated[int, Field(ge=99)] = 1999
-    seed: Annotated[int, Field(ge=0)] = 20121105
+    bootstrap: Annotated[Whole, Field(ge=99)] = 1999
+    seed: Annotated[Whole, Field(ge=0)] = 20121105
 
 
 class ClusterSection(Section):
@@ -171,7 +196,7 @@ class Plan(Section):
     row: Name | None = None
     duplicates: Literal["refuse", "first", "keep"] = "refuse"
     missing: Literal["exclude", "zero"] = "exclude"
-    quick: bool = False
+    quick: YesNo = False
     score: ScoreSection
     engagement: EngagementSection
     controls: ControlsSection = ControlsSection()
@@ -209,9 +234,13 @@ class Plan(Section):
         pairs += [(outcome.column, "outcome") for outcome in self.outcome]
         return pairs + [(o.exposure, "exposure") for o in self.outcome if o.exposure]
 
+    def content(self) -> dict[str, Any]:
+        """Return what the plan says as a dict that `read_plan` takes: change a copy to get a variant of the plan."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
     def flat(self) -> dict[str, Any]:
         """Return what the plan says as one level of dotted keys, for comparing two plans."""
-        return dict(_flatten(self.model_dump(mode="json", by_alias=True, exclude_unset=True)))
+        return dict(_flatten(self.content()))
 
 
 def _transform_of(transform: str | dict[str, str], column: str) -> str:
@@ -222,6 +251,9 @@ def _flatten(value: Any, prefix: str = ""):
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list) and value and all(isinstance(inner, dict) for inner in value):
+        for number, inner in enumerate(value, 1):
+            yield from _flatten(inner, f"{prefix} {number}")
     else:
         yield prefix, value
 
@@ -241,38 +273,50 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
         Naming the file, every faulty key, what was found and what is allowed.
     """
     if isinstance(source, dict):
-        canonical = json.dumps(source, sort_keys=True, default=str, ensure_ascii=False).encode()
-        return _validated(source, "the plan given as a dict", None, hashlib.sha256(canonical).hexdigest())
+        return _validated(source, "the plan given as a dict", None, _hash_of(source))
+    if not isinstance(source, (str, Path)):
+        found = f"{printable(repr(source), limit=60)} of type {type(source).__name__}"
+        raise PlanError("the plan", [Fault("PLAN", found, "a plan's name, the path of a TOML file, or a dict")])
     path = _locate(str(source))
     content = _bytes_of(path)
     try:
-        data = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        data = tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # also an integer of more than 4,300 digits
         fault = Fault("the whole file", printable(error), "a TOML file in UTF-8")
         raise PlanError(str(path), [fault]) from None
     return _validated(data, str(path), path.resolve(), hashlib.sha256(content).hexdigest())
+
+
+def _hash_of(data: dict[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON of a plan that is not a file."""
+    try:
+        canonical = json.dumps(data, sort_keys=True, default=str, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    except (TypeError, ValueError, RecursionError) as error:
+        fault = Fault("the whole plan", printable(error), "keys and values as a TOML file has them")
+        raise PlanError("the plan given as a dict", [fault]) from None
+    return hashlib.sha256(canonical).hexdigest()
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        fault = Fault("the whole file", printable(error.strerror), "a TOML file that can be read")
+        fault = Fault("the whole file", printable(error.strerror or error), "a TOML file that can be read")
         raise PlanError(str(path), [fault]) from None
 
 
 def _locate(source: str) -> Path:
     """Return the plan's path; a word without a slash or a suffix is a name in a `plans/` folder."""
-    if source.endswith(".toml") or "/" in source or "\\" in source:
-        path = Path(source)
-        if path.is_file():
+    if source.casefold().endswith(".toml") or "/" in source or "\\" in source:
+        path = Path(source).expanduser() if source.startswith("~/") else Path(source)
+        if is_file(path):
             return path
-        near = [str(p) for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        near = {str(p): str(p) for p in neighbours(path, "*.toml")}
         fault = Fault("PLAN", "no such file", "the path of a TOML file", did_you_mean(source, near))
         raise PlanError(source, [fault])
     folders = [root / "plans" for root in (find_project(), shipped_studies()) if root is not None]
     for folder in folders:
-        if (folder / f"{source}.toml").is_file():
+        if is_file(folder / f"{source}.toml"):
             return folder / f"{source}.toml"
     names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
     fault = Fault("PLAN", "no plan of this name", f"one of: {listing(names, limit=20)}", did_you_mean(source, names))
@@ -286,7 +330,7 @@ def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str)
         plan = Plan.model_validate(data)
     except ValidationError as error:
         known = {fault.place for fault in faults}
-        faults += [f for f in (_fault(problem, data) for problem in error.errors()) if f.place not in known]
+        faults += [fault for fault in _faults(error) if fault.place not in known]
         raise PlanError(where, faults) from None
     faults += _role_faults(plan)
     if faults:
@@ -298,50 +342,103 @@ def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str)
 def _not_yet(data: dict[str, Any]) -> list[Fault]:
     """Return a fault for each key of the contract whose analysis this version does not have."""
     faults = []
-    for key, what in LATER.items():
-        for section in ("score", "engagement", None):
-            table = data if section is None else data.get(section)
-            if isinstance(table, dict) and key in table:
-                place = f"[{section}] {key}" if section else key
-                allowed = "leave it out: this version does not have " + what
-                faults.append(Fault(place, printable(json.dumps(table[key], default=str)), allowed))
+    for (section, key), what in LATER.items():
+        table = data.get(section) if section else data
+        if isinstance(table, dict) and key in table:
+            place = f"[{section}] {key}" if section else key
+            faults.append(Fault(place, _quoted(table[key]), "leave it out: this version does not have " + what))
     return faults
 
 
-def _fault(problem: dict[str, Any], data: dict[str, Any]) -> Fault:
-    """Turn one of pydantic's errors into a Fault in the words of the TOML file."""
-    location = [part for part in problem["loc"] if not str(part).startswith(("function-", "constrained", "dict["))]
-    place, section = _place(location, data)
-    found = "nothing" if problem["type"] == "missing" else printable(json.dumps(problem["input"], default=str))
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message.removeprefix("Input should be ").replace("Field required", "a value: this key is required")
-    hint = ""
+MESSAGES = {
+    "missing": "a value: this key is required",
+    "string_type": "a text in quotes",
+    "string_too_short": "a text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": 'letters, digits, ".", "_" and "-", the first a letter or digit',
+    "float_type": "a number", "int_type": "a whole number", "bool_type": "true or false",
+    "finite_number": "a finite number", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt:g}", "less_than_equal": "{le} or less",
+    "tuple_type": 'a list such as ["a", "b"]', "too_short": "at least one", "model_type": "a table of keys and values",
+    "dict_type": 'a table such as {{column = "..."}}',
+}  # fmt: skip
+"""What is allowed, by pydantic's name for an error."""
+
+SECTIONS: dict[str, type[Section]] = {
+    "score": ScoreSection, "engagement": EngagementSection, "controls": ControlsSection, "outcome": OutcomeSection,
+    "keep": KeepSection, "inference": InferenceSection, "cluster": ClusterSection, "registered": RegisteredSection,
+}  # fmt: skip
+TABLES = ("outcome", "keep")
+"""The sections that can be there several times, each headed ``[[name]]``."""
+
+BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
+"""How pydantic marks the branches of a union inside a location."""
+
+
+def _faults(error: ValidationError) -> list[Fault]:
+    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost place."""
+    problems = [(_location(problem["loc"]), problem) for problem in error.errors(include_url=False)]
+    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for location, problem in problems:
+        by_place.setdefault(location, []).append(problem)
+    inner = [place for place in by_place
+             if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)]  # fmt: skip
+    return [_fault(location, by_place[location]) for location in inner]
+
+
+def _location(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a location without the marks of union branches, which stand behind the key."""
+    key = 2 if parts and parts[0] in TABLES else 1
+    rest = [part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)]
+    return (*parts[: key + 1], *rest)
+
+
+def _fault(location: tuple[Any, ...], problems: list[dict[str, Any]]) -> Fault:
+    problem = problems[0]
+    keys = _keys(SECTIONS[location[0]] if len(location) > 1 and location[0] in SECTIONS else Plan)
+    place = _place(location)
     if problem["type"] == "extra_forbidden":
-        message = "one of: " + listing(section, limit=20)
-        hint = did_you_mean(str(location[-1]), section)
-        found = f'unknown key "{printable(location[-1])}"'
-    return Fault(place, found, message, hint)
+        name = str(location[-1])
+        allowed = "one of: " + listing(keys, limit=20)
+        return Fault(place, f'unknown key "{printable(name)}"', allowed, did_you_mean(name, keys))
+    found = "nothing" if problem["type"] == "missing" else _quoted(problem["input"])
+    allowed = " or ".join(dict.fromkeys(_allowed(location, problem) for problem in problems))
+    hint = ""
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        hint = did_you_mean(problem["input"], _choices(problem))
+    return Fault(place, found, allowed, hint)
 
 
-def _place(location: list[Any], data: dict[str, Any]) -> tuple[str, list[str]]:
-    """Return how the TOML file calls a location, and the keys its table may have."""
-    model: Any = Plan
-    if not location:
-        return "the whole file", []
-    if location[0] not in ("score", "engagement", "controls", "outcome", "keep", "inference", "cluster", "registered"):
-        return str(location[0]), _keys(Plan)
-    model = {
-        "score": ScoreSection, "engagement": EngagementSection, "controls": ControlsSection,
-        "outcome": OutcomeSection, "keep": KeepSection, "inference": InferenceSection,
-        "cluster": ClusterSection, "registered": RegisteredSection,
-    }[location[0]]  # fmt: skip
-    if location[0] in ("outcome", "keep"):
-        number = f" {location[1] + 1}" if len(location) > 1 and isinstance(location[1], int) else ""
-        rest = [str(part) for part in location[2:]]
-        return " ".join([f"[[{location[0]}]]{number}", ".".join(rest)]).strip(), _keys(model)
-    rest = [f"item {part + 1}" if isinstance(part, int) else str(part) for part in location[1:]]
-    rest = [part for part in rest if part not in ("str", "nullable") and not part.startswith("literal[")]
-    return " ".join([f"[{location[0]}]", " ".join(rest)]).strip(), _keys(model)
+def _allowed(location: tuple[Any, ...], problem: dict[str, Any]) -> str:
+    if len(location) == 1 and location[0] in TABLES:
+        return f"one table or more, each headed [[{location[0]}]]"
+    if problem["type"] == "literal_error":
+        return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(**problem.get("ctx", {}))
+
+
+def _choices(problem: dict[str, Any]) -> list[str]:
+    return re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+
+
+def _quoted(value: Any) -> str:
+    """Return a value as it would stand in the file, cut short."""
+    try:
+        return printable(json.dumps(value, default=str, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):
+        return f"something of type {type(value).__name__}"
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    """Return how the TOML file calls a location: key, [section] key or [[table]] 1 key."""
+    words = [f"item {part + 1}" if isinstance(part, int) else printable(part) for part in location]
+    if not location or location[0] not in SECTIONS:
+        return " ".join(words) or "the whole file"
+    if location[0] in TABLES:
+        number = [str(location[1] + 1)] if len(location) > 1 and isinstance(location[1], int) else []
+        return " ".join([f"[[{location[0]}]]", *number, *words[2:]])
+    return " ".join([f"[{location[0]}]", *words[1:]])
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

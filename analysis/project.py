@@ -5,6 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; False for what no file can be called, or what may not be looked at."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def neighbours(path: Path, pattern: str = "*") -> list[Path]:
+    """Return the files beside `path` that match, for a suggestion; none where the folder cannot be read."""
+    try:
+        return sorted(path.parent.glob(pattern))
+    except (OSError, ValueError):
+        return []
+
+
 def find_project(start: Path | None = None) -> Path | None:
     """Return the nearest folder at or above `start` (default: the current one) with `plans/` or `pyproject.toml`."""
     here = (start or Path.cwd()).resolve()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,25 +60,29 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     """
     where = str(dataset.path or dataset.address)
     _require_columns(plan, dataset, where)
-    kept, exclusions = _apply_filters(plan, dataset, where)
     faults: list[Fault] = []
+    kept, exclusions = _apply_filters(plan, dataset, faults)
     kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = _typed(plan, dataset, kept, faults)
-    if faults:
-        raise DataError(where, faults)
     if plan.missing == "zero":
         frame = frame.fillna({outcome.column: 0.0 for outcome in plan.outcome})
     frame = _exclude_negative(plan, frame, exclusions)
     frame = _exclude_missing(frame, exclusions)
-    faults = [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
-    faults += _transform_faults(plan, frame) + _constant_faults(plan, frame)
-    if frame.empty:
+    faults += [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
+    faults += _transform_faults(plan, frame) + _range_faults(dataset, frame)
+    faults = faults or _constant_faults(plan, frame)
+    if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
         faults = [Fault("rows", f"none left ({counted})", "at least one row with every column known")]
     if faults:
         raise DataError(where, faults)
-    identical = int(dataset.frame.loc[frame.index].duplicated().sum())
-    return Sample(plan, dataset, frame, exclusions, identical)
+    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]))
+
+
+def _identical(raw: pd.DataFrame) -> int:
+    """Return how many rows repeat an earlier one in every column."""
+    comparable = raw.apply(lambda column: _texts(column) if column.dtype == object else column)
+    return int(comparable.duplicated().sum())
 
 
 def _columns(plan: Plan) -> dict[str, str]:
@@ -107,50 +113,74 @@ def _require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
 # --- rows ------------------------------------------------------------------------------------------------
 
 
-def _apply_filters(plan: Plan, dataset: Dataset, where: str) -> tuple[pd.Index, dict[str, int]]:
+def _apply_filters(plan: Plan, dataset: Dataset, faults: list[Fault]) -> tuple[pd.Index, dict[str, int]]:
     """Return the row numbers that pass every `[[keep]]`, and how many each one left out."""
     rows = dataset.frame.index
     exclusions: dict[str, int] = {}
-    faults: list[Fault] = []
     for number, keep in enumerate(plan.keep, 1):
         passes = _passes(keep, dataset, number, faults)
         left = rows[passes.loc[rows].to_numpy()]
-        exclusions[f"not kept: {printable(keep.column)} {_condition(keep)}"] = len(rows) - len(left)
+        reason = f"not kept: {printable(keep.column)} {_condition(keep)}"
+        exclusions[reason] = exclusions.get(reason, 0) + len(rows) - len(left)
         rows = left
-    if faults:
-        raise DataError(where, faults)
     return rows, exclusions
 
 
 def _condition(keep: KeepSection) -> str:
-    said = keep.model_dump(by_alias=True, exclude_unset=True, exclude={"column"}, mode="json")
-    return ", ".join(f"{word} {printable(value)}" for word, value in said.items())
+    """Return a filter in words, such as "min 3, max 10"."""
+    said = keep.model_dump(by_alias=True, exclude_none=True, exclude={"column"}, mode="json")
+    return ", ".join(
+        f"{word} {', '.join(map(_said, value)) if isinstance(value, (list, tuple)) else _said(value)}"
+        for word, value in said.items()
+    )
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else printable(value)
 
 
 def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault]) -> pd.Series:
     """Return which rows satisfy one filter; a row without a value satisfies none."""
     raw = dataset.frame[keep.column]
-    known = ~_missing(raw)
+    texts = _texts(raw)
+    known = texts.notna()
     passes = known.copy()
-    place = f"[[keep]] {number} {keep.column}"
+    place = f"[[keep]] {number} {printable(keep.column)}"
     wanted = keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else None
     if wanted is not None:
-        numbers = pd.to_numeric(raw, errors="coerce")
-        texts = raw.astype(str).str.strip()
-        equal = [numbers == value if isinstance(value, (int, float)) and not isinstance(value, bool)
-                 else texts.str.casefold() == str(value).casefold() if isinstance(value, bool)
-                 else texts == str(value) for value in wanted]  # fmt: skip
-        passes &= np.logical_or.reduce([e.to_numpy() for e in equal])
+        passes &= np.logical_or.reduce([_equal(raw, texts, value) for value in wanted])
     if keep.min is not None or keep.max is not None:
-        numbers = pd.to_numeric(raw.where(known), errors="coerce")
+        numbers = _numbers(raw)
         _not_numbers(raw, known & numbers.isna(), place, faults)
         passes &= numbers.between(-np.inf if keep.min is None else keep.min, np.inf if keep.max is None else keep.max)
     if keep.start is not None or keep.end is not None:
-        dates = pd.to_datetime(raw.where(known), errors="coerce", format="ISO8601")
-        _not_numbers(raw, known & dates.isna(), place, faults, allowed="dates as YYYY-MM-DD")
-        passes &= dates >= pd.Timestamp(keep.start or "1678-01-01")
-        passes &= dates < pd.Timestamp(keep.end or "2262-01-01") + pd.Timedelta(days=1)
+        days = _days(texts)
+        _not_numbers(raw, known & days.isna(), place, faults, what="not readable as dates", allowed=DATES)
+        first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
+        passes &= days.between(first.isoformat(), last.isoformat())
     return passes
+
+
+def _equal(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.ndarray:
+    """Return which cells equal a value of the plan: numbers as numbers, true and false however they are written."""
+    if isinstance(value, bool):
+        return texts.str.casefold().isin(("true", "1") if value else ("false", "0")).to_numpy()
+    if isinstance(value, (int, float)):
+        return (_numbers(raw) == value).to_numpy()
+    return (texts == value).fillna(False).to_numpy(dtype=bool)
+
+
+DATES = "dates as YYYY-MM-DD, with or without a time"
+
+
+def _days(texts: pd.Series) -> pd.Series:
+    """Return the day of each date as "YYYY-MM-DD", which sorts as dates do; None where a cell holds no date."""
+    days = texts.str[:10].where(
+        texts.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?", flags=re.ASCII).fillna(False).astype(bool)
+    )
+    return days.where(pd.to_datetime(days, format="%Y-%m-%d", errors="coerce").notna())
 
 
 def _apply_duplicates(
@@ -159,12 +189,13 @@ def _apply_duplicates(
     """Refuse, drop or keep rows whose id was seen before. Without `row` nothing is a duplicate."""
     if plan.row is None or plan.duplicates == "keep":
         return kept
-    ids = dataset.frame.loc[kept, plan.row]
-    repeated = ids.duplicated() & ~_missing(ids)
+    ids = _texts(dataset.frame.loc[kept, plan.row])
+    repeated = ids.duplicated() & ids.notna()
     if repeated.any() and plan.duplicates == "refuse":
         rows = [f"row {row} ({printable(ids[row])})" for row in ids.index[repeated]]
         allowed = 'each value once, or duplicates = "first" or "keep" in the plan'
-        faults.append(Fault(f'column "{plan.row}" (row)', f"{len(rows)} repeated ids: {listing(rows)}", allowed))
+        found = f"{len(rows)} repeated id{'s' if len(rows) > 1 else ''}: {listing(rows)}"
+        faults.append(Fault(f'column "{printable(plan.row)}" (row)', found, allowed))
     elif plan.duplicates == "first":
         exclusions[f"repeated {printable(plan.row)}"] = int(repeated.sum())
         return kept[~repeated.to_numpy()]
@@ -192,9 +223,50 @@ def _exclude_missing(frame: pd.DataFrame, exclusions: dict[str, int]) -> pd.Data
 # --- values ----------------------------------------------------------------------------------------------
 
 
-def _missing(raw: pd.Series) -> pd.Series:
-    """Return which cells hold no value."""
-    return raw.isna() | raw.astype(str).str.strip().isin(MISSING)
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Numbers beyond these cannot be squared and summed in double precision."""
+
+
+def _holds_numbers(raw: pd.Series) -> bool:
+    """Return whether a column's type is that of real numbers (not text, dates, booleans or complex numbers)."""
+    kind = raw.dtype
+    types = pd.api.types
+    return types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind) and not types.is_complex_dtype(kind)
+
+
+def _texts(raw: pd.Series) -> pd.Series:
+    """Return the cells as a csv file would hold them, without outer blanks; None where there is no value."""
+    if isinstance(raw.dtype, pd.StringDtype):
+        texts = raw.str.strip()
+    else:
+        cells = [None if _is_nothing(cell) else _text(cell) for cell in raw]
+        texts = pd.Series(cells, index=raw.index, dtype=object)
+    return texts.where(texts.notna() & ~texts.isin(MISSING), None)
+
+
+def _is_nothing(cell: object) -> bool:
+    return cell is None or cell is pd.NA or cell is pd.NaT or cell != cell if pd.api.types.is_scalar(cell) else False
+
+
+def _text(cell: object) -> str:
+    """Return one cell as text; a whole number has no decimal point, whatever type carries it."""
+    if isinstance(cell, (float, np.floating)) and float(cell).is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return (repr(float(cell)) if isinstance(cell, np.floating) else _written(cell)).strip()
+
+
+def _written(cell: object) -> str:
+    try:
+        return str(cell)
+    except ValueError:  # an integer of more than 4,300 digits
+        return printable(cell)
+
+
+def _numbers(raw: pd.Series) -> pd.Series:
+    """Return the cells as float64, NaN where there is no value or no number."""
+    if _holds_numbers(raw):
+        return raw.astype(pd.Float64Dtype()).astype(float) if raw.hasnans else raw.astype(float)
+    return pd.to_numeric(_texts(raw).astype(object), errors="coerce").astype(float)
 
 
 def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> pd.DataFrame:
@@ -204,7 +276,7 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     for column, role in _columns(plan).items():
         raw = dataset.frame.loc[rows, column]
         if role == "cluster" or (role == "control" and _is_text(raw, dataset, column)):
-            columns[column] = raw.astype(str).str.strip().where(~_missing(raw), None).astype(object)
+            columns[column] = _texts(raw).astype(object)
         else:
             columns[column] = _numeric(raw, dataset, column, role, kinds.get(column), faults)
     return pd.DataFrame(columns, index=rows)
@@ -215,50 +287,67 @@ def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
     entry = dataset.column(column)
     if entry is not None:
         return entry.type in ("text", "category", "date")
-    known = raw[~_missing(raw)]
-    return bool(len(known)) and pd.to_numeric(known, errors="coerce").notna().mean() < 0.5
+    if _holds_numbers(raw):
+        return False
+    known = _texts(raw).notna().sum()
+    return bool(known) and _numbers(raw).notna().sum() < 0.5 * known
 
 
 def _numeric(
     raw: pd.Series, dataset: Dataset, column: str, role: str, kind: str | None, faults: list[Fault]
 ) -> pd.Series:
     """Return a column as float64; levels of the codebook are coded, cells that are not numbers are faults."""
-    missing = _missing(raw)
     place = f'column "{printable(column)}" ({role})'
     entry = dataset.column(column)
     if entry is not None and entry.levels:
         start = 0 if entry.type == "binary" else 1
         codes = {level: float(code) for code, level in enumerate(entry.levels, start)}
-        numbers = raw.astype(str).str.strip().map(codes)
-        _not_numbers(raw, numbers.isna() & ~missing, place, faults, allowed="one of " + listing(entry.levels))
-        return numbers.astype(float)
-    text = raw.where(~missing)
-    if kind == "binary" and text.dtype != bool:
-        text = text.replace({"True": 1, "False": 0, "true": 1, "false": 0, "TRUE": 1, "FALSE": 0})
-    numbers = pd.to_numeric(text, errors="coerce").astype(float)
-    _not_numbers(raw, numbers.isna() & ~missing, place, faults)
-    infinite = pd.Series(np.isinf(numbers), index=raw.index)
-    _not_numbers(raw, infinite, place, faults, what="infinite", allowed="finite numbers")
-    return numbers
+        texts = _texts(raw)
+        numbers = texts.map(codes).astype(float)
+        _not_numbers(raw, numbers.isna() & texts.notna(), place, faults, what="no level of the codebook",
+                     allowed="one of " + listing(entry.levels))  # fmt: skip
+        return numbers
+    cells = raw if _holds_numbers(raw) else _texts(raw)
+    if kind == "binary" and cells is not raw:
+        cells = cells.map(lambda text: {"true": "1", "false": "0"}.get(text.casefold(), text), na_action="ignore")
+    numbers = _numbers(cells)
+    _not_numbers(raw, numbers.isna() & cells.notna(), place, faults)
+    _not_numbers(raw, np.isinf(numbers), place, faults, what="infinite", allowed="finite numbers")
+    _extreme(raw, numbers, place, faults)
+    return numbers.where(np.isfinite(numbers))
+
+
+def _extreme(raw: pd.Series, numbers: pd.Series, place: str, faults: list[Fault]) -> None:
+    """Refuse what double precision cannot square: a cell that is too large, a column that is all but zero."""
+    size = numbers.abs()
+    allowed = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
+    _not_numbers(raw, (size > LARGEST) & np.isfinite(size), place, faults, what="too large", allowed=allowed)
+    if 0 < size.max() < SMALLEST:
+        faults.append(Fault(place, f"no number above {size.max():g} in size", allowed))
 
 
 def _not_numbers(
     raw: pd.Series, bad: pd.Series, place: str, faults: list[Fault], *,
-    what: str = "not of this form", allowed: str = "numbers, with a point for decimals",
+    what: str = "not numeric", allowed: str = "numbers, with a point for decimals",
 ) -> None:  # fmt: skip
     """Add one fault that quotes the cells at fault by spreadsheet row."""
     if bad.any():
-        cells = [f'row {row} "{printable(raw[row], limit=30)}"' for row in raw.index[bad.to_numpy()]]
-        noun = "cell is" if len(cells) == 1 else "cells are"
-        faults.append(Fault(place, f"{len(cells)} {noun} {what}: {listing(cells, limit=6)}", allowed))
+        rows = raw.index[bad.to_numpy()]
+        texts = _texts(raw.loc[rows[:6]])
+        cells = listing([f'row {row} "{printable(text, limit=30)}"' for row, text in texts.items()], limit=6)
+        more = f" and {len(rows) - 6} more" if len(rows) > 6 else ""
+        noun = "cell is" if len(rows) == 1 else "cells are"
+        faults.append(Fault(place, f"{len(rows)} {noun} {what}: {cells}{more}", allowed))
 
 
 def _rows_fault(frame: pd.DataFrame, column: str, bad: pd.Series, role: str, what: str, allowed: str) -> list[Fault]:
     if not bad.any():
         return []
-    cells = [f"row {row} ({frame[column][row]:g})" for row in frame.index[bad.to_numpy()]]
-    count = f"{len(cells)} {what} value{'s' if len(cells) > 1 else ''}"
-    return [Fault(f'column "{printable(column)}" ({role})', f"{count}: {listing(cells, limit=6)}", allowed)]
+    values = frame[column][bad.to_numpy()]
+    cells = listing([f"row {row} ({value:.10g})" for row, value in values.iloc[:6].items()], limit=6)
+    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+    count = f"{len(values)} {what} value{'s' if len(values) > 1 else ''}"
+    return [Fault(f'column "{printable(column)}" ({role})', f"{count}: {cells}{more}", allowed)]
 
 
 def _outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]:
@@ -266,21 +355,21 @@ def _outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]
     values = frame[outcome.column]
     if outcome.exposure is not None:
         bad = frame[outcome.exposure] <= 0
-        yield_faults = _rows_fault(frame, outcome.exposure, bad, "exposure", "zero or negative", "positive numbers")
+        faults = _rows_fault(frame, outcome.exposure, bad, "exposure", "zero or negative", "positive numbers")
     else:
-        yield_faults = []
+        faults = []
     if outcome.kind == "revenue" and outcome.negative != "net":
         allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
-        return yield_faults + _rows_fault(frame, outcome.column, values < 0, "outcome", "negative", allowed)
+        return faults + _rows_fault(frame, outcome.column, values < 0, "outcome", "negative", allowed)
     if outcome.kind == "count":
         bad = (values < 0) | (values != np.floor(values))
-        return yield_faults + _rows_fault(
+        return faults + _rows_fault(
             frame, outcome.column, bad, "outcome", "negative or fractional", "counts: whole numbers from 0"
         )
     if outcome.kind == "binary":
         bad = ~values.isin([0.0, 1.0])
-        return yield_faults + _rows_fault(frame, outcome.column, bad, "outcome", "other", "0 and 1 only")
-    return yield_faults
+        return faults + _rows_fault(frame, outcome.column, bad, "outcome", "other", "0 and 1 only")
+    return faults
 
 
 def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
@@ -295,11 +384,26 @@ def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
     return faults
 
 
+def _range_faults(dataset: Dataset, frame: pd.DataFrame) -> list[Fault]:
+    """Values outside the range that the codebook gives."""
+    faults = []
+    for column in frame:
+        entry = dataset.column(column)
+        if entry is None or entry.levels or not pd.api.types.is_float_dtype(frame[column]):
+            continue
+        low = -np.inf if entry.min is None else entry.min
+        high = np.inf if entry.max is None else entry.max
+        allowed = f"{low:g} to {high:g}, as the codebook says"
+        bad = ~frame[column].between(low, high)
+        faults += _rows_fault(frame, column, bad, "codebook", "outside", allowed)
+    return faults
+
+
 def _constant_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
     """A score or outcome that is the same in every row answers nothing."""
     faults = []
     for column, role in plan.roles():
-        if role in ("score", "outcome") and len(frame) and frame[column].nunique() == 1:
+        if role in ("score", "outcome") and len(frame) > 1 and frame[column].nunique() == 1:
             value = f"{frame[column].iloc[0]:g} in each of {len(frame):,} rows"
             faults.append(Fault(f'column "{printable(column)}" ({role})', value, "at least two different values"))
     return faults

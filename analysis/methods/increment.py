@@ -133,17 +133,20 @@ def _tests(sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduc
     statistic, p = wald(full, (score,))
     lagrange, lagrange_p = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
     name = "delta_r2" if full.model == "ols" else "delta_d2"
-    gain = (reduced.deviance - full.deviance) / full.null_deviance
-    partial = (reduced.deviance - full.deviance) / reduced.deviance
+    gain: float | None = (reduced.deviance - full.deviance) / full.null_deviance
+    partial: float | None = (reduced.deviance - full.deviance) / reduced.deviance
+    note = "" if full.model == "ols" else "share of the deviance left by the model without the score"
+    missing = ""
+    if not np.isfinite(full.deviance):
+        gain, partial, missing = None, None, f"the {full.model} deviance is infinite where an outcome is zero"
     blank = _blank(sample, outcome, score, "increment", full)
     plain = replace(blank, covariance="")
     return [
         replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p),
         replace(plain, term="score-test", statistic=lagrange, p_value=lagrange_p, covariance="CRV0" if
                 full.covariance in CLUSTERED else "HC0", note="robust score test on the model without the score"),
-        replace(plain, term=name, estimate=gain),
-        replace(plain, term="partial_r2", estimate=partial,
-                note="" if full.model == "ols" else "share of the deviance left by the model without the score"),
+        replace(plain, term=name, estimate=gain, note=missing),
+        replace(plain, term="partial_r2", estimate=partial, note=missing or note),
     ]  # fmt: skip
 
 

@@ -83,12 +83,14 @@ def _solve(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # convergence is checked below
         try:
-            result = Logit(response, basis).fit(method="newton", maxiter=100, tol=1e-13, disp=False)
-            params = result.params
+            result = Logit(response, basis).fit(method="newton", maxiter=100, tol=1e-10, disp=False)
+            params = result.params if result.mle_retvals["converged"] else np.full(basis.shape[1], np.nan)
         except (PerfectSeparationError, np.linalg.LinAlgError):
             params = np.full(basis.shape[1], np.nan)
-    predictor = basis @ params
-    if not np.isfinite(predictor).all() or np.abs(predictor).max() > 30:
+        probability = expit(basis @ params)
+        information = basis.T @ (basis * (probability * (1 - probability))[:, None])
+    # A large predictor alone is no separation: one account with a huge count has one, and the others still inform.
+    if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
         found = "a combination of columns that separates the two outcomes (almost) perfectly: no finite estimate"
         fault = Fault("logit", found, "columns with both outcomes among their values")
         raise DesignError("the model", [fault])

@@ -71,21 +71,70 @@ def _solve(
     response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return coefficients on the basis and the fitted means."""
-    families = {"poisson": Poisson(), "gamma": Gamma(link=Log()), "tweedie": Tweedie(link=Log(), var_power=1.5)}
+    power = VARIANCE_POWER[family]
     start = np.zeros(basis.shape[1])
-    start[0] = _null_intercept(response, offset, VARIANCE_POWER[family]) * np.sign(basis[0, 0])
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # statsmodels warns about Gamma with zeros; convergence is checked below
-        model = GLM(response, basis, family=families[family], offset=offset)
-        result = model.fit(start_params=start, maxiter=200, tol=1e-12, tol_criterion="params")
-    predictor = basis @ result.params + (0.0 if offset is None else offset)
-    if not result.converged or not np.isfinite(predictor).all() or np.ptp(predictor) > 60:
+    start[0] = _null_intercept(response, offset, power) * np.sign(basis[0, 0])
+    params = _scoring(response, basis, offset, family, start)
+    if params is None:
+        params = _damped_newton(response, basis, offset, power, start)
+    if params is None:
         found = (
             "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do not determine them"
         )
         allowed = "columns (or levels of a text control) with positive outcomes on both sides"
         raise DesignError("the model", [Fault(f"{family} regression", found, allowed)])
-    return result.params, np.exp(predictor)
+    return params, np.exp(basis @ params + (0.0 if offset is None else offset))
+
+
+def _scoring(
+    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str, start: np.ndarray
+) -> np.ndarray | None:
+    """Return statsmodels' estimate, or None where its full steps do not converge."""
+    families = {"poisson": Poisson(), "gamma": Gamma(link=Log()), "tweedie": Tweedie(link=Log(), var_power=1.5)}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # about Gamma with zeros, and about convergence, which is returned
+        model = GLM(response, basis, family=families[family], offset=offset)
+        try:
+            result = model.fit(start_params=start, maxiter=100, tol=1e-12, tol_criterion="params")
+        except (ValueError, np.linalg.LinAlgError):  # a step so long that a weight overflowed
+            return None
+        predictor = basis @ result.params
+    return result.params if result.converged and np.ptp(predictor) < 30 else None
+
+
+def _damped_newton(
+    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, power: float, start: np.ndarray
+) -> np.ndarray | None:
+    """Return the estimate by Newton steps that are halved until they help, or None where there is none.
+
+    The criterion is convex in the coefficients for powers 1 to 2, so this converges from anywhere. Rows far out
+    (an untransformed count with a long tail) send full scoring steps into a cycle or an overflow.
+    """
+    shift = 0.0 if offset is None else offset
+
+    def criterion(params: np.ndarray) -> float:
+        predictor = basis @ params + shift
+        up = np.exp((2 - power) * predictor) / (2 - power) if power < 2 else predictor
+        down = response * (np.exp((1 - power) * predictor) / (power - 1) if power > 1 else -predictor)
+        return float((up + down).sum())
+
+    params = start
+    with np.errstate(all="ignore"):
+        for _ in range(500):
+            value = criterion(params)
+            mean = np.exp(basis @ params + shift)
+            gradient = basis.T @ ((mean - response) * mean ** (1 - power))
+            curvature = (2 - power) * mean ** (2 - power) + (power - 1) * response * mean ** (1 - power)
+            information = basis.T @ (basis * curvature[:, None])
+            if not (np.isfinite(value) and np.isfinite(information).all()) or np.linalg.cond(information) > 1e13:
+                return None
+            step = -np.linalg.solve(information, gradient)
+            if np.abs(step).max() < 1e-9:
+                return params + step
+            while not criterion(params + step) <= value + 1e-12 * abs(value):
+                step = step / 2
+            params = params + step
+    return None
 
 
 def _null_intercept(response: np.ndarray, offset: np.ndarray | None, power: float) -> float:
@@ -121,18 +170,14 @@ def _null_deviance(design: Design, unit: float, power: float) -> float:
 
 
 def _deviance(response: np.ndarray, mean: np.ndarray, power: float) -> float:
-    """Return the unit deviances' sum; the Gamma's, infinite at zero, leaves out the rows' own constant.
-
-    The constant (a function of the response alone) cancels in differences between nested models.
-    """
+    """Return the unit deviances' sum; NaN for the Gamma with outcomes of zero, where it is infinite."""
     if power == 1.0:
         ratio = np.where(response > 0, response / mean, 1.0)
         return float(2 * (response * np.log(ratio) - (response - mean)).sum())
     if power == 2.0:
-        ratio = np.where(response > 0, response / mean, 1.0)
-        zero = response == 0
-        return float(2 * (-np.log(ratio[~zero]) + (response - mean)[~zero] / mean[~zero]).sum()
-                     + 2 * (np.log(mean[zero])).sum())  # fmt: skip
+        if (response == 0).any():
+            return float("nan")
+        return float(2 * (-np.log(response / mean) + (response - mean) / mean).sum())
     constant = response ** (2 - power) / ((1 - power) * (2 - power))
     return float(
         2 * (constant - response * mean ** (1 - power) / (1 - power) + mean ** (2 - power) / (2 - power)).sum()

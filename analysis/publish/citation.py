@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,13 @@ def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
-    body = ",\n".join(f"  {name} = {{{_bib_escape(value)}}}" for name, value in fields.items())
+    body = ",\n".join(f"  {name} = {{{_bib_escape(name, value)}}}" for name, value in fields.items())
     return f"@misc{{{key},\n{body}\n}}\n"
 
 
-def _bib_escape(value: str) -> str:
-    return value if value.startswith("{") else latex_escape(" ".join(value.split()))
+def _bib_escape(name: str, value: str) -> str:
+    """Return one line of LaTeX; an institution as author keeps the braces that make it one name."""
+    return value if name == "author" else latex_escape(printable(" ".join(value.split()), limit=2000))
 
 
 def csl(ledger: dict[str, Any]) -> str:
@@ -104,22 +105,52 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     OutputError
         When no ledger under `results` has this id.
     """
-    known: list[str] = []
+    read: list[dict[str, Any]] = []
+    damaged: list[Fault] = []
     for path in ledgers(Path(results)):
-        ledger = read_ledger(path)
+        try:
+            read.append(read_ledger(path))
+        except OutputError as error:  # another folder's ledger does not stand in the way of this one's
+            damaged += [replace(fault, place=str(path)) for fault in error.faults]
+    try:
+        return _cited(read, result_id, f"under {printable(results)}")
+    except OutputError as error:
+        raise OutputError(error.where, [*error.faults, *damaged]) from None
+
+
+def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
+    """Return the citation of a result in a ledger one has at hand.
+
+    Raises
+    ------
+    OutputError
+        When the ledger has no such id.
+    """
+    return _cited([ledger], result_id, "of this run")
+
+
+def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
+    known: list[str] = []
+    for ledger in read:
         for row in [*ledger["estimates"], *ledger["verdicts"]]:
             if row["id"] == result_id:
                 return _citation(row, ledger)
             known.append(row["id"])
     examples = f" ({listing(known, limit=3)})" if known else ", once `run` has written one"
-    allowed = f"an id of a ledger under {printable(results)}{examples}"
+    allowed = f"an id of a ledger {where}{examples}"
     raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, did_you_mean(result_id, known))])
+
+
+KEYS = {"schema": int, "plan": dict, "dataset": dict, "environment": dict, "estimates": list, "verdicts": list}
+"""What a ledger has to hold, and of what type."""
 
 
 def ledgers(results: Path) -> list[Path]:
     """Return the ledgers of a result folder, or of the folders in it."""
     own = results / "ledger.json"
-    return [own] if own.is_file() else sorted(results.glob("*/ledger.json"))
+    if own.is_file():
+        return [own]
+    return sorted(path for path in results.glob("*/ledger.json") if not path.parent.name.startswith("."))
 
 
 def read_ledger(path: Path) -> dict[str, Any]:
@@ -132,11 +163,14 @@ def read_ledger(path: Path) -> dict[str, Any]:
     """
     try:
         ledger = json.loads(path.read_text("utf-8"))
-        if ledger["schema"] != 1 or not all(key in ledger for key in ("plan", "dataset", "estimates", "verdicts")):
-            raise KeyError("schema")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         fault = Fault("the whole file", f"{type(error).__name__}: {printable(error)}", "a ledger.json that `run` wrote")
         raise OutputError(str(path), [fault]) from None
+    lacks = [key for key, kind in KEYS.items() if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)]
+    rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
+    if lacks or ledger["schema"] != 1 or not all(isinstance(row, dict) and "id" in row for row in rows):
+        found = f"no usable {listing(lacks)}" if lacks else "another schema"
+        raise OutputError(str(path), [Fault("the whole file", found, "a ledger.json that `run` wrote, of schema 1")])
     return ledger
 
 

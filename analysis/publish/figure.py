@@ -1,9 +1,10 @@
-"""Figures one wants to share: legible without colour, and described in words."""
+"""Figures one wants to share: legible without colour and on a phone, and described in words."""
 
 from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,15 +13,22 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from analysis.design import transform
+from analysis.errors import printable
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
+from analysis.publish.sentence import listed, span_text
 from analysis.verdict import Verdict
 
-INK, ACCENT, BAND = "#222222", "#0072b2", "#e9e4d4"
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "score-audit",
-         "svg.fonttype": "path", "axes.titlelocation": "left", "axes.titlesize": 11}  # fmt: skip
+INK, ACCENT, BAND = "#222222", "#005a8f", "#ece6d6"
+WIDTH = 5.0
+"""Inches. At this width 11-point letters are as large as body text on a phone, and not too large on a screen."""
+
+STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "score-audit",
+         "svg.fonttype": "path", "figure.facecolor": "white"}  # fmt: skip
+SHORT_MODELS = {"poisson": "Poisson", "gamma": "Gamma", "tweedie": "Tweedie", "ols": "least squares", "logit": "logit"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +40,20 @@ class Figure:
     png, svg : bytes
     alt : str
         What a reader who cannot see it is told.
+    caption : str
+        How to read it.
     """
 
     png: bytes
     svg: bytes
     alt: str
+    caption: str = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         # JupyterLab and nbconvert drop alt texts given as metadata; an <img> of our own keeps them.
         data = base64.b64encode(self.png).decode("ascii")
-        markup = f'<figure><img alt="{escape(self.alt)}" src="data:image/png;base64,{data}"></figure>'
+        image = f'<img alt="{escape(self.alt)}" width="640" src="data:image/png;base64,{data}">'
+        markup = f"<figure>{image}<figcaption>{escape(self.caption)}</figcaption></figure>"
         return {"text/html": markup, "image/png": data, "text/plain": self.alt}
 
     def save(self, folder: Path, name: str) -> None:
@@ -50,144 +62,312 @@ class Figure:
         (folder / f"{name}.svg").write_bytes(self.svg)
 
 
-def _rendered(canvas: Canvas, alt: str) -> Figure:
-    images = {}
+def _rendered(canvas: Canvas, alt: str, caption: str) -> Figure:
+    images, alt = {}, printable(" ".join(alt.split()), limit=5000)
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None, "Title": alt})):
         buffer = io.BytesIO()
-        canvas.savefig(buffer, format=kind, dpi=144, metadata=metadata, bbox_inches="tight")
+        canvas.savefig(buffer, format=kind, dpi=200, metadata=metadata)
         images[kind] = buffer.getvalue()
-    return Figure(images["png"], images["svg"], alt)
+    return Figure(images["png"], images["svg"], alt, caption)
 
 
 # --- the effect ------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Line:
+    """One interval as it is drawn, in the unit of the axis.
+
+    Attributes
+    ----------
+    label : str
+    middle, low, high : float
+        Percent, percentage points or outcome units.
+    text : str
+        The numbers printed beside it.
+    marker : str
+    decides : bool
+    """
+
+    label: str
+    middle: float
+    low: float
+    high: float
+    text: str
+    marker: str
+    decides: bool
+
+
 def effect_figure(findings: Findings, outcome: str) -> Figure:
     """Draw a score's effect with and without engagement, beside the SESOI band and the companion models."""
-    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
-    lines = [line for ruling in rulings for line in _lines(findings, ruling)]
+    level = f"{100 * findings.plan.inference.level:g} %"
+    held = listed([findings.dataset.label(column) for column in findings.plan.engagement.columns])
+    caption = (
+        f"Points are estimates, lines {level} intervals. The filled diamond decides; engagement is {held}. Within the "
+        "shaded band an effect is too small to matter by the plan's own measure."
+    )
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(7.2, 1.6 + 0.42 * len(lines)), layout="constrained")
-        axes = canvas.add_subplot()
-        _draw_band(axes, findings, rulings[0])
-        for at, (_, row, factor, marker, strong) in enumerate(lines):
-            _draw_line(axes, at, row, factor, marker, strong, findings.plan.inference.level)
-        axes.set_yticks(range(len(lines)), [label for label, *_ in lines])
-        axes.set_ylim(len(lines) - 0.4, -0.9)
-        axes.set_xlabel(_axis_label(findings, rulings[0]))
-        axes.set_title(f"What the score says about {_plain(outcome)}")
-        return _rendered(canvas, _effect_alt(findings, rulings))
+        return _rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption)
 
 
-def _lines(findings: Findings, ruling: Verdict) -> list[tuple[str, Estimate, float, str, bool]]:
-    """Return (label, estimate, factor into the deciding unit, marker, deciding) from top to bottom."""
-    plan, several = findings.plan, len(findings.plan.score.columns) > 1
-    outcome = plan.outcomes[ruling.outcome]
-    name = f"{ruling.score}: " if several else ""
-    parts = {"outcome": ruling.outcome, "score": ruling.score, "term": ruling.score, "scale": plan.score.scale}
+def effect_lines(findings: Findings, ruling: Verdict) -> list[Line]:
+    """Return what is drawn for one score, from top to bottom: raw, deciding, companions."""
+    outcome = findings.plan.outcomes[ruling.outcome]
+    parts = {"outcome": ruling.outcome, "score": ruling.score, "term": ruling.score, "scale": findings.plan.score.scale}
     own = {**parts, "model": ruling.deciding.model, "variant": ruling.deciding.variant}
-    lines = [(f"{name}engagement ignored", findings.estimates.one(method="raw", **own), 1.0, "o", False),
-             (f"{name}engagement held constant", ruling.deciding, 1.0, "D", True)]  # fmt: skip
+    mean = abs(findings.mean(ruling.outcome))
+    level = findings.plan.inference.level
+    lines = [_line("engagement ignored", findings.estimates.one(method="raw", **own), "o", level),
+             _line("engagement held constant", ruling.deciding, "D", level, decides=True)]  # fmt: skip
     for model in outcome.companion_models:
         variant = "margin" if model == "logit" else ""
-        rows = findings.estimates.select(method="increment", **parts, model=model, variant=variant).rows
-        factor = 1.0
-        if rows and rows[0].unit == "outcome" and ruling.deciding.unit == "percent":
-            factor = 1 / abs(findings.mean(ruling.outcome))
-        lines += [(f"{name}the same by {model}", row, factor, "s", False) for row in rows]
-    return [(_plain(label), *rest) for label, *rest in lines]
+        for row in findings.estimates.select(method="increment", **parts, model=model, variant=variant):
+            of_mean = mean if row.unit == "outcome" and ruling.deciding.unit == "percent" else None
+            lines.append(_line(f"the same by {SHORT_MODELS[model]}", row, "s", level, of_mean=of_mean))
+    return lines
 
 
-def _shown(value: float, row: Estimate, factor: float) -> float:
+def _line(
+    label: str, row: Estimate, marker: str, level: float, *, of_mean: float | None = None, decides: bool = False
+) -> Line:
+    """Return an estimate in the unit of the axis; `of_mean` turns outcome units into percent of the mean."""
+    low, high = row.interval(level)
+    if of_mean:
+        middle, low, high = (100 * value / of_mean for value in (row.estimate, low, high))
+        text = f"{middle:+.1f} % ({low:+.1f} to {high:+.1f})"
+    else:
+        text = f"{row.displayed} ({_bare(low, row.unit)} to {_bare(high, row.unit)})"
+        middle, low, high = (on_axis(value, row.unit) for value in (row.estimate, low, high))
+    return Line(label, middle, low, high, text.replace("-", "\N{MINUS SIGN}"), marker, decides)
+
+
+def on_axis(value: float, unit: str) -> float:
     """Return a value in the unit of the axis: percent, percentage points, or outcome units."""
-    if row.unit == "percent":
-        return 100 * np.expm1(value)
-    return value * factor * (100 if row.unit == "points" or factor != 1.0 else 1)
+    if unit == "percent":
+        return 100 * float(np.expm1(min(value, 20.0)))  # beyond it no axis has room
+    return 100 * value if unit == "points" else value
 
 
-def _draw_line(axes: Axes, at: int, row: Estimate, factor: float, marker: str, strong: bool, level: float) -> None:
-    low, high = (_shown(edge, row, factor) for edge in row.interval(level))
-    middle = _shown(row.estimate, row, factor)
-    colour = ACCENT if strong else INK
-    axes.plot([low, high], [at, at], color=colour, linewidth=2.4 if strong else 1.2, solid_capstyle="butt")
-    axes.plot([middle], [at], marker=marker, color=colour, markersize=8 if strong else 6,
-              markerfacecolor=colour if strong else "white")  # fmt: skip
-    text = row.displayed if factor == 1.0 else f"{middle:+.1f} %"
-    axes.annotate(text, (middle, at), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9, color=colour)
+def _bare(value: float, unit: str) -> str:
+    return display(value, unit).removesuffix(" %").removesuffix(" points")
 
 
-def _draw_band(axes: Axes, findings: Findings, ruling: Verdict) -> None:
-    low, high = (_shown(edge, ruling.deciding, 1.0) for edge in ruling.band)
+def effect_canvas(findings: Findings, outcome: str) -> Canvas:
+    """Return the drawn canvas of `effect_figure`: labels and numbers stand above each line, so that none collide."""
+    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    label = findings.dataset.label
+    entries: list[Line | str] = []
+    for ruling in rulings:
+        entries += [_capital(label(ruling.score))] if len(rulings) > 1 else []
+        entries += effect_lines(findings, ruling)
+    score = label(rulings[0].score) if len(rulings) == 1 else "each score"
+    title = _wrapped(f"What {score} says about {label(outcome)}", 44)
+    axis = _wrapped(_axis_label(findings, rulings[0]), 60)
+    heights = {"top": 0.62 + 0.22 * title.count("\n"), "bottom": 0.78 + 0.17 * axis.count("\n")}
+    height = heights["top"] + heights["bottom"] + 0.5 * len(entries)
+    canvas = Canvas(figsize=(WIDTH, height))
+    axes = canvas.add_axes((0.04, heights["bottom"] / height, 0.92, 0.5 * len(entries) / height))
+    for at, entry in enumerate(entries):
+        _draw_entry(axes, at, entry)
+    _draw_band(axes, rulings[0])
+    axes.set_ylim(len(entries) - 0.3, -0.7)
+    axes.margins(x=0.04)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", left=False, labelleft=False)
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(axis, fontsize=10)
+    canvas.text(0.04, 1 - 0.1 / height, title, ha="left", va="top", fontsize=12.5, fontweight="bold", color=INK)
+    canvas.text(0.04, 0.07 / height, _footnote(rulings), ha="left", va="bottom", fontsize=8, color="#555555")
+    return canvas
+
+
+def _draw_entry(axes: Axes, at: int, entry: Line | str) -> None:
+    """Draw one interval with its label and its numbers above it, or the name of a score."""
+    across = axes.get_yaxis_transform()
+    axes.axhspan(at - 0.7, at - 0.2, color="white", zorder=0.7, linewidth=0)  # no line or shade runs through the words
+    if isinstance(entry, str):
+        axes.axhspan(at - 0.7, at + 0.5, color="white", zorder=0.7, linewidth=0)
+        axes.text(0, at + 0.12, _plain(textwrap.shorten(entry, 48, placeholder=" ...")), transform=across, va="center",
+                  fontweight="bold")  # fmt: skip
+        return
+    colour = ACCENT if entry.decides else INK
+    weight = "bold" if entry.decides else "normal"
+    axes.plot([entry.low, entry.high], [at, at], color=colour, linewidth=3 if entry.decides else 1.4,
+              solid_capstyle="butt")  # fmt: skip
+    axes.plot([entry.middle], [at], marker=entry.marker, color=colour, markersize=9 if entry.decides else 6.5,
+              markerfacecolor=colour if entry.decides else "white", markeredgewidth=1.4)  # fmt: skip
+    for x, side, text in ((0, "left", entry.label), (1, "right", entry.text)):
+        axes.text(x, at - 0.25, _plain(text), transform=across, ha=side, va="bottom", fontsize=10, color=colour,
+                  fontweight=weight)  # fmt: skip
+
+
+def _draw_band(axes: Axes, ruling: Verdict) -> None:
+    """Shade what is too small to matter; its name stands above the plot."""
+    low, high = (on_axis(edge, ruling.deciding.unit) for edge in ruling.band)
     axes.axvspan(low, high, color=BAND, zorder=0, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.axvline(0, color=INK, linewidth=0.9, zorder=0.5)
     for edge in (low, high):
-        axes.axvline(edge, color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
-    axes.text(0.0, 1.0, "too small to matter", transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=8,
-              color=INK)  # fmt: skip
+        axes.axvline(edge, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0.5)
+    axes.autoscale_view()
+    left, right = axes.get_xlim()
+    at = (0 - left) / (right - left)
+    side = "left" if at < 0.2 else "right" if at > 0.8 else "center"
+    at = {"left": 0.0, "right": 1.0}.get(side, at)
+    axes.text(at, 1.015, "too small to matter", transform=axes.transAxes, ha=side, va="bottom", fontsize=9,
+              style="italic", color=INK)  # fmt: skip
 
 
 def _axis_label(findings: Findings, ruling: Verdict) -> str:
     step = "standard deviation" if findings.plan.score.scale == "sd" else "unit"
-    entry = findings.dataset.column(ruling.outcome)
-    plain = f"change in {ruling.outcome}" + (f", {entry.unit}" if entry and entry.unit else "")
-    named = {
-        "percent": f"change in mean {ruling.outcome}, %",
-        "points": f"change in P({ruling.outcome}), percentage points",
-    }
-    what = named.get(ruling.deciding.unit, plain)
-    return _plain(f"{what} per {step} of the score")
+    label, unit = findings.dataset.label(ruling.outcome), findings.dataset.unit(ruling.outcome)
+    what = {
+        "percent": f"change in mean {label.removeprefix('the ')}, percent,",
+        "points": f"change in the probability of {label}, percentage points,",
+    }.get(ruling.deciding.unit, f"change in {label}{', ' + unit + ',' if unit else ''}")
+    return f"{what} per {step} of the score"
 
 
-def _effect_alt(findings: Findings, rulings: list[Verdict]) -> str:
-    level = findings.plan.inference.level
+def _footnote(rulings: list[Verdict]) -> str:
+    plan, rows = rulings[0].plan, rulings[0].deciding.n
+    return _plain(textwrap.shorten(f"score-audit, plan {plan}, {rows:,} rows", 80, placeholder=" ..."))
+
+
+def _effect_alt(findings: Findings, outcome: str) -> str:
+    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    label = findings.dataset.label
     pieces = []
     for ruling in rulings:
-        for label, row, *_ in _lines(findings, ruling)[:2]:
-            low, high = (display(edge, row.unit) for edge in row.interval(level))
-            pieces.append(f"{ruling.score}, {label.split(': ')[-1]}: {row.displayed}, interval {low} to {high}")
-    low, high = (display(edge, rulings[0].deciding.unit) for edge in rulings[0].band)
-    return f"Dot plot of the effect on {rulings[0].outcome}. {'; '.join(pieces)}. Too small to matter: {low} to {high}."
+        for line in effect_lines(findings, ruling):
+            numbers = line.text.replace("\N{MINUS SIGN}", "-")
+            pieces.append(f"{label(ruling.score)}, {line.label}: {numbers}")
+    band = span_text(*rulings[0].band, rulings[0].deciding.unit)
+    level = f"{100 * findings.plan.inference.level:g} % intervals"
+    return (f"Dot plot of effects on {label(outcome)}, with {level} in brackets. {'; '.join(pieces)}. "
+            f"Too small to matter: {band}.")  # fmt: skip
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return text in lines of at most `width` letters and of about the same length."""
+    text = printable(" ".join(text.split()), limit=120)
+    lines = -(-len(text) // width)
+    return _plain("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
 
 
 def _plain(text: str) -> str:
-    """Return text in which a dollar sign does not start matplotlib's mathematics."""
-    return text.replace("$", r"\$")
+    """Return lines in which no dollar sign starts matplotlib's mathematics and no character lacks a shape."""
+    return "\n".join(printable(line, limit=200) for line in text.split("\n")).replace("$", r"\$")
 
 
 # --- the data --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The values of one column as they are drawn.
+
+    Attributes
+    ----------
+    label : str
+    values : ndarray, shape (rows,)
+        In the column's own unit.
+    logged : bool
+        Whether the axis is that of ``log(1 + x)``.
+    """
+
+    label: str
+    values: np.ndarray
+    logged: bool = False
+
+    def describe(self) -> str:
+        """Return the median and the middle half, or the share of ones."""
+        if len(np.unique(self.values)) == 2:
+            return f"{self.label}: {display(100 * float(np.mean(self.values == self.values.max())), 'number')} % are 1"
+        middle, low, high = (display(float(np.quantile(self.values, q)), "number") for q in (0.5, 0.25, 0.75))
+        return f"{self.label}: median {middle}, middle half {low} to {high}"
+
+
 def data_figure(findings: Findings) -> Figure:
     """Draw the distribution of each outcome, score and engagement column in the analysis set."""
-    import seaborn as sns
-
-    panels = _panels(findings)
+    panels = data_panels(findings)
+    described = "; ".join(panel.describe() for panel in panels)
+    alt = f"Histograms of {findings.sample.rows:,} rows. {described}."
+    caption = f"How the columns are distributed in the {findings.sample.rows:,} rows analysed."
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(3.1 * len(panels), 2.6), layout="constrained")
-        for axes, (label, values) in zip(canvas.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            sns.histplot(x=values, bins=40, ax=axes, color=ACCENT, edgecolor="white", linewidth=0.3)
-            axes.set_xlabel(_plain(label))
-            axes.set_ylabel("rows")
-        described = "; ".join(
-            f"{label}: median {display(float(np.median(values)), 'number')}, "
-            f"middle half {display(float(np.quantile(values, 0.25)), 'number')} to "
-            f"{display(float(np.quantile(values, 0.75)), 'number')}"
-            for label, values in panels
-        )
-        return _rendered(canvas, f"Histograms of {findings.sample.rows:,} rows. {described}.")
+        return _rendered(_data_canvas(panels), alt, caption)
 
 
-def _panels(findings: Findings) -> list[tuple[str, np.ndarray]]:
-    """Return (label, values): outcomes of money and counts on the log scale, the rest as the plan uses it."""
-    plan, panels = findings.plan, []
+def data_panels(findings: Findings) -> list[Panel]:
+    """Return the columns to draw; outcomes of money and counts, and what the plan logs, on a log axis."""
+    plan, sample = findings.plan, findings.sample
+    panels = []
     for outcome in plan.outcome[:2]:
-        values = findings.sample.numbers(outcome.column)
-        logged = outcome.kind in ("revenue", "count") and values.min() >= 0
-        panels.append((f"log1p({outcome.column})", np.log1p(values)) if logged else (outcome.column, values))
+        values = sample.numbers(outcome.column)
+        skewed = outcome.kind in ("revenue", "count") and values.min() >= 0 and values.max() > 20 * np.median(values)
+        panels.append(Panel(_described(findings, outcome.column), values, skewed))
     for section in (plan.score, plan.engagement):
         for column in section.columns[:2]:
             how = section.transform_of(column)
-            how = "identity" if how == "spline" else how
-            label = column if how == "identity" else f"{how}({column})"
-            panels.append((label, transform(findings.sample.numbers(column), how)))
+            values = sample.numbers(column)
+            if how in ("identity", "spline", "log1p"):
+                panels.append(Panel(_described(findings, column), values, how == "log1p"))
+            else:
+                panels.append(Panel(f"{how} of {findings.dataset.label(column)}", transform(values, how)))
     return panels
+
+
+def _described(findings: Findings, column: str) -> str:
+    entry, label = findings.dataset.column(column), findings.dataset.label(column)
+    unit = entry.unit if entry else ""
+    return f"{label}, {unit}" if unit and unit not in label else label
+
+
+def _data_canvas(panels: list[Panel]) -> Canvas:
+    import seaborn as sns
+
+    rows = -(-len(panels) // 2)
+    canvas = Canvas(figsize=(WIDTH, 1.75 * rows), layout="constrained")
+    grid = canvas.subplots(rows, 2, squeeze=False).ravel()
+    for axes, panel in zip(grid, panels, strict=False):
+        drawn = np.log1p(panel.values) if panel.logged else panel.values
+        few = len(np.unique(panel.values)) <= 12
+        sns.histplot(x=drawn, ax=axes, color=ACCENT, edgecolor="white", linewidth=0.3, bins="auto" if few else 30,
+                     discrete=few and not panel.logged, shrink=0.8 if few else 1)  # fmt: skip
+        _ticks(axes, panel, few)
+        label = _wrapped(panel.label, 28) + ("\n(log axis)" if panel.logged else "")
+        axes.set_xlabel(label, fontsize=9)
+        axes.set_ylabel("rows", fontsize=9)
+        axes.tick_params(labelsize=9)
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    return canvas
+
+
+def _ticks(axes: Axes, panel: Panel, few: bool) -> None:
+    """Mark the axis in the column's own unit: powers of ten on a log axis, each value where there are few."""
+    if panel.logged:
+        powers = [10.0**k for k in range(13) if panel.values.min() <= 10.0**k <= panel.values.max()]
+        powers = powers[:: max(1, -(-len(powers) // 4))]
+        if len(powers) < 2:
+            powers = [float(panel.values.min()), float(panel.values.max())]
+        axes.set_xticks(np.log1p(powers), [short_number(value) for value in powers])
+    elif few and len(np.unique(panel.values)) <= 3:
+        axes.set_xticks(np.unique(panel.values))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def short_number(value: float) -> str:
+    """Return a round number as one reads it.
+
+    >>> short_number(10), short_number(1_000_000), short_number(2.5e10)
+    ('10', '1 m', '25 bn')
+    """
+    for size, name in ((1e12, " tn"), (1e9, " bn"), (1e6, " m"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{name}"
+    return f"{value:g}"

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,15 @@ def write_csv(findings: Findings, folder: Path) -> None:
         frame.map(_inert).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 
 
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell starts that a spreadsheet would run, wide characters among them."""
+
+SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
+"""What `displayed` looks like."""
+
+
 def _inert(cell: object) -> object:
     """Return text that starts like a formula with an apostrophe before it; signed numbers stay as they are."""
-    if (
-        isinstance(cell, str)
-        and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-        and not cell[1:2].isdigit()
-        and cell != "-"
-    ):
+    if isinstance(cell, str) and cell.lstrip().startswith(FORMULA) and not SIGNED_NUMBER.fullmatch(cell):
         return "'" + cell
     return cell

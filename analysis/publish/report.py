@@ -13,7 +13,7 @@ from analysis.findings import Findings
 from analysis.publish.citation import bibtex
 from analysis.publish.figure import Figure
 from analysis.publish.sentence import listed, verdict_sentence
-from analysis.publish.table import effects_table, exclusions_table
+from analysis.publish.table import contrast_table, exclusions_table
 
 VERDICT_WORDS = {
     "adds": "It adds something",
@@ -22,6 +22,13 @@ VERDICT_WORDS = {
     "inconclusive": "These data do not decide",
     "refused": "These data cannot answer",
 }
+CHECK_QUESTIONS = {
+    "duplicates": "Is any row there twice?",
+    "reconstructability": "Is the score more than engagement under another name?",
+    "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
+    "clusters": "Are there enough clusters?",
+}
+CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 
 
 def report_html(
@@ -39,36 +46,66 @@ def report_html(
     history : list of dict
         This folder's runs, the present one last.
     """
-    from analysis.publish.folder import changed_keys
-
     loader = FileSystemLoader(Path(__file__).parent)
     template = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template("report.html.j2")
+    label = findings.dataset.label
     sections = [
         {
-            "outcome": outcome.column,
+            "outcome": label(outcome.column),
             "verdicts": [
-                {"word": r.verdict, "headline": VERDICT_WORDS[r.verdict], "score": r.score, "id": r.id,
-                 "direction": r.direction, "sentence": verdict_sentence(findings, r), "reasons": r.reasons}
+                {"word": r.verdict, "headline": VERDICT_WORDS[r.verdict], "score": label(r.score), "id": r.id,
+                 "direction": r.direction, "beyond": r.beyond_sesoi, "sentence": verdict_sentence(findings, r),
+                 "number": None if r.verdict == "refused" else r.deciding.id}
                 for r in findings.rulings if r.outcome == outcome.column
             ],
             "figure": _image(figures[f"effect-{number}"]),
-            "table": _rows(effects_table(findings, outcome.column)),
+            "reasons": _reasons(findings, outcome.column),
+            "table": contrast_table(findings, outcome.column),
         }
         for number, outcome in enumerate(findings.plan.outcome, 1)
     ]  # fmt: skip
     return template.render(
         plan=findings.plan, codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
-        sections=sections, data=_image(figures["data"]), rows=_rows(exclusions_table(findings)),
-        checks=record["checks"], changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
-        held=listed(list(findings.plan.engagement.columns)), version=__version__,
+        sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
+        checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
+        held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
     )  # fmt: skip
 
 
+def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Return (key, then, now) for what the plan says differently from the first run on the same data."""
+    latest = history[-1]
+    first = next(entry for entry in history if entry["data_sha256"] == latest["data_sha256"])
+    keys = sorted({*first["plan"], *latest["plan"]})
+    return [(key, first["plan"].get(key), latest["plan"].get(key)) for key in keys
+            if first["plan"].get(key) != latest["plan"].get(key)]  # fmt: skip
+
+
+def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
+    """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once, without a score."""
+    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    told: dict[str, list[str]] = {}
+    for ruling in rulings:
+        for reason in ruling.reasons:
+            told.setdefault(reason, []).append(findings.dataset.label(ruling.score))
+    return [("" if len(scores) == len(rulings) else listed(scores), reason) for reason, scores in told.items()]
+
+
+def _checks(findings: Findings) -> list[dict[str, str]]:
+    """Return the checks as questions with answers; what they are about is named where there are several."""
+    label, plan = findings.dataset.label, findings.plan
+    shown = []
+    for check in findings.checks:
+        about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
+        about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
+        asked = CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
+        shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": check.reason,
+                      "answer": CHECK_WORDS[check.passed]})  # fmt: skip
+    return shown
+
+
 def _image(figure: Figure) -> dict[str, str]:
-    return {"alt": figure.alt, "data": base64.b64encode(figure.svg).decode("ascii")}
-
-
-def _rows(table: Any) -> dict[str, Any]:
-    return {"head": list(table.columns), "body": table.astype(str).to_numpy().tolist()}
+    data = base64.b64encode(figure.svg).decode("ascii")
+    return {"alt": figure.alt, "caption": figure.caption, "data": data}

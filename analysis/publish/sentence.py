@@ -6,71 +6,97 @@ from analysis.design import score_scale
 from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
 from analysis.fit import critical_value
-from analysis.plan import OutcomeSection, Plan
+from analysis.plan import OutcomeSection
 from analysis.sample import Sample
 from analysis.verdict import Verdict
 
 MODEL_NAMES = {
     "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
-    "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "logit, average marginal effect",
+    "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
     "ols": "least squares",
 }  # fmt: skip
 
 
 def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return the verdict as one paragraph: what was held, what was found, how sure, what was not corrected."""
-    head = f"With {held_constant(findings.plan)} held constant, {verdict.score}"
-    about = f"about {verdict.outcome}"
+    score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
     if verdict.verdict == "refused":
-        return f"These data cannot say whether {verdict.score} tells anything {about}: {verdict.reasons[0]}"
+        return f"These data cannot say whether {score} tells anything about {outcome}: {verdict.reasons[0]}"
     tells = {
-        "adds": f"tells something more {about}",
-        "trivial": f"tells something more {about}, but too little to matter",
-        "nothing": f"tells practically nothing more {about}",
-        "inconclusive": f"may or may not tell something more {about}: the data do not decide",
+        "adds": f"{score} tells something more about {outcome}",
+        "trivial": f"{score} tells something more about {outcome}, but too little to matter",
+        "nothing": f"{score} tells practically nothing more about {outcome}",
+        "inconclusive": f"these data do not decide whether {score} tells anything more about {outcome}",
     }[verdict.verdict]
-    sentences = [f"{head} {tells}: {effect_clause(findings, verdict)}.", size_clause(findings, verdict)]
+    held = held_constant(findings)
+    sentences = [f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
+                 size_clause(findings, verdict)]  # fmt: skip
     if verdict.verdict in ("nothing", "inconclusive"):
-        sentences.append(f"The smallest effect these rows would show with power .80 is {detectable(verdict)}.")
+        sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
+                         f"{detectable(findings, verdict)}.")  # fmt: skip
     if verdict.corrected == "no":
         sentences.append("Engagement is taken as recorded; noise in it is not corrected.")
     return " ".join(sentences)
 
 
-def held_constant(plan: Plan) -> str:
-    """Return the names of engagement and controls; controls are only counted where they are many."""
-    controls = list(plan.controls.columns)
+def held_constant(findings: Findings) -> str:
+    """Return what engagement and controls are called; many of them are only counted."""
+    plan, label = findings.plan, findings.dataset.label
+    engagement = [label(column) for column in plan.engagement.columns]
+    controls = [label(column) for column in plan.controls.columns]
+    if len(engagement) > 4:
+        engagement = [f"{len(engagement)} measures of engagement"]
     if len(controls) > 3:
         controls = [f"{len(controls)} controls"]
-    return listed([*plan.engagement.columns, *controls])
+    return listed([*engagement, *controls])
 
 
 def effect_clause(findings: Findings, verdict: Verdict) -> str:
-    """Return "one standard deviation more (27.2) goes with -5.9 % (95 % CI ...; z = -2.67, p = .008; n = ...)"."""
+    """Return "one standard deviation more (25.9) goes with 5.9 % less (-5.9 %; 95 % CI ...; z = ..., p = ...; ...)"."""
     estimate = verdict.deciding
-    step = "one unit more"
-    if estimate.scale == "sd":
-        step = f"one standard deviation more ({display(score_scale(findings.sample, verdict.score), 'number')})"
-    change = f"{estimate.displayed}{_of(findings, verdict)}"
+    rows = f"n = {estimate.n:,}" + (f" in {estimate.clusters:,} clusters" if estimate.clusters else "")
     return (
-        f"{step} goes with {change} ({interval_text(estimate, findings.plan.inference.level)}; {test_text(estimate)}; "
-        f"{MODEL_NAMES[estimate.model]}, n = {estimate.n:,})"
+        f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)} ({estimate.displayed}; "
+        f"{interval_text(estimate, findings.plan.inference.level)}; {test_text(estimate)}; "
+        f"{MODEL_NAMES[estimate.model]}, {rows})"
     )
 
 
-def _of(findings: Findings, verdict: Verdict) -> str:
-    if verdict.deciding.unit == "percent":
-        return f" of {verdict.outcome}"
-    entry = findings.dataset.column(verdict.outcome)
-    if verdict.deciding.unit == "outcome" and entry and entry.unit:
-        return f" {entry.unit}"
-    return " of probability" if verdict.deciding.unit == "points" else ""
+def step_text(findings: Findings, score: str) -> str:
+    """Return what the effect is per: "one standard deviation more (25.9 percentage points)", or one unit."""
+    transform, unit = findings.plan.score.transform_of(score), findings.dataset.unit(score)
+    named = {"identity": f" {unit}" if unit else "", "log1p": " on the log scale", "rank": " on the scale of ranks"}
+    if findings.plan.score.scale == "sd":
+        size = display(score_scale(findings.sample, score), "number")
+        return f"one standard deviation more ({size}{named[transform]})"
+    return "one unit more" + ("" if transform == "identity" else named[transform])
+
+
+def change_text(findings: Findings, verdict: Verdict) -> str:
+    """Return the effect as one reads it aloud: "5.9 % less", "a probability 3.8 percentage points higher"."""
+    estimate = verdict.deciding
+    size = unsigned(findings, verdict, estimate.estimate)
+    down = estimate.displayed.startswith("-")
+    if estimate.unit == "points":
+        return f"a probability {size} {'lower' if down else 'higher'}"
+    return f"{size} {'less' if down else 'more'}"
+
+
+def _unit(findings: Findings, verdict: Verdict) -> str:
+    """Return the outcome's unit with a space before it, for effects in outcome units."""
+    unit = findings.dataset.unit(verdict.outcome) if verdict.deciding.unit == "outcome" else ""
+    return f" {unit}" if unit else ""
+
+
+def span_text(low: float, high: float, unit: str) -> str:
+    """Return "-10.1 % to -1.6 %"; the word "points" is said once."""
+    left = display(low, unit)
+    return f"{left.removesuffix(' points')} to {display(high, unit)}"
 
 
 def interval_text(estimate: Estimate, level: float) -> str:
     """Return "95 % CI -10.1 % to -1.6 %" in the units of `displayed`."""
-    low, high = estimate.interval(level)
-    return f"{100 * level:g} % CI {display(low, estimate.unit)} to {display(high, estimate.unit)}"
+    return f"{100 * level:g} % CI {span_text(*estimate.interval(level), estimate.unit)}"
 
 
 def test_text(estimate: Estimate) -> str:
@@ -86,23 +112,32 @@ def test_text(estimate: Estimate) -> str:
 
 def size_clause(findings: Findings, verdict: Verdict) -> str:
     """Return how the interval lies to the smallest effect size of interest."""
-    low, high = (display(edge, verdict.deciding.unit) for edge in verdict.band)
-    band = f"the smallest effect of interest ({low} to {high})"
+    size = unsigned(findings, verdict, verdict.band[1])
+    band = f"the plan's smallest effect of interest ({size} either way)"
     if verdict.verdict in ("nothing", "trivial"):
         level = 1 - 2 * (1 - findings.plan.inference.level)
-        return f"The {interval_text(verdict.deciding, level)} lies inside {band}."
+        return f"The {interval_text(verdict.deciding, level)} lies within {band}."
+    if verdict.verdict == "inconclusive":
+        return f"The interval holds zero as well as effects beyond {band}."
     return {
         "yes": f"The whole interval lies beyond {band}.",
-        "no": f"The interval lies inside {band}.",
-        "unclear": f"The interval reaches into {band}, so it is unclear whether the effect would matter.",
+        "no": f"The interval lies within {band}.",
+        "unclear": f"The interval reaches into {band}, so it is unclear whether the effect is large enough to matter.",
     }[verdict.beyond_sesoi]
 
 
-def detectable(verdict: Verdict, *, power: float = 0.80, level: float = 0.95) -> str:
-    """Return the minimal detectable effect of a two-sided test, displayed with its sign left out."""
+def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
+    """Return the minimal detectable effect of the plan's two-sided test, without a sign."""
     estimate = verdict.deciding
+    level = findings.plan.inference.level
     size = (critical_value(level, estimate.df) + critical_value(2 * power - 1, None)) * estimate.std_error
-    return display(size, estimate.unit).lstrip("+")
+    return unsigned(findings, verdict, size)
+
+
+def unsigned(findings: Findings, verdict: Verdict, size: float) -> str:
+    """Return the size of an effect in the deciding estimate's unit, in full words and without a sign."""
+    shown = display(size, verdict.deciding.unit).lstrip("+-")
+    return shown.replace(" points", " percentage points") + _unit(findings, verdict)
 
 
 def listed(names: list[str]) -> str:

@@ -4,14 +4,67 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from analysis.errors import printable
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
-from analysis.publish.sentence import MODEL_NAMES
+from analysis.publish.sentence import MODEL_NAMES, span_text
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shown:
+    """A table that shows itself in a notebook: caption first, header cells scoped, the same bytes each time.
+
+    Attributes
+    ----------
+    table : DataFrame
+    caption : str
+    """
+
+    table: pd.DataFrame
+    caption: str
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f'<th scope="col" style="text-align:left">{escape(str(name))}</th>' for name in self.table.columns
+        )
+        body = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{escape(_cell(value))}</td>' for value in record) + "</tr>"
+            for record in self.table.itertuples(index=False)
+        )
+        caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n\n{to_markdown(self.table.map(_cell))}"
+
+
+def show(table: pd.DataFrame | Mapping[str, object], caption: str) -> Shown:
+    """Return a table for a notebook; a mapping becomes two columns.
+
+    Examples
+    --------
+    >>> show({"rows": 3}, "What there is")._repr_html_()[:7]
+    '<table>'
+    """
+    if isinstance(table, Mapping):
+        table = pd.DataFrame({"what": list(table), "value": list(table.values())}, dtype=object)
+    return Shown(table, caption)
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
 
 COLUMN_NAMES = {"raw": "score alone", "increment": "engagement held"}
 
@@ -43,15 +96,44 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
 
 
 def _model(row: Estimate) -> str:
-    names = {"margin": "logit, margin", "": MODEL_NAMES[row.model]}
-    if row.model == "logit" and not row.variant:
-        return "logit, log odds"
-    return names.get(row.variant) or f"{MODEL_NAMES[row.model]}, {row.variant}"
+    if row.model == "logit":
+        return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
+    function, _, unit = row.variant.partition("-in-")
+    if function in ("log1p", "asinh"):
+        return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (f" in {unit}" if unit else "")
+    return MODEL_NAMES[row.model] + (", scores together" if row.variant.startswith("together") else "")
 
 
 def _interval(row: Estimate, level: float) -> str:
-    low, high = row.interval(level)
-    return f"{display(low, row.unit)} to {display(high, row.unit)}"
+    return span_text(*row.interval(level), row.unit)
+
+
+def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | bool]]:
+    """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside engagement held.
+
+    Returns
+    -------
+    list of dict
+        score, model, errors, and for each of `raw` and `increment` the effect and "CI; p"; `decides` marks the
+        deciding model.
+    """
+    level, deciding = findings.plan.inference.level, {ruling.deciding.id for ruling in findings.rulings}
+    entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
+    for row in findings.estimates:
+        if row.outcome != outcome or row.scale != findings.plan.score.scale or row.method not in COLUMN_NAMES:
+            continue
+        unit = findings.dataset.unit(outcome) if row.unit == "outcome" else ""
+        name = _model(row) + (f", in {unit}" if unit else "")
+        blank = {"score": findings.dataset.label(row.score), "model": name, "errors": row.covariance, "decides": False,
+                 "raw": "", "raw_more": "", "increment": "", "increment_more": ""}  # fmt: skip
+        entry = entries.setdefault((row.score, row.model, row.variant), blank)
+        p = display(row.p_value, "p")
+        entry[row.method] = row.displayed
+        said = (p if p.startswith("<") else f"= {p}").replace(" ", "\N{NO-BREAK SPACE}")
+        entry[f"{row.method}_more"] = f"{_interval(row, level)}; p\N{NO-BREAK SPACE}{said}"
+        entry["decides"] = entry["decides"] or row.id in deciding
+    order = {findings.dataset.label(score): at for at, score in enumerate(findings.plan.score.columns)}
+    return sorted(entries.values(), key=lambda entry: order[entry["score"]])
 
 
 def exclusions_table(findings: Findings) -> pd.DataFrame:
@@ -63,22 +145,31 @@ def exclusions_table(findings: Findings) -> pd.DataFrame:
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """Return a Markdown table; pipes and angle brackets of the data are escaped."""
-    safe = table.map(lambda cell: escape(str(cell), quote=False).replace("|", "\\|").replace("\n", " "))
+    """Return a Markdown table; what Markdown or HTML would act on is escaped in the data."""
+    special = str.maketrans({char: "\\" + char for char in "\\|[]`"})
+    safe = table.map(lambda cell: escape(_one_line(cell), quote=False).translate(special))
     return safe.to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def _one_line(cell: object) -> str:
+    """Return a cell as one line of printable text: no newline, control character or change of direction."""
+    return printable(" ".join(str(cell).split()), limit=400)
 
 
 def to_latex(table: pd.DataFrame, caption: str) -> str:
     """Return a LaTeX table (booktabs), everything escaped."""
     heads = [str(name) for name in table.columns]
-    return table.to_latex(index=False, escape=True, caption=latex_escape(caption), column_format="l" * len(heads))
+    safe = table.map(lambda cell: latex_escape(_one_line(cell)))
+    caption = latex_escape(_one_line(caption))
+    return safe.to_latex(index=False, escape=False, caption=caption, column_format="l" * len(heads))
 
 
 def to_html(table: pd.DataFrame, caption: str, *, table_id: str) -> str:
     """Return an HTML table without random ids, header cells scoped, caption first."""
     from great_tables import GT, html
 
-    return GT(table, id=table_id).tab_header(title=html(escape(caption))).as_raw_html()
+    safe = table.map(_one_line)
+    return GT(safe, id=table_id).tab_header(title=html(escape(_one_line(caption)))).as_raw_html()
 
 
 def to_docx(table: pd.DataFrame, caption: str) -> bytes:
@@ -90,13 +181,13 @@ def to_docx(table: pd.DataFrame, caption: str) -> bytes:
     document = Document()
     fixed = datetime.datetime(2000, 1, 1)
     document.core_properties.created = document.core_properties.modified = fixed
-    document.add_paragraph(caption)
+    document.add_paragraph(_one_line(caption))
     grid = document.add_table(rows=1, cols=len(table.columns), style="Light List")
     for cell, name in zip(grid.rows[0].cells, table.columns, strict=True):
         cell.text = str(name)
     for record in table.itertuples(index=False):
         for cell, value in zip(grid.add_row().cells, record, strict=True):
-            cell.text = str(value)
+            cell.text = _one_line(value)
     buffer = io.BytesIO()
     document.save(buffer)
     return _same_times(buffer.getvalue())
@@ -112,9 +203,10 @@ def _same_times(content: bytes) -> bytes:
 
 
 def latex_escape(text: str) -> str:
-    """Return text with LaTeX's special characters escaped."""
-    special = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
-               "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
+    """Return text with LaTeX's special characters escaped; braces by name, since BibTeX counts even escaped ones."""
+    special = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+               "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "~": r"\textasciitilde{}",
+               "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}  # fmt: skip
     return "".join(special.get(char, char) for char in text)
 
 
