@@ -2,185 +2,31 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError
 
 from analysis.errors import Fault, PlanError, did_you_mean, listing, printable
 from analysis.project import find_project, is_file, neighbours, shipped_studies
-
-Transform = Literal["identity", "log1p", "sqrt", "rank", "spline"]
-ScoreTransform = Literal["identity", "log1p", "rank"]
-Kind = Literal["revenue", "count", "binary", "continuous"]
-Model = Literal["poisson", "gamma", "tweedie", "logit", "ols"]
-Covariance = Literal["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"]
-Name = Annotated[str, Field(min_length=1)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
-YesNo = Annotated[bool, Field(strict=True)]
-Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-
-MODELS: dict[str, tuple[str, ...]] = {
-    "revenue": ("poisson", "gamma", "tweedie", "ols"),
-    "count": ("poisson", "ols"),
-    "binary": ("logit", "ols"),
-    "continuous": ("ols",),
-}
-"""The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
-
-LATER = {
-    ("engagement", "reliability"): "the correction for noisy engagement",
-    ("engagement", "halves"): "the correction for noisy engagement",
-    ("engagement", "indicators"): "the correction for noisy engagement",
-    ("score", "halves"): "the correction for noisy engagement",
-    ("", "panel"): "fixed effects",
-    ("", "segment"): "the comparison of segments",
-    ("", "timing"): "the check of time order",
-}
-"""Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
-
-
-def _calendar_date(value: Any) -> Any:
-    """Return a date for a TOML date or a text such as "2014-06-30"."""
-    if isinstance(value, str):
-        try:
-            return datetime.date.fromisoformat(value)
-        except ValueError:
-            pass
-    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
-        raise ValueError("a date such as 2014-06-30")
-    return value
-
-
-Date = Annotated[datetime.date, BeforeValidator(_calendar_date)]
-
-
-class Section(BaseModel):
-    """A table of the plan: frozen, and without keys of its own invention."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ScoreSection(Section):
-    """`[score]`: what is audited."""
-
-    columns: Names
-    transform: ScoreTransform | dict[str, ScoreTransform] = "identity"
-    scale: Literal["sd", "raw"] = "sd"
-    shares_error: Literal["none", "full", "unknown"] = "unknown"
-
-    def transform_of(self, column: str) -> str:
-        return _transform_of(self.transform, column)
-
-
-class EngagementSection(Section):
-    """`[engagement]`: what is held constant because anyone can see it."""
-
-    columns: Names
-    transform: Transform | dict[str, Transform] = "identity"
-
-    def transform_of(self, column: str) -> str:
-        return _transform_of(self.transform, column)
-
-
-class ControlsSection(Section):
-    """`[controls]`: what else is held constant."""
-
-    columns: tuple[Name, ...] = ()
-
-
-class OutcomeSection(Section):
-    """`[[outcome]]`: what pays, and how much of it would matter."""
-
-    column: Name
-    kind: Kind
-    sesoi: Annotated[Number, Field(gt=0)]
-    model: Model | None = None
-    exposure: Name | None = None
-    negative: Literal["refuse", "exclude", "net"] = "refuse"
-    variants: tuple[Literal["log1p", "asinh"], ...] = ()
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> OutcomeSection:
-        if self.model is not None and self.model not in MODELS[self.kind]:
-            allowed = listing(MODELS[self.kind])
-            raise ValueError(f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}')
-        if self.kind in ("revenue", "count") and self.sesoi >= 1:
-            raise ValueError("sesoi is a fraction of the mean here and must be below 1")
-        if self.kind == "binary" and self.sesoi >= 1:
-            raise ValueError("sesoi is a difference in probability here and must be below 1")
-        if self.kind != "revenue" and (self.negative != "refuse" or self.variants):
-            raise ValueError('negative and variants belong to kind = "revenue"')
-        if self.negative == "net" and (self.model not in (None, "ols") or self.variants or self.exposure):
-            raise ValueError('negative = "net" is analysed by OLS in money, without exposure or variants')
-        if self.exposure is not None and self.kind not in ("revenue", "count"):
-            raise ValueError("exposure is an offset on the log scale: only for revenue and count outcomes")
-        return self
-
-    @property
-    def deciding_model(self) -> str:
-        """The model whose interval the verdict is about."""
-        return self.model or ("ols" if self.negative == "net" else MODELS[self.kind][0])
-
-    @property
-    def companion_models(self) -> tuple[str, ...]:
-        """The models printed beside the deciding one."""
-        if self.negative == "net":
-            return ()
-        possible = [m for m in MODELS[self.kind] if not (m == "ols" and self.exposure)]
-        return tuple(model for model in possible if model != self.deciding_model)
-
-
-class KeepSection(Section):
-    """`[[keep]]`: rows that stay; the others are counted as exclusions."""
-
-    column: Name
-    equals: YesNo | Number | str | None = Field(default=None, alias="is")
-    among: Annotated[tuple[YesNo | Number | str, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
-    min: Number | None = None
-    max: Number | None = None
-    start: Date | None = Field(default=None, alias="from")
-    end: Date | None = Field(default=None, alias="to")
-
-    @model_validator(mode="after")
-    def _says_something(self) -> KeepSection:
-        if all(said is None for said in (self.equals, self.among, self.min, self.max, self.start, self.end)):
-            raise ValueError("a filter needs at least one of: is, in, min, max, from, to")
-        if self.equals is not None and self.among is not None:
-            raise ValueError("is and in exclude each other")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min must not be above max")
-        if self.start is not None and self.end is not None and self.start > self.end:
-            raise ValueError("from must not be after to")
-        return self
-
-
-class InferenceSection(Section):
-    """`[inference]`: intervals and how uncertainty is measured."""
-
-    level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
-    covariance: Covariance | None = None
-    bootstrap: Annotated[Whole, Field(ge=99)] = 1999
-    seed: Annotated[Whole, Field(ge=0)] = 20121105
-
-
-class ClusterSection(Section):
-    """`[cluster]`: rows that belong together."""
-
-    column: Name
-
-
-class RegisteredSection(Section):
-    """`[registered]`: where and when the plan was deposited; printed, since a hash alone proves no date."""
-
-    where: Name
-    when: datetime.date | str
+from analysis.sections import (
+    LATER,
+    ClusterSection,
+    ControlsSection,
+    EngagementSection,
+    InferenceSection,
+    KeepSection,
+    Name,
+    OutcomeSection,
+    RegisteredSection,
+    ScoreSection,
+    Section,
+    YesNo,
+)
+from analysis.wording import plan_faults, quoted
 
 
 class Plan(Section):
@@ -241,10 +87,6 @@ class Plan(Section):
     def flat(self) -> dict[str, Any]:
         """Return what the plan says as one level of dotted keys, for comparing two plans."""
         return dict(_flatten(self.content()))
-
-
-def _transform_of(transform: str | dict[str, str], column: str) -> str:
-    return transform if isinstance(transform, str) else transform.get(column, "identity")
 
 
 def _flatten(value: Any, prefix: str = ""):
@@ -330,7 +172,7 @@ def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str)
         plan = Plan.model_validate(data)
     except ValidationError as error:
         known = {fault.place for fault in faults}
-        faults += [fault for fault in _faults(error) if fault.place not in known]
+        faults += [fault for fault in plan_faults(error, Plan) if fault.place not in known]
         raise PlanError(where, faults) from None
     faults += _role_faults(plan)
     if faults:
@@ -346,103 +188,8 @@ def _not_yet(data: dict[str, Any]) -> list[Fault]:
         table = data.get(section) if section else data
         if isinstance(table, dict) and key in table:
             place = f"[{section}] {key}" if section else key
-            faults.append(Fault(place, _quoted(table[key]), "leave it out: this version does not have " + what))
+            faults.append(Fault(place, quoted(table[key]), "leave it out: this version does not have " + what))
     return faults
-
-
-MESSAGES = {
-    "missing": "a value: this key is required",
-    "string_type": "a text in quotes",
-    "string_too_short": "a text that is not empty",
-    "string_too_long": "at most {max_length} characters",
-    "string_pattern_mismatch": 'letters, digits, ".", "_" and "-", the first a letter or digit',
-    "float_type": "a number", "int_type": "a whole number", "bool_type": "true or false",
-    "finite_number": "a finite number", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt:g}", "less_than_equal": "{le} or less",
-    "tuple_type": 'a list such as ["a", "b"]', "too_short": "at least one", "model_type": "a table of keys and values",
-    "dict_type": 'a table such as {{column = "..."}}',
-}  # fmt: skip
-"""What is allowed, by pydantic's name for an error."""
-
-SECTIONS: dict[str, type[Section]] = {
-    "score": ScoreSection, "engagement": EngagementSection, "controls": ControlsSection, "outcome": OutcomeSection,
-    "keep": KeepSection, "inference": InferenceSection, "cluster": ClusterSection, "registered": RegisteredSection,
-}  # fmt: skip
-TABLES = ("outcome", "keep")
-"""The sections that can be there several times, each headed ``[[name]]``."""
-
-BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
-"""How pydantic marks the branches of a union inside a location."""
-
-
-def _faults(error: ValidationError) -> list[Fault]:
-    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost place."""
-    problems = [(_location(problem["loc"]), problem) for problem in error.errors(include_url=False)]
-    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for location, problem in problems:
-        by_place.setdefault(location, []).append(problem)
-    inner = [place for place in by_place
-             if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)]  # fmt: skip
-    return [_fault(location, by_place[location]) for location in inner]
-
-
-def _location(parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a location without the marks of union branches, which stand behind the key."""
-    key = 2 if parts and parts[0] in TABLES else 1
-    rest = [part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)]
-    return (*parts[: key + 1], *rest)
-
-
-def _fault(location: tuple[Any, ...], problems: list[dict[str, Any]]) -> Fault:
-    problem = problems[0]
-    keys = _keys(SECTIONS[location[0]] if len(location) > 1 and location[0] in SECTIONS else Plan)
-    place = _place(location)
-    if problem["type"] == "extra_forbidden":
-        name = str(location[-1])
-        allowed = "one of: " + listing(keys, limit=20)
-        return Fault(place, f'unknown key "{printable(name)}"', allowed, did_you_mean(name, keys))
-    found = "nothing" if problem["type"] == "missing" else _quoted(problem["input"])
-    allowed = " or ".join(dict.fromkeys(_allowed(location, problem) for problem in problems))
-    hint = ""
-    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
-        hint = did_you_mean(problem["input"], _choices(problem))
-    return Fault(place, found, allowed, hint)
-
-
-def _allowed(location: tuple[Any, ...], problem: dict[str, Any]) -> str:
-    if len(location) == 1 and location[0] in TABLES:
-        return f"one table or more, each headed [[{location[0]}]]"
-    if problem["type"] == "literal_error":
-        return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(**problem.get("ctx", {}))
-
-
-def _choices(problem: dict[str, Any]) -> list[str]:
-    return re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-
-
-def _quoted(value: Any) -> str:
-    """Return a value as it would stand in the file, cut short."""
-    try:
-        return printable(json.dumps(value, default=str, ensure_ascii=False))
-    except (TypeError, ValueError, RecursionError):
-        return f"something of type {type(value).__name__}"
-
-
-def _place(location: tuple[Any, ...]) -> str:
-    """Return how the TOML file calls a location: key, [section] key or [[table]] 1 key."""
-    words = [f"item {part + 1}" if isinstance(part, int) else printable(part) for part in location]
-    if not location or location[0] not in SECTIONS:
-        return " ".join(words) or "the whole file"
-    if location[0] in TABLES:
-        number = [str(location[1] + 1)] if len(location) > 1 and isinstance(location[1], int) else []
-        return " ".join([f"[[{location[0]}]]", *number, *words[2:]])
-    return " ".join([f"[{location[0]}]", *words[1:]])
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _role_faults(plan: Plan) -> list[Fault]:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.dataset import MISSING, Dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan import KeepSection, OutcomeSection, Plan
+from analysis.plan import Plan
+from analysis.sections import KeepSection, OutcomeSection
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.estimates import Check, Estimate, Estimates, part
-from analysis.plan import OutcomeSection, Plan
+from analysis.plan import Plan
+from analysis.sections import OutcomeSection
 
 Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project", "plan", "dataset", "sample"),
+    *("errors", "project", "sections", "wording", "plan", "codebook", "readers", "dataset", "sample"),
     *("design", "covariance", "fit", "estimates", "overlap"),
     *("models.linear", "models.pml", "models.binary", "models"),
     *("methods", "methods.sesoi", "methods.increment"),

@@ -9,7 +9,8 @@ import shop
 from hypothesis import given, settings
 
 from analysis.errors import PlanError
-from analysis.plan import MODELS, Plan, read_plan
+from analysis.plan import Plan, read_plan
+from analysis.sections import MODELS
 
 
 def refusal(source) -> str:

@@ -15,8 +15,9 @@ from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, p_value, wald
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.plan import OutcomeSection, Plan
+from analysis.plan import Plan
 from analysis.sample import Sample
+from analysis.sections import OutcomeSection
 
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""

@@ -6,8 +6,8 @@ from analysis.design import score_scale
 from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
 from analysis.fit import critical_value
-from analysis.plan import OutcomeSection
 from analysis.sample import Sample
+from analysis.sections import OutcomeSection
 from analysis.verdict import Verdict
 
 MODEL_NAMES = {

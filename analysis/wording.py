@@ -1,0 +1,147 @@
+"""What is wrong with a plan, in the words of its TOML file."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from analysis.errors import Fault, did_you_mean, listing, printable
+
+MESSAGES = {
+    "missing": "a value: this key is required",
+    "string_type": "a text in quotes",
+    "string_too_short": "a text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": 'letters, digits, ".", "_" and "-", the first a letter or digit',
+    "float_type": "a number", "int_type": "a whole number", "bool_type": "true or false",
+    "finite_number": "a finite number", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt:g}", "less_than_equal": "{le} or less",
+    "tuple_type": 'a list such as ["a", "b"]', "too_short": "at least one", "model_type": "a table of keys and values",
+    "dict_type": 'a table such as {{column = "..."}}',
+}  # fmt: skip
+"""What is allowed, by pydantic's name for an error."""
+
+BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
+"""How pydantic marks the branches of a union inside a location."""
+
+Location = tuple[Any, ...]
+
+
+def plan_faults(error: ValidationError, plan: type[BaseModel]) -> list[Fault]:
+    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost place."""
+    problems = [(_location(problem["loc"], plan), problem) for problem in error.errors(include_url=False)]
+    by_place: dict[Location, list[dict[str, Any]]] = {}
+    for location, problem in problems:
+        by_place.setdefault(location, []).append(problem)
+    inner = [place for place in by_place
+             if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)]  # fmt: skip
+    return [_fault(location, by_place[location], plan) for location in inner]
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the table that an annotation holds, be it optional or repeated."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_table_of(inner) for inner in get_args(annotation))
+    return next((table for table in found if table is not None), None)
+
+
+def _tables(location: Location, plan: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
+    """Return the tables that a location leads through, outermost first."""
+    table, found = plan, []
+    for part in location:
+        field = _fields(table).get(part)
+        inner = _table_of(field.annotation) if field else None
+        if inner is not None:
+            found.append((str(part), inner))
+            table = inner
+        elif not isinstance(part, int):
+            break
+    return found
+
+
+def _location(parts: Location, plan: type[BaseModel]) -> Location:
+    """Return a location without the marks of union branches, which stand behind the key."""
+    key = 0
+    for part in parts:  # the key is the first name that is no table
+        if not isinstance(part, int) and (part not in [name for name, _ in _tables(parts[: key + 1], plan)]):
+            break
+        key += 1
+    rest = [part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)]
+    return (*parts[: key + 1], *rest)
+
+
+def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseModel]) -> Fault:
+    problem = problems[0]
+    tables = _tables(location[:-1], plan)
+    keys = list(_fields(tables[-1][1] if tables else plan))
+    place = _place(location, plan)
+    if problem["type"] == "extra_forbidden":
+        name = str(location[-1])
+        allowed = "one of: " + listing(keys, limit=20)
+        return Fault(place, f'unknown key "{printable(name)}"', allowed, did_you_mean(name, keys))
+    found = "nothing" if problem["type"] == "missing" else quoted(problem["input"])
+    allowed = " or ".join(dict.fromkeys(_allowed(location, problem, plan) for problem in problems))
+    hint = ""
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        hint = did_you_mean(problem["input"], _choices(problem))
+    return Fault(place, found, allowed, hint)
+
+
+def _allowed(location: Location, problem: dict[str, Any], plan: type[BaseModel]) -> str:
+    tables = _tables(location, plan)
+    if tables and location[-1] == tables[-1][0] and problem["type"] in ("missing", "tuple_type", "too_short"):
+        header = ".".join(name for name, _ in tables)
+        return f"one table or more, each headed [[{header}]]"
+    if problem["type"] == "literal_error":
+        return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(**problem.get("ctx", {}))
+
+
+def _choices(problem: dict[str, Any]) -> list[str]:
+    return re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+
+
+def quoted(value: Any) -> str:
+    """Return a value as it would stand in the file, cut short."""
+    try:
+        return printable(json.dumps(value, default=str, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):
+        return f"something of type {type(value).__name__}"
+
+
+def _place(location: Location, plan: type[BaseModel]) -> str:
+    """Return how the TOML file calls a location: key, [section] key or [[table]] 1 key."""
+    tables = [name for name, _ in _tables(location, plan)]
+    end = 0
+    for name in tables:
+        end = location.index(name, end) + 1
+    numbers = [str(part + 1) for part in location[:end] if isinstance(part, int)]
+    rest = list(location[end:])
+    repeated = bool(numbers) or (bool(tables) and _repeats(tables, plan))
+    if tables and rest and isinstance(rest[0], int) and _repeats(tables, plan):
+        numbers.append(str(rest.pop(0) + 1))
+    words = [f"item {part + 1}" if isinstance(part, int) else printable(part) for part in rest]
+    if not tables:
+        return " ".join(words) or "the whole file"
+    header = ".".join(tables)
+    return " ".join([f"[[{header}]]" if repeated else f"[{header}]", *([".".join(numbers)] if numbers else []), *words])
+
+
+def _repeats(tables: list[str], plan: type[BaseModel]) -> bool:
+    """Return whether the innermost of nested tables can be there several times."""
+    table: Any = plan
+    for name in tables:
+        annotation = _fields(table)[name].annotation
+        table = _table_of(annotation)
+    return annotation is not table and "tuple" in str(annotation)
+
+
+def _fields(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a table's keys as the TOML file has them."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}
