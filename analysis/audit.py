@@ -14,6 +14,7 @@ from analysis.design import build_design
 from analysis.estimates import Check, Estimate, Estimates, tidy_checks
 from analysis.findings import Findings
 from analysis.methods.increment import audit_score, audit_together
+from analysis.methods.multiverse import run_multiverse
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
 from analysis.publish.citation import read_ledger
@@ -60,6 +61,12 @@ class Audit(Findings):
         from analysis.publish.figure import data_figure
 
         return data_figure(self)
+
+    def plot_multiverse(self) -> Figure:
+        """Return the specification curve of a plan with a `[multiverse]`."""
+        from analysis.publish.curve import curve_figure
+
+        return curve_figure(self)
 
     def table(self, outcome: str | None = None) -> pd.DataFrame:
         """Return the printed table of one outcome."""
@@ -144,6 +151,15 @@ def audit(
             found, doubts = audit_together(sample, outcome)
             rows += found
             checks += doubts
+    multiverse = None
+    if plan.multiverse and plan.quick:
+        checks.append(
+            Check(plan.name, "multiverse", None, "The plan says quick = true, so its multiverse was not run.")
+        )
+    elif plan.multiverse:
+        progress("Running the multiverse")
+        multiverse = run_multiverse(sample)
+        rows += multiverse.estimates
     progress("Deciding")
     estimates = Estimates(tuple(rows), plan.inference.level)
     means = {outcome.column: float(sample.numbers(outcome.column).mean()) for outcome in plan.outcome}
@@ -152,7 +168,7 @@ def audit(
         for outcome in plan.outcome
         for score in plan.score.columns
     )
-    return Audit(sample, estimates, tuple(checks), rulings)
+    return Audit(sample, estimates, tuple(checks), rulings, multiverse)
 
 
 def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None) -> Verification:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.fit import critical_value
 
-Unit = Literal["percent", "points", "outcome", "log odds", "log", "number", "p"]
+Unit = Literal["percent", "share", "points", "outcome", "log odds", "log", "number", "p"]
 
 COLUMNS = (
     "id", "outcome", "score", "method", "model", "term", "scale", "estimate", "std_error", "statistic", "df", "p_value",
@@ -123,6 +123,8 @@ def display(value: float, unit: str) -> str:
         return f"x e^{value:.3g}"  # nobody reads ten digits of a percentage, and expm1 overflows at 710
     if unit == "percent":
         return _signed(100 * math.expm1(value), 1) + " %"
+    if unit == "share":
+        return _signed(100 * value, 1) + " %"
     if unit == "points":
         return _signed(100 * value, 1) + " points"
     if unit == "p":

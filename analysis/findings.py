@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from analysis.dataset import Dataset
 from analysis.estimates import Check, Estimates
+from analysis.methods.multiverse import Multiverse
 from analysis.plan import Plan
 from analysis.sample import Sample
 from analysis.verdict import Verdict
@@ -23,12 +24,15 @@ class Findings:
     checks : tuple of Check
     rulings : tuple of Verdict
         One per outcome and score, in the plan's order.
+    multiverse : Multiverse or None
+        Every reasonable analysis, where the plan declares them.
     """
 
     sample: Sample
     estimates: Estimates
     checks: tuple[Check, ...]
     rulings: tuple[Verdict, ...]
+    multiverse: Multiverse | None = None
 
     @property
     def plan(self) -> Plan:

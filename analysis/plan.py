@@ -19,6 +19,7 @@ from analysis.sections import (
     EngagementSection,
     InferenceSection,
     KeepSection,
+    MultiverseSection,
     Name,
     OutcomeSection,
     RegisteredSection,
@@ -51,6 +52,7 @@ class Plan(Section):
     inference: InferenceSection = InferenceSection()
     cluster: ClusterSection | None = None
     registered: RegisteredSection | None = None
+    multiverse: MultiverseSection | None = None
 
     _sha256: str = PrivateAttr(default="")
     _path: Path | None = PrivateAttr(default=None)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from analysis.estimates import Check, Estimate, Estimates, part
 from analysis.plan import Plan
+from analysis.rule import Word, sesoi_band, word_of
 from analysis.sections import OutcomeSection
-
-Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
 
 COLUMNS = (
     "id",
@@ -68,34 +66,9 @@ class Verdict:
         return "/".join(part(piece) for piece in (self.plan, self.outcome, self.score))
 
 
-def sesoi_band(outcome: OutcomeSection, model: str, mean: float) -> tuple[float, float]:
-    """Return the smallest effect size of interest as an interval on the scale of the model's estimate.
-
-    Parameters
-    ----------
-    outcome : OutcomeSection
-    model : str
-    mean : float
-        Of the outcome in the sample, in its own unit: least squares on revenue or counts measures the
-        fraction of it in outcome units.
-    """
-    size = outcome.sesoi
-    if outcome.kind in ("revenue", "count"):
-        if model == "ols":
-            return -size * abs(mean), size * abs(mean)
-        return math.log1p(-size), math.log1p(size)
-    return -size, size
-
-
 def word_for(estimate: Estimate, band: tuple[float, float], level: float) -> Word:
     """Return the word for one interval; the narrower interval of the equivalence test has level 2 level - 1."""
-    low, high = estimate.interval(level)
-    inner_low, inner_high = estimate.interval(1 - 2 * (1 - level))
-    inside = band[0] < inner_low and inner_high < band[1]
-    excludes_zero = low > 0 or high < 0
-    if inside:
-        return "trivial" if excludes_zero else "nothing"
-    return "adds" if excludes_zero else "inconclusive"
+    return word_of(estimate.interval(level), estimate.interval(1 - 2 * (1 - level)), band)
 
 
 def beyond(estimate: Estimate, band: tuple[float, float], level: float) -> Literal["yes", "no", "unclear"]:

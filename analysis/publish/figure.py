@@ -62,7 +62,7 @@ class Figure:
         (folder / f"{name}.svg").write_bytes(self.svg)
 
 
-def _rendered(canvas: Canvas, alt: str, caption: str) -> Figure:
+def rendered(canvas: Canvas, alt: str, caption: str) -> Figure:
     images, alt = {}, printable(" ".join(alt.split()), limit=5000)
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None, "Title": alt})):
         buffer = io.BytesIO()
@@ -107,7 +107,7 @@ def effect_figure(findings: Findings, outcome: str) -> Figure:
         "shaded band an effect is too small to matter by the plan's own measure."
     )
     with matplotlib.rc_context(STYLE):
-        return _rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption)
+        return rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption)
 
 
 def effect_lines(findings: Findings, ruling: Verdict) -> list[Line]:
@@ -297,7 +297,7 @@ def data_figure(findings: Findings) -> Figure:
     alt = f"Histograms of {findings.sample.rows:,} rows. {described}."
     caption = f"How the columns are distributed in the {findings.sample.rows:,} rows analysed."
     with matplotlib.rc_context(STYLE):
-        return _rendered(_data_canvas(panels), alt, caption)
+        return rendered(_data_canvas(panels), alt, caption)
 
 
 def data_panels(findings: Findings) -> list[Panel]:

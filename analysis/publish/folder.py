@@ -22,8 +22,8 @@ from analysis.publish.citation import bibtex, csl, macros
 from analysis.publish.ledger import ledger, to_json, write_csv
 
 OURS = re.compile(
-    r"ledger\.json|(verdicts|estimates|checks)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
-    r"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+)\.(svg|png)"
+    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
+    r"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|multiverse|effect-\d+)\.(svg|png)"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried over."""
 
@@ -72,6 +72,7 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
 
 
 def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
+    from analysis.publish.curve import curve_figure
     from analysis.publish.figure import data_figure, effect_figure
     from analysis.publish.report import report_html
     from analysis.publish.table import write_tables
@@ -85,6 +86,8 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     figures = {"data": data_figure(findings)}
     for number, outcome in enumerate(findings.plan.outcome, 1):
         figures[f"effect-{number}"] = effect_figure(findings, outcome.column)
+    if findings.multiverse:
+        figures["multiverse"] = curve_figure(findings)
     for name, figure in figures.items():
         figure.save(staging / "figures", name)
     progress("Writing the report")

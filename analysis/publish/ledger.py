@@ -87,7 +87,7 @@ def _commit() -> str | None:
 
 
 def write_csv(findings: Findings, folder: Path) -> None:
-    """Write verdicts.csv, estimates.csv and checks.csv; cells that a spreadsheet would run are quoted as text."""
+    """Write verdicts, estimates, checks and the multiverse as CSV; cells that a spreadsheet would run become text."""
     import pandas as pd
 
     from analysis.estimates import tidy_checks
@@ -95,6 +95,8 @@ def write_csv(findings: Findings, folder: Path) -> None:
     verdicts = pd.DataFrame([verdict_record(findings, r) for r in findings.rulings], columns=list(COLUMNS))
     verdicts["reasons"] = verdicts["reasons"].map(" ".join)
     frames = {"verdicts": verdicts, "estimates": findings.estimates.tidy(), "checks": tidy_checks(findings.checks)}
+    if findings.multiverse:
+        frames |= {"specifications": findings.multiverse.table, "decisions": findings.multiverse.decisions}
     for name, frame in frames.items():
         frame.map(_inert).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 

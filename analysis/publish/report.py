@@ -12,7 +12,7 @@ from analysis import __version__
 from analysis.findings import Findings
 from analysis.publish.citation import bibtex
 from analysis.publish.figure import Figure
-from analysis.publish.sentence import listed, verdict_sentence
+from analysis.publish.sentence import listed, multiverse_sentence, verdict_sentence
 from analysis.publish.table import contrast_table, exclusions_table
 
 VERDICT_WORDS = {
@@ -70,8 +70,25 @@ def report_html(
         plan=findings.plan, codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
         sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
         checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
+        multiverse=_multiverse(findings, figures),
         held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
     )  # fmt: skip
+
+
+def _multiverse(findings: Findings, figures: dict[str, Figure]) -> dict[str, Any] | None:
+    """Return the multiverse as the report tells it, or None where the plan has none."""
+    if findings.multiverse is None:
+        return None
+    rows = [
+        [row["decision"], str(row["options"]), display_share(row["variance_share"]), row["words"]]
+        for row in findings.multiverse.decisions.to_dict("records")
+    ]
+    return {"sentence": multiverse_sentence(findings), "figure": _image(figures["multiverse"]), "rows": rows}
+
+
+def display_share(share: float | None) -> str:
+    """Return a share in percent, or a dash where there is none."""
+    return "-" if share is None or share != share else f"{100 * share:.0f} %"
 
 
 def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:

@@ -187,3 +187,25 @@ def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
 def amount_text(value: float) -> str:
     """Return an amount in the outcome's unit: whole above a thousand, four digits below."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+
+
+def multiverse_sentence(findings: Findings) -> str:
+    """Return what all the reasonable analyses say together, and which single decision changes the word."""
+    table, plan = findings.multiverse.table, findings.plan
+    words = table["verdict"].dropna().value_counts()
+    shares = [f"{count:,} {word}" for word, count in words.items()]
+    sentences = [f"Of {len(table):,} analyses that the plan calls reasonable, {listed(shares)}."]
+    lost = int(table["verdict"].isna().sum())
+    if lost:
+        sentences.append(f"{lost:,} could not be estimated.")
+    joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
+    for row in joint:
+        form = f", {row.variant} of the outcome" if row.variant else ""
+        sentences.append(
+            f"The joint sign-flip test that the score adds nothing in any of them ({MODEL_NAMES[row.model]}{form}) has "
+            f"p {display(row.p_value, 'p') if row.p_value < 0.001 else '= ' + display(row.p_value, 'p')}."
+        )
+    flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
+    own = "the plan's own analysis" if plan else ""
+    changed = f"alone change the word of {own}: {listed(flips)}" if flips else f"alone changes the word of {own}: none"
+    return " ".join([*sentences, f"Decisions that {changed}."])
