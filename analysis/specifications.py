@@ -73,14 +73,14 @@ def specifications(plan: Plan) -> list[Specification]:
                 raise PlanError(str(plan.path or "the plan"), [fault])
     names = [decision.name for decision in decisions]
     found = []
-    for options in product(*(_options(decision) for decision in decisions)):
+    for options in product(*(options_of(decision) for decision in decisions)):
         chosen = dict(zip(names, (option.name for option in options), strict=True))
         if not any(chosen.items() >= combination.items() for combination in plan.multiverse.forbidden):
             found.append(_resolve(plan, options))
     return found
 
 
-def _options(decision: DecisionSection) -> tuple[OptionSection, ...]:
+def options_of(decision: DecisionSection) -> tuple[OptionSection, ...]:
     """Return a decision's options; `subsets` stands for every subset of its columns."""
     if decision.option:
         return decision.option

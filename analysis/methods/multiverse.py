@@ -46,11 +46,20 @@ class Multiverse:
     decisions : DataFrame
         Per decision: the share of the variance of the estimates it explains, and whether changing it alone,
         from the plan's own analysis, changes the word.
+    own : Specification
+        The plan's own analysis, or the first where none of the specifications is.
     """
 
     table: pd.DataFrame
     estimates: tuple[Estimate, ...]
     decisions: pd.DataFrame
+    own: Specification
+
+    def fellows(self) -> pd.DataFrame:
+        """Return the estimated specifications with the estimand of the plan's own analysis."""
+        model, estimand = self.own.estimand
+        table = self.table
+        return table[(table["equation"] == model) & (table["estimand"] == estimand) & table["estimate"].notna()]
 
 
 def run_multiverse(sample: Sample) -> Multiverse:
@@ -87,7 +96,8 @@ def _run(sample: Sample, specs: list[Specification]) -> Multiverse:
         own = [piece for piece in pieces if piece.estimand == estimand and len(piece.positions)]
         if own:
             rows += _joint(sample, specs, table, estimand, own)
-    return Multiverse(table.reset_index(drop=True), tuple(rows), _decisions(sample.plan, specs, table))
+    found = Multiverse(table, tuple(rows), pd.DataFrame(), own_specification(sample.plan, specs))
+    return replace(found, decisions=_decisions(sample.plan, specs, found))
 
 
 # --- fits ------------------------------------------------------------------------------------------------
@@ -344,12 +354,9 @@ def _aligned(pieces: list[_Piece]) -> np.ndarray:
     return np.concatenate(blocks, axis=1)
 
 
-def _decisions(plan: Plan, specs: list[Specification], table: pd.DataFrame) -> pd.DataFrame:
+def _decisions(plan: Plan, specs: list[Specification], found: Multiverse) -> pd.DataFrame:
     """Return what each decision matters: variance explained among its estimand's fellows, and whether it flips."""
-    own = own_specification(plan, specs)
-    fellows = table[
-        (table["equation"] == own.model) & (table["estimand"] == own.estimand[1]) & table["estimate"].notna()
-    ]
+    fellows, own, table = found.fellows(), found.own, found.table
     total = float(((fellows["estimate"] - fellows["estimate"].mean()) ** 2).sum())
     records = []
     for number, decision in enumerate(plan.multiverse.decision):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from analysis.estimates import display
 from analysis.findings import Findings
-from analysis.methods.multiverse import Multiverse
+from analysis.plan import Plan
 from analysis.publish.figure import ACCENT, INK, STYLE, Figure, rendered
+from analysis.sections import OutcomeSection
+from analysis.specifications import Specification, options_of
 
 CAPTION = (
     "Every point is one analysis, every line its interval; filled points are those whose interval excludes zero. "
@@ -21,42 +25,70 @@ MOST_ROWS = 40
 
 
 def curve_figure(findings: Findings) -> Figure:
-    """Draw the curve of the estimand with most specifications; the others are in the table.
+    """Draw the curve of the specifications that estimate what the plan's own analysis estimates.
 
     Filled points are specifications whose interval excludes zero. A tick below a point says which option of each
-    decision it took.
+    decision it took. The other estimands are in the table.
     """
     multiverse = findings.multiverse
-    own = multiverse.table.dropna(subset=["estimate"])
-    estimand = own.groupby(["equation", "estimand"]).size().idxmax()
-    curve = own[(own["equation"] == estimand[0]) & (own["estimand"] == estimand[1])]
-    curve = curve.sort_values("estimate", kind="stable", ignore_index=True)
-    rows = _option_rows(multiverse, curve)
+    curve = multiverse.fellows().sort_values("estimate", kind="stable", ignore_index=True)
+    outcome = findings.plan.outcomes.get(multiverse.own.outcome)
+    rows = _option_rows(findings.plan, curve)
+    shown = _axis(multiverse.own, outcome)
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(7.6, 2.6 + 0.17 * len(rows)), layout="constrained")
+        canvas = Canvas(figsize=(5.6, 2.6 + 0.17 * len(rows)), layout="constrained")
         top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2])
-        _draw_effects(top, curve)
+        _draw_effects(top, curve, shown)
         _draw_options(bottom, curve, rows)
-        top.set_ylabel("effect per SD of score")
-        top.set_title(f"{len(curve):,} analyses: {estimand[1]} by {estimand[0]}".replace("$", r"\$"))
+        top.set_ylabel(shown.label)
+        top.set_title(
+            f"{len(curve):,} analyses of {findings.dataset.label(multiverse.own.outcome)}".replace("$", r"\$")
+        )
         bottom.set_xlabel("analyses, in order of their effect")
-        return rendered(canvas, _alt(curve, estimand), CAPTION)
+        return rendered(canvas, _alt(curve, shown), CAPTION)
 
 
-def _option_rows(multiverse: Multiverse, curve: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return (decision, option) for each option that the curve's specifications take."""
-    rows = [(name, option) for name in multiverse.decisions["decision"] for option in curve[name].unique()]
+@dataclass(frozen=True)
+class _Axis:
+    """How an estimate is shown: its name, and the function from the model's own scale."""
+
+    label: str
+    of: Callable[[np.ndarray], np.ndarray]
+
+
+def _axis(own: Specification, outcome: OutcomeSection) -> _Axis:
+    step = "per SD of score"
+    if own.outcome_transform != "identity":
+        return _Axis(f"{own.outcome_transform} of the outcome {step}", np.asarray)
+    if own.model == "poisson":
+        return _Axis(f"change in the mean, %, {step}", lambda v: 100 * np.expm1(v))
+    if outcome.kind in ("revenue", "count", "binary"):
+        what = "probability, points" if outcome.kind == "binary" else "mean, %"
+        return _Axis(f"change in {what}, {step}", lambda v: 100 * np.asarray(v))
+    return _Axis(f"change {step}", np.asarray)
+
+
+def _option_rows(plan: Plan, curve: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return (decision, option) for each option that the curve's specifications take, in the plan's order."""
+    names = {decision.name: [option.name for option in options_of(decision)] for decision in plan.multiverse.decision}
+    rows = [(name, option) for name, options in names.items() for option in options if (curve[name] == option).any()]
     return rows[:MOST_ROWS]
 
 
-def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame) -> None:
-    at = np.arange(len(curve))
-    sure = ((curve["conf_low"] > 0) | (curve["conf_high"] < 0)).to_numpy()
-    axes.vlines(at, curve["conf_low"], curve["conf_high"], color="#b8b8b8", linewidth=0.5, rasterized=True)
-    axes.plot(at[sure], curve["estimate"][sure], ".", color=ACCENT, markersize=3, rasterized=True)
-    axes.plot(at[~sure], curve["estimate"][~sure], "o", color=INK, markersize=3, markerfacecolor="white",
-              markeredgewidth=0.6, rasterized=True)  # fmt: skip
+def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis) -> None:
+    at, effect = np.arange(len(curve)), shown.of(curve["estimate"].to_numpy())
+    sure = _sure(curve)
+    low, high = (shown.of(curve[edge].to_numpy()) for edge in ("conf_low", "conf_high"))
+    axes.vlines(at, low, high, color="#b8b8b8", linewidth=0.5, rasterized=True)
+    axes.plot(at[sure], effect[sure], ".", color=ACCENT, markersize=4, rasterized=True)
+    axes.plot(at[~sure], effect[~sure], "o", color=INK, markersize=3, markerfacecolor="white", markeredgewidth=0.6,
+              rasterized=True)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.8)
+
+
+def _sure(curve: pd.DataFrame) -> np.ndarray:
+    """Return which intervals exclude zero."""
+    return ((curve["conf_low"] > 0) | (curve["conf_high"] < 0)).to_numpy()
 
 
 def _draw_options(axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
@@ -67,11 +99,9 @@ def _draw_options(axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tu
     axes.set_ylim(len(rows) - 0.4, -0.6)
 
 
-def _alt(curve: pd.DataFrame, estimand: tuple[str, str]) -> str:
-    median, low, high = (float(curve["estimate"].quantile(q)) for q in (0.5, 0.0, 1.0))
-    sure = float(((curve["conf_low"] > 0) | (curve["conf_high"] < 0)).mean())
+def _alt(curve: pd.DataFrame, shown: _Axis) -> str:
+    low, middle, high = (shown.of(curve["estimate"].quantile(q)) for q in (0.0, 0.5, 1.0))
     return (
-        f"Specification curve of {len(curve):,} analyses of {estimand[1]} by {estimand[0]}: median effect "
-        f"{display(median, 'number')} per standard deviation of the score, from {display(low, 'number')} to "
-        f"{display(high, 'number')}; {100 * sure:.0f} % of the intervals exclude zero."
+        f"Specification curve of {len(curve):,} analyses, {shown.label}: median {middle:+.3g}, from {low:+.3g} to "
+        f"{high:+.3g}; {100 * _sure(curve).mean():.0f} % of the intervals exclude zero."
     )

@@ -191,9 +191,11 @@ def amount_text(value: float) -> str:
 
 def multiverse_sentence(findings: Findings) -> str:
     """Return what all the reasonable analyses say together, and which single decision changes the word."""
-    table, plan = findings.multiverse.table, findings.plan
+    table = findings.multiverse.table
     words = table["verdict"].dropna().value_counts()
-    shares = [f"{count:,} {word}" for word, count in words.items()]
+    said = {"adds": "say that the score adds something", "trivial": "that it adds too little to matter",
+            "nothing": "that it adds practically nothing", "inconclusive": "do not decide"}  # fmt: skip
+    shares = [f"{count:,} {said[word]}" for word, count in words.items()]
     sentences = [f"Of {len(table):,} analyses that the plan calls reasonable, {listed(shares)}."]
     lost = int(table["verdict"].isna().sum())
     if lost:
@@ -206,6 +208,6 @@ def multiverse_sentence(findings: Findings) -> str:
             f"p {display(row.p_value, 'p') if row.p_value < 0.001 else '= ' + display(row.p_value, 'p')}."
         )
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
-    own = "the plan's own analysis" if plan else ""
+    own = "the plan's own analysis"
     changed = f"alone change the word of {own}: {listed(flips)}" if flips else f"alone changes the word of {own}: none"
     return " ".join([*sentences, f"Decisions that {changed}."])
