@@ -56,7 +56,7 @@ def run(plan: str, out: Path | None) -> None:
 @click.argument("plan")
 @click.option("--price", type=float, help="What the score costs per account, in money.")
 @click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
-@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the outcome]")
+@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the revenue outcome]")
 def check(plan: str, price: float | None, share: float | None, mean_revenue: float | None) -> None:
     """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
     if (price is None) != (share is None):
@@ -69,7 +69,7 @@ def check(plan: str, price: float | None, share: float | None, mean_revenue: flo
     for line in inspection_lines(seen.sample, seen.terms, seen.checks):
         click.echo(printable(line, limit=2000))
     if price is not None and share is not None:
-        mean = mean_revenue if mean_revenue is not None else _mean_outcome(seen)
+        mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
         click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
 
 
@@ -115,8 +115,12 @@ def lab(arguments: tuple[str, ...]) -> None:
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)]))
 
 
-def _mean_outcome(seen: Inspection) -> float:
-    return float(seen.sample.numbers(seen.sample.plan.outcome[0].column).mean())
+def _mean_revenue(seen: Inspection) -> float:
+    """Return the mean of the plan's first revenue outcome."""
+    columns = [outcome.column for outcome in seen.sample.plan.outcome if outcome.kind == "revenue"]
+    if not columns:
+        raise click.UsageError("--price needs --mean-revenue: the plan has no outcome of kind revenue")
+    return float(seen.sample.numbers(columns[0]).mean())
 
 
 def _short(path: Path) -> str:

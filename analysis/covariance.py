@@ -74,7 +74,12 @@ def jackknife(refit: Callable[[np.ndarray], np.ndarray], full: np.ndarray, clust
     MacKinnon, Nielsen & Webb (2023), doi:10.1016/j.jeconom.2022.04.001, their equation for CV3.
     """
     groups = int(clusters.max()) + 1
-    deviations = np.array([refit(clusters != group) - full for group in range(groups)])
+    try:
+        deviations = np.array([refit(clusters != group) - full for group in range(groups)])
+    except DesignError:
+        found = "CRV3, and a cluster without which a column of the design cannot be estimated"
+        fault = Fault("[inference] covariance", found, "CRV1, or a plan without that column or level")
+        raise DesignError("the model", [fault]) from None
     return deviations.T @ deviations * ((groups - 1) / groups)
 
 

@@ -122,17 +122,23 @@ def display(value: float, unit: str) -> str:
     if unit == "percent" and value > 20:
         return f"x e^{value:.3g}"  # nobody reads ten digits of a percentage, and expm1 overflows at 710
     if unit == "percent":
-        return _signed(100 * math.expm1(value), 1) + " %"
+        return _percent(100 * math.expm1(value)) + " %"
     if unit == "share":
-        return _signed(100 * value, 1) + " %"
+        return _percent(100 * value) + " %"
     if unit == "points":
-        return _signed(100 * value, 1) + " points"
+        return _percent(100 * value) + " points"
     if unit == "p":
         return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
     if unit == "number":
         return f"{value:.3g}" if abs(value) < 1e5 else f"{value:,.0f}"
     decimals = max(0, 3 - 1 - math.floor(math.log10(abs(value)))) if value else 0
     return _signed(value, min(decimals, 12))
+
+
+def _percent(value: float) -> str:
+    """Return a signed number with one decimal, or with two digits where one decimal would show zero."""
+    small = 1e-6 < abs(value) < 0.05
+    return _signed(value, min(12, 1 - math.floor(math.log10(abs(value))))) if small else _signed(value, 1)
 
 
 def _signed(value: float, decimals: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.design import Design
+from analysis.errors import DesignError, Fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +80,25 @@ def critical_value(level: float, df: float | None) -> float:
 def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
     """Return (statistic, p) of the robust Wald test that the coefficients of `terms` are all zero.
 
-    An F statistic with (q, df) degrees of freedom where the fit has a t reference, else a chi-square with q.
+    A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n - k), or with
+    clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a covariance estimated from G
+    clusters has G - 1 degrees of freedom in every direction at once.
+
+    Raises
+    ------
+    DesignError
+        When there are no more clusters than terms: their covariance is singular.
     """
     at = [fit.position(term) for term in terms]
+    q = len(at)
+    if fit.covariance.startswith("CRV") and q > 1 and fit.design.n_clusters <= q:
+        found = f"{q} coefficients tested at once with {fit.design.n_clusters} clusters"
+        raise DesignError("the model", [Fault("joint Wald test", found, "more clusters than coefficients")])
     value = float(fit.params[at] @ np.linalg.solve(fit.cov[np.ix_(at, at)], fit.params[at]))
     if fit.df is None:
-        return value, float(stats.chi2.sf(value, len(at)))
-    return value / len(at), float(stats.f.sf(value / len(at), len(at), fit.df))
+        return value, float(stats.chi2.sf(value, q))
+    if fit.covariance.startswith("CRV"):
+        groups = fit.design.n_clusters
+        value *= (groups - q) / (q * (groups - 1))
+        return value, float(stats.f.sf(value, q, groups - q))
+    return value / q, float(stats.f.sf(value / q, q, fit.df))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from analysis.design import Design
@@ -16,24 +18,37 @@ LEAST_LEFT = 10.0
 """Below this n (1 - R2), too few rows' worth of the score is left."""
 
 SAME_THING = 0.99
-"""Above this squared correlation the outcome counts as computed from the score or from engagement."""
+"""Above this squared correlation the outcome counts as computed from the score or from one engagement column."""
+
+SAME_SUM = 0.9999
+"""The same for all of them together, which may honestly explain more."""
 
 
 def check_rows(sample: Sample) -> list[Check]:
-    """Checks that do not depend on a score: repeated rows."""
+    """Checks that do not depend on a score: repeated rows, and outcomes that were filled in."""
+    filled = [
+        Check(sample.plan.name, "filled", None, f"{count:,} missing values of {column} were counted as zero.",
+              float(count), column)
+        for column, count in sample.filled.items() if count
+    ]  # fmt: skip
+    return [_duplicates(sample), *filled]
+
+
+def _duplicates(sample: Sample) -> Check:
+    """Whether rows repeat."""
     plan = sample.plan
     if plan.row is not None:
         repeated = sum(count for reason, count in sample.exclusions.items() if reason.startswith("repeated "))
         how = {"refuse": "none was found", "first": f"{repeated} later rows were left out", "keep": "repeats were kept"}
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
-        return [Check(plan.name, "duplicates", passed, reason, float(repeated))]
+        return Check(plan.name, "duplicates", passed, reason, float(repeated))
     count = sample.identical_rows
     found = (
         f"{count:,} rows repeat an earlier one in every column" if count else "no row repeats another in every column"
     )
     reason = f"The plan names no column that identifies a row; {found}, and all were kept."
-    return [Check(plan.name, "duplicates", count == 0, reason, float(count))]
+    return Check(plan.name, "duplicates", count == 0, reason, float(count))
 
 
 def check_overlap(sample: Sample, design: Design, outcome: str, score: str) -> list[Check]:
@@ -67,27 +82,52 @@ def _reconstructability(sample: Sample, design: Design, outcome: str, score: str
     )
     passed = held <= MOST_EXPLAINED and left >= LEAST_LEFT
     if not passed:
-        reason += " The score is all but engagement, so these rows cannot tell the two apart."
+        whole = (
+            "engagement" if alone > MOST_EXPLAINED or not sample.plan.controls.columns else "engagement and controls"
+        )
+        reason += f" The score is all but {whole}, so these rows cannot tell the two apart."
     return Check(sample.plan.name, "reconstructability", passed, reason, held, outcome, score, refuses=True)
 
 
 def _outcome_from(sample: Sample, design: Design, outcome: str, score: str) -> Check:
-    """Whether the outcome is (nearly) a function of the score or of one engagement column."""
-    response = design.response
-    forms = {"as it is": response} | ({"on the log scale": np.log1p(response)} if response.min() >= 0 else {})
-    sources = {score: sample.numbers(score)} | {c: sample.numbers(c) for c in sample.plan.engagement.columns}
-    largest, source, form = max(
-        (squared_correlation(values, column[:, None]), name, how)
-        for name, raw in sources.items()
-        for column in ([raw, np.log1p(raw)] if raw.min() >= 0 else [raw])
-        if np.ptp(column) > 0
-        for how, values in forms.items()
-    )
-    reason = f"The closest of them, {source}, explains {100 * largest:.1f} % of {outcome} ({form})."
-    passed = largest <= SAME_THING
+    """Whether the outcome is (nearly) a function of the score, of one engagement column, or of all of them."""
+    binary = sample.plan.outcomes[outcome].kind == "binary"
+    forms = {"as it is": design.response} if binary else dict(_forms(design.response))
+    sources = {column: dict(_forms(sample.numbers(column))) for column in (score, *sample.plan.engagement.columns)}
+    alone = [
+        (_without_extremes(response, column[:, None]), source, how)
+        for source, columns in sources.items() for column in columns.values() for how, response in forms.items()
+    ]  # fmt: skip
+    everything = np.column_stack([column for columns in sources.values() for column in columns.values()])
+    together = max((_without_extremes(response, everything), how) for how, response in forms.items())
+    largest, source, form = max(alone)
+    passed = largest <= SAME_THING and together[0] <= SAME_SUM
+    if largest <= SAME_THING < SAME_SUM < together[0]:
+        largest, form, source = *together, "the score and engagement together"
+    reason = f"The closest, {source}, explains {100 * largest:.1f} % of {outcome} ({form})."
     if not passed:
         reason += f" {outcome} looks computed from {source}, so finding one in the other says nothing."
     return Check(sample.plan.name, "outcome_from", passed, reason, largest, outcome, score, refuses=True)
+
+
+def _forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield a column as it is and, where it can be, on the log scale; nothing for a constant."""
+    if np.ptp(values) > 0:
+        yield "as it is", values
+        if values.min() >= 0:
+            yield "on the log scale", np.log(values) if values.min() > 0 else np.log1p(values)
+
+
+def _without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
+    """Return the R2 that a few extreme rows cannot make: the smaller of those with and without them."""
+    count = max(2, -(-len(response) // 1000))
+    table = np.column_stack([response, columns])
+    distance = np.abs(table - np.median(table, axis=0))
+    extreme = np.unique(np.argsort(distance, axis=0)[-count:])
+    rest = np.delete(np.arange(len(response)), extreme)
+    if np.ptp(response[rest]) == 0:
+        return 0.0
+    return min(squared_correlation(response, columns), squared_correlation(response[rest], columns[rest]))
 
 
 def _clusters(sample: Sample, design: Design, outcome: str, score: str) -> Check:
@@ -97,7 +137,10 @@ def _clusters(sample: Sample, design: Design, outcome: str, score: str) -> Check
     reason = (
         f"{len(sizes):,} clusters of {sizes.min():,} to {sizes.max():,} rows; the largest holds {100 * largest:.1f} %."
     )
-    few = len(sizes) < 6
+    used = sample.plan.inference.covariance in (None, "CRV1", "CRV3")
+    few = used and len(sizes) < 6
+    if not used:
+        reason += f" The plan asks for {sample.plan.inference.covariance}, which does not use them."
     if few:
         reason += " Fewer than six clusters cannot carry an interval."
     return Check(sample.plan.name, "clusters", not few, reason, float(len(sizes)), outcome, score, refuses=True)

@@ -29,6 +29,9 @@ from analysis.sections import (
 )
 from analysis.wording import plan_faults, quoted
 
+TEST_NAMES = frozenset({"wald", "score-test", "delta_r2", "delta_d2", "partial_r2"})
+"""Terms of the ledger beside the score's own name."""
+
 
 class Plan(Section):
     """The analysis plan, whole and frozen. Made by `read_plan`.
@@ -208,6 +211,10 @@ def _role_faults(plan: Plan) -> list[Fault]:
             roles = f"{seen[column]} and {role}" if seen[column] != role else f"{role}, twice"
             faults.append(Fault(f'column "{printable(column)}"', roles, "one role for one column"))
         seen.setdefault(column, role)
+    for column in plan.score.columns:
+        if column in TEST_NAMES:
+            allowed = "another name for the column: the ledger uses this one for a test"
+            faults.append(Fault("[score] columns", f'"{column}"', allowed))
     for section, table in (("score", plan.score), ("engagement", plan.engagement)):
         for column in table.transform if isinstance(table.transform, dict) else ():
             if column not in table.columns:

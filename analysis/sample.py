@@ -30,6 +30,8 @@ class Sample:
         Rows left out, by reason, in the order in which the reasons were applied.
     identical_rows : int
         Rows of the analysis set that repeat an earlier one in every raw column.
+    filled : dict of str to int
+        Missing outcomes counted as zero, by column, where the plan says ``missing = "zero"``.
     """
 
     plan: Plan
@@ -37,6 +39,7 @@ class Sample:
     frame: pd.DataFrame
     exclusions: dict[str, int] = field(default_factory=dict)
     identical_rows: int = 0
+    filled: dict[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -65,8 +68,9 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     kept, exclusions = _apply_filters(plan, dataset, faults)
     kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = _typed(plan, dataset, kept, faults)
+    absent = {outcome.column: frame[outcome.column].isna() for outcome in plan.outcome}
     if plan.missing == "zero":
-        frame = frame.fillna({outcome.column: 0.0 for outcome in plan.outcome})
+        frame = frame.fillna(dict.fromkeys(absent, 0.0))
     frame = _exclude_negative(plan, frame, exclusions)
     frame = _exclude_missing(frame, exclusions)
     faults += [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
@@ -77,7 +81,8 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
         faults = [Fault("rows", f"none left ({counted})", "at least one row with every column known")]
     if faults:
         raise DataError(where, faults)
-    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]))
+    filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}
+    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]), filled)
 
 
 def _identical(raw: pd.DataFrame) -> int:
@@ -359,7 +364,9 @@ def _outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]
         faults = _rows_fault(frame, outcome.exposure, bad, "exposure", "zero or negative", "positive numbers")
     else:
         faults = []
-    if outcome.kind == "revenue" and outcome.negative != "net":
+    if outcome.negative == "net" and len(values) > 1:
+        return faults + _net_fault(outcome, values)
+    if outcome.kind == "revenue":
         allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
         return faults + _rows_fault(frame, outcome.column, values < 0, "outcome", "negative", allowed)
     if outcome.kind == "count":
@@ -371,6 +378,16 @@ def _outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]
         bad = ~values.isin([0.0, 1.0])
         return faults + _rows_fault(frame, outcome.column, bad, "outcome", "other", "0 and 1 only")
     return faults
+
+
+def _net_fault(outcome: OutcomeSection, values: pd.Series) -> list[Fault]:
+    """A fraction of a mean that may be zero is no smallest effect of interest."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    if values.mean() > 2 * error:
+        return []
+    found = f"a mean of {values.mean():,.4g}, which may as well be zero (standard error {error:,.4g})"
+    allowed = 'a mean clearly above zero, of which sesoi is a fraction; or kind = "continuous", sesoi in money'
+    return [Fault(f'column "{printable(outcome.column)}" (outcome)', found, allowed)]
 
 
 def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:

@@ -115,17 +115,27 @@ def decide(
     direction = None
     if word in ("adds", "trivial"):
         direction = "positive" if estimate.estimate > 0 else "negative"
-    reasons = [_uncorrected(plan), *_disagreements(plan, outcome, score, mean, estimates, word, direction)]
+    reasons = [_uncorrected(plan), *_clusters_unused(plan, estimate)]
+    reasons += _disagreements(plan, outcome, score, mean, estimates, word, direction)
     size = beyond(estimate, band, level)
     return Verdict(verdict=word, direction=direction, beyond_sesoi=size, reasons=tuple(reasons), **common)
 
 
 def _uncorrected(plan: Plan) -> str:
     columns = ", ".join(plan.engagement.columns)
-    return (
-        f"Engagement ({columns}) is taken as recorded: the plan states no reliability for it, so noise in it was not "
-        "corrected, and noise in engagement can make a worthless score look useful."
+    taken = (
+        f"Engagement ({columns}) is taken as recorded: the plan states no reliability for it, so noise in it was not"
     )
+    if plan.score.shares_error == "full":
+        return f"{taken} corrected; the plan says that the score is computed from these very columns, so it shares it."
+    return f"{taken} corrected, and noise in engagement can make a worthless score look useful."
+
+
+def _clusters_unused(plan: Plan, estimate: Estimate) -> list[str]:
+    """Return a reason where the plan names clusters and asks for errors that ignore them."""
+    if plan.cluster is None or estimate.clusters is not None:
+        return []
+    return [f"The plan names clusters ({plan.cluster.column}) but asks for {estimate.covariance}, which ignores them."]
 
 
 def _disagreements(

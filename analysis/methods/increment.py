@@ -68,7 +68,8 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
     plan = sample.plan
     try:
         design = build_design(sample, outcome.column, plan.score.columns)
-        fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+        fit, _ = _fit_with_fallback(plan, design, outcome.deciding_model, deciding=True)
+        statistic, p = wald(fit, plan.score.columns)
     except DesignError as error:
         fault = error.faults[0]
         reason = f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
@@ -77,7 +78,6 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
     for score in plan.score.columns:
         pair = _coefficients(sample, outcome, score, "increment", fit)
         rows += [replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair]
-    statistic, p = wald(fit, plan.score.columns)
     note = f"joint test of {len(plan.score.columns)} scores"
     blank = _blank(sample, outcome, "", "increment", fit)
     return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)], []
@@ -85,8 +85,7 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
 
 def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
     """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
-    kind = covariance_of(sample.plan, model, design)
-    full, note = _fit_with_fallback(design, model, kind, deciding=model == outcome.deciding_model)
+    full, note = _fit_with_fallback(sample.plan, design, model, deciding=model == outcome.deciding_model)
     raw = fit_model(design.without("engagement"), model, full.covariance)
     reduced = fit_model(design.without("score"), model, "HC1")
     rows = _coefficients(sample, outcome, score, "increment", full)
@@ -95,15 +94,20 @@ def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Desi
     return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
 
 
-def _fit_with_fallback(design: Design, model: str, kind: str, *, deciding: bool) -> tuple[Fit, str]:
-    """Fit with the plan's covariance; a companion that cannot have it takes HC1, or CRV1 with clusters."""
+def _fit_with_fallback(plan: Plan, design: Design, model: str, *, deciding: bool) -> tuple[Fit, str]:
+    """Fit with the plan's covariance, or with the default one.
+
+    Where that covariance does not exist, HC1 (CRV1 with clusters) takes its place and the row says so; but a
+    covariance that the plan asks for binds the deciding model.
+    """
+    kind = covariance_of(plan, model, design)
     try:
         return fit_model(design, model, kind), ""
     except DesignError:
-        plain = "CRV1" if kind in CLUSTERED else "HC1"
-        if deciding or kind == plain:
+        plain = "CRV1" if design.clusters is not None else "HC1"
+        if kind in ("HC0", "HC1", "CRV1") or (deciding and plan.inference.covariance):
             raise
-        return fit_model(design, model, plain), f"{plain}, since {kind} does not exist for this model"
+        return fit_model(design, model, plain), f"{plain}, since {kind} does not exist for this model and these rows"
 
 
 def _coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> list[Estimate]:
@@ -166,12 +170,12 @@ def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float,
     Notes
     -----
     ``s' V^-1 s`` with s the sum of the score columns' contributions, made orthogonal to the reduced model's
-    columns under its weights: Wooldridge (1991), doi:10.1016/0304-4076(91)90018-5.
+    columns under its weights: Wooldridge (1991), Journal of Econometrics 48, 29-55.
     """
-    columns = design.block("score")
-    basis, _ = np.linalg.qr(reduced.design.basis[0] * np.sqrt(reduced.weights)[:, None])
-    scaled = columns * np.sqrt(reduced.weights)[:, None]
-    outside = (scaled - basis @ (basis.T @ scaled)) / np.sqrt(reduced.weights)[:, None]
+    columns, root = design.block("score"), np.sqrt(reduced.weights)[:, None]
+    held = reduced.design.basis[0]
+    weights = np.linalg.lstsq(held * root, columns * root, rcond=None)[0]
+    outside = columns - held @ weights
     contributions = outside * reduced.residuals[:, None]
     if clustered:
         contributions = cluster_sums(contributions, design.clusters)
@@ -186,10 +190,11 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
     rows = []
     for factor, unit in ((1.0, ""), *MONEY_UNITS):
         changed = design.with_response(function(design.response * factor))
-        fit, _ = _fit_with_fallback(changed, "ols", covariance_of(sample.plan, "ols", design), deciding=False)
+        fit, lacking = _fit_with_fallback(sample.plan, changed, "ols", deciding=False)
         pair = _coefficients(sample, outcome, score, "increment", fit)
         name = "-".join([variant, *unit.split()])
         note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
+        note = "; ".join(filter(None, [note, lacking]))
         rows += [replace(row, variant=name, unit="log", note=note) for row in pair if not row.variant]
     return rows
 
@@ -198,5 +203,6 @@ def _blank(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit
     """Return an estimate with everything but its number."""
     return Estimate(
         plan=sample.plan.name, outcome=outcome.column, score=score, method=method, model=fit.model, term="",
-        n=fit.design.n, clusters=fit.design.n_clusters, covariance=fit.covariance,
+        n=fit.design.n, clusters=fit.design.n_clusters if fit.covariance in CLUSTERED else None,
+        covariance=fit.covariance,
     )  # fmt: skip

@@ -61,9 +61,7 @@ def _refit_without(design: Design, basis: np.ndarray):
         gone = basis[~stay]
         information = design.n * np.eye(design.k) - gone.T @ gone
         if np.linalg.cond(information) > 1e12:
-            found = "a cluster without which a column of the design cannot be estimated"
-            fault = Fault("[inference] covariance", f"CRV3, and {found}", "CRV1, or a plan without that column")
-            raise DesignError("the model", [fault])
+            raise DesignError("the model", [Fault("least squares", "a singular design", "independent columns")])
         return -np.linalg.solve(information, gone.T @ residuals[~stay])
 
     return refit

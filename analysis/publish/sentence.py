@@ -30,13 +30,13 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     }[verdict.verdict]
     held = held_constant(findings)
     sentences = [f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
-                 size_clause(findings, verdict)]  # fmt: skip
+                 size_clause(findings, verdict), too_long_a_step(findings, verdict)]  # fmt: skip
     if verdict.verdict in ("nothing", "inconclusive"):
         sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
                          f"{detectable(findings, verdict)}.")  # fmt: skip
     if verdict.corrected == "no":
         sentences.append("Engagement is taken as recorded; noise in it is not corrected.")
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
 def held_constant(findings: Findings) -> str:
@@ -76,10 +76,27 @@ def change_text(findings: Findings, verdict: Verdict) -> str:
     """Return the effect as one reads it aloud: "5.9 % less", "a probability 3.8 percentage points higher"."""
     estimate = verdict.deciding
     size = unsigned(findings, verdict, estimate.estimate)
-    down = estimate.displayed.startswith("-")
+    down = estimate.estimate < 0
     if estimate.unit == "points":
         return f"a probability {size} {'lower' if down else 'higher'}"
-    return f"{size} {'less' if down else 'more'}"
+    exposure = findings.plan.outcomes[verdict.outcome].exposure
+    per = f" per unit of {findings.dataset.label(exposure)}" if exposure else ""
+    return f"{size} {'less' if down else 'more'}{per}"
+
+
+def too_long_a_step(findings: Findings, verdict: Verdict) -> str:
+    """Return a warning where the average slope times the step is more than a probability can change, else nothing."""
+    estimate = verdict.deciding
+    if estimate.unit != "points":
+        return ""
+    share = findings.mean(verdict.outcome)
+    reach = max(abs(edge) for edge in estimate.interval(findings.plan.inference.level))
+    if reach <= max(share, 1 - share):
+        return ""
+    return (
+        "These are average slopes; over a step this long they come to more than a probability can change, so read the "
+        "sign, and take a shorter step or a transform of the score for the size."
+    )
 
 
 def _unit(findings: Findings, verdict: Verdict) -> str:
@@ -131,6 +148,8 @@ def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> 
     estimate = verdict.deciding
     level = findings.plan.inference.level
     size = (critical_value(level, estimate.df) + critical_value(2 * power - 1, None)) * estimate.std_error
+    if estimate.unit == "percent":
+        return f"{unsigned(findings, verdict, size)} more or {unsigned(findings, verdict, -size)} less"
     return unsigned(findings, verdict, size)
 
 
@@ -163,7 +182,9 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
         lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
     marks = {True: "passed", False: "FAILED", None: "not assessed"}
     lines += [f"Check {check.check}: {marks[check.passed]}. {check.reason}" for check in checks]
-    return [*lines, "Plan and data are in order."]
+    refused = any(check.refused for check in checks)
+    end = "the verdict would be: refused." if refused else "nothing stands in the way of a run."
+    return [*lines, f"Plan and data are in order; {end}"]
 
 
 def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:

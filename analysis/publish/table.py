@@ -66,7 +66,7 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-COLUMN_NAMES = {"raw": "score alone", "increment": "engagement held"}
+COLUMN_NAMES = {"raw": "engagement ignored", "increment": "engagement held constant"}
 
 
 def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:

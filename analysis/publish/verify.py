@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.errors import Fault, OutputError, printable
+from analysis.estimates import part
 from analysis.publish.citation import macro_name
 
-RELATIVE = 1e-9
-"""Two runs on different machines agree to about fourteen digits; more than this apart is a difference."""
+RELATIVE, MOVED = 1e-9, 1e-6
+"""Two runs on different machines agree to about fourteen digits: up to the first is the same, up to the second has
+moved (an iterative fit, another library version), and more is a difference."""
 
 Status = Literal["same", "moved", "differs", "gone", "new", "holds", "not printed", "unknown"]
 HELD: frozenset[Status] = frozenset({"same", "moved", "holds"})
@@ -72,7 +74,10 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Verification:
 
 
 _NUMBERS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
-_SHOWN = ("displayed", "passed", "verdict", "direction", "beyond_sesoi", "corrected", "fragile", "n", "clusters")
+_SHOWN = (
+    "displayed", "passed", "verdict", "direction", "beyond_sesoi", "corrected", "fragile", "n", "clusters", "df",
+    "level", "covariance", "scale", "note", "reason", "reasons", "sentence",
+)  # fmt: skip
 
 
 def _compare(name: str, then: dict[str, Any] | None, now: dict[str, Any] | None, keys: tuple[str, ...]) -> Line:
@@ -82,14 +87,18 @@ def _compare(name: str, then: dict[str, Any] | None, now: dict[str, Any] | None,
     shown = [f"{key} {then[key]} then, {now[key]} now" for key in _SHOWN if key in then and then[key] != now.get(key)]
     if shown:
         return Line(name, "differs", "; ".join(shown))
-    apart = [key for key in keys if not _close(then[key], now[key])]
-    return Line(name, "moved", f"beyond the digits shown: {', '.join(apart)}") if apart else Line(name, "same")
+    for tolerance, status in ((MOVED, "differs"), (RELATIVE, "moved")):
+        apart = [f"{key} {then[key]!r} then, {now[key]!r} now" for key in keys
+                 if not _close(then[key], now[key], tolerance)]  # fmt: skip
+        if apart:
+            return Line(name, status, "; ".join(apart))
+    return Line(name, "same")
 
 
-def _close(one: float | None, other: float | None) -> bool:
+def _close(one: float | None, other: float | None, tolerance: float) -> bool:
     if one is None or other is None:
         return one is other
-    return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=1e-12)
+    return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
 
 
 # --- in a text -------------------------------------------------------------------------------------------
@@ -108,7 +117,8 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     shown = {row["id"]: row["displayed"] for row in ledger["estimates"]}
     shown |= {row["id"]: row["verdict"] for row in ledger["verdicts"]}
     by_macro = {macro_name(name): name for name in shown}
-    mention = re.compile(re.escape(ledger["plan"]["name"].lower()) + r"/[a-z0-9_.%/@-]+", re.IGNORECASE)
+    name = ledger["plan"]["name"]
+    mention = re.compile(rf"(?<![\w/%])(?:{re.escape(part(name))}|{re.escape(name)})/[\w.%/@-]+", re.ASCII)
     lines = []
     for paragraph in re.split(r"\n\s*\n", text):
         plain = _plain(mention.sub(" ", paragraph))
