@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer, git and make. The rest is fetched into .uv/ and .venv/ (delete both to start afresh).
 #
 #   make test PYTEST_ARGS='-m "not slow" -x'         arguments for pytest
+#   make lab LAB_ARGS='--no-browser --port 8899'     arguments for JupyterLab
 #   make test VENV=.venvs/3.13 PYTHON=python3.13     another interpreter, in an environment of its own
 
 .DEFAULT_GOAL := help
@@ -11,11 +12,17 @@ PLAN = movies
 VENV = .venv
 PYTHON =
 PYTEST_ARGS ?=
+LAB_ARGS ?=
 
 BIN = $(VENV)/bin
 # All paths are relative, so the folder may have a space in its name; PYTHONHOME and VIRTUAL_ENV would mislead uv.
 export UV_PROJECT_ENVIRONMENT = $(VENV)
 export UV_PYTHON_DOWNLOADS = never
+# The system's certificates, where it has some: it knows a company's proxy, uv does not. Older uv has the second name.
+SYSTEM_CERTS := $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/ssl/cert.pem /etc/pki/tls/certs/ca-bundle.crt)
+UV_SYSTEM_CERTS ?= $(if $(SYSTEM_CERTS),1,0)
+UV_NATIVE_TLS ?= $(UV_SYSTEM_CERTS)
+export UV_SYSTEM_CERTS UV_NATIVE_TLS
 unexport PYTHONHOME UV_PYTHON VIRTUAL_ENV
 
 # FORCE when the environment is absent, has lost its interpreter, or was moved (its scripts name their interpreter).
@@ -25,7 +32,7 @@ help:
 	@echo 'make audit   set up .venv, run the study "movies", print the verdict and where the report is'
 	@echo 'make test    run the tests (PYTEST_ARGS="..." passes arguments to pytest)'
 	@echo 'make lint    check style and formatting'
-	@echo 'make lab     open the notebooks in JupyterLab'
+	@echo 'make lab     open the notebooks in JupyterLab (LAB_ARGS="..." passes arguments to it)'
 	@echo 'make bench   time the package beside its peers'
 
 audit: $(VENV)/.ready-audit
@@ -39,7 +46,7 @@ lint: $(VENV)/.ready-test
 	@"$(BIN)/ruff" format --check .
 
 lab: $(VENV)/.ready-audit
-	@"$(BIN)/score-audit" lab
+	@"$(BIN)/score-audit" lab $(LAB_ARGS)
 
 bench: $(VENV)/.ready-test
 	@"$(BIN)/python" benchmarks/run.py
@@ -70,6 +77,12 @@ if test "$$uv" != uv && ! "$$uv" --version >/dev/null 2>&1; then \
 fi
 endef
 
+# What to do where uv cannot fetch (a proxy, a mirror of packages that only pip is set up for).
+define without_uv
+echo 'uv could not set up $(VENV); its reason stands above. With pip instead (README, "Without make"):' >&2; \
+echo '  python3 -m venv $(VENV) && $(BIN)/pip install -e ".[datasets]" && $(BIN)/score-audit run $(PLAN)' >&2
+endef
+
 # An environment made by hand is adopted as it is; a stale one is replaced.
 $(VENV)/.made-in: $(STALE)
 	@set -e; $(find_python); $(find_uv); \
@@ -81,9 +94,10 @@ $(VENV)/.made-in: $(STALE)
 
 # --inexact: what was added by hand stays, and so does what the tests need when `audit` follows `test`.
 $(VENV)/.ready-audit: pyproject.toml $(VENV)/.made-in
-	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact --no-default-groups; touch "$@"
+	@set -e; python="$(BIN)/python"; $(find_uv); \
+	"$$uv" sync --quiet --inexact --no-default-groups || { $(without_uv); exit 1; }; touch "$@"
 
 $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-audit
-	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact; touch "$@"
+	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact || { $(without_uv); exit 1; }; touch "$@"
 
 FORCE:

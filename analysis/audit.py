@@ -13,16 +13,20 @@ from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
 from analysis.estimates import Check, Estimate, Estimates, tidy_checks
 from analysis.findings import Findings
+from analysis.fragility import study_fragility
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import run_multiverse
+from analysis.noise import Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
-from analysis.publish.citation import read_ledger
+from analysis.publish.citation import read_ledger, result_folder
 from analysis.publish.folder import write_results
 from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.sample import Sample, select_sample
+from analysis.size import study_size
+from analysis.tails import study_tail
 from analysis.verdict import COLUMNS, decide
 
 if TYPE_CHECKING:
@@ -36,6 +40,10 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True, eq=False)
 class Audit(Findings):
     """What a run found, with the views one wants in a notebook."""
+
+    def __repr__(self) -> str:
+        words = "; ".join(f"{ruling.outcome} | {ruling.score}: {ruling.verdict}" for ruling in self.rulings)
+        return f"<Audit of {self.plan.name}: {words}>"
 
     @property
     def verdicts(self) -> pd.DataFrame:
@@ -139,6 +147,7 @@ def audit(
     plan = sample.plan
     rows: list[Estimate] = []
     checks: list[Check] = check_rows(sample)
+    noise: dict[tuple[str, str], Noise] = {}
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
@@ -147,6 +156,10 @@ def audit(
             checks += doubts
             design = build_design(sample, outcome.column, (score,))
             checks += check_overlap(sample, design, outcome.column, score)
+            noise[outcome.column, score] = study_noise(sample, outcome, score)
+            rows += noise[outcome.column, score].rows
+            checks += noise[outcome.column, score].checks
+            rows += study_size(sample, outcome, score, rows)
         if len(plan.score.columns) > 1:
             found, doubts = audit_together(sample, outcome)
             rows += found
@@ -162,9 +175,22 @@ def audit(
         rows += multiverse.estimates
     progress("Deciding")
     estimates = Estimates(tuple(rows), plan.inference.level)
+    tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1]) for key in noise}
+    checks += [tail.check for tail in tails.values() if tail is not None]
+    fragile = {} if plan.quick else {key: study_fragility(sample, plan.outcomes[key[0]], key[1]) for key in noise}
     means = {outcome.column: float(sample.numbers(outcome.column).mean()) for outcome in plan.outcome}
     rulings = tuple(
-        decide(plan, outcome, score, means[outcome.column], estimates, checks)
+        decide(
+            plan,
+            outcome,
+            score,
+            means[outcome.column],
+            estimates,
+            checks,
+            noise[outcome.column, score],
+            fragile.get((outcome.column, score)),
+            tails.get((outcome.column, score)),
+        )
         for outcome in plan.outcome
         for score in plan.score.columns
     )
@@ -188,7 +214,7 @@ def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Pa
     AnalysisError
         When the ledger, the plan, the data or the text cannot be read.
     """
-    folder = Path(folder)
+    folder = result_folder(folder)
     old = read_ledger(folder / "ledger.json")
     new = ledger(audit(plan or _plan_of(old, folder)))
     lines = compare(old, new).lines

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import shutil
 import signal
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +43,8 @@ def run(plan: str, out: Path | None) -> None:
     progress = _progress()
     progress("Loading")
     from analysis.audit import audit
-    from analysis.publish.folder import write_results
+    from analysis.publish.folder import read_history, write_results
+    from analysis.publish.report import changed_keys
 
     found = audit(plan, progress=progress)
     folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
@@ -48,7 +52,9 @@ def run(plan: str, out: Path | None) -> None:
     for ruling in found.rulings:
         direction = f" ({ruling.direction})" if ruling.direction else ""
         click.echo(f"{printable(ruling.outcome)} | {printable(ruling.score)}: {ruling.verdict}{direction}")
-        click.echo(printable(found.sentence(ruling.outcome, ruling.score), limit=2000))
+        _tell(found.sentence(ruling.outcome, ruling.score))
+    for key, then, now in changed_keys(read_history(folder)):
+        _tell(f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then, {_value(now)} now")
     click.echo(f"Report: {_short(folder / 'report.html')}")
 
 
@@ -67,7 +73,7 @@ def check(plan: str, price: float | None, share: float | None, mean_revenue: flo
 
     seen = inspect(plan)
     for line in inspection_lines(seen.sample, seen.terms, seen.checks):
-        click.echo(printable(line, limit=2000))
+        _tell(line)
     if price is not None and share is not None:
         mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
         click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
@@ -89,11 +95,16 @@ def cite(result_id: str, results: Path) -> None:
 @click.option("--text", type=click.Path(path_type=Path), help="An article that cites results by id or LaTeX macro.")
 @click.option("--plan", help="The plan, where its file has moved since the run.")
 def verify(folder: Path, text: Path | None, plan: str | None) -> int:
-    """Recompute a result folder's ledger; say what still holds. Exit code 1 when something differs."""
-    from analysis.audit import verify as compare
+    """Recompute the ledger of a result folder (or of results/DIR); say what still holds.
 
-    seen = compare(folder, text, plan=plan)
-    click.echo(str(seen))
+    With --text, find the ids and LaTeX macros in an article and say whether their numbers are printed there. Exit
+    code 1 when something differs, or when the article cites nothing.
+    """
+    from analysis.audit import verify as compare
+    from analysis.publish.citation import result_folder
+
+    seen = compare(result_folder(folder), text, plan=plan)
+    click.echo(seen.told(printable(text)))
     return DONE if seen.ok else DIFFERENCE
 
 
@@ -121,6 +132,28 @@ def _mean_revenue(seen: Inspection) -> float:
     if not columns:
         raise click.UsageError("--price needs --mean-revenue: the plan has no outcome of kind revenue")
     return float(seen.sample.numbers(columns[0]).mean())
+
+
+def _tell(text: str) -> None:
+    """Print a sentence; on a terminal, in lines of its width."""
+    text = printable(text, limit=2000)
+    if sys.stdout.isatty():
+        width = max(40, shutil.get_terminal_size().columns)
+        text = textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    click.echo(text)
+
+
+def _key_name(key: str) -> str:
+    """Return how the plan calls a key: "level in [inference]", "sesoi in [[outcome]] no. 2"; for the first, "sesoi"."""
+    table, _, name = key.rpartition(".")
+    table, _, number = table.partition(" ")
+    if not table or (table, number) == ("outcome", "1"):
+        return name
+    return f"{name} in [[{table}]] no. {number}" if number else f"{name} in [{table}]"
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
 def _short(path: Path) -> str:

@@ -128,13 +128,16 @@ def _locate(address: str, folder: Path) -> Path:
     if not Path(address).suffix:
         candidates = [root / "data" / "raw" / f"{address}.csv" for root in roots if re.fullmatch(r"[\w.-]+", address)]
         names = sorted({path.stem for root in roots for path in neighbours(root / "data" / "raw" / "x", "*.csv")})
-        allowed = f"a name in data/raw ({listing(names)}), a path with a suffix, or " + " or ".join(ADDRESSES.values())
+        where = listing(sorted({str(root / "data" / "raw") for root in roots}))
+        allowed = f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or " + " or ".join(
+            ADDRESSES.values()
+        )
         hint = did_you_mean(address.partition(":")[0], PACKAGES if ":" in address else names)
     else:
         path = Path(address)
         if not path.is_absolute():
             path = _inside((folder / path), [folder.resolve(), *roots], address)
-        candidates, allowed = [path], "a file that exists"
+        candidates, allowed = [path], f"a file that exists; looked in {printable(path.parent, limit=300)}"
         hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in READERS])
     for path in candidates:
         if is_file(path):
@@ -146,11 +149,9 @@ def _inside(path: Path, allowed: list[Path], address: str) -> Path:
     """Refuse a relative path that leaves the project and the plan's folder."""
     resolved = path.resolve()
     if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
-        fault = Fault(
-            "dataset",
-            f'"{printable(address)}" leaves the project',
-            "a path inside the project or the plan's folder, or an absolute one",
-        )
+        found = f'"{printable(address)}" leaves the project'
+        hint = f'The full path would work: dataset = "{printable(resolved, limit=300)}"' if is_file(resolved) else ""
+        fault = Fault("dataset", found, "a path inside the project or the plan's folder, or an absolute one", hint)
         raise DataError(address, [fault])
     return resolved
 

@@ -196,6 +196,14 @@ def _transformed_score(sample: Sample, column: str) -> np.ndarray:
     return transform(sample.numbers(column), sample.plan.score.transform_of(column))
 
 
+def recorded(sample: Sample, column: str, how: str) -> np.ndarray:
+    """Return an engagement column under a transform; one with halves is the mean of its transformed halves."""
+    halves = sample.plan.engagement.halves.get(column)
+    if halves is None:
+        return transform(sample.numbers(column), how)
+    return np.mean([transform(sample.numbers(half), how) for half in halves], axis=0)
+
+
 def transform(values: np.ndarray, how: str) -> np.ndarray:
     """Return values under a transform of the plan (not the spline, which makes several columns).
 
@@ -207,10 +215,10 @@ def transform(values: np.ndarray, how: str) -> np.ndarray:
 
 
 def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
-    values, how = sample.numbers(column), sample.plan.engagement.transform_of(column)
+    how = sample.plan.engagement.transform_of(column)
     if how != "spline":
-        return [(column, transform(values, how))]
-    spline = restricted_cubic_spline(values, column)
+        return [(column, recorded(sample, column, how))]
+    spline = restricted_cubic_spline(sample.numbers(column), column)
     return [(f"{column}[{i + 1}]", spline[:, i]) for i in range(spline.shape[1])]
 
 

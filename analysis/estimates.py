@@ -57,6 +57,8 @@ class Estimate:
     unit : str
         How `displayed` shows it.
     note : str
+    bounds : (float, float) or None
+        An interval that is not made of a standard error: a bootstrap's, or a declared range.
     """
 
     plan: str
@@ -77,13 +79,16 @@ class Estimate:
     covariance: str = ""
     unit: Unit = "number"
     note: str = ""
+    bounds: tuple[float, float] | None = None
 
     @property
     def id(self) -> str:
         return result_id(self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant)
 
     def interval(self, level: float) -> tuple[float, float] | None:
-        """Return the two-sided interval of this level, or None for a number without a standard error."""
+        """Return the two-sided interval of this level, its own bounds, or None for a number without either."""
+        if self.bounds is not None:
+            return self.bounds
         if self.estimate is None or self.std_error is None:
             return None
         half = critical_value(level, self.df) * self.std_error

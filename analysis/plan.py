@@ -27,7 +27,10 @@ from analysis.sections import (
     Section,
     YesNo,
 )
-from analysis.wording import plan_faults, quoted
+from analysis.wording import plan_faults, quoted, syntax_fault
+
+DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav")
+"""What a file of data is called; a plan is not."""
 
 TEST_NAMES = frozenset({"wald", "score-test", "delta_r2", "delta_d2", "partial_r2"})
 """Terms of the ledger beside the score's own name."""
@@ -80,7 +83,10 @@ class Plan(Section):
     def roles(self) -> list[tuple[str, str]]:
         """Return (column, role) for every column that enters the model or names a row or cluster."""
         pairs = [(column, "score") for column in self.score.columns]
-        pairs += [(column, "engagement") for column in self.engagement.columns]
+        for column in self.engagement.columns:
+            halves = self.engagement.halves.get(column)
+            pairs += [(half, "engagement half") for half in halves] if halves else [(column, "engagement")]
+        pairs += [(half, "score half") for halves in self.score.halves.values() for half in halves]
         pairs += [(column, "control") for column in self.controls.columns]
         pairs += [(outcome.column, "outcome") for outcome in self.outcome]
         return pairs + [(o.exposure, "exposure") for o in self.outcome if o.exposure]
@@ -129,8 +135,7 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
     try:
         data = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also an integer of more than 4,300 digits
-        fault = Fault("the whole file", printable(error), "a TOML file in UTF-8")
-        raise PlanError(str(path), [fault]) from None
+        raise PlanError(str(path), [syntax_fault(error, content)]) from None
     return _validated(data, str(path), path.resolve(), hashlib.sha256(content).hexdigest())
 
 
@@ -154,9 +159,13 @@ def _bytes_of(path: Path) -> bytes:
 
 def _locate(source: str) -> Path:
     """Return the plan's path; a word without a slash or a suffix is a name in a `plans/` folder."""
-    if source.casefold().endswith(".toml") or "/" in source or "\\" in source:
+    suffix = Path(source).suffix.casefold()
+    if suffix in (".toml", *DATA_SUFFIXES) or "/" in source or "\\" in source:
         path = Path(source).expanduser() if source.startswith("~/") else Path(source)
         if is_file(path):
+            if suffix in DATA_SUFFIXES:
+                allowed = f'the TOML file that names it: dataset = "{printable(path.name)}"'
+                raise PlanError(source, [Fault("PLAN", "this is data", allowed)])
             return path
         near = {str(p): str(p) for p in neighbours(path, "*.toml")}
         fault = Fault("PLAN", "no such file", "the path of a TOML file", did_you_mean(source, near))
@@ -166,7 +175,10 @@ def _locate(source: str) -> Path:
         if is_file(folder / f"{source}.toml"):
             return folder / f"{source}.toml"
     names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
-    fault = Fault("PLAN", "no plan of this name", f"one of: {listing(names, limit=20)}", did_you_mean(source, names))
+    here = Path(f"{source}.toml")
+    hint = f'Did you mean "{printable(here)}"?' if is_file(here) else did_you_mean(source, names)
+    allowed = f"one of: {listing(names, limit=20)}; or the path of a TOML file"
+    fault = Fault("PLAN", "no plan of this name", allowed, hint)
     raise PlanError(source, [fault])
 
 
@@ -204,7 +216,8 @@ def _role_faults(plan: Plan) -> list[Fault]:
     structural = [(plan.row, "row")] if plan.row else []
     if plan.cluster and plan.cluster.column != plan.row:
         structural.append((plan.cluster.column, "cluster"))
-    for column, role in [*plan.roles(), *structural]:
+    whole = [(column, "engagement") for column in plan.engagement.halves]
+    for column, role in [*plan.roles(), *whole, *structural]:
         if role == "exposure" and seen.get(column) == "exposure":
             continue
         if column in seen:
@@ -216,11 +229,13 @@ def _role_faults(plan: Plan) -> list[Fault]:
             allowed = "another name for the column: the ledger uses this one for a test"
             faults.append(Fault("[score] columns", f'"{column}"', allowed))
     for section, table in (("score", plan.score), ("engagement", plan.engagement)):
-        for column in table.transform if isinstance(table.transform, dict) else ():
+        keys = {"transform": table.transform, "halves": table.halves, "reliability": getattr(table, "reliability", {})}
+        named = [(key, column) for key, value in keys.items() if isinstance(value, dict) for column in value]
+        for key, column in named:
             if column not in table.columns:
                 allowed = "one of its columns: " + listing(table.columns)
                 hint = did_you_mean(column, table.columns)
-                faults.append(Fault(f"[{section}] transform", f'column "{printable(column)}"', allowed, hint))
+                faults.append(Fault(f"[{section}] {key}", f'column "{printable(column)}"', allowed, hint))
     if plan.inference.covariance in ("CRV1", "CRV3") and plan.cluster is None:
         allowed = "HC0, HC1, HC2 or HC3; CRV1 and CRV3 need [cluster]"
         faults.append(Fault("[inference] covariance", str(plan.inference.covariance), allowed))

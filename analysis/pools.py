@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.design import restricted_cubic_spline, transform
+from analysis.design import recorded, restricted_cubic_spline, transform
 from analysis.plan import Plan
 from analysis.sample import Sample, select_sample
 from analysis.sections import ControlsSection, EngagementSection, ScoreSection
@@ -89,7 +89,7 @@ class Pool:
         values = self.sample.numbers(column)
         if how == "spline":
             return {f"{column} spline {i}": part for i, part in enumerate(restricted_cubic_spline(values, column).T)}
-        return {f"{column} {how}": transform(values, how)}
+        return {f"{column} {how}": recorded(self.sample, column, how)}
 
     def _control(self, column: str) -> dict[str, np.ndarray]:
         values = self.sample.frame[column]
@@ -124,10 +124,11 @@ def _wide(plan: Plan, specs: list[Specification], keep: tuple) -> Plan:
         return tuple(dict.fromkeys(names))
 
     held = distinct(column for spec in specs for column, _ in spec.engagement)
+    halves = {column: pair for column, pair in plan.engagement.halves.items() if column in held}
     others = distinct(name for spec in specs for name in (*spec.controls, *filter(None, [spec.cluster])))
     outcomes = distinct(spec.outcome for spec in specs)
     return plan.model_copy(update={
         "score": ScoreSection(columns=distinct(spec.score for spec in specs)),
-        "engagement": EngagementSection(columns=held), "controls": ControlsSection(columns=others),
+        "engagement": EngagementSection(columns=held, halves=halves), "controls": ControlsSection(columns=others),
         "outcome": tuple(plan.outcomes[name] for name in outcomes), "keep": plan.keep + keep, "multiverse": None,
     })  # fmt: skip

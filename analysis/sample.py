@@ -46,7 +46,9 @@ class Sample:
         return len(self.frame)
 
     def numbers(self, column: str) -> np.ndarray:
-        """Return a numeric column as float64, shape (rows,)."""
+        """Return a numeric column as float64, shape (rows,); an engagement column with halves is their mean."""
+        if column not in self.frame and column in self.plan.engagement.halves:
+            return np.mean([self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0)
         return self.frame[column].to_numpy(dtype=float)
 
 
@@ -94,9 +96,8 @@ def _identical(raw: pd.DataFrame) -> int:
 def _columns(plan: Plan) -> dict[str, str]:
     """Return {column: role} in the order in which missing values are counted."""
     roles = {column: role for column, role in reversed(plan.roles())}
-    ordered = sorted(roles.items(), key=lambda item: ["outcome", "score", "engagement"].index(item[1])
-                     if item[1] in ("outcome", "score", "engagement") else 3)  # fmt: skip
-    columns = dict(ordered)
+    order = ("outcome", "score", "score half", "engagement", "engagement half", "control", "exposure")
+    columns = dict(sorted(roles.items(), key=lambda item: order.index(item[1])))
     if plan.cluster:
         columns.setdefault(plan.cluster.column, "cluster")
     return columns
@@ -153,7 +154,7 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
     texts = _texts(raw)
     known = texts.notna()
     passes = known.copy()
-    place = f"[[keep]] {number} {printable(keep.column)}"
+    place = f"[[keep]] no. {number}, {printable(keep.column)}"
     wanted = keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else None
     if wanted is not None:
         passes &= np.logical_or.reduce([_equal(raw, texts, value) for value in wanted])
@@ -394,9 +395,9 @@ def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
     """log1p and sqrt have no value below zero."""
     faults = []
     for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
-        for column in section.columns:
-            transform = section.transform_of(column)
-            if transform in ("log1p", "sqrt"):
+        for whole in section.columns:
+            transform, halves = section.transform_of(whole), section.halves.get(whole, ())
+            for column in [c for c in (whole, *halves) if c in frame and transform in ("log1p", "sqrt")]:
                 allowed = f'zero or more, since transform = "{transform}"'
                 faults += _rows_fault(frame, column, frame[column] < 0, role, "negative", allowed)
     return faults

@@ -18,6 +18,7 @@ Name = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
 YesNo = Annotated[bool, Field(strict=True)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 MODELS: dict[str, tuple[str, ...]] = {
@@ -29,10 +30,7 @@ MODELS: dict[str, tuple[str, ...]] = {
 """The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
 
 LATER = {
-    ("engagement", "reliability"): "the correction for noisy engagement",
-    ("engagement", "halves"): "the correction for noisy engagement",
-    ("engagement", "indicators"): "the correction for noisy engagement",
-    ("score", "halves"): "the correction for noisy engagement",
+    ("engagement", "indicators"): "reliability from several indicators",
     ("", "panel"): "fixed effects",
     ("", "segment"): "the comparison of segments",
     ("", "timing"): "the check of time order",
@@ -68,19 +66,54 @@ class ScoreSection(Section):
     transform: ScoreTransform | dict[str, ScoreTransform] = "identity"
     scale: Literal["sd", "raw"] = "sd"
     shares_error: Literal["none", "full", "unknown"] = "unknown"
+    halves: dict[Name, tuple[Name, Name]] = {}
 
     def transform_of(self, column: str) -> str:
         return transform_of_column(self.transform, column)
+
+
+BARE_MARGIN = 0.10
+"""A reliability declared as a bare number is a range of plus or minus this, within (0, 1]."""
+
+
+class ReliabilitySection(Section):
+    """What is believed of the share of truth in a recorded column: a value in a range, in (0, 1]."""
+
+    value: Share
+    low: Share
+    high: Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ReliabilitySection:
+        if not self.low <= self.value <= self.high:
+            raise ValueError("low <= value <= high")
+        return self
 
 
 class EngagementSection(Section):
-    """`[engagement]`: what is held constant because anyone can see it."""
+    """`[engagement]`: what is held constant because anyone can see it, and how well it was recorded."""
 
     columns: Names
     transform: Transform | dict[str, Transform] = "identity"
+    reliability: dict[Name, Share | ReliabilitySection] = {}
+    halves: dict[Name, tuple[Name, Name]] = {}
+
+    @model_validator(mode="after")
+    def _one_way_a_column(self) -> EngagementSection:
+        both = sorted(set(self.reliability) & set(self.halves))
+        if both:
+            raise ValueError(f"halves or a reliability, not both, for {listing(both)}")
+        return self
 
     def transform_of(self, column: str) -> str:
         return transform_of_column(self.transform, column)
+
+    def range_of(self, column: str) -> tuple[float, float, float]:
+        """Return (low, value, high) of a declared reliability; a bare number is a range of .10 either way."""
+        declared = self.reliability[column]
+        if isinstance(declared, ReliabilitySection):
+            return declared.low, declared.value, declared.high
+        return max(declared - BARE_MARGIN, min(declared, 0.01)), declared, min(declared + BARE_MARGIN, 1.0)
 
 
 class ControlsSection(Section):

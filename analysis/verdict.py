@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.estimates import Check, Estimate, Estimates, part
+from analysis.fragility import Fragility
+from analysis.noise import NOTHING_KNOWN, Noise
 from analysis.plan import Plan
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sections import OutcomeSection
+from analysis.tails import Tail
 
 COLUMNS = (
     "id",
@@ -87,9 +90,32 @@ def deciding_estimate(plan: Plan, outcome: OutcomeSection, score: str, estimates
     )
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """A word with its direction, and the estimate it is about."""
+
+    word: Word
+    direction: Literal["positive", "negative"] | None
+    estimate: Estimate
+
+    @classmethod
+    def of(cls, estimate: Estimate, band: tuple[float, float], level: float) -> _Answer:
+        word = word_for(estimate, band, level)
+        sign: Literal["positive", "negative"] = "positive" if estimate.estimate > 0 else "negative"
+        return cls(word, sign if word in ("adds", "trivial") else None, estimate)
+
+    @property
+    def said(self) -> str:
+        return f"{self.word} ({self.direction})" if self.direction else self.word
+
+    def undecided(self) -> _Answer:
+        return _Answer("inconclusive", None, self.estimate)
+
+
 def decide(
-    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, checks: Iterable[Check]
-) -> Verdict:
+    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, checks: Iterable[Check],
+    noise: Noise = NOTHING_KNOWN, fragility: Fragility | None = None, tail: Tail | None = None,
+) -> Verdict:  # fmt: skip
     """Apply the plan's rule to one score and one outcome.
 
     Parameters
@@ -102,23 +128,93 @@ def decide(
     estimates : Estimates
     checks : iterable of Check
         Those of this score and outcome, and those of the whole run.
+    noise : Noise
+        What is known of the noise in engagement, and the corrected effects.
+    fragility : Fragility, optional
+        What leaving out a few rows or a cluster does; None when it was not looked at.
+    tail : Tail, optional
+        Of a revenue outcome.
     """
     level = plan.inference.level
-    estimate = deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model)
     band = sesoi_band(outcome, outcome.deciding_model, mean)
+    plain = _Answer.of(deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level)
     refusals = [c.reason for c in checks if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)]
-    common = {"plan": plan.name, "outcome": outcome.column, "score": score, "corrected": "no", "fragile": None,
-              "deciding": estimate, "band": band}  # fmt: skip
+    refusals += [noise.refusal] if noise.refusal else []
+    common = {"plan": plan.name, "outcome": outcome.column, "score": score, "corrected": noise.status, "band": band}
     if refusals:
-        return Verdict(verdict="refused", direction=None, beyond_sesoi=None, reasons=tuple(refusals), **common)
-    word = word_for(estimate, band, level)
-    direction = None
-    if word in ("adds", "trivial"):
-        direction = "positive" if estimate.estimate > 0 else "negative"
-    reasons = [_uncorrected(plan), *_clusters_unused(plan, estimate)]
-    reasons += _disagreements(plan, outcome, score, mean, estimates, word, direction)
-    size = beyond(estimate, band, level)
-    return Verdict(verdict=word, direction=direction, beyond_sesoi=size, reasons=tuple(reasons), **common)
+        return Verdict(verdict="refused", direction=None, beyond_sesoi=None, fragile=None, reasons=tuple(refusals),
+                       deciding=plain.estimate, **common)  # fmt: skip
+    answer, choices = _answer(plan, score, plain, noise, band)
+    answer, whales = _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
+    choices += whales
+    reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
+    reasons += _clusters_unused(plan, plain.estimate)
+    reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
+    reasons += [fragility.reason] if fragility and fragility.word else []
+    return Verdict(
+        verdict=answer.word, direction=answer.direction, beyond_sesoi=beyond(answer.estimate, band, level),
+        fragile=_fragile(answer, noise, fragility), reasons=tuple(reasons), deciding=answer.estimate, **common,
+    )  # fmt: skip
+
+
+def _under_a_heavy_tail(
+    plan: Plan, outcome: OutcomeSection, score: str, answer: _Answer, band: tuple[float, float], estimates: Estimates,
+    tail: Tail | None,
+) -> tuple[_Answer, list[str]]:  # fmt: skip
+    """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say the same."""
+    if tail is None or not tail.heavy or answer.word != "adds":
+        return answer, []
+    try:
+        row = deciding_estimate(plan, outcome, score, estimates, "gamma")
+        gamma = _Answer.of(row, band, plan.inference.level)
+        agrees = (gamma.word, gamma.direction) == (answer.word, answer.direction)
+    except LookupError:
+        agrees = False
+    agrees = agrees and tail.word == "adds" and tail.positive == (answer.direction == "positive")
+    if agrees:
+        return answer, ["The outcome has a heavy tail; Gamma-PML and a bootstrap interval say the same."]
+    reason = "The outcome has so heavy a tail that an ordinary interval covers too little; Gamma-PML and a bootstrap"
+    return answer.undecided(), [f"{reason} interval do not both confirm the effect, so it is not decided."]
+
+
+def _fragile(answer: _Answer, noise: Noise, fragility: Fragility | None) -> bool | None:
+    """Return True when noise or a few rows could make the word; False when both were looked at and could not.
+
+    For least squares a confounder as strong as engagement would have to be looked at too, so it is never False.
+    """
+    vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
+    if vanishes or (fragility is not None and fragility.word is not None):
+        return True
+    return False if fragility is not None and answer.estimate.model not in ("ols", "eiv") else None
+
+
+def _answer(
+    plan: Plan, score: str, plain: _Answer, noise: Noise, band: tuple[float, float]
+) -> tuple[_Answer, list[str]]:
+    """Return the answer that the plan lets decide, and the reasons that a choice made."""
+    if noise.status == "no":
+        return plain, []
+    answers = [_Answer.of(effect, band, plan.inference.level) for effect in noise.effects]
+    corrected, reasons = answers[0], []
+    if noise.error_free:
+        free = ", ".join(noise.error_free)
+        reasons.append(f"{free} was taken as free of error: the plan states no reliability for it.")
+    if len({(answer.word, answer.direction) for answer in answers}) > 1:
+        low, high = noise.believed
+        reasons.append(
+            f"The word does not hold over the stated reliability: {corrected.said} as stated, {answers[1].said} at "
+            f"{low:.2f} and {answers[2].said} at {high:.2f}."
+        )
+        corrected = corrected.undecided()
+    known = plan.score.shares_error == "none" or score in plan.score.halves
+    if known or (corrected.word, corrected.direction) == (plain.word, plain.direction):
+        return corrected, reasons
+    reasons.append(
+        "It is not known whether the score shares the noise of recorded engagement. If it was computed from these very "
+        f"records, the ordinary fit is right and says {plain.said}; if it saw other records, the corrected one is "
+        f"right and says {answers[0].said}. Say which in the plan (shares_error), or give the score's halves."
+    )
+    return corrected.undecided(), reasons
 
 
 def _uncorrected(plan: Plan) -> str:
@@ -139,24 +235,18 @@ def _clusters_unused(plan: Plan, estimate: Estimate) -> list[str]:
 
 
 def _disagreements(
-    plan: Plan,
-    outcome: OutcomeSection,
-    score: str,
-    mean: float,
-    estimates: Estimates,
-    word: Word,
-    direction: str | None,
+    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, plain: _Answer
 ) -> list[str]:
-    """Return a reason for each companion model that gives another word or direction."""
+    """Return a reason for each companion model that gives another word or direction than the deciding one."""
     reasons = []
     for model in outcome.companion_models:
         try:
-            companion = deciding_estimate(plan, outcome, score, estimates, model)
+            row = deciding_estimate(plan, outcome, score, estimates, model)
         except LookupError:
             continue
-        other = word_for(companion, sesoi_band(outcome, model, mean), plan.inference.level)
-        sign = "positive" if companion.estimate > 0 else "negative"
-        if other != word or (direction and other in ("adds", "trivial") and sign != direction):
-            said = f"{other} ({sign})" if other in ("adds", "trivial") else other
-            reasons.append(f"The companion model {model} says {said}; the plan lets {outcome.deciding_model} decide.")
+        other = _Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
+        if (other.word, other.direction) != (plain.word, plain.direction):
+            reasons.append(
+                f"The companion model {model} says {other.said}; the plan lets {outcome.deciding_model} decide."
+            )
     return reasons

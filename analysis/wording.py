@@ -25,6 +25,17 @@ MESSAGES = {
 }  # fmt: skip
 """What is allowed, by pydantic's name for an error."""
 
+EXPLAINED = {
+    "sesoi": "the smallest effect that would matter to you, as a number: sesoi = 0.05 is 5 % of the mean for revenue "
+             "and counts, 5 percentage points for binary, 0.05 of its unit for continuous outcomes",
+    "kind": 'what the outcome is: kind = "revenue", "count", "binary" or "continuous"',
+    "columns": 'the columns of the data, as a list: columns = ["a", "b"]',
+    "question": 'what is asked, as a text: question = "Does the score say anything about revenue?"',
+    "dataset": 'where the data are: dataset = "shops.csv", beside the plan, or a name in data/raw',
+    "name": 'what the study is called: name = "shops"',
+}  # fmt: skip
+"""What a required key is for, with an example."""
+
 BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
 """How pydantic marks the branches of a union inside a location."""
 
@@ -40,6 +51,24 @@ def plan_faults(error: ValidationError, plan: type[BaseModel]) -> list[Fault]:
     inner = [place for place in by_place
              if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)]  # fmt: skip
     return [_fault(location, by_place[location], plan) for location in inner]
+
+
+def syntax_fault(error: Exception, content: bytes) -> Fault:
+    """Return what is wrong with a file that is no TOML: the line as it stands, and what it may lack."""
+    place = re.search(r"\(at line (\d+), column \d+\)", str(error))
+    lines = content.decode("utf-8-sig", "replace").split("\n")
+    number = int(place[1]) if place else len(lines) if "end of document" in str(error) else 0
+    while number > 1 and number <= len(lines) and not lines[number - 1].strip():
+        number -= 1  # the end of an unfinished line is reported on the line after it
+    if not 0 < number <= len(lines):
+        return Fault("the whole file", printable(error), "a TOML file in UTF-8")
+    line = lines[number - 1].strip()
+    hint = ""
+    if re.match(r"[\w.-]+\s*=\s*[^\W\d]", line):
+        hint = 'Text needs quotes: name = "shops".'
+    elif re.match(r"[\w.-]+\s*=\s*\[.*[^\W\d]", line):
+        hint = 'Text in a list needs quotes, too: columns = ["a", "b"].'
+    return Fault(f"line {number}: {printable(line)}", printable(error), "a TOML file in UTF-8", hint)
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:
@@ -96,7 +125,11 @@ def _allowed(location: Location, problem: dict[str, Any], plan: type[BaseModel])
     tables = _tables(location, plan)
     if tables and location[-1] == tables[-1][0] and problem["type"] in ("missing", "tuple_type", "too_short"):
         header = ".".join(name for name, _ in tables)
+        if isinstance(problem["input"], dict) and problem["type"] == "tuple_type":
+            return f"one table or more, each headed [[{header}]]: write [[{header}]] with double brackets"
         return f"one table or more, each headed [[{header}]]"
+    if problem["type"] == "missing" and location[-1] in EXPLAINED:
+        return f"a value: this key is required. {EXPLAINED[location[-1]][0].upper()}{EXPLAINED[location[-1]][1:]}"
     if problem["type"] == "literal_error":
         return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
@@ -116,7 +149,7 @@ def quoted(value: Any) -> str:
 
 
 def _place(location: Location, plan: type[BaseModel]) -> str:
-    """Return how the TOML file calls a location: key, [section] key or [[table]] 1 key."""
+    """Return how the TOML file calls a location: key, [section] key or [[table]] no. 1, key."""
     tables = [name for name, _ in _tables(location, plan)]
     end = 0
     for name in tables:
@@ -130,7 +163,10 @@ def _place(location: Location, plan: type[BaseModel]) -> str:
     if not tables:
         return " ".join(words) or "the whole file"
     header = ".".join(tables)
-    return " ".join([f"[[{header}]]" if repeated else f"[{header}]", *([".".join(numbers)] if numbers else []), *words])
+    if not repeated:
+        return " ".join([f"[{header}]", *words])
+    place = f"[[{header}]]" + (f" no. {'.'.join(numbers)}" if numbers else "")
+    return ", ".join(filter(None, [place, " ".join(words)]))
 
 
 def _repeats(tables: list[str], plan: type[BaseModel]) -> bool:

@@ -196,6 +196,40 @@ def test_a_run_prints_verdict_and_report_and_steps_go_to_stderr(run, tmp_path):
     assert (tmp_path / "results" / "shops" / "report.html").is_file()
 
 
+def test_a_run_says_which_keys_have_changed_since_the_first_on_these_data(run, tmp_path):
+    shop.write(tmp_path)
+    assert "has changed" not in run("run", "study.toml")[1]
+    shop.write(tmp_path, outcome__sesoi=0.5, inference={"level": 0.9})
+    out = run("run", "study.toml")[1].splitlines()
+    assert "sesoi has changed since the first run on these data: 0.05 then, 0.5 now" in out
+    assert "level in [inference] has changed since the first run on these data: nothing then, 0.9 now" in out
+
+
+def test_sentences_are_wrapped_on_a_terminal_only(capsys, monkeypatch):
+    cli._tell("word " * 40)
+    assert capsys.readouterr().out.count("\n") == 1
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    cli._tell("word " * 40)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 60
+
+
+def test_verify_counts_ledger_and_article_apart(run, tmp_path):
+    shop.write(tmp_path)
+    assert run("run", "study.toml")[0] == 0
+    (tmp_path / "a.md").write_text("Nothing is cited.")
+    code, out, _ = run("verify", "shops", "--text", "a.md")
+    assert (code, out.splitlines()[-1]) == (1, "Article: no result id or macro found in a.md.")
+    assert " comparisons are the same." in out.splitlines()[-2]
+    code, out, _ = run("verify", "shops")
+    assert (code, len(out.splitlines())) == (0, 1)
+    code, out, err = run("verify", "nope")
+    assert (code, out) == (2, "")
+    assert "no ledger.json in nope" in err
+
+
 def test_check_says_what_would_be_analysed_and_writes_nothing(run, tmp_path):
     shop.write(tmp_path, shop.spoiled(klout={4: ""}))
     before = shop.hashes(tmp_path)

@@ -13,6 +13,7 @@ from analysis import dataset as module
 from analysis.dataset import from_frame, read_dataset
 from analysis.errors import DataError
 from analysis.plan import read_plan
+from analysis.project import shipped_studies
 from analysis.sample import select_sample
 
 CSV = shop.spoiled()
@@ -458,3 +459,20 @@ def test_two_hundred_thousand_rows_take_seconds(tmp_path):
     assert sample.rows == rows
     assert sample.numbers("x0").tolist() == frame["x0"].tolist()
     assert seconds < 5
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
+    with pytest.raises(DataError) as caught:
+        read_dataset("nope.csv", folder=tmp_path)
+    assert f"looked in {tmp_path}" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        read_dataset("nope", folder=tmp_path)
+    assert f"a name in {shipped_studies() / 'data' / 'raw'}" in str(caught.value)
+
+
+def test_a_path_out_of_the_plans_folder_is_named_in_full(tmp_path):
+    (tmp_path / "clean.csv").write_text("a\n1\n")
+    (tmp_path / "studies").mkdir()
+    with pytest.raises(DataError) as caught:
+        read_dataset("../clean.csv", folder=tmp_path / "studies")
+    assert f'The full path would work: dataset = "{tmp_path / "clean.csv"}"' in str(caught.value)

@@ -243,7 +243,7 @@ def test_default_covariances(plan_of, sample_of, make_frame, agencies, model, ex
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"])
 def test_the_plans_covariance_binds_every_row_with_a_standard_error(run, kind):
     audit = run(cluster={"column": "agency"}, inference={"covariance": kind})
-    with_errors = [row for row in audit.estimates if row.std_error is not None]
+    with_errors = [row for row in audit.estimates if row.std_error and row.method in ("raw", "increment")]
     assert {row.covariance for row in with_errors} == {kind}
     assert {row.df for row in with_errors if row.model == "poisson"} == {59 if kind.startswith("CRV") else None}
 
@@ -288,7 +288,8 @@ def test_a_companion_that_cannot_be_fitted_is_a_check(run, make_frame):
      ("continuous", ["ols"])],
 )  # fmt: skip
 def test_the_deciding_model_comes_first_and_companions_follow(run, kind, models):
-    assert list(dict.fromkeys(row.model for row in run(kind).estimates)) == models
+    fits = [row.model for row in run(kind).estimates if row.method in ("raw", "increment")]
+    assert list(dict.fromkeys(fits)) == models
 
 
 @pytest.mark.parametrize("kind", ["revenue", "count", "binary", "continuous"])
@@ -375,9 +376,9 @@ def test_exposure_recovers_the_rate(make_frame, plan_of, sample_of, truth, toler
 
 
 def test_negative_net_is_least_squares_in_money(run, make_frame, tolerance):
-    frame = make_frame().assign(sales=lambda f: f.sales - f.sales.median())
+    frame = make_frame().assign(sales=lambda f: f.sales - f.sales.median() / 4)
     audit = run(frame=frame, outcome={"negative": "net", "sesoi": 0.05})
-    assert {row.model for row in audit.estimates} == {"ols"}
+    assert {row.model for row in audit.estimates if row.method in ("raw", "increment")} == {"ols"}
     assert audit.sample.rows == len(frame)
     row = increment(audit, model="ols", term="klout", variant="raw")
     design = build_design(audit.sample, "sales", ("klout",))

@@ -25,9 +25,12 @@ LAYERS = [
         "folds",
         "joint",
     ),
-    *("covariance", "fit", "estimates", "overlap"),
+    *("covariance", "fit", "measurement", "corrected", "estimates", "overlap"),
     *("models.linear", "models.pml", "models.binary", "models.fast_poisson", "models"),
     *("methods", "methods.sesoi", "methods.increment", "methods.multiverse"),
+    *("methods.reliability", "methods.small_counts", "methods.correction", "methods.corrected_score", "methods.oriv"),
+    *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
+    *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "noise", "size", "fragility", "tails"),
     *("verdict", "findings"),
     *(
         "publish",
@@ -38,7 +41,7 @@ LAYERS = [
         "publish.citation",
         "publish.ledger",
     ),
-    *("publish.report", "publish.folder", "publish.verify"),
+    *("publish.report", "publish.folder", "publish.article", "publish.verify"),
     *("audit", "cli"),
 ]
 
@@ -185,7 +188,11 @@ def test_no_assert_statements(module):
     assert [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
+LOWER_TAILS = {"methods.equivalence", "methods.calibrated_null"}
+"""A lower tail of the noncentral F is a p-value there, and the multivariate normal has no other function."""
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - LOWER_TAILS))
 def test_tails_come_from_sf_and_isf(module):
     """1 - cdf is 0 where sf is 1e-20, and ppf(1 - tail) is infinite where isf is not."""
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +15,8 @@ import shop
 
 import analysis as sa
 from analysis.errors import OutputError
-from analysis.publish.citation import bibtex, cite, macro_name, macros, read_ledger
+from analysis.estimates import display
+from analysis.publish.citation import bibtex, cite, cite_from, macro_name, macros, read_ledger, result_folder
 from analysis.publish.ledger import _inert, ledger, to_json
 from analysis.publish.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 
@@ -263,6 +265,37 @@ def test_cite_does_not_find_what_is_not_there(folder, result, hint):
     assert "\x1b" not in str(caught.value)
 
 
+def test_cite_names_verdicts_first_and_where_it_looked(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(OutputError) as caught:
+        cite("shops/x", results=folder.name)
+    assert f"under {folder} (--results names another): shops/revenue/klout, " in str(caught.value)
+
+
+def test_a_cited_interval_is_in_the_unit_of_what_is_displayed(record):
+    for row in record["estimates"]:
+        sentence = cite_from(record, row["id"]).sentence
+        assert "own scale" not in sentence
+        if row["conf_low"] is not None and row["displayed"].endswith("%") and row["scale"]:
+            low, high = (display(row[key], "percent") for key in ("conf_low", "conf_high"))
+            assert f"{row['displayed']}, 95 % CI {low} to {high}, n = " in sentence
+        if "@margin" in row["id"]:
+            assert sentence.count(" points") == 2
+
+
+def test_the_folder_that_verify_is_given(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="run `score-audit run movies` first"):
+        result_folder("nope")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "shops").symlink_to(folder)
+    assert result_folder("shops") == Path("results/shops")
+    assert result_folder(folder) == folder
+    for given in ("results", "nope"):
+        with pytest.raises(OutputError, match="of a run: results/shops"):
+            result_folder(given)
+
+
 def test_cite_before_any_run(tmp_path):
     for results in (tmp_path, tmp_path / "nowhere", "a\0b"):
         with pytest.raises(OutputError, match="once `run` has written one"):
@@ -435,6 +468,7 @@ def test_tables_are_the_same_each_time():
     assert "&lt;b&gt;" in to_html(table, "c", table_id="t")
     assert "&lt;b&gt;" in to_markdown(table)
     assert r"\textless{}b\textgreater{}" in to_latex(table, "c")
+    assert "| < .001 | &amp;lt; & \\> |".replace("\\", "") in to_markdown(pd.DataFrame([["< .001", "&lt; & >"]]))
 
 
 def test_a_source_that_begins_with_a_brace_does_not_break_the_bibliography(record):

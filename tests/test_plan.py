@@ -61,21 +61,21 @@ def test_each_kind_has_its_models(kind, models):
         assert read_plan(shop.plan(outcome__kind=kind, outcome__model=model)).outcome[0].deciding_model == model
     for model in {"poisson", "gamma", "tweedie", "logit", "ols"} - set(models):
         text = refusal(shop.plan(outcome__kind=kind, outcome__model=model))
-        assert "[[outcome]] 1" in text
+        assert "[[outcome]] no. 1" in text
         assert f'model "{model}" cannot have a {kind} outcome' in text
 
 
 FAULTS = [
     (shop.plan(scroe={}), ["scroe", 'unknown key "scroe"', 'Did you mean "score"?']),
     (shop.plan(score__colums=["a"]), ['[score] colums', "one of: columns, transform", 'Did you mean "columns"?']),
-    (shop.plan(outcome__sesio=1), ["[[outcome]] 1 sesio", 'Did you mean "sesoi"?']),
+    (shop.plan(outcome__sesio=1), ["[[outcome]] no. 1, sesio", 'Did you mean "sesoi"?']),
     (shop.plan(inference={"levle": 0.9}), ["[inference] levle", 'Did you mean "level"?']),
     (shop.plan(name=None), ["name", "found:   nothing", "this key is required"]),
     (shop.plan(score=None), ["[score]", "found:   nothing"]),
     (shop.plan(outcome=None), ["[[outcome]]", "found:   nothing"]),
     (shop.plan(outcome=[]), ["[[outcome]]", "found:   []", "one table or more"]),
     (shop.plan(outcome={"column": "a"}), ["[[outcome]]", "each headed [[outcome]]"]),
-    (shop.plan(outcome=[1]), ["[[outcome]] 1", "a table of keys and values"]),
+    (shop.plan(outcome=[1]), ["[[outcome]] no. 1", "a table of keys and values"]),
     (shop.plan(score="klout"), ["[score]", 'found:   "klout"', "a table of keys and values"]),
     (shop.plan(score__columns="klout"), ["[score] columns", 'a list such as ["a", "b"]']),
     (shop.plan(score__columns=[]), ["[score] columns", "at least one"]),
@@ -91,14 +91,14 @@ FAULTS = [
     (shop.plan(name="x" * 81), ["name", "at most 80 characters"]),
     (shop.plan(question=""), ["question", "a text that is not empty"]),
     (shop.plan(quick="yes"), ["quick", 'found:   "yes"', "true or false"]),
-    (shop.plan(outcome__sesoi="5 %"), ["[[outcome]] 1 sesoi", 'found:   "5 %"', "a number"]),
-    (shop.plan(outcome__sesoi="0.05"), ["[[outcome]] 1 sesoi", "a number"]),
-    (shop.plan(outcome__sesoi=True), ["[[outcome]] 1 sesoi", "found:   true"]),
-    (shop.plan(outcome__sesoi=0), ["[[outcome]] 1 sesoi", "more than 0"]),
-    (shop.plan(outcome__sesoi=float("nan")), ["[[outcome]] 1 sesoi", "NaN"]),
-    (shop.plan(outcome__sesoi=5), ["[[outcome]] 1", "a fraction of the mean", "below 1"]),
-    (shop.plan(outcome__kind="binary", outcome__sesoi=2), ["[[outcome]] 1", "a difference in probability"]),
-    (shop.plan(outcome__kind="revenu"), ["[[outcome]] 1 kind", 'Did you mean "revenue"?']),
+    (shop.plan(outcome__sesoi="5 %"), ["[[outcome]] no. 1, sesoi", 'found:   "5 %"', "a number"]),
+    (shop.plan(outcome__sesoi="0.05"), ["[[outcome]] no. 1, sesoi", "a number"]),
+    (shop.plan(outcome__sesoi=True), ["[[outcome]] no. 1, sesoi", "found:   true"]),
+    (shop.plan(outcome__sesoi=0), ["[[outcome]] no. 1, sesoi", "more than 0"]),
+    (shop.plan(outcome__sesoi=float("nan")), ["[[outcome]] no. 1, sesoi", "NaN"]),
+    (shop.plan(outcome__sesoi=5), ["[[outcome]] no. 1", "a fraction of the mean", "below 1"]),
+    (shop.plan(outcome__kind="binary", outcome__sesoi=2), ["[[outcome]] no. 1", "a difference in probability"]),
+    (shop.plan(outcome__kind="revenu"), ["[[outcome]] no. 1, kind", 'Did you mean "revenue"?']),
     (shop.plan(outcome__kind="count", outcome__negative="net"), ['belong to kind = "revenue"']),
     (shop.plan(outcome__kind="binary", outcome__exposure="orders"), ["exposure is an offset"]),
     (shop.plan(inference={"level": 95}), ["[inference] level", "found:   95", "less than 1"]),
@@ -106,26 +106,32 @@ FAULTS = [
     (shop.plan(inference={"seed": 1.5}), ["[inference] seed", "a whole number"]),
     (shop.plan(inference={"covariance": "hc3"}), ["[inference] covariance", 'Did you mean "HC3"?']),
     (shop.plan(inference={"covariance": "CRV1"}), ["[inference] covariance", "need [cluster]"]),
-    (shop.plan(keep=[{"column": "a"}]), ["[[keep]] 1", "at least one of: is, in, min, max, from, to"]),
-    (shop.plan(keep=[{"column": "a", "is": None}]), ["[[keep]] 1", "at least one of"]),
-    (shop.plan(keep=[{"column": "a", "equals": 1}]), ["[[keep]] 1 equals", "unknown key"]),
-    (shop.plan(keep=[{"column": "a", "in": []}]), ["[[keep]] 1 in", "at least one"]),
-    (shop.plan(keep=[{"column": "a", "is": 1, "in": [1]}]), ["[[keep]] 1", "exclude each other"]),
-    (shop.plan(keep=[{"column": "a", "is": [1]}]), ["[[keep]] 1 is", "found:   [1]"]),
-    (shop.plan(keep=[{"column": "a", "min": 3, "max": 1}]), ["[[keep]] 1", "min must not be above max"]),
-    (shop.plan(keep=[{"column": "a", "min": float("nan")}]), ["[[keep]] 1 min", "a finite number"]),
-    (shop.plan(keep=[{"column": "a", "min": "3"}]), ["[[keep]] 1 min", "a number"]),
-    (shop.plan(keep=[{"column": "a", "from": "yesterday"}]), ["[[keep]] 1 from", '"yesterday"', "2014-06-30"]),
-    (shop.plan(keep=[{"column": "a", "to": "2014-02-30"}]), ["[[keep]] 1 to", '"2014-02-30"']),
-    (shop.plan(keep=[{"column": "a", "from": 20140101}]), ["[[keep]] 1 from", "found:   20140101"]),
-    (shop.plan(keep=[{"column": "a", "from": datetime.datetime(2014, 1, 1, 10)}]), ["[[keep]] 1 from"]),
+    (shop.plan(keep=[{"column": "a"}]), ["[[keep]] no. 1", "at least one of: is, in, min, max, from, to"]),
+    (shop.plan(keep=[{"column": "a", "is": None}]), ["[[keep]] no. 1", "at least one of"]),
+    (shop.plan(keep=[{"column": "a", "equals": 1}]), ["[[keep]] no. 1, equals", "unknown key"]),
+    (shop.plan(keep=[{"column": "a", "in": []}]), ["[[keep]] no. 1, in", "at least one"]),
+    (shop.plan(keep=[{"column": "a", "is": 1, "in": [1]}]), ["[[keep]] no. 1", "exclude each other"]),
+    (shop.plan(keep=[{"column": "a", "is": [1]}]), ["[[keep]] no. 1, is", "found:   [1]"]),
+    (shop.plan(keep=[{"column": "a", "min": 3, "max": 1}]), ["[[keep]] no. 1", "min must not be above max"]),
+    (shop.plan(keep=[{"column": "a", "min": float("nan")}]), ["[[keep]] no. 1, min", "a finite number"]),
+    (shop.plan(keep=[{"column": "a", "min": "3"}]), ["[[keep]] no. 1, min", "a number"]),
+    (shop.plan(keep=[{"column": "a", "from": "yesterday"}]), ["[[keep]] no. 1, from", '"yesterday"', "2014-06-30"]),
+    (shop.plan(keep=[{"column": "a", "to": "2014-02-30"}]), ["[[keep]] no. 1, to", '"2014-02-30"']),
+    (shop.plan(keep=[{"column": "a", "from": 20140101}]), ["[[keep]] no. 1, from", "found:   20140101"]),
+    (shop.plan(keep=[{"column": "a", "from": datetime.datetime(2014, 1, 1, 10)}]), ["[[keep]] no. 1, from"]),
     (shop.plan(keep=[{"column": "a", "from": "2015-01-01", "to": "2014-01-01"}]), ["from must not be after to"]),
     (shop.plan(engagement__columns=["klout"]), ['column "klout"', "score and engagement", "one role for one column"]),
     (shop.plan(score__columns=["klout", "klout"]), ['column "klout"', "score, twice"]),
     (shop.plan(row="likes"), ['column "likes"', "engagement and row"]),
     (shop.plan(cluster={"column": "klout"}), ['column "klout"', "score and cluster"]),
-    (shop.plan(engagement__reliability={"likes": 0.8}), ["[engagement] reliability", "noisy engagement"]),
-    (shop.plan(score__halves={}), ["[score] halves", "leave it out"]),
+    (shop.plan(engagement__indicators=[["likes"]]), ["[engagement] indicators", "leave it out"]),
+    (shop.plan(engagement__reliability={"likes": 1.2}), ["[engagement.reliability] likes", "or less"]),
+    (shop.plan(engagement__reliability={"likes": {"value": 0.8, "low": 0.9, "high": 0.95}}),
+     ["[engagement.reliability] likes", "low <= value <= high"]),
+    (shop.plan(engagement__reliability={"like": 0.8}), ["[engagement] reliability", "Did you mean"]),
+    (shop.plan(engagement__reliability={"likes": 0.8}, engagement__halves={"likes": ["a", "b"]}),
+     ["[engagement]", "not both"]),
+    (shop.plan(engagement__halves={"likes": ["a", "a"]}), ["twice", "one role"]),
     (shop.plan(panel={"unit": "id"}), ["panel", "does not have fixed effects"]),
     (shop.plan(segment={"column": "x"}), ["segment", "leave it out"]),
     (shop.plan(halves={}), ["halves", 'unknown key "halves"']),
@@ -198,6 +204,39 @@ def test_what_is_no_toml(tmp_path, content):
     text = refusal(path)
     assert text.startswith(str(path))
     assert "a TOML file in UTF-8" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "pieces"),
+    [
+        ("name = shops", ["line 2: name = shops", 'Text needs quotes: name = "shops".']),
+        ("columns = [klout]", ["line 2: columns = [klout]", 'columns = ["a", "b"]']),
+        ("sesoi = ", ["line 2: sesoi ="]),
+    ],
+)
+def test_a_fault_of_syntax_quotes_the_line(tmp_path, line, pieces):
+    path = tmp_path / "study.toml"
+    path.write_text(f"# a plan\n{line}\nrow = 'id'\n")
+    for piece in pieces:
+        assert piece in refusal(path)
+
+
+def test_what_is_missing_is_explained_with_an_example():
+    text = refusal(shop.plan(outcome__sesoi=None))
+    assert "[[outcome]] no. 1, sesoi" in text
+    assert "The smallest effect that would matter to you, as a number: sesoi = 0.05 is 5 % of the mean" in text
+    single = shop.plan()
+    single["outcome"] = single["outcome"][0]
+    assert "write [[outcome]] with double brackets" in refusal(single)
+
+
+def test_a_word_that_is_a_file_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shop.write(tmp_path)
+    assert 'Did you mean "study.toml"?' in refusal("study")
+    text = refusal("shops.csv")
+    assert "this is data" in text
+    assert 'the TOML file that names it: dataset = "shops.csv"' in text
 
 
 def test_an_empty_file_lacks_everything(tmp_path):

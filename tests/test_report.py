@@ -5,9 +5,12 @@ import json
 import re
 from html.parser import HTMLParser
 
+import matplotlib
 import pytest
+import shop
 
 import analysis as sa
+from analysis.publish.figure import STYLE, effect_canvas, effect_lines
 
 
 class Page(HTMLParser):
@@ -150,3 +153,36 @@ def test_a_changed_plan_is_owned_up_to(tmp_path):
     text = Page(report.read_text("utf-8")).text
     assert "2 into this folder" in text
     assert "outcome 1.sesoi : 0.05 then, 0.01 now" in text
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """A score that is engagement but for a thousandth: absurd intervals, and a refusal."""
+    frame = shop.table()
+    frame["klout"] = frame["likes"] + frame.index % 2 * 1e-3
+    audit = sa.audit({**shop.plan()}, data=frame)
+    return audit, audit.export(tmp_path_factory.mktemp("refused") / "out")
+
+
+def test_a_refused_study_highlights_no_effect(refused):
+    audit, folder = refused
+    markup = (folder / "report.html").read_text("utf-8")
+    page = Page(markup)
+    assert "Estimates are shown for completeness; the verdict is refused." in page.text
+    assert 'class="decides"' not in markup
+    assert "No row decides." in page.text
+    assert page.text.count(audit.ruling().reasons[0]) == 1
+    assert "*" not in audit.table()["model"].str.cat()
+
+
+def test_a_refused_study_is_drawn_within_bounds(refused):
+    audit, _ = refused
+    with matplotlib.rc_context(STYLE):
+        canvas = effect_canvas(audit, "revenue")
+        canvas.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in canvas.axes[0].texts if text.get_text()]
+    assert max(map(abs, canvas.axes[0].get_xlim())) <= 1200
+    assert not any(box.overlaps(other) for at, box in enumerate(boxes) for other in boxes[at + 1 :])
+    assert not any(line.decides for line in effect_lines(audit, audit.ruling()))
+    assert "filled diamond" not in audit.plot().caption
+    assert len(repr(audit.plot())) < 150

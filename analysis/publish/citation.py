@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analysis import __version__
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
+from analysis.estimates import display
+from analysis.project import find_project, is_file, shipped_studies
 from analysis.publish.table import latex_escape
 
 TITLE = "score-audit: does a score tell anything about money that engagement does not?"
@@ -113,7 +116,9 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
         except OutputError as error:  # another folder's ledger does not stand in the way of this one's
             damaged += [replace(fault, place=str(path)) for fault in error.faults]
     try:
-        return _cited(read, result_id, f"under {printable(results)}")
+        return _cited(
+            read, result_id, f"under {printable(os.path.abspath(results), limit=300)} (--results names another)"
+        )
     except OutputError as error:
         raise OutputError(error.where, [*error.faults, *damaged]) from None
 
@@ -130,13 +135,15 @@ def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
 
 
 def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
-    known: list[str] = []
+    verdicts: list[str] = []
+    estimates: list[str] = []
     for ledger in read:
-        for row in [*ledger["estimates"], *ledger["verdicts"]]:
+        for row in [*ledger["verdicts"], *ledger["estimates"]]:
             if row["id"] == result_id:
                 return _citation(row, ledger)
-            known.append(row["id"])
-    examples = f" ({listing(known, limit=3)})" if known else ", once `run` has written one"
+            (verdicts if "verdict" in row else estimates).append(row["id"])
+    known = [*verdicts, *estimates]
+    examples = f": {listing(known, limit=4)}" if known else ", once `run` has written one"
     allowed = f"an id of a ledger {where}{examples}"
     raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, did_you_mean(result_id, known))])
 
@@ -151,6 +158,32 @@ def ledgers(results: Path) -> list[Path]:
     if own.is_file():
         return [own]
     return sorted(path for path in results.glob("*/ledger.json") if not path.parent.name.startswith("."))
+
+
+def result_folder(folder: str | Path, *, results: str | Path = "results") -> Path:
+    """Return the folder with the ledger of a run: itself, or the one in `results` that has this name.
+
+    Raises
+    ------
+    OutputError
+        When neither has a ledger.
+    """
+    given = Path(folder)
+    named = [Path(results) / given.name] if given.name == str(folder) else []
+    for path in (given, *named):
+        if is_file(path / "ledger.json"):
+            return path
+    written = sorted({str(path.parent) for root in (given, Path(results)) for path in ledgers(root)})
+    study = given.name if named and _is_plan(given.name) else "movies"
+    first = f"run `score-audit run {study}` first"
+    allowed = "a folder with the ledger.json of a run" + (f": {listing(written)}" if written else f"; {first}")
+    hint = first[0].upper() + first[1:] + "." if written and named and study == given.name else ""
+    raise OutputError("verify", [Fault("DIR", f"no ledger.json in {printable(given)}", allowed, hint)])
+
+
+def _is_plan(name: str) -> bool:
+    roots = (find_project(), shipped_studies())
+    return any(is_file(root / "plans" / f"{name}.toml") for root in roots if root is not None)
 
 
 def read_ledger(path: Path) -> dict[str, Any]:
@@ -178,13 +211,28 @@ def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
     if "sentence" in row:
         sentence, cell = row["sentence"], row["verdict"]
     else:
-        low, high = row["conf_low"], row["conf_high"]
-        interval = (
-            f", {100 * row['level']:g} % CI {low:.4g} to {high:.4g} on the model's own scale" if low is not None else ""
-        )
+        interval = _interval(row)
         sentence = f"{row['term']} ({row['method']}, {row['model']}): {row['displayed']}{interval}, n = {row['n']:,}."
         cell = row["displayed"]
     source = f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
     name = macro_name(row["id"])
     macro = f"\\newcommand{{\\{name}}}{{{latex_escape(cell)}}}"
     return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger))
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """Return ", 95 % CI -10.1 % to -1.6 %" in the unit that the ledger displays; nothing without an interval."""
+    if row["conf_low"] is None or row["conf_high"] is None:
+        return ""
+    unit = unit_of(row)
+    low, high = (display(row[edge], unit) for edge in ("conf_low", "conf_high"))
+    return f", {100 * row['level']:g} % CI {low.removesuffix(' points')} to {high}"
+
+
+def unit_of(row: dict[str, Any]) -> str:
+    """Return the unit in which an estimate of the ledger is displayed: the one that gives what it displays."""
+    shown = [unit for unit in ("percent", "share", "points", "outcome", "number", "p")
+             if display(row["estimate"], unit) == row["displayed"]]  # fmt: skip
+    if "percent" in shown and "share" in shown:  # near zero the two look the same: coefficients are logarithms
+        return "percent" if row["scale"] else "share"
+    return shown[0] if shown else "number"

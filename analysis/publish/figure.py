@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from analysis.findings import Findings
 from analysis.publish.sentence import listed, span_text
 from analysis.verdict import Verdict
 
-INK, ACCENT, BAND = "#222222", "#005a8f", "#ece6d6"
+INK, ACCENT, BAND, GREY = "#222222", "#005a8f", "#ece6d6", "#6b6b6b"
+FARTHEST = {"percent": 1000.0, "points": 200.0}
+"""How far an axis goes, by its unit; an interval that goes beyond ends in an arrow."""
+REFUSED = "Estimates are shown for completeness; the verdict is refused."
 WIDTH = 5.0
 """Inches. At this width 11-point letters are as large as body text on a phone, and not too large on a screen."""
 
@@ -31,7 +34,7 @@ STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, 
 SHORT_MODELS = {"poisson": "Poisson", "gamma": "Gamma", "tweedie": "Tweedie", "ols": "least squares", "logit": "logit"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Figure:
     """A drawn figure with its description; shows itself in a notebook with the description as alt text.
 
@@ -55,6 +58,9 @@ class Figure:
         image = f'<img alt="{escape(self.alt)}" width="640" src="data:image/png;base64,{data}">'
         markup = f"<figure>{image}<figcaption>{escape(self.caption)}</figcaption></figure>"
         return {"text/html": markup, "image/png": data, "text/plain": self.alt}
+
+    def __repr__(self) -> str:
+        return f"<Figure: {self.alt if len(self.alt) <= 100 else self.alt[:99] + '…'}>"
 
     def save(self, folder: Path, name: str) -> None:
         """Write `name`.png and `name`.svg."""
@@ -87,6 +93,7 @@ class Line:
         The numbers printed beside it.
     marker : str
     decides : bool
+    colour : str
     """
 
     label: str
@@ -96,35 +103,57 @@ class Line:
     text: str
     marker: str
     decides: bool
+    colour: str = INK
 
 
 def effect_figure(findings: Findings, outcome: str) -> Figure:
     """Draw a score's effect with and without engagement, beside the SESOI band and the companion models."""
     level = f"{100 * findings.plan.inference.level:g} %"
     held = listed([findings.dataset.label(column) for column in findings.plan.engagement.columns])
-    caption = (
-        f"Points are estimates, lines {level} intervals. The filled diamond decides; engagement is {held}. Within the "
-        "shaded band an effect is too small to matter by the plan's own measure."
-    )
+    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    refused = [ruling.verdict == "refused" for ruling in rulings]
+    caption = " ".join(filter(None, [
+        REFUSED if all(refused) else "",
+        f"Points are estimates, lines {level} intervals.",
+        "" if all(refused) else f"The filled diamond decides{'; grey where the verdict is refused' * any(refused)}.",
+        f"Engagement is {held}. Within the shaded band an effect is too small to matter by the plan's own measure.",
+        "An arrow marks what goes on beyond the axis." if _beyond_axis(findings, rulings) else "",
+    ]))  # fmt: skip
     with matplotlib.rc_context(STYLE):
         return rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption)
+
+
+def _beyond_axis(findings: Findings, rulings: list[Verdict]) -> bool:
+    return any(max(abs(line.low), abs(line.high)) > farthest(ruling)
+               for ruling in rulings for line in effect_lines(findings, ruling))  # fmt: skip
+
+
+def farthest(ruling: Verdict) -> float:
+    """Return how far from zero the axis may go."""
+    return FARTHEST.get(ruling.deciding.unit, np.inf)
 
 
 def effect_lines(findings: Findings, ruling: Verdict) -> list[Line]:
     """Return what is drawn for one score, from top to bottom: raw, deciding, companions."""
     outcome = findings.plan.outcomes[ruling.outcome]
     parts = {"outcome": ruling.outcome, "score": ruling.score, "term": ruling.score, "scale": findings.plan.score.scale}
-    own = {**parts, "model": ruling.deciding.model, "variant": ruling.deciding.variant}
+    own = {**parts, "model": outcome.deciding_model, "variant": "margin" if outcome.deciding_model == "logit" else ""}
     mean = abs(findings.mean(ruling.outcome))
     level = findings.plan.inference.level
+    plain = findings.estimates.one(method="increment", **own)
+    corrected = ruling.deciding.method == "corrected"
     lines = [_line("engagement ignored", findings.estimates.one(method="raw", **own), "o", level),
-             _line("engagement held constant", ruling.deciding, "D", level, decides=True)]  # fmt: skip
+             _line("engagement held constant", plain, "D", level, decides=not corrected)]  # fmt: skip
+    if corrected:
+        lines.append(_line("the same, corrected for noise", ruling.deciding, "D", level, decides=True))
     for model in outcome.companion_models:
         variant = "margin" if model == "logit" else ""
         for row in findings.estimates.select(method="increment", **parts, model=model, variant=variant):
             of_mean = mean if row.unit == "outcome" and ruling.deciding.unit == "percent" else None
             lines.append(_line(f"the same by {SHORT_MODELS[model]}", row, "s", level, of_mean=of_mean))
-    return lines
+    if ruling.verdict == "refused":
+        return [replace(line, decides=False, marker="s", colour=GREY) for line in lines]
+    return [replace(line, colour=ACCENT) if line.decides else line for line in lines]
 
 
 def _line(
@@ -134,9 +163,12 @@ def _line(
     low, high = row.interval(level)
     if of_mean:
         middle, low, high = (100 * value / of_mean for value in (row.estimate, low, high))
-        text = f"{middle:+.1f} % ({low:+.1f} to {high:+.1f})"
+        numbers = [_short(value, "percent", f"{value:+.1f}") for value in (middle, low, high)]
+        text = f"{numbers[0]} % ({numbers[1]} to {numbers[2]})"
     else:
-        text = f"{row.displayed} ({_bare(low, row.unit)} to {_bare(high, row.unit)})"
+        numbers = [_short(on_axis(value, row.unit), row.unit, _bare(value, row.unit))
+                   for value in (row.estimate, low, high)]  # fmt: skip
+        text = f"{numbers[0]}{UNITS.get(row.unit, '')} ({numbers[1]} to {numbers[2]})"
         middle, low, high = (on_axis(value, row.unit) for value in (row.estimate, low, high))
     return Line(label, middle, low, high, text.replace("-", "\N{MINUS SIGN}"), marker, decides)
 
@@ -146,6 +178,15 @@ def on_axis(value: float, unit: str) -> float:
     if unit == "percent":
         return 100 * float(np.expm1(min(value, 20.0)))  # beyond it no axis has room
     return 100 * value if unit == "points" else value
+
+
+UNITS = {"percent": " %", "points": " points"}
+
+
+def _short(value: float, unit: str, text: str) -> str:
+    """Return a number beyond the axis as ">+1,000": nobody reads ten digits of a percentage."""
+    limit = FARTHEST.get(unit, np.inf)
+    return text if abs(value) <= limit else f"{'>' if value > 0 else '<'}{np.sign(value) * limit:+,.0f}"
 
 
 def _bare(value: float, unit: str) -> str:
@@ -168,7 +209,7 @@ def effect_canvas(findings: Findings, outcome: str) -> Canvas:
     canvas = Canvas(figsize=(WIDTH, height))
     axes = canvas.add_axes((0.04, heights["bottom"] / height, 0.92, 0.5 * len(entries) / height))
     for at, entry in enumerate(entries):
-        _draw_entry(axes, at, entry)
+        _draw_entry(axes, at, entry, farthest(rulings[0]))
     _draw_band(axes, rulings[0])
     axes.set_ylim(len(entries) - 0.3, -0.7)
     axes.margins(x=0.04)
@@ -181,7 +222,7 @@ def effect_canvas(findings: Findings, outcome: str) -> Canvas:
     return canvas
 
 
-def _draw_entry(axes: Axes, at: int, entry: Line | str) -> None:
+def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
     """Draw one interval with its label and its numbers above it, or the name of a score."""
     across = axes.get_yaxis_transform()
     axes.axhspan(at - 0.7, at - 0.2, color="white", zorder=0.7, linewidth=0)  # no line or shade runs through the words
@@ -190,12 +231,15 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str) -> None:
         axes.text(0, at + 0.12, _plain(textwrap.shorten(entry, 48, placeholder=" ...")), transform=across, va="center",
                   fontweight="bold")  # fmt: skip
         return
-    colour = ACCENT if entry.decides else INK
-    weight = "bold" if entry.decides else "normal"
-    axes.plot([entry.low, entry.high], [at, at], color=colour, linewidth=3 if entry.decides else 1.4,
-              solid_capstyle="butt")  # fmt: skip
-    axes.plot([entry.middle], [at], marker=entry.marker, color=colour, markersize=9 if entry.decides else 6.5,
-              markerfacecolor=colour if entry.decides else "white", markeredgewidth=1.4)  # fmt: skip
+    colour, weight = entry.colour, "bold" if entry.decides else "normal"
+    low, high = (min(max(edge, -limit), limit) for edge in (entry.low, entry.high))
+    axes.plot([low, high], [at, at], color=colour, linewidth=3 if entry.decides else 1.4, solid_capstyle="butt")
+    for edge, end, arrow in ((entry.low, low, "<"), (entry.high, high, ">")):
+        if edge != end:
+            axes.plot([end], [at], marker=arrow, color=colour, markersize=8, clip_on=False)
+    if abs(entry.middle) <= limit:
+        axes.plot([entry.middle], [at], marker=entry.marker, color=colour, markersize=9 if entry.decides else 6.5,
+                  markerfacecolor=colour if entry.decides else "white", markeredgewidth=1.4)  # fmt: skip
     for x, side, text in ((0, "left", entry.label), (1, "right", entry.text)):
         axes.text(x, at - 0.25, _plain(text), transform=across, ha=side, va="bottom", fontsize=10, color=colour,
                   fontweight=weight)  # fmt: skip
@@ -242,7 +286,8 @@ def _effect_alt(findings: Findings, outcome: str) -> str:
             pieces.append(f"{label(ruling.score)}, {line.label}: {numbers}")
     band = span_text(*rulings[0].band, rulings[0].deciding.unit)
     level = f"{100 * findings.plan.inference.level:g} % intervals"
-    return (f"Dot plot of effects on {label(outcome)}, with {level} in brackets. {'; '.join(pieces)}. "
+    refused = f"{REFUSED} " if all(ruling.verdict == "refused" for ruling in rulings) else ""
+    return (f"{refused}Dot plot of effects on {label(outcome)}, with {level} in brackets. {'; '.join(pieces)}. "
             f"Too small to matter: {band}.")  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from analysis import __version__
 from analysis.findings import Findings
 from analysis.publish.citation import bibtex
 from analysis.publish.figure import Figure
-from analysis.publish.sentence import listed, multiverse_sentence, verdict_sentence
+from analysis.publish.sentence import check_question, listed, multiverse_sentence, verdict_sentence
 from analysis.publish.table import contrast_table, exclusions_table
 
 VERDICT_WORDS = {
@@ -21,12 +21,6 @@ VERDICT_WORDS = {
     "nothing": "It adds practically nothing",
     "inconclusive": "These data do not decide",
     "refused": "These data cannot answer",
-}
-CHECK_QUESTIONS = {
-    "duplicates": "Is any row there twice?",
-    "reconstructability": "Is the score more than engagement under another name?",
-    "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
-    "clusters": "Are there enough clusters?",
 }
 CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 
@@ -63,6 +57,7 @@ def report_html(
             "figure": _image(figures[f"effect-{number}"]),
             "reasons": _reasons(findings, outcome.column),
             "table": contrast_table(findings, outcome.column),
+            "refused": all(r.verdict == "refused" for r in findings.rulings if r.outcome == outcome.column),
         }
         for number, outcome in enumerate(findings.plan.outcome, 1)
     ]  # fmt: skip
@@ -105,7 +100,7 @@ def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
     rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
     told: dict[str, list[str]] = {}
     for ruling in rulings:
-        for reason in ruling.reasons:
+        for reason in ruling.reasons[ruling.verdict == "refused" :]:  # the first is in the sentence above
             told.setdefault(reason, []).append(findings.dataset.label(ruling.score))
     return [("" if len(scores) == len(rulings) else listed(scores), reason) for reason, scores in told.items()]
 
@@ -113,12 +108,14 @@ def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
 def _checks(findings: Findings) -> list[dict[str, str]]:
     """Return the checks as questions with answers; what they are about is named where there are several."""
     label, plan = findings.dataset.label, findings.plan
+    told = {ruling.reasons[0] for ruling in findings.rulings if ruling.verdict == "refused"}
     shown = []
     for check in findings.checks:
         about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
         about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
-        asked = CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
-        shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": check.reason,
+        asked = check_question(check)
+        reason = "This is why the verdict is refused; see above." if check.reason in told else check.reason
+        shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": reason,
                       "answer": CHECK_WORDS[check.passed]})  # fmt: skip
     return shown
 

@@ -13,8 +13,16 @@ from analysis.verdict import Verdict
 MODEL_NAMES = {
     "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
     "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
-    "ols": "least squares",
+    "ols": "least squares", "eiv": "least squares corrected for noise in engagement",
+    "calibration": "regression calibration for noise in engagement",
 }  # fmt: skip
+
+
+NOISE = {
+    "no": "Engagement is taken as recorded; noise in it is not corrected.",
+    "yes": "Noise in recorded engagement is corrected.",
+    "partial": "Noise in recorded engagement is corrected where the plan says how large it is, and nowhere else.",
+}
 
 
 def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
@@ -34,8 +42,7 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     if verdict.verdict in ("nothing", "inconclusive"):
         sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
                          f"{detectable(findings, verdict)}.")  # fmt: skip
-    if verdict.corrected == "no":
-        sentences.append("Engagement is taken as recorded; noise in it is not corrected.")
+    sentences.append(NOISE[verdict.corrected])
     return " ".join(filter(None, sentences))
 
 
@@ -166,6 +173,18 @@ def listed(names: list[str]) -> str:
 
 # --- before a run ----------------------------------------------------------------------------------------
 
+CHECK_QUESTIONS = {
+    "duplicates": "Is any row there twice?",
+    "reconstructability": "Is the score more than engagement under another name?",
+    "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
+    "clusters": "Are there enough clusters?",
+}
+
+
+def check_question(check: Check) -> str:
+    """Return what a check asks, as report and terminal print it."""
+    return CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
+
 
 def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]) -> list[str]:
     """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and the checks."""
@@ -180,8 +199,8 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
         columns = ", ".join(terms[outcome.column][1:])
         lines.append(f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}")
         lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
-    marks = {True: "passed", False: "FAILED", None: "not assessed"}
-    lines += [f"Check {check.check}: {marks[check.passed]}. {check.reason}" for check in checks]
+    marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
+    lines += [f"{check_question(check)} {marks[check.passed]}. {check.reason}" for check in checks]
     refused = any(check.refused for check in checks)
     end = "the verdict would be: refused." if refused else "nothing stands in the way of a run."
     return [*lines, f"Plan and data are in order; {end}"]

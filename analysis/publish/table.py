@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
     DataFrame
         score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in `model`.
     """
-    deciding = {ruling.deciding.id for ruling in findings.rulings}
+    deciding = _deciding(findings)
     records = [
         {
             "score": row.score,
@@ -93,6 +94,11 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
         if row.outcome == outcome and row.scale == findings.plan.score.scale and row.method in COLUMN_NAMES
     ]
     return pd.DataFrame(records)
+
+
+def _deciding(findings: Findings) -> set[str]:
+    """Return the ids of the estimates that decide; where the verdict is refused, none does."""
+    return {ruling.deciding.id for ruling in findings.rulings if ruling.verdict != "refused"}
 
 
 def _model(row: Estimate) -> str:
@@ -117,7 +123,7 @@ def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | boo
         score, model, errors, and for each of `raw` and `increment` the effect and "CI; p"; `decides` marks the
         deciding model.
     """
-    level, deciding = findings.plan.inference.level, {ruling.deciding.id for ruling in findings.rulings}
+    level, deciding = findings.plan.inference.level, _deciding(findings)
     entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
     for row in findings.estimates:
         if row.outcome != outcome or row.scale != findings.plan.score.scale or row.method not in COLUMN_NAMES:
@@ -145,10 +151,19 @@ def exclusions_table(findings: Findings) -> pd.DataFrame:
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """Return a Markdown table; what Markdown or HTML would act on is escaped in the data."""
+    """Return a Markdown table; what Markdown or HTML would act on is escaped in the data.
+
+    Only a `<` that starts a tag and a `&` that starts an entity are: "< .001" stays as one reads it.
+    """
     special = str.maketrans({char: "\\" + char for char in "\\|[]`"})
-    safe = table.map(lambda cell: escape(_one_line(cell), quote=False).translate(special))
+    safe = table.map(lambda cell: _inert_html(_one_line(cell)).translate(special))
     return safe.to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def _inert_html(text: str) -> str:
+    text = re.sub(r"&(?=#|[A-Za-z])", "&amp;", text)
+    tag = re.compile(r"<(?=[A-Za-z/!?])")
+    return tag.sub("&lt;", text).replace(">", "&gt;") if tag.search(text) else text
 
 
 def _one_line(cell: object) -> str:
@@ -215,6 +230,8 @@ def write_tables(findings: Findings, folder: Path) -> None:
     tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
     for number, outcome in enumerate(findings.plan.outcome, 1):
         caption = f"{outcome.column}: what the score adds (* marks the row that decides)"
+        if all(ruling.verdict == "refused" for ruling in findings.rulings if ruling.outcome == outcome.column):
+            caption = f"{outcome.column}: estimates for completeness; the verdict is refused"
         tables[f"effects-{number}"] = (effects_table(findings, outcome.column), caption)
     for name, (table, caption) in tables.items():
         (folder / f"{name}.md").write_text(to_markdown(table), "utf-8")

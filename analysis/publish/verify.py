@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from analysis.errors import Fault, OutputError, printable
 from analysis.estimates import part
+from analysis.publish.article import Mention, mentions, plain, reading
 from analysis.publish.citation import macro_name
 
 RELATIVE, MOVED = 1e-9, 1e-6
@@ -29,13 +30,16 @@ class Line:
     what : str
         A result id, or "plan" or "data".
     status : str
-        same; moved (digits nobody sees); differs; gone; new; and in a text: holds, not printed, unknown.
+        same; moved (digits nobody sees); differs; gone; new; and in an article: holds, not printed, differs, unknown.
     detail : str
+    line : int or None
+        Of the article, from 1; 0 for the article as a whole, None for the ledger.
     """
 
     what: str
     status: Status
     detail: str = ""
+    line: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -54,10 +58,25 @@ class Verification:
         return all(line.ok for line in self.lines)
 
     def __str__(self) -> str:
-        shown = [line for line in self.lines if line.status != "same"]
-        text = [f"{line.status:11} {line.what}" + (f": {line.detail}" if line.detail else "") for line in shown]
-        same = sum(line.status == "same" for line in self.lines)
-        return "\n".join([*text, f"{same} of {len(self.lines)} comparisons are the same."])
+        return self.told()
+
+    def told(self, article: str = "the article") -> str:
+        """Return what is not the same, line by line, and a summary; `article` is what the article is called."""
+        ledger = [line for line in self.lines if line.line is None]
+        cited = [line for line in self.lines if line.line]
+        text = [_told(line) for line in self.lines if line.status != "same" and line.line != 0]
+        same = sum(line.status == "same" for line in ledger)
+        text += [f"Ledger: {same} of {len(ledger)} comparisons are the same."] if ledger else []
+        if cited:
+            text.append(f"Article: {sum(line.ok for line in cited)} of {len(cited)} citations hold.")
+        elif len(self.lines) > len(ledger):
+            text.append(f"Article: no result id or macro found in {article}.")
+        return "\n".join(text)
+
+
+def _told(line: Line) -> str:
+    place = f"line {line.line}: " if line.line else ""
+    return f"{line.status:11} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> Verification:
@@ -101,53 +120,82 @@ def _close(one: float | None, other: float | None, tolerance: float) -> bool:
     return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
 
 
-# --- in a text -------------------------------------------------------------------------------------------
+# --- in an article ---------------------------------------------------------------------------------------
+
+WORDS = ("adds", "trivial", "nothing", "inconclusive", "refused")
 
 
 def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
-    """Find every result that a text cites, by id or by LaTeX macro, and say whether its number is printed there.
+    """Find every result that an article cites, by id or by LaTeX macro, and say whether it is printed there.
 
     Parameters
     ----------
     text : str
-        An article; paragraphs are separated by blank lines. A citation holds when the paragraph that names a
-        result's id also prints what the ledger displays for it. A macro prints it by itself.
+        The article; paragraphs are separated by blank lines.
     ledger : dict
+
+    Notes
+    -----
+    A number holds when the sentence with its id prints what the ledger displays, without the opposite sign; where
+    that sentence prints no number of the kind, the nearest sentence of the paragraph that does; for a source line or
+    a footnote, the paragraph it is under. A verdict holds when its word stands in the sentence with the id and none
+    of the other four does, or when the ledger's own sentence is printed. A macro prints its result by itself. An
+    article that cites nothing is a difference.
     """
     shown = {row["id"]: row["displayed"] for row in ledger["estimates"]}
-    shown |= {row["id"]: row["verdict"] for row in ledger["verdicts"]}
-    by_macro = {macro_name(name): name for name in shown}
+    verdicts = {row["id"]: row for row in ledger["verdicts"]}
     name = ledger["plan"]["name"]
-    mention = re.compile(rf"(?<![\w/%])(?:{re.escape(part(name))}|{re.escape(name)})/[\w.%/@-]+", re.ASCII)
+    pattern = re.compile(rf"(?<![\w/%])(?:{re.escape(part(name))}|{re.escape(name)})/[\w.%/@-]+", re.ASCII)
     lines = []
-    for paragraph in re.split(r"\n\s*\n", text):
-        plain = _plain(mention.sub(" ", paragraph))
-        for found in mention.findall(paragraph):
-            name = found.rstrip(".")
-            if name not in shown:
-                lines.append(Line(name, "unknown", "no result of the ledger has this id"))
-            elif _prints(plain, shown[name]):
-                lines.append(Line(name, "holds", shown[name]))
-            else:
-                lines.append(Line(name, "not printed", f"the paragraph does not print {shown[name]}"))
-        for macro in re.findall(r"\\(sa[a-p]{8})(?![A-Za-z])", paragraph):
-            known = by_macro.get(macro)
-            lines.append(
-                Line(known, "holds", f"\\{macro}") if known else Line(f"\\{macro}", "unknown", "no such macro")
-            )
-    return Verification(tuple(lines))
+    for mention in mentions(text, pattern):
+        if mention.id in verdicts:
+            status, detail = _verdict_in(mention, verdicts[mention.id])
+        elif mention.id in shown:
+            status, detail = _number_in(mention, shown[mention.id])
+        else:
+            status, detail = "unknown", "no result of the ledger has this id"
+        lines.append(Line(mention.id, status, detail, mention.line))
+    by_macro = {macro_name(result): result for result in [*shown, *verdicts]}
+    for found in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
+        known, line = by_macro.get(found[1]), text.count("\n", 0, found.start()) + 1
+        lines.append(Line(known, "holds", found[0], line) if known else
+                     Line(found[0], "unknown", "no such macro", line))  # fmt: skip
+    lines.sort(key=lambda line: line.line)
+    return Verification(tuple(lines) or (Line("article", "unknown", "no result id or macro found", 0),))
 
 
-def _prints(plain: str, displayed: str) -> bool:
-    """Return whether a text prints what is displayed; a sign may be said in words ("5.9 % less")."""
-    wanted = re.escape(_plain(displayed).lstrip("+-"))
-    return re.search(rf"(?<![\d.,A-Za-z]){wanted}(?![\dA-Za-z])", plain) is not None
+def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:
+    """Return how a number is printed near its id: the nearest sentences that print one of its kind decide."""
+    if not re.search(r"\d", displayed):
+        return "unknown", "the ledger displays no number for it"
+    for group in mention.near:
+        read = {reading(sentence, displayed): sentence for sentence in reversed(group)}
+        if "holds" in read:
+            return "holds", displayed
+        if "differs" in read:
+            return "differs", f"the ledger says {displayed}, the article the opposite sign: {_quoted(read['differs'])}"
+        if "other" in read:
+            return "not printed", f"the ledger says {displayed}, the article: {_quoted(read['other'])}"
+    return "not printed", f"{displayed} is not in its paragraph"
 
 
-def _plain(text: str) -> str:
-    """Return text without the differences that typesetting makes: kinds of space and minus, marks of emphasis."""
-    text = re.sub(r"[*\\_]", "", text.replace("\u2212", "-").replace("\u2013", "-"))
-    return re.sub(r"(?<=\d) %", "%", re.sub(r"\s+", " ", text))
+def _verdict_in(mention: Mention, row: dict[str, Any]) -> tuple[Status, str]:
+    """Return whether a verdict's word, and no other one, stands in the sentence with its id."""
+    word = row["verdict"]
+    if plain(row["sentence"]) in mention.paragraph:
+        return "holds", word
+    sentences = mention.near[0] if mention.foot else (mention.sentence,)
+    said = [{other for other in WORDS if re.search(rf"\b{other}\b", sentence, re.IGNORECASE)} for sentence in sentences]
+    if {word} in said:
+        return "holds", word
+    for sentence, words in zip(sentences, said, strict=True):
+        if words:
+            return "differs", f"the ledger says {word}, the article {', '.join(sorted(words))}: {_quoted(sentence)}"
+    return "not printed", f'the sentence does not print "{word}"'
+
+
+def _quoted(sentence: str) -> str:
+    return f'"{printable(sentence.strip(), limit=160)}"'
 
 
 def read_text(path: Path) -> str:

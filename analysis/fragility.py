@@ -1,0 +1,106 @@
+"""Whether a few rows or one cluster make the verdict: the word again without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.covariance import CLUSTERED, cluster_sums
+from analysis.design import Design, build_design, score_scale
+from analysis.errors import DesignError
+from analysis.fit import Fit, critical_value
+from analysis.methods.increment import covariance_of
+from analysis.models import fit_model
+from analysis.models.binary import average_marginal_effect
+from analysis.rule import Word, sesoi_band, word_of
+from analysis.sample import Sample
+from analysis.sections import OutcomeSection
+
+
+@dataclass(frozen=True)
+class Fragility:
+    """What leaving out rows or a cluster does to the word of the plain fit.
+
+    Attributes
+    ----------
+    word : str or None
+        The other word that was found; None when none was.
+    reason : str
+        A sentence; empty when the word stands.
+    """
+
+    word: Word | None
+    reason: str
+
+
+def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Fragility:
+    """Leave out the rows, then the cluster, with most influence on the score's coefficient, and look at the word.
+
+    Notes
+    -----
+    At most max(2, ceil(n / 1000)) rows: leaving out the worst 1 % would overturn most true findings in large samples.
+    Rows are ranked by their influence on the coefficient, both ways and in size; each candidate set is refitted.
+    """
+    design = build_design(sample, outcome.column, (score,))
+    kind = covariance_of(sample.plan, outcome.deciding_model, design)
+    try:
+        fit = fit_model(design, outcome.deciding_model, kind)
+    except DesignError:
+        kind = "CRV1" if design.clusters is not None else "HC1"
+        fit = fit_model(design, outcome.deciding_model, kind)
+    own = _word(sample, outcome, score, fit)
+    for what, keep in _candidates(fit, score):
+        try:
+            other = _word(sample, outcome, score, fit_model(_without(design, keep), fit.model, kind))
+        except DesignError:
+            continue
+        if other != own:
+            return Fragility(other, f"Leaving out {what} of {design.n:,} rows changes the word from {own} to {other}.")
+    return Fragility(None, "")
+
+
+def influence_on(fit: Fit, term: str) -> np.ndarray:
+    """Return each row's influence on one coefficient, shape (n,), in the units of the coefficient."""
+    basis, triangle = fit.design.basis
+    information = basis.T @ (basis * fit.weights[:, None])
+    weights = np.linalg.solve(information, np.linalg.inv(triangle)[fit.position(term)])
+    return (basis @ weights) * fit.residuals
+
+
+def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (what is left out, mask of the rows that stay)."""
+    influence = influence_on(fit, score)
+    most = max(2, -(-fit.design.n // 1000))
+    for count in dict.fromkeys([1, 2, most]):
+        for order in (np.argsort(influence), np.argsort(-influence), np.argsort(-np.abs(influence))):
+            keep = np.ones(fit.design.n, dtype=bool)
+            keep[order[:count]] = False
+            yield f"{count}", keep
+    if fit.covariance in CLUSTERED:
+        sums = cluster_sums(influence[:, None], fit.design.clusters)[:, 0]
+        for group in dict.fromkeys([int(sums.argmin()), int(sums.argmax())]):
+            keep = fit.design.clusters != group
+            yield f"one cluster with {int((~keep).sum()):,}", keep
+
+
+def _without(design: Design, keep: np.ndarray) -> Design:
+    """Return the design of some rows, clusters numbered anew."""
+    rest = design.take(keep)
+    if rest.clusters is None:
+        return rest
+    return replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
+
+
+def _word(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -> Word:
+    at = fit.position(score)
+    estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
+    if fit.model == "logit":
+        estimate, error = average_marginal_effect(fit, score)
+    by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
+    level = sample.plan.inference.level
+    band = sesoi_band(outcome, fit.model, float(sample.numbers(outcome.column).mean()))
+    wide, narrow = (critical_value(part, fit.df) * error * by for part in (level, 1 - 2 * (1 - level)))
+    middle = estimate * by
+    return word_of((middle - wide, middle + wide), (middle - narrow, middle + narrow), band)

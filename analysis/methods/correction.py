@@ -1,0 +1,197 @@
+"""Noise in engagement, corrected: moments for least squares, regression calibration for every other model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analysis.corrected import (
+    Correction,
+    Identification,
+    Refusal,
+    corrected,
+    identification,
+    refuse_weak,
+    stacked_covariance,
+)
+from analysis.design import Design
+from analysis.fit import Fit
+from analysis.measurement import Measurement, error_in_basis, measure
+from analysis.models import fit_ols
+
+
+def correct_fit(fit: Fit, measurement: Measurement) -> Correction | Refusal:
+    """Correct a fitted model for errors in recorded columns.
+
+    For least squares this is the moment errors-in-variables estimator; for every other model it is linear
+    regression calibration. Both are one formula.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain fit, on the recorded columns.
+    measurement : Measurement
+        From `analysis.measurement.measure`, for the same design.
+
+    Returns
+    -------
+    Correction or Refusal
+        A `Refusal` when the corrected moment matrix is (nearly) singular.
+
+    Notes
+    -----
+    With M the recorded moments and C those of the record with its error, the best linear prediction of the true
+    columns is ``Z M^-1 (M - C)``. A model that is linear in its columns and fitted to them has the coefficients
+
+        b = (M - C)^-1 M b_plain,
+
+    which for least squares is ``(M - C)^-1 Z'y / n`` (Fuller 1987, *Measurement Error Models*, chapter 2). C is the
+    error covariance; where the score shares the error, it has the shared part in the score's row, and nothing in
+    its column. For a score made of the recorded column alone the score's coefficient is then the plain one. For an
+    exponential mean it is exact when the truth is normal given what is recorded; for a logit it is exact at
+    zero, and a little attenuated elsewhere (Carroll, Ruppert, Stefanski & Crainiceanu 2006, chapter 4). Each
+    row's influence is
+
+        (M - C)^-1 [ M H^-1 g_i + z_i z_i' (b_plain - b) + C_i b ]
+
+    with g_i and H score and information of the plain fit, and C_i the row's part of C: M and C are estimated,
+    and the covariance says so. Declared reliabilities are taken as known, the column's variance is not.
+    """
+    model = "eiv" if fit.model == "ols" else "calibration"
+    found = identification(fit.design, measurement)
+    return refuse_weak(model, found) or _corrected(model, fit, measurement, found)
+
+
+def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identification) -> Correction:
+    basis, triangle = fit.design.basis
+    plain = triangle @ fit.params
+    rows, inside = error_in_basis(fit.design, measurement)
+    moment = np.eye(fit.design.k) - inside
+    params = np.linalg.solve(moment, plain)
+    parts = plain_influence(fit) * fit.design.n
+    parts += basis * (basis @ (plain - params))[:, None] + measurement.times(rows @ params) @ rows
+    influence = np.linalg.solve(moment, parts.T).T / fit.design.n
+    return corrected(model, fit.design, params, influence, found)
+
+
+def plain_influence(fit: Fit) -> np.ndarray:
+    """Return each row's influence on the plain coefficients, on the orthonormal basis, shape (n, k)."""
+    basis, _ = fit.design.basis
+    information = basis.T @ (basis * fit.weights[:, None])
+    return np.linalg.solve(information, (basis * fit.residuals[:, None]).T).T
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An estimate with its standard error, on a normal reference."""
+
+    estimate: float
+    std_error: float
+
+
+def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
+    """Return the corrected change in probability per unit of a column, averaged over the rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain logit.
+    correction : Correction
+        From `correct_fit`.
+    term : str
+
+    Notes
+    -----
+    ``b mean(p (1 - p))`` at the calibrated columns, whose linear predictor is that of the plain fit: the average
+    over what is not known of true engagement is already in p. The rows are taken as they are.
+    """
+    at = fit.position(term)
+    density = fit.weights.mean()
+    change = (fit.weights * (1 - 2 * fit.fitted)) @ fit.design.basis[0] / fit.design.n
+    parts = density * correction.influence[:, at] + correction.params[at] * (plain_influence(fit) @ change)
+    cov, _ = stacked_covariance(parts[:, None], fit.design.clusters)
+    n, k = fit.design.n, fit.design.k
+    return Effect(float(correction.params[at] * density), float(np.sqrt(cov[0, 0] * (n - 1) / (n - k))))
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The corrected coefficient over a range of reliabilities: the figure, and where an interval crosses.
+
+    Attributes
+    ----------
+    reliability : ndarray, shape (r,)
+    estimate, std_error : ndarray, shape (r,)
+        NaN where the correction is refused.
+    """
+
+    reliability: np.ndarray
+    estimate: np.ndarray = field(repr=False)
+    std_error: np.ndarray = field(repr=False)
+
+
+def sweep(
+    fit: Fit, term: str, noisy: tuple[str, ...], *, grid: np.ndarray | None = None, margin: bool = False
+) -> Sweep:
+    """Return the corrected coefficient (or, for a logit, margin) of `term` for each reliability of the noisy columns.
+
+    Parameters
+    ----------
+    fit : Fit
+    term : str
+    noisy : tuple of str
+        Columns that all have the swept reliability; the others count as free of error.
+    grid : ndarray, optional
+        Reliabilities in (0, 1]; 51 values from .5 to 1 where none are given.
+    margin : bool
+    """
+    grid = np.linspace(0.5, 1.0, 51) if grid is None else np.asarray(grid, dtype=float)
+    found = [_at(fit, term, dict.fromkeys(noisy, float(value)), margin) for value in grid]
+    estimates = np.array([effect.estimate for effect in found])
+    return Sweep(grid, estimates, np.array([effect.std_error for effect in found]))
+
+
+def _at(fit: Fit, term: str, declared: dict[str, float], margin: bool) -> Effect:
+    result = correct_fit(fit, measure(fit.design, declared=declared))
+    if isinstance(result, Refusal):
+        return Effect(np.nan, np.nan)
+    if margin:
+        return corrected_margin(fit, result, term)
+    return Effect(result.estimate(term), result.std_error(term))
+
+
+def agree(plain: str, corrected_word: str, plain_estimate: float, corrected_estimate: float) -> bool:
+    """Return whether plain and corrected give the same word, and for `adds` and `trivial` the same direction.
+
+    This is the rule where it is not known whether the score shares the errors of engagement.
+    """
+    if plain != corrected_word:
+        return False
+    return plain not in ("adds", "trivial") or np.sign(plain_estimate) == np.sign(corrected_estimate)
+
+
+def eiv(design: Design, measurement: Measurement) -> Correction | Refusal:
+    """Return least squares corrected for errors in recorded columns, without fitting a plain model first.
+
+    Raises
+    ------
+    DesignError
+        As `analysis.measurement.measure`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from analysis.design import Design
+    >>> rng = np.random.default_rng(1)
+    >>> truth = rng.normal(size=5000)
+    >>> halves = truth + rng.normal(size=(2, 5000)) * 0.7
+    >>> score = truth + rng.normal(size=5000)
+    >>> matrix = np.column_stack([np.ones(5000), halves.mean(axis=0), score])
+    >>> design = Design(truth + rng.normal(size=5000), matrix, ("const", "likes", "klout"),
+    ...                 ("intercept", "engagement", "score"))
+    >>> result = eiv(design, measure(design, halves={"likes": (halves[0], halves[1])}))
+    >>> bool(abs(result.estimate("klout")) < 2 * result.std_error("klout"))
+    True
+    """
+    return correct_fit(fit_ols(design, covariance="HC1"), measurement)

@@ -1,0 +1,131 @@
+"""Too small to matter: the two one-sided tests on a coefficient, and the test and bound on what R2 gains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from analysis.design import Design
+
+BLOCK = 1024
+"""Replicates per child of the random generator."""
+
+
+@dataclass(frozen=True)
+class Tost:
+    """Two one-sided tests of the null hypothesis that the effect lies outside (low, high).
+
+    Attributes
+    ----------
+    p_low, p_high : float
+        Of "the effect is at or below `low`", and of "at or above `high`".
+    """
+
+    null = "the effect lies outside the band"
+    p_low: float
+    p_high: float
+
+    @property
+    def p_value(self) -> float:
+        return max(self.p_low, self.p_high)
+
+
+def tost(estimate: float, std_error: float, band: tuple[float, float], df: float | None = None) -> Tost:
+    """Return the two one-sided tests of a coefficient against a band.
+
+    Parameters
+    ----------
+    estimate, std_error : float
+    band : (float, float)
+        Smallest effect of interest, below and above.
+    df : float, optional
+        Of the t reference; the normal where there is none.
+
+    Notes
+    -----
+    Schuirmann (1987), doi:10.1007/BF01068419. p < 1 - level exactly when the interval of level 2 level - 1 lies
+    inside the band.
+
+    Examples
+    --------
+    >>> round(tost(0.0, 0.02, (-0.05, 0.05)).p_value, 4)
+    0.0062
+    """
+    sf = stats.norm.sf if df is None else (lambda value: stats.t.sf(value, df))
+    return Tost(float(sf((estimate - band[0]) / std_error)), float(sf((band[1] - estimate) / std_error)))
+
+
+def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, bound: float) -> float:
+    """Return the p-value of "the score adds `bound` or more to R2", for least squares with one score.
+
+    Parameters
+    ----------
+    n : int
+    predictors : int
+        Columns of the full model beside the intercept.
+    r2_full, delta_r2 : float
+    bound : float
+        Smallest gain of interest, above 0.
+
+    Notes
+    -----
+    ``P[F'(1, n - k - 1; n bound / (1 - R2)) <= F]``, the noncentral F with R2 plugged in: after Campbell & Lakens
+    (2021), doi:10.1111/bmsp.12201. Errors as in classical regression: neither robust nor clustered.
+    """
+    df = n - predictors - 1
+    statistic = delta_r2 / ((1 - r2_full) / df)
+    return float(stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))
+
+
+def delta_r2_bound(
+    design: Design, *, level: float = 0.95, replicates: int = 1999, rng: np.random.Generator | None = None
+) -> float:
+    """Return the one-sided upper bound of what the score adds to R2, by a bootstrap of rows or clusters.
+
+    Parameters
+    ----------
+    design : Design
+        Its score columns are those that add.
+    level : float
+        One-sided.
+
+    Notes
+    -----
+    Percentile bound of the gain in adjusted R2: the gain itself is never negative, and biased upwards.
+    """
+    joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
+    rng = np.random.default_rng(20121105) if rng is None else rng
+    sizes = [BLOCK] * (replicates // BLOCK) + [replicates % BLOCK]
+    codes = np.arange(design.n) if design.clusters is None else design.clusters
+    gains = []
+    for size, child in zip(sizes, rng.spawn(len(sizes)), strict=True):
+        gains += [_adjusted_gain(joined, _drawn(codes, child), design) for _ in range(size)]
+    return float(np.quantile(gains, level))
+
+
+def _drawn(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return how often each row is in a bootstrap sample of clusters."""
+    groups = int(codes.max()) + 1
+    return np.bincount(rng.integers(groups, size=groups), minlength=groups)[codes].astype(float)
+
+
+def _adjusted_gain(joined: np.ndarray, weights: np.ndarray, design: Design) -> float:
+    moments = joined.T @ (joined * weights[:, None])
+    n, k, scores = weights.sum(), design.k, design.blocks.count("score")
+    total = moments[-1, -1] - moments[0, -1] ** 2 / moments[0, 0]
+    left = []
+    for columns in (k - scores, k):
+        slopes = np.linalg.lstsq(moments[:columns, :columns], moments[:columns, -1], rcond=None)[0]
+        left.append((moments[-1, -1] - slopes @ moments[:columns, -1]) / (n - columns))
+    return float((left[0] - left[1]) * (n - 1) / total)
+
+
+def delta_r2(design: Design) -> tuple[float, float]:
+    """Return (R2 of the full model, what the score adds to it) by least squares."""
+    joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
+    cross = joined[:, :-1].T @ joined[:, -1] / design.n
+    total = float(joined[:, -1] @ joined[:, -1] / design.n)
+    scores = design.blocks.count("score")
+    return float(cross @ cross / total), float(cross[-scores:] @ cross[-scores:] / total)

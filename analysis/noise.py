@@ -1,0 +1,331 @@
+"""What noise in engagement does to one audit: corrected effects, reliability, and what noise alone could do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from analysis.corrected import Correction, Refusal
+from analysis.design import build_design, score_scale, transform
+from analysis.errors import DesignError
+from analysis.estimates import Check, Estimate
+from analysis.fit import Fit, p_value
+from analysis.measurement import Measurement, measure
+from analysis.methods.break_even import break_even, sesoi_break_even
+from analysis.methods.calibrated_null import rate_of_fit
+from analysis.methods.corrected_score import conditional_score, corrected_score
+from analysis.methods.correction import correct_fit, corrected_margin
+from analysis.methods.increment import covariance_of
+from analysis.methods.oriv import oriv
+from analysis.methods.reliability import Reliability, declared_reliability, split_half
+from analysis.methods.small_counts import check_small_counts
+from analysis.models import fit_model
+from analysis.rule import sesoi_band
+from analysis.sample import Sample
+from analysis.sections import OutcomeSection
+
+SUPPOSED = 0.8
+"""Reliability for which the rate of a worthless score is printed when the plan states none."""
+
+BELIEVABLE = (0.5, 1.0)
+"""Range of reliability in which a break-even makes a verdict fragile when the plan states none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What the audit of one score and outcome knows about noise in engagement.
+
+    Attributes
+    ----------
+    status : {"no", "yes", "partial"}
+        Whether a correction was made: "partial" when some engagement column had neither halves nor a reliability.
+    rows : tuple of Estimate
+        Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
+    checks : tuple of Check
+    effects : tuple of Estimate
+        The corrected effect on the scale of the verdict: at the stated reliability, then at each end of its range.
+    refusal : str or None
+        Why there is no corrected effect although the plan asks for one.
+    reasons : tuple of str
+        Sentences for the reader.
+    break_even : float or None
+    believed : (float, float)
+        The range of reliability that is thought possible.
+    error_free : tuple of str
+        Engagement columns that were taken as free of error beside corrected ones.
+    """
+
+    status: Literal["no", "yes", "partial"]
+    rows: tuple[Estimate, ...]
+    checks: tuple[Check, ...]
+    effects: tuple[Estimate, ...]
+    refusal: str | None
+    reasons: tuple[str, ...]
+    break_even: float | None
+    believed: tuple[float, float]
+    error_free: tuple[str, ...] = ()
+
+    @property
+    def fragile(self) -> bool | None:
+        """True when the break-even reliability lies in the range that is believed; else not settled by this alone."""
+        inside = self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
+        return True if inside and self.break_even < 1 else None
+
+
+NOTHING_KNOWN = Noise("no", (), (), (), None, (), None, BELIEVABLE)
+"""The noise of engagement of which the plan says nothing, before anything is computed."""
+
+
+def study_noise(sample: Sample, outcome: OutcomeSection, score: str) -> Noise:
+    """Correct the deciding model for noise in engagement, and say what noise alone could do.
+
+    Raises
+    ------
+    DesignError
+        When the deciding model cannot be fitted.
+    """
+    return _Study.of(sample, outcome, score).noise()
+
+
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """One deciding fit, and what the plan says about the errors in its engagement columns."""
+
+    sample: Sample
+    outcome: OutcomeSection
+    score: str
+    fit: Fit
+    halves: dict[str, tuple[np.ndarray, np.ndarray]]
+    declared: dict[str, tuple[float, float, float]]
+
+    @classmethod
+    def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> _Study:
+        plan = sample.plan
+        design = build_design(sample, outcome.column, (score,))
+        plain = "CRV1" if design.clusters is not None else "HC1"
+        try:
+            fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+        except DesignError:
+            fit = fit_model(design, outcome.deciding_model, plain)
+        how = plan.engagement.transform_of
+        halves = {
+            column: tuple(transform(sample.numbers(half), how(column)) for half in pair)
+            for column, pair in plan.engagement.halves.items() if how(column) not in ("rank", "spline")
+        }  # fmt: skip
+        if score in plan.score.halves:
+            how_score = plan.score.transform_of(score)
+            halves[score] = tuple(transform(sample.numbers(half), how_score) for half in plan.score.halves[score])
+        declared = {column: plan.engagement.range_of(column) for column in plan.engagement.reliability}
+        return cls(sample, outcome, score, fit, halves, declared)
+
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """Engagement columns whose noise can be corrected."""
+        return tuple(column for column in (*self.halves, *self.declared) if column != self.score)
+
+    def noise(self) -> Noise:
+        plan = self.sample.plan
+        bent = [c for c in (*plan.engagement.halves, *plan.engagement.reliability)
+                if plan.engagement.transform_of(c) in ("rank", "spline")]  # fmt: skip
+        if bent or not self.noisy:
+            return self._uncorrected(bent)
+        whole = set(self.noisy) == set(plan.engagement.columns)
+        status: Literal["yes", "partial"] = "yes" if whole else "partial"
+        results = {at: correct_fit(self.fit, self.errors(at)) for at in self._points()}
+        refusal = next((found.reason for found in results.values() if isinstance(found, Refusal)), None)
+        effects = () if refusal else tuple(self.effect(found) for found in results.values())
+        rows, reasons = [], []
+        if not refusal:
+            rows = [self._variant(row, at) for at, found in results.items() for row in self._rows(found, at)]
+            rows += self._beside()
+        reliable = self.reliabilities()
+        rows += [self._reliability_row(column, found) for column, found in reliable.items()]
+        more, said, gone = self._what_noise_could_do(results["value"], reliable)
+        believed = (min(r.low for r in reliable.values()), max(r.high for r in reliable.values()))
+        free = tuple(column for column in plan.engagement.columns if column not in self.noisy)
+        full = plan.score.shares_error == "full"
+        checks = () if full else tuple(self._small_counts())
+        if full:  # the score shares the noise, so the plain fit is right and nothing vanishes with it
+            said, gone = [], None
+        return Noise("no" if full else status, (*rows, *more), checks, effects, None if full else refusal,
+                     (*reasons, *said), gone, believed, free)  # fmt: skip
+
+    def _points(self) -> tuple[str, ...]:
+        return ("value", "low", "high") if self.declared else ("value",)
+
+    def errors(self, at: str = "value") -> Measurement:
+        """Return the errors with declared reliabilities at one point of their range."""
+        point = {"low": 0, "value": 1, "high": 2}[at]
+        return measure(self.fit.design, halves=self.halves,
+                       declared={column: bounds[point] for column, bounds in self.declared.items()})  # fmt: skip
+
+    # --- rows ---
+
+    def blank(self, method: str, model: str, term: str) -> Estimate:
+        return Estimate(
+            self.sample.plan.name, self.outcome.column, self.score, method, model, term, n=self.fit.design.n
+        )
+
+    def effect(self, found: Correction) -> Estimate:
+        """Return the corrected effect on the scale of the verdict."""
+        rows = self._rows(found, "value")
+        wanted = "margin" if self.fit.model == "logit" else ""
+        return next(row for row in rows if row.variant == wanted)
+
+    def _rows(self, found: Correction, at: str) -> list[Estimate]:
+        """Return the corrected coefficient on both scales; for a logit its margin too."""
+        unit = {"ols": "outcome", "logit": "log odds"}.get(self.fit.model, "percent")
+        if self.fit.model == "ols" and self.outcome.kind == "binary":
+            unit = "points"
+        quantities = [("", found.estimate(self.score), found.std_error(self.score), unit)]
+        if self.fit.model == "logit" and found.model == "calibration":
+            margin = corrected_margin(self.fit, found, self.score)
+            quantities.append(("margin", margin.estimate, margin.std_error, "points"))
+        rows = []
+        for variant, estimate, error, shown in quantities:
+            for scale in ("sd", "raw"):
+                by = score_scale(self.sample, self.score) if scale == "sd" else 1.0
+                other = "" if scale == self.sample.plan.score.scale else scale
+                rows.append(replace(
+                    self.blank("corrected", found.model, self.score), scale=scale, unit=shown,
+                    variant="-".join(filter(None, [variant, other])), estimate=estimate * by, std_error=error * by,
+                    statistic=estimate / error, p_value=p_value(estimate / error, None), clusters=found.clusters,
+                    covariance=found.covariance,
+                ))  # fmt: skip
+        return rows
+
+    def _beside(self) -> list[Estimate]:
+        """Return other corrections of the same effect: printed beside it, never deciding."""
+        other = {"poisson": corrected_score, "logit": conditional_score}.get(self.fit.model)
+        found = [other(self.fit, self.errors())] if other else []
+        if self.fit.model == "ols" and not self.declared and self.score not in self.halves:
+            found.append(oriv(self.fit.design, self.halves))
+        return [row for correction in found if not isinstance(correction, Refusal)
+                for row in self._rows(correction, "value") if not row.variant.startswith("margin")]  # fmt: skip
+
+    @staticmethod
+    def _variant(row: Estimate, at: str) -> Estimate:
+        """Name the ends of a declared range."""
+        if at == "value":
+            return row
+        return replace(
+            row, variant="-".join(filter(None, [row.variant, at])), note=f"at the {at} end of the declared range"
+        )
+
+    def reliabilities(self) -> dict[str, Reliability]:
+        """Return the reliability of each noisy engagement column."""
+        plan, found = self.sample.plan, {}
+        for column in self.noisy:
+            if column in self.declared:
+                low, value, high = self.declared[column]
+                found[column] = declared_reliability(value, low, high)
+            else:
+                rng = np.random.default_rng(plan.inference.seed)
+                found[column] = split_half(
+                    *self.halves[column], clusters=self.fit.design.clusters, level=plan.inference.level,
+                    replicates=plan.inference.bootstrap, rng=rng,
+                )  # fmt: skip
+        return found
+
+    def _reliability_row(self, column: str, found: Reliability) -> Estimate:
+        how = "declared" if found.how == "declared" else "halves"
+        note = "declared range" if how == "declared" else "Spearman-Brown of two halves, bootstrap interval"
+        return replace(self.blank("reliability", how, f"reliability:{column}"), estimate=found.value,
+                       bounds=(found.low, found.high), note=note)  # fmt: skip
+
+    # --- what noise could do ---
+
+    def _what_noise_could_do(
+        self, found: Correction | Refusal, reliable: dict[str, Reliability]
+    ) -> tuple[list[Estimate], list[str], float | None]:
+        """Return rows, sentences and the break-even reliability where the plan says how noisy engagement is."""
+        how = "declared" if self.declared else "halves"
+        rows, said, gone = self._break_even(how, self.noisy)
+        rates = {"naive": rate_of_fit(self.fit, self.errors(), self.score, level=self.sample.plan.inference.level)}
+        if isinstance(found, Correction):
+            rates["corrected"] = rate_of_fit(self.fit, self.errors(), self.score, correction=found,
+                                             assumed=self.errors(), level=self.sample.plan.inference.level)  # fmt: skip
+        known = {name: rate for name, rate in rates.items() if not isinstance(rate, Refusal)}
+        rows += [replace(self.blank("reliability", how, f"false_positive_{name}"), estimate=rate)
+                 for name, rate in known.items()]  # fmt: skip
+        if "naive" in known:
+            stated = ", ".join(f"{column} {r.value:.2f}" for column, r in reliable.items())
+            also = f", and the corrected test {100 * known['corrected']:.0f} %" if "corrected" in known else ""
+            said.append(
+                f"With these rows, these correlations and this reliability ({stated}), a score that adds nothing would "
+                f"pass the ordinary test {100 * known['naive']:.0f} % of the time{also}."
+            )
+        return rows, said, gone
+
+    def _break_even(self, how: str, noisy: tuple[str, ...]) -> tuple[list[Estimate], list[str], float | None]:
+        """Return the reliability at which the effect is gone, and at which it is inside the band."""
+        found = break_even(self.fit, self.score, noisy)
+        row = replace(self.blank("reliability", how, "break_even"), estimate=found.reliability, note=found.reason)
+        inside = sesoi_break_even(self._inner_interval(noisy), self._band())
+        small = replace(
+            self.blank("reliability", how, "break_even_sesoi"), estimate=inside.reliability, note=inside.reason
+        )
+        said = []
+        if found.reliability is not None:
+            said.append(
+                f"The score's effect vanishes if recorded engagement has a reliability of {found.reliability:.2f}: "
+                "below that, the score takes over what engagement lost to noise."
+            )
+        return [row, small], said, found.reliability
+
+    def _band(self) -> tuple[float, float]:
+        mean = float(self.sample.numbers(self.outcome.column).mean())
+        return sesoi_band(self.outcome, self.outcome.deciding_model, mean)
+
+    def _inner_interval(self, noisy: tuple[str, ...]):
+        """Return the equivalence test's interval as a function of a common reliability."""
+        level = 1 - 2 * (1 - self.sample.plan.inference.level)
+
+        def at(reliability: float) -> tuple[float, float]:
+            found = correct_fit(self.fit, measure(self.fit.design, declared=dict.fromkeys(noisy, float(reliability))))
+            return (np.nan, np.nan) if isinstance(found, Refusal) else self.effect(found).interval(level)
+
+        return at
+
+    # --- without a correction ---
+
+    def _uncorrected(self, bent: list[str]) -> Noise:
+        """Return what can be said where nothing is known of the noise, or where no correction exists."""
+        plan = self.sample.plan
+        reasons, rows, gone = [], [], None
+        if bent:
+            reasons.append(
+                f"No correction exists for engagement under a rank or spline transform ({', '.join(bent)}), so noise "
+                "in it was not corrected although the plan states its reliability."
+            )
+        plain = tuple(c for c in plan.engagement.columns if plan.engagement.transform_of(c) not in ("rank", "spline"))
+        if plain and not bent:
+            rows, said, gone = self._break_even("none", plain)
+            reasons += said
+            rate = rate_of_fit(self.fit, measure(self.fit.design, declared=dict.fromkeys(plain, SUPPOSED)), self.score,
+                               level=plan.inference.level)  # fmt: skip
+            if not isinstance(rate, Refusal):
+                note = f"if recorded engagement had a reliability of {SUPPOSED}"
+                rows.append(
+                    replace(self.blank("reliability", "none", "false_positive_naive"), estimate=rate, note=note)
+                )
+                reasons.append(
+                    f"If recorded engagement had a reliability of {SUPPOSED}, a score that adds nothing would pass "
+                    f"this test {100 * rate:.0f} % of the time with these rows and correlations; record engagement in "
+                    "two halves (odd and even weeks) to find out."
+                )
+        return Noise("no", tuple(rows), (), (), None, tuple(reasons), gone, BELIEVABLE)
+
+    def _small_counts(self) -> list[Check]:
+        """Whether halves of counts are large enough for the error of their logarithm to be plain noise."""
+        plan, checks = self.sample.plan, []
+        for column, pair in plan.engagement.halves.items():
+            first, second = (self.sample.numbers(half) for half in pair)
+            counts = all(np.array_equal(half, np.floor(half)) for half in (first, second))
+            if plan.engagement.transform_of(column) == "log1p" and counts:
+                found = check_small_counts(first, second)
+                checks.append(Check(plan.name, "small_counts", found.passed, f"{column}: {found.reason}",
+                                    max(found.shares), self.outcome.column, self.score, refuses=True))  # fmt: skip
+        return checks

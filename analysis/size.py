@@ -1,0 +1,108 @@
+"""What is said about the size of an effect beside its interval: equivalence, power, Bayes factors, decomposition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from analysis.design import Design, build_design, score_scale
+from analysis.estimates import Estimate
+from analysis.methods.bayes import bic_factor, jzs_factor
+from analysis.methods.decomposition import decompose
+from analysis.methods.equivalence import delta_r2, tost
+from analysis.methods.power import detectable_effect, power_nothing
+from analysis.rule import sesoi_band
+from analysis.sample import Sample
+from analysis.sections import OutcomeSection
+
+
+def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> list[Estimate]:
+    """Return the equivalence tests, the power, and for least squares the Bayes factors and the decomposition.
+
+    Parameters
+    ----------
+    sample : Sample
+    outcome : OutcomeSection
+    score : str
+    estimates : iterable of Estimate
+        The plain and corrected effects of this score and outcome.
+    """
+    tested = [row for row in estimates if _is_tested(row, sample, outcome, score)]
+    mean = float(sample.numbers(outcome.column).mean())
+    rows = [_equivalence(row, sesoi_band(outcome, _scale_of(row, outcome), mean)) for row in tested]
+    deciding = next(row for row in tested if row.method == "increment" and row.model == outcome.deciding_model)
+    rows += _power(sample, deciding, sesoi_band(outcome, outcome.deciding_model, mean))
+    design = build_design(sample, outcome.column, (score,))
+    if outcome.kind == "continuous":
+        rows += _bayes(deciding, design)
+    return rows + _decomposition(sample, outcome, score, design)
+
+
+def _is_tested(row: Estimate, sample: Sample, outcome: OutcomeSection, score: str) -> bool:
+    """Return whether a row is the deciding effect, its least-squares companion, or either one corrected."""
+    if (row.outcome, row.score, row.term, row.scale) != (outcome.column, score, score, sample.plan.score.scale):
+        return False
+    variant = "margin" if "logit" in (row.model, outcome.deciding_model) and row.model != "ols" else ""
+    fits = {"increment": (outcome.deciding_model, "ols"), "corrected": ("eiv", "calibration")}
+    return row.model in fits.get(row.method, ()) and row.variant == variant
+
+
+def _scale_of(row: Estimate, outcome: OutcomeSection) -> str:
+    """Return the model whose scale a row is on: a corrected one is on the scale of what it corrects."""
+    return {"eiv": "ols", "calibration": outcome.deciding_model}.get(row.model, row.model)
+
+
+def _blank(row: Estimate, method: str, model: str, term: str) -> Estimate:
+    return Estimate(row.plan, row.outcome, row.score, method, model, term, n=row.n, clusters=row.clusters)
+
+
+def _equivalence(row: Estimate, band: tuple[float, float]) -> Estimate:
+    found = tost(row.estimate, row.std_error, band, row.df)
+    note = f"two one-sided tests against {band[0]:.4g} and {band[1]:.4g} on the model's scale"
+    return replace(_blank(row, "equivalence", row.model, "tost"), p_value=found.p_value, df=row.df,
+                   covariance=row.covariance, note=note)  # fmt: skip
+
+
+def _power(sample: Sample, row: Estimate, band: tuple[float, float]) -> list[Estimate]:
+    level = sample.plan.inference.level
+    mde = detectable_effect(row.std_error, level=level, df=row.df)
+    chance = power_nothing(row.std_error, band, level=level, df=row.df)
+    return [
+        replace(_blank(row, "power", row.model, "mde"), estimate=mde, unit=row.unit, scale=row.scale,
+                note="smallest effect shown with power .80"),
+        replace(_blank(row, "power", row.model, "power_nothing"), estimate=chance,
+                note="chance of the word nothing (or trivial) if there is no effect at all"),
+    ]  # fmt: skip
+
+
+def _bayes(row: Estimate, design: Design) -> list[Estimate]:
+    """Return Bayes factors in favour of the score; none for clustered rows, whose likelihood they are not."""
+    if design.clusters is not None:
+        return []
+    whole, gain = delta_r2(design)
+    factors: dict[str, Callable[[], float]] = {
+        "bic": lambda: bic_factor(design.n, whole - gain, whole),
+        "jzs": lambda: jzs_factor(design.n, design.k - 2, whole - gain, whole),
+    }
+    rows = []
+    for model, factor in factors.items():
+        try:
+            value, note = factor(), "Bayes factor in favour of the score; a second opinion, never the verdict"
+        except OverflowError:
+            value, note = math.inf, "beyond what a number can hold, in favour of the score"
+        rows.append(replace(_blank(row, "bayes", model, row.score), estimate=value, note=note))
+    return rows
+
+
+def _decomposition(sample: Sample, outcome: OutcomeSection, score: str, design: Design) -> list[Estimate]:
+    """Return the part of the score's raw least-squares slope that each engagement column carries."""
+    by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
+    found = decompose(design, score)
+    return [
+        Estimate(sample.plan.name, outcome.column, score, "decomposition", "gelbach", term, n=design.n,
+                 clusters=design.n_clusters, covariance=found.covariance, estimate=share * by, std_error=error * by,
+                 unit="points" if outcome.kind == "binary" else "outcome",
+                 note=f"of {found.raw * by:.6g} without engagement, {found.full * by:.6g} is left")
+        for term, share, error in zip(found.terms, found.shares, found.std_errors(), strict=True)
+    ]  # fmt: skip

