@@ -20,7 +20,7 @@ LOOP = 8
 def run(bench: Bench) -> None:
     rows = (500, 2_000) if bench.quick else (2_000, 20_000, 200_000, 1_000_000)
     many = (64, 128) if bench.quick else (256, 512, 1024, 2048, 4096, 8192, 16_384)
-    repeats = 2 if bench.quick else 5
+    repeats = 2 if bench.quick else 9
     for n in rows:
         bench.growth.append({"over": "rows", **point(n, 10, 1024, repeats, loop=True)})
     for count in many:

@@ -1,4 +1,4 @@
-"""Time the package beside its peers: ``make bench``, or ``python benchmarks/run.py [--quick] [--only PART,PART]``.
+"""Time the package beside its peers: ``make bench``, or ``python benchmarks/run.py [--only PART,PART]``.
 
 Every part runs in a process of its own. The rows go to benchmarks/results.json, and from there (and from nowhere
 else) into docs/benchmarks.md and docs/growth.svg. With --only, the other parts keep the rows they had.
@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small data, to see that it runs: the times mean nothing")
     parser.add_argument("--only", default="", help="parts, with commas: " + ", ".join(PARTS))
     parser.add_argument("--folder", type=Path, help="write results.json and the docs here")
+    parser.add_argument("--docs", action="store_true", help="time nothing, write the docs from the stored results")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -105,10 +106,20 @@ def main() -> int:
     names = [name for name in asked.only.split(",") if name] or list(PARTS)
     if unknown := set(names) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if asked.docs:
+        redraw()
+        return 0
     if asked.quick and not asked.folder:
         parser.error("--quick needs --folder: its times are not for the docs")
     results, docs = (asked.folder, asked.folder) if asked.folder else (HERE, ROOT / "docs")
     return write(names, asked.quick, results / "results.json", docs)
+
+
+def redraw() -> None:
+    sys.path[:0] = [str(HERE), str(ROOT)]
+    from report import write_docs
+
+    write_docs(json.loads((HERE / "results.json").read_text(encoding="utf-8")), ROOT / "docs")
 
 
 def write(names: list[str], quick: bool, results: Path, docs: Path) -> int:
@@ -118,7 +129,9 @@ def write(names: list[str], quick: bool, results: Path, docs: Path) -> int:
     old = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     with TemporaryDirectory() as folder:
         new = {name: start_part(name, quick=quick, folder=Path(folder)) for name in names}
-    merged = {"quick": quick, "machine": machine()} | merge(old, new)
+    here = machine()
+    here["packages"] = old.get("machine", {}).get("packages", {}) | here["packages"]  # of parts not run anew
+    merged = {"quick": quick, "machine": here} | merge(old, new)
     for place in (results.parent, docs):
         place.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
