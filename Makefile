@@ -48,7 +48,7 @@ lint: $(VENV)/.ready-test
 lab: $(VENV)/.ready-audit
 	@"$(BIN)/score-audit" lab $(LAB_ARGS)
 
-bench: $(VENV)/.ready-test
+bench: $(VENV)/.ready-bench
 	@"$(BIN)/python" benchmarks/run.py
 
 # --- environments -----------------------------------------------------------------------------------------------------
@@ -99,5 +99,9 @@ $(VENV)/.ready-audit: pyproject.toml $(VENV)/.made-in
 
 $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-audit
 	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact || { $(without_uv); exit 1; }; touch "$@"
+
+$(VENV)/.ready-bench: pyproject.toml $(VENV)/.ready-test
+	@set -e; python="$(BIN)/python"; $(find_uv); \
+	"$$uv" sync --quiet --inexact --extra bench --extra engine || { $(without_uv); exit 1; }; touch "$@"
 
 FORCE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,15 @@ import pandas as pd
 
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
+from analysis.engine import is_beyond_memory
+from analysis.engine_audit import audit_table, audit_table_together, inspect_table
+from analysis.engine_rows import select_rows
 from analysis.estimates import Check, Estimate, Estimates, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import run_multiverse
-from analysis.noise import Noise, study_noise
+from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
 from analysis.publish.citation import read_ledger, result_folder
@@ -25,6 +28,7 @@ from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.sample import Sample, select_sample
+from analysis.sections import OutcomeSection
 from analysis.size import study_size
 from analysis.tails import study_tail
 from analysis.verdict import COLUMNS, decide
@@ -151,17 +155,18 @@ def audit(
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
-            found, doubts = audit_score(sample, outcome, score)
+            found, doubts = _one_score(sample, outcome, score)
             rows += found
             checks += doubts
-            design = build_design(sample, outcome.column, (score,))
-            checks += check_overlap(sample, design, outcome.column, score)
+            if sample.whole:
+                checks.append(_left_to_memory(plan, outcome, score))
+                continue
             noise[outcome.column, score] = study_noise(sample, outcome, score)
             rows += noise[outcome.column, score].rows
             checks += noise[outcome.column, score].checks
             rows += study_size(sample, outcome, score, rows)
         if len(plan.score.columns) > 1:
-            found, doubts = audit_together(sample, outcome)
+            found, doubts = (audit_table_together if sample.whole else audit_together)(sample, outcome)
             rows += found
             checks += doubts
     multiverse = None
@@ -169,16 +174,19 @@ def audit(
         checks.append(
             Check(plan.name, "multiverse", None, "The plan says quick = true, so its multiverse was not run.")
         )
+    elif plan.multiverse and (sample.whole or sample.note):
+        checks.append(Check(plan.name, "multiverse", None, "The multiverse was not run beyond memory."))
     elif plan.multiverse:
         progress("Running the multiverse")
         multiverse = run_multiverse(sample)
         rows += multiverse.estimates
+    rows = [replace(row, note="; ".join(filter(None, [row.note, sample.note]))) for row in rows]
     progress("Deciding")
     estimates = Estimates(tuple(rows), plan.inference.level)
     tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1]) for key in noise}
     checks += [tail.check for tail in tails.values() if tail is not None]
     fragile = {} if plan.quick else {key: study_fragility(sample, plan.outcomes[key[0]], key[1]) for key in noise}
-    means = {outcome.column: float(sample.numbers(outcome.column).mean()) for outcome in plan.outcome}
+    means = {outcome.column: sample.mean(outcome.column) for outcome in plan.outcome}
     rulings = tuple(
         decide(
             plan,
@@ -187,7 +195,7 @@ def audit(
             means[outcome.column],
             estimates,
             checks,
-            noise[outcome.column, score],
+            noise.get((outcome.column, score), NOTHING_KNOWN),
             fragile.get((outcome.column, score)),
             tails.get((outcome.column, score)),
         )
@@ -258,14 +266,34 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
     terms = {}
     for outcome in sample.plan.outcome:
         for score in sample.plan.score.columns:
+            if sample.whole:
+                terms[outcome.column], doubts = inspect_table(sample, outcome, score)
+                checks += doubts
+                continue
             design = build_design(sample, outcome.column, (score,))
             terms[outcome.column] = design.terms
             checks += check_overlap(sample, design, outcome.column, score)
     return Inspection(sample, terms, tuple(checks))
 
 
+def _left_to_memory(plan: Plan, outcome: OutcomeSection, score: str) -> Check:
+    reason = "Noise in engagement, fragility, tails and power were not studied beyond memory."
+    return Check(plan.name, "beyond_memory", None, reason, None, outcome.column, score)
+
+
+def _one_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
+    """Return the estimates and checks of one score: from the rows, or beyond memory from sums."""
+    if sample.whole:
+        return audit_table(sample, outcome, score)
+    rows, checks = audit_score(sample, outcome, score)
+    design = build_design(sample, outcome.column, (score,))
+    return rows, checks + check_overlap(sample, design, outcome.column, score)
+
+
 def _sample(plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress: Progress) -> Sample:
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
     progress(f"Reading {plan.dataset if data is None else 'the data frame'}")
+    if data is None and is_beyond_memory(plan.dataset, plan.folder):
+        return select_rows(plan, plan.folder)
     dataset = read_dataset(plan.dataset, folder=plan.folder) if data is None else from_frame(data)
     return select_sample(plan, dataset)

@@ -131,7 +131,7 @@ def _mean_revenue(seen: Inspection) -> float:
     columns = [outcome.column for outcome in seen.sample.plan.outcome if outcome.kind == "revenue"]
     if not columns:
         raise click.UsageError("--price needs --mean-revenue: the plan has no outcome of kind revenue")
-    return float(seen.sample.numbers(columns[0]).mean())
+    return seen.sample.mean(columns[0])
 
 
 def _tell(text: str) -> None:

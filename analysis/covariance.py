@@ -47,7 +47,7 @@ def sandwich(
         meat = sums.T @ sums * (groups / (groups - 1) * (n - 1) / (n - k))
         return bread @ meat @ bread
     if kind in ("HC2", "HC3"):
-        _refuse_full_leverage(leverage, kind)
+        refuse_full_leverage(leverage, kind)
         scores = scores / ((1 - leverage) if kind == "HC3" else np.sqrt(1 - leverage))[:, None]
     meat = scores.T @ scores * (n / (n - k) if kind == "HC1" else 1.0)
     return bread @ meat @ bread
@@ -83,7 +83,7 @@ def jackknife(refit: Callable[[np.ndarray], np.ndarray], full: np.ndarray, clust
     return deviations.T @ deviations * ((groups - 1) / groups)
 
 
-def _refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
+def refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
     alone = int((leverage > 1 - 1e-10).sum())
     if alone:
         found = f"{alone} rows that a column of the design describes all by itself (leverage 1)"

@@ -36,6 +36,8 @@ class Dataset:
         Of the file's bytes; of the canonical CSV for tables that are not files.
     codebook : Codebook or None
     path : Path or None
+    total : int or None
+        The number of rows where `frame` does not hold them: of a table beyond memory.
     """
 
     frame: pd.DataFrame
@@ -43,10 +45,11 @@ class Dataset:
     sha256: str
     codebook: Codebook | None = None
     path: Path | None = None
+    total: int | None = None
 
     @property
     def rows(self) -> int:
-        return len(self.frame)
+        return len(self.frame) if self.total is None else self.total
 
     def column(self, name: str) -> CodebookColumn | None:
         """Return the codebook's entry for a column, or None."""
@@ -89,7 +92,7 @@ def read_dataset(address: str, *, folder: Path | None = None) -> Dataset:
         dataset = _from_package(address, scheme, rest, folder)
     else:
         dataset = _from_file(address, _locate(address, folder))
-    _check_hash(dataset)
+    check_hash(dataset)
     return dataset
 
 
@@ -136,7 +139,7 @@ def _locate(address: str, folder: Path) -> Path:
     else:
         path = Path(address)
         if not path.is_absolute():
-            path = _inside((folder / path), [folder.resolve(), *roots], address)
+            path = inside((folder / path), [folder.resolve(), *roots], address)
         candidates, allowed = [path], f"a file that exists; looked in {printable(path.parent, limit=300)}"
         hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in READERS])
     for path in candidates:
@@ -145,7 +148,7 @@ def _locate(address: str, folder: Path) -> Path:
     raise DataError(address, [Fault("dataset", "no such dataset", allowed, hint)])
 
 
-def _inside(path: Path, allowed: list[Path], address: str) -> Path:
+def inside(path: Path, allowed: list[Path], address: str) -> Path:
     """Refuse a relative path that leaves the project and the plan's folder."""
     resolved = path.resolve()
     if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
@@ -227,7 +230,7 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
     return plain
 
 
-def _check_hash(dataset: Dataset) -> None:
+def check_hash(dataset: Dataset) -> None:
     """Refuse data whose bytes are not those the codebook describes."""
     codebook = dataset.codebook
     if codebook and codebook.sha256 and codebook.sha256 != dataset.sha256:

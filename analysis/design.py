@@ -124,7 +124,9 @@ def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.nd
 
 def score_scale(sample: Sample, column: str) -> float:
     """Return the standard deviation (ddof = 1) of a transformed score in the main analysis sample."""
-    return float(np.std(_transformed_score(sample, column), ddof=1))
+    if sample.whole:
+        return sample.whole.spreads[column]
+    return float(np.std(transformed_score(sample, column), ddof=1))
 
 
 def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
@@ -140,7 +142,7 @@ def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Desig
     pieces = [("intercept", "intercept", np.ones(sample.rows))]
     pieces += [("control", *piece) for column in plan.controls.columns for piece in _control(sample, column)]
     pieces += [("engagement", *piece) for column in plan.engagement.columns for piece in _engagement(sample, column)]
-    pieces += [("score", column, _transformed_score(sample, column)) for column in scores]
+    pieces += [("score", column, transformed_score(sample, column)) for column in scores]
     matrix = np.column_stack([values for _, _, values in pieces])
     terms = tuple(term for _, term, _ in pieces)
     exposure = plan.outcomes[outcome].exposure
@@ -192,7 +194,7 @@ def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[st
 # --- columns ---------------------------------------------------------------------------------------------
 
 
-def _transformed_score(sample: Sample, column: str) -> np.ndarray:
+def transformed_score(sample: Sample, column: str) -> np.ndarray:
     return transform(sample.numbers(column), sample.plan.score.transform_of(column))
 
 

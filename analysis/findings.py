@@ -60,4 +60,4 @@ class Findings:
 
     def mean(self, column: str) -> float:
         """Return a column's mean in the sample."""
-        return float(self.sample.numbers(column).mean())
+        return self.sample.mean(column)

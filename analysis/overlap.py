@@ -9,6 +9,7 @@ import numpy as np
 from analysis.design import Design
 from analysis.errors import printable
 from analysis.estimates import Check
+from analysis.plan import Plan
 from analysis.sample import Sample
 
 MOST_EXPLAINED = 0.99
@@ -31,7 +32,8 @@ def check_rows(sample: Sample) -> list[Check]:
               float(count), column)
         for column, count in sample.filled.items() if count
     ]  # fmt: skip
-    return [_duplicates(sample), *filled]
+    drawn = [Check(sample.plan.name, "rows_drawn", None, f"From {sample.note}.")] if sample.note else []
+    return [_duplicates(sample), *filled, *drawn]
 
 
 def _duplicates(sample: Sample) -> Check:
@@ -43,6 +45,9 @@ def _duplicates(sample: Sample) -> Check:
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
         return Check(plan.name, "duplicates", passed, reason, float(repeated))
+    if sample.whole:
+        reason = "The plan names no column that identifies a row; beyond memory, equal rows are not counted."
+        return Check(plan.name, "duplicates", None, reason)
     count = sample.identical_rows
     found = (
         f"{count:,} rows repeat an earlier one in every column" if count else "no row repeats another in every column"
@@ -53,7 +58,7 @@ def _duplicates(sample: Sample) -> Check:
 
 def check_overlap(sample: Sample, design: Design, outcome: str, score: str) -> list[Check]:
     """Checks of one score against one outcome, those that can refuse among them."""
-    checks = [_reconstructability(sample, design, outcome, score), _outcome_from(sample, design, outcome, score)]
+    checks = [_reconstructability(sample, design, outcome, score), outcome_from_rows(sample, design, outcome, score)]
     return [*checks, _clusters(sample, design, outcome, score)] if design.clusters is not None else checks
 
 
@@ -75,21 +80,24 @@ def _reconstructability(sample: Sample, design: Design, outcome: str, score: str
     target = design.block("score")[:, 0]
     alone = squared_correlation(target, design.block("engagement"))
     held = squared_correlation(target, design.block("engagement", "control"))
-    left = design.n * (1 - held)
+    return reconstructability(sample.plan, outcome, score, design.n, alone, held)
+
+
+def reconstructability(plan: Plan, outcome: str, score: str, rows: int, alone: float, held: float) -> Check:
+    """Return the check of the two shares of a score that engagement, and engagement and controls, explain."""
+    left = rows * (1 - held)
     reason = (
         f"Engagement explains {100 * alone:.1f} % of {score}, engagement and controls {100 * held:.1f} %: "
-        f"what is left of it is worth {left:,.0f} of {design.n:,} rows."
+        f"what is left of it is worth {left:,.0f} of {rows:,} rows."
     )
     passed = held <= MOST_EXPLAINED and left >= LEAST_LEFT
     if not passed:
-        whole = (
-            "engagement" if alone > MOST_EXPLAINED or not sample.plan.controls.columns else "engagement and controls"
-        )
+        whole = "engagement" if alone > MOST_EXPLAINED or not plan.controls.columns else "engagement and controls"
         reason += f" The score is all but {whole}, so these rows cannot tell the two apart."
-    return Check(sample.plan.name, "reconstructability", passed, reason, held, outcome, score, refuses=True)
+    return Check(plan.name, "reconstructability", passed, reason, held, outcome, score, refuses=True)
 
 
-def _outcome_from(sample: Sample, design: Design, outcome: str, score: str) -> Check:
+def outcome_from_rows(sample: Sample, design: Design, outcome: str, score: str) -> Check:
     """Whether the outcome is (nearly) a function of the score, of one engagement column, or of all of them."""
     binary = sample.plan.outcomes[outcome].kind == "binary"
     forms = {"as it is": design.response} if binary else dict(_forms(design.response))
@@ -100,14 +108,21 @@ def _outcome_from(sample: Sample, design: Design, outcome: str, score: str) -> C
     ]  # fmt: skip
     everything = np.column_stack([column for columns in sources.values() for column in columns.values()])
     together = max((_without_extremes(response, everything), how) for how, response in forms.items())
-    largest, source, form = max(alone)
+    return outcome_from(sample.plan, outcome, score, max(alone), together)
+
+
+def outcome_from(
+    plan: Plan, outcome: str, score: str, alone: tuple[float, str, str], together: tuple[float, str] = (0.0, "")
+) -> Check:
+    """Return the check of how much of the outcome one column explains, and how much all of them do."""
+    largest, source, form = alone
     passed = largest <= SAME_THING and together[0] <= SAME_SUM
     if largest <= SAME_THING < SAME_SUM < together[0]:
         largest, form, source = *together, "the score and engagement together"
     reason = f"The closest, {source}, explains {100 * largest:.1f} % of {outcome} ({form})."
     if not passed:
         reason += f" {outcome} looks computed from {source}, so finding one in the other says nothing."
-    return Check(sample.plan.name, "outcome_from", passed, reason, largest, outcome, score, refuses=True)
+    return Check(plan.name, "outcome_from", passed, reason, largest, outcome, score, refuses=True)
 
 
 def _forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -133,14 +148,16 @@ def _without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
 def _clusters(sample: Sample, design: Design, outcome: str, score: str) -> Check:
     """How many clusters carry the inference, and whether one dominates."""
     sizes = np.bincount(design.clusters)
-    largest = sizes.max() / sizes.sum()
-    reason = (
-        f"{len(sizes):,} clusters of {sizes.min():,} to {sizes.max():,} rows; the largest holds {100 * largest:.1f} %."
-    )
-    used = sample.plan.inference.covariance in (None, "CRV1", "CRV3")
-    few = used and len(sizes) < 6
+    return clusters_check(sample.plan, outcome, score, len(sizes), int(sizes.min()), int(sizes.max()), design.n)
+
+
+def clusters_check(plan: Plan, outcome: str, score: str, groups: int, smallest: int, largest: int, rows: int) -> Check:
+    """Return the check of the number of clusters and their sizes."""
+    reason = f"{groups:,} clusters of {smallest:,} to {largest:,} rows; the largest holds {100 * largest / rows:.1f} %."
+    used = plan.inference.covariance in (None, "CRV1", "CRV3")
+    few = used and groups < 6
     if not used:
-        reason += f" The plan asks for {sample.plan.inference.covariance}, which does not use them."
+        reason += f" The plan asks for {plan.inference.covariance}, which does not use them."
     if few:
         reason += " Fewer than six clusters cannot carry an interval."
-    return Check(sample.plan.name, "clusters", not few, reason, float(len(sizes)), outcome, score, refuses=True)
+    return Check(plan.name, "clusters", not few, reason, float(groups), outcome, score, refuses=True)

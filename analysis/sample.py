@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,37 @@ from analysis.dataset import MISSING, Dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
 from analysis.sections import KeepSection, OutcomeSection
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What is known of all rows of an analysis set beyond memory, of which `Sample.frame` holds a seeded sample.
+
+    Attributes
+    ----------
+    rows : int
+    means : dict of str to float
+        Of each outcome.
+    spreads : dict of str to float
+        Standard deviations (ddof = 1) of the transformed scores.
+    table : ibis Table
+        The typed columns of every row.
+    keys : dict of str to str
+        The name of each of the plan's columns in `table`.
+    low, high : dict of str to float
+        The extremes of each numeric column.
+    """
+
+    rows: int
+    means: dict[str, float]
+    spreads: dict[str, float]
+    table: ir.Table
+    keys: dict[str, str]
+    low: dict[str, float]
+    high: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +64,10 @@ class Sample:
         Rows of the analysis set that repeat an earlier one in every raw column.
     filled : dict of str to int
         Missing outcomes counted as zero, by column, where the plan says ``missing = "zero"``.
+    whole : Whole or None
+        For a table beyond memory, whose rows are not in `frame`.
+    note : str
+        Said of every estimate made from it.
     """
 
     plan: Plan
@@ -40,10 +76,16 @@ class Sample:
     exclusions: dict[str, int] = field(default_factory=dict)
     identical_rows: int = 0
     filled: dict[str, int] = field(default_factory=dict)
+    whole: Whole | None = None
+    note: str = ""
 
     @property
     def rows(self) -> int:
-        return len(self.frame)
+        return self.whole.rows if self.whole else len(self.frame)
+
+    def mean(self, column: str) -> float:
+        """Return the mean of an outcome over all rows."""
+        return self.whole.means[column] if self.whole else float(self.numbers(column).mean())
 
     def numbers(self, column: str) -> np.ndarray:
         """Return a numeric column as float64, shape (rows,); an engagement column with halves is their mean."""
@@ -65,7 +107,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
         Naming each column or row at fault, all at once.
     """
     where = str(dataset.path or dataset.address)
-    _require_columns(plan, dataset, where)
+    require_columns(plan, dataset, where)
     faults: list[Fault] = []
     kept, exclusions = _apply_filters(plan, dataset, faults)
     kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
@@ -93,7 +135,7 @@ def _identical(raw: pd.DataFrame) -> int:
     return int(comparable.duplicated().sum())
 
 
-def _columns(plan: Plan) -> dict[str, str]:
+def columns_of(plan: Plan) -> dict[str, str]:
     """Return {column: role} in the order in which missing values are counted."""
     roles = {column: role for column, role in reversed(plan.roles())}
     order = ("outcome", "score", "score half", "engagement", "engagement half", "control", "exposure")
@@ -103,8 +145,8 @@ def _columns(plan: Plan) -> dict[str, str]:
     return columns
 
 
-def _require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
-    wanted = {**_columns(plan), **{keep.column: "filter" for keep in plan.keep}}
+def require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
+    wanted = {**columns_of(plan), **{keep.column: "filter" for keep in plan.keep}}
     if plan.row:
         wanted.setdefault(plan.row, "row")
     names = [str(name) for name in dataset.frame.columns]
@@ -127,13 +169,13 @@ def _apply_filters(plan: Plan, dataset: Dataset, faults: list[Fault]) -> tuple[p
     for number, keep in enumerate(plan.keep, 1):
         passes = _passes(keep, dataset, number, faults)
         left = rows[passes.loc[rows].to_numpy()]
-        reason = f"not kept: {printable(keep.column)} {_condition(keep)}"
+        reason = f"not kept: {printable(keep.column)} {condition_text(keep)}"
         exclusions[reason] = exclusions.get(reason, 0) + len(rows) - len(left)
         rows = left
     return rows, exclusions
 
 
-def _condition(keep: KeepSection) -> str:
+def condition_text(keep: KeepSection) -> str:
     """Return a filter in words, such as "min 3, max 10"."""
     said = keep.model_dump(by_alias=True, exclude_none=True, exclude={"column"}, mode="json")
     return ", ".join(
@@ -280,7 +322,7 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     """Return the plan's columns with numbers as float64 and text as str; collect what cannot be either."""
     columns = {}
     kinds = {outcome.column: outcome.kind for outcome in plan.outcome}
-    for column, role in _columns(plan).items():
+    for column, role in columns_of(plan).items():
         raw = dataset.frame.loc[rows, column]
         if role == "cluster" or (role == "control" and _is_text(raw, dataset, column)):
             columns[column] = _texts(raw).astype(object)

@@ -69,18 +69,24 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
     try:
         design = build_design(sample, outcome.column, plan.score.columns)
         fit, _ = _fit_with_fallback(plan, design, outcome.deciding_model, deciding=True)
-        statistic, p = wald(fit, plan.score.columns)
+        wald(fit, plan.score.columns)
     except DesignError as error:
         fault = error.faults[0]
         reason = f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
         return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
-    rows = []
-    for score in plan.score.columns:
-        pair = _coefficients(sample, outcome, score, "increment", fit)
+    return together_rows(sample, outcome, fit), []
+
+
+def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Estimate]:
+    """Return the coefficients of an equation with all scores, and their joint test."""
+    rows, scores = [], sample.plan.score.columns
+    for score in scores:
+        pair = coefficients(sample, outcome, score, "increment", fit)
         rows += [replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair]
-    note = f"joint test of {len(plan.score.columns)} scores"
-    blank = _blank(sample, outcome, "", "increment", fit)
-    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)], []
+    statistic, p = wald(fit, scores)
+    note = f"joint test of {len(scores)} scores"
+    blank = blank_row(sample, outcome, "", "increment", fit)
+    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)]
 
 
 def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
@@ -88,9 +94,10 @@ def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Desi
     full, note = _fit_with_fallback(sample.plan, design, model, deciding=model == outcome.deciding_model)
     raw = fit_model(design.without("engagement"), model, full.covariance)
     reduced = fit_model(design.without("score"), model, "HC1")
-    rows = _coefficients(sample, outcome, score, "increment", full)
-    rows += _coefficients(sample, outcome, score, "raw", raw)
-    rows += _tests(sample, outcome, score, full, reduced)
+    rows = coefficients(sample, outcome, score, "increment", full)
+    rows += coefficients(sample, outcome, score, "raw", raw)
+    lagrange = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
+    rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
     return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
 
 
@@ -110,7 +117,7 @@ def _fit_with_fallback(plan: Plan, design: Design, model: str, *, deciding: bool
         return fit_model(design, model, plain), f"{plain}, since {kind} does not exist for this model and these rows"
 
 
-def _coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> list[Estimate]:
+def coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> list[Estimate]:
     """Return the score's coefficient on the plan's scale and on the other one; for a logit, its margin too."""
     at = fit.position(score)
     unit: Unit = {"ols": "outcome", "logit": "log odds"}.get(fit.model, "percent")
@@ -124,7 +131,7 @@ def _coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: s
         for scale in ("sd", "raw"):
             by = score_scale(sample, score) if scale == "sd" else 1.0
             other = "" if scale == sample.plan.score.scale else scale
-            row = _blank(sample, outcome, score, method, fit)
+            row = blank_row(sample, outcome, score, method, fit)
             rows.append(replace(
                 row, term=score, variant="-".join(filter(None, [variant, other])), scale=scale, unit=shown,
                 estimate=estimate * by, std_error=error * by, statistic=estimate / error, df=fit.df,
@@ -133,22 +140,24 @@ def _coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: s
     return rows
 
 
-def _tests(sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduced: Fit) -> list[Estimate]:
+def tests(
+    sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduced_deviance: float,
+    lagrange: tuple[float, float],
+) -> list[Estimate]:  # fmt: skip
     """Return the Wald and score tests, and how much better the outcome is described with the score."""
     statistic, p = wald(full, (score,))
-    lagrange, lagrange_p = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
     name = "delta_r2" if full.model == "ols" else "delta_d2"
-    gain: float | None = (reduced.deviance - full.deviance) / full.null_deviance
-    partial: float | None = (reduced.deviance - full.deviance) / reduced.deviance
+    gain: float | None = (reduced_deviance - full.deviance) / full.null_deviance
+    partial: float | None = (reduced_deviance - full.deviance) / reduced_deviance
     note = "" if full.model == "ols" else "share of the deviance left by the model without the score"
     missing = ""
     if not np.isfinite(full.deviance):
         gain, partial, missing = None, None, f"the {full.model} deviance is infinite where an outcome is zero"
-    blank = _blank(sample, outcome, score, "increment", full)
+    blank = blank_row(sample, outcome, score, "increment", full)
     plain = replace(blank, covariance="")
     return [
         replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p),
-        replace(plain, term="score-test", statistic=lagrange, p_value=lagrange_p, covariance="CRV0" if
+        replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], covariance="CRV0" if
                 full.covariance in CLUSTERED else "HC0", note="robust score test on the model without the score"),
         replace(plain, term=name, estimate=gain, note=missing),
         replace(plain, term="partial_r2", estimate=partial, note=missing or note),
@@ -191,7 +200,7 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
     for factor, unit in ((1.0, ""), *MONEY_UNITS):
         changed = design.with_response(function(design.response * factor))
         fit, lacking = _fit_with_fallback(sample.plan, changed, "ols", deciding=False)
-        pair = _coefficients(sample, outcome, score, "increment", fit)
+        pair = coefficients(sample, outcome, score, "increment", fit)
         name = "-".join([variant, *unit.split()])
         note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
         note = "; ".join(filter(None, [note, lacking]))
@@ -199,7 +208,7 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
     return rows
 
 
-def _blank(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> Estimate:
+def blank_row(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> Estimate:
     """Return an estimate with everything but its number."""
     return Estimate(
         plan=sample.plan.name, outcome=outcome.column, score=score, method=method, model=fit.model, term="",

@@ -339,8 +339,10 @@ def data_figure(findings: Findings) -> Figure:
     """Draw the distribution of each outcome, score and engagement column in the analysis set."""
     panels = data_panels(findings)
     described = "; ".join(panel.describe() for panel in panels)
-    alt = f"Histograms of {findings.sample.rows:,} rows. {described}."
-    caption = f"How the columns are distributed in the {findings.sample.rows:,} rows analysed."
+    drawn, rows = len(findings.sample.frame), f"{findings.sample.rows:,} rows"
+    shown = rows if drawn == findings.sample.rows else f"a seeded sample of {drawn:,} of the {rows}"
+    alt = f"Histograms of {shown}. {described}."
+    caption = f"How the columns are distributed in {'the ' if shown is rows else ''}{shown} analysed."
     with matplotlib.rc_context(STYLE):
         return rendered(_data_canvas(panels), alt, caption)
 

@@ -213,7 +213,7 @@ def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
     step = "1 unit"
     if sample.plan.score.scale == "sd":
         step = f"one standard deviation ({display(score_scale(sample, score), 'number')})"
-    mean = float(sample.numbers(outcome.column).mean())
+    mean = sample.mean(outcome.column)
     if outcome.kind in ("revenue", "count"):
         size = outcome.sesoi * abs(mean)
         amount = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} = {amount_text(size)}{unit}"
