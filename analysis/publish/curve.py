@@ -40,10 +40,9 @@ def curve_figure(findings: Findings) -> Figure:
         top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2])
         _draw_effects(top, curve, shown)
         _draw_options(bottom, curve, rows)
-        top.set_ylabel(shown.label)
-        top.set_title(
-            f"{len(curve):,} analyses of {findings.dataset.label(multiverse.own.outcome)}".replace("$", r"\$")
-        )
+        about = findings.dataset.label(multiverse.own.outcome)
+        title = f"{len(curve):,} analyses of {about}\n{shown.label}".replace("$", r"\$")
+        top.set_title(title, loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
         return rendered(canvas, _alt(curve, shown), CAPTION)
 
