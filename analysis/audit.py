@@ -18,7 +18,7 @@ from analysis.estimates import Check, Estimate, Estimates, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.methods.increment import audit_score, audit_together
-from analysis.methods.multiverse import run_multiverse
+from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
@@ -31,7 +31,7 @@ from analysis.sample import Sample, select_sample
 from analysis.sections import OutcomeSection
 from analysis.size import study_size
 from analysis.tails import study_tail
-from analysis.verdict import COLUMNS, decide
+from analysis.verdict import COLUMNS, Verdict, decide
 
 if TYPE_CHECKING:
     from analysis.publish.citation import Citation
@@ -148,10 +148,23 @@ def audit(
     'adds'
     """
     sample = _sample(plan, data, progress)
-    plan = sample.plan
-    rows: list[Estimate] = []
-    checks: list[Check] = check_rows(sample)
-    noise: dict[tuple[str, str], Noise] = {}
+    rows, checks, noise = _fit_all(sample, progress)
+    multiverse, doubts = _multiverse(sample, progress)
+    rows += multiverse.estimates if multiverse else ()
+    progress("Deciding")
+    noted = [replace(row, note="; ".join(filter(None, [row.note, sample.note]))) for row in rows]
+    estimates = Estimates(tuple(noted), sample.plan.inference.level)
+    rulings, more = _rule(sample, estimates, [*checks, *doubts], noise)
+    return Audit(sample, estimates, (*checks, *doubts, *more), rulings, multiverse)
+
+
+Key = tuple[str, str]
+
+
+def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:
+    """Return the estimates and checks of every outcome and score, and what is known of noise in engagement."""
+    plan, rows, checks = sample.plan, [], check_rows(sample)
+    noise: dict[Key, Noise] = {}
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
@@ -161,48 +174,47 @@ def audit(
             if sample.whole:
                 checks.append(_left_to_memory(plan, outcome, score))
                 continue
-            noise[outcome.column, score] = study_noise(sample, outcome, score)
-            rows += noise[outcome.column, score].rows
-            checks += noise[outcome.column, score].checks
+            known = noise[outcome.column, score] = study_noise(sample, outcome, score)
+            rows += known.rows
+            checks += known.checks
             rows += study_size(sample, outcome, score, rows)
         if len(plan.score.columns) > 1:
             found, doubts = (audit_table_together if sample.whole else audit_together)(sample, outcome)
             rows += found
             checks += doubts
-    multiverse = None
-    if plan.multiverse and plan.quick:
-        checks.append(
-            Check(plan.name, "multiverse", None, "The plan says quick = true, so its multiverse was not run.")
-        )
-    elif plan.multiverse and (sample.whole or sample.note):
-        checks.append(Check(plan.name, "multiverse", None, "The multiverse was not run beyond memory."))
-    elif plan.multiverse:
-        progress("Running the multiverse")
-        multiverse = run_multiverse(sample)
-        rows += multiverse.estimates
-    rows = [replace(row, note="; ".join(filter(None, [row.note, sample.note]))) for row in rows]
-    progress("Deciding")
-    estimates = Estimates(tuple(rows), plan.inference.level)
+    return rows, checks, noise
+
+
+def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, list[Check]]:
+    """Return the multiverse, or a check that says why the one the plan declares was not run."""
+    plan = sample.plan
+    if plan.multiverse is None:
+        return None, []
+    if plan.quick or sample.whole or sample.note:
+        why = "The plan says quick = true, so its multiverse" if plan.quick else "The multiverse"
+        beyond = "" if plan.quick else " beyond memory"
+        return None, [Check(plan.name, "multiverse", None, f"{why} was not run{beyond}.")]
+    progress("Running the multiverse")
+    return run_multiverse(sample), []
+
+
+def _rule(
+    sample: Sample, estimates: Estimates, checks: list[Check], noise: dict[Key, Noise]
+) -> tuple[tuple[Verdict, ...], list[Check]]:
+    """Return the verdicts, and the checks of the tails that they took into account."""
+    plan = sample.plan
     tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1]) for key in noise}
-    checks += [tail.check for tail in tails.values() if tail is not None]
+    more = [tail.check for tail in tails.values() if tail is not None]
     fragile = {} if plan.quick else {key: study_fragility(sample, plan.outcomes[key[0]], key[1]) for key in noise}
-    means = {outcome.column: sample.mean(outcome.column) for outcome in plan.outcome}
-    rulings = tuple(
-        decide(
-            plan,
-            outcome,
-            score,
-            means[outcome.column],
-            estimates,
-            checks,
-            noise.get((outcome.column, score), NOTHING_KNOWN),
-            fragile.get((outcome.column, score)),
-            tails.get((outcome.column, score)),
-        )
-        for outcome in plan.outcome
-        for score in plan.score.columns
-    )
-    return Audit(sample, estimates, tuple(checks), rulings, multiverse)
+    rulings = []
+    for outcome in plan.outcome:
+        mean = sample.mean(outcome.column)
+        for score in plan.score.columns:
+            key = outcome.column, score
+            known = noise.get(key, NOTHING_KNOWN)
+            rulings.append(decide(plan, outcome, score, mean, estimates, [*checks, *more], known, fragile.get(key),
+                                  tails.get(key)))  # fmt: skip
+    return tuple(rulings), more
 
 
 def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None) -> Verification:
