@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,8 @@ def ledgers(results: Path) -> list[Path]:
     own = results / "ledger.json"
     if own.is_file():
         return [own]
+    if not os.path.isdir(results):  # also for a name that no folder can have, on which glob fails from Python 3.13
+        return []
     return sorted(path for path in results.glob("*/ledger.json") if not path.parent.name.startswith("."))
 
 
