@@ -14,7 +14,7 @@ from analysis.design import build_design
 from analysis.engine import is_beyond_memory
 from analysis.engine_audit import audit_table, audit_table_together, inspect_table
 from analysis.engine_rows import select_rows
-from analysis.estimates import Check, Estimate, Estimates, tidy_checks
+from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.methods.increment import audit_score, audit_together
@@ -28,7 +28,7 @@ from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.sample import Sample, select_sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.size import study_size
 from analysis.tails import study_tail
 from analysis.verdict import COLUMNS, Verdict, decide
@@ -160,6 +160,12 @@ def audit(
 
 Key = tuple[str, str]
 
+Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
+
+STUDIES: tuple[Study, ...] = (study_size,)
+"""What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
+and the estimates so far; a new question is one function, and one entry here."""
+
 
 def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:
     """Return the estimates and checks of every outcome and score, and what is known of noise in engagement."""
@@ -177,7 +183,10 @@ def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[C
             known = noise[outcome.column, score] = study_noise(sample, outcome, score)
             rows += known.rows
             checks += known.checks
-            rows += study_size(sample, outcome, score, rows)
+            for study in STUDIES:
+                found = study(sample, outcome, score, tuple(rows))
+                rows += found.rows
+                checks += found.checks
         if len(plan.score.columns) > 1:
             found, doubts = (audit_table_together if sample.whole else audit_together)(sample, outcome)
             rows += found

@@ -26,7 +26,7 @@ from analysis.fit import Fit
 from analysis.methods.increment import FEW_CLUSTERS, coefficients, tests, together_rows
 from analysis.overlap import clusters_check, outcome_from_rows, reconstructability
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 MODELS = ("ols", "poisson")
 

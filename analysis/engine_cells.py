@@ -11,7 +11,7 @@ from analysis.codebook import CodebookColumn
 from analysis.dataset import MISSING
 from analysis.errors import printable
 from analysis.sample import LARGEST
-from analysis.sections import KeepSection
+from analysis.sections.columns import KeepSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

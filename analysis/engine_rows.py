@@ -41,7 +41,7 @@ from analysis.sample import (
     condition_text,
     require_columns,
 )
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -253,6 +253,14 @@ class Check:
                 "passed": self.passed, "statistic": statistic, "reason": self.reason}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Found:
+    """What one study of one score and outcome found."""
+
+    rows: tuple[Estimate, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
 def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:
     """Return one row a check."""
     names = ["id", "check", "outcome", "score", "passed", "statistic", "reason"]

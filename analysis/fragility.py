@@ -16,7 +16,7 @@ from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 
 @dataclass(frozen=True)

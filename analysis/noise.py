@@ -24,7 +24,7 @@ from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 SUPPOSED = 0.8
 """Reliability for which the rate of a worthless score is printed when the plan states none."""

@@ -12,21 +12,11 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from analysis.errors import Fault, PlanError, did_you_mean, listing, printable
 from analysis.project import find_project, is_file, neighbours, shipped_studies
-from analysis.sections import (
-    LATER,
-    ClusterSection,
-    ControlsSection,
-    EngagementSection,
-    InferenceSection,
-    KeepSection,
-    MultiverseSection,
-    Name,
-    OutcomeSection,
-    RegisteredSection,
-    ScoreSection,
-    Section,
-    YesNo,
-)
+from analysis.sections.base import LATER, Name, Section, YesNo
+from analysis.sections.columns import ControlsSection, EngagementSection, KeepSection, ScoreSection
+from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
+from analysis.sections.multiverse import MultiverseSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.wording import plan_faults, quoted, syntax_fault
 
 DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav")

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.design import recorded, restricted_cubic_spline, transform
 from analysis.plan import Plan
 from analysis.sample import Sample, select_sample
-from analysis.sections import ControlsSection, EngagementSection, ScoreSection
+from analysis.sections.columns import ControlsSection, EngagementSection, ScoreSection
 from analysis.specifications import Specification
 
 MOST_ROW_GROUPS = 2_000

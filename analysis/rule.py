@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
 Interval = tuple[float, float]

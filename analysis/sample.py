@@ -13,7 +13,8 @@ import pandas as pd
 from analysis.dataset import MISSING, Dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
-from analysis.sections import KeepSection, OutcomeSection
+from analysis.sections.columns import KeepSection
+from analysis.sections.outcome import OutcomeSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

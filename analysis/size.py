@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from analysis.design import Design, build_design, score_scale
-from analysis.estimates import Estimate
+from analysis.estimates import Estimate, Found
 from analysis.methods.bayes import bic_factor, jzs_factor
 from analysis.methods.decomposition import decompose
 from analysis.methods.equivalence import delta_r2, tost
 from analysis.methods.power import detectable_effect, power_nothing
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 
-def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> list[Estimate]:
+def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
     """Return the equivalence tests, the power, and for least squares the Bayes factors and the decomposition.
 
     Parameters
@@ -36,7 +36,7 @@ def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: I
     design = build_design(sample, outcome.column, (score,))
     if outcome.kind == "continuous":
         rows += _bayes(deciding, design)
-    return rows + _decomposition(sample, outcome, score, design)
+    return Found((*rows, *_decomposition(sample, outcome, score, design)))
 
 
 def _is_tested(row: Estimate, sample: Sample, outcome: OutcomeSection, score: str) -> bool:

@@ -11,7 +11,7 @@ from analysis.methods.tail import LIGHT, hill_index, percentile_t_interval, top_
 from analysis.models import fit_model
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 
 @dataclass(frozen=True)

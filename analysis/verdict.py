@@ -11,7 +11,7 @@ from analysis.fragility import Fragility
 from analysis.noise import NOTHING_KNOWN, Noise
 from analysis.plan import Plan
 from analysis.rule import Word, sesoi_band, word_of
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.tails import Tail
 
 COLUMNS = (

@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project", "sections", "wording", "plan", "codebook", "readers", "dataset", "sample"),
+    *("errors", "project"),
+    *("sections", "sections.base", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
+    *("wording", "plan", "codebook", "readers", "dataset", "sample"),
     *(
         "rule",
         "specifications",
@@ -43,6 +45,9 @@ LAYERS = [
         "publish.curve",
         "publish.citation",
         "publish.ledger",
+        "publish.passage",
+        "publish.multiverse",
+        "publish.passages",
     ),
     *("publish.report", "publish.folder", "publish.article", "publish.verify"),
     *("audit", "cli"),

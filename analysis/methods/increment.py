@@ -17,7 +17,7 @@ from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.plan import Plan
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""

@@ -21,7 +21,7 @@ from analysis.plan import Plan
 from analysis.pools import Pool, pools
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.specifications import Specification, own_specification, specifications
 from analysis.subsets import SubsetFits, fit_subsets
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.findings import Findings
 from analysis.plan import Plan
 from analysis.publish.figure import ACCENT, INK, STYLE, Figure, rendered
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.specifications import Specification, options_of
 
 CAPTION = (

@@ -20,10 +20,11 @@ from analysis.errors import Fault, OutputError, printable
 from analysis.findings import Findings
 from analysis.publish.citation import bibtex, csl, macros
 from analysis.publish.ledger import ledger, to_json, write_csv
+from analysis.publish.passages import PASSAGES, passages_of
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
-    r"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|multiverse|effect-\d+)\.(svg|png)"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)})(-\d+)?)\.(svg|png)"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried over."""
 
@@ -72,7 +73,6 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
 
 
 def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
-    from analysis.publish.curve import curve_figure
     from analysis.publish.figure import data_figure, effect_figure
     from analysis.publish.report import report_html
     from analysis.publish.table import write_tables
@@ -86,14 +86,15 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     figures = {"data": data_figure(findings)}
     for number, outcome in enumerate(findings.plan.outcome, 1):
         figures[f"effect-{number}"] = effect_figure(findings, outcome.column)
-    if findings.multiverse:
-        figures["multiverse"] = curve_figure(findings)
+    passages = passages_of(findings)
+    for key, passage in passages.items():
+        figures |= passage.named_figures(key)
     for name, figure in figures.items():
         figure.save(staging / "figures", name)
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
-    (staging / "report.html").write_text(report_html(findings, record, figures, history), "utf-8")
+    (staging / "report.html").write_text(report_html(findings, record, figures, passages, history), "utf-8")
     (staging / "numbers.tex").write_text(macros(record), "utf-8")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""
     (staging / "citation.bib").write_text(bibtex(record, source=source), "utf-8")

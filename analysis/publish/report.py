@@ -12,7 +12,8 @@ from analysis import __version__
 from analysis.findings import Findings
 from analysis.publish.citation import bibtex
 from analysis.publish.figure import Figure
-from analysis.publish.sentence import check_question, listed, multiverse_sentence, verdict_sentence
+from analysis.publish.passage import Passage
+from analysis.publish.sentence import check_question, listed, verdict_sentence
 from analysis.publish.table import contrast_table, exclusions_table
 
 VERDICT_WORDS = {
@@ -26,8 +27,9 @@ CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 
 
 def report_html(
-    findings: Findings, record: dict[str, Any], figures: dict[str, Figure], history: list[dict[str, Any]]
-) -> str:
+    findings: Findings, record: dict[str, Any], figures: dict[str, Figure], passages: dict[str, Passage],
+    history: list[dict[str, Any]],
+) -> str:  # fmt: skip
     """Return the report.
 
     Parameters
@@ -37,6 +39,8 @@ def report_html(
         The ledger.
     figures : dict of str to Figure
         "data" and "effect-1", "effect-2", ... in the order of the plan's outcomes.
+    passages : dict of str to Passage
+        What `passages_of` returns.
     history : list of dict
         This folder's runs, the present one last.
     """
@@ -65,25 +69,9 @@ def report_html(
         plan=findings.plan, codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
         sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
         checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
-        multiverse=_multiverse(findings, figures),
+        passages=[_passage(key, passage) for key, passage in passages.items()],
         held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
     )  # fmt: skip
-
-
-def _multiverse(findings: Findings, figures: dict[str, Figure]) -> dict[str, Any] | None:
-    """Return the multiverse as the report tells it, or None where the plan has none."""
-    if findings.multiverse is None:
-        return None
-    rows = [
-        [row["decision"], str(row["options"]), display_share(row["variance_share"]), row["words"]]
-        for row in findings.multiverse.decisions.to_dict("records")
-    ]
-    return {"sentence": multiverse_sentence(findings), "figure": _image(figures["multiverse"]), "rows": rows}
-
-
-def display_share(share: float | None) -> str:
-    """Return a share in percent, or a dash where there is none."""
-    return "-" if share is None or share != share else f"{100 * share:.0f} %"
 
 
 def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
@@ -118,6 +106,12 @@ def _checks(findings: Findings) -> list[dict[str, str]]:
         shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": reason,
                       "answer": CHECK_WORDS[check.passed]})  # fmt: skip
     return shown
+
+
+def _passage(key: str, passage: Passage) -> dict[str, Any]:
+    """Return a passage as the template takes it."""
+    return {"key": key, "title": passage.title, "paragraphs": passage.paragraphs, "tables": passage.tables,
+            "figures": [_image(figure) for figure in passage.figures]}  # fmt: skip
 
 
 def _image(figure: Figure) -> dict[str, str]:

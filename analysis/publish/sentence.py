@@ -7,7 +7,7 @@ from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
 from analysis.fit import critical_value
 from analysis.sample import Sample
-from analysis.sections import OutcomeSection
+from analysis.sections.outcome import OutcomeSection
 from analysis.verdict import Verdict
 
 MODEL_NAMES = {

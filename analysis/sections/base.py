@@ -1,0 +1,50 @@
+"""What every table of a plan is made of: names, numbers, dates, and the refusal of unknown keys."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Transform = Literal["identity", "log1p", "sqrt", "rank", "spline"]
+ScoreTransform = Literal["identity", "log1p", "rank"]
+Name = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
+YesNo = Annotated[bool, Field(strict=True)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+
+LATER = {
+    ("engagement", "indicators"): "reliability from several indicators",
+    ("", "panel"): "fixed effects",
+    ("", "segment"): "the comparison of segments",
+    ("", "timing"): "the check of time order",
+}
+"""Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
+
+
+def _calendar_date(value: Any) -> Any:
+    """Return a date for a TOML date or a text such as "2014-06-30"."""
+    if isinstance(value, str):
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            pass
+    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
+        raise ValueError("a date such as 2014-06-30")
+    return value
+
+
+Date = Annotated[datetime.date, BeforeValidator(_calendar_date)]
+
+
+class Section(BaseModel):
+    """A table of the plan: frozen, and without keys of its own invention."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def transform_of_column(transform: str | dict[str, str], column: str) -> str:
+    return transform if isinstance(transform, str) else transform.get(column, "identity")

@@ -1,0 +1,63 @@
+"""`[[outcome]]`: what pays, how much of it would matter, and which model decides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from analysis.errors import listing
+from analysis.sections.base import Name, Number, Section
+
+Kind = Literal["revenue", "count", "binary", "continuous"]
+Model = Literal["poisson", "gamma", "tweedie", "logit", "ols"]
+
+MODELS: dict[str, tuple[str, ...]] = {
+    "revenue": ("poisson", "gamma", "tweedie", "ols"),
+    "count": ("poisson", "ols"),
+    "binary": ("logit", "ols"),
+    "continuous": ("ols",),
+}
+"""The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
+
+
+class OutcomeSection(Section):
+    """`[[outcome]]`: what pays, and how much of it would matter."""
+
+    column: Name
+    kind: Kind
+    sesoi: Annotated[Number, Field(gt=0)]
+    model: Model | None = None
+    exposure: Name | None = None
+    negative: Literal["refuse", "exclude", "net"] = "refuse"
+    variants: tuple[Literal["log1p", "asinh"], ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> OutcomeSection:
+        if self.model is not None and self.model not in MODELS[self.kind]:
+            allowed = listing(MODELS[self.kind])
+            raise ValueError(f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}')
+        if self.kind in ("revenue", "count") and self.sesoi >= 1:
+            raise ValueError("sesoi is a fraction of the mean here and must be below 1")
+        if self.kind == "binary" and self.sesoi >= 1:
+            raise ValueError("sesoi is a difference in probability here and must be below 1")
+        if self.kind != "revenue" and (self.negative != "refuse" or self.variants):
+            raise ValueError('negative and variants belong to kind = "revenue"')
+        if self.negative == "net" and (self.model not in (None, "ols") or self.variants or self.exposure):
+            raise ValueError('negative = "net" is analysed by OLS in money, without exposure or variants')
+        if self.exposure is not None and self.kind not in ("revenue", "count"):
+            raise ValueError("exposure is an offset on the log scale: only for revenue and count outcomes")
+        return self
+
+    @property
+    def deciding_model(self) -> str:
+        """The model whose interval the verdict is about."""
+        return self.model or ("ols" if self.negative == "net" else MODELS[self.kind][0])
+
+    @property
+    def companion_models(self) -> tuple[str, ...]:
+        """The models printed beside the deciding one."""
+        if self.negative == "net":
+            return ()
+        possible = [m for m in MODELS[self.kind] if not (m == "ols" and self.exposure)]
+        return tuple(model for model in possible if model != self.deciding_model)
