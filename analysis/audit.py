@@ -11,9 +11,9 @@ import pandas as pd
 
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
-from analysis.engine import is_beyond_memory
-from analysis.engine_audit import audit_table, audit_table_together, inspect_table
-from analysis.engine_rows import select_rows
+from analysis.engine.address import is_beyond_memory
+from analysis.engine.audit import audit_table, audit_table_together, inspect_table
+from analysis.engine.rows import select_rows
 from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility

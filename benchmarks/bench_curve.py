@@ -8,10 +8,10 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from harness import Bench, limits, relative
 
-from analysis.joint import _null_t, joint_test
 from analysis.moments import measure_moments
-from analysis.resampling import multiplicities
-from analysis.subsets import fit_subsets
+from analysis.moments.joint import _null_t, joint_test
+from analysis.moments.resampling import multiplicities
+from analysis.moments.subsets import fit_subsets
 
 CHOICE = (np.arange(1024)[:, None] >> np.arange(10)) & 1 == 1
 KINDS = (("HC1", 80, 120), ("CRV1", 150, 250))

@@ -8,10 +8,10 @@ import statsmodels.api as sm
 from bench_curve import resampled_rows
 from harness import Bench, limits, relative
 
-from analysis.folds import cross_validate, repeated_folds
 from analysis.moments import measure_moments
-from analysis.resampling import bootstrap_clusters, multiplicities, wild_bootstrap, wild_statistics
-from analysis.subsets import fit_subsets
+from analysis.moments.folds import cross_validate, repeated_folds
+from analysis.moments.resampling import bootstrap_clusters, multiplicities, wild_bootstrap, wild_statistics
+from analysis.moments.subsets import fit_subsets
 
 
 def boot_data(n=100_000, g=500, p=11, seed=0):

@@ -10,7 +10,7 @@ from bench_curve import array_curve, curve_data
 from harness import Bench, load, threads, timed
 
 from analysis.moments import measure_moments
-from analysis.subsets import fit_subsets
+from analysis.moments.subsets import fit_subsets
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"  # Okabe & Ito: told apart with any colour vision
 LOOP = 8

@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
-from analysis import engine, engine_rows
 from analysis.audit import audit, check
 from analysis.cli import cli
-from analysis.engine_basis import build_basis
+from analysis.engine.address import open_table
+from analysis.engine.basis import build_basis
 from analysis.errors import AnalysisError, DataError, DesignError
 from analysis.overlap import check_rows
 
@@ -189,7 +189,7 @@ def test_basis_does_not_depend_on_the_sample(content, beyond, make_frame, monkey
     for kind in ("continuous", "revenue"):
         plan = content(kind, "CRV1", "agency")
         wanted = audit(plan, frame)
-        monkeypatch.setattr(engine_rows, "SAMPLE_ROWS", 100)
+        monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 100)
         found = beyond(plan, frame)
         assert len(found.sample.frame) == 100
         compare(found, wanted)
@@ -211,7 +211,7 @@ def test_threads_and_memory_change_nothing(content, beyond, make_frame, monkeypa
 
 
 def test_sample_is_seeded(content, beyond, make_frame, monkeypatch):
-    monkeypatch.setattr(engine_rows, "SAMPLE_ROWS", 300)
+    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 300)
     frame = make_frame(3000)
     plan = content()
     first, again = (beyond(plan, frame, files=files).sample.frame for files in (1, 3))
@@ -306,7 +306,7 @@ def test_csv_over_the_budget_is_text_until_it_is_typed(content, tmp_path, make_f
     plan = content("revenue", "HC1") | {"dataset": str(tmp_path / "big.csv")}
     wanted = audit(plan)
     assert wanted.sample.whole is None
-    monkeypatch.setattr(engine, "SIZE_BUDGET", 1000)
+    monkeypatch.setattr("analysis.engine.address.SIZE_BUDGET", 1000)
     found = audit(plan)
     assert found.sample.whole is not None
     assert found.dataset.sha256 == wanted.dataset.sha256
@@ -454,7 +454,7 @@ def test_models_that_need_the_rows_are_not_run(content, beyond, make_frame):
 
 
 def test_splines_and_ranks_run_on_a_labelled_sample(content, beyond, make_frame, monkeypatch):
-    monkeypatch.setattr(engine_rows, "SAMPLE_ROWS", 400)
+    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 400)
     frame = make_frame(2000)
     plan = content(engagement={"columns": ["likes"], "transform": "spline"})
     run = beyond(plan, frame)
@@ -467,7 +467,7 @@ def test_splines_and_ranks_run_on_a_labelled_sample(content, beyond, make_frame,
 
 
 def test_run_writes_the_whole_report(content, tmp_path, make_frame, monkeypatch, plan_of):
-    monkeypatch.setattr(engine_rows, "SAMPLE_ROWS", 500)
+    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 500)
     import shop
     from click.testing import CliRunner
 
@@ -491,7 +491,7 @@ def test_run_writes_the_whole_report(content, tmp_path, make_frame, monkeypatch,
 
 def test_engine_downloads_nothing(content, tmp_path, make_frame):
     make_frame(50).to_parquet(tmp_path / "a.parquet")
-    table = engine.open_table(str(tmp_path / "*.parquet"), tmp_path, memory="123MB", threads=1)
+    table = open_table(str(tmp_path / "*.parquet"), tmp_path, memory="123MB", threads=1)
     connection = table.get_backend().con
     wanted = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "threads": 1}
     for name, value in wanted.items():

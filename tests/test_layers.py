@@ -14,28 +14,19 @@ LAYERS = [
     *("errors", "project"),
     *("sections", "sections.base", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
     *("wording", "plan", "codebook", "readers", "dataset", "sample"),
-    *(
-        "rule",
-        "specifications",
-        "design",
-        "pools",
-        "moments",
-        "triangles",
-        "subsets",
-        "resampling",
-        "permutation",
-        "folds",
-        "joint",
-    ),
-    *("engine", "engine_cells", "engine_rows"),
+    *("rule", "design", "multiverse", "multiverse.specifications", "multiverse.pools"),
+    *("moments.record", "moments.pairs", "moments.rows", "moments.measure", "moments"),
+    *("moments.triangles", "moments.regressions", "moments.draws", "moments.variances", "moments.subsets"),
+    *("moments.resampling", "moments.permutation", "moments.folds", "moments.joint"),
+    *("engine", "engine.address", "engine.cells", "engine.rows"),
     *("covariance", "fit", "measurement", "corrected", "estimates", "overlap"),
     *("models.linear", "models.pml", "models.binary", "models.fast_poisson", "models"),
-    *("engine_basis", "engine_fits", "engine_poisson"),
+    *("engine.basis", "engine.fits", "engine.poisson"),
     *("methods", "methods.sesoi", "methods.increment", "methods.multiverse"),
     *("methods.reliability", "methods.small_counts", "methods.correction", "methods.corrected_score", "methods.oriv"),
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "noise", "size", "fragility", "tails"),
-    "engine_audit",
+    "engine.audit",
     *("verdict", "findings"),
     *(
         "publish",
@@ -56,6 +47,8 @@ LAYERS = [
 SIBLINGS = ("models", "methods")
 """Packages whose modules do not import each other."""
 
+PACKAGES = (*SIBLINGS, "sections", "moments", "multiverse", "engine", "publish")
+
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -74,7 +67,7 @@ MODULES = modules()
 
 def imports(tree, module, known):
     """Return the modules of this package that a syntax tree imports, also inside functions; not for type checking."""
-    package = module if module in SIBLINGS or module == "publish" else module.rpartition(".")[0]
+    package = module if module in PACKAGES else module.rpartition(".")[0]
     found = set()
 
     def visit(node):

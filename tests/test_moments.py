@@ -22,7 +22,8 @@ from analysis.moments import (
     pair_weights,
     unpack_pairs,
 )
-from analysis.subsets import fit_subsets, leave_out, solve_draws, within
+from analysis.moments.draws import leave_out, solve_draws, within
+from analysis.moments.subsets import fit_subsets
 
 SAME = 1e-9  # two double precision routes where the condition number is below 1e3
 PARTITION = 1e-11  # the same route with the rows divided otherwise

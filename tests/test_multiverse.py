@@ -9,7 +9,7 @@ import pytest
 import analysis as sa
 from analysis.errors import PlanError
 from analysis.methods.multiverse import run_multiverse
-from analysis.specifications import own_specification, specifications
+from analysis.multiverse.specifications import own_specification, specifications
 
 AGREEMENT = 1e-8
 """Moments and direct fits are two routes to one number; the condition number of these designs is below 1e3."""

@@ -13,17 +13,18 @@ from threadpoolctl import threadpool_limits
 
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Estimate, Unit
-from analysis.joint import joint_test
 from analysis.models.fast_poisson import fit_poisson
 from analysis.moments import Moments, measure_moments
-from analysis.permutation import effective_scores, flip_signs
+from analysis.moments.joint import joint_test
+from analysis.moments.permutation import effective_scores, flip_signs
+from analysis.moments.regressions import SubsetFits
+from analysis.moments.subsets import fit_subsets
+from analysis.multiverse.pools import Pool, pools
+from analysis.multiverse.specifications import Specification, own_specification, specifications
 from analysis.plan import Plan
-from analysis.pools import Pool, pools
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
-from analysis.specifications import Specification, own_specification, specifications
-from analysis.subsets import SubsetFits, fit_subsets
 
 FEW_CLUSTERS = 50
 

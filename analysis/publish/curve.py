@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from analysis.findings import Findings
+from analysis.multiverse.specifications import Specification, options_of
 from analysis.plan import Plan
 from analysis.publish.figure import ACCENT, INK, STYLE, Figure, rendered
 from analysis.sections.outcome import OutcomeSection
-from analysis.specifications import Specification, options_of
 
 CAPTION = (
     "Every point is one analysis, every line its interval; filled points are those whose interval excludes zero. "

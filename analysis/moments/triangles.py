@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.moments import pair_map, unpack_pairs
+from analysis.moments.pairs import pair_map, unpack_pairs
 
 RANK_TOLERANCE = 1e-12  # a column whose own part is below this share of its spread is a combination of the others
 FLAT = 1e-8  # a column whose spread within a draw is below this share of its spread in all rows is constant there

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.resampling import Seed, exceedance, grouping, multiplicities, seeded_draws
-from analysis.subsets import BUDGET, SubsetFits, solve_draws
+from analysis.moments.draws import solve_draws
+from analysis.moments.regressions import BUDGET, SubsetFits
+from analysis.moments.resampling import Seed, exceedance, grouping, multiplicities, seeded_draws
 
 
 @dataclass(frozen=True, eq=False)

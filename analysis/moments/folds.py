@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.moments import GroupSums, pair_map, pairs_without, refusal, unpack_pairs
-from analysis.resampling import grouping, regressor_basis
-from analysis.subsets import SubsetFits
-from analysis.triangles import root_factors
+from analysis.moments.pairs import pair_map, pairs_without, unpack_pairs
+from analysis.moments.record import GroupSums, refusal
+from analysis.moments.regressions import SubsetFits
+from analysis.moments.resampling import grouping, regressor_basis
+from analysis.moments.triangles import root_factors
 
 
 @dataclass(frozen=True, eq=False)

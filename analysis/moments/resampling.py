@@ -8,8 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.moments import GroupSums, pair_weights, refusal, unpack_pairs
-from analysis.subsets import BUDGET, SubsetFits, solve_draws
+from analysis.moments.draws import solve_draws
+from analysis.moments.pairs import pair_weights, unpack_pairs
+from analysis.moments.record import GroupSums, refusal
+from analysis.moments.regressions import BUDGET, SubsetFits
 
 BLOCK = 1024  # replicates that share one child of the generator
 

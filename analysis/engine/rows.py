@@ -14,8 +14,8 @@ import pandas as pd
 
 from analysis.codebook import CodebookColumn, read_codebook
 from analysis.dataset import Dataset, check_hash
-from analysis.engine import Source, aggregate, forget_extremes, open_source, plain_words
-from analysis.engine_cells import (
+from analysis.engine.address import Source, aggregate, forget_extremes, open_source, plain_words
+from analysis.engine.cells import (
     EXPRESSIBLE,
     Field,
     bad_cell,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.engine import aggregate
-from analysis.engine_basis import Basis, combination
-from analysis.engine_fits import Solved, predictor_of
+from analysis.engine.address import aggregate
+from analysis.engine.basis import Basis, combination
+from analysis.engine.fits import Solved, predictor_of
 from analysis.errors import DesignError, Fault
 from analysis.models.pml import fit_pml
 

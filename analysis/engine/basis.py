@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.design import Design, dependent_terms
-from analysis.engine import aggregate
-from analysis.engine_cells import transformed
+from analysis.engine.address import aggregate
+from analysis.engine.cells import transformed
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.moments import condition_number
 from analysis.sample import Sample

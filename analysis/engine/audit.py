@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from analysis.covariance import CLUSTERED
-from analysis.engine import aggregate
-from analysis.engine_basis import Basis, build_basis
-from analysis.engine_fits import (
+from analysis.engine.address import aggregate
+from analysis.engine.basis import Basis, build_basis
+from analysis.engine.fits import (
     Contribution,
     Solved,
     Summed,
@@ -19,7 +19,7 @@ from analysis.engine_fits import (
     jackknifed,
     solve_ols,
 )
-from analysis.engine_poisson import solve_poisson
+from analysis.engine.poisson import solve_poisson
 from analysis.errors import DesignError, Fault, printable
 from analysis.estimates import Check, Estimate
 from analysis.fit import Fit

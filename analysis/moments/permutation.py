@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.moments import pair_weights, refusal
-from analysis.resampling import Seed, exceedance, grouping, seeded_blocks, sign_draws
-from analysis.subsets import SubsetFits
+from analysis.moments.pairs import pair_weights
+from analysis.moments.record import refusal
+from analysis.moments.regressions import SubsetFits
+from analysis.moments.resampling import Seed, exceedance, grouping, seeded_blocks, sign_draws
 
 TOGETHER = 32  # row permutations multiplied together
 

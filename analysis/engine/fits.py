@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.covariance import refuse_full_leverage
-from analysis.engine import aggregate
-from analysis.engine_basis import Basis, combination
+from analysis.engine.address import aggregate
+from analysis.engine.basis import Basis, combination
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
 
