@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
 from analysis.engine.address import is_beyond_memory
@@ -162,7 +163,7 @@ Key = tuple[str, str]
 
 Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
 
-STUDIES: tuple[Study, ...] = (study_size,)
+STUDIES: tuple[Study, ...] = (study_size, study_confounding)
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.confounding import under_a_confounder
 from analysis.estimates import Check, Estimate, Estimates, part
 from analysis.fragility import Fragility
 from analysis.noise import NOTHING_KNOWN, Noise
@@ -151,9 +152,14 @@ def decide(
     reasons += _clusters_unused(plan, plain.estimate)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
     reasons += [fragility.reason] if fragility and fragility.word else []
+    left_out = None
+    if plain.estimate.model == "ols" and fragility is not None:
+        left_out = under_a_confounder(plan, outcome, score, estimates, plain.word, plain.estimate, band)
+        reasons += [left_out.reason] if left_out and left_out.word else []
     return Verdict(
         verdict=answer.word, direction=answer.direction, beyond_sesoi=beyond(answer.estimate, band, level),
-        fragile=_fragile(answer, noise, fragility), reasons=tuple(reasons), deciding=answer.estimate, **common,
+        fragile=_fragile(answer, noise, fragility, left_out), reasons=tuple(reasons), deciding=answer.estimate,
+        **common,
     )  # fmt: skip
 
 
@@ -177,15 +183,16 @@ def _under_a_heavy_tail(
     return answer.undecided(), [f"{reason} interval do not both confirm the effect, so it is not decided."]
 
 
-def _fragile(answer: _Answer, noise: Noise, fragility: Fragility | None) -> bool | None:
-    """Return True when noise or a few rows could make the word; False when both were looked at and could not.
+def _fragile(answer: _Answer, noise: Noise, fragility: Fragility | None, left_out: Fragility | None) -> bool | None:
+    """Return True when noise, a few rows or a confounder could make the word; False when all were looked at.
 
-    For least squares a confounder as strong as engagement would have to be looked at too, so it is never False.
+    Confounders are benchmarked for least squares only: there, without a look at them, it is never False.
     """
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
-    if vanishes or (fragility is not None and fragility.word is not None):
+    if vanishes or any(found is not None and found.word is not None for found in (fragility, left_out)):
         return True
-    return False if fragility is not None and answer.estimate.model not in ("ols", "eiv") else None
+    looked = fragility is not None and (left_out is not None or answer.estimate.model not in ("ols", "eiv"))
+    return False if looked else None
 
 
 def _answer(
