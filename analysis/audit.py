@@ -30,6 +30,7 @@ from analysis.publish.sentence import verdict_sentence
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.sample import Sample, select_sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.segments import study_segments
 from analysis.size import study_size
 from analysis.tails import study_tail
 from analysis.verdict import COLUMNS, Verdict, decide
@@ -163,7 +164,11 @@ Key = tuple[str, str]
 
 Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
 
-STUDIES: tuple[Study, ...] = (study_size, study_confounding)
+STUDIES: tuple[Study, ...] = (
+    study_size,
+    study_confounding,
+    study_segments,
+)
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""
 
@@ -299,7 +304,7 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
 
 
 def _left_to_memory(plan: Plan, outcome: OutcomeSection, score: str) -> Check:
-    reason = "Noise in engagement, fragility, tails and power were not studied beyond memory."
+    reason = "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
     return Check(plan.name, "beyond_memory", None, reason, None, outcome.column, score)
 
 

@@ -17,6 +17,7 @@ from analysis.sections.columns import ControlsSection, EngagementSection, KeepSe
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
+from analysis.sections.segment import SegmentSection
 from analysis.wording import plan_faults, quoted, syntax_fault
 
 DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav")
@@ -47,6 +48,7 @@ class Plan(Section):
     keep: tuple[KeepSection, ...] = ()
     inference: InferenceSection = InferenceSection()
     cluster: ClusterSection | None = None
+    segment: SegmentSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
 
@@ -206,6 +208,8 @@ def _role_faults(plan: Plan) -> list[Fault]:
     structural = [(plan.row, "row")] if plan.row else []
     if plan.cluster and plan.cluster.column != plan.row:
         structural.append((plan.cluster.column, "cluster"))
+    if plan.segment and plan.segment.column not in (*plan.controls.columns, plan.cluster and plan.cluster.column):
+        structural.append((plan.segment.column, "segment"))
     whole = [(column, "engagement") for column in plan.engagement.halves]
     for column, role in [*plan.roles(), *whole, *structural]:
         if role == "exposure" and seen.get(column) == "exposure":

@@ -143,6 +143,8 @@ def columns_of(plan: Plan) -> dict[str, str]:
     columns = dict(sorted(roles.items(), key=lambda item: order.index(item[1])))
     if plan.cluster:
         columns.setdefault(plan.cluster.column, "cluster")
+    if plan.segment:
+        columns.setdefault(plan.segment.column, "segment")
     return columns
 
 
@@ -325,7 +327,7 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     kinds = {outcome.column: outcome.kind for outcome in plan.outcome}
     for column, role in columns_of(plan).items():
         raw = dataset.frame.loc[rows, column]
-        if role == "cluster" or (role == "control" and _is_text(raw, dataset, column)):
+        if role in ("cluster", "segment") or (role == "control" and _is_text(raw, dataset, column)):
             columns[column] = _texts(raw).astype(object)
         else:
             columns[column] = _numeric(raw, dataset, column, role, kinds.get(column), faults)

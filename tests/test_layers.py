@@ -13,6 +13,7 @@ LAYERS = [
     "analysis",
     *("errors", "project"),
     *("sections", "sections.base", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
+    "sections.segment",
     *("wording", "plan", "codebook", "readers", "dataset", "sample"),
     *("rule", "design", "multiverse", "multiverse.specifications", "multiverse.pools"),
     *("moments.record", "moments.pairs", "moments.rows", "moments.measure", "moments"),
@@ -27,6 +28,7 @@ LAYERS = [
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "noise", "size", "fragility", "tails"),
     *("methods.sensitivity", "confounding"),
+    *("methods.transport", "segments"),
     "engine.audit",
     *("verdict", "findings"),
     *(
@@ -39,6 +41,7 @@ LAYERS = [
         "publish.ledger",
         "publish.passage",
         "publish.multiverse",
+        "publish.segments",
         "publish.passages",
     ),
     *("publish.report", "publish.folder", "publish.article", "publish.verify"),

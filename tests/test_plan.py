@@ -133,7 +133,6 @@ FAULTS = [
      ["[engagement]", "not both"]),
     (shop.plan(engagement__halves={"likes": ["a", "a"]}), ["twice", "one role"]),
     (shop.plan(panel={"unit": "id"}), ["panel", "does not have fixed effects"]),
-    (shop.plan(segment={"column": "x"}), ["segment", "leave it out"]),
     (shop.plan(halves={}), ["halves", 'unknown key "halves"']),
 ]  # fmt: skip
 

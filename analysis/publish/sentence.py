@@ -178,6 +178,9 @@ CHECK_QUESTIONS = {
     "reconstructability": "Is the score more than engagement under another name?",
     "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
     "clusters": "Are there enough clusters?",
+    "segments": "Does every segment have an effect of its own?",
+    "few_segments": "Are there enough segments?",
+    "transport": "Is the effect expected to hold in a segment nobody has looked at?",
 }
 
 

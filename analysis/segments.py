@@ -1,0 +1,317 @@
+"""Who the score works for: its effect in every segment, pooled, and what to expect in a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit, xlogy
+
+from analysis.corrected import Refusal
+from analysis.covariance import CLUSTERED
+from analysis.design import Design, build_design, check_estimable, dependent_terms, score_scale, transform
+from analysis.errors import DesignError, Fault
+from analysis.estimates import Check, Estimate, Found, Unit
+from analysis.fit import Fit, p_value
+from analysis.measurement import measure
+from analysis.methods.correction import correct_fit
+from analysis.methods.increment import covariance_of
+from analysis.methods.transport import FEWEST_SEGMENTS, Pool, pool
+from analysis.models import fit_model
+from analysis.models.binary import average_marginal_effect
+from analysis.sample import Sample
+from analysis.sections.outcome import OutcomeSection
+
+FEWEST_CLUSTERS = 6
+"""A segment with fewer clusters has no standard error worth pooling."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The score's effect in one segment, on the scale of the verdict."""
+
+    name: str
+    n: int
+    clusters: int | None
+    covariance: str
+    estimate: float
+    std_error: float
+    df: float | None
+    spread: float
+
+
+def study_segments(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
+    """Return one effect per segment of the plan, their pool, the gain in segments left out, and checks.
+
+    Engagement is corrected for noise in each segment where the plan has halves of it, since noise may differ between
+    segments; with a declared reliability, which is about all rows, the effects are plain.
+    """
+    plan = sample.plan
+    if plan.segment is None or sample.whole:
+        return Found()
+    study = _Study.of(sample, outcome, score)
+    segments, absent = study.segments()
+    rows = [study.row(segment) for segment in segments]
+    checks = [study.check("segments", not absent, study.counted(segments, absent), len(segments))]
+    if len(segments) < 2:
+        return Found(tuple(rows), (*checks, study.check("transport", None, "An effect in fewer than two segments.")))
+    rows += study.pooled(segments)
+    if plan.segment.without is not None:
+        rest = [segment for segment in segments if segment.name != plan.segment.without]
+        if len(rest) >= 2:
+            rows += study.pooled(rest, f"without-{plan.segment.without}")
+    if plan.score.scale == "sd":
+        own = [_per_own_sd(segment, study.by) for segment in segments]
+        rows += study.pooled(own, "own-sd", note="per standard deviation of the score within each segment")
+    rows += study.gains([segment.name for segment in segments])
+    return Found(tuple(rows), (*checks, *study.judged(segments)))
+
+
+def _per_own_sd(segment: Segment, by: float) -> Segment:
+    """Return the effect per standard deviation of the score within the segment."""
+    factor = segment.spread / by
+    return replace(segment, estimate=segment.estimate * factor, std_error=segment.std_error * factor)
+
+
+def _name(cell: object) -> str:
+    return f"{cell:g}" if isinstance(cell, float) else str(cell)
+
+
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """One outcome and score, and the segment of every row."""
+
+    sample: Sample
+    outcome: OutcomeSection
+    score: str
+    design: Design
+    names: np.ndarray
+    by: float
+
+    @classmethod
+    def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> _Study:
+        design = build_design(sample, outcome.column, (score,))
+        names = np.array([_name(cell) for cell in sample.frame[sample.plan.segment.column]], dtype=object)
+        by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
+        return cls(sample, outcome, score, design, names, by)
+
+    @property
+    def model(self) -> str:
+        """The deciding model; of counts the Poisson mean, whichever likelihood decides."""
+        return self.outcome.deciding_model if self.outcome.kind != "count" else "poisson"
+
+    @property
+    def unit(self) -> Unit:
+        if self.model == "logit" or self.outcome.kind == "binary":
+            return "points"
+        return "outcome" if self.model == "ols" else "percent"
+
+    # --- one segment ---
+
+    def segments(self) -> tuple[list[Segment], dict[str, str]]:
+        """Return the segments with an effect, in order of their names, and why the others have none."""
+        found, absent = [], {}
+        for name in sorted(set(self.names)):
+            try:
+                found.append(self.segment(name))
+            except DesignError as error:
+                absent[name] = error.faults[0].found
+        return found, absent
+
+    def segment(self, name: str) -> Segment:
+        """Return the effect in one segment.
+
+        Raises
+        ------
+        DesignError
+            When its rows do not hold one.
+        """
+        rows = self.names == name
+        fit = self._fit(without_constants(self.design.take(rows)))
+        estimate, error = self._effect(fit, rows)
+        spread = float(np.std(fit.design.block("score")[:, 0], ddof=1))
+        clusters = fit.design.n_clusters if fit.covariance in CLUSTERED else None
+        df = None if self._halves(rows) else fit.df
+        return Segment(name, fit.design.n, clusters, fit.covariance, estimate * self.by, error * self.by, df, spread)
+
+    def _fit(self, design: Design) -> Fit:
+        if design.n_clusters is not None and design.n_clusters < FEWEST_CLUSTERS:
+            allowed = f"at least {FEWEST_CLUSTERS}"
+            raise DesignError("the segment", [Fault("clusters", f"{design.n_clusters} clusters", allowed)])
+        try:
+            return fit_model(design, self.model, covariance_of(self.sample.plan, self.model, design))
+        except DesignError:
+            return fit_model(design, self.model, "HC1" if design.clusters is None else "CRV1")
+
+    def _effect(self, fit: Fit, rows: np.ndarray) -> tuple[float, float]:
+        halves = self._halves(rows)
+        if halves:
+            found = correct_fit(fit, measure(fit.design, halves=halves))
+            if isinstance(found, Refusal):
+                raise DesignError("the model", [Fault("correction", found.reason, "a correction that exists")])
+            return found.estimate(self.score), found.std_error(self.score)
+        if fit.model == "logit":
+            return average_marginal_effect(fit, self.score)
+        at = fit.position(self.score)
+        return float(fit.params[at]), float(fit.std_errors()[at])
+
+    def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the transformed halves of engagement in some rows; none where they cannot correct the model."""
+        plan = self.sample.plan
+        how = plan.engagement.transform_of
+        usable = [c for c in plan.engagement.halves if how(c) not in ("rank", "spline")]
+        if self.model == "logit" or plan.score.shares_error == "full":
+            return {}
+        return {c: tuple(transform(self.sample.numbers(half), how(c))[rows] for half in plan.engagement.halves[c])
+                for c in usable}  # fmt: skip
+
+    # --- rows ---
+
+    def blank(self, model: str, term: str, variant: str = "") -> Estimate:
+        plan = self.sample.plan
+        return Estimate(plan.name, self.outcome.column, self.score, "transport", model, term, n=self.design.n,
+                        variant=variant, unit=self.unit, scale=plan.score.scale)  # fmt: skip
+
+    def row(self, segment: Segment) -> Estimate:
+        corrected = "corrected for noise in engagement" if self._halves(self.names == segment.name) else ""
+        statistic = segment.estimate / segment.std_error
+        return replace(self.blank(self.model, segment.name), n=segment.n, clusters=segment.clusters,
+                       covariance=segment.covariance, estimate=segment.estimate, std_error=segment.std_error,
+                       statistic=statistic, df=segment.df, p_value=p_value(statistic, segment.df),
+                       note=corrected)  # fmt: skip
+
+    def pool_of(self, segments: list[Segment]) -> Pool:
+        effects = np.array([segment.estimate for segment in segments])
+        errors = np.array([segment.std_error for segment in segments])
+        return pool(effects, errors, level=self.sample.plan.inference.level)
+
+    def pooled(self, segments: list[Segment], variant: str = "", note: str = "") -> list[Estimate]:
+        """Return the pooled effect, the prediction interval and the variance between segments."""
+        found = self.pool_of(segments)
+        note = "; ".join(filter(None, [f"random effects over {found.k} segments", note]))
+        n = sum(segment.n for segment in segments)
+
+        def blank(term: str) -> Estimate:
+            return replace(self.blank("hartung-knapp", term, variant), n=n, clusters=found.k)
+
+        bounds = found.prediction_interval(self.sample.plan.inference.level)
+        why = note if bounds else f"{note}; two segments have no prediction interval"
+        return [
+            replace(blank("pooled"), estimate=found.estimate, std_error=found.std_error, df=found.df,
+                    statistic=found.estimate / found.std_error, p_value=found.p_value, note=note),
+            replace(blank("prediction_interval"), estimate=found.estimate if bounds else None, bounds=bounds, note=why),
+            replace(blank("tau2"), estimate=found.tau2, bounds=found.tau2_bounds, unit="number", scale="",
+                    note=f"{note}; {100 * found.i2:.0f} % of the spread is not sampling"),
+        ]  # fmt: skip
+
+    # --- segments left out ---
+
+    def gains(self, names: list[str]) -> list[Estimate]:
+        """Return the share of deviance that the score saves in each segment when it is fitted on the others."""
+        parts = {}
+        for name in names:
+            try:
+                parts[name] = self._left_out(self.names == name)
+            except DesignError:
+                continue
+        if not parts or self.model == "gamma":
+            return []
+        whole = np.sum(list(parts.values()), axis=0)
+        note = "share of the null deviance saved by the score in segments on which it was not fitted"
+        rows = {f"gain:{name}": values for name, values in parts.items()} | {"gain": whole}
+        return [replace(self.blank("left-out", term), scale="", unit="share", estimate=float(saved / null), note=note)
+                for term, (saved, null) in rows.items() if null > 0]  # fmt: skip
+
+    def _left_out(self, test: np.ndarray) -> np.ndarray:
+        """Return (deviance saved, null deviance) in the rows of a mask, fitted on the others."""
+        train = without_constants(self.design.take(~test))
+        columns = [self.design.terms.index(term) for term in train.terms]
+        deviances = []
+        for design in (train, train.without("score")):
+            fit = fit_model(design, self.model, "HC1")
+            at = [columns[train.terms.index(term)] for term in design.terms]
+            index = self.design.matrix[test][:, at] @ fit.params
+            index = index if self.design.offset is None else index + self.design.offset[test]
+            deviances.append(deviance(self.model, self.design.response[test], index))
+        null = self._null(train, test)
+        return np.array([deviances[1] - deviances[0], null])
+
+    def _null(self, train: Design, test: np.ndarray) -> float:
+        """Return the deviance of a constant (times exposure) that is known from the other segments."""
+        mean = train.response.mean()
+        if self.model == "ols":
+            return deviance("ols", self.design.response[test], np.full(test.sum(), mean))
+        if self.model == "logit":
+            return deviance("logit", self.design.response[test], np.full(test.sum(), np.log(mean / (1 - mean))))
+        offset = np.zeros(test.sum()) if self.design.offset is None else self.design.offset[test]
+        base = 1.0 if train.offset is None else np.exp(train.offset).mean()
+        return deviance(self.model, self.design.response[test], np.log(mean / base) + offset)
+
+    # --- checks ---
+
+    def check(self, name: str, passed: bool | None, reason: str, statistic: float | None = None) -> Check:
+        return Check(self.sample.plan.name, name, passed, reason, statistic, self.outcome.column, self.score)
+
+    def counted(self, segments: list[Segment], absent: dict[str, str]) -> str:
+        column = self.sample.plan.segment.column
+        said = f"{len(segments)} segments of {column} have an effect of their own."
+        if absent:
+            why = "; ".join(f"{name} ({reason})" for name, reason in list(absent.items())[:6])
+            said += f" {len(absent)} have none: {why}{' and others' if len(absent) > 6 else ''}."
+        return said
+
+    def judged(self, segments: list[Segment]) -> Iterator[Check]:
+        """Yield whether the effect travels, and whether there are enough segments to know."""
+        found = self.pool_of(segments)
+        if found.k < FEWEST_SEGMENTS:
+            reason = f"{found.k} segments say little about a new one: the variance between them is hardly known."
+            yield self.check("few_segments", False, reason, found.k)
+        bounds = found.prediction_interval(self.sample.plan.inference.level)
+        if bounds is None:
+            return
+        if bounds[0] > 0 or bounds[1] < 0:
+            yield self.check("transport", True, "The sign of the effect is expected to hold in a new segment.")
+        else:
+            reason = "The effect in a new segment may have either sign: what holds here proves nothing for another one."
+            yield self.check("transport", False, reason)
+
+
+def without_constants(design: Design) -> Design:
+    """Return the design of some rows without controls and engagement that do not vary in them, clusters renumbered.
+
+    Raises
+    ------
+    DesignError
+        When the score or the outcome does not vary, or there are too few rows.
+    """
+    dependent = {term for term, _ in dependent_terms(design.matrix, design.terms)} - set(
+        term for term, block in zip(design.terms, design.blocks, strict=True) if block == "score"
+    )
+    keep = [at for at, term in enumerate(design.terms) if term not in dependent]
+    clusters = None if design.clusters is None else np.unique(design.clusters, return_inverse=True)[1]
+    rest = replace(design, matrix=design.matrix[:, keep], terms=tuple(design.terms[at] for at in keep),
+                   blocks=tuple(design.blocks[at] for at in keep), clusters=clusters)  # fmt: skip
+    if np.ptp(rest.response) == 0:
+        raise DesignError("the segment", [Fault("outcome", "one value in every row", "at least two")])
+    check_estimable(rest, "the segment")
+    return rest
+
+
+def deviance(model: str, response: np.ndarray, index: np.ndarray) -> float:
+    """Return the deviance of a linear predictor: squared error, twice the log loss, or that of Poisson or Tweedie(1.5).
+
+    Parameters
+    ----------
+    model : {"ols", "logit", "poisson", "tweedie"}
+    response, index : ndarray, shape (n,)
+    """
+    if model == "ols":
+        return float(((response - index) ** 2).sum())
+    if model == "logit":
+        p = expit(index)
+        return float(-2 * (xlogy(response, p) + xlogy(1 - response, 1 - p)).sum())
+    mean = np.exp(index)
+    if model == "poisson":
+        return float(2 * (xlogy(response, response / mean) - response + mean).sum())
+    return float(4 * (mean**0.5 + response * mean**-0.5 - 2 * response**0.5).sum())
