@@ -1,7 +1,6 @@
-"""Corrections for noise in engagement: known truth, two routes, lavaan, invariances, refusals, size and coverage."""
+"""Corrections for noise in engagement: known truth, two routes, lavaan, invariances, refusals."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pandas as pd
 import pytest
 from scipy.optimize import brentq, root
 
-import analysis.measurement as measurement_module
 from analysis.corrected import Correction, Refusal, identification
 from analysis.design import Design
 from analysis.errors import DesignError
@@ -21,9 +19,6 @@ from analysis.methods.correction import agree, correct_fit, corrected_margin, ei
 from analysis.methods.oriv import oriv, stack
 from analysis.methods.simex import simex
 from analysis.models import fit_model
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from calibration import Cell, gate, meets, simulate
 
 REFERENCE = Path(__file__).parent / "reference"
 EXACT = 1e-9
@@ -463,35 +458,3 @@ def test_simex_points_towards_the_correction():
     picture = simex(fit, errors, "klout", replicates=5)
     assert picture.estimates[0] == pytest.approx(fit.params[4], rel=EXACT)
     assert correct_fit(fit, errors).estimate("klout") < picture.extrapolated < picture.estimates[0]
-
-
-# --- simulated size and coverage ---------------------------------------------------------------------------
-
-CELLS = [
-    Cell("ols", 1000, 0.8, 0.0, 600),
-    Cell("ols", 1000, 0.8, 1.0, 600),
-    Cell("poisson", 1000, 0.8, 0.0, 400),
-    Cell("poisson", 1000, 0.7, 0.5, 400),
-    Cell("gamma", 1000, 0.8, 0.0, 300),
-    Cell("logit", 1000, 0.7, 0.0, 400),
-    Cell("nb2", 1000, 0.7, 0.0, 400),
-]
-
-
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.model}-{cell.reliability}-{cell.sharing}")
-def test_a_worthless_score_passes_as_often_as_the_level_says(cell):
-    rates = simulate(cell)
-    assert gate(cell, rates) == "passed"
-    assert meets(rates.coverage, cell.draws, 0.93, 1.0)
-    assert rates.plain > 0.3 or cell.sharing == 1.0
-    assert rates.rule < 0.06
-
-
-@pytest.mark.parametrize("fault", ["nothing is subtracted", "twice is subtracted", "what is shared is forgotten"])
-def test_the_calibration_notices_a_broken_correction(monkeypatch, fault):
-    honest = measurement_module.Measurement.covariance.fget
-    change = {"nothing": lambda cov: 0 * cov, "twice": lambda cov: 2 * cov, "what": lambda cov: np.diag(np.diag(cov))}
-    broken = property(lambda self: change[fault.split()[0]](honest(self)))
-    monkeypatch.setattr(measurement_module.Measurement, "covariance", broken)
-    cell = Cell("ols", 1000, 0.8, 1.0 if fault.startswith("what") else 0.0, 300)
-    assert gate(cell, simulate(cell)) == "FAILED"
