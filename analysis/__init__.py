@@ -28,7 +28,10 @@ _PUBLIC = {
 }
 """What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not wait for pandas."""
 
-__all__ = [*sorted(_PUBLIC), "audit"]
+_MODULES = ("simulate",)
+"""Modules that are offered as such: `sa.simulate.creators(seed=7)`."""
+
+__all__ = [*sorted(_PUBLIC), *_MODULES, "audit"]
 
 
 def __dir__() -> list[str]:
@@ -45,6 +48,8 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name in _PUBLIC:
             return getattr(import_module(_PUBLIC[name]), name)
+        if name in _MODULES:
+            return import_module(f"analysis.{name}")
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
 
     @property

@@ -38,7 +38,10 @@ class CodebookColumn(BaseModel):
 
 
 class Codebook(BaseModel):
-    """The TOML beside a dataset: where it comes from, its licence, what it is and what it is *not*."""
+    """The TOML beside a dataset: where it comes from, its licence, what it is and what it is *not*.
+
+    `simulated` says that no row was observed: everything printed of such data says so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -50,6 +53,7 @@ class Codebook(BaseModel):
     about: str = ""
     not_: str = ""
     caution: str = ""
+    simulated: bool = False
     columns: dict[str, CodebookColumn] = {}
 
 

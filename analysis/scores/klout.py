@@ -1,0 +1,102 @@
+"""A Klout-style score from a table of activity: true reach, amplification and network impact in one number of 1-100.
+
+The vendor's code was never published and the service closed on 25 May 2018. What is public, and used here (where it was
+read, in brackets):
+
+* three components, 2010-2012: how many people act on one's content, how likely content is to be acted on, and how
+  influential those are who react (kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/);
+* a window of 30 days, of 90 since 26 October 2011, on a user's account (freshviewconcepts.com/blog/tag/klout-score/);
+* an idle account has about 10; the average was "in the high teens" in 2011
+  (retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars).
+
+Free choices, each an argument: the logarithms, the weights, the reach and the reactions per post at which a component
+is full, and the share of network impact that falls with replies to people of less influence (the complaint of users;
+0 switches it off). Two accounts with the same activity have the same score: nothing else enters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+IDLE, FULL = 10.0, 100.0
+"""The score of an account nobody reacts to, and the highest."""
+
+
+@dataclass(frozen=True)
+class KloutVersion:
+    """The free choices of one version of the algorithm.
+
+    Attributes
+    ----------
+    name : str
+    window : int
+        Days of activity that count.
+    reach, amplification, network : float
+        Weights of the three components; they sum to 1.
+    full_reach : float
+        People who react within 30 days at which true reach is full.
+    full_amplification : float
+        Reactions per post at which amplification is full.
+    ladder : float
+        Share of network impact that is the share of one's replies that go up the ladder.
+    """
+
+    name: str
+    window: int
+    reach: float
+    amplification: float
+    network: float
+    full_reach: float = 1e6
+    full_amplification: float = 1e4
+    ladder: float = 0.25
+
+
+OLD = KloutVersion("before October 2011", 30, reach=0.70, amplification=0.20, network=0.10, ladder=0.0)
+NEW = KloutVersion("since October 2011", 90, reach=0.55, amplification=0.15, network=0.30)
+VERSIONS = {"old": OLD, "new": NEW}
+
+
+def true_reach(reactors: ArrayLike, version: KloutVersion = NEW, *, days: float | None = None) -> np.ndarray:
+    """Return true reach in [0, 1] from the number of different people who reacted within `days` (default: the window).
+
+    >>> float(true_reach([999_999], days=30)[0])
+    1.0
+    """
+    monthly = np.asarray(reactors, float) * 30 / (version.window if days is None else days)
+    return np.clip(np.log1p(monthly) / np.log1p(version.full_reach), 0, 1)
+
+
+def amplification(reactions: ArrayLike, posts: ArrayLike, version: KloutVersion = NEW) -> np.ndarray:
+    """Return amplification in [0, 1] from reactions per post; 0 without posts."""
+    reactions, posts = np.asarray(reactions, float), np.asarray(posts, float)
+    per_post = np.divide(reactions, posts, out=np.zeros(np.broadcast(reactions, posts).shape), where=posts > 0)
+    return np.clip(np.log1p(per_post) / np.log1p(version.full_amplification), 0, 1)
+
+
+def network_impact(
+    reactor_score: ArrayLike, replies_up: ArrayLike, replies_down: ArrayLike, version: KloutVersion = NEW
+) -> np.ndarray:
+    """Return network impact in [0, 1]: the influence of those who react, less for talking to the less influential.
+
+    Parameters
+    ----------
+    reactor_score : array, shape (n,)
+        Mean influence of those who react, 0-100.
+    replies_up, replies_down : array, shape (n,)
+        Replies to people of more and of less influence than one's own. Without any, half count as going up.
+    """
+    up, down = np.asarray(replies_up, float), np.asarray(replies_down, float)
+    share_up = (up + 1) / (up + down + 2)
+    return (1 - version.ladder) * np.asarray(reactor_score, float) / 100 + version.ladder * share_up
+
+
+def combined(reach: np.ndarray, amplified: np.ndarray, network: np.ndarray, version: KloutVersion = NEW) -> np.ndarray:
+    """Return the score of 10-100 from its components in [0, 1]; whom nobody reaches has `IDLE`."""
+    index = version.reach * reach + version.amplification * amplified + version.network * network * (reach > 0)
+    return IDLE + (FULL - IDLE) * np.clip(index, 0, 1)

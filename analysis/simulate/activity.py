@@ -1,0 +1,154 @@
+"""What simulated creators do, who reacts, and what is recorded of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from scipy.special import expit
+
+from analysis.simulate.parameters import Parameters
+
+INDUSTRIES = ("social media", "restaurants", "fashion", "travel", "software", "fitness", "books", "charity")
+SOCIAL_MEDIA = 0
+"""Position of the industry in which what works proves nothing for a restaurant."""
+
+SPREAD, WITHIN, PERSISTENCE = 1.0, 0.5, 0.6
+"""Standard deviations of log true engagement between creators and within one, and the autocorrelation within."""
+MONTHLY_REACTIONS, MONTHLY_POSTS, MONTHLY_REPLIES = 400.0, 20.0, 30.0
+DISTINCT = 0.6
+"""Share of reactions that come from somebody who has not reacted before in the period."""
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Everything before the scores; arrays have shape (creators, periods), traits of a creator shape (creators, 1).
+
+    `engagement` is true engagement, `paying` the part of it that pays (by the parameters' weights). Counts are float.
+    """
+
+    industry: np.ndarray
+    authority: np.ndarray
+    engagement: np.ndarray
+    paying: np.ndarray
+    halves: dict[str, np.ndarray]
+    bots: np.ndarray
+    reactions: np.ndarray
+    reactors: np.ndarray
+    reactor_score: np.ndarray
+    up: np.ndarray
+    posts: np.ndarray
+    replies_up: np.ndarray
+    replies_down: np.ndarray
+    followers: np.ndarray
+    bought: np.ndarray
+    gaming: np.ndarray
+
+    @property
+    def likes(self) -> np.ndarray:
+        """Recorded engagement of people: both halves."""
+        return self.halves["likes_odd"] + self.halves["likes_even"]
+
+
+def draw_activity(parameters: Parameters, periods: int, length: float, rng: Generator) -> Activity:
+    """Draw what happens in `periods` periods of `length` months each."""
+    n, shape = parameters.n, (parameters.n, periods)
+    industry = rng.integers(0, len(INDUSTRIES), size=(n, 1))
+    authority = rng.normal(size=(n, 1))
+    talent = SPREAD * rng.normal(size=(n, 1))
+    log_engagement = np.log(MONTHLY_REACTIONS * length) + talent + _within(shape, rng)
+    engagement = np.exp(log_engagement)
+    gaming = _episodes(parameters, shape, rng)
+    peers = expit(0.4 + 1.0 * (industry == SOCIAL_MEDIA) + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
+    up = expit(-1.0 + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
+    halves = _halves(parameters, engagement, peers, rng)
+    bots = rng.poisson(engagement * (parameters.robots * rng.lognormal(-0.125, 0.5, size=(n, 1))
+                                     + gaming * rng.uniform(1, 3, size=shape))).astype(float)  # fmt: skip
+    reactions = _seen_by_the_score(parameters, engagement, halves["likes_odd"] + halves["likes_even"], rng) + bots
+    posts = rng.poisson(
+        MONTHLY_POSTS * length * np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1))) * (1 + 2 * gaming)
+    )
+    replies = MONTHLY_REPLIES * length * np.exp(0.5 * rng.normal(size=(n, 1))) * (1 + gaming)
+    downwards = expit(0.8 * rng.normal(size=(n, 1)))
+    followers, bought = _followers(parameters, talent, gaming, rng)
+    return Activity(
+        industry=industry, authority=authority, engagement=engagement,
+        paying=_paying(parameters, engagement, peers, up, bots), halves=halves, bots=bots, reactions=reactions,
+        reactors=rng.binomial(reactions.astype(np.int64), DISTINCT).astype(float),
+        reactor_score=np.round(100 * expit(-1 + 0.5 * authority + 0.1 * rng.normal(size=shape)), 1),
+        up=rng.binomial((halves["likes_odd"] + halves["likes_even"]).astype(np.int64), up).astype(float),
+        posts=posts.astype(float), replies_up=rng.poisson(replies * (1 - downwards)).astype(float),
+        replies_down=rng.poisson(replies * downwards).astype(float), followers=followers, bought=bought,
+        gaming=gaming.astype(float),
+    )  # fmt: skip
+
+
+def _within(shape: tuple[int, int], rng: Generator) -> np.ndarray:
+    """Draw a creator's own ups and downs (a stationary autoregression), and those that all share."""
+    shocks = WITHIN * rng.normal(size=shape)
+    moves = np.empty(shape)
+    moves[:, 0] = shocks[:, 0]
+    for at in range(1, shape[1]):
+        moves[:, at] = PERSISTENCE * moves[:, at - 1] + np.sqrt(1 - PERSISTENCE**2) * shocks[:, at]
+    return moves + 0.1 * rng.normal(size=shape[1])
+
+
+def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) -> np.ndarray:
+    """Draw episodes that begin with probability .1 a period and go on with .6; of a single period, half are gamed."""
+    gamer = rng.random((shape[0], 1)) < parameters.gamers
+    drawn = rng.random(shape)
+    gaming = np.zeros(shape, bool)
+    gaming[:, 0] = drawn[:, 0] < 0.2  # the share at which begin and end balance
+    for at in range(1, shape[1]):
+        gaming[:, at] = drawn[:, at] < np.where(gaming[:, at - 1], 0.6, 0.1)
+    return gaming & gamer
+
+
+def _halves(parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, rng: Generator) -> dict[str, np.ndarray]:
+    """Draw what is recorded in odd and even weeks, all of it and by whom, with noise of the declared reliability."""
+    variance = 2 * (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
+    halves = {}
+    for half in ("odd", "even"):
+        noise = np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)
+        halves[f"likes_{half}"] = likes = rng.poisson(engagement / 2 * noise).astype(float)
+        halves[f"peers_{half}"] = rng.binomial(likes.astype(np.int64), peers).astype(float)
+        halves[f"customers_{half}"] = likes - halves[f"peers_{half}"]
+    return halves
+
+
+def _seen_by_the_score(
+    parameters: Parameters, engagement: np.ndarray, likes: np.ndarray, rng: Generator
+) -> np.ndarray:  # fmt: skip
+    """Return the reactions in the vendor's records: its own, the recorded engagement, or a geometric mean of both."""
+    if parameters.shared == 1:
+        return likes
+    variance = (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
+    noise = np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)
+    own = rng.poisson(engagement * noise)
+    if parameters.shared == 0:
+        return own.astype(float)
+    return np.round(np.expm1((1 - parameters.shared) * np.log1p(own) + parameters.shared * np.log1p(likes)))
+
+
+def _paying(
+    parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, up: np.ndarray, bots: np.ndarray
+) -> np.ndarray:
+    """Return the true engagement that pays, every reaction by its worth."""
+    by_whom = parameters.peers * peers + parameters.customers * (1 - peers)
+    from_where = parameters.up * up + parameters.down * (1 - up)
+    return engagement * by_whom * from_where + parameters.bots * bots
+
+
+def _followers(
+    parameters: Parameters, talent: np.ndarray, gaming: np.ndarray, rng: Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw followers, those by follow-back in gamed months among them, and of these the bought ones."""
+    n, periods = gaming.shape
+    growth = np.cumsum(0.01 + 0.08 * gaming + 0.005 * rng.normal(size=gaming.shape), axis=1)
+    organic = np.exp(np.log(3000) + 0.9 * talent + 0.4 * rng.normal(size=(n, 1)) + growth)
+    buys = rng.random((n, 1)) < parameters.buyers
+    since = rng.integers(0, periods, size=(n, 1)) if periods > 1 else np.zeros((n, 1), int)
+    amount = np.round(parameters.bought * rng.lognormal(-0.02, 0.2, size=(n, 1)))
+    bought = np.where(buys & (np.arange(periods) >= since), amount, 0.0)
+    return np.round(organic) + bought, bought
