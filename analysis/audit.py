@@ -20,6 +20,7 @@ from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
+from analysis.methods.prediction import study_prediction
 from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
@@ -167,6 +168,7 @@ Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
 STUDIES: tuple[Study, ...] = (
     study_size,
     study_confounding,
+    study_prediction,
     study_segments,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score

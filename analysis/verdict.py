@@ -9,6 +9,7 @@ from typing import Literal
 from analysis.confounding import under_a_confounder
 from analysis.estimates import Check, Estimate, Estimates, part
 from analysis.fragility import Fragility
+from analysis.methods.prediction import seen_gain
 from analysis.noise import NOTHING_KNOWN, Noise
 from analysis.plan import Plan
 from analysis.rule import Word, sesoi_band, word_of
@@ -152,6 +153,8 @@ def decide(
     reasons += _clusters_unused(plan, plain.estimate)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
     reasons += [fragility.reason] if fragility and fragility.word else []
+    gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
+    reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None
     if plain.estimate.model == "ols" and fragility is not None:
         left_out = under_a_confounder(plan, outcome, score, estimates, plain.word, plain.estimate, band)

@@ -30,7 +30,7 @@ LAYERS = [
     *("methods.reliability", "methods.small_counts", "methods.correction", "methods.corrected_score", "methods.oriv"),
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "noise", "size", "fragility", "tails"),
-    *("methods.sensitivity", "confounding"),
+    *("methods.sensitivity", "methods.prediction", "confounding"),
     *("methods.transport", "segments"),
     "engine.audit",
     *("verdict", "findings"),

@@ -181,6 +181,7 @@ CHECK_QUESTIONS = {
     "segments": "Does every segment have an effect of its own?",
     "few_segments": "Are there enough segments?",
     "transport": "Is the effect expected to hold in a segment nobody has looked at?",
+    "prediction": "Are rows that were left out predicted better with the score?",
 }
 
 
