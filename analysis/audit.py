@@ -29,6 +29,7 @@ from analysis.publish.folder import write_results
 from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
+from analysis.ranking import study_ranking
 from analysis.sample import Sample, select_sample
 from analysis.sections.outcome import OutcomeSection
 from analysis.segments import study_segments
@@ -170,6 +171,7 @@ STUDIES: tuple[Study, ...] = (
     study_confounding,
     study_prediction,
     study_segments,
+    study_ranking,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

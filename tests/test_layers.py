@@ -32,6 +32,7 @@ LAYERS = [
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "noise", "size", "fragility", "tails"),
     *("methods.sensitivity", "methods.prediction", "confounding"),
     *("methods.transport", "segments"),
+    *("methods.scorecard", "ranking"),
     "engine.audit",
     *("verdict", "findings"),
     *(
@@ -45,6 +46,7 @@ LAYERS = [
         "publish.passage",
         "publish.multiverse",
         "publish.segments",
+        "publish.ranking",
         "publish.passages",
     ),
     *("publish.report", "publish.folder", "publish.article", "publish.verify"),

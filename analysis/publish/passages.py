@@ -7,11 +7,13 @@ from collections.abc import Callable
 from analysis.findings import Findings
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
+from analysis.publish.ranking import ranking_passage
 from analysis.publish.segments import segments_passage
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "multiverse": multiverse_passage,
     "segments": segments_passage,
+    "ranking": ranking_passage,
 }
 """By key; a new topic of the report is one module with such a function, and one line here."""
 

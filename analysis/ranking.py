@@ -1,0 +1,115 @@
+"""How well each score ranks the rows by what pays, side by side, as a credit score would be judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from analysis.design import transformed_score
+from analysis.estimates import Estimate, Found
+from analysis.fit import p_value
+from analysis.methods.scorecard import (
+    Ranking,
+    auc,
+    calibration,
+    gini,
+    kolmogorov_smirnov,
+    lift,
+    resampled_weights,
+    spread,
+)
+from analysis.sample import Sample
+from analysis.sections.outcome import OutcomeSection
+
+REPLICATES = 499
+LARGE, FEWER_REPLICATES = 20_000, 199
+FOLDS = 5
+NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
+
+
+def study_ranking(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
+    """Return AUC, Gini, KS, lift and calibration of a score, and its differences from the plan's other scores.
+
+    Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
+    """
+    values = sample.numbers(outcome.column)
+    if sample.whole or values.min() < 0 or np.ptp(values) == 0:
+        return Found()
+    clusters = pd.factorize(sample.frame[sample.plan.cluster.column])[0] if sample.plan.cluster else None
+    rows = _resampled(sample, outcome, score, values, clusters)
+    if outcome.kind == "binary" and 1 < values.sum() < len(values) - 1:
+        rows += _of_binary(sample, outcome, score, values > 0, clusters)
+    return Found(tuple(rows))
+
+
+def _blank(sample: Sample, outcome: OutcomeSection, score: str, term: str) -> Estimate:
+    return Estimate(sample.plan.name, outcome.column, score, "scorecard", "", term, n=sample.rows, note=NOTE)
+
+
+def _resampled(
+    sample: Sample, outcome: OutcomeSection, score: str, values: np.ndarray, clusters: np.ndarray | None
+) -> list[Estimate]:
+    """Return what has a bootstrap interval: Gini, lift, for binary outcomes KS, and differences of Gini."""
+    plan = sample.plan
+    own = Ranking.of(values, values)
+    rankings = {name: Ranking.of(transformed_score(sample, name), values) for name in plan.score.columns}
+    measures = {"gini": partial(gini, rankings[score], own), "lift_top_decile": partial(lift, rankings[score])}
+    if outcome.kind == "binary":
+        measures["ks"] = partial(kolmogorov_smirnov, rankings[score])
+    for other in plan.score.columns:
+        if other != score:
+            measures[f"gini_difference:{other}"] = partial(_gini_difference, rankings[score], rankings[other], own)
+    once = np.ones((1, sample.rows))
+    replicates = min(plan.inference.bootstrap, REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES)
+    rng = np.random.default_rng(plan.inference.seed)
+    blocks = [{term: measure(weights) for term, measure in measures.items()}
+              for weights in resampled_weights(sample.rows, replicates, rng, clusters)]  # fmt: skip
+    groups = None if clusters is None else int(clusters.max()) + 1
+    tails = [(1 - plan.inference.level) / 2, (1 + plan.inference.level) / 2]
+    rows = []
+    for term, measure in measures.items():
+        drawn = np.concatenate([block[term] for block in blocks])
+        low, high = np.nanquantile(drawn, tails)
+        rows.append(replace(_blank(sample, outcome, score, term), estimate=float(measure(once)[0]), clusters=groups,
+                            bounds=(float(low), float(high))))  # fmt: skip
+    return rows
+
+
+def _gini_difference(one: Ranking, other: Ranking, own: Ranking, weights: np.ndarray) -> np.ndarray:
+    return gini(one, own, weights) - gini(other, own, weights)
+
+
+def _of_binary(
+    sample: Sample, outcome: OutcomeSection, score: str, happened: np.ndarray, clusters: np.ndarray | None
+) -> list[Estimate]:
+    """Return AUC, its paired differences from the other scores, and the calibration."""
+    groups = None if clusters is None else int(clusters.max()) + 1
+    values = transformed_score(sample, score)
+    found = auc(values, happened, clusters)
+
+    def row(term: str, estimate: float, error: float, null: float = 0.0) -> Estimate:
+        statistic = (estimate - null) / error if error > 0 else None
+        p = None if statistic is None else p_value(statistic, None)
+        return replace(_blank(sample, outcome, score, term), estimate=estimate, std_error=error, clusters=groups,
+                       statistic=statistic, p_value=p)  # fmt: skip
+
+    rows = [row("auc", found.value, found.std_error, 0.5)]
+    for other in sample.plan.score.columns:
+        if other != score:
+            beside = auc(transformed_score(sample, other), happened, clusters)
+            error = spread(found.influence - beside.influence, clusters)
+            rows.append(row(f"auc_difference:{other}", found.value - beside.value, error))
+    line = calibration(values, happened, _folds(sample, clusters))
+    rows += [row("calibration_intercept", line.intercept, line.std_errors[0]),
+             row("calibration_slope", line.slope, line.std_errors[1], 1.0)]  # fmt: skip
+    return rows
+
+
+def _folds(sample: Sample, clusters: np.ndarray | None) -> np.ndarray:
+    """Return the fold of each row; the rows of a cluster share one."""
+    rng = np.random.default_rng(sample.plan.inference.seed)
+    units = np.arange(sample.rows) if clusters is None else clusters
+    return rng.permutation(int(units.max()) + 1)[units] % FOLDS
