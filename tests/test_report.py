@@ -11,6 +11,7 @@ import shop
 
 import analysis as sa
 from analysis.publish.figure import STYLE, effect_canvas, effect_lines
+from analysis.publish.passages import passages_of
 
 
 class Page(HTMLParser):
@@ -124,7 +125,7 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
     for ruling in audit.rulings:
         assert audit.sentence(ruling.outcome, ruling.score) in page.text
         assert ruling.id in page.text
-    assert page.counts["section"] == 5
+    assert page.counts["section"] == 5 + len(passages_of(audit))
     shared = "Engagement (likes) is taken as recorded: the plan states no reliability for it"
     assert page.text.count(shared) == len(outcomes), "what holds for each score is told once an outcome"
     assert {"scope": "rowgroup", "colspan": "3"} in page.heads
