@@ -28,6 +28,7 @@ from analysis.publish.citation import read_ledger, result_folder
 from analysis.publish.folder import write_results
 from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
+from analysis.publish.simulated import captioned
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.ranking import study_ranking
 from analysis.sample import Sample, select_sample
@@ -51,7 +52,7 @@ class Audit(Findings):
 
     def __repr__(self) -> str:
         words = "; ".join(f"{ruling.outcome} | {ruling.score}: {ruling.verdict}" for ruling in self.rulings)
-        return f"<Audit of {self.plan.name}: {words}>"
+        return f"<Audit of {self.plan.name}{' (simulated data)' if self.dataset.simulated else ''}: {words}>"
 
     @property
     def verdicts(self) -> pd.DataFrame:
@@ -95,13 +96,14 @@ class Audit(Findings):
         from analysis.publish.table import show
 
         outcome = outcome or self.plan.outcome[0].column
-        return show(self.table(outcome), f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)")
+        caption = f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)"
+        return show(self.table(outcome), captioned(self.dataset, caption))
 
     def show_rows(self) -> Shown:
         """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
         from analysis.publish.table import exclusions_table, show
 
-        return show(exclusions_table(self), "Rows in, left out and analysed")
+        return show(exclusions_table(self), captioned(self.dataset, "Rows in, left out and analysed"))
 
     def cite(self, result_id: str | None = None) -> Citation:
         """Return the citation of a result of this run; of the first verdict where no id is given."""
@@ -156,7 +158,8 @@ def audit(
     multiverse, doubts = _multiverse(sample, progress)
     rows += multiverse.estimates if multiverse else ()
     progress("Deciding")
-    noted = [replace(row, note="; ".join(filter(None, [row.note, sample.note]))) for row in rows]
+    drawn = "simulated data" if sample.dataset.simulated else ""
+    noted = [replace(row, note="; ".join(filter(None, [row.note, sample.note, drawn]))) for row in rows]
     estimates = Estimates(tuple(noted), sample.plan.inference.level)
     rulings, more = _rule(sample, estimates, [*checks, *doubts], noise)
     return Audit(sample, estimates, (*checks, *doubts, *more), rulings, multiverse)

@@ -37,6 +37,7 @@ LAYERS = [
     *("verdict", "findings"),
     *(
         "publish",
+        "publish.simulated",
         "publish.sentence",
         "publish.table",
         "publish.figure",

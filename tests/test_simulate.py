@@ -249,3 +249,56 @@ def test_a_plan_may_name_a_simulated_table(plan):
     found = sa.audit(plan)
     assert found.ruling().verdict == "adds"
     assert found.dataset.simulated
+
+
+@pytest.fixture(scope="module")
+def exported(plan, tmp_path_factory):
+    found = sa.audit(plan)
+    return found, found.export(tmp_path_factory.mktemp("results") / "drawn")
+
+
+def test_every_sentence_figure_and_table_says_that_the_data_are_simulated(exported):
+    found, folder = exported
+    assert found.sentence().startswith("In simulated data, with recorded engagement held constant")
+    assert all(figure.alt.startswith("Simulated data.") for figure in (found.plot(), found.plot_data()))
+    assert all(figure.caption.startswith("Simulated data.") for figure in (found.plot(), found.plot_data()))
+    assert "simulated data" in found.show().caption.lower()
+    assert "(simulated data)" in repr(found)
+    assert (folder / "tables" / "rows.html").read_text().count("Simulated data.") == 1
+    report = (folder / "report.html").read_text()
+    assert "<strong>Simulated data.</strong>" in report
+    assert "<title>Simulated data:" in report
+    assert "Simulated data" in str(sa.check(found.plan))
+
+
+def test_the_ledger_and_what_is_cited_from_it_say_so_too(exported):
+    found, folder = exported
+    import json
+
+    record = json.loads((folder / "ledger.json").read_text())
+    assert record["dataset"]["simulated"] is True
+    assert all("simulated data" in row["note"] for row in record["estimates"])
+    assert all(row["sentence"].startswith("In simulated data") for row in record["verdicts"])
+    assert "simulated data" in found.cite().bibtex
+    assert found.cite(record["estimates"][0]["id"]).sentence.startswith("In simulated data: ")
+    assert "Simulated data" in (folder / "numbers.tex").read_text()
+    assert "simulated data" in (folder / "citation.json").read_text()
+
+
+def test_real_data_do_not_say_so(make_frame, plan_of):
+    found = sa.audit(plan_of(), make_frame())
+    assert "imulated" not in found.sentence() + found.plot().alt + repr(found)
+
+
+def test_no_figure_forgets_the_data_it_is_of(root):
+    """`rendered` writes "simulated data" across the picture when it is told the dataset."""
+    import ast
+
+    calls = [
+        (path.name, node)
+        for path in (root / "analysis").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "rendered"
+    ]
+    assert calls
+    assert [(name, node.lineno) for name, node in calls if len(node.args) + len(node.keywords) < 4] == []

@@ -27,6 +27,8 @@ def macro_name(result: str) -> str:
 def macros(ledger: dict[str, Any]) -> str:
     r"""Return ``\newcommand`` lines, one per result, each after a comment with its id."""
     lines = ["% One macro per result of score-audit; the comment above each names it."]
+    if ledger.get("dataset", {}).get("simulated"):
+        lines.append("% Simulated data: say so where you print these.")
     for row in ledger["estimates"]:
         lines += [f"% {row['id']}", f"\\newcommand{{\\{macro_name(row['id'])}}}{{{latex_escape(row['displayed'])}}}"]
     for row in ledger["verdicts"]:
@@ -38,7 +40,8 @@ def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
     """Return BibTeX of the software and of the run; the dataset's own source is named, no DOI is invented."""
     plan, data = ledger["plan"], ledger["dataset"]
     year = ledger["environment"]["created"][:4]
-    note = f"plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows used"
+    drawn = "simulated data; " if data.get("simulated") else ""
+    note = f"{drawn}plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows used"
     entries = [
         ("score-audit", {"title": TITLE, "author": "{The score-audit developers}", "year": year,
                          "version": __version__, "note": "computer software"}),
@@ -65,12 +68,12 @@ def csl(ledger: dict[str, Any]) -> str:
     created = ledger["environment"]["created"]
     issued = {"date-parts": [[int(number) for number in created[:10].split("-")]]}
     author = [{"literal": "The score-audit developers"}]
-    plan = ledger["plan"]
+    plan, drawn = ledger["plan"], "simulated data; " if ledger["dataset"].get("simulated") else ""
     items = [
         {"id": "score-audit", "type": "software", "title": TITLE, "author": author, "version": __version__,
          "issued": issued},
         {"id": f"score-audit-{plan['name']}", "type": "dataset", "title": plan["question"], "author": author,
-         "issued": issued, "note": f"plan {plan['sha256']}; data {ledger['dataset']['sha256']}"},
+         "issued": issued, "note": f"{drawn}plan {plan['sha256']}; data {ledger['dataset']['sha256']}"},
     ]  # fmt: skip
     return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
 
@@ -214,7 +217,9 @@ def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
         sentence, cell = row["sentence"], row["verdict"]
     else:
         interval = _interval(row)
-        sentence = f"{row['term']} ({row['method']}, {row['model']}): {row['displayed']}{interval}, n = {row['n']:,}."
+        drawn = "In simulated data: " if ledger["dataset"].get("simulated") else ""
+        shown = f"{row['displayed']}{interval}, n = {row['n']:,}."
+        sentence = f"{drawn}{row['term']} ({row['method']}, {row['model']}): {shown}"
         cell = row["displayed"]
     source = f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
     name = macro_name(row["id"])

@@ -44,7 +44,7 @@ def curve_figure(findings: Findings) -> Figure:
         title = f"{len(curve):,} analyses of {about}\n{shown.label}".replace("$", r"\$")
         top.set_title(title, loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
-        return rendered(canvas, _alt(curve, shown), CAPTION)
+        return rendered(canvas, _alt(curve, shown), CAPTION, findings.dataset)
 
 
 @dataclass(frozen=True)

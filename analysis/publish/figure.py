@@ -15,11 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from analysis.dataset import Dataset
 from analysis.design import transform
 from analysis.errors import printable
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
 from analysis.publish.sentence import listed, span_text
+from analysis.publish.simulated import captioned, mark
 from analysis.verdict import Verdict
 
 INK, ACCENT, BAND, GREY = "#222222", "#005a8f", "#ece6d6", "#6b6b6b"
@@ -68,7 +70,10 @@ class Figure:
         (folder / f"{name}.svg").write_bytes(self.svg)
 
 
-def rendered(canvas: Canvas, alt: str, caption: str) -> Figure:
+def rendered(canvas: Canvas, alt: str, caption: str, dataset: Dataset | None = None) -> Figure:
+    """Return the figure of a canvas; with the dataset it is of, so that simulated data say so in the picture."""
+    alt, caption = (captioned(dataset, text) for text in (alt, caption))
+    mark(canvas, dataset)
     images, alt = {}, printable(" ".join(alt.split()), limit=5000)
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None, "Title": alt})):
         buffer = io.BytesIO()
@@ -120,7 +125,7 @@ def effect_figure(findings: Findings, outcome: str) -> Figure:
         "An arrow marks what goes on beyond the axis." if _beyond_axis(findings, rulings) else "",
     ]))  # fmt: skip
     with matplotlib.rc_context(STYLE):
-        return rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption)
+        return rendered(effect_canvas(findings, outcome), _effect_alt(findings, outcome), caption, findings.dataset)
 
 
 def _beyond_axis(findings: Findings, rulings: list[Verdict]) -> bool:
@@ -344,7 +349,7 @@ def data_figure(findings: Findings) -> Figure:
     alt = f"Histograms of {shown}. {described}."
     caption = f"How the columns are distributed in {'the ' if shown is rows else ''}{shown} analysed."
     with matplotlib.rc_context(STYLE):
-        return rendered(_data_canvas(panels), alt, caption)
+        return rendered(_data_canvas(panels), alt, caption, findings.dataset)
 
 
 def data_panels(findings: Findings) -> list[Panel]:

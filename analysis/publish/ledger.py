@@ -35,12 +35,13 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
+    drawn = {"simulated": True} if dataset.simulated else {}
     return {
         "schema": SCHEMA,
         "plan": {"name": plan.name, "sha256": plan.sha256, "question": plan.question,
                  "registered": plan.registered.model_dump(mode="json") if plan.registered else None},
         "dataset": {"address": dataset.address, "sha256": dataset.sha256, "rows": dataset.rows,
-                    "rows_used": findings.sample.rows, "exclusions": dict(findings.sample.exclusions)},
+                    "rows_used": findings.sample.rows, "exclusions": dict(findings.sample.exclusions), **drawn},
         "environment": environment() | {"plan_file": _plan_file(findings, folder)},
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from analysis.dataset import Dataset
 from analysis.findings import Findings
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
 from analysis.publish.segments import segments_passage
+from analysis.publish.simulated import captioned, told
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "multiverse": multiverse_passage,
@@ -21,4 +24,12 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
 def passages_of(findings: Findings) -> dict[str, Passage]:
     """Return the passages that these findings have something to say in."""
     written = {key: write(findings) for key, write in PASSAGES.items()}
-    return {key: passage for key, passage in written.items() if passage is not None}
+    return {key: passage_told(findings.dataset, passage) for key, passage in written.items() if passage is not None}
+
+
+def passage_told(dataset: Dataset, passage: Passage) -> Passage:
+    """Return a passage whose paragraphs and tables say that the data are simulated, where they are."""
+    if not dataset.simulated:
+        return passage
+    tables = tuple(replace(table, caption=captioned(dataset, table.caption)) for table in passage.tables)
+    return replace(passage, paragraphs=tuple(told(dataset, text) for text in passage.paragraphs), tables=tables)

@@ -66,7 +66,8 @@ def report_html(
         for number, outcome in enumerate(findings.plan.outcome, 1)
     ]  # fmt: skip
     return template.render(
-        plan=findings.plan, codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
+        plan=findings.plan, simulated=findings.dataset.simulated,
+        codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
         sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
         checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
         passages=[_passage(key, passage) for key, passage in passages.items()],

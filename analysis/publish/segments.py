@@ -123,7 +123,7 @@ def segments_figure(findings: Findings, ruling: Verdict, seen: Travelling) -> Fi
         axes.tick_params(axis="y", left=False)
         axes.set_xlabel(f"effect{' (%)' if unit == 'percent' else ' (percentage points)' if unit == 'points' else ''}; "
                         "shaded: too small to matter", fontsize=10)  # fmt: skip
-        return rendered(canvas, _alt(findings, ruling, seen), CAPTION)
+        return rendered(canvas, _alt(findings, ruling, seen), CAPTION, findings.dataset)
 
 
 def _draw(

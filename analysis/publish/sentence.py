@@ -6,6 +6,7 @@ from analysis.design import score_scale
 from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
 from analysis.fit import critical_value
+from analysis.publish.simulated import told
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 from analysis.verdict import Verdict
@@ -29,7 +30,8 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return the verdict as one paragraph: what was held, what was found, how sure, what was not corrected."""
     score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
     if verdict.verdict == "refused":
-        return f"These data cannot say whether {score} tells anything about {outcome}: {verdict.reasons[0]}"
+        refused = f"These data cannot say whether {score} tells anything about {outcome}: {verdict.reasons[0]}"
+        return told(findings.dataset, refused)
     tells = {
         "adds": f"{score} tells something more about {outcome}",
         "trivial": f"{score} tells something more about {outcome}, but too little to matter",
@@ -43,7 +45,7 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
         sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
                          f"{detectable(findings, verdict)}.")  # fmt: skip
     sentences.append(NOISE[verdict.corrected])
-    return " ".join(filter(None, sentences))
+    return told(findings.dataset, " ".join(filter(None, sentences)))
 
 
 def held_constant(findings: Findings) -> str:
@@ -193,9 +195,10 @@ def check_question(check: Check) -> str:
 def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]) -> list[str]:
     """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and the checks."""
     plan, dataset = sample.plan, sample.dataset
+    data = "Simulated data" if dataset.simulated else "Data"
     lines = [
         f"{plan.name}: {plan.question}",
-        f"Data: {dataset.address}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
+        f"{data}: {dataset.address}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
     ]
     lines += [f"  left out, {reason}: {count:,}" for reason, count in sample.exclusions.items()]
     lines.append(f"  analysed: {sample.rows:,} rows")
@@ -254,4 +257,4 @@ def multiverse_sentence(findings: Findings) -> str:
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
     own = "the plan's own analysis"
     changed = f"alone change the word of {own}: {listed(flips)}" if flips else f"alone changes the word of {own}: none"
-    return " ".join([*sentences, f"Decisions that {changed}."])
+    return told(findings.dataset, " ".join([*sentences, f"Decisions that {changed}."]))

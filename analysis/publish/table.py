@@ -16,6 +16,7 @@ from analysis.errors import printable
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
 from analysis.publish.sentence import MODEL_NAMES, span_text
+from analysis.publish.simulated import captioned
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -233,7 +234,8 @@ def write_tables(findings: Findings, folder: Path) -> None:
         if all(ruling.verdict == "refused" for ruling in findings.rulings if ruling.outcome == outcome.column):
             caption = f"{outcome.column}: estimates for completeness; the verdict is refused"
         tables[f"effects-{number}"] = (effects_table(findings, outcome.column), caption)
-    for name, (table, caption) in tables.items():
+    for name, (table, plain) in tables.items():
+        caption = captioned(findings.dataset, plain)
         (folder / f"{name}.md").write_text(to_markdown(table), "utf-8")
         (folder / f"{name}.tex").write_text(to_latex(table, caption), "utf-8")
         (folder / f"{name}.html").write_text(to_html(table, caption, table_id=name), "utf-8")
