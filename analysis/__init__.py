@@ -20,6 +20,8 @@ _PUBLIC = {
     "Plan": "analysis.plan",
     "check": "analysis.audit",
     "cite": "analysis.publish.citation",
+    "init": "analysis.start.study",
+    "new_notebook": "analysis.start.notebook",
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",
     "show": "analysis.publish.table",

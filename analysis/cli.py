@@ -12,7 +12,7 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -26,16 +26,82 @@ DONE, DIFFERENCE, WRONG, INTERRUPTED = 0, 1, 2, 3
 """Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong; interrupted."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _InOrder(click.Group):
+    """Commands are listed in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="score-audit")
 def cli() -> None:
     """Does a score tell you anything about money that the engagement you can already see does not?
 
     A plan is the name of a file in plans/ (try "movies") or the path of a TOML file.
+
+    \b
+    The shipped study:     score-audit run movies
+    A study of your own:   score-audit init shops.csv
+                           score-audit check shops
+                           score-audit run shops
     """
 
 
-@cli.command()
+@cli.command(short_help="Draft a plan and a codebook for your data.")
+@click.argument("data")
+@click.option("--score", multiple=True, metavar="COLUMN", help="What is audited; repeat it for several columns.")
+@click.option("--engagement", multiple=True, metavar="COLUMN", help="What anyone can see people do; may be repeated.")
+@click.option("--control", multiple=True, metavar="COLUMN", help="What else is held constant; may be repeated.")
+@click.option("--outcome", metavar="COLUMN", help="What pays. It is never guessed.")
+@click.option("--kind", type=click.Choice(["revenue", "count", "binary", "continuous"]), help="What the outcome is.")
+@click.option("--sesoi", type=float, help="The smallest effect that would matter to you. It is never guessed.")
+@click.option("--row", metavar="COLUMN", help="What identifies a row.")
+@click.option("--cluster", metavar="COLUMN", help="What rows belong to together.")
+@click.option("--name", help="Of the study. [default: the file's]")
+@click.option("--out", type=click.Path(path_type=Path), help="The plan. [default: plans/<name>.toml]")
+@click.option("--notebook", is_flag=True, help="Write a notebook for the study, too.")
+@click.option("--force", is_flag=True, help="Replace a plan or notebook that is there.")
+def init(data: str, **given: Any) -> None:
+    """Look at a file of data, and write a plan and a codebook for it.
+
+    On a terminal it asks which column is what; otherwise it takes options, proposes what it can from names and types,
+    and says which lines of the plan are left to edit.
+
+    \b
+    score-audit init shops.csv
+    score-audit init shops.csv --score klout --engagement likes --outcome sales --kind revenue --sesoi 0.05
+    """
+    from analysis.start.questions import ask
+    from analysis.start.study import init as start
+
+    asked = ask if sys.stdin.isatty() and sys.stdout.isatty() else None
+    for line in str(start(data, **given, ask=asked)).splitlines():
+        _tell(line)
+
+
+@cli.command(short_help="Say what would be analysed, what is wrong.")
+@click.argument("plan")
+@click.option("--price", type=float, help="What the score costs per account, in money.")
+@click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
+@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the revenue outcome]")
+def check(plan: str, price: float | None, share: float | None, mean_revenue: float | None) -> None:
+    """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
+    if (price is None) != (share is None):
+        raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
+    from analysis.audit import check as inspect
+    from analysis.methods.sesoi import sesoi_from_price
+    from analysis.publish.sentence import inspection_lines
+
+    seen = inspect(plan)
+    for line in inspection_lines(seen.sample, seen.terms, seen.checks):
+        _tell(line)
+    if price is not None and share is not None:
+        mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
+        click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
+
+
+@cli.command(short_help="Run the whole audit and write its report.")
 @click.argument("plan")
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]")
 def run(plan: str, out: Path | None) -> None:
@@ -58,28 +124,7 @@ def run(plan: str, out: Path | None) -> None:
     click.echo(f"Report: {_short(folder / 'report.html')}")
 
 
-@cli.command()
-@click.argument("plan")
-@click.option("--price", type=float, help="What the score costs per account, in money.")
-@click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
-@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the revenue outcome]")
-def check(plan: str, price: float | None, share: float | None, mean_revenue: float | None) -> None:
-    """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
-    if (price is None) != (share is None):
-        raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
-    from analysis.audit import check as inspect
-    from analysis.methods.sesoi import sesoi_from_price
-    from analysis.publish.sentence import inspection_lines
-
-    seen = inspect(plan)
-    for line in inspection_lines(seen.sample, seen.terms, seen.checks):
-        _tell(line)
-    if price is not None and share is not None:
-        mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
-        click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
-
-
-@cli.command()
+@cli.command(short_help="Print a result so that it can be cited.")
 @click.argument("result_id")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="A result folder, or the folder that holds them.")  # fmt: skip
@@ -90,7 +135,7 @@ def cite(result_id: str, results: Path) -> None:
     click.echo(str(citation(result_id, results=results)))
 
 
-@cli.command()
+@cli.command(short_help="Recompute results; say what still holds.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--text", type=click.Path(path_type=Path), help="An article that cites results by id or LaTeX macro.")
 @click.option("--plan", help="The plan, where its file has moved since the run.")
@@ -106,6 +151,18 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     seen = compare(result_folder(folder), text, plan=plan)
     click.echo(seen.told(printable(text)))
     return DONE if seen.ok else DIFFERENCE
+
+
+@cli.command("new-notebook")
+@click.argument("plan")
+@click.option("--out", type=click.Path(path_type=Path), help="The notebook. [default: notebooks/<plan's name>.ipynb]")
+@click.option("--force", is_flag=True, help="Replace a notebook that is there.")
+def new_notebook(plan: str, out: Path | None, force: bool) -> None:
+    """Write a notebook that runs a plan from top to bottom."""
+    from analysis.start.notebook import new_notebook as write
+
+    click.echo(f"Wrote {_short(write(plan, out, force=force))}")
+    click.echo("Open it: score-audit lab")
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

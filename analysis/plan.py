@@ -18,10 +18,13 @@ from analysis.sections.inference import ClusterSection, InferenceSection, Regist
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
 from analysis.sections.segment import SegmentSection
-from analysis.wording import plan_faults, quoted, syntax_fault
+from analysis.wording import EXPLAINED, plan_faults, quoted, syntax_fault
 
 DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav")
 """What a file of data is called; a plan is not."""
+
+UNEDITED = "EDIT THIS"
+"""What `init` writes where only the user knows what belongs there."""
 
 TEST_NAMES = frozenset({"wald", "score-test", "delta_r2", "delta_d2", "partial_r2"})
 """Terms of the ledger beside the score's own name."""
@@ -176,14 +179,14 @@ def _locate(source: str) -> Path:
 
 def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str) -> Plan:
     """Return the Plan, or raise a PlanError with all faults at once."""
-    faults = _not_yet(data)
+    faults = _not_yet(data) + _unedited(data)
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
         known = {fault.place for fault in faults}
         faults += [fault for fault in plan_faults(error, Plan) if fault.place not in known]
         raise PlanError(where, faults) from None
-    faults += _role_faults(plan)
+    faults += [fault for fault in _role_faults(plan) if UNEDITED not in fault.place]
     if faults:
         raise PlanError(where, faults)
     plan._sha256, plan._path = sha256, path
@@ -199,6 +202,22 @@ def _not_yet(data: dict[str, Any]) -> list[Fault]:
             place = f"[{section}] {key}" if section else key
             faults.append(Fault(place, quoted(table[key]), "leave it out: this version does not have " + what))
     return faults
+
+
+def _unedited(data: dict[str, Any]) -> list[Fault]:
+    """Return a fault for each line of a drafted plan that still waits for its user."""
+    tables = [("", data)]
+    for name, value in data.items():
+        if isinstance(value, dict):
+            tables.append((f"[{name}] ", value))
+        elif isinstance(value, list):
+            tables += [(f"[[{name}]] no. {n}, ", table) for n, table in enumerate(value, 1) if isinstance(table, dict)]
+    return [
+        Fault(printable(place + key), f'"{UNEDITED}", as init left it', EXPLAINED.get(key, "a value of your own"))
+        for place, table in tables
+        for key, value in table.items()
+        if value in (UNEDITED, [UNEDITED])
+    ]
 
 
 def _role_faults(plan: Plan) -> list[Fault]:

@@ -29,6 +29,7 @@ EXPLAINED = {
     "sesoi": "the smallest effect that would matter to you, as a number: sesoi = 0.05 is 5 % of the mean for revenue "
              "and counts, 5 percentage points for binary, 0.05 of its unit for continuous outcomes",
     "kind": 'what the outcome is: kind = "revenue", "count", "binary" or "continuous"',
+    "column": 'a column of the data: column = "revenue"',
     "columns": 'the columns of the data, as a list: columns = ["a", "b"]',
     "question": 'what is asked, as a text: question = "Does the score say anything about revenue?"',
     "dataset": 'where the data are: dataset = "shops.csv", beside the plan, or a name in data/raw',

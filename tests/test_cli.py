@@ -151,12 +151,14 @@ def test_without_arguments_there_is_help(run):
     code, out, err = run()
     assert (code, err) == (2, "")
     assert "Usage: score-audit" in out
-    for command in ("run", "check", "cite", "verify", "lab"):
-        assert f"\n  {command} " in out
+    commands = ("init", "check", "run", "cite", "verify", "new-notebook", "lab")
+    places = [out.index(f"\n  {command} ") for command in commands]
+    assert places == sorted(places), "in the order in which one needs them"
+    assert "..." not in out.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["cite"], ["verify"], ["lab"]])
+@pytest.mark.parametrize("command", [[], ["init"], ["run"], ["check"], ["cite"], ["verify"], ["new-notebook"], ["lab"]])
 def test_help(run, command, option):
     code, out, err = run(*command, *([option] if command != ["lab"] else ["--help"]))
     assert (code, err) == (0, "")

@@ -23,6 +23,8 @@ LAYERS = [
     *("moments.triangles", "moments.regressions", "moments.draws", "moments.variances", "moments.subsets"),
     *("moments.resampling", "moments.permutation", "moments.folds", "moments.joint"),
     *("engine", "engine.address", "engine.cells", "engine.rows"),
+    *("start", "start.words", "start.profile", "start.roles", "start.toml", "start.draft", "start.questions"),
+    *("start.files", "start.notebook", "start.study"),
     *("covariance", "fit", "measurement", "corrected", "estimates", "overlap"),
     *("models.linear", "models.pml", "models.binary", "models.fast_poisson", "models"),
     *("engine.basis", "engine.fits", "engine.poisson"),

@@ -216,6 +216,7 @@ def test_the_wheel_carries_the_default_study(wheel):
     notebooks = {f"analysis/studies/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
     assert notebooks, "there is no notebook to ship"
     assert notebooks <= names
+    assert "analysis/start/study.ipynb" in names
 
 
 @pytest.mark.slow
