@@ -1,4 +1,4 @@
-"""The start of a study: a file is looked at, and a plan and a codebook are drafted."""
+"""`init`: a file is looked at, and its plan and codebook are written."""
 
 from __future__ import annotations
 
