@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
@@ -19,7 +19,7 @@ class Fit:
     ----------
     design : Design
     model : str
-        "ols", "poisson", "gamma", "tweedie" or "logit".
+        "ols", "poisson", "gamma", "tweedie", "nb2", "hurdle" or "logit".
     params : ndarray, shape (k,)
         On the model's own scale, per unit of each column of ``design.matrix``.
     cov : ndarray, shape (k, k)
@@ -32,7 +32,14 @@ class Fit:
     weights : ndarray, shape (n,)
         So that the information is ``X' diag(weights) X``.
     deviance, null_deviance : float
-        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares.
+        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares; NaN where there is
+        none.
+    note : str
+        What a reader of its rows has to know.
+    parts : tuple of Fit
+        The equations that a model of several is made of; empty for one equation.
+    stacked : ndarray or None
+        Covariance of the parts' coefficients, one part after the other.
     """
 
     design: Design
@@ -45,6 +52,9 @@ class Fit:
     weights: np.ndarray
     deviance: float
     null_deviance: float
+    note: str = field(default="", kw_only=True)
+    parts: tuple[Fit, ...] = field(default=(), kw_only=True)
+    stacked: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def df(self) -> float | None:
@@ -66,6 +76,33 @@ class Fit:
         return len(self.design.terms) - 1 - self.design.terms[::-1].index(term)
 
 
+@dataclass(frozen=True, eq=False)
+class CountFit(Fit):
+    """A negative binomial fit, with what a covariance together with another equation needs.
+
+    Attributes
+    ----------
+    dispersion : float
+        alpha in ``variance = mean + alpha mean**2``; 0 where the counts vary no more than Poisson ones.
+    every_param : ndarray, shape (k,) or (k + 1,)
+        Coefficients, then log(alpha) unless it is the boundary.
+    scores : ndarray, shape (n, k) or (n, k + 1)
+        Each row's derivative of the log likelihood by `every_param`.
+    bread : ndarray
+        Inverse of the observed information of `every_param`.
+    """
+
+    dispersion: float
+    every_param: np.ndarray
+    scores: np.ndarray
+    bread: np.ndarray
+
+    def chance_of_none(self, mean: np.ndarray) -> np.ndarray:
+        """Return P(count = 0) before any truncation, for means of shape (n,)."""
+        alpha = self.dispersion
+        return np.exp(-mean if alpha == 0 else -np.log1p(alpha * mean) / alpha)
+
+
 def p_value(statistic: float, df: float | None) -> float:
     """Return the two-sided p-value of a t (or, without `df`, normal) statistic."""
     return float(2 * (stats.norm.sf(abs(statistic)) if df is None else stats.t.sf(abs(statistic), df)))
@@ -82,19 +119,25 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
 
     A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n - k), or with
     clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a covariance estimated from G
-    clusters has G - 1 degrees of freedom in every direction at once.
+    clusters has G - 1 degrees of freedom in every direction at once. For a model of two parts all coefficients of
+    `terms` in both of them are tested: without clusters the sum of the parts' statistics.
 
     Raises
     ------
     DesignError
         When there are no more clusters than terms: their covariance is singular.
     """
-    at = [fit.position(term) for term in terms]
+    cov, params, at = fit.cov, fit.params, [fit.position(term) for term in terms]
+    if fit.parts:
+        params = np.concatenate([part.params for part in fit.parts])
+        cov, at = fit.stacked, [place + fit.design.k * number for number in range(len(fit.parts)) for place in at]
+        if not fit.covariance.startswith("CRV"):  # the parts are independent, whatever the rows say
+            cov = np.where(np.equal.outer(*(np.arange(len(cov)) // fit.design.k,) * 2), cov, 0.0)
     q = len(at)
     if fit.covariance.startswith("CRV") and q > 1 and fit.design.n_clusters <= q:
         found = f"{q} coefficients tested at once with {fit.design.n_clusters} clusters"
         raise DesignError("the model", [Fault("joint Wald test", found, "more clusters than coefficients")])
-    value = float(fit.params[at] @ np.linalg.solve(fit.cov[np.ix_(at, at)], fit.params[at]))
+    value = float(params[at] @ np.linalg.solve(cov[np.ix_(at, at)], params[at]))
     if fit.df is None:
         return value, float(stats.chi2.sf(value, q))
     if fit.covariance.startswith("CRV"):

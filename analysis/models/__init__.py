@@ -1,21 +1,48 @@
-"""How one equation is fitted: least squares, pseudo-maximum likelihood, logit."""
+"""How one equation is fitted: least squares, pseudo-maximum likelihood, logit, counts, and a hurdle with what follows."""
 
 from __future__ import annotations
 
 from analysis.design import Design
 from analysis.fit import Fit
 from analysis.models.binary import fit_logit
+from analysis.models.counts import fit_nb2
+from analysis.models.hurdle import fit_hurdle, split
 from analysis.models.linear import fit_ols
 from analysis.models.pml import fit_pml
 
 
-def fit_model(design: Design, model: str, covariance: str) -> Fit:
-    """Fit `design` by the model of this name."""
+def fit_model(design: Design, model: str, covariance: str, *, kind: str = "revenue") -> Fit:
+    """Fit `design` by the model of this name.
+
+    Parameters
+    ----------
+    design : Design
+    model : str
+        "ols", "poisson", "gamma", "tweedie", "logit", "nb2" or "hurdle".
+    covariance : str
+    kind : str
+        Of the outcome: beyond the hurdle a "count" has a truncated negative binomial distribution, and "revenue" a
+        Gamma pseudo-likelihood.
+    """
     if model == "ols":
         return fit_ols(design, covariance=covariance)
     if model == "logit":
         return fit_logit(design, covariance=covariance)
+    if model == "nb2":
+        return fit_nb2(design, covariance=covariance)
+    if model == "hurdle":
+        return fit_hurdle(design, _money_parts if kind == "revenue" else _count_parts, covariance=covariance)
     return fit_pml(design, family=model, covariance=covariance)
 
 
-__all__ = ["fit_logit", "fit_model", "fit_ols", "fit_pml"]
+def _count_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
+    whether, positive = split(design)
+    return fit_logit(whether, covariance=covariance), fit_nb2(positive, covariance=covariance, truncated=True)
+
+
+def _money_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
+    whether, positive = split(design)
+    return fit_logit(whether, covariance=covariance), fit_pml(positive, family="gamma", covariance=covariance)
+
+
+__all__ = ["fit_hurdle", "fit_logit", "fit_model", "fit_nb2", "fit_ols", "fit_pml"]

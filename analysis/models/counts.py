@@ -1,0 +1,232 @@
+"""Negative binomial regression of counts, whole or given that they are positive, with the observed information."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import digamma, gammaln, polygamma
+
+from analysis.covariance import jackknife, sandwich
+from analysis.design import Design
+from analysis.errors import DesignError, Fault
+from analysis.fit import CountFit
+
+LARGEST_LOG_DISPERSION = 6.0
+"""Beyond it the counts given that they are positive hardly depend on their mean any more."""
+
+
+def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False) -> CountFit:
+    """Fit counts with mean ``mu = exp(X b + offset)`` and variance ``mu + alpha mu**2`` by maximum likelihood.
+
+    Parameters
+    ----------
+    design : Design
+        The response is a whole number of zero or more; with `truncated`, of one or more.
+    covariance : {"HC0", "HC1", "CRV1", "CRV3"}
+        The bread is the observed information of coefficients and log(alpha); k in HC1 and CRV1 counts alpha.
+    truncated : bool
+        Use the distribution given that the count is positive; `mu` stays the mean before the truncation.
+
+    Raises
+    ------
+    DesignError
+        Counts that are not whole numbers, HC2 and HC3 (which this model does not have), and no finite estimate.
+
+    Notes
+    -----
+    Cameron & Trivedi (1986), doi:10.1002/jae.3950010104. The coefficients of the whole distribution are consistent
+    for an exponential mean whatever the variance (Gourieroux, Monfort & Trognon 1984, doi:10.2307/1913471, for a given
+    alpha); those of the truncated one need the distribution. Where the derivative of the likelihood by alpha is not
+    positive at alpha = 0, the estimate is the Poisson one.
+    """
+    if covariance in ("HC2", "HC3"):
+        allowed = "HC0, HC1, or with [cluster] CRV1 or CRV3: no such leverage is defined for this model"
+        raise DesignError("the model", [Fault("[inference] covariance", covariance, allowed)])
+    counts = design.response
+    if (counts != np.round(counts)).any():
+        fault = Fault("negative binomial regression", "outcomes that are not whole numbers", "counts")
+        raise DesignError("the model", [fault])
+    basis, triangle = design.basis
+    found = _solve(counts, basis, design.offset, truncated)
+    k = design.k
+    eta, theta = basis @ found[:k] + _shift(design), found[k] if len(found) > k else None
+    rows = _Rows.of(counts, eta, theta, truncated)
+    scores, bread = rows.scores(basis), np.linalg.inv(rows.information(basis))
+    if covariance == "CRV3":
+        cov = jackknife(lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters)
+    else:
+        cov = sandwich(bread, scores, covariance, clusters=design.clusters)
+    back = np.eye(len(found))
+    back[:k, :k] = np.linalg.inv(triangle)
+    cov = back @ cov @ back.T
+    return CountFit(
+        design=design, model="nb2", params=back[:k, :k] @ found[:k], cov=cov[:k, :k], covariance=covariance,
+        fitted=np.exp(eta), residuals=rows.by_eta, weights=-rows.eta_eta, deviance=float("nan"),
+        null_deviance=float("nan"), note="" if theta is not None else "no more variance than Poisson: alpha = 0",
+        dispersion=0.0 if theta is None else float(np.exp(theta)), every_param=back @ found,
+        scores=scores @ np.linalg.inv(back), bread=back @ bread @ back.T,
+    )  # fmt: skip
+
+
+def log_likelihood(counts: np.ndarray, mean: np.ndarray, dispersion: float, *, truncated: bool = False) -> np.ndarray:
+    """Return each row's log probability of its count, shape (n,).
+
+    Parameters
+    ----------
+    counts, mean : ndarray, shape (n,)
+        The mean before any truncation.
+    dispersion : float
+        alpha; 0 for Poisson.
+    truncated : bool
+        Given that the count is positive.
+
+    Examples
+    --------
+    >>> p = np.exp(log_likelihood(np.arange(1.0, 200.0), np.full(199, 2.0), 0.5, truncated=True))
+    >>> round(float(p.sum()), 6)
+    1.0
+    """
+    if dispersion == 0:
+        value, none = counts * np.log(mean) - mean - _of_each(gammaln, counts, 1.0), -mean
+    else:
+        r = 1 / dispersion
+        none = -r * np.log1p(mean / r)
+        value = _of_each(gammaln, counts, r) - gammaln(r) - _of_each(gammaln, counts, 1.0) + none + counts * np.log(mean / (r + mean))
+    return value - np.log(-np.expm1(none)) if truncated else value
+
+
+def _of_each(function: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, r: float) -> np.ndarray:
+    """Return ``function(counts + r)``, computed once for equal counts."""
+    values, at = np.unique(counts, return_inverse=True)
+    return function(values + r)[at]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """First and second derivatives of each row's log likelihood by eta = log(mean) and theta = log(alpha)."""
+
+    by_eta: np.ndarray
+    eta_eta: np.ndarray
+    by_theta: np.ndarray | None = None
+    eta_theta: np.ndarray | None = None
+    theta_theta: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, counts: np.ndarray, eta: np.ndarray, theta: float | None, truncated: bool) -> _Rows:
+        mean = np.exp(eta)
+        if theta is None:
+            own = (counts - mean, -mean)
+            return cls(*_given_positive(own, (-mean, -mean), -mean)) if truncated else cls(*own)
+        r = np.exp(-theta)
+        s = r + mean
+        by_r = _of_each(digamma, counts, r) - digamma(r) - np.log1p(mean / r) + (mean - counts) / s
+        r_r = _of_each(lambda v: polygamma(1, v), counts, r) - polygamma(1, r) + 1 / r - 1 / s - (mean - counts) / s**2
+        own = ((counts - mean) * r / s, -mean * r * (r + counts) / s**2, -r * by_r,
+               -r * (counts - mean) * mean / s**2, r**2 * r_r + r * by_r)  # fmt: skip
+        if not truncated:
+            return cls(*own)
+        none, none_r = -r * np.log1p(mean / r), -np.log1p(mean / r) + mean / s
+        of_none = (-mean * r / s, -mean * r**2 / s**2, -r * none_r, r * mean**2 / s**2,
+                   r * mean**2 / s**2 + r * none_r)  # fmt: skip
+        return cls(*_given_positive(own, of_none, none))
+
+    def scores(self, basis: np.ndarray) -> np.ndarray:
+        by_b = basis * self.by_eta[:, None]
+        return by_b if self.by_theta is None else np.column_stack([by_b, self.by_theta])
+
+    def information(self, basis: np.ndarray) -> np.ndarray:
+        """Return minus the second derivative of the log likelihood."""
+        square = -basis.T @ (basis * self.eta_eta[:, None])
+        if self.by_theta is None:
+            return square
+        cross = -basis.T @ self.eta_theta
+        return np.block([[square, cross[:, None]], [cross[None, :], -self.theta_theta.sum()]])
+
+
+def _given_positive(
+    own: tuple[np.ndarray, ...], none: tuple[np.ndarray, ...], log_none: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Add the derivatives of ``-log(1 - P(0))`` to those of the whole distribution.
+
+    `none` holds the derivatives of log P(0), in the order of `own`.
+    """
+    odds = 1 / np.expm1(-log_none)
+    bend = odds * (1 + odds)
+    slopes = (none[0],) if len(none) == 2 else (none[0], none[2])
+    products = [slopes[0] ** 2] if len(none) == 2 else [slopes[0] ** 2, slopes[0] * slopes[1], slopes[1] ** 2]
+    second = iter(products)
+    first = (0, 2)
+    return tuple(
+        mine + odds * other + (0.0 if at in first else bend * next(second))
+        for at, (mine, other) in enumerate(zip(own, none, strict=True))
+    )
+
+
+def _shift(design: Design) -> np.ndarray:
+    return np.zeros(design.n) if design.offset is None else design.offset
+
+
+def _solve(counts: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, truncated: bool) -> np.ndarray:
+    """Return the coefficients on the basis, then log(alpha) unless alpha is zero."""
+    shift = np.zeros(len(counts)) if offset is None else offset
+    start = np.zeros(basis.shape[1])
+    start[0] = np.log(counts.mean() / np.exp(shift).mean()) / basis[0, 0]
+    poisson = _maximum(counts, basis, shift, truncated, start)
+    mean = np.exp(basis @ poisson + shift)
+    excess = (counts - mean) ** 2 - counts
+    if truncated:  # the derivative of -log(1 - P(0)) by alpha at zero is mean**2 / 2 times the odds of none
+        excess = excess + mean**2 / np.expm1(mean)
+    if excess.sum() <= 0:
+        return poisson
+    alpha = np.clip(excess.sum() / (mean**2).sum(), 0.05, 20.0)
+    return _maximum(counts, basis, shift, truncated, np.append(poisson, np.log(alpha)))
+
+
+def _maximum(
+    counts: np.ndarray, basis: np.ndarray, shift: np.ndarray, truncated: bool, start: np.ndarray
+) -> np.ndarray:
+    """Maximise the likelihood over the coefficients, and over log(alpha) where `start` has it."""
+    k = basis.shape[1]
+    spread = len(start) > k
+
+    def parts(params: np.ndarray) -> tuple[np.ndarray, float | None]:
+        return np.clip(basis @ params[:k] + shift, -500.0, 200.0), float(params[k]) if spread else None
+
+    def loss(params: np.ndarray) -> float:
+        eta, theta = parts(params)
+        alpha = 0.0 if theta is None else float(np.exp(theta))
+        return -float(log_likelihood(counts, np.exp(eta), alpha, truncated=truncated).sum()) / len(counts)
+
+    def gradient(params: np.ndarray) -> np.ndarray:
+        return -_Rows.of(counts, *parts(params), truncated).scores(basis).sum(axis=0) / len(counts)
+
+    def curvature(params: np.ndarray) -> np.ndarray:
+        return _Rows.of(counts, *parts(params), truncated).information(basis) / len(counts)
+
+    with np.errstate(all="ignore"):
+        try:
+            found = minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
+                             options={"gtol": 1e-8, "maxiter": 200}).x  # fmt: skip
+            found = found - np.linalg.solve(curvature(found), gradient(found))
+            condition, left = np.linalg.cond(curvature(found)), np.abs(gradient(found)).max()
+        except (ValueError, np.linalg.LinAlgError):
+            condition, left = np.inf, np.inf
+    if not (condition < 1e12 and left < 1e-6) or (spread and found[k] > LARGEST_LOG_DISPERSION):
+        what = "the positive counts" if truncated else "the counts"
+        text = f"no finite estimate of a negative binomial distribution of {what}"
+        allowed = "more positive counts, or fewer columns" if truncated else "columns with counts on both sides"
+        raise DesignError("the model", [Fault("negative binomial regression", text, allowed)])
+    return found
+
+
+def _refit(design: Design, basis: np.ndarray, stay: np.ndarray, truncated: bool, full: np.ndarray) -> np.ndarray:
+    """Return the estimate without some rows, on the same basis, with alpha where the full estimate has it."""
+    rest = design.take(stay)
+    try:
+        return _maximum(rest.response, basis[stay], _shift(rest), truncated, full)
+    except DesignError:
+        again = _solve(rest.response, basis[stay], rest.offset, truncated)
+        return again if len(again) == len(full) else np.append(again, full[-1])[: len(full)]

@@ -1,0 +1,203 @@
+"""A hurdle and what lies beyond it: two equations, and what they say together about the overall mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import expit
+
+from analysis.covariance import CLUSTERED, cluster_sums, jackknife
+from analysis.design import Design
+from analysis.errors import DesignError, Fault
+from analysis.fit import CountFit, Fit
+
+FEWEST = 10
+"""So many rows more than columns have to lie on the positive side, and one on the other."""
+
+Parts = Callable[[Design, str], tuple[Fit, Fit]]
+
+
+def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> Fit:
+    """Fit whether the outcome is positive, and how large it is then; recombine them into the overall mean.
+
+    Parameters
+    ----------
+    design : Design
+        The response is zero or more, and zero somewhere.
+    fit_parts : callable
+        Takes a design and a covariance; returns the logit of ``y > 0`` on all rows and the fit of the positive rows
+        (`split` makes their designs).
+    covariance : {"HC0", "HC1", "CRV1", "CRV3"}
+
+    Returns
+    -------
+    Fit
+        ``params`` are, per unit of each column, the derivatives of the log of the overall mean
+        ``sum_i P(y_i > 0) E[y_i | y_i > 0]`` when the column rises by the same amount in every row: for an exponential
+        mean they are its coefficients. Their covariance is by the delta method from the stacked sandwich of both
+        parts, the rows taken as they are. `parts` are the two fits, `stacked` their joint covariance.
+
+    Raises
+    ------
+    DesignError
+        When there is no zero, too few positive outcomes, or a part cannot be fitted.
+
+    Notes
+    -----
+    Mullahy (1986), doi:10.1016/0304-4076(86)90002-3. The positive part alone compares rows that were selected by what
+    the score may have changed; it is never reported without the other.
+    """
+    if covariance in ("HC2", "HC3"):
+        allowed = "HC0, HC1, or with [cluster] CRV1 or CRV3: no such leverage is defined for this model"
+        raise DesignError("the model", [Fault("[inference] covariance", covariance, allowed)])
+    plain = "CRV1" if covariance == "CRV3" else covariance
+    zero, positive = fit_parts(design, plain)
+    stacked = _jackknifed(design, fit_parts, zero, positive) if covariance == "CRV3" else \
+        _sandwiched(design, zero, positive, covariance)  # fmt: skip
+    k = design.k
+    value, gradient = overall_effects(design.matrix, design.offset, zero, positive)
+    parts = (replace(zero, cov=stacked[:k, :k], covariance=covariance),
+             replace(positive, cov=stacked[k : 2 * k, k : 2 * k], covariance=covariance))  # fmt: skip
+    return Fit(
+        design=design, model="hurdle", params=value, cov=gradient @ stacked @ gradient.T, covariance=covariance,
+        fitted=_mean(design.matrix, design.offset, zero, positive)[0], residuals=np.full(design.n, np.nan),
+        weights=np.full(design.n, np.nan), deviance=float("nan"), null_deviance=float("nan"), parts=parts,
+        stacked=stacked[: 2 * k, : 2 * k], note=positive.note,
+    )  # fmt: skip
+
+
+def split(design: Design) -> tuple[Design, Design]:
+    """Return the designs of whether the outcome is positive, and of the positive rows.
+
+    Raises
+    ------
+    DesignError
+        When there is an offset, no zero, or too few positive outcomes.
+    """
+    at = design.response > 0
+    if design.offset is not None:
+        fault = Fault("hurdle", "an exposure", "no exposure: it does not say what it does to the chance of any")
+        raise DesignError("the model", [fault])
+    if at.all():
+        raise DesignError("the model", [Fault("hurdle", "no outcome of zero", "outcomes of zero and positive ones")])
+    if at.sum() < design.k + FEWEST:
+        found = f"{int(at.sum())} positive outcomes for {design.k} coefficients"
+        raise DesignError("the model", [Fault("hurdle", found, "at least ten more than coefficients")])
+    positive = design.take(at)
+    if positive.clusters is not None:
+        positive = replace(positive, clusters=np.unique(positive.clusters, return_inverse=True)[1])
+    return design.with_response(at.astype(float)), positive
+
+
+def overall_effects(
+    matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (effects, gradient) on the log of the overall mean, of every column and by every parameter.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, k)
+    offset : ndarray, shape (n,), or None
+    zero, positive : Fit
+
+    Returns
+    -------
+    effects : ndarray, shape (k,)
+    gradient : ndarray, shape (k, K)
+        By central differences; K counts the parameters of both parts.
+    """
+    params = np.concatenate([zero.params, _every(positive)])
+
+    def effects(at: np.ndarray) -> np.ndarray:
+        changed = _with(zero, positive, at)
+        mean, by_zero, by_positive = _mean(matrix, offset, *changed)
+        slopes = by_zero.sum() * changed[0].params + by_positive.sum() * changed[1].params
+        return slopes / mean.sum()
+
+    scale = np.concatenate([_spread(zero), _spread(positive)])
+    steps = 1e-4 * scale
+    columns = [(effects(params + step) - effects(params - step)) / (2 * size)
+               for step, size in zip(np.diag(steps), steps, strict=True)]  # fmt: skip
+    return effects(params), np.column_stack(columns)
+
+
+def _mean(
+    matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each row's overall mean, and its derivatives by the two linear predictors, shape (n,) each."""
+    chance = expit(matrix @ zero.params)
+    base = np.exp(matrix @ positive.params + (0.0 if offset is None else offset))
+    if isinstance(positive, CountFit):
+        alpha = positive.dispersion
+        any_ = 1 - positive.chance_of_none(base)
+        mean = base / any_
+        slope = mean * (1 - mean * (1 - any_) / (1 + alpha * base))
+    else:
+        mean = slope = base
+    return chance * mean, chance * (1 - chance) * mean, chance * slope
+
+
+def _every(positive: Fit) -> np.ndarray:
+    return positive.every_param if isinstance(positive, CountFit) else positive.params
+
+
+def _spread(part: Fit) -> np.ndarray:
+    """Return the scale on which a part's parameters are moved: how much one standard error is."""
+    if isinstance(part, CountFit):
+        return np.sqrt(np.diag(part.bread))
+    return part.std_errors()
+
+
+def _with(zero: Fit, positive: Fit, params: np.ndarray) -> tuple[Fit, Fit]:
+    k = len(zero.params)
+    rest = params[k:]
+    changed = replace(positive, params=rest[:k])
+    if isinstance(positive, CountFit) and len(rest) > k:
+        changed = replace(changed, dispersion=float(np.exp(rest[k])))
+    return replace(zero, params=params[:k]), changed
+
+
+def _sandwiched(design: Design, zero: Fit, positive: Fit, kind: str) -> np.ndarray:
+    """Return the joint covariance: each part with its own small-sample factor, as if it had been fitted alone."""
+    k, at = design.k, np.flatnonzero(design.response > 0)
+    influence = np.zeros((design.n, k + len(_every(positive))))
+    influence[:, :k] = _influence(zero) * np.sqrt(_factor(zero, kind))
+    influence[at, k:] = _influence(positive) * np.sqrt(_factor(positive, kind))
+    if kind in CLUSTERED:
+        influence = cluster_sums(influence, design.clusters)
+    return influence.T @ influence
+
+
+def _influence(part: Fit) -> np.ndarray:
+    """Return each row's influence on the parameters of a part, shape (n, k)."""
+    if isinstance(part, CountFit):
+        return part.scores @ part.bread
+    basis, triangle = part.design.basis
+    information = basis.T @ (basis * part.weights[:, None])
+    back = np.linalg.inv(triangle)
+    return (basis * part.residuals[:, None]) @ np.linalg.solve(information, back.T)
+
+
+def _factor(part: Fit, kind: str) -> float:
+    n, k = part.design.n, len(_every(part))
+    if kind == "HC0":
+        return 1.0
+    if kind == "HC1":
+        return n / (n - k)
+    groups = part.design.n_clusters
+    return groups / (groups - 1) * (n - 1) / (n - k)
+
+
+def _jackknifed(design: Design, fit_parts: Parts, zero: Fit, positive: Fit) -> np.ndarray:
+    full = np.concatenate([zero.params, _every(positive)])
+
+    def refit(stay: np.ndarray) -> np.ndarray:
+        rest = design.take(stay)
+        rest = replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
+        again = fit_parts(rest, "HC0")
+        found = np.concatenate([again[0].params, _every(again[1])])
+        return found if len(found) == len(full) else np.append(found, full[-1])[: len(full)]
+
+    return jackknife(refit, full, design.clusters)
