@@ -83,6 +83,12 @@ def jackknife(refit: Callable[[np.ndarray], np.ndarray], full: np.ndarray, clust
     return deviations.T @ deviations * ((groups - 1) / groups)
 
 
+def hat_diagonal(basis: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return each row's leverage under weights, shape (n,): the diagonal of ``W X (X' W X)^-1 X'``."""
+    information = basis.T @ (basis * weights[:, None])
+    return weights * np.einsum("ij,ij->i", basis, np.linalg.solve(information, basis.T).T)
+
+
 def refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
     alone = int((leverage > 1 - 1e-10).sum())
     if alone:

@@ -40,6 +40,8 @@ class Fit:
         The equations that a model of several is made of; empty for one equation.
     stacked : ndarray or None
         Covariance of the parts' coefficients, one part after the other.
+    influence : ndarray, shape (n, k), or None
+        Each row's influence on `params`, where `residuals` and `weights` do not give it.
     """
 
     design: Design
@@ -55,6 +57,7 @@ class Fit:
     note: str = field(default="", kw_only=True)
     parts: tuple[Fit, ...] = field(default=(), kw_only=True)
     stacked: np.ndarray | None = field(default=None, kw_only=True)
+    influence: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def df(self) -> float | None:

@@ -46,14 +46,15 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     design = build_design(sample, outcome.column, (score,))
     kind = covariance_of(sample.plan, outcome.deciding_model, design)
     try:
-        fit = fit_model(design, outcome.deciding_model, kind)
+        fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
     except DesignError:
         kind = "CRV1" if design.clusters is not None else "HC1"
-        fit = fit_model(design, outcome.deciding_model, kind)
+        fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
     own = _word(sample, outcome, score, fit)
     for what, keep in _candidates(fit, score):
         try:
-            other = _word(sample, outcome, score, fit_model(_without(design, keep), fit.model, kind))
+            rest = fit_model(_without(design, keep), fit.model, kind, counts=outcome.kind == "count")
+            other = _word(sample, outcome, score, rest)
         except DesignError:
             continue
         if other != own:
@@ -63,6 +64,8 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
 
 def influence_on(fit: Fit, term: str) -> np.ndarray:
     """Return each row's influence on one coefficient, shape (n,), in the units of the coefficient."""
+    if fit.influence is not None:
+        return fit.influence[:, fit.position(term)]
     basis, triangle = fit.design.basis
     information = basis.T @ (basis * fit.weights[:, None])
     weights = np.linalg.solve(information, np.linalg.inv(triangle)[fit.position(term)])

@@ -86,6 +86,9 @@ def study_noise(sample: Sample, outcome: OutcomeSection, score: str) -> Noise:
     DesignError
         When the deciding model cannot be fitted.
     """
+    if outcome.deciding_model == "hurdle":
+        reason = "No correction for noise in engagement exists for a model of two parts; noise in it was not corrected."
+        return replace(NOTHING_KNOWN, reasons=(reason,))
     return _Study.of(sample, outcome, score).noise()
 
 
@@ -106,9 +109,10 @@ class _Study:
         design = build_design(sample, outcome.column, (score,))
         plain = "CRV1" if design.clusters is not None else "HC1"
         try:
-            fit = fit_model(design, outcome.deciding_model, covariance_of(plan, outcome.deciding_model, design))
+            kind = covariance_of(plan, outcome.deciding_model, design)
+            fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
         except DesignError:
-            fit = fit_model(design, outcome.deciding_model, plain)
+            fit = fit_model(design, outcome.deciding_model, plain, counts=outcome.kind == "count")
         how = plan.engagement.transform_of
         halves = {
             column: tuple(transform(sample.numbers(half), how(column)) for half in pair)

@@ -255,10 +255,10 @@ def test_a_companion_without_the_covariance_says_which_it_took(plan_of, sample_o
 
     real = module.fit_model
 
-    def fit_model_without_hc3(design, model, covariance):
+    def fit_model_without_hc3(design, model, covariance, **options):
         if model == "ols" and covariance == "HC3":
             raise DesignError("the model", [Fault("x", "no HC3", "HC1")])
-        return real(design, model, covariance)
+        return real(design, model, covariance, **options)
 
     monkeypatch.setattr(module, "fit_model", fit_model_without_hc3)
     plan = plan_of(inference={"covariance": "HC3"})
@@ -284,7 +284,8 @@ def test_a_companion_that_cannot_be_fitted_is_a_check(run, make_frame):
 
 @pytest.mark.parametrize(
     ("kind", "models"),
-    [("revenue", ["poisson", "gamma", "tweedie", "ols"]), ("count", ["poisson", "ols"]), ("binary", ["logit", "ols"]),
+    [("revenue", ["poisson", "gamma", "tweedie", "hurdle", "ols"]), ("count", ["poisson", "nb2", "hurdle", "ols"]),
+     ("binary", ["logit", "ols"]),
      ("continuous", ["ols"])],
 )  # fmt: skip
 def test_the_deciding_model_comes_first_and_companions_follow(run, kind, models):
@@ -372,7 +373,7 @@ def test_exposure_recovers_the_rate(make_frame, plan_of, sample_of, truth, toler
     theirs = sm.GLM(frame.leads / frame.months, design.matrix, family=sm.families.Poisson(),
                     var_weights=frame.months).fit(tol=1e-13)  # fmt: skip
     assert row.estimate == pytest.approx(theirs.params.iloc[-1], rel=tolerance.reference)
-    assert {r.model for r in rows} == {"poisson"}  # least squares has no offset
+    assert {r.model for r in rows} == {"poisson", "nb2"}  # least squares and a hurdle have no offset
 
 
 def test_negative_net_is_least_squares_in_money(run, make_frame, tolerance):

@@ -52,7 +52,7 @@ def test_defaults():
     assert plan.engagement.transform_of("likes") == "identity"
     assert (plan.inference.level, plan.inference.covariance) == (0.95, None)
     assert plan.outcome[0].deciding_model == "poisson"
-    assert plan.outcome[0].companion_models == ("gamma", "tweedie", "ols")
+    assert plan.outcome[0].companion_models == ("gamma", "tweedie", "hurdle", "ols")
 
 
 @pytest.mark.parametrize(("kind", "models"), MODELS.items())

@@ -19,6 +19,9 @@ from analysis.plan import Plan
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
+PARTS = ("zero", "positive")
+"""Variants of the rows of a model of two parts: the chance of any, and how much where there is any."""
+
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
 
@@ -68,7 +71,7 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
     plan = sample.plan
     try:
         design = build_design(sample, outcome.column, plan.score.columns)
-        fit, _ = _fit_with_fallback(plan, design, outcome.deciding_model, deciding=True)
+        fit, _ = _fit_with_fallback(plan, outcome, design, outcome.deciding_model, deciding=True)
         wald(fit, plan.score.columns)
     except DesignError as error:
         fault = error.faults[0]
@@ -91,43 +94,47 @@ def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Est
 
 def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
     """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
-    full, note = _fit_with_fallback(sample.plan, design, model, deciding=model == outcome.deciding_model)
-    raw = fit_model(design.without("engagement"), model, full.covariance)
-    reduced = fit_model(design.without("score"), model, "HC1")
+    full, lacking = _fit_with_fallback(sample.plan, outcome, design, model, deciding=model == outcome.deciding_model)
+    counts = outcome.kind == "count"
+    raw = fit_model(design.without("engagement"), model, full.covariance, counts=counts)
     rows = coefficients(sample, outcome, score, "increment", full)
     rows += coefficients(sample, outcome, score, "raw", raw)
-    lagrange = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
-    rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
+    if full.parts:
+        rows += tests(sample, outcome, score, full, np.nan, None)
+    else:
+        reduced = fit_model(design.without("score"), model, "HC1", counts=counts)
+        lagrange = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
+        rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
+    note = "; ".join(filter(None, [lacking, full.note]))
     return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
 
 
-def _fit_with_fallback(plan: Plan, design: Design, model: str, *, deciding: bool) -> tuple[Fit, str]:
+def _fit_with_fallback(
+    plan: Plan, outcome: OutcomeSection, design: Design, model: str, *, deciding: bool
+) -> tuple[Fit, str]:
     """Fit with the plan's covariance, or with the default one.
 
     Where that covariance does not exist, HC1 (CRV1 with clusters) takes its place and the row says so; but a
     covariance that the plan asks for binds the deciding model.
     """
-    kind = covariance_of(plan, model, design)
+    kind, counts = covariance_of(plan, model, design), outcome.kind == "count"
     try:
-        return fit_model(design, model, kind), ""
+        return fit_model(design, model, kind, counts=counts), ""
     except DesignError:
         plain = "CRV1" if design.clusters is not None else "HC1"
         if kind in ("HC0", "HC1", "CRV1") or (deciding and plan.inference.covariance):
             raise
-        return fit_model(design, model, plain), f"{plain}, since {kind} does not exist for this model and these rows"
+        fit = fit_model(design, model, plain, counts=counts)
+        return fit, f"{plain}, since {kind} does not exist for this model and these rows"
 
 
 def coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: str, fit: Fit) -> list[Estimate]:
-    """Return the score's coefficient on the plan's scale and on the other one; for a logit, its margin too."""
-    at = fit.position(score)
-    unit: Unit = {"ols": "outcome", "logit": "log odds"}.get(fit.model, "percent")
-    quantities = [("", float(fit.params[at]), float(fit.std_errors()[at]), unit)]
-    if fit.model == "logit":
-        quantities.append(("margin", *average_marginal_effect(fit, score), "points"))
-    if fit.model == "ols" and outcome.kind == "binary":
-        quantities = [("", *quantities[0][1:3], "points")]
+    """Return the score's coefficient on the plan's scale and on the other one.
+
+    For a logit its margin follows, for a model of two parts the coefficients of both.
+    """
     rows = []
-    for variant, estimate, error, shown in quantities:
+    for variant, estimate, error, shown in _quantities(outcome, score, fit):
         for scale in ("sd", "raw"):
             by = score_scale(sample, score) if scale == "sd" else 1.0
             other = "" if scale == sample.plan.score.scale else scale
@@ -140,9 +147,22 @@ def coefficients(sample: Sample, outcome: OutcomeSection, score: str, method: st
     return rows
 
 
+def _quantities(outcome: OutcomeSection, score: str, fit: Fit) -> list[tuple[str, float, float, Unit]]:
+    """Return (variant, estimate, standard error, unit) of everything that one fit says about the score."""
+    at = fit.position(score)
+    units: dict[str, Unit] = {"ols": "points" if outcome.kind == "binary" else "outcome", "logit": "log odds"}
+    quantities = [("", float(fit.params[at]), float(fit.std_errors()[at]), units.get(fit.model, "percent"))]
+    if fit.model == "logit":
+        quantities.append(("margin", *average_marginal_effect(fit, score), "points"))
+    for name, part in zip(PARTS, fit.parts, strict=bool(fit.parts)):
+        own = units.get(part.model, "percent")
+        quantities.append((name, float(part.params[at]), float(part.std_errors()[at]), own))
+    return quantities
+
+
 def tests(
     sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduced_deviance: float,
-    lagrange: tuple[float, float],
+    lagrange: tuple[float, float] | None,
 ) -> list[Estimate]:  # fmt: skip
     """Return the Wald and score tests, and how much better the outcome is described with the score."""
     statistic, p = wald(full, (score,))
@@ -152,13 +172,19 @@ def tests(
     note = "" if full.model == "ols" else "share of the deviance left by the model without the score"
     missing = ""
     if not np.isfinite(full.deviance):
-        gain, partial, missing = None, None, f"the {full.model} deviance is infinite where an outcome is zero"
+        gain, partial = None, None
+        missing = (f"the {full.model} deviance is infinite where an outcome is zero" if full.model == "gamma" else
+                   f"no deviance compares two {full.model} models: each has its own dispersion")  # fmt: skip
     blank = blank_row(sample, outcome, score, "increment", full)
     plain = replace(blank, covariance="")
+    joint = "both parts: whether there is any, and how much" if full.parts else ""
+    robust = {"covariance": "CRV0" if full.covariance in CLUSTERED else "HC0",
+              "note": "robust score test on the model without the score"}  # fmt: skip
+    of_score = [replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], **robust)] if lagrange \
+        else []  # fmt: skip
     return [
-        replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p),
-        replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], covariance="CRV0" if
-                full.covariance in CLUSTERED else "HC0", note="robust score test on the model without the score"),
+        replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p, note=joint),
+        *of_score,
         replace(plain, term=name, estimate=gain, note=missing),
         replace(plain, term="partial_r2", estimate=partial, note=missing or note),
     ]  # fmt: skip
@@ -199,7 +225,7 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
     rows = []
     for factor, unit in ((1.0, ""), *MONEY_UNITS):
         changed = design.with_response(function(design.response * factor))
-        fit, lacking = _fit_with_fallback(sample.plan, changed, "ols", deciding=False)
+        fit, lacking = _fit_with_fallback(sample.plan, outcome, changed, "ols", deciding=False)
         pair = coefficients(sample, outcome, score, "increment", fit)
         name = "-".join([variant, *unit.split()])
         note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"

@@ -1,4 +1,4 @@
-"""How one equation is fitted: least squares, pseudo-maximum likelihood, logit, counts, and a hurdle with what follows."""
+"""How one equation is fitted: least squares, pseudo-maximum likelihood, logit, counts, hurdles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analysis.models.linear import fit_ols
 from analysis.models.pml import fit_pml
 
 
-def fit_model(design: Design, model: str, covariance: str, *, kind: str = "revenue") -> Fit:
+def fit_model(design: Design, model: str, covariance: str, *, counts: bool = False) -> Fit:
     """Fit `design` by the model of this name.
 
     Parameters
@@ -20,9 +20,8 @@ def fit_model(design: Design, model: str, covariance: str, *, kind: str = "reven
     model : str
         "ols", "poisson", "gamma", "tweedie", "logit", "nb2" or "hurdle".
     covariance : str
-    kind : str
-        Of the outcome: beyond the hurdle a "count" has a truncated negative binomial distribution, and "revenue" a
-        Gamma pseudo-likelihood.
+    counts : bool
+        Beyond a hurdle counts have a truncated negative binomial distribution; anything else a Gamma pseudo-likelihood.
     """
     if model == "ols":
         return fit_ols(design, covariance=covariance)
@@ -31,7 +30,7 @@ def fit_model(design: Design, model: str, covariance: str, *, kind: str = "reven
     if model == "nb2":
         return fit_nb2(design, covariance=covariance)
     if model == "hurdle":
-        return fit_hurdle(design, _money_parts if kind == "revenue" else _count_parts, covariance=covariance)
+        return fit_hurdle(design, _count_parts if counts else _money_parts, covariance=covariance)
     return fit_pml(design, family=model, covariance=covariance)
 
 

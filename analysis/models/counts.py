@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln, polygamma
 
-from analysis.covariance import jackknife, sandwich
+from analysis.covariance import hat_diagonal, jackknife, sandwich
 from analysis.design import Design
 from analysis.errors import DesignError, Fault
 from analysis.fit import CountFit
@@ -25,15 +25,16 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     ----------
     design : Design
         The response is a whole number of zero or more; with `truncated`, of one or more.
-    covariance : {"HC0", "HC1", "CRV1", "CRV3"}
-        The bread is the observed information of coefficients and log(alpha); k in HC1 and CRV1 counts alpha.
+    covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
+        The bread is the observed information of coefficients and log(alpha); k in HC1 and CRV1 counts alpha. HC2 and
+        HC3 use the leverages of the coefficients, weighted by the observed information.
     truncated : bool
         Use the distribution given that the count is positive; `mu` stays the mean before the truncation.
 
     Raises
     ------
     DesignError
-        Counts that are not whole numbers, HC2 and HC3 (which this model does not have), and no finite estimate.
+        Counts that are not whole numbers, and no finite estimate.
 
     Notes
     -----
@@ -42,9 +43,6 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     alpha); those of the truncated one need the distribution. Where the derivative of the likelihood by alpha is not
     positive at alpha = 0, the estimate is the Poisson one.
     """
-    if covariance in ("HC2", "HC3"):
-        allowed = "HC0, HC1, or with [cluster] CRV1 or CRV3: no such leverage is defined for this model"
-        raise DesignError("the model", [Fault("[inference] covariance", covariance, allowed)])
     counts = design.response
     if (counts != np.round(counts)).any():
         fault = Fault("negative binomial regression", "outcomes that are not whole numbers", "counts")
@@ -58,7 +56,8 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     if covariance == "CRV3":
         cov = jackknife(lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters)
     else:
-        cov = sandwich(bread, scores, covariance, clusters=design.clusters)
+        leverage = hat_diagonal(basis, -rows.eta_eta) if covariance in ("HC2", "HC3") else None
+        cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
     back = np.eye(len(found))
     back[:k, :k] = np.linalg.inv(triangle)
     cov = back @ cov @ back.T
@@ -94,7 +93,13 @@ def log_likelihood(counts: np.ndarray, mean: np.ndarray, dispersion: float, *, t
     else:
         r = 1 / dispersion
         none = -r * np.log1p(mean / r)
-        value = _of_each(gammaln, counts, r) - gammaln(r) - _of_each(gammaln, counts, 1.0) + none + counts * np.log(mean / (r + mean))
+        value = (
+            _of_each(gammaln, counts, r)
+            - gammaln(r)
+            - _of_each(gammaln, counts, 1.0)
+            + none
+            + counts * np.log(mean / (r + mean))
+        )
     return value - np.log(-np.expm1(none)) if truncated else value
 
 
@@ -208,9 +213,11 @@ def _maximum(
 
     with np.errstate(all="ignore"):
         try:
-            found = minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
-                             options={"gtol": 1e-8, "maxiter": 200}).x  # fmt: skip
-            found = found - np.linalg.solve(curvature(found), gradient(found))
+            found = _newton(gradient, curvature, start)
+            if found is None:
+                found = minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
+                                 options={"gtol": 1e-8, "maxiter": 200}).x  # fmt: skip
+                found = found - np.linalg.solve(curvature(found), gradient(found))
             condition, left = np.linalg.cond(curvature(found)), np.abs(gradient(found)).max()
         except (ValueError, np.linalg.LinAlgError):
             condition, left = np.inf, np.inf
@@ -220,6 +227,24 @@ def _maximum(
         allowed = "more positive counts, or fewer columns" if truncated else "columns with counts on both sides"
         raise DesignError("the model", [Fault("negative binomial regression", text, allowed)])
     return found
+
+
+def _newton(
+    gradient: Callable[[np.ndarray], np.ndarray], curvature: Callable[[np.ndarray], np.ndarray], start: np.ndarray
+) -> np.ndarray | None:
+    """Return the minimum that short full steps reach from a good start; None where a step is long or goes uphill."""
+    params = start
+    for _ in range(12):
+        bend = curvature(params)
+        if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend)[0] <= 0:
+            return None
+        step = -np.linalg.solve(bend, gradient(params))
+        params = params + step
+        if np.abs(step).max() < 1e-9:
+            return params
+        if np.abs(step).max() > 1:
+            return None
+    return None
 
 
 def _refit(design: Design, basis: np.ndarray, stay: np.ndarray, truncated: bool, full: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
-from analysis.covariance import CLUSTERED, cluster_sums, jackknife
+from analysis.covariance import CLUSTERED, cluster_sums, hat_diagonal, jackknife, refuse_full_leverage
 from analysis.design import Design
 from analysis.errors import DesignError, Fault
 from analysis.fit import CountFit, Fit
@@ -29,7 +29,8 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
     fit_parts : callable
         Takes a design and a covariance; returns the logit of ``y > 0`` on all rows and the fit of the positive rows
         (`split` makes their designs).
-    covariance : {"HC0", "HC1", "CRV1", "CRV3"}
+    covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
+        Of each part, with its own rows, columns and leverages.
 
     Returns
     -------
@@ -49,10 +50,7 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
     Mullahy (1986), doi:10.1016/0304-4076(86)90002-3. The positive part alone compares rows that were selected by what
     the score may have changed; it is never reported without the other.
     """
-    if covariance in ("HC2", "HC3"):
-        allowed = "HC0, HC1, or with [cluster] CRV1 or CRV3: no such leverage is defined for this model"
-        raise DesignError("the model", [Fault("[inference] covariance", covariance, allowed)])
-    plain = "CRV1" if covariance == "CRV3" else covariance
+    plain = "CRV1" if covariance == "CRV3" else covariance  # of the parts, until their joint covariance is known
     zero, positive = fit_parts(design, plain)
     stacked = _jackknifed(design, fit_parts, zero, positive) if covariance == "CRV3" else \
         _sandwiched(design, zero, positive, covariance)  # fmt: skip
@@ -65,6 +63,7 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
         fitted=_mean(design.matrix, design.offset, zero, positive)[0], residuals=np.full(design.n, np.nan),
         weights=np.full(design.n, np.nan), deviance=float("nan"), null_deviance=float("nan"), parts=parts,
         stacked=stacked[: 2 * k, : 2 * k], note=positive.note,
+        influence=_joint_influence(design, zero, positive) @ gradient.T,
     )  # fmt: skip
 
 
@@ -161,13 +160,21 @@ def _with(zero: Fit, positive: Fit, params: np.ndarray) -> tuple[Fit, Fit]:
 
 def _sandwiched(design: Design, zero: Fit, positive: Fit, kind: str) -> np.ndarray:
     """Return the joint covariance: each part with its own small-sample factor, as if it had been fitted alone."""
-    k, at = design.k, np.flatnonzero(design.response > 0)
-    influence = np.zeros((design.n, k + len(_every(positive))))
-    influence[:, :k] = _influence(zero) * np.sqrt(_factor(zero, kind))
-    influence[at, k:] = _influence(positive) * np.sqrt(_factor(positive, kind))
+    influence = _joint_influence(design, zero, positive, (_factor(zero, kind), _factor(positive, kind)))
     if kind in CLUSTERED:
         influence = cluster_sums(influence, design.clusters)
     return influence.T @ influence
+
+
+def _joint_influence(
+    design: Design, zero: Fit, positive: Fit, factors: tuple[float | np.ndarray, ...] = (1.0, 1.0)
+) -> np.ndarray:
+    """Return each row's influence on the parameters of both parts, times a factor of each part."""
+    k, at = design.k, np.flatnonzero(design.response > 0)
+    influence = np.zeros((design.n, k + len(_every(positive))))
+    influence[:, :k] = _influence(zero) * factors[0]
+    influence[at, k:] = _influence(positive) * factors[1]
+    return influence
 
 
 def _influence(part: Fit) -> np.ndarray:
@@ -180,14 +187,19 @@ def _influence(part: Fit) -> np.ndarray:
     return (basis * part.residuals[:, None]) @ np.linalg.solve(information, back.T)
 
 
-def _factor(part: Fit, kind: str) -> float:
+def _factor(part: Fit, kind: str) -> float | np.ndarray:
+    """Return what a part's scores are multiplied by, a number or an array of shape (n, 1)."""
     n, k = part.design.n, len(_every(part))
     if kind == "HC0":
         return 1.0
     if kind == "HC1":
-        return n / (n - k)
+        return float(np.sqrt(n / (n - k)))
+    if kind in ("HC2", "HC3"):
+        leverage = hat_diagonal(part.design.basis[0], part.weights)
+        refuse_full_leverage(leverage, kind)
+        return (1 / (1 - leverage) if kind == "HC3" else 1 / np.sqrt(1 - leverage))[:, None]
     groups = part.design.n_clusters
-    return groups / (groups - 1) * (n - 1) / (n - k)
+    return float(np.sqrt(groups / (groups - 1) * (n - 1) / (n - k)))
 
 
 def _jackknifed(design: Design, fit_parts: Parts, zero: Fit, positive: Fit) -> np.ndarray:

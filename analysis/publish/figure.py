@@ -33,7 +33,8 @@ WIDTH = 5.0
 
 STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "score-audit",
          "svg.fonttype": "path", "figure.facecolor": "white"}  # fmt: skip
-SHORT_MODELS = {"poisson": "Poisson", "gamma": "Gamma", "tweedie": "Tweedie", "ols": "least squares", "logit": "logit"}
+SHORT_MODELS = {"poisson": "Poisson", "gamma": "Gamma", "tweedie": "Tweedie", "ols": "least squares", "logit": "logit",
+                "nb2": "negative binomial", "hurdle": "two parts"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -14,6 +14,7 @@ from analysis.verdict import Verdict
 MODEL_NAMES = {
     "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
     "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
+    "nb2": "negative binomial regression", "hurdle": "a hurdle model, both parts recombined",
     "ols": "least squares", "eiv": "least squares corrected for noise in engagement",
     "calibration": "regression calibration for noise in engagement",
 }  # fmt: skip

@@ -105,6 +105,9 @@ def _deciding(findings: Findings) -> set[str]:
 def _model(row: Estimate) -> str:
     if row.model == "logit":
         return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
+    if row.model == "hurdle":
+        parts = {"zero": "a logit of any at all, log odds", "positive": "what there is where there is any"}
+        return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
     function, _, unit = row.variant.partition("-in-")
     if function in ("log1p", "asinh"):
         return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (f" in {unit}" if unit else "")

@@ -10,11 +10,11 @@ from analysis.errors import listing
 from analysis.sections.base import Name, Number, Section
 
 Kind = Literal["revenue", "count", "binary", "continuous"]
-Model = Literal["poisson", "gamma", "tweedie", "logit", "ols"]
+Model = Literal["poisson", "gamma", "tweedie", "nb2", "hurdle", "logit", "ols"]
 
 MODELS: dict[str, tuple[str, ...]] = {
-    "revenue": ("poisson", "gamma", "tweedie", "ols"),
-    "count": ("poisson", "ols"),
+    "revenue": ("poisson", "gamma", "tweedie", "hurdle", "ols"),
+    "count": ("poisson", "nb2", "hurdle", "ols"),
     "binary": ("logit", "ols"),
     "continuous": ("ols",),
 }
@@ -47,11 +47,15 @@ class OutcomeSection(Section):
             raise ValueError('negative = "net" is analysed by OLS in money, without exposure or variants')
         if self.exposure is not None and self.kind not in ("revenue", "count"):
             raise ValueError("exposure is an offset on the log scale: only for revenue and count outcomes")
+        if self.model == "hurdle" and self.exposure is not None:
+            raise ValueError("a hurdle model has no exposure: it does not say what it does to the chance of any")
         return self
 
     @property
     def deciding_model(self) -> str:
         """The model whose interval the verdict is about."""
+        if self.model == "hurdle" and self.exposure is not None:
+            raise ValueError("a hurdle model has no exposure: it does not say what it does to the chance of any")
         return self.model or ("ols" if self.negative == "net" else MODELS[self.kind][0])
 
     @property
@@ -59,5 +63,5 @@ class OutcomeSection(Section):
         """The models printed beside the deciding one."""
         if self.negative == "net":
             return ()
-        possible = [m for m in MODELS[self.kind] if not (m == "ols" and self.exposure)]
+        possible = [m for m in MODELS[self.kind] if not (m in ("ols", "hurdle") and self.exposure)]
         return tuple(model for model in possible if model != self.deciding_model)
