@@ -14,7 +14,7 @@ from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
 from analysis.engine.address import is_beyond_memory
 from analysis.engine.audit import audit_table, audit_table_together, inspect_table
-from analysis.engine.rows import select_rows
+from analysis.engine.rows import refuse_reading, select_rows
 from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
@@ -328,6 +328,8 @@ def _sample(plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress:
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
     progress(f"Reading {plan.dataset if data is None else 'the data frame'}")
     if data is None and is_beyond_memory(plan.dataset, plan.folder):
+        refuse_reading(plan)
         return select_rows(plan, plan.folder)
-    dataset = read_dataset(plan.dataset, folder=plan.folder) if data is None else from_frame(data)
-    return select_sample(plan, dataset)
+    if data is not None:
+        return select_sample(plan, from_frame(data))
+    return select_sample(plan, read_dataset(plan.dataset, folder=plan.folder, reading=plan.reading))

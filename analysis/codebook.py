@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.sections.reading import ReadingSection
 
 ColumnType = Literal["text", "category", "integer", "number", "date", "binary", "ordinal"]
 
@@ -54,6 +55,7 @@ class Codebook(BaseModel):
     not_: str = ""
     caution: str = ""
     simulated: bool = False
+    reading: ReadingSection | None = None
     columns: dict[str, CodebookColumn] = {}
 
 

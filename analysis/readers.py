@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from analysis.errors import DataError, Fault, listing, printable
+from analysis.archives import LARGEST, check_workbook
+from analysis.delimited import UTF16, read_delimited
+from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.raw_table import RawTable, from_records
+from analysis.sections.reading import ReadingSection
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FIRST_ROW = 2
-"""The spreadsheet number of the first row of data: the header is row 1."""
+Reader = Callable[[bytes, str, ReadingSection], RawTable]
 
 SIGNATURES: dict[str, tuple[bytes, ...]] = {
     ".xlsx": (b"PK\x03\x04",), ".parquet": (b"PAR1",), ".sav": (b"$FL2", b"$FL3"),
@@ -24,12 +22,12 @@ SIGNATURES: dict[str, tuple[bytes, ...]] = {
 DESCRIPTIONS = {
     b"PK\x03\x04": "a zip archive or an Excel file", b"PAR1": "a Parquet file", b"$FL": "an SPSS file",
     b"<stata_dta>": "a Stata file", b"\x1f\x8b": "a gzip archive", b"SQLite": "an SQLite file", b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
     b"<!doctype": "a web page", b"<html": "a web page", b"{": "JSON", b"[": "JSON",
 }  # fmt: skip
 
 
-def check_signature(path: Path, content: bytes, suffix: str) -> None:
+def check_signature(path: Path, content: bytes, suffix: str, *, encoding: str | None = None) -> None:
     """Refuse a file that is not what its suffix says, by its first bytes."""
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     looks = next((text for mark, text in DESCRIPTIONS.items() if start.startswith(mark.lower())), None)
@@ -39,71 +37,26 @@ def check_signature(path: Path, content: bytes, suffix: str) -> None:
         found = looks or f'a file that starts with "{printable(first)}"'
     elif not wanted and looks is not None:
         found = looks
-    elif not wanted and b"\x00" in content:
+    elif not wanted and b"\x00" in content and not content.startswith(UTF16) and not _wide(encoding):
         found = "bytes that no text file has (NUL)"
     else:
         return
     raise DataError(str(path), [Fault("the whole file", found, f"the format that {suffix} promises")])
 
 
-def _read_text(content: bytes, where: str, separator: str) -> pd.DataFrame:
-    """Read delimited text: every cell as text, rows with too few or too many cells refused."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content[: error.start].count(b"\n") + 1
-        fault = Fault(f"line {row}", f"byte {content[error.start]:#04x}, which is not UTF-8", "text saved as UTF-8")
-        raise DataError(where, [fault]) from None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        records = list(reader)
-    except csv.Error as error:
-        found = str(error).replace("unexpected end of data", "a quotation mark that is never closed")
-        fault = Fault(f"up to line {reader.line_num}", printable(found), "well-formed delimited text")
-        raise DataError(where, [fault]) from None
-    return _table(records, where, separator)
+def _wide(encoding: str | None) -> bool:
+    """Return whether a text in this encoding has bytes of zero."""
+    return encoding is not None and encoding.startswith(("utf-16", "utf-32"))
 
 
-def _table(records: list[list[Any]], where: str, separator: str = "") -> pd.DataFrame:
-    """Return the table whose first record is the header; text stays text, other cells stay what they are."""
-    import pandas as pd
-
-    header, rows = [str(name) for name in records[0]] if records else [], records[1:]
-    while rows and not any(str(cell).strip() for cell in rows[-1]):
-        rows.pop()
-    _check_shape(header, rows, where, separator)
-    return pd.DataFrame(rows, columns=header, dtype=str if separator else object)
-
-
-def _check_shape(header: list[str], rows: list[list[Any]], where: str, separator: str) -> None:
-    """Refuse unnamed columns and rows whose number of cells differs from the header's."""
-    others = [mark for mark in (";", "\t", ",", "|") if mark != separator and header and mark in header[0]]
-    if separator and len(header) == 1 and others:
-        found = f"one column named {printable(header[0])}"
-        allowed = f'cells separated by "{printable(separator)}" (here they seem to be by "{printable(others[0])}")'
-        raise DataError(where, [Fault("row 1 (header)", found, allowed)])
-    faults = []
-    unnamed = [str(place) for place, name in enumerate(header, 1) if not name.strip()]
-    if unnamed or not header:
-        found = f"no name in column {listing(unnamed)}" if header else "no column names"
-        faults.append(Fault("row 1 (header)", found, "a name for every column"))
-    wrong = [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != len(header)]
-    if wrong and header:
-        lengths = sorted({len(rows[number - FIRST_ROW]) for number in wrong})
-        found = f"{listing(lengths)} cells in {len(wrong)} row{'s' if len(wrong) > 1 else ''}: {listing(wrong)}"
-        faults.append(Fault("rows", found, f"{len(header)} cells, as in the header"))
-    if faults:
-        raise DataError(where, faults)
-
-
-def _with_extra(read: Callable[[io.BytesIO, str], pd.DataFrame], extra: str) -> Callable[[bytes, str], pd.DataFrame]:
+def _with_extra(read: Callable[[io.BytesIO, str, ReadingSection], RawTable], extra: str) -> Reader:
     """Wrap a reader: a missing package or a broken file becomes a DataError."""
 
-    def reader(content: bytes, where: str) -> pd.DataFrame:
+    def reader(content: bytes, where: str, reading: ReadingSection) -> RawTable:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what matters about a broken file is in the exception
-                return read(io.BytesIO(content), where).rename(columns=str)
+                return read(io.BytesIO(content), where, reading)
         except DataError:
             raise
         except ImportError:
@@ -116,43 +69,84 @@ def _with_extra(read: Callable[[io.BytesIO, str], pd.DataFrame], extra: str) -> 
     return reader
 
 
-def _excel(buffer: io.BytesIO, where: str) -> pd.DataFrame:
-    """Read the first sheet; not by way of pandas, which reads the text "007" as the number 7."""
+def _excel(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
+    """Read one sheet; not by way of pandas, which reads the text "007" as the number 7."""
     from python_calamine import CalamineWorkbook
 
-    records = CalamineWorkbook.from_filelike(buffer).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    return _table(records, where)
+    check_workbook(buffer.getvalue(), where)
+    book = CalamineWorkbook.from_filelike(buffer)
+    names = book.sheet_names
+    if reading.sheet is not None and reading.sheet not in names:
+        found, allowed = f'no sheet "{printable(reading.sheet)}"', "one of: " + listing(names, limit=20)
+        raise DataError(where, [Fault("[reading] sheet", found, allowed, did_you_mean(reading.sheet, names))])
+    sheet = names[0] if reading.sheet is None else reading.sheet
+    records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
+    notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
+    return RawTable(from_records(records, where), notes, reading.decimal or ".")
 
 
-def _parquet(buffer: io.BytesIO, where: str) -> pd.DataFrame:
+def _parquet(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
     import pandas as pd
+    from pyarrow import parquet
 
+    described = parquet.ParquetFile(buffer).metadata
+    if 8 * described.num_rows * described.num_columns > 4 * LARGEST:
+        found = f"{described.num_rows:,} rows of {described.num_columns:,} columns"
+        raise DataError(
+            where, [Fault("the whole file", found, 'a pattern: dataset = "folder/*.parquet" is only summed')]
+        )
+    buffer.seek(0)
     frame = pd.read_parquet(buffer)
-    return frame if frame.index.names == [None] else frame.reset_index()
+    frame = frame if frame.index.names == [None] else frame.reset_index()
+    return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
 
 
-def _stata(buffer: io.BytesIO, where: str) -> pd.DataFrame:
+def _stata(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
     import pandas as pd
 
-    return pd.read_stata(buffer, convert_categoricals=False)
+    return RawTable(pd.read_stata(buffer, convert_categoricals=False).rename(columns=str))
 
 
-def _spss(buffer: io.BytesIO, where: str) -> pd.DataFrame:
+def _spss(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
     import tempfile
 
     import pyreadstat
 
-    with tempfile.NamedTemporaryFile(suffix=".sav") as file:
-        file.write(buffer.getvalue())
-        file.flush()
-        return pyreadstat.read_sav(file.name)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.sav"
+        path.write_bytes(buffer.getvalue())
+        return RawTable(pyreadstat.read_sav(str(path))[0].rename(columns=str))
 
 
-READERS: dict[str, Callable[[bytes, str], pd.DataFrame]] = {
-    ".csv": lambda content, where: _read_text(content, where, ","),
-    ".tsv": lambda content, where: _read_text(content, where, "\t"),
+READERS: dict[str, Reader] = {
+    ".csv": lambda content, where, reading: read_delimited(content, where, ",", reading),
+    ".tsv": lambda content, where, reading: read_delimited(content, where, "\t", reading),
     ".xlsx": _with_extra(_excel, "excel"),
     ".parquet": _with_extra(_parquet, "parquet"),
     ".dta": _with_extra(_stata, "datasets"),
     ".sav": _with_extra(_spss, "spss"),
 }
+
+TEXT, SHEETS = (".csv", ".tsv"), (".xlsx",)
+DATABASES = (".sqlite", ".sqlite3", ".db", ".duckdb")
+ARCHIVES = (".gz", ".zip")
+SUFFIXES = (*READERS, *ARCHIVES, *DATABASES)
+"""How a file of data may end."""
+
+SAID_OF: dict[str, tuple[str, ...]] = {
+    "encoding": TEXT, "separator": TEXT, "decimal": (*TEXT, *SHEETS, ".parquet"), "sheet": SHEETS,
+    "table": DATABASES, "query": DATABASES, "parameters": DATABASES,
+}  # fmt: skip
+"""Which kinds of file each key of `[reading]` is about."""
+
+
+def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
+    """Refuse a key that says nothing about this kind of file: it would be ignored."""
+    faults = [
+        Fault(f"[reading] {key}", f'a file ending in "{printable(suffix)}"', "leave it out; it is about "
+              + listing(SAID_OF[key]))
+        for key in sorted(reading.model_fields_set) if getattr(reading, key) and suffix not in SAID_OF[key]
+    ]  # fmt: skip
+    if faults:
+        raise DataError(where, faults)

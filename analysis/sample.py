@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.dataset import MISSING, Dataset
+from analysis.cells import LARGEST, SMALLEST, holds_numbers, not_numbers, numbers_of, texts_of
+from analysis.conversion import convert, recognised
+from analysis.dataset import Dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
 from analysis.sections.columns import KeepSection
@@ -110,6 +112,9 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     where = str(dataset.path or dataset.address)
     require_columns(plan, dataset, where)
     faults: list[Fault] = []
+    dataset = convert(plan, dataset, _numeric_columns(plan, dataset), faults)
+    if faults:
+        raise DataError(where, faults)
     kept, exclusions = _apply_filters(plan, dataset, faults)
     kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = _typed(plan, dataset, kept, faults)
@@ -132,7 +137,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
 
 def _identical(raw: pd.DataFrame) -> int:
     """Return how many rows repeat an earlier one in every column."""
-    comparable = raw.apply(lambda column: _texts(column) if column.dtype == object else column)
+    comparable = raw.apply(lambda column: texts_of(column) if column.dtype == object else column)
     return int(comparable.duplicated().sum())
 
 
@@ -148,8 +153,26 @@ def columns_of(plan: Plan) -> dict[str, str]:
     return columns
 
 
+def _numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
+    """Return the columns used as numbers; False for a control or a filter, whose cells may as well be text."""
+    found = {}
+    for keep in plan.keep:
+        values = keep.among or (keep.equals,)
+        bounded = keep.min is not None or keep.max is not None
+        if bounded or any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+            found[keep.column] = bounded
+    for column, role in columns_of(plan).items():
+        entry = dataset.column(column)
+        coded = entry is not None and (entry.levels or entry.type in ("text", "category", "date"))
+        if role not in ("cluster", "segment") and not coded:
+            found[column] = role != "control"
+    return found
+
+
 def require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
     wanted = {**columns_of(plan), **{keep.column: "filter" for keep in plan.keep}}
+    for column in plan.columns:
+        wanted.setdefault(column, "[columns]")
     if plan.row:
         wanted.setdefault(plan.row, "row")
     names = [str(name) for name in dataset.frame.columns]
@@ -196,7 +219,7 @@ def _said(value: object) -> str:
 def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault]) -> pd.Series:
     """Return which rows satisfy one filter; a row without a value satisfies none."""
     raw = dataset.frame[keep.column]
-    texts = _texts(raw)
+    texts = texts_of(raw)
     known = texts.notna()
     passes = known.copy()
     place = f"[[keep]] no. {number}, {printable(keep.column)}"
@@ -204,12 +227,14 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
     if wanted is not None:
         passes &= np.logical_or.reduce([_equal(raw, texts, value) for value in wanted])
     if keep.min is not None or keep.max is not None:
-        numbers = _numbers(raw)
-        _not_numbers(raw, known & numbers.isna(), place, faults)
+        numbers = numbers_of(raw)
+        odd = known & numbers.isna()
+        not_numbers(raw, odd, place, faults, hint=recognised(texts[odd].unique().tolist(), keep.column))
         passes &= numbers.between(-np.inf if keep.min is None else keep.min, np.inf if keep.max is None else keep.max)
     if keep.start is not None or keep.end is not None:
         days = _days(texts)
-        _not_numbers(raw, known & days.isna(), place, faults, what="not readable as dates", allowed=DATES)
+        hint = f'Written otherwise: [columns] {printable(keep.column)} = {{date = "%d/%m/%Y"}}, say, in the plan'
+        not_numbers(raw, known & days.isna(), place, faults, what="not readable as dates", allowed=DATES, hint=hint)
         first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
         passes &= days.between(first.isoformat(), last.isoformat())
     return passes
@@ -220,7 +245,7 @@ def _equal(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.nd
     if isinstance(value, bool):
         return texts.str.casefold().isin(("true", "1") if value else ("false", "0")).to_numpy()
     if isinstance(value, (int, float)):
-        return (_numbers(raw) == value).to_numpy()
+        return (numbers_of(raw) == value).to_numpy()
     return (texts == value).fillna(False).to_numpy(dtype=bool)
 
 
@@ -241,7 +266,7 @@ def _apply_duplicates(
     """Refuse, drop or keep rows whose id was seen before. Without `row` nothing is a duplicate."""
     if plan.row is None or plan.duplicates == "keep":
         return kept
-    ids = _texts(dataset.frame.loc[kept, plan.row])
+    ids = texts_of(dataset.frame.loc[kept, plan.row])
     repeated = ids.duplicated() & ids.notna()
     if repeated.any() and plan.duplicates == "refuse":
         rows = [f"row {row} ({printable(ids[row])})" for row in ids.index[repeated]]
@@ -275,52 +300,6 @@ def _exclude_missing(frame: pd.DataFrame, exclusions: dict[str, int]) -> pd.Data
 # --- values ----------------------------------------------------------------------------------------------
 
 
-LARGEST, SMALLEST = 1e100, 1e-100
-"""Numbers beyond these cannot be squared and summed in double precision."""
-
-
-def _holds_numbers(raw: pd.Series) -> bool:
-    """Return whether a column's type is that of real numbers (not text, dates, booleans or complex numbers)."""
-    kind = raw.dtype
-    types = pd.api.types
-    return types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind) and not types.is_complex_dtype(kind)
-
-
-def _texts(raw: pd.Series) -> pd.Series:
-    """Return the cells as a csv file would hold them, without outer blanks; None where there is no value."""
-    if isinstance(raw.dtype, pd.StringDtype):
-        texts = raw.str.strip()
-    else:
-        cells = [None if _is_nothing(cell) else _text(cell) for cell in raw]
-        texts = pd.Series(cells, index=raw.index, dtype=object)
-    return texts.where(texts.notna() & ~texts.isin(MISSING), None)
-
-
-def _is_nothing(cell: object) -> bool:
-    return cell is None or cell is pd.NA or cell is pd.NaT or cell != cell if pd.api.types.is_scalar(cell) else False
-
-
-def _text(cell: object) -> str:
-    """Return one cell as text; a whole number has no decimal point, whatever type carries it."""
-    if isinstance(cell, (float, np.floating)) and float(cell).is_integer() and abs(cell) < 2**53:
-        return str(int(cell))
-    return (repr(float(cell)) if isinstance(cell, np.floating) else _written(cell)).strip()
-
-
-def _written(cell: object) -> str:
-    try:
-        return str(cell)
-    except ValueError:  # an integer of more than 4,300 digits
-        return printable(cell)
-
-
-def _numbers(raw: pd.Series) -> pd.Series:
-    """Return the cells as float64, NaN where there is no value or no number."""
-    if _holds_numbers(raw):
-        return raw.astype(pd.Float64Dtype()).astype(float) if raw.hasnans else raw.astype(float)
-    return pd.to_numeric(_texts(raw).astype(object), errors="coerce").astype(float)
-
-
 def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> pd.DataFrame:
     """Return the plan's columns with numbers as float64 and text as str; collect what cannot be either."""
     columns = {}
@@ -328,7 +307,7 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     for column, role in columns_of(plan).items():
         raw = dataset.frame.loc[rows, column]
         if role in ("cluster", "segment") or (role == "control" and _is_text(raw, dataset, column)):
-            columns[column] = _texts(raw).astype(object)
+            columns[column] = texts_of(raw).astype(object)
         else:
             columns[column] = _numeric(raw, dataset, column, role, kinds.get(column), faults)
     return pd.DataFrame(columns, index=rows)
@@ -339,10 +318,10 @@ def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
     entry = dataset.column(column)
     if entry is not None:
         return entry.type in ("text", "category", "date")
-    if _holds_numbers(raw):
+    if holds_numbers(raw):
         return False
-    known = _texts(raw).notna().sum()
-    return bool(known) and _numbers(raw).notna().sum() < 0.5 * known
+    known = texts_of(raw).notna().sum()
+    return bool(known) and numbers_of(raw).notna().sum() < 0.5 * known
 
 
 def _numeric(
@@ -354,17 +333,18 @@ def _numeric(
     if entry is not None and entry.levels:
         start = 0 if entry.type == "binary" else 1
         codes = {level: float(code) for code, level in enumerate(entry.levels, start)}
-        texts = _texts(raw)
+        texts = texts_of(raw)
         numbers = texts.map(codes).astype(float)
-        _not_numbers(raw, numbers.isna() & texts.notna(), place, faults, what="no level of the codebook",
+        not_numbers(raw, numbers.isna() & texts.notna(), place, faults, what="no level of the codebook",
                      allowed="one of " + listing(entry.levels))  # fmt: skip
         return numbers
-    cells = raw if _holds_numbers(raw) else _texts(raw)
+    cells = raw if holds_numbers(raw) else texts_of(raw)
     if kind == "binary" and cells is not raw:
         cells = cells.map(lambda text: {"true": "1", "false": "0"}.get(text.casefold(), text), na_action="ignore")
-    numbers = _numbers(cells)
-    _not_numbers(raw, numbers.isna() & cells.notna(), place, faults)
-    _not_numbers(raw, np.isinf(numbers), place, faults, what="infinite", allowed="finite numbers")
+    numbers = numbers_of(cells)
+    odd = numbers.isna() & cells.notna()
+    not_numbers(raw, odd, place, faults, hint=recognised(cells[odd].unique().tolist(), column) if odd.any() else "")
+    not_numbers(raw, np.isinf(numbers), place, faults, what="infinite", allowed="finite numbers")
     _extreme(raw, numbers, place, faults)
     return numbers.where(np.isfinite(numbers))
 
@@ -373,23 +353,9 @@ def _extreme(raw: pd.Series, numbers: pd.Series, place: str, faults: list[Fault]
     """Refuse what double precision cannot square: a cell that is too large, a column that is all but zero."""
     size = numbers.abs()
     allowed = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
-    _not_numbers(raw, (size > LARGEST) & np.isfinite(size), place, faults, what="too large", allowed=allowed)
+    not_numbers(raw, (size > LARGEST) & np.isfinite(size), place, faults, what="too large", allowed=allowed)
     if 0 < size.max() < SMALLEST:
         faults.append(Fault(place, f"no number above {size.max():g} in size", allowed))
-
-
-def _not_numbers(
-    raw: pd.Series, bad: pd.Series, place: str, faults: list[Fault], *,
-    what: str = "not numeric", allowed: str = "numbers, with a point for decimals",
-) -> None:  # fmt: skip
-    """Add one fault that quotes the cells at fault by spreadsheet row."""
-    if bad.any():
-        rows = raw.index[bad.to_numpy()]
-        texts = _texts(raw.loc[rows[:6]])
-        cells = listing([f'row {row} "{printable(text, limit=30)}"' for row, text in texts.items()], limit=6)
-        more = f" and {len(rows) - 6} more" if len(rows) > 6 else ""
-        noun = "cell is" if len(rows) == 1 else "cells are"
-        faults.append(Fault(place, f"{len(rows)} {noun} {what}: {cells}{more}", allowed))
 
 
 def _rows_fault(frame: pd.DataFrame, column: str, bad: pd.Series, role: str, what: str, allowed: str) -> list[Fault]:

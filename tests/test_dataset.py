@@ -79,10 +79,6 @@ BAD_TEXT = [
     ("ragged", "".join([*LINES[:3], "1,2\n", *LINES[3:6], "a,b,c,d,e,f,g,h,i\n"]),
      ["2, 9 cells in 2 rows: 4, 8", "8 cells, as in the header"]),
     ("blank row inside", "".join([*LINES[:3], "\n", *LINES[3:]]), ["0 cells in 1 row: 4"]),
-    ("semicolons", CSV.replace(",", ";"), ['one column named id;klout', 'separated by ","', 'they seem to be by ";"']),
-    ("tabs", CSV.replace(",", "\t"), ["row 1 (header)", "\\t"]),
-    ("latin-1", CSV.replace("NL", "Curaçao").encode("latin-1"), ["line 3", "0xe7", "UTF-8"]),
-    ("utf-16", CSV.encode("utf-16"), ["text in UTF-16"]),
     ("NUL", CSV.replace("NL", "N\0"), ["NUL"]),
     ("open quote", CSV.replace("BE", '"BE', 1), ["up to line 61", "never closed"]),
     ("text after a quote", CSV.replace("BE", '"B"E', 1), ["up to line 2", "expected after"]),
@@ -185,8 +181,8 @@ def test_an_index_of_a_parquet_file_is_a_column(tmp_path):
         ("shops.sav", CSV, 'a file that starts with "id,klout'),
         ("shops.tsv", shop.xlsx(shop.table()), "the format that .tsv promises"),
         ("shops.xls", CSV, 'a file ending in ".xls"'),
-        ("shops.duckdb", CSV, 'a file ending in ".duckdb"'),
-        ("shops.csv.gz", CSV, 'a file ending in ".gz"'),
+        ("shops.csv.bz2", CSV, 'a file ending in ".bz2"'),
+        ("shops.csv.gz", CSV, "a sound .gz file"),
         ("shops.pkl", CSV, 'a file ending in ".pkl"'),
     ],
 )  # fmt: skip
@@ -453,9 +449,9 @@ def test_two_hundred_thousand_rows_take_seconds(tmp_path):
                          revenue=rng.gamma(1, 100, rows))  # fmt: skip
     frame.to_csv(tmp_path / "big.csv", index=False)
     plan = read_plan(shop.plan(score__columns=["x0"], controls__columns=["x1", "country"], row="id"))
-    start = time.perf_counter()
+    start = time.process_time()
     sample = select_sample(plan, read_dataset("big.csv", folder=tmp_path))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert sample.rows == rows
     assert sample.numbers("x0").tolist() == frame["x0"].tolist()
     assert seconds < 5

@@ -11,13 +11,15 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project", "codebook"),
+    *("errors", "project"),
+    *("sections", "sections.base", "sections.reading", "codebook"),
     *("scores", "scores.klout", "scores.kred"),
     *("simulate.parameters", "simulate.activity", "simulate.outcomes", "simulate.draw", "simulate.columns"),
     *("simulate.truths", "simulate"),
-    *("sections", "sections.base", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
+    *("sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
     "sections.segment",
-    *("wording", "plan", "readers", "dataset", "sample"),
+    *("wording", "plan", "archives", "raw_table", "delimited", "databases", "readers", "dataset"),
+    *("cells", "conversion", "sample"),
     *("rule", "design", "multiverse", "multiverse.specifications", "multiverse.pools"),
     *("moments.record", "moments.pairs", "moments.rows", "moments.measure", "moments"),
     *("moments.triangles", "moments.regressions", "moments.draws", "moments.variances", "moments.subsets"),

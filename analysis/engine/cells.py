@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.cells import LARGEST
 from analysis.codebook import CodebookColumn
 from analysis.dataset import MISSING
 from analysis.errors import printable
-from analysis.sample import LARGEST
 from analysis.sections.columns import KeepSection
 
 if TYPE_CHECKING:

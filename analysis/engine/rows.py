@@ -30,7 +30,7 @@ from analysis.engine.cells import (
 )
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
-from analysis.readers import FIRST_ROW
+from analysis.raw_table import FIRST_ROW
 from analysis.sample import (
     DATES,
     LARGEST,
@@ -53,6 +53,14 @@ ROW = "row"
 """The spreadsheet row number in a typed table; its other columns are called c0, c1, ..."""
 
 _PRIME = 2**31 - 1
+
+
+def refuse_reading(plan: Plan) -> None:
+    """Refuse what plans say of single cells and of text files: an engine reads plain tables only."""
+    keys = [key for key, said in (("[reading]", plan.reading.model_fields_set), ("[columns]", plan.columns)) if said]
+    if keys:
+        allowed = "leave it out: beyond memory, numbers and dates are read as they stand"
+        raise DataError(plan.dataset, [Fault(key, "a table beyond memory", allowed) for key in keys])
 
 
 def select_rows(plan: Plan, folder: Path) -> Sample:

@@ -177,6 +177,7 @@ def listed(names: list[str]) -> str:
 # --- before a run ----------------------------------------------------------------------------------------
 
 CHECK_QUESTIONS = {
+    "reading": "Could the file be read?",
     "duplicates": "Is any row there twice?",
     "reconstructability": "Is the score more than engagement under another name?",
     "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
