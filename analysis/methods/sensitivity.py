@@ -113,7 +113,8 @@ def as_strong_as(design: Design, columns: list[int], *, times: float = 1.0) -> C
     if not 0 <= overlap < 1:
         return None
     lever = (math.sqrt(times) + math.sqrt(overlap)) / math.sqrt(1 - overlap)
-    return Confounder(with_score, min(lever**2 * of_outcome / (1 - of_outcome), 1.0))
+    left = 1 - of_outcome  # nothing at all where the outcome is computed from these columns
+    return Confounder(with_score, min(lever**2 * of_outcome / left, 1.0) if left > 0 else 1.0)
 
 
 def _explained(target: np.ndarray, columns: np.ndarray, held: np.ndarray) -> float:
