@@ -85,6 +85,18 @@ class Audit(Findings):
 
         return curve_figure(self)
 
+    def plot_reliability(self, outcome: str | None = None) -> Figure:
+        """Return the figure of one outcome's verdicts over the reliability of engagement, from one half to 1."""
+        from analysis.publish.reliability import reliability_figure
+
+        return reliability_figure(self, outcome or self.plan.outcome[0].column)
+
+    def reliability_sentences(self, outcome: str | None = None, score: str | None = None) -> tuple[str, ...]:
+        """Return what noise in engagement could do: the calibrated null, the break-even reliability, the sweep."""
+        from analysis.publish.reliability import reliability_sentences
+
+        return reliability_sentences(self, self.ruling(outcome, score))
+
     def table(self, outcome: str | None = None) -> pd.DataFrame:
         """Return the printed table of one outcome."""
         from analysis.publish.table import effects_table

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.corrected import Correction, Refusal
 from analysis.design import build_design, score_scale, transform
 from analysis.errors import DesignError
-from analysis.estimates import Check, Estimate
+from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, p_value
 from analysis.measurement import Measurement, measure
 from analysis.methods.break_even import break_even, sesoi_break_even
@@ -25,6 +25,7 @@ from analysis.models import fit_model
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.sweep import sweep_rows
 
 SUPPOSED = 0.8
 """Reliability for which the rate of a worthless score is printed when the plan states none."""
@@ -180,9 +181,7 @@ class _Study:
 
     def _rows(self, found: Correction, at: str) -> list[Estimate]:
         """Return the corrected coefficient on both scales; for a logit its margin too."""
-        unit = {"ols": "outcome", "logit": "log odds"}.get(self.fit.model, "percent")
-        if self.fit.model == "ols" and self.outcome.kind == "binary":
-            unit = "points"
+        unit = "log odds" if self.fit.model == "logit" else self._unit
         quantities = [("", found.estimate(self.score), found.std_error(self.score), unit)]
         if self.fit.model == "logit" and found.model == "calibration":
             margin = corrected_margin(self.fit, found, self.score)
@@ -277,7 +276,23 @@ class _Study:
                 f"The score's effect vanishes if recorded engagement has a reliability of {found.reliability:.2f}: "
                 "below that, the score takes over what engagement lost to noise."
             )
-        return [row, small], said, found.reliability
+        return [row, small, *self._sweep(how, noisy)], said, found.reliability
+
+    def _sweep(self, how: str, noisy: tuple[str, ...]) -> list[Estimate]:
+        """Return the effect over reliabilities; none for a score that is said to share the noise in full."""
+        if self.sample.plan.score.shares_error == "full":
+            return []
+        scale, unit = self.sample.plan.score.scale, self._unit
+        by = score_scale(self.sample, self.score) if scale == "sd" else 1.0
+        blank = replace(self.blank("reliability", how, ""), scale=scale, unit=unit)
+        return sweep_rows(blank, self.fit, noisy, by)
+
+    @property
+    def _unit(self) -> Unit:
+        """How the effect on the scale of the verdict is shown."""
+        if self.fit.model == "logit" or (self.fit.model == "ols" and self.outcome.kind == "binary"):
+            return "points"
+        return "outcome" if self.fit.model == "ols" else "percent"
 
     def _band(self) -> tuple[float, float]:
         mean = float(self.sample.numbers(self.outcome.column).mean())

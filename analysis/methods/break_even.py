@@ -122,7 +122,9 @@ def sesoi_break_even(
             found = float(brentq(room, below, above, xtol=1e-6))
             return BreakEven(found, "", found)
         above = float(below)
-    return BreakEven(None, "No reliability puts the effect inside the band of the smallest effect of interest.")
+    return BreakEven(
+        None, "At no reliability does its interval lie inside the band of the smallest effect of interest."
+    )
 
 
 def _standardised(fit: Fit, others: Measurement | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,10 +10,12 @@ from analysis.findings import Findings
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
+from analysis.publish.reliability import reliability_passage
 from analysis.publish.segments import segments_passage
 from analysis.publish.simulated import captioned, told
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
+    "reliability": reliability_passage,
     "multiverse": multiverse_passage,
     "segments": segments_passage,
     "ranking": ranking_passage,
