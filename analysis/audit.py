@@ -31,6 +31,7 @@ from analysis.publish.sentence import verdict_sentence
 from analysis.publish.simulated import captioned
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
 from analysis.ranking import study_ranking
+from analysis.returns import study_returns
 from analysis.sample import Sample, select_sample
 from analysis.sections.outcome import OutcomeSection
 from analysis.segments import study_segments
@@ -187,6 +188,7 @@ STUDIES: tuple[Study, ...] = (
     study_prediction,
     study_segments,
     study_ranking,
+    study_returns,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

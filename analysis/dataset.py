@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ class Dataset:
         The decimal mark in cells of text.
     converted : frozenset of str
         Columns that hold values by now, no longer cells as they were written.
+    labels : dict of str to str
+        What the plan makes of a column, where that is something else than the column itself.
     """
 
     frame: pd.DataFrame
@@ -59,6 +61,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     decimal: str = "."
     converted: frozenset[str] = frozenset()
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -76,7 +79,7 @@ class Dataset:
     def label(self, name: str) -> str:
         """Return what a sentence calls a column."""
         entry = self.column(name)
-        return entry.label if entry and entry.label else name
+        return self.labels.get(name) or (entry.label if entry and entry.label else name)
 
     def unit(self, name: str) -> str:
         """Return a column's unit, empty where none is known; of a percentage, differences are percentage points."""

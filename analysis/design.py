@@ -145,11 +145,11 @@ def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Desig
     pieces += [("score", column, transformed_score(sample, column)) for column in scores]
     matrix = np.column_stack([values for _, _, values in pieces])
     terms = tuple(term for _, term, _ in pieces)
-    exposure = plan.outcomes[outcome].exposure
+    exposure = sample.exposure(plan.outcomes[outcome])
     clusters = pd.factorize(sample.frame[plan.cluster.column])[0] if plan.cluster else None
     design = Design(
         response=sample.numbers(outcome), matrix=matrix, terms=terms, blocks=tuple(block for block, _, _ in pieces),
-        clusters=clusters, offset=np.log(sample.numbers(exposure)) if exposure else None,
+        clusters=clusters, offset=None if exposure is None else np.log(exposure),
         rows=sample.frame.index.to_numpy(),
     )  # fmt: skip
     check_estimable(design, where)

@@ -87,7 +87,8 @@ class Plan(Section):
         pairs += [(half, "score half") for halves in self.score.halves.values() for half in halves]
         pairs += [(column, "control") for column in self.controls.columns]
         pairs += [(outcome.column, "outcome") for outcome in self.outcome]
-        return pairs + [(o.exposure, "exposure") for o in self.outcome if o.exposure]
+        pairs += [(o.exposure, "exposure") for o in self.outcome if o.exposure]
+        return pairs + [(column, "input") for o in self.outcome for column in (o.cost, o.hours) if column]
 
     def content(self) -> dict[str, Any]:
         """Return what the plan says as a dict that `read_plan` takes: change a copy to get a variant of the plan."""
@@ -234,7 +235,7 @@ def _role_faults(plan: Plan) -> list[Fault]:
         structural.append((plan.segment.column, "segment"))
     whole = [(column, "engagement") for column in plan.engagement.halves]
     for column, role in [*plan.roles(), *whole, *structural]:
-        if role == "exposure" and seen.get(column) == "exposure":
+        if role in ("exposure", "input") and seen.get(column) == role:
             continue
         if column in seen:
             roles = f"{seen[column]} and {role}" if seen[column] != role else f"{role}, twice"

@@ -23,7 +23,7 @@ def sesoi_band(outcome: OutcomeSection, model: str, mean: float) -> Interval:
         fraction of it in outcome units.
     """
     size = outcome.sesoi
-    if outcome.kind in ("revenue", "count"):
+    if outcome.is_relative:
         if model == "ols":
             return -size * abs(mean), size * abs(mean)
         return math.log1p(-size), math.log1p(size)

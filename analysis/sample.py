@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,6 +96,22 @@ class Sample:
             return np.mean([self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0)
         return self.frame[column].to_numpy(dtype=float)
 
+    def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
+        """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what was put in."""
+        if outcome.kind == "roi" and outcome.is_relative:
+            return invested(outcome, self.frame)
+        return None if outcome.exposure is None else self.numbers(outcome.exposure)
+
+
+def invested(outcome: OutcomeSection, frame: pd.DataFrame) -> np.ndarray:
+    """Return the money and the hours at their price that an outcome of kind "roi" took, in money, shape (rows,)."""
+    total = np.zeros(len(frame))
+    if outcome.cost is not None:
+        total += frame[outcome.cost].to_numpy(dtype=float)
+    if outcome.hours is not None:
+        total += frame[outcome.hours].to_numpy(dtype=float) * outcome.hour_price
+    return total
+
 
 def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     """Select the rows of `dataset` that the plan analyses.
@@ -123,6 +139,8 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
         frame = frame.fillna(dict.fromkeys(absent, 0.0))
     frame = _exclude_negative(plan, frame, exclusions)
     frame = _exclude_missing(frame, exclusions)
+    faults += [fault for outcome in plan.outcome for fault in _input_faults(outcome, frame)]
+    frame, dataset = _net_of_inputs(plan, frame, dataset)
     faults += [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
     faults += _transform_faults(plan, frame) + _range_faults(dataset, frame)
     faults = faults or _constant_faults(plan, frame)
@@ -144,7 +162,7 @@ def _identical(raw: pd.DataFrame) -> int:
 def columns_of(plan: Plan) -> dict[str, str]:
     """Return {column: role} in the order in which missing values are counted."""
     roles = {column: role for column, role in reversed(plan.roles())}
-    order = ("outcome", "score", "score half", "engagement", "engagement half", "control", "exposure")
+    order = ("outcome", "score", "score half", "engagement", "engagement half", "control", "exposure", "input")
     columns = dict(sorted(roles.items(), key=lambda item: order.index(item[1])))
     if plan.cluster:
         columns.setdefault(plan.cluster.column, "cluster")
@@ -400,6 +418,40 @@ def _net_fault(outcome: OutcomeSection, values: pd.Series) -> list[Fault]:
     found = f"a mean of {values.mean():,.4g}, which may as well be zero (standard error {error:,.4g})"
     allowed = 'a mean clearly above zero, of which sesoi is a fraction; or kind = "continuous", sesoi in money'
     return [Fault(f'column "{printable(outcome.column)}" (outcome)', found, allowed)]
+
+
+def _input_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]:
+    """What cannot be the revenue, the cost and the hours of a return."""
+    if outcome.kind != "roi":
+        return []
+    faults = []
+    for column, role in ((outcome.column, "revenue"), (outcome.cost, "cost"), (outcome.hours, "hours")):
+        if column is not None:
+            faults += _rows_fault(frame, column, frame[column] < 0, role, "negative", "zero or more")
+    nothing = pd.Series(invested(outcome, frame) <= 0, index=frame.index)
+    if outcome.is_relative and not faults:
+        allowed = 'something put in, in every row: a ratio needs it; or leave model = "poisson" out for the net return'
+        faults += _rows_fault(frame, outcome.column, nothing, "outcome", "put in for nothing, revenue", allowed)
+    return faults
+
+
+def _net_of_inputs(plan: Plan, frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, Dataset]:
+    """Put the net return in the place of revenue, and say so in its name."""
+    labels = dict(dataset.labels)
+    for outcome in plan.outcome:
+        if outcome.kind != "roi":
+            continue
+        of = f"{dataset.label(outcome.column)} per unit of money put in"
+        if not outcome.is_relative:
+            frame = frame.assign(**{outcome.column: frame[outcome.column] - invested(outcome, frame)})
+            of = f"net return ({dataset.label(outcome.column)} less {_inputs(outcome, dataset)})"
+        labels[outcome.column] = of
+    return frame, replace(dataset, labels=labels)
+
+
+def _inputs(outcome: OutcomeSection, dataset: Dataset) -> str:
+    hours = f"{dataset.label(outcome.hours)} at {outcome.hour_price:g} each" if outcome.hours else ""
+    return " and ".join(filter(None, [dataset.label(outcome.cost) if outcome.cost else "", hours]))
 
 
 def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:

@@ -98,8 +98,8 @@ class _Study:
 
     @property
     def model(self) -> str:
-        """The deciding model; of counts the Poisson mean, whichever likelihood decides."""
-        return self.outcome.deciding_model if self.outcome.kind != "count" else "poisson"
+        """The deciding model; the Poisson mean where a likelihood of more than the mean decides."""
+        return "poisson" if self.outcome.deciding_model in ("nb2", "hurdle") else self.outcome.deciding_model
 
     @property
     def unit(self) -> Unit:

@@ -46,6 +46,7 @@ LAYERS = [
     *("methods.sensitivity", "methods.prediction", "confounding"),
     *("methods.transport", "segments"),
     *("methods.scorecard", "ranking"),
+    "returns",
     "engine.audit",
     *("verdict", "findings"),
     *(

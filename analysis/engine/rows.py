@@ -98,6 +98,8 @@ def _refuse_noise(plan: Plan) -> None:
              "[score] halves": plan.score.halves}  # fmt: skip
     allowed = "leave it out, or a table that fits into memory: the correction for noise needs the rows"
     faults = [Fault(place, listing(list(value)), allowed) for place, value in asked.items() if value]
+    faults += [Fault(f'[[outcome]] "{printable(outcome.column)}"', 'kind = "roi"', "a table that fits into memory")
+               for outcome in plan.outcome if outcome.kind == "roi"]  # fmt: skip
     if faults:
         raise PlanError(str(plan.path or "the plan"), faults)
 

@@ -61,7 +61,7 @@ def _axis(own: Specification, outcome: OutcomeSection) -> _Axis:
         return _Axis(f"{own.outcome_transform} of the outcome {step}", np.asarray)
     if own.model == "poisson":
         return _Axis(f"change in the mean, %, {step}", lambda v: 100 * np.expm1(v))
-    if outcome.kind in ("revenue", "count", "binary"):
+    if outcome.is_relative or outcome.kind == "binary":
         what = "probability, points" if outcome.kind == "binary" else "mean, %"
         return _Axis(f"change in {what}, {step}", lambda v: 100 * np.asarray(v))
     return _Axis(f"change {step}", np.asarray)

@@ -223,7 +223,7 @@ def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
     if sample.plan.score.scale == "sd":
         step = f"one standard deviation ({display(score_scale(sample, score), 'number')})"
     mean = sample.mean(outcome.column)
-    if outcome.kind in ("revenue", "count"):
+    if outcome.is_relative:
         size = outcome.sesoi * abs(mean)
         amount = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} = {amount_text(size)}{unit}"
     elif outcome.kind == "binary":

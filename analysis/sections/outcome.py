@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from analysis.errors import listing
 from analysis.sections.base import Name, Number, Section
 
-Kind = Literal["revenue", "count", "binary", "continuous"]
+Kind = Literal["revenue", "count", "binary", "continuous", "roi"]
 Model = Literal["poisson", "gamma", "tweedie", "nb2", "hurdle", "logit", "ols"]
 
 MODELS: dict[str, tuple[str, ...]] = {
@@ -17,6 +17,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "count": ("poisson", "nb2", "hurdle", "ols"),
     "binary": ("logit", "ols"),
     "continuous": ("ols",),
+    "roi": ("ols", "poisson"),
 }
 """The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
 
@@ -29,6 +30,9 @@ class OutcomeSection(Section):
     sesoi: Annotated[Number, Field(gt=0)]
     model: Model | None = None
     exposure: Name | None = None
+    cost: Name | None = None
+    hours: Name | None = None
+    hour_price: Annotated[Number, Field(gt=0)] | None = None
     negative: Literal["refuse", "exclude", "net"] = "refuse"
     variants: tuple[Literal["log1p", "asinh"], ...] = ()
 
@@ -37,7 +41,13 @@ class OutcomeSection(Section):
         if self.model is not None and self.model not in MODELS[self.kind]:
             allowed = listing(MODELS[self.kind])
             raise ValueError(f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}')
-        if self.kind in ("revenue", "count") and self.sesoi >= 1:
+        if self.kind == "roi" and self.cost is None and self.hours is None:
+            raise ValueError('kind = "roi" needs what was put in: cost = a column of money, or hours with hour_price')
+        if (self.hours is None) != (self.hour_price is None):
+            raise ValueError("hours (a column) and hour_price (money per hour) belong together")
+        if self.kind != "roi" and (self.cost is not None or self.hours is not None):
+            raise ValueError('cost, hours and hour_price belong to kind = "roi"')
+        if self.is_relative and self.sesoi >= 1:
             raise ValueError("sesoi is a fraction of the mean here and must be below 1")
         if self.kind == "binary" and self.sesoi >= 1:
             raise ValueError("sesoi is a difference in probability here and must be below 1")
@@ -52,6 +62,11 @@ class OutcomeSection(Section):
         return self
 
     @property
+    def is_relative(self) -> bool:
+        """Whether the SESOI is a fraction of the mean, and effects are ratios."""
+        return self.kind in ("revenue", "count") or (self.kind == "roi" and self.model == "poisson")
+
+    @property
     def deciding_model(self) -> str:
         """The model whose interval the verdict is about."""
         if self.model == "hurdle" and self.exposure is not None:
@@ -61,7 +76,7 @@ class OutcomeSection(Section):
     @property
     def companion_models(self) -> tuple[str, ...]:
         """The models printed beside the deciding one."""
-        if self.negative == "net":
+        if self.negative == "net" or self.kind == "roi":
             return ()
         possible = [m for m in MODELS[self.kind] if not (m in ("ols", "hurdle") and self.exposure)]
         return tuple(model for model in possible if model != self.deciding_model)
