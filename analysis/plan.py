@@ -17,8 +17,10 @@ from analysis.sections.columns import ControlsSection, EngagementSection, KeepSe
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
+from analysis.sections.overlap import OverlapSection
 from analysis.sections.reading import ConversionSection, ReadingSection
 from analysis.sections.segment import SegmentSection
+from analysis.sections.timing import TimingSection
 from analysis.wording import EXPLAINED, plan_faults, quoted, syntax_fault
 
 DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav", ".gz", ".zip", ".sqlite", ".db", ".duckdb")
@@ -57,6 +59,8 @@ class Plan(Section):
     segment: SegmentSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
+    timing: TimingSection | None = None
+    overlap: OverlapSection = OverlapSection()
 
     _sha256: str = PrivateAttr(default="")
     _path: Path | None = PrivateAttr(default=None)

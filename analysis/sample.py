@@ -71,6 +71,8 @@ class Sample:
         For a table beyond memory, whose rows are not in `frame`.
     note : str
         Said of every estimate made from it.
+    candidates : DataFrame or None
+        The same columns before rows with missing values were left out.
     """
 
     plan: Plan
@@ -81,10 +83,16 @@ class Sample:
     filled: dict[str, int] = field(default_factory=dict)
     whole: Whole | None = None
     note: str = ""
+    candidates: pd.DataFrame | None = None
 
     @property
     def rows(self) -> int:
         return self.whole.rows if self.whole else len(self.frame)
+
+    @property
+    def raw(self) -> pd.DataFrame | None:
+        """The analysed rows with every column of the file as it was read; None beyond memory, where they are not."""
+        return None if self.whole or self.note else self.dataset.frame.loc[self.frame.index]
 
     def mean(self, column: str) -> float:
         """Return the mean of an outcome over all rows."""
@@ -138,6 +146,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     if plan.missing == "zero":
         frame = frame.fillna(dict.fromkeys(absent, 0.0))
     frame = _exclude_negative(plan, frame, exclusions)
+    candidates = frame
     frame = _exclude_missing(frame, exclusions)
     faults += [fault for outcome in plan.outcome for fault in _input_faults(outcome, frame)]
     frame, dataset = _net_of_inputs(plan, frame, dataset)
@@ -150,7 +159,8 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     if faults:
         raise DataError(where, faults)
     filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}
-    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]), filled)
+    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]), filled,
+                  candidates=candidates)  # fmt: skip
 
 
 def _identical(raw: pd.DataFrame) -> int:

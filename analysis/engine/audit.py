@@ -219,7 +219,7 @@ def _overlap(
 
 def _outcome_from(sample: Sample, outcome: OutcomeSection, score: str, basis: Basis) -> Check:
     """Return the check of a computed outcome on the seeded sample: what a few extreme rows make is no sum."""
-    check = outcome_from_rows(sample, basis.pilot, outcome.column, score)
+    check = outcome_from_rows(sample, outcome.column, score)
     drawn = len(sample.frame)
     return (
         check if drawn == basis.n else replace(check, reason=f"{check.reason} (In a seeded sample of {drawn:,} rows.)")

@@ -19,7 +19,6 @@ Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 LATER = {
     ("engagement", "indicators"): "reliability from several indicators",
     ("", "panel"): "fixed effects",
-    ("", "timing"): "the check of time order",
 }
 """Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
 
