@@ -247,7 +247,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(WRONG)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        _say("Interrupted: the result folder holds the last completed run.")
+        _say("Interrupted: nothing was changed; a result folder holds its last completed run.")
         sys.exit(INTERRUPTED)
     except SystemExit as left:
         if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # a closed pipe: its reader has seen enough

@@ -12,8 +12,8 @@ from analysis.start.draft import KINDS, SESOI
 from analysis.start.profile import Profile
 from analysis.start.roles import Roles, propose
 
-LATER = "later"
-"""The answer that leaves a line of the plan for later."""
+LATER, NONE = "later", "none"
+"""The answers that leave a line of the plan for later, or out."""
 
 
 def ask(seen: dict[str, Profile], given: Roles) -> Roles:
@@ -22,33 +22,40 @@ def ask(seen: dict[str, Profile], given: Roles) -> Roles:
     for number, (name, column) in enumerate(seen.items(), 1):
         click.echo(f"  {number:>3}  {printable(name, limit=60)}: {printable(column.evidence(), limit=200)}")
     click.echo("Answer with numbers or names, separated by commas.")
-    found = propose(seen, given)
-    score = given.score or _columns("Score, what is audited", seen, found.score)
-    found = propose(seen, replace(given, score=score))
-    engagement = given.engagement or _columns("Engagement, what anyone can see people do", seen, found.engagement)
-    outcome = given.outcome or _column("Outcome, what pays", seen, LATER)
-    kind = given.kind or (_kind(seen[outcome]) if outcome else "")
-    sesoi = given.sesoi if given.sesoi is not None or not kind else _sesoi(kind)
-    controls = given.controls or _columns("Controls, known before the outcome and held constant", seen, (), "none")
-    row = given.row or _column("Row, what identifies one", seen, "none", found.row)
-    cluster = given.cluster or _column("Cluster, what rows belong to together", seen, "none")
-    return propose_the_rest(seen, Roles(score, engagement, controls, row, cluster, outcome, kind, sesoi))
+    roles = given
+    if not roles.score:
+        proposed = propose(seen, roles).score
+        roles = replace(roles, score=_columns("Score, what is audited", seen, roles, proposed))
+    if not roles.engagement:
+        proposed = propose(seen, roles).engagement
+        what = "Engagement, what anyone can see people do"
+        roles = replace(roles, engagement=_columns(what, seen, roles, proposed))
+    roles = roles if roles.outcome else replace(roles, outcome=_column("Outcome, what pays", seen, roles, LATER))
+    if roles.outcome and not roles.kind:
+        roles = replace(roles, kind=_kind(seen[roles.outcome]))
+    if roles.kind and roles.sesoi is None:
+        roles = replace(roles, sesoi=_sesoi(roles.kind))
+    if not roles.controls:
+        what = "Controls, known before the outcome and held constant"
+        roles = replace(roles, controls=_columns(what, seen, roles, (), NONE))
+    if not roles.row:
+        roles = replace(roles, row=_column("Row, what identifies one", seen, roles, NONE, propose(seen, roles).row))
+    if not roles.cluster:
+        roles = replace(roles, cluster=_column("Cluster, what rows belong to together", seen, roles, NONE))
+    return replace(roles, possible=propose(seen, roles).possible)
 
 
-def propose_the_rest(seen: dict[str, Profile], answered: Roles) -> Roles:
-    """Return the roles as answered, with the columns that are left as possible ones; nothing is proposed."""
-    return replace(answered, possible=propose(seen, answered).possible)
-
-
-def _columns(what: str, seen: dict[str, Profile], proposed: tuple[str, ...], none: str = LATER) -> tuple[str, ...]:
+def _columns(
+    what: str, seen: dict[str, Profile], roles: Roles, proposed: tuple[str, ...], none: str = LATER
+) -> tuple[str, ...]:
     names = list(seen)
     default = ", ".join(str(names.index(name) + 1) for name in proposed) or none
-    return click.prompt(what, default=default, value_proc=_picker(names, none))
+    return click.prompt(what, default=default, value_proc=_picker(names, roles, none))
 
 
-def _column(what: str, seen: dict[str, Profile], none: str, proposed: str = "") -> str:
+def _column(what: str, seen: dict[str, Profile], roles: Roles, none: str, proposed: str = "") -> str:
     def one(answer: str) -> str:
-        picked = _picker(list(seen), none)(answer)
+        picked = _picker(list(seen), roles, none)(answer)
         if len(picked) > 1:
             raise click.BadParameter("one column")
         return picked[0] if picked else ""
@@ -57,15 +64,19 @@ def _column(what: str, seen: dict[str, Profile], none: str, proposed: str = "") 
     return click.prompt(what, default=default, value_proc=one)
 
 
-def _picker(names: list[str], none: str) -> Callable[[str], tuple[str, ...]]:
+def _picker(names: list[str], roles: Roles, none: str) -> Callable[[str], tuple[str, ...]]:
     """Return a reader of answers: a name, numbers or names separated by commas, or the word for none."""
 
     def pick(answer: str) -> tuple[str, ...]:
-        if answer.strip() in names:
-            return (answer.strip(),)
-        if answer.strip().casefold() == none:
+        whole = answer.strip()
+        if whole not in names and whole.casefold() == none:
             return ()
-        return tuple(dict.fromkeys(_one(word.strip(), names) for word in answer.split(",") if word.strip()))
+        words = [whole] if whole in names else [word.strip() for word in whole.split(",") if word.strip()]
+        picked = tuple(dict.fromkeys(_one(word, names) for word in words))
+        for name in picked:
+            if name in roles.taken:
+                raise click.BadParameter(f'"{printable(name)}" has a role already, and a column has one')
+        return picked
 
     return pick
 
