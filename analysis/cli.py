@@ -58,6 +58,8 @@ def cli() -> None:
 @click.option("--sesoi", type=float, help="The smallest effect that would matter to you. It is never guessed.")
 @click.option("--row", metavar="COLUMN", help="What identifies a row.")
 @click.option("--cluster", metavar="COLUMN", help="What rows belong to together.")
+@click.option("--sheet", help="Of a workbook. [default: the first]")
+@click.option("--table", help="Of a database. [default: the only one]")
 @click.option("--name", help="Of the study. [default: the file's]")
 @click.option("--out", type=click.Path(path_type=Path), help="The plan. [default: plans/<name>.toml]")
 @click.option("--notebook", is_flag=True, help="Write a notebook for the study, too.")

@@ -16,7 +16,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def foreign_csv(path):
-    """Write a shopkeeper's export: German headers with blanks, commas and an umlaut, and a column of names."""
+    """Write a shopkeeper's export: semicolons, decimal commas, cp1252, odd German headers, a column of names."""
     rng = np.random.default_rng(20121105)
     n = 240
     talent = rng.normal(size=n)
@@ -30,7 +30,7 @@ def foreign_csv(path):
         "Region": rng.choice(["Nord", "Süd", "West"], n),
         "eröffnet am": pd.date_range("2010-01-01", periods=n).strftime("%d.%m.%Y"),
         "Umsatz, netto": np.exp(1 + 0.5 * np.log1p(likes) + 0.2 * rng.normal(size=n)).round(2),
-    }).to_csv(path, index=False)  # fmt: skip
+    }).to_csv(path, index=False, sep=";", decimal=",", encoding="cp1252")  # fmt: skip
 
 
 def typed(folder, *command):
@@ -44,6 +44,7 @@ def test_from_a_foreign_file_to_a_verdict_and_a_notebook(tmp_path):
     foreign_csv(tmp_path / "Verkäufe 2014.csv")
     started = typed(tmp_path, "init", "Verkäufe 2014.csv", "--outcome", "Umsatz, netto", "--notebook")
     assert started.returncode == 0, started.stderr
+    assert "Read as " in started.stdout
     assert "Edit these 2 lines of plans/verkaufe-2014.toml:" in started.stdout
     plan = tmp_path / "plans" / "verkaufe-2014.toml"
     lines = plan.read_text("utf-8").splitlines()

@@ -1,7 +1,9 @@
 """`init`: a plan with marked lines, a codebook, and either every file or none."""
 
+import contextlib
 import os
 import re
+import sqlite3
 import tomllib
 
 import click
@@ -194,12 +196,44 @@ def test_values_of_people_stand_in_no_file(run, tmp_path):
     assert "x.org" not in written
 
 
-def test_cells_that_need_a_conversion_are_pointed_out(run, tmp_path):
+def test_cells_that_need_a_conversion_have_it_proposed(run, tmp_path):
+    frame = shop.table().rename(columns={"revenue": "takings", "opened": "since"})
+    frame["takings"] = [f"${value:,.2f}" for value in 1000 * frame["takings"]]
+    frame["rent"] = [f"{value} EUR" for value in range(shop.ROWS)]
+    frame["since"] = pd.to_datetime(frame["since"]).dt.strftime("%d.%m.%Y")
+    frame.to_csv(tmp_path / "money.csv", index=False)
+    code, out, _ = run("init", "money.csv", *DECIDED)
+    assert code == 0
+    assert 'takings = {number = "money"}' in out
+    text = (tmp_path / "plans" / "money.toml").read_text("utf-8")
+    assert '\n# rent      = {number = "money"}\n' in text
+    assert '\n# since     = {date = "%d.%m.%Y"}\n' in text
+    assert run("check", "money")[0] == 0
+    assert set(sa.read_plan("money").columns) == {"takings"}
+    assert sa.check("money").sample.mean("takings") > 1000
+    assert "The cells are amounts of money; a plan says" in (tmp_path / "money.toml").read_text("utf-8")
+
+
+def test_how_a_file_was_read_is_said(run, tmp_path):
     frame = shop.table()
-    frame.assign(price=[f"${v:,}" for v in range(1000, 1000 + shop.ROWS)]).to_csv(tmp_path / "money.csv", index=False)
-    run("init", "money.csv")
-    assert '"price": text: each cell is an amount of money' in (tmp_path / "plans" / "money.toml").read_text("utf-8")
-    assert "The cells are text (an amount of money)" in (tmp_path / "money.toml").read_text("utf-8")
+    frame.to_csv(tmp_path / "semicolons.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    code, out, _ = run("init", "semicolons.csv", "--outcome", "revenue", "--kind", "revenue", "--sesoi", "0.05")
+    assert code == 0
+    assert out.startswith("Read as ")
+    assert "# Read as " in (tmp_path / "plans" / "semicolons.toml").read_text("utf-8")
+    assert run("check", "semicolons")[0] == 0
+    assert sa.check("semicolons").sample.mean("revenue") == pytest.approx(frame["revenue"].mean())
+
+
+def test_a_table_of_a_database_is_named_in_the_plan(run, tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "till.sqlite")) as till:
+        shop.table().to_sql("Shops of 2014", till, index=False)
+        shop.table().to_sql("other", till, index=False)
+    assert run("init", "till.sqlite")[0] == 2
+    chosen = ["--table", "Shops of 2014", "--outcome", "revenue", "--kind", "revenue", "--sesoi", "0.05"]
+    assert run("init", "till.sqlite", *chosen)[0] == 0
+    assert run("check", "till")[0] == 0
+    assert (tmp_path / "till.toml").is_file()
 
 
 def test_a_dataset_of_a_package(run, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analysis.dataset import Dataset
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
-from analysis.start.profile import DAYS, Profile
+from analysis.start.profile import Profile
 from analysis.start.roles import Roles, is_skewed
 from analysis.start.toml import key, number, remark, table, text, texts
 
@@ -37,16 +37,20 @@ class Line:
         return f"{self.said}  {self.mark} {self.remark}" if self.mark else self.said
 
 
-def plan_lines(name: str, dataset: str, data: Dataset, seen: dict[str, Profile], roles: Roles) -> list[Line]:
+def plan_lines(
+    name: str, dataset: str, data: Dataset, seen: dict[str, Profile], roles: Roles, reading: dict[str, str]
+) -> list[Line]:
     """Return the drafted plan, complete but for the lines marked `EDIT`."""
     return [
         *_head(name, dataset, data, roles),
         *_row(seen, roles),
+        *_reading(reading),
         *_score(roles),
         *_engagement(seen, roles),
         *_controls(roles),
         *_outcome(seen, roles),
         *_cluster(seen, roles),
+        *_conversions(seen, roles),
         *_columns(seen),
     ]
 
@@ -71,6 +75,7 @@ def _head(name: str, dataset: str, data: Dataset, roles: Roles) -> list[Line]:
         _line("name", text(name)),
         _line("question", text(question(roles))),
         _line("dataset", text(dataset)),
+        *_plain(*(remark(f"# Read as {note}.") for note in data.notes)),
     ]
 
 
@@ -101,6 +106,11 @@ def _row(seen: dict[str, Profile], roles: Roles) -> list[Line]:
         repeats = f"{count:,} {'row repeats' if count == 1 else 'rows repeat'} an earlier {text(roles.row)}"
         lines.append(_line("duplicates", text(UNEDITED), EDIT, f'{repeats}: "first" keeps the first, "keep" keeps all'))
     return lines
+
+
+def _reading(said: dict[str, str]) -> list[Line]:
+    """Return `[reading]`: the sheet or table that was asked for."""
+    return [*_plain("", "[reading]"), *(_line(name, text(value)) for name, value in said.items())] if said else []
 
 
 def _score(roles: Roles) -> list[Line]:
@@ -173,6 +183,21 @@ def _cluster(seen: dict[str, Profile], roles: Roles) -> list[Line]:
                   remark(f"# column = {text(possible[0])}"))  # fmt: skip
 
 
+def _conversions(seen: dict[str, Profile], roles: Roles) -> list[Line]:
+    """Return `[columns]`: a line for each column whose cells are written in a way of their own."""
+    written = {name: column for name, column in seen.items() if column.conversion}
+    if not written:
+        return []
+    lines = _plain(
+        "", "# How cells are written that are no plain numbers or dates. Where a column has no role, its line waits",
+        "# behind a #: take the # away when you give the column a role.", "[columns]",
+    )  # fmt: skip
+    for name, column in written.items():
+        said = _line(key(name), column.conversion, PROPOSED, f"the cells are {column.form}")
+        lines.append(said if name in roles.taken else Line(remark(f"# {said.said}")))
+    return lines
+
+
 def _columns(seen: dict[str, Profile]) -> list[Line]:
     lines = [remark(f"#   {text(name)}: {column.evidence()}") for name, column in seen.items()]
     return _plain("", "# The columns of the data:", *lines)
@@ -197,10 +222,10 @@ def codebook_text(data: Dataset, title: str, seen: dict[str, Profile]) -> str:
         lines.append(f"type    = {text(column.type)}")
         if column.levels:
             lines.append(f"levels  = {texts(column.levels)}  # what counts as 0, then what counts as 1")
-        if column.form and column.form not in DAYS:
-            lines.append(f"# The cells are text ({column.form}): a model needs plain numbers.")
-        elif column.form:
-            lines.append(f"# The dates are written {column.form}; filters need YYYY-MM-DD.")
+        if column.form:
+            cells = f"# The cells are {column.form}"
+            lines.append(f"{cells}; a plan says {key(name)} = {column.conversion} in [columns]." if column.conversion
+                         else f"{cells}: say which, in [columns] of the plan.")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

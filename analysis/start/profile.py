@@ -7,35 +7,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.dataset import MISSING, Dataset
+from analysis.cells import holds_numbers, texts_of
+from analysis.dataset import Dataset
 from analysis.errors import printable
+from analysis.start.forms import Form, form_of
 from analysis.start.words import PERSONAL, match
 
 LOOKED_AT = 20_000
-"""Cells of a text column whose form is looked at, evenly spaced."""
+"""Cells of a text column that are looked at for addresses of people, evenly spaced."""
 
 MOST = 0.9
-"""Share of the known cells that have to have a form for the column to have it."""
+"""Share of the known cells that are numbers in a column of numbers; the others are told as odd."""
 
 FEW_LEVELS = 30
 """A text column of at most so many different values is a category."""
-
-NUMBER = r"[-+−]?\d+([.,'\s]\d{3})*([.,]\d+)?"
-MONEY = r"(?:[$€£¥₹]|US\$|USD|EUR|GBP|CHF)"
-FORMS = {
-    "a percentage": rf"{NUMBER}\s*%",
-    "an amount of money": rf"[-+−]?{MONEY}\s*{NUMBER}\s*(k|m|mn|bn|b)?|{NUMBER}\s*(k|m|mn|bn|b)?\s*{MONEY}",
-    "a number with a suffix": rf"{NUMBER}\s*(k|m|mn|mio|bn|b)",
-    "a number with marks for thousands or a decimal comma": NUMBER,
-}
-"""How numbers are written that no program reads as numbers; the first that fits."""
-
-DAYS = {
-    "YYYY-MM-DD": r"\d{4}-\d{2}-\d{2}([T ].*)?", "DD.MM.YYYY": r"\d{1,2}\.\d{1,2}\.\d{2,4}.*",
-    "DD/MM/YYYY or MM/DD/YYYY": r"\d{1,2}/\d{1,2}/\d{2,4}.*", "YYYY/MM/DD": r"\d{4}/\d{1,2}/\d{1,2}.*",
-    "DD-MM-YYYY or MM-DD-YYYY": r"\d{1,2}-\d{1,2}-\d{4}.*",
-}  # fmt: skip
-"""How days are written."""
 
 PAIRS = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"nein", "ja"}, {"nee", "ja"}, {"non", "oui"}, {"no", "si"},
          {"no", "sí"}, {"nej", "ja"}, {"não", "sim"})  # fmt: skip
@@ -55,7 +40,9 @@ class Profile:
     type : str
         As a codebook has it: text, category, integer, number, date or binary.
     form : str
-        How the cells are written, where they need a conversion: one of `FORMS` or of `DAYS`; empty otherwise.
+        How the cells are written, where they need a conversion, such as ``amounts of money``; empty otherwise.
+    conversion : str
+        What `[columns]` says to have them converted; empty where nothing is needed or the cells do not tell.
     known, missing : int
         Cells with and without a value.
     odd : int
@@ -75,6 +62,7 @@ class Profile:
     name: str
     type: str
     form: str
+    conversion: str
     known: int
     missing: int
     odd: int
@@ -88,8 +76,9 @@ class Profile:
 
     @property
     def numeric(self) -> bool:
-        """Whether a model can take the column as it stands."""
-        return self.type in ("integer", "number", "binary") and not self.form and not self.odd and self.known > 0
+        """Whether a model can take the column, as it stands or converted."""
+        known = self.known > 0 and not self.odd and (self.conversion or not self.form)
+        return self.type in ("integer", "number", "binary") and bool(known)
 
     @property
     def constant(self) -> bool:
@@ -106,10 +95,8 @@ class Profile:
         parts = [what.get(self.type, f"{self.type} of {self.distinct:,} different values")]
         if self.low is not None and self.high is not None:
             parts.append(f"{self.low:,.6g} to {self.high:,.6g}")
-        if self.form and self.form not in DAYS:
-            parts = [f"text: each cell is {self.form}"]
-        elif self.form:
-            parts = [f"dates written {self.form}"]
+        if self.form:
+            parts[0] = f"text: {self.form}"
         share = self.missing / max(self.known + self.missing, 1)
         parts.append("none missing" if self.missing == 0 else f"{100 * share:.2g} % missing")
         if self.odd:
@@ -123,71 +110,71 @@ class Profile:
 
 def profiles(dataset: Dataset) -> dict[str, Profile]:
     """Return what is seen of every column, in their order."""
-    return {str(name): _profile(str(name), dataset.frame[name]) for name in dataset.frame.columns}
+    return {str(name): _profile(str(name), dataset.frame[name], dataset.decimal) for name in dataset.frame.columns}
 
 
-def _profile(name: str, raw: pd.Series) -> Profile:
-    cells = _known(raw)
+def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
+    cells = raw.dropna() if holds_numbers(raw) else texts_of(raw).dropna().astype(object)
     numbers = pd.to_numeric(cells, errors="coerce").astype(float)
-    finite = numbers[numbers.abs() < float("inf")]
-    share = len(finite) / max(len(cells), 1)
-    distinct = int(cells.nunique())
-    kind, form, levels = _kind(cells, finite, share, distinct)
-    counted = kind in ("integer", "number", "binary") and not form and not levels and len(finite) > 0
+    numbers = numbers[numbers.abs() < float("inf")]
+    kind, form, numbers, levels = _kind(cells, numbers, decimal)
+    counted = kind in ("integer", "number", "binary") and not levels and len(numbers) > 0
     personal = _why_personal(name, kind, cells)
-    hidden = bool(personal) or kind == "text" or (kind == "date" and not form)
+    hidden = bool(personal) or kind == "text" or (kind == "date" and not form.words)
+    plain = counted and not form.words
     return Profile(
-        name, kind, form, len(cells), len(raw) - len(cells), len(cells) - len(finite) if counted else 0, distinct,
-        *((float(finite.min()), float(finite.max()), float(finite.median())) if counted else (None, None, None)),
-        levels, personal, () if hidden else _examples(cells, finite if counted else None),
+        name, kind, form.words, form.conversion, len(cells), len(raw) - len(cells),
+        len(cells) - len(numbers) if counted else 0, int(cells.nunique()),
+        *((float(numbers.min()), float(numbers.max()), float(numbers.median())) if counted else (None, None, None)),
+        levels, personal, () if hidden else _examples(cells, numbers if plain else None),
     )  # fmt: skip
 
 
-def _known(raw: pd.Series) -> pd.Series:
-    """Return the cells that hold a value: numbers as numbers, anything else as text."""
-    known = raw.dropna()
-    types = pd.api.types
-    if types.is_numeric_dtype(raw.dtype) and not types.is_bool_dtype(raw.dtype):
-        return known
-    texts = known.map(str).astype(object).str.strip() if len(known) else known.astype(object)
-    return texts[~texts.isin(MISSING)]
+NOTHING = Form("text")
 
 
-def _kind(cells: pd.Series, finite: pd.Series, share: float, distinct: int) -> tuple[str, str, tuple[str, ...]]:
-    """Return the type of a column, the form of its cells and the levels of a pair."""
+def _kind(cells: pd.Series, numbers: pd.Series, decimal: str) -> tuple[str, Form, pd.Series, tuple[str, ...]]:
+    """Return the type of a column, the form of its cells, the numbers in them and the levels of a pair."""
     if cells.empty:
-        return "text", "", ()
-    if share >= MOST and not _has_leading_zeros(cells):
-        whole = bool((finite % 1 == 0).all())
-        binary = share == 1 and set(finite.unique()) == {0.0, 1.0}
-        return ("binary" if binary else "integer" if whole else "number"), "", ()
-    texts = cells.map(str).iloc[:: len(cells) // LOOKED_AT + 1]
-    for form, pattern in DAYS.items():
-        if _fits(texts, pattern):
-            return "date", "" if form == "YYYY-MM-DD" else form, ()
-    if not _has_leading_zeros(cells):
-        for form, pattern in FORMS.items():
-            if _fits(texts, pattern):
-                return "number", form, ()
-    values = sorted(set(cells.unique())) if distinct == 2 else []
+        return "text", NOTHING, numbers, ()
+    names = _has_leading_zeros(cells)
+    form = form_of(cells, decimal) if _need_a_form(cells, numbers, decimal) else None
+    if form is not None and form.type == "date":
+        return "date", form, numbers, ()
+    if form is not None and not names:
+        found = numbers[:0] if form.numbers is None else form.numbers
+        return ("number" if form.words else _number_type(found, len(cells))), form, found, ()
+    if len(numbers) >= MOST * len(cells) and not names:
+        return _number_type(numbers, len(cells)), NOTHING, numbers, ()
+    texts = cells.map(str)
+    distinct = texts.nunique()
+    values = sorted(texts.unique()) if distinct == 2 else []
     if {value.casefold() for value in values} in PAIRS:
-        return "binary", "", tuple(sorted(values, key=_means_yes))
-    return ("category" if distinct <= FEW_LEVELS and 2 * distinct <= len(cells) else "text"), "", ()
+        return "binary", NOTHING, numbers, tuple(sorted(values, key=_means_yes))
+    few = distinct <= FEW_LEVELS and 2 * distinct <= len(cells)
+    return ("category" if few else "text"), NOTHING, numbers, ()
+
+
+def _need_a_form(cells: pd.Series, numbers: pd.Series, decimal: str) -> bool:
+    """Return whether cells are text that is no plain number; with decimal commas, a point is no plain number either."""
+    if holds_numbers(cells):
+        return False
+    return len(numbers) < len(cells) or (decimal == "," and bool(cells.str.contains(".", regex=False).any()))
+
+
+def _number_type(numbers: pd.Series, cells: int) -> str:
+    if len(numbers) == cells and set(numbers.unique()) == {0.0, 1.0}:
+        return "binary"
+    return "integer" if bool((numbers % 1 == 0).all()) else "number"
 
 
 def _means_yes(value: str) -> bool:
     return value.casefold() in {"yes", "y", "true", "ja", "oui", "si", "sí", "sim"}
 
 
-def _fits(texts: pd.Series, pattern: str) -> bool:
-    return bool(texts.str.fullmatch(pattern, case=False).mean() >= MOST)
-
-
 def _has_leading_zeros(cells: pd.Series) -> bool:
     """Return whether cells such as 007 tell that the digits are a name and no number."""
-    if pd.api.types.is_numeric_dtype(cells.dtype):
-        return False
-    return bool(cells.str.fullmatch(r"0\d+").any())
+    return not holds_numbers(cells) and bool(cells.str.fullmatch(r"0\d+").any())
 
 
 def _why_personal(name: str, kind: str, cells: pd.Series) -> str:

@@ -15,6 +15,8 @@ from analysis.engine.address import is_beyond_memory
 from analysis.errors import AnalysisError, DataError, Fault, PlanError, did_you_mean, listing, printable
 from analysis.plan import UNEDITED, read_plan
 from analysis.project import find_project, is_file
+from analysis.readers import ARCHIVES
+from analysis.sections.reading import ReadingSection
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.files import write_together
 from analysis.start.notebook import address_of, notebook_place, notebook_text
@@ -38,12 +40,15 @@ class Started:
         Of the plan.
     kept : str
         Why no codebook was written; empty where one was.
+    notes : tuple of str
+        How the data were read, where that was not a matter of course.
     """
 
     plan: Path
     written: tuple[Path, ...]
     lines: tuple[Line, ...]
     kept: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def edits(self) -> dict[int, Line]:
@@ -56,7 +61,8 @@ class Started:
         return {number: line for number, line in enumerate(self.lines, 1) if line.mark == PROPOSED}
 
     def __str__(self) -> str:
-        lines = [f"Wrote {_near(path)}" for path in self.written] + ([self.kept] if self.kept else [])
+        lines = [f"Read as {printable(note)}" for note in self.notes]
+        lines += [f"Wrote {_near(path)}" for path in self.written] + ([self.kept] if self.kept else [])
         if self.proposals:
             lines.append("Proposed from names and types; confirm or change:")
             lines += [_told(number, line) for number, line in self.proposals.items()]
@@ -85,8 +91,9 @@ def _shell(word: str) -> str:
 def init(
     data: str | Path, *, score: str | Iterable[str] = (), engagement: str | Iterable[str] = (),
     control: str | Iterable[str] = (), outcome: str | None = None, kind: str | None = None, sesoi: float | None = None,
-    cluster: str | None = None, row: str | None = None, name: str | None = None, out: str | Path | None = None,
-    notebook: bool = False, force: bool = False, ask: Ask | None = None,
+    cluster: str | None = None, row: str | None = None, sheet: str | None = None, table: str | None = None,
+    name: str | None = None, out: str | Path | None = None, notebook: bool = False, force: bool = False,
+    ask: Ask | None = None,
 ) -> Started:  # fmt: skip
     """Look at a dataset, and write a plan for it, with a codebook beside the data.
 
@@ -104,6 +111,8 @@ def init(
         As in the plan's `[[outcome]]`.
     cluster, row : str
         Columns.
+    sheet, table : str, optional
+        Of a workbook, of a database.
     name : str, optional
         Of the study; by default that of the file.
     out : path, optional
@@ -122,13 +131,14 @@ def init(
     """
     given = Roles(_several(score), _several(engagement), _several(control), row or "", cluster or "", outcome or "",
                   kind or "", sesoi)  # fmt: skip
-    dataset, address = _read(data)
+    reading = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
+    dataset, address = _read(data, reading)
     _require_columns(dataset, given)
     seen = profiles(dataset)
     roles = ask(seen, given) if ask else propose(seen, given)
     plan = _place(out, name or _slug(address))
     name = name or _slug(plan.stem)
-    lines = plan_lines(name, _address(dataset, address, plan), dataset, seen, roles)
+    lines = plan_lines(name, _address(dataset, address, plan), dataset, seen, roles, reading)
     _validate(lines, plan)
     contents = {plan: "\n".join(map(str, lines)) + "\n"}
     if notebook:
@@ -138,14 +148,14 @@ def init(
     if book is not None:
         contents[book] = codebook_text(dataset, name, seen)
     write_together(contents, replace=replaced)
-    return Started(plan, tuple(contents), tuple(lines), kept)
+    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes)
 
 
 def _several(columns: str | Iterable[str]) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
-def _read(data: str | Path) -> tuple[Dataset, str]:
+def _read(data: str | Path, reading: dict[str, str]) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
         found = f"something of type {type(data).__name__}"
@@ -157,7 +167,7 @@ def _read(data: str | Path) -> tuple[Dataset, str]:
     if is_beyond_memory(address, Path.cwd()):
         allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
         raise DataError(str(data), [Fault("DATA", "data beyond memory", allowed)])
-    return read_dataset(address), address
+    return read_dataset(address, reading=ReadingSection(**reading)), address
 
 
 def _require_columns(dataset: Dataset, given: Roles) -> None:
@@ -222,8 +232,10 @@ def _codebook_place(dataset: Dataset, address: str, plan: Path) -> tuple[Path | 
     if dataset.path is None:
         root = plan.parent.parent if plan.parent.name == "plans" else find_project(plan.parent)
         stem = re.sub(r"[:/]", "-", address)
+        root = root if address.partition(":")[0] in PACKAGES else None
         return (root / "data" / "raw" / f"{stem}.toml", "") if root else (None, "No codebook: the data are no file")
-    book = dataset.path.resolve().with_suffix(".toml")
+    path = dataset.path.resolve()
+    book = (path.with_suffix("") if path.suffix.lower() in ARCHIVES else path).with_suffix(".toml")
     if book == plan or is_file(book):
         return None, f"No codebook: its place, {_near(book)}, is taken by a plan"
     return book, ""
