@@ -22,6 +22,7 @@ _PUBLIC = {
     "cite": "analysis.publish.citation",
     "init": "analysis.start.study",
     "new_notebook": "analysis.start.notebook",
+    "power": "analysis.planning",
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",
     "show": "analysis.publish.table",

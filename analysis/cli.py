@@ -103,6 +103,28 @@ def check(plan: str, price: float | None, share: float | None, mean_revenue: flo
         click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
 
 
+@cli.command(short_help="Say what a plan could show, before any data.")
+@click.argument("plan")
+@click.option("--n", type=int, multiple=True, help="Rows; may be repeated. [default: the data's; else 300, 1000, 5000]")
+@click.option("--r2-score", type=float, help="Share of the score that engagement and controls explain.")
+@click.option("--r2-outcome", type=float, help="Share of the outcome that engagement and controls explain.")
+@click.option("--reliability", type=float, help="Share of truth in recorded engagement.")
+@click.option("--mean", type=float, help="Mean of the outcome.")
+@click.option("--sd", type=float, help="Standard deviation of the outcome.")
+@click.option("--sd-score", type=float, help="Standard deviation of the score, where effects are per unit of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None) -> None:
+    """Say what a plan could show, before any data exist: detectable effects, and the rows needed."""
+    from analysis.planning import power as prospect
+
+    found = prospect(plan, n=n, **assumed)
+    if as_json:
+        click.echo(json.dumps(found.record(), ensure_ascii=False, indent=2))
+        return
+    for line in found.lines():
+        _tell(line)
+
+
 @cli.command(short_help="Run the whole audit and write its report.")
 @click.argument("plan")
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]")

@@ -46,7 +46,7 @@ LAYERS = [
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "sweep", "noise"),
     *("size", "fragility", "tails"),
-    *("methods.sensitivity", "methods.prediction", "confounding"),
+    *("methods.sensitivity", "methods.prediction", "confounding", "planning"),
     *("methods.transport", "segments"),
     *("methods.scorecard", "ranking"),
     "returns",
