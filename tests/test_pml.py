@@ -273,3 +273,15 @@ def test_a_gamma_deviance_with_zeros_does_not_exist(case):
     assert (with_zeros.response == 0).any()
     assert np.isnan(fit_pml(with_zeros, family="gamma").deviance)
     assert np.isfinite(fit_pml(without, family="gamma").deviance)
+
+
+@pytest.mark.parametrize("family", ["poisson", "gamma", "tweedie"])
+@pytest.mark.parametrize("which", ["full", "reduced"])
+def test_sums_over_many_rows_take_the_same_steps(case, monkeypatch, tolerance, family, which):
+    design = case("gamma" if family == "gamma" else "poisson_rev", which)[1]
+    usual = fit_pml(design, family=family)
+    monkeypatch.setattr("analysis.models.pml.MANY_ROWS", 0)
+    monkeypatch.setattr("analysis.models.pml._damped_newton", None)
+    summed = fit_pml(design, family=family)
+    assert summed.params == pytest.approx(usual.params, rel=tolerance.route)
+    assert summed.cov == pytest.approx(usual.cov, rel=tolerance.route)

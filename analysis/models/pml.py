@@ -21,6 +21,10 @@ VARIANCE_POWER: dict[str, float] = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0
 """Working variance mean ** power. The coefficients are the same in the population; the weights of rows differ."""
 
 
+MANY_ROWS = 20_000
+"""From here on the steps are taken from sums over the rows."""
+
+
 def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC1") -> Fit:
     """Fit an exponential mean by Poisson, Gamma or Tweedie(1.5) pseudo-maximum likelihood.
 
@@ -74,7 +78,8 @@ def _solve(
     power = VARIANCE_POWER[family]
     start = np.zeros(basis.shape[1])
     start[0] = _null_intercept(response, offset, power) * np.sign(basis[0, 0])
-    params = _scoring(response, basis, offset, family, start)
+    many = len(response) > MANY_ROWS
+    params = (_plain_scoring if many else _scoring)(response, basis, offset, family, start)
     if params is None:
         params = _damped_newton(response, basis, offset, power, start)
     if params is None:
@@ -100,6 +105,30 @@ def _scoring(
             return None
         predictor = basis @ result.params
     return result.params if result.converged and np.ptp(predictor) < 30 else None
+
+
+def _plain_scoring(
+    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str, start: np.ndarray
+) -> np.ndarray | None:
+    """Return the estimate by the same steps as `_scoring`, from sums over the rows: for many rows a tenth of the time.
+
+    On an orthonormal basis the normal equations lose no digits that matter; where a step does, None is returned.
+    """
+    power, shift = VARIANCE_POWER[family], 0.0 if offset is None else offset
+    params = start
+    with np.errstate(all="ignore"):
+        for _ in range(100):
+            predictor = basis @ params + shift
+            mean = np.exp(predictor)
+            score = basis.T @ ((response - mean) * mean ** (1 - power))
+            information = basis.T @ (basis * (mean ** (2 - power))[:, None])
+            if not np.isfinite(information).all() or np.linalg.cond(information) > 1e10:
+                return None
+            step = np.linalg.solve(information, score)
+            params = params + step
+            if np.abs(step).max() < 1e-12:
+                return params if np.ptp(predictor) < 30 else None
+    return None
 
 
 def _damped_newton(
