@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.errors import DataError, Fault, listing, printable
+from analysis.scores.activity import Window, read_columns
+from analysis.scores.card import Card
+
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike
 
 IDLE, FULL = 10.0, 100.0
@@ -65,7 +70,7 @@ VERSIONS = {"old": OLD, "new": NEW}
 def true_reach(reactors: ArrayLike, version: KloutVersion = NEW, *, days: float | None = None) -> np.ndarray:
     """Return true reach in [0, 1] from the number of different people who reacted within `days` (default: the window).
 
-    >>> float(true_reach([999_999], days=30)[0])
+    >>> float(true_reach([1_000_000], days=30)[0])
     1.0
     """
     monthly = np.asarray(reactors, float) * 30 / (version.window if days is None else days)
@@ -100,3 +105,81 @@ def combined(reach: np.ndarray, amplified: np.ndarray, network: np.ndarray, vers
     """Return the score of 10-100 from its components in [0, 1]; whom nobody reaches has `IDLE`."""
     index = version.reach * reach + version.amplification * amplified + version.network * network * (reach > 0)
     return IDLE + (FULL - IDLE) * np.clip(index, 0, 1)
+
+
+NEEDS = ("posts", "reactions", "reactors", "reactor_score", "replies_up", "replies_down")
+
+
+def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = None) -> pd.Series:
+    """Return a Klout-style score for every row of an activity table.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `NEEDS`, and `creator` and `month` where an account has several rows: then the window reaches back over them.
+    version : {"new", "old"}
+        Since or before the change of October 2011.
+    days : float, optional
+        Days that a row covers; 30 with months, else 90.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or not what it should be.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> idle = dict.fromkeys(NEEDS, [0.0])
+    >>> klout(pd.DataFrame(idle)).tolist()
+    [10.0]
+    """
+    import pandas as pd
+
+    chosen = _version(version)
+    columns = read_columns(frame, NEEDS, "Klout-style")
+    window = Window(frame, chosen.window, days=days)
+    reactors, reactions, posts, up, down = (
+        window.sum(columns[name]) for name in ("reactors", "reactions", "posts", "replies_up", "replies_down")
+    )
+    values = combined(
+        true_reach(reactors, chosen, days=window.days),
+        amplification(reactions, posts, chosen),
+        network_impact(columns["reactor_score"], up, down, chosen),
+        chosen,
+    )
+    return pd.Series(np.round(values, 2), index=frame.index, name="klout_style")
+
+
+def _version(version: str) -> KloutVersion:
+    if version not in VERSIONS:
+        fault = Fault("version", printable(version), f"one of: {listing(sorted(VERSIONS))}")
+        raise DataError("the Klout-style score", [fault])
+    return VERSIONS[version]
+
+
+def card(version: str = "new") -> Card:
+    """Return the description of a version."""
+    chosen = _version(version)
+    return Card(
+        name=f"Klout-style ({chosen.name})",
+        says="How many people act on what one posts, how readily, and how influential they are.",
+        inputs=(
+            ("reactors", f"{chosen.reach:.0%}", "true reach: log of different people who reacted, per 30 days"),
+            ("reactions, posts", f"{chosen.amplification:.0%}", "amplification: log of reactions per post"),
+            ("reactor_score", f"{chosen.network * (1 - chosen.ladder):.1%}",
+             "network impact: mean influence of those who react"),
+            ("replies_up, replies_down", f"{chosen.network * chosen.ladder:.1%}",
+             "network impact: share of one's replies that go up the ladder"),
+        ),
+        window=f"{chosen.window} days",
+        scale="1-100; 10 without any reaction",
+        cannot_see=("whether a reaction is that of a bot", "who pays: customers and peers count alike",
+                    "revenue, referrals, and everything that happens off the networks", "bought followers"),
+        free=("logarithms, weights, and where a component is full",
+              f"full reach at {chosen.full_reach:,.0f} people, full amplification at {chosen.full_amplification:,.0f} "
+              "reactions per post", f"replies down the ladder cost {chosen.ladder:.0%} of network impact at most"),
+        sources=("kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/",
+                 "freshviewconcepts.com/blog/tag/klout-score/",
+                 "retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars"),
+    )  # fmt: skip

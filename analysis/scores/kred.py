@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.scores.activity import months_of, read_columns
+from analysis.scores.card import Card
+
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike
 
 POINTS = 10.0
@@ -55,3 +59,101 @@ def exponent(share: np.ndarray) -> float:
     if not 0 < edge < 1:
         return 1.0
     return float(np.clip(np.log((TOP_SCORE - 1) / (BEST - 1)) / np.log(edge), 1, 20))
+
+
+# --- outreach and gifts ----------------------------------------------------------------------------------
+
+OUTREACH_POINTS = 10.0
+"""For replying to, mentioning or retweeting somebody."""
+FIRST_LEVEL, STEP = 100.0, 1.7
+"""Points of the first outreach level; how much more each further level takes: 170 for the second is published, and
+"progressively more" from there is this ratio again, a free choice."""
+GIFT_TO_RECEIVER, GIFT_TO_GIVER = 70.0, 30.0
+"""+Kred: influence points to whom it is given, outreach points to the giver."""
+
+
+def outreach_points(actions: ArrayLike, *, gifts_given: ArrayLike = 0.0) -> np.ndarray:
+    """Return points of outreach, which never fall: 10 for each reply, mention or retweet of somebody, 30 a gift."""
+    return OUTREACH_POINTS * np.asarray(actions, float) + GIFT_TO_GIVER * np.asarray(gifts_given, float)
+
+
+def outreach_level(points: ArrayLike) -> np.ndarray:
+    """Return the outreach level: 1 at 100 points, 2 at 270, progressively more for each further one.
+
+    >>> outreach_level([99, 100, 269, 270]).tolist()
+    [0, 1, 1, 2]
+    """
+    points = np.asarray(points, float)
+    level = np.log1p(points * (STEP - 1) / FIRST_LEVEL) / np.log(STEP)
+    return np.floor(level + 1e-9).astype(int)
+
+
+def points_of_level(level: ArrayLike) -> np.ndarray:
+    """Return the points at which a level begins.
+
+    >>> points_of_level([1, 2]).round(6).tolist()
+    [100.0, 270.0]
+    """
+    return FIRST_LEVEL * (STEP ** np.asarray(level, float) - 1) / (STEP - 1)
+
+
+# --- from a table ----------------------------------------------------------------------------------------
+
+NEEDS = ("reactions",)
+
+
+def kred(frame: pd.DataFrame, *, gifts: str | None = None) -> pd.Series:
+    """Return Kred-style influence of 1-1,000 for every row, the table being the community.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `reactions`; with `followers`, `creator` and `month`, followers gained count too.
+    gifts : str, optional
+        Column with the number of +Kred gifts received: 70 points each.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or not what it should be.
+    """
+    import pandas as pd
+
+    followed = all(name in frame for name in ("followers", "creator", "month"))
+    names = [*NEEDS, *(["followers"] if followed else []), *([gifts] if gifts else [])]
+    columns = read_columns(frame, names, "Kred-style")
+    fresh = _new_followers(frame, columns["followers"]) if followed else 0.0
+    points = influence_points(columns["reactions"], new_followers=fresh)
+    if gifts:
+        points = points + GIFT_TO_RECEIVER * columns[gifts]
+    return pd.Series(np.round(normalised(points), 1), index=frame.index, name="kred_style")
+
+
+def _new_followers(frame: pd.DataFrame, followers: np.ndarray) -> np.ndarray:
+    """Return followers gained since the account's month before; 0 in its first, and where they fell."""
+    import pandas as pd
+
+    ordered = pd.Series(followers, frame.index).iloc[np.argsort(months_of(frame), kind="stable")]
+    gained = ordered.groupby(frame["creator"].reindex(ordered.index), sort=False).diff().fillna(0).clip(lower=0)
+    return gained.reindex(frame.index).to_numpy()
+
+
+def card() -> Card:
+    """Return the description of Kred-style influence."""
+    return Card(
+        name="Kred-style influence",
+        says="Points for what others do because of you, on a curve that grows steeper, within one community.",
+        inputs=(
+            ("reactions", "10 points each", "replies, retweets and mentions received"),
+            ("followers", "1 point each", "followers gained since the month before"),
+            ("gifts received", "70 points each", "+Kred; the giver gets 30 outreach points"),
+        ),
+        window="the row's period",
+        scale="1-1,000; somebody in every community has 1,000, and its best 1 % start at 400",
+        cannot_see=("whether a reaction is that of a bot", "whether a gift was paid for", "revenue and referrals",
+                    "people outside the table: the same activity has another score in another community"),
+        free=("the curve: a power of the share of the community's highest log points", "1 point for a new follower",
+              "points twice as many from accounts with over 10,000 followers (`influence_points`)"),
+        sources=("score.kred/rules", "docs.score.kred/docs/scoring-influenc", "docs.score.kred/docs/scoring-outreach-1",
+                 "blog.kred.com/category/features/"),
+    )  # fmt: skip
