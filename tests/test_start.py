@@ -1,10 +1,13 @@
 """`init`: a plan with marked lines, a codebook, and either every file or none."""
 
 import contextlib
+import csv
 import os
 import re
 import sqlite3
+import tempfile
 import tomllib
+from pathlib import Path
 
 import click
 import numpy as np
@@ -12,6 +15,8 @@ import pandas as pd
 import pytest
 import shop
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from test_cli import called
 from test_toml import HOSTILE
 
@@ -308,3 +313,40 @@ def test_the_command_asks_only_on_a_terminal(run):
 def test_a_table_in_memory_is_refused_kindly(tmp_path):
     with pytest.raises(AnalysisError, match="save the table first"):
         sa.init(shop.table())
+
+
+# --- whatever the file ------------------------------------------------------------------------------------
+
+CELLS = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12),
+    st.sampled_from(["", "NA", "1", "0", "-3.5", "1,5", "1.200,5", "$3", "4%", "2k", "007", "2014-06-30", "1/2/2014",
+                     "yes", "no", "inf", "1e400", "9" * 400, "a@x.org"]),
+)  # fmt: skip
+NAMES = st.one_of(
+    CELLS, st.sampled_from(["score", "likes", "views", "revenue", "id", "Klout-Score (2014)", "E-Mail", "EDIT THIS"])
+)
+
+
+@given(st.data())
+def test_any_table_becomes_a_plan_or_a_clear_error(data):
+    names = data.draw(st.lists(NAMES, min_size=1, max_size=6))
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([names, *rows])
+        (Path(folder) / "plans").mkdir()
+        try:
+            started = init(path, out=Path(folder) / "plans" / "x.toml", notebook=True)
+        except AnalysisError:
+            assert sorted(p.name for p in Path(folder).rglob("*")) == ["plans", "x.csv"]
+            return
+        text = started.plan.read_text("utf-8")
+        content = tomllib.loads(text)
+        assert len(text.splitlines()) == len(started.lines)
+        assert all(char == "\n" or char.isprintable() for char in text + str(started))
+        assert {line.said.split()[0] for line in started.edits.values()} >= {"column", "kind", "sesoi"}
+        assert content["outcome"][0]["column"] == "EDIT THIS"
+        assert list(sa.read_dataset(str(path)).codebook.columns) == list(sa.read_dataset(str(path)).frame.columns)
+        with pytest.raises(AnalysisError, match="EDIT THIS"):
+            sa.read_plan(started.plan)

@@ -98,7 +98,10 @@ class Profile:
         if self.form:
             parts[0] = f"text: {self.form}"
         share = self.missing / max(self.known + self.missing, 1)
-        parts.append("none missing" if self.missing == 0 else f"{100 * share:.2g} % missing")
+        if self.known == 0:
+            return "no value in any row"
+        percent = f"{100 * share:.0f}" if 0.01 <= share < 0.995 else f"{100 * share:.3g}"
+        parts.append("none missing" if self.missing == 0 else f"{percent} % missing")
         if self.odd:
             parts.append(f"{self.odd:,} of the cells {'is no number' if self.odd == 1 else 'are no numbers'}")
         if self.personal:
@@ -114,7 +117,7 @@ def profiles(dataset: Dataset) -> dict[str, Profile]:
 
 
 def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
-    cells = raw.dropna() if holds_numbers(raw) else texts_of(raw).dropna().astype(object)
+    cells = raw.dropna() if holds_numbers(raw) else texts_of(raw).dropna()
     numbers = pd.to_numeric(cells, errors="coerce").astype(float)
     numbers = numbers[numbers.abs() < float("inf")]
     kind, form, numbers, levels = _kind(cells, numbers, decimal)

@@ -111,7 +111,7 @@ def _possible(seen: dict[str, Profile], roles: Roles) -> dict[str, tuple[str, ..
 
 
 def is_skewed(column: Profile) -> bool:
-    """Return whether a column counts from 0 and a few of its values lie far above the others."""
-    if column.low is None or column.high is None or column.low < 0 or column.type != "integer":
+    """Return whether numbers from 0 have some that lie far above the others."""
+    if column.low is None or column.high is None or column.low < 0:
         return False
     return column.high > SKEWED * max(column.median or 0.0, 1.0)
