@@ -129,7 +129,12 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
 @click.argument("plan")
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]")
 def run(plan: str, out: Path | None) -> None:
-    """Run the whole audit and write the ledger, tables, figures and report."""
+    """Run the whole audit and write the ledger, tables, figures and report.
+
+    \b
+    score-audit run movies
+    score-audit run study.toml --out results/second-try
+    """
     progress = _progress()
     progress("Loading")
     from analysis.audit import audit
@@ -153,7 +158,11 @@ def run(plan: str, out: Path | None) -> None:
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
               help="A result folder, or the folder that holds them.")  # fmt: skip
 def cite(result_id: str, results: Path) -> None:
-    """Print a result's sentence, table cell, LaTeX macro and BibTeX."""
+    """Print a result's sentence, table cell, LaTeX macro and BibTeX.
+
+    \b
+    score-audit cite movies/box_office/tomatometer
+    """
     from analysis.publish.citation import cite as citation
 
     click.echo(str(citation(result_id, results=results)))
@@ -168,6 +177,9 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
 
     With --text, find the ids and LaTeX macros in an article and say whether their numbers are printed there. Exit
     code 1 when something differs, or when the article cites nothing.
+
+    \b
+    score-audit verify results/movies --text article.md
     """
     from analysis.audit import verify as compare
     from analysis.publish.citation import result_folder
