@@ -18,6 +18,8 @@ from analysis.engine.rows import refuse_reading, select_rows
 from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
+from analysis.halves import with_halves
+from analysis.indicators import study_indicators
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
@@ -183,6 +185,7 @@ Key = tuple[str, str]
 Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
 
 STUDIES: tuple[Study, ...] = (
+    study_indicators,
     study_size,
     study_confounding,
     study_prediction,
@@ -345,5 +348,6 @@ def _sample(plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress:
         refuse_reading(plan)
         return select_rows(plan, plan.folder)
     if data is not None:
-        return select_sample(plan, from_frame(data))
-    return select_sample(plan, read_dataset(plan.dataset, folder=plan.folder, reading=plan.reading))
+        return select_sample(plan, with_halves(plan, from_frame(data)))
+    dataset = read_dataset(plan.dataset, folder=plan.folder, reading=plan.reading)
+    return select_sample(plan, with_halves(plan, dataset))

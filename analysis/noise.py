@@ -19,7 +19,7 @@ from analysis.methods.corrected_score import conditional_score, corrected_score
 from analysis.methods.correction import correct_fit, corrected_margin
 from analysis.methods.increment import covariance_of
 from analysis.methods.oriv import oriv
-from analysis.methods.reliability import Reliability, declared_reliability, split_half
+from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
 from analysis.rule import sesoi_band
@@ -226,15 +226,20 @@ class _Study:
                 found[column] = declared_reliability(value, low, high)
             else:
                 rng = np.random.default_rng(plan.inference.seed)
-                found[column] = split_half(
-                    *self.halves[column], clusters=self.fit.design.clusters, level=plan.inference.level,
-                    replicates=plan.inference.bootstrap, rng=rng,
-                )  # fmt: skip
+                drawn = {"clusters": self.fit.design.clusters, "level": plan.inference.level,
+                         "replicates": plan.inference.bootstrap, "rng": rng}  # fmt: skip
+                long = plan.engagement.long
+                windows = long is not None and long.split == "windows" and column in long.columns
+                pair = self.halves[column]
+                found[column] = (repeated_windows(np.column_stack(pair), **drawn) if windows
+                                 else split_half(*pair, **drawn))  # fmt: skip
         return found
 
     def _reliability_row(self, column: str, found: Reliability) -> Estimate:
-        how = "declared" if found.how == "declared" else "halves"
-        note = "declared range" if how == "declared" else "Spearman-Brown of two halves, bootstrap interval"
+        how = "halves" if found.how == "split-half" else found.how
+        note = {"declared": "declared range", "halves": "Spearman-Brown of two halves, bootstrap interval"}.get(
+            how, f"intraclass correlation of the mean of two windows, bootstrap interval. {found.note}"
+        )
         return replace(self.blank("reliability", how, f"reliability:{column}"), estimate=found.value,
                        bounds=(found.low, found.high), note=note)  # fmt: skip
 

@@ -257,6 +257,8 @@ def _role_faults(plan: Plan) -> list[Fault]:
                 allowed = "one of its columns: " + listing(table.columns)
                 hint = did_you_mean(column, table.columns)
                 faults.append(Fault(f"[{section}] {key}", f'column "{printable(column)}"', allowed, hint))
+    if plan.engagement.long is not None and plan.row is None:
+        faults.append(Fault("[engagement] long", "a plan without row", "row, the column that names the accounts"))
     if plan.inference.covariance in ("CRV1", "CRV3") and plan.cluster is None:
         allowed = "HC0, HC1, HC2 or HC3; CRV1 and CRV3 need [cluster]"
         faults.append(Fault("[inference] covariance", str(plan.inference.covariance), allowed))

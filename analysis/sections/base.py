@@ -17,7 +17,6 @@ Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 LATER = {
-    ("engagement", "indicators"): "reliability from several indicators",
     ("", "panel"): "fixed effects",
 }
 """Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""

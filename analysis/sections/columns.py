@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,7 @@ from analysis.sections.base import (
     YesNo,
     transform_of_column,
 )
+from analysis.sections.long import LongSection, half_names
 
 
 class ScoreSection(Section):
@@ -59,12 +60,41 @@ class EngagementSection(Section):
     transform: Transform | dict[str, Transform] = "identity"
     reliability: dict[Name, Share | ReliabilitySection] = Field(default_factory=dict)
     halves: dict[Name, tuple[Name, Name]] = Field(default_factory=dict)
+    indicators: tuple[Names, ...] = ()
+    long: LongSection | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _halves_of_the_long_file(cls, data: Any) -> Any:
+        """Name the halves that the long file will give, as if they were columns of the data."""
+        long = data.get("long") if isinstance(data, dict) else None
+        columns = long.get("columns") if isinstance(long, dict) else None
+        halves = data.get("halves", {}) if isinstance(data, dict) else {}
+        if not isinstance(columns, (list, tuple)) or not isinstance(halves, dict):
+            return data
+        made = {column: half_names(column, str(long.get("split"))) for column in columns if isinstance(column, str)}
+        both = sorted(column for column in made if tuple(halves.get(column, made[column])) != made[column])
+        if both:
+            raise ValueError(f"halves or a long file, not both, for {listing(both)}")
+        return {**data, "halves": {**halves, **made}}
 
     @model_validator(mode="after")
     def _one_way_a_column(self) -> EngagementSection:
         both = sorted(set(self.reliability) & set(self.halves))
         if both:
             raise ValueError(f"halves or a reliability, not both, for {listing(both)}")
+        return self
+
+    @model_validator(mode="after")
+    def _indicators_are_columns(self) -> EngagementSection:
+        named = [column for group in self.indicators for column in group]
+        unknown = [column for column in named if column not in self.columns]
+        if unknown:
+            raise ValueError(f"indicators are engagement columns, and these are none: {listing(unknown)}")
+        if len(set(named)) < len(named):
+            raise ValueError("a column measures one thing: it stands in the indicators once")
+        if any(len(group) < 2 for group in self.indicators):
+            raise ValueError("indicators of one thing are two columns or more")
         return self
 
     def transform_of(self, column: str) -> str:
