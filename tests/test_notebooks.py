@@ -161,8 +161,8 @@ def test_images_are_described_and_tables_have_captions_and_scopes(path, read):
 
 
 @each
-def test_the_caution_is_on_the_first_screen_and_comes_from_the_codebook(path, read):
-    """Above the second heading that follows the title, and printed by code."""
+def test_the_caution_is_on_the_first_screen(path, read):
+    """Above the heading "The data", and printed by code: the codebook's, or that the data are simulated."""
     import analysis as sa
 
     before = []
@@ -171,7 +171,10 @@ def test_the_caution_is_on_the_first_screen_and_comes_from_the_codebook(path, re
             break
         before.append(cell)
     shown = "\n".join(text for cell in before if cell.cell_type == "code" for text in notebooks.texts(cell))
-    assert sa.read_dataset("movies").codebook.caution in shown
+    study = re.search(r'"(\w+)"', code_cells(read[path])[0].source)[1]
+    shipped = (ROOT / "plans" / f"{study}.toml").exists()
+    caution = sa.read_dataset(sa.read_plan(study).dataset).codebook.caution if shipped else "These data are simulated"
+    assert caution in shown
     assert len("".join(cell.source for cell in before if cell.cell_type == "markdown")) < 1000
 
 
