@@ -67,7 +67,7 @@ def _plain(*lines: str) -> list[Line]:
 def _head(name: str, dataset: str, data: Dataset, roles: Roles) -> list[Line]:
     return [
         *_plain(
-            f"# The plan of the study {name}: everything that is decided before the data are seen.",
+            f"# The plan of the study {remark(name)}: everything that is decided before the data are seen.",
             f"# Drafted by score-audit init from {data.rows:,} rows and {data.frame.shape[1]:,} columns. Lines marked",
             "# EDIT wait for you; those marked PROPOSED were guessed from names and types: confirm or change them.",
             "",

@@ -23,6 +23,9 @@ from analysis.start.notebook import address_of, notebook_place, notebook_text
 from analysis.start.profile import Profile, profiles
 from analysis.start.roles import Roles, propose
 
+STUDY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
+"""What a plan's `name` may be."""
+
 Ask = Callable[[dict[str, Profile], Roles], Roles]
 """Asks about the roles nobody gave; told what is seen of the columns, and the roles given."""
 
@@ -133,6 +136,9 @@ def init(
                   kind or "", sesoi)  # fmt: skip
     reading = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
     dataset, address = _read(data, reading)
+    if name is not None and not re.fullmatch(STUDY_NAME, name):
+        fault = Fault("--name", printable(name), 'letters, digits, ".", "_" and "-", the first a letter or digit')
+        raise PlanError("init", [fault])
     _require_columns(dataset, given)
     seen = profiles(dataset)
     roles = ask(seen, given) if ask else propose(seen, given)
