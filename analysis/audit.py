@@ -20,6 +20,7 @@ from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.halves import with_halves
 from analysis.indicators import study_indicators
+from analysis.last_period import check_last_period
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
@@ -313,7 +314,7 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
         As `audit` does.
     """
     sample = _sample(plan, data, lambda step: None)
-    checks = check_rows(sample)
+    checks = [*check_rows(sample), *check_last_period(sample)]
     terms = {}
     for outcome in sample.plan.outcome:
         for score in sample.plan.score.columns:

@@ -87,7 +87,11 @@ def init(data: str, **given: Any) -> None:
 @click.option("--price", type=float, help="What the score costs per account, in money.")
 @click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
 @click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the revenue outcome]")
-def check(plan: str, price: float | None, share: float | None, mean_revenue: float | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; of faults, too (exit code 2).")
+@click.option("--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data.")
+def check(
+    plan: str, price: float | None, share: float | None, mean_revenue: float | None, as_json: bool, schema: bool
+) -> None:
     """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
     if (price is None) != (share is None):
         raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
@@ -95,6 +99,18 @@ def check(plan: str, price: float | None, share: float | None, mean_revenue: flo
     from analysis.methods.sesoi import sesoi_from_price
     from analysis.publish.sentence import inspection_lines
 
+    if schema:
+        _write_schema(plan)
+    if as_json:
+        from analysis.publish.inspection import error_record, inspection_record
+
+        try:
+            seen = inspect(plan)
+        except AnalysisError as error:
+            click.echo(_json(error_record(error)))
+            raise
+        click.echo(_json(inspection_record(seen.sample, seen.terms, seen.checks)))
+        return
     seen = inspect(plan)
     for line in inspection_lines(seen.sample, seen.terms, seen.checks):
         _tell(line)
@@ -217,6 +233,22 @@ def lab(arguments: tuple[str, ...]) -> None:
     folder = root / "notebooks" if (root / "notebooks").is_dir() else root
     options = ["--KernelManager.transport_encryption=auto", "--LabApp.news_url="]
     raise SystemExit(subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)]))
+
+
+def _write_schema(plan: str) -> None:
+    """Write the Table Schema of a plan's data before anything in them is judged."""
+    from analysis.dataset import read_dataset
+    from analysis.plan import read_plan
+    from analysis.schema import write_schema
+
+    said = read_plan(plan)
+    written = write_schema(read_dataset(said.dataset, folder=said.folder, reading=said.reading), said)
+    click.echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
+
+
+def _json(record: dict[str, object]) -> str:
+    """Return a record on one line, every character that a terminal might act on escaped."""
+    return json.dumps(record, ensure_ascii=True, allow_nan=False)
 
 
 def _mean_revenue(seen: Inspection) -> float:

@@ -26,6 +26,7 @@ from analysis.sections.outcome import OutcomeSection
 
 REPLICATES = 499
 LARGE, FEWER_REPLICATES = 20_000, 199
+VERY_LARGE, FEWEST_REPLICATES = 100_000, 99
 FOLDS = 5
 NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
 
@@ -63,7 +64,9 @@ def _resampled(
         if other != score:
             measures[f"gini_difference:{other}"] = partial(_gini_difference, rankings[score], rankings[other], own)
     once = np.ones((1, sample.rows))
-    replicates = min(plan.inference.bootstrap, REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES)
+    most = REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES
+    most = FEWEST_REPLICATES if sample.rows > VERY_LARGE else most
+    replicates = min(plan.inference.bootstrap, most)
     rng = np.random.default_rng(plan.inference.seed)
     blocks = [{term: measure(weights) for term, measure in measures.items()}
               for weights in resampled_weights(sample.rows, replicates, rng, clusters)]  # fmt: skip

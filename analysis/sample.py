@@ -137,8 +137,6 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     require_columns(plan, dataset, where)
     faults: list[Fault] = []
     dataset = convert(plan, dataset, _numeric_columns(plan, dataset), faults)
-    if faults:
-        raise DataError(where, faults)
     kept, exclusions = _apply_filters(plan, dataset, faults)
     kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = _typed(plan, dataset, kept, faults)
@@ -336,9 +334,21 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
         raw = dataset.frame.loc[rows, column]
         if role in ("cluster", "segment") or (role == "control" and _is_text(raw, dataset, column)):
             columns[column] = texts_of(raw).astype(object)
+            _check_levels(raw, columns[column], dataset, column, role, faults)
         else:
             columns[column] = _numeric(raw, dataset, column, role, kinds.get(column), faults)
     return pd.DataFrame(columns, index=rows)
+
+
+def _check_levels(
+    raw: pd.Series, texts: pd.Series, dataset: Dataset, column: str, role: str, faults: list[Fault]
+) -> None:
+    """Refuse a text that is none of the levels its codebook lists."""
+    entry = dataset.column(column)
+    if entry is not None and entry.levels:
+        bad = texts.notna() & ~texts.isin(entry.levels)
+        not_numbers(raw, bad, f'column "{printable(column)}" ({role})', faults, what="no level of the codebook",
+                    allowed="one of " + listing(entry.levels))  # fmt: skip
 
 
 def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:

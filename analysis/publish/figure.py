@@ -304,7 +304,7 @@ def _capital(text: str) -> str:
 def _wrapped(text: str, width: int) -> str:
     """Return text in lines of at most `width` letters and of about the same length."""
     text = printable(" ".join(text.split()), limit=120)
-    lines = -(-len(text) // width)
+    lines = max(1, -(-len(text) // width))
     return _plain("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
 
 

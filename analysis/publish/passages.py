@@ -11,6 +11,7 @@ from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
 from analysis.publish.reliability import reliability_passage
+from analysis.publish.rows import rows_passage
 from analysis.publish.segments import segments_passage
 from analysis.publish.simulated import captioned, told
 
@@ -19,6 +20,7 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "multiverse": multiverse_passage,
     "segments": segments_passage,
     "ranking": ranking_passage,
+    "rows": rows_passage,
 }
 """By key; a new topic of the report is one module with such a function, and one line here."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def report_html(
         }
         for number, outcome in enumerate(findings.plan.outcome, 1)
     ]  # fmt: skip
-    return template.render(
+    page = template.render(
         plan=findings.plan, simulated=findings.dataset.simulated,
         codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
         sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
@@ -73,6 +74,20 @@ def report_html(
         passages=[_passage(key, passage) for key, passage in passages.items()],
         held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
     )  # fmt: skip
+    return visible(page)
+
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Control characters and marks of direction: they make a reader see something else than what is there."""
+
+
+def visible(text: str) -> str:
+    """Return text with what cannot be seen written out.
+
+    >>> visible("sal\\u202ees")
+    'sal\\\\u202ees'
+    """
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:

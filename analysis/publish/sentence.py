@@ -178,6 +178,7 @@ def listed(names: list[str]) -> str:
 
 CHECK_QUESTIONS = {
     "reading": "Could the file be read?",
+    "last_period": "Do the data have the outcome of the period before?",
     "duplicates": "Is any row there twice?",
     "reconstructability": "Is the score more than engagement under another name?",
     "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
