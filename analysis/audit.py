@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.algorithm import study_algorithm
 from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
@@ -193,6 +194,7 @@ STUDIES: tuple[Study, ...] = (
     study_segments,
     study_ranking,
     study_returns,
+    study_algorithm,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

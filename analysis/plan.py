@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from analysis.errors import Fault, PlanError, did_you_mean, listing, printable
 from analysis.project import find_project, is_file, neighbours, shipped_studies
+from analysis.sections.algorithm import AlgorithmSection
 from analysis.sections.base import LATER, Name, Section, YesNo
 from analysis.sections.columns import ControlsSection, EngagementSection, KeepSection, ScoreSection
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
@@ -57,6 +58,7 @@ class Plan(Section):
     inference: InferenceSection = InferenceSection()
     cluster: ClusterSection | None = None
     segment: SegmentSection | None = None
+    algorithm: AlgorithmSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
     timing: TimingSection | None = None

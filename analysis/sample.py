@@ -176,6 +176,8 @@ def columns_of(plan: Plan) -> dict[str, str]:
         columns.setdefault(plan.cluster.column, "cluster")
     if plan.segment:
         columns.setdefault(plan.segment.column, "segment")
+    for column in plan.algorithm.columns if plan.algorithm else ():
+        columns.setdefault(column, "algorithm")
     return columns
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analysis.dataset import Dataset
 from analysis.findings import Findings
+from analysis.publish.algorithm import algorithm_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
@@ -18,6 +19,7 @@ from analysis.publish.simulated import captioned, told
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
     "multiverse": multiverse_passage,
+    "algorithm": algorithm_passage,
     "segments": segments_passage,
     "ranking": ranking_passage,
     "rows": rows_passage,

@@ -1,0 +1,75 @@
+"""Jumps at a threshold: known truth, coverage, and people who place themselves."""
+
+import numpy as np
+import pytest
+
+from analysis.methods.discontinuity import density_jump, imbens_kalyanaraman, jump_at
+
+
+def draw(rng, n, jump=0.3):
+    x = rng.normal(size=n)
+    return x, np.sin(2 * x) + 0.5 * x**2 + jump * (x >= 0.3) + rng.normal(size=n)
+
+
+def test_without_noise_the_jump_of_a_parabola_is_exact():
+    x = np.linspace(-1, 1, 801)
+    y = 1 + x - 2 * x**2 + 0.7 * (x >= 0)
+    assert jump_at(x, y, 0.0, bandwidth=0.5).estimate == pytest.approx(0.7, abs=1e-10)
+
+
+def test_it_is_two_weighted_least_squares_fits():
+    import statsmodels.api as sm
+
+    x, y = draw(np.random.default_rng(1), 2000)
+    found = jump_at(x, y, 0.3, bandwidth=0.6)
+    edges = []
+    for side in (x < 0.3, x >= 0.3):
+        near = side & (np.abs(x - 0.3) < 0.6)
+        z = x[near] - 0.3
+        design = np.column_stack([np.ones(near.sum()), z, z**2])
+        edges.append(sm.WLS(y[near], design, weights=1 - np.abs(z) / 0.6).fit().params[0])
+    assert found.estimate == pytest.approx(edges[1] - edges[0], rel=1e-9)
+
+
+def test_intervals_cover():
+    rng, covered = np.random.default_rng(2), 0
+    for _ in range(300):
+        x, y = draw(rng, 1500)
+        found = jump_at(x, y, 0.3)
+        covered += abs(found.estimate - 0.3) < 1.96 * found.std_error
+    assert 0.92 <= covered / 300 <= 0.985
+
+
+def test_clusters_of_copies_widen_it():
+    x, y = draw(np.random.default_rng(3), 1000)
+    many = [np.repeat(column, 3) for column in (x, y)]
+    one = jump_at(x, y, 0.3, bandwidth=0.7)
+    copies = jump_at(*many, 0.3, bandwidth=0.7, clusters=np.repeat(np.arange(1000), 3))
+    assert copies.estimate == pytest.approx(one.estimate)
+    assert copies.std_error == pytest.approx(one.std_error, rel=0.03)
+
+
+def test_the_unit_does_not_matter():
+    x, y = draw(np.random.default_rng(4), 1500)
+    one, other = jump_at(x, y, 0.3), jump_at(100 * x, 1000 * y, 30.0)
+    assert other.bandwidth == pytest.approx(100 * one.bandwidth, rel=1e-6)
+    assert other.estimate == pytest.approx(1000 * one.estimate, rel=1e-6)
+
+
+def test_too_few_rows_are_said():
+    x, y = draw(np.random.default_rng(5), 40)
+    assert jump_at(x, y, 0.3) is None
+    assert imbens_kalyanaraman(x - 5, y) is None
+    assert density_jump(x, 3.0) is None
+
+
+def test_density_size_and_bunching():
+    rng, rejected = np.random.default_rng(6), 0
+    for _ in range(400):
+        rejected += density_jump(rng.normal(size=1500), 0.3).p_value < 0.05
+    assert rejected / 400 <= 0.075
+    x = rng.normal(size=1500)
+    x[(x > 0.2) & (x < 0.3) & (rng.random(1500) < 0.5)] += 0.1
+    found = density_jump(x, 0.3)
+    assert found.estimate > 0
+    assert found.p_value < 0.05
