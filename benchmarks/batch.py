@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import polygamma
 from worlds import Draws
 
 from analysis.corrected import SMALLEST_TRUE_SHARE, WEAKEST_IDENTIFICATION
@@ -82,6 +83,8 @@ def square_sum(parts: np.ndarray) -> np.ndarray:
 def fit(draws: Draws, sums: Sums, model: str) -> Plain:
     """Fit the plain model, with HC3 for least squares and HC1 otherwise."""
     y = draws.response
+    if model == "nb2":
+        return _negative_binomial(y, sums)
     params = _coefficients(y, sums, model)
     predictor = sums.form(params)
     if model == "ols":
@@ -125,6 +128,46 @@ def _coefficients(y: np.ndarray, sums: Sums, model: str) -> np.ndarray:
         if length.max() < CLOSE:
             return params
     raise RuntimeError(f"{model}: Newton's steps did not end")
+
+
+def _negative_binomial(y: np.ndarray, sums: Sums) -> Plain:
+    """Fit NB2 by Newton steps in the coefficients and the logarithm of the dispersion, from the Poisson estimates."""
+    params = np.column_stack([_coefficients(y, sums, "poisson"), np.full(len(y), -0.7)])
+    counts, largest = y.astype(int), int(y.max())
+    for _ in range(STEPS):
+        mean, size = np.exp(sums.form(params[:, :3])), np.exp(-params[:, 3])
+        by_eta, curvature, by_theta, both, twice = _nb2_parts(y, counts, largest, mean, size)
+        hessian = np.empty((len(y), 4, 4))
+        hessian[:, :3, :3] = sums.weighted(curvature)
+        hessian[:, 3, :3] = hessian[:, :3, 3] = -sums.score(both)
+        hessian[:, 3, 3] = -twice.mean(axis=1)
+        gradient = np.column_stack([sums.score(by_eta), by_theta.mean(axis=1)])
+        step = solve(hessian, gradient)
+        length = np.abs(step).max(axis=1, keepdims=True)
+        if length.max() < CLOSE:
+            break
+        params += step / np.maximum(length, 1.0)
+    else:
+        raise RuntimeError("nb2: Newton's steps did not end")
+    row = np.linalg.inv(hessian)[:, 2]
+    parts = sums.form(row[:, :3]) * by_eta + row[:, 3:] * by_theta
+    error = np.sqrt(square_sum(parts) / sums.n**2 * (sums.n / (sums.n - 4)))
+    return Plain(params[:, :3], by_eta, curvature, mean, hessian[:, :3, :3], (params[:, 2], error))
+
+
+def _nb2_parts(y: np.ndarray, counts: np.ndarray, largest: int, mean: np.ndarray, size: np.ndarray):
+    """Return each row's derivatives by eta, (minus) eta twice, theta, both, and theta twice; theta = -log(size)."""
+    at = size[:, None] + np.arange(largest + 1)
+    first, second = (polygamma(order, at) for order in (0, 1))
+    size = size[:, None]
+    total = size + mean
+    by_eta = size * (y - mean) / total
+    curvature = size * mean * (size + y) / total**2
+    slope = np.take_along_axis(first, counts, axis=1) - first[:, :1] + np.log(size / total) + (mean - y) / total
+    bend = np.take_along_axis(second, counts, axis=1) - second[:, :1]
+    bend += 1 / size - 2 / total + (y + size) / total**2
+    both = -size * (y - mean) * mean / total**2
+    return by_eta, curvature, -size * slope, both, size**2 * bend + size * slope
 
 
 def _std_error(sums: Sums, plain: Plain, model: str) -> np.ndarray:

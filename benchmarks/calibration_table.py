@@ -14,6 +14,7 @@ NAMES = {
     "ols": "Least squares (HC3), corrected by moments", "poisson": "Poisson PML, regression calibration",
     "gamma": "Gamma PML, regression calibration", "logit": "Logit, margins, regression calibration",
     "nb2": "Counts drawn from NB2, fitted by Poisson QMLE, regression calibration",
+    "nb2-ml": "Counts drawn from NB2, fitted by NB2, regression calibration",
 }  # fmt: skip
 
 HEAD = """# How often a worthless score passes

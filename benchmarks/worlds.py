@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 
 SEED = 20121105
-MODELS = ("ols", "poisson", "gamma", "logit", "nb2")
-EFFECT = {"ols": 0.15, "poisson": 0.15, "gamma": 0.15, "nb2": 0.15, "logit": 0.35}
+MODELS = ("ols", "poisson", "gamma", "logit", "nb2", "nb2-ml")
+EFFECT = {"ols": 0.15, "poisson": 0.15, "gamma": 0.15, "nb2": 0.15, "nb2-ml": 0.15, "logit": 0.35}
 SCORE_TRUTH, TRUTH_OUTCOME = 0.7, 0.5
 
 
@@ -24,8 +24,9 @@ class Cell:
 
     Attributes
     ----------
-    model : {"ols", "poisson", "gamma", "logit", "nb2"}
-        What is drawn, and fitted; counts of "nb2" are fitted as the package decides on counts, by Poisson QMLE.
+    model : {"ols", "poisson", "gamma", "logit", "nb2", "nb2-ml"}
+        What is drawn, and fitted; counts of "nb2" are fitted as the package decides on counts unless the plan says
+        otherwise, by Poisson QMLE, those of "nb2-ml" by NB2 maximum likelihood.
     n : int
     reliability : float
         Of recorded engagement, the mean of its halves.
@@ -44,7 +45,8 @@ class Cell:
 
     @property
     def fitted(self) -> str:
-        return "poisson" if self.model == "nb2" else self.model
+        """The package's name of the model that is fitted."""
+        return {"nb2": "poisson", "nb2-ml": "nb2"}.get(self.model, self.model)
 
     def key(self) -> tuple[str, int, float, float, str]:
         """Return what identifies the world, whatever the number of draws."""
@@ -110,7 +112,7 @@ def outcome(rng: np.random.Generator, cell: Cell, truth: np.ndarray, added: np.n
     mean = np.exp(0.5 + 0.5 * truth + added)
     if cell.model == "poisson":
         return rng.poisson(mean).astype(float)
-    if cell.model == "nb2":
+    if cell.model in ("nb2", "nb2-ml"):
         return rng.poisson(mean * rng.gamma(2.0, 0.5, size=shape)).astype(float)
     return mean * (np.exp(rng.normal(-0.5, 1, size=shape)) if heavy else rng.gamma(1.5, 1 / 1.5, size=shape))
 

@@ -27,6 +27,7 @@ CELLS = [
     Cell("gamma", 1000, 0.8, 0.0, 1000),
     Cell("logit", 1000, 0.7, 0.0, 1000),
     Cell("nb2", 1000, 0.7, 0.0, 1000),
+    Cell("nb2-ml", 1000, 0.8, 0.0, 400),
 ]
 
 
@@ -145,10 +146,10 @@ def test_cells_that_are_there_are_not_run_again(tmp_path):
 
 def test_the_full_table_has_the_cells_of_the_plan():
     cells = calibration.cells()
-    assert len(cells) == 5 * 3 * 4 * 3
+    assert len(cells) == 6 * 3 * 4 * 3
     assert {cell.draws for cell in cells if cell.model in ("ols", "poisson")} == {5000}
-    assert {cell.draws for cell in cells if cell.model in ("gamma", "logit", "nb2")} == {2000}
-    assert [cell.n for cell in cells[:60]] == [1000] * 60  # gated and quick first
+    assert {cell.draws for cell in cells if cell.model in ("gamma", "logit", "nb2", "nb2-ml")} == {2000}
+    assert [cell.n for cell in cells[:72]] == [1000] * 72  # gated and quick first
 
 
 # --- what is committed -------------------------------------------------------------------------------------

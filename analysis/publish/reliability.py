@@ -228,11 +228,12 @@ def _draw_marks(axes: Axes, findings: Findings, ruling: Verdict) -> list[float]:
     """Draw the stated reliability, the corrected estimate and where it vanishes; return heights to be shown."""
     level, heights = findings.plan.inference.level, []
     stated, corrected = _marked(findings, ruling), _corrected(findings, ruling)
-    across = axes.get_xaxis_transform()
+    across, gone = axes.get_xaxis_transform(), _vanishing(findings, ruling)
     if stated is not None:
         low, high = stated.interval(level)
         axes.plot([low, high], [0.97, 0.97], color=INK, linewidth=4, transform=across, solid_capstyle="butt")
-        side = 1 if high < 0.9 else -1
+        near = gone is not None and high - 0.01 < gone < high + 0.1
+        side = -1 if high >= 0.9 or near else 1
         axes.text(high + 0.008 if side > 0 else low - 0.008, 0.97, "stated", transform=across, fontsize=8, color=INK,
                   va="center", ha="left" if side > 0 else "right")  # fmt: skip
         if corrected is not None:
@@ -240,7 +241,6 @@ def _draw_marks(axes: Axes, findings: Findings, ruling: Verdict) -> list[float]:
             axes.plot([stated.estimate] * 2, heights, color=INK, linewidth=1.6)
             axes.plot([stated.estimate], [on_axis(corrected.estimate, corrected.unit)], marker="D", color=INK,
                       markersize=7)  # fmt: skip
-    gone = _vanishing(findings, ruling)
     if gone is not None and gone > 0.5:
         axes.axvline(gone, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         side = "right" if gone > 0.75 else "left"
