@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.algorithm import study_algorithm
+from analysis.clusters import study_clusters
 from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
@@ -40,8 +41,9 @@ from analysis.sample import Sample, select_sample
 from analysis.sections.outcome import OutcomeSection
 from analysis.segments import study_segments
 from analysis.size import study_size
-from analysis.tails import study_tail
+from analysis.tails import study_bootstrap, study_tail
 from analysis.verdict import COLUMNS, Verdict, decide
+from analysis.within import study_panel
 
 if TYPE_CHECKING:
     from analysis.publish.citation import Citation
@@ -195,6 +197,9 @@ STUDIES: tuple[Study, ...] = (
     study_ranking,
     study_returns,
     study_algorithm,
+    study_bootstrap,
+    study_clusters,
+    study_panel,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""
@@ -245,7 +250,7 @@ def _rule(
 ) -> tuple[tuple[Verdict, ...], list[Check]]:
     """Return the verdicts, and the checks of the tails that they took into account."""
     plan = sample.plan
-    tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1]) for key in noise}
+    tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1], estimates) for key in noise}
     more = [tail.check for tail in tails.values() if tail is not None]
     fragile = {} if plan.quick else {key: study_fragility(sample, plan.outcomes[key[0]], key[1]) for key in noise}
     rulings = []

@@ -59,6 +59,8 @@ class Estimate:
     note : str
     bounds : (float, float) or None
         An interval that is not made of a standard error: a bootstrap's, or a declared range.
+    intervals : tuple of (float, (float, float))
+        Intervals of several levels that are not made of a standard error.
     """
 
     plan: str
@@ -80,6 +82,7 @@ class Estimate:
     unit: Unit = "number"
     note: str = ""
     bounds: tuple[float, float] | None = None
+    intervals: tuple[tuple[float, tuple[float, float]], ...] = ()
 
     @property
     def id(self) -> str:
@@ -87,6 +90,9 @@ class Estimate:
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the two-sided interval of this level, its own bounds, or None for a number without either."""
+        for own, edges in self.intervals:
+            if math.isclose(own, level):
+                return edges
         if self.bounds is not None:
             return self.bounds
         if self.estimate is None or self.std_error is None:

@@ -19,6 +19,7 @@ from analysis.sections.inference import ClusterSection, InferenceSection, Regist
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
 from analysis.sections.overlap import OverlapSection
+from analysis.sections.panel import PanelSection
 from analysis.sections.reading import ConversionSection, ReadingSection
 from analysis.sections.segment import SegmentSection
 from analysis.sections.timing import TimingSection
@@ -59,6 +60,7 @@ class Plan(Section):
     cluster: ClusterSection | None = None
     segment: SegmentSection | None = None
     algorithm: AlgorithmSection | None = None
+    panel: PanelSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
     timing: TimingSection | None = None
@@ -239,6 +241,11 @@ def _role_faults(plan: Plan) -> list[Fault]:
         structural.append((plan.cluster.column, "cluster"))
     if plan.segment and plan.segment.column not in (*plan.controls.columns, plan.cluster and plan.cluster.column):
         structural.append((plan.segment.column, "segment"))
+    if plan.panel:
+        taken = (*plan.controls.columns, plan.row, plan.cluster and plan.cluster.column,
+                 plan.segment and plan.segment.column)  # fmt: skip
+        named = [(plan.panel.unit, "panel unit"), (plan.panel.time, "panel time")]
+        structural += [(column, role) for column, role in named if column is not None and column not in taken]
     whole = [(column, "engagement") for column in plan.engagement.halves]
     for column, role in [*plan.roles(), *whole, *structural]:
         if role in ("exposure", "input") and seen.get(column) == role:
@@ -261,7 +268,12 @@ def _role_faults(plan: Plan) -> list[Fault]:
                 faults.append(Fault(f"[{section}] {key}", f'column "{printable(column)}"', allowed, hint))
     if plan.engagement.long is not None and plan.row is None:
         faults.append(Fault("[engagement] long", "a plan without row", "row, the column that names the accounts"))
-    if plan.inference.covariance in ("CRV1", "CRV3") and plan.cluster is None:
-        allowed = "HC0, HC1, HC2 or HC3; CRV1 and CRV3 need [cluster]"
+    if plan.inference.covariance in ("CRV1", "CRV3", "wild") and plan.cluster is None:
+        allowed = "HC0, HC1, HC2 or HC3; CRV1, CRV3 and wild need [cluster]"
         faults.append(Fault("[inference] covariance", str(plan.inference.covariance), allowed))
+    for outcome in plan.outcome:
+        if plan.inference.covariance == "wild" and outcome.deciding_model != "ols":
+            found = f'wild, and model "{outcome.deciding_model}" for "{printable(outcome.column)}"'
+            allowed = 'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other'
+            faults.append(Fault("[inference] covariance", found, allowed))
     return faults

@@ -178,6 +178,10 @@ def columns_of(plan: Plan) -> dict[str, str]:
         columns.setdefault(plan.segment.column, "segment")
     for column in plan.algorithm.columns if plan.algorithm else ():
         columns.setdefault(column, "algorithm")
+    if plan.panel:
+        columns.setdefault(plan.panel.unit, "panel unit")
+        if plan.panel.time is not None:
+            columns.setdefault(plan.panel.time, "panel time")
     return columns
 
 
@@ -334,7 +338,9 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     kinds = {outcome.column: outcome.kind for outcome in plan.outcome}
     for column, role in columns_of(plan).items():
         raw = dataset.frame.loc[rows, column]
-        if role in ("cluster", "segment") or (role == "control" and _is_text(raw, dataset, column)):
+        if role in ("cluster", "segment", "panel unit", "panel time") or (
+            role == "control" and _is_text(raw, dataset, column)
+        ):
             columns[column] = texts_of(raw).astype(object)
             _check_levels(raw, columns[column], dataset, column, role, faults)
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from analysis.design import build_design, score_scale
-from analysis.estimates import Check
-from analysis.methods.increment import covariance_of
-from analysis.methods.tail import LIGHT, hill_index, percentile_t_interval, top_share
+from analysis.errors import DesignError
+from analysis.estimates import Check, Estimate, Found
+from analysis.methods.increment import blank_row
+from analysis.methods.tail import LIGHT, bootstrap_t, hill_index, top_share
 from analysis.models import fit_model
+from analysis.models.pml import VARIANCE_POWER
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -35,28 +38,78 @@ class Tail:
     positive: bool | None = None
 
 
-def study_tail(sample: Sample, outcome: OutcomeSection, score: str) -> Tail | None:
-    """Return the tail of a revenue outcome, and under a heavy one the word of a bootstrap interval."""
+MOST_WORK = 12_000_000
+"""Rows times replicates; beyond it the bootstrap is run only where a heavy tail makes the verdict ask for it."""
+
+VARIANT = "bootstrap-t"
+
+
+def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
+    """Return the deciding pseudo-maximum likelihood effect with a percentile-t interval, or why there is none.
+
+    Parameters
+    ----------
+    sample : Sample
+    outcome : OutcomeSection
+    score : str
+    estimates : iterable of Estimate
+        Not looked at.
+    """
+    plan, model = sample.plan, outcome.deciding_model
+    if model not in VARIANCE_POWER:
+        return Found()
+    work = sample.rows * plan.inference.bootstrap
+    heavy = _index(sample, outcome) is not None and _index(sample, outcome) < LIGHT
+    if plan.quick or (work > MOST_WORK and not heavy):
+        why = "The plan says quick = true" if plan.quick else f"{sample.rows:,} rows are many, and their tail is light"
+        reason = f"{why}, so the percentile-t bootstrap was not run."
+        return Found(checks=(Check(plan.name, "bootstrap_t", None, reason, None, outcome.column, score),))
+    design = build_design(sample, outcome.column, (score,))
+    try:
+        fit = fit_model(design, model, "CRV1" if design.clusters is not None else "HC1")
+    except DesignError:
+        return Found()
+    options = plan.inference
+    found = bootstrap_t(fit, score, replicates=options.bootstrap, seed=options.seed)
+    levels = (options.level, 1 - 2 * (1 - options.level))
+    rows = []
+    for scale in ("sd", "raw"):
+        by = score_scale(sample, score) if scale == "sd" else 1.0
+        edges = [tuple(by * edge for edge in found.interval(level)) for level in levels]
+        drawn = "clusters" if design.clusters is not None else "rows"
+        note = f"percentile-t interval and p-value, {len(found.values):,} draws of {drawn}"
+        rows.append(replace(
+            blank_row(sample, outcome, score, "increment", fit), term=score, scale=scale, unit="percent",
+            variant=VARIANT if scale == plan.score.scale else f"{VARIANT}-{scale}", estimate=by * found.estimate,
+            std_error=by * found.std_error, statistic=found.statistic, p_value=found.p_value, df=fit.df,
+            intervals=tuple(zip(levels, edges, strict=True)), note=note,
+        ))  # fmt: skip
+    return Found(tuple(rows))
+
+
+def _index(sample: Sample, outcome: OutcomeSection) -> float | None:
+    """Return the tail index of revenue, or None."""
+    if outcome.kind != "revenue" or outcome.negative == "net":
+        return None
+    return hill_index(sample.numbers(outcome.column))
+
+
+def study_tail(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()) -> Tail | None:
+    """Return the tail of a revenue outcome, and under a heavy one the word of the bootstrap interval in `estimates`."""
     values = sample.numbers(outcome.column)
     if outcome.kind != "revenue" or outcome.negative == "net":
         return None
-    index, held = hill_index(values), top_share(values)
+    index, held = _index(sample, outcome), top_share(values)
     heavy = index is not None and index < LIGHT
     known = (
         f"tail index {index:.1f} (below {LIGHT:g} is heavy)" if index is not None else "too few values for a tail index"
     )
     reason = f"The largest 1 % of the rows hold {100 * held:.0f} % of {outcome.column}; {known}."
     check = Check(sample.plan.name, "tail", None if index is None else not heavy, reason, index, outcome.column, score)
-    if not heavy or outcome.deciding_model != "poisson" or sample.plan.quick:
+    row = next((r for r in estimates if (r.outcome, r.score, r.variant) == (outcome.column, score, VARIANT)), None)
+    if not heavy or row is None:
         return Tail(check, heavy)
-    plan = sample.plan
-    design = build_design(sample, outcome.column, (score,))
-    fit = fit_model(design, "poisson", covariance_of(plan, "poisson", design))
-    levels = (plan.inference.level, 1 - 2 * (1 - plan.inference.level))
-    by = score_scale(sample, score) if plan.score.scale == "sd" else 1.0
-    outer, inner = percentile_t_interval(
-        fit, score, levels, replicates=plan.inference.bootstrap, seed=plan.inference.seed
-    )
-    wide, narrow = (outer[0] * by, outer[1] * by), (inner[0] * by, inner[1] * by)
-    word = word_of(wide, narrow, sesoi_band(outcome, "poisson", float(values.mean())))
+    level = sample.plan.inference.level
+    wide, narrow = row.interval(level), row.interval(1 - 2 * (1 - level))
+    word = word_of(wide, narrow, sesoi_band(outcome, row.model, float(values.mean())))
     return Tail(check, heavy, word, wide[0] > 0)

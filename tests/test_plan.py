@@ -144,7 +144,6 @@ FAULTS = [
     (shop.plan(engagement__reliability={"likes": 0.8}, engagement__halves={"likes": ["a", "b"]}),
      ["[engagement]", "not both"]),
     (shop.plan(engagement__halves={"likes": ["a", "a"]}), ["twice", "one role"]),
-    (shop.plan(panel={"unit": "id"}), ["panel", "does not have fixed effects"]),
     (shop.plan(halves={}), ["halves", 'unknown key "halves"']),
 ]  # fmt: skip
 

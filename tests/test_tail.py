@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import analysis as sa
 from analysis.design import Design
-from analysis.methods.tail import hill_index, percentile_t_interval, top_share
+from analysis.methods.tail import bootstrap_t, hill_index, top_share
 from analysis.models import fit_pml
+from analysis.moments.resampling import multiplicities
 
 
 @pytest.mark.parametrize("index", [1.2, 1.8, 3.0])
@@ -37,7 +40,7 @@ def design_of(seed, n=250, clusters=None):
 
 def test_the_bootstrap_interval_is_close_to_the_sandwich_where_tails_are_light():
     fit = fit_pml(design_of(1, n=2000), covariance="HC1")
-    ((low, high),) = percentile_t_interval(fit, "score", (0.95,), replicates=499, seed=1)
+    low, high = bootstrap_t(fit, "score", replicates=499, seed=1).interval(0.95)
     half = 1.96 * fit.std_errors()[2]
     assert low == pytest.approx(fit.params[2] - half, abs=0.35 * half)
     assert high == pytest.approx(fit.params[2] + half, abs=0.35 * half)
@@ -46,7 +49,7 @@ def test_the_bootstrap_interval_is_close_to_the_sandwich_where_tails_are_light()
 def test_clusters_are_drawn_whole():
     clusters = np.repeat(np.arange(50), 5)
     fit = fit_pml(design_of(2, clusters=clusters), covariance="CRV1")
-    ((low, high),) = percentile_t_interval(fit, "score", (0.95,), replicates=299, seed=1)
+    low, high = bootstrap_t(fit, "score", replicates=299, seed=1).interval(0.95)
     assert low < fit.params[2] < high
 
 
@@ -55,9 +58,53 @@ def test_the_bootstrap_interval_covers():
     covered = 0
     for seed in range(60):
         fit = fit_pml(design_of(100 + seed), covariance="HC1")
-        ((low, high),) = percentile_t_interval(fit, "score", (0.95,), replicates=199, seed=seed)
+        low, high = bootstrap_t(fit, "score", replicates=199, seed=seed).interval(0.95)
         covered += low <= 0 <= high
     assert covered >= 50
+
+
+@pytest.mark.parametrize("family", ["poisson", "gamma", "tweedie"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_each_draw_is_the_fit_of_its_rows(family, clustered):
+    """The second route: the same draws, each fitted on the rows that were drawn."""
+    clusters = np.random.default_rng(8).integers(12, size=150) if clustered else None
+    kind = "CRV1" if clustered else "HC1"
+    fit = fit_pml(design_of(6, n=150, clusters=clusters), family=family, covariance=kind)
+    found = bootstrap_t(fit, "score", replicates=6, seed=9)
+    groups = 12 if clustered else 150
+    drawn = multiplicities(np.random.default_rng(9).spawn(1)[0], 6, groups).astype(int)
+    assert found.std_error == pytest.approx(fit.std_errors()[2], rel=1e-10)
+    for times, value in zip(drawn, found.values, strict=True):
+        design = fit.design
+        if clustered:
+            taken = np.repeat(np.arange(12), times)
+            rows = np.concatenate([np.flatnonzero(clusters == group) for group in taken])
+            anew = np.concatenate([np.full((clusters == group).sum(), at) for at, group in enumerate(taken)])
+            again = replace(design.take(rows), clusters=anew)
+        else:
+            again = design.take(np.repeat(np.arange(150), times))
+        other = fit_pml(again, family=family, covariance=kind)
+        # n differs between draws of clusters, which the fast route leaves out of the small-sample factor.
+        expected = (other.params[2] - fit.params[2]) / other.std_errors()[2]
+        assert value == pytest.approx(expected, rel=1e-2 if clustered else 1e-5)
+
+
+def test_the_bootstrap_stands_beside_the_deciding_row(make_frame, plan_of):
+    found = sa.audit(plan_of(inference={"bootstrap": 199}), make_frame())
+    row = found.estimates.one(method="increment", model="poisson", variant="bootstrap-t")
+    plain = found.estimates.one(method="increment", model="poisson", term="klout", variant="")
+    assert row.estimate == pytest.approx(plain.estimate)
+    assert row.interval(0.95)[0] < row.interval(0.90)[0] < row.estimate < row.interval(0.90)[1] < row.interval(0.95)[1]
+    assert (row.interval(0.95)[0] > 0) == (row.p_value < 0.05)
+    raw = found.estimates.one(method="increment", model="poisson", variant="bootstrap-t-raw")
+    assert raw.statistic == row.statistic
+
+
+def test_a_quick_plan_says_that_there_was_no_bootstrap(make_frame, plan_of):
+    found = sa.audit(plan_of(quick=True), make_frame())
+    assert not [row for row in found.estimates if "bootstrap" in row.variant]
+    (check,) = [check for check in found.checks if check.check == "bootstrap_t"]
+    assert check.reason.startswith("The plan says quick")
 
 
 def audit(sales, score, likes, **changes):

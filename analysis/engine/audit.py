@@ -88,6 +88,11 @@ def covariance_of(
 ) -> tuple[str, str]:
     """Return the plan's covariance or the default for this model and number of clusters, and what to note."""
     kind = sample.plan.inference.covariance
+    if kind == "wild":
+        if deciding:
+            found = "the wild cluster bootstrap, beyond memory"
+            raise DesignError("the model", [Fault("[inference] covariance", found, "CRV1 or CRV3")])
+        return "CRV1", "CRV1, since wild needs the rows"
     if kind is None:
         alone = "HC3" if model == "ols" else "HC1"
         kind = alone if groups is None else "CRV3" if groups[0] < FEW_CLUSTERS else "CRV1"

@@ -18,9 +18,13 @@ from analysis.models.binary import average_marginal_effect
 from analysis.plan import Plan
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.wild import wild_test
 
 PARTS = ("zero", "positive")
 """Variants of the rows of a model of two parts: the chance of any, and how much where there is any."""
+
+FEWEST_CLUSTERS = 6
+"""Fewer clusters than these carry no interval, and the verdict is refused."""
 
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
@@ -30,8 +34,11 @@ MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
 
 
 def covariance_of(plan: Plan, model: str, design: Design) -> str:
-    """Return the plan's covariance, or the default for this model and number of clusters."""
-    if plan.inference.covariance:
+    """Return the plan's covariance, or the default for this model and number of clusters.
+
+    The wild bootstrap has no covariance: what takes its place elsewhere is the default with clusters.
+    """
+    if plan.inference.covariance and plan.inference.covariance != "wild":
         return plan.inference.covariance
     if design.clusters is not None:
         return "CRV3" if design.n_clusters < FEW_CLUSTERS else "CRV1"
@@ -105,8 +112,46 @@ def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Desi
         reduced = fit_model(design.without("score"), model, "HC1", counts=counts)
         lagrange = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
         rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
+    if sample.plan.inference.covariance == "wild":
+        if model == "ols":
+            return [row for method, one in (("increment", full), ("raw", raw)) for row in
+                    by_wild_bootstrap(sample, score, [r for r in rows if r.method == method], one.design)]  # fmt: skip
+        lacking = f"{full.covariance}, since wild exists for least squares only"
     note = "; ".join(filter(None, [lacking, full.note]))
     return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
+
+
+def by_wild_bootstrap(sample: Sample, score: str, rows: list[Estimate], design: Design) -> list[Estimate]:
+    """Return the rows of a least-squares fit with p-value and intervals of the restricted wild cluster bootstrap.
+
+    Their error is CRV1, the one in the bootstrapped t; the intervals invert the test.
+
+    Raises
+    ------
+    DesignError
+        When there are so few clusters that no value is ever rejected.
+    """
+    options = sample.plan.inference
+    if design.n_clusters < FEWEST_CLUSTERS:
+        note = f"{rows[0].covariance}, since fewer than six clusters have no wild bootstrap"
+        return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
+    found = wild_test(design, score, replicates=options.bootstrap, seed=options.seed)
+    levels = (options.level, 1 - 2 * (1 - options.level))
+    edges = [found.interval(level) for level in levels]
+    count = f"{len(found.numerators[0]):,} {'sign vectors, all there are' if found.enumerated else 'draws'}"
+    common = {"covariance": "wild", "p_value": found.p_value(), "df": None, "note":
+              f"restricted wild cluster bootstrap, {count}; the error is CRV1"}  # fmt: skip
+    changed = []
+    for row in rows:
+        if row.scale:
+            by = score_scale(sample, score) if row.scale == "sd" else 1.0
+            own = tuple((level, (low * by, high * by)) for level, (low, high) in zip(levels, edges, strict=True))
+            row = replace(row, estimate=found.estimate * by, std_error=found.std_error * by,
+                          statistic=found.statistic, intervals=own, **common)  # fmt: skip
+        elif row.term == "wald":
+            row = replace(row, statistic=found.statistic**2, **common)
+        changed.append(row)
+    return changed
 
 
 def _fit_with_fallback(

@@ -29,7 +29,7 @@ def clusters_check(
 ) -> Check:
     """Return the check of the number of clusters and their sizes."""
     reason = f"{groups:,} clusters of {smallest:,} to {largest:,} rows; the largest holds {100 * largest / rows:.1f} %."
-    used = plan.inference.covariance in (None, *CLUSTERED)
+    used = plan.inference.covariance in (None, "wild", *CLUSTERED)
     few = used and groups < LEAST_CLUSTERS
     if singletons:
         reason += f" {singletons:,} of them have one row."

@@ -108,6 +108,8 @@ def _model(row: Estimate) -> str:
     if row.model == "hurdle":
         parts = {"zero": "a logit of any at all, log odds", "positive": "what there is where there is any"}
         return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
+    if row.variant.startswith("bootstrap-t"):
+        return f"{MODEL_NAMES[row.model]}, bootstrap interval"
     function, _, unit = row.variant.partition("-in-")
     if function in ("log1p", "asinh"):
         return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (f" in {unit}" if unit else "")

@@ -16,9 +16,7 @@ YesNo = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
-LATER = {
-    ("", "panel"): "fixed effects",
-}
+LATER: dict[tuple[str, str], str] = {}
 """Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
 
 

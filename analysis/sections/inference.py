@@ -9,7 +9,7 @@ from pydantic import Field
 
 from analysis.sections.base import Name, Number, Section, Whole
 
-Covariance = Literal["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"]
+Covariance = Literal["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3", "wild"]
 
 
 class InferenceSection(Section):
