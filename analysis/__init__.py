@@ -23,15 +23,17 @@ _PUBLIC = {
     "init": "analysis.start.study",
     "new_notebook": "analysis.start.notebook",
     "power": "analysis.planning",
+    "manipulability": "analysis.methods.manipulability",
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",
+    "score": "analysis.scored",
     "show": "analysis.publish.table",
     "sesoi_from_price": "analysis.methods.sesoi",
     "verify": "analysis.audit",
 }
 """What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not wait for pandas."""
 
-_MODULES = ("simulate",)
+_MODULES = ("scores", "simulate")
 """Modules that are offered as such: `sa.simulate.creators(seed=7)`."""
 
 __all__ = [*sorted(_PUBLIC), *_MODULES, "audit"]

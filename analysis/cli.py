@@ -217,6 +217,36 @@ def new_notebook(plan: str, out: Path | None, force: bool) -> None:
     click.echo("Open it: score-audit lab")
 
 
+@cli.command()
+@click.argument("name")
+@click.argument("data", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the whole table with the score, as CSV.")
+@click.option("--card", is_flag=True, help="Say what the score is made of, and what it cannot see.")
+def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
+    """Compute a score in a vendor's style: klout, klout_old, kred, trustcloud, credit, history, placebo.
+
+    DATA is an activity table: a name in data/raw, a path, or an address such as simulated:creators?seed=7.
+    """
+    from analysis.dataset import read_dataset
+    from analysis.scored import score_only, with_score, write_scored
+    from analysis.scores import card as card_of
+
+    described = card_of(name)
+    if card:
+        click.echo(str(described))
+    if data is None:
+        if not card:
+            raise click.UsageError("DATA is missing: the table to score (or ask for --card)")
+        return
+    dataset = read_dataset(data)
+    if dataset.simulated:
+        click.echo("Simulated data.", err=True)
+    if out is None:
+        click.echo(score_only(with_score(name, dataset)).to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        click.echo(f"Written: {_short(write_scored(name, dataset, out).resolve())}")
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:

@@ -43,12 +43,15 @@ def influence_points(
     return POINTS * (reactions + (large - 1) * from_large) + FOLLOW_POINTS * np.asarray(new_followers, float)
 
 
-def normalised(points: ArrayLike) -> np.ndarray:
-    """Return influence of 1-1,000 from the points of everybody in one community."""
+def normalised(points: ArrayLike, community: ArrayLike | None = None) -> np.ndarray:
+    """Return influence of 1-1,000 by the curve of a community: of these points themselves, where no other is given."""
     points = np.asarray(points, float)
-    highest = np.log1p(points.max(initial=0.0))
-    share = np.log1p(points) / highest if highest > 0 else np.zeros_like(points)
-    return 1 + (BEST - 1) * share ** exponent(share)
+    others = points if community is None else np.asarray(community, float)
+    highest = np.log1p(others.max(initial=0.0))
+    if highest == 0:
+        return np.ones_like(points)
+    share = np.minimum(np.log1p(points) / highest, 1)
+    return 1 + (BEST - 1) * share ** exponent(np.log1p(others) / highest)
 
 
 def exponent(share: np.ndarray) -> float:

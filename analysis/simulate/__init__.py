@@ -59,6 +59,12 @@ def truths(table: str = "creators", **parameters: float) -> pd.DataFrame:
     return truths_of(_world(_address(table, read_parameters(parameters, f"simulated:{table}"))))
 
 
+def parameters_of(frame: pd.DataFrame) -> Parameters | None:
+    """Return the parameters of a frame that was drawn, or None."""
+    address = frame.attrs.get("simulated")
+    return _world(str(address).removeprefix("simulated:")).parameters if address else None
+
+
 def simulated(table: str, parameters: dict[str, Any]) -> pd.DataFrame:
     """Return a fresh copy of a table; its address stands in ``attrs["simulated"]``."""
     name = _address(table, read_parameters(parameters, f"simulated:{table}"))

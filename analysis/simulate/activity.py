@@ -17,6 +17,9 @@ SOCIAL_MEDIA = 0
 SPREAD, WITHIN, PERSISTENCE = 1.0, 0.5, 0.6
 """Standard deviations of log true engagement between creators and within one, and the autocorrelation within."""
 MONTHLY_REACTIONS, MONTHLY_POSTS, MONTHLY_REPLIES = 400.0, 20.0, 30.0
+HOURS_PER_POST, HOURS_PER_REPLY = 0.4, 0.08
+DOLLARS_PER_FOLLOWER, DOLLARS_PER_BOT_REACTION = 0.005, 0.02
+"""What posts and replies take, and what bought followers and the reactions of bots cost: prices of this world."""
 DISTINCT = 0.6
 """Share of reactions that come from somebody who has not reacted before in the period."""
 

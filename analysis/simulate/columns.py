@@ -55,6 +55,14 @@ COLUMNS: dict[str, tuple[str, str, str, str]] = {
     "paying_engagement": ("number", "the engagement that pays", "reactions",
                           "TRUTH: the same, every reaction weighted by what it is worth"),
     "authority": ("number", "authority", "SD", "TRUTH: a trait that the score sees and recorded engagement does not"),
+    "verified_email": ("binary", "a confirmed e-mail address", "", "1 where the e-mail address is confirmed"),
+    "verified_post": ("binary", "a confirmed postal address", "", "1 where the postal address is confirmed"),
+    "verified_sms": ("binary", "a confirmed telephone number", "", "1 where the telephone number is confirmed"),
+    "responsiveness": ("number", "responsiveness", "share", "Share of messages that were answered"),
+    "consistency": ("number", "consistency", "share", "Share of weeks with activity"),
+    "longevity": ("integer", "the account's age", "months", "Months since the account was opened"),
+    "rating": ("number", "the rating on marketplaces", "stars", "Mean rating of 1-5; 0 without any"),
+    "endorsements": ("integer", "endorsements", "endorsements", "Ratings and endorsements received on marketplaces"),
 }  # fmt: skip
 """Type, label, unit and meaning. A column marked TRUTH is one that no real dataset has."""
 

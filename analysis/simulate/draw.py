@@ -9,7 +9,15 @@ import pandas as pd
 
 from analysis.scores import klout as klout_style
 from analysis.scores import kred as kred_style
-from analysis.simulate.activity import INDUSTRIES, Activity, draw_activity
+from analysis.simulate.activity import (
+    DOLLARS_PER_BOT_REACTION,
+    DOLLARS_PER_FOLLOWER,
+    HOURS_PER_POST,
+    HOURS_PER_REPLY,
+    INDUSTRIES,
+    Activity,
+    draw_activity,
+)  # fmt: skip
 from analysis.simulate.outcomes import Outcomes, draw_outcomes
 from analysis.simulate.parameters import Parameters
 
@@ -53,6 +61,7 @@ def draw(parameters: Parameters, *, panel: bool) -> World:
     scores = _scores(parameters, activity, before, 3 if panel else 1, made, kept)
     outcomes = draw_outcomes(parameters, activity, scores["klout"], kept, length, earned)
     columns = _columns(parameters, activity, scores, outcomes, extra)
+    columns |= _sources(parameters, outcomes, periods, np.random.default_rng([parameters.seed, 3]))
     n, rows = parameters.n, periods - before
     width = len(str(n))
     frame = {"creator": np.repeat([f"c{i:0{width}d}" for i in range(1, n + 1)], rows)}
@@ -66,8 +75,10 @@ def draw(parameters: Parameters, *, panel: bool) -> World:
     return World(table, parameters, outcomes.slopes)
 
 
-DECIMALS = {"klout", "klout_old", "klout_new", "kred", "reactor_score", "true_engagement", "paying_engagement",
-            "authority", "hours", "cost", "revenue", "past_revenue"}  # fmt: skip
+DECIMALS = {
+    *("klout", "klout_old", "klout_new", "kred", "reactor_score", "true_engagement", "paying_engagement", "authority"),
+    *("hours", "cost", "revenue", "past_revenue", "responsiveness", "consistency", "rating"),
+}
 """Columns that are not counts."""
 
 
@@ -121,8 +132,9 @@ def _columns(
     halves, shape = activity.halves, activity.engagement.shape
     fresh_bought = np.diff(activity.bought, axis=1, prepend=0)
     replies = activity.replies_up + activity.replies_down
-    hours = (0.4 * activity.posts + 0.08 * replies) * rng.lognormal(-0.02, 0.2, size=shape) + 0.1
-    cost = rng.lognormal(np.log(80), 0.6, size=shape) + 0.005 * fresh_bought + 0.02 * activity.gaming * activity.bots
+    hours = (HOURS_PER_POST * activity.posts + HOURS_PER_REPLY * replies) * rng.lognormal(-0.02, 0.2, size=shape) + 0.1
+    bought = DOLLARS_PER_FOLLOWER * fresh_bought + DOLLARS_PER_BOT_REACTION * activity.gaming * activity.bots
+    cost = rng.lognormal(np.log(80), 0.6, size=shape) + bought
     return {
         "klout": scores["klout"], "klout_old": scores["klout_old"], "klout_new": scores["klout_new"],
         "kred": scores["kred"], "algorithm": scores["algorithm"],
@@ -143,6 +155,25 @@ def _columns(
         "late_payments": outcomes.late_payments, "default": outcomes.default,
         "true_engagement": np.round(activity.engagement, 3), "paying_engagement": np.round(activity.paying, 3),
         "authority": np.round(activity.authority, 4),
+    }  # fmt: skip
+
+
+def _sources(
+    parameters: Parameters, outcomes: Outcomes, periods: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return what a trust score reads; of the traits of a creator, every period has the same."""
+    n = parameters.n
+    opened = rng.integers(1, 61, size=(n, 1))
+    rated = parameters.ratings * outcomes.discipline + np.sqrt(1 - parameters.ratings**2) * rng.normal(size=(n, 1))
+    sold = rng.poisson(rng.gamma(0.8, 15, size=(n, 1)))
+    return {
+        **{f"verified_{how}": rng.random((n, 1)) < share for how, share in
+           (("email", 0.9), ("post", 0.3), ("sms", 0.5))},
+        "responsiveness": np.round(rng.beta(4, 2, size=(n, 1)), 3),
+        "consistency": np.round(rng.beta(5, 2, size=(n, 1)), 3),
+        "longevity": opened + np.arange(periods),
+        "rating": np.where(sold > 0, np.round(np.clip(4.2 + 0.5 * rated, 1, 5), 2), 0.0),
+        "endorsements": sold,
     }  # fmt: skip
 
 

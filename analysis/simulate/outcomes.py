@@ -26,6 +26,7 @@ class Outcomes:
     referrals: np.ndarray
     late_payments: np.ndarray
     default: np.ndarray
+    discipline: np.ndarray
     slopes: np.ndarray
 
 
@@ -45,7 +46,7 @@ def draw_outcomes(
     late = rng.binomial(HISTORY, expit(-2.5 - np.broadcast_to(discipline, shape)))
     owed = -2.2 - parameters.payment * discipline + parameters.default_effect * score
     return Outcomes(np.round(revenue, 2), referrals.astype(float), late.astype(float),
-                    (rng.random(shape) < expit(owed)).astype(float), slopes)  # fmt: skip
+                    (rng.random(shape) < expit(owed)).astype(float), discipline, slopes)  # fmt: skip
 
 
 def _slopes(parameters: Parameters, rng: Generator) -> np.ndarray:

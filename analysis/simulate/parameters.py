@@ -57,6 +57,7 @@ class Parameters(BaseModel):
     zeros: float = Field(0.4, ge=0, lt=1, description="share of rows without revenue")
     tail: float = Field(4.0, gt=1, le=100, description="tail index of revenue")
     payment: float = Field(1.0, ge=0, le=5, description="log odds of default per SD of payment discipline, downwards")
+    ratings: float = Field(0.0, ge=-1, le=1, description="correlation of marketplace ratings with payment discipline")
     default_effect: float = Field(0.0, ge=-2, le=2, description="log odds of default per SD of the displayed score")
 
 
