@@ -288,17 +288,3 @@ def test_the_ledger_and_what_is_cited_from_it_say_so_too(exported):
 def test_real_data_do_not_say_so(make_frame, plan_of):
     found = sa.audit(plan_of(), make_frame())
     assert "imulated" not in found.sentence() + found.plot().alt + repr(found)
-
-
-def test_no_figure_forgets_the_data_it_is_of(root):
-    """`rendered` writes "simulated data" across the picture when it is told the dataset."""
-    import ast
-
-    calls = [
-        (path.name, node)
-        for path in (root / "analysis").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "rendered"
-    ]
-    assert calls
-    assert [(name, node.lineno) for name, node in calls if len(node.args) + len(node.keywords) < 4] == []

@@ -71,8 +71,8 @@ class Figure:
         (folder / f"{name}.svg").write_bytes(self.svg)
 
 
-def rendered(canvas: Canvas, alt: str, caption: str, dataset: Dataset | None = None) -> Figure:
-    """Return the figure of a canvas; with the dataset it is of, so that simulated data say so in the picture."""
+def rendered(canvas: Canvas, alt: str, caption: str, dataset: Dataset) -> Figure:
+    """Return the figure of a canvas; `dataset` is what it is of: simulated data say so in the picture."""
     alt, caption = (captioned(dataset, text) for text in (alt, caption))
     mark(canvas, dataset)
     images, alt = {}, printable(" ".join(alt.split()), limit=5000)

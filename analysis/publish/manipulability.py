@@ -10,7 +10,8 @@ from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered
 
 CAPTION = (
     "Share of the score's range that each action gains per 100 dollars, an hour of work counting as {price:g} dollars. "
-    "Hatched bars lose points. Beside a bar: what the action as a whole does to referrals. Prices and yields are assumptions, stated with each action in the table."
+    "Hatched bars lose points. Beside a bar: what the action as a whole does to referrals. Prices and yields are "
+    "assumptions, stated with each action in the table."
 )
 
 

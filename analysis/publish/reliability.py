@@ -176,7 +176,7 @@ def reliability_figure(findings: Findings, outcome: str) -> Figure:
         ]))  # fmt: skip
         level = f"{100 * findings.plan.inference.level:g} %"
         caption = CAPTION.format(level=level, marks=f" {marks}" if marks else "")
-        return rendered(canvas, " ".join(_alt(findings, ruling) for ruling in rulings), caption)
+        return rendered(canvas, " ".join(_alt(findings, ruling) for ruling in rulings), caption, findings.dataset)
 
 
 def _marked(findings: Findings, ruling: Verdict) -> Estimate | None:

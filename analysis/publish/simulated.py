@@ -25,15 +25,15 @@ def told(dataset: Dataset, sentence: str) -> str:
     return f"{SENTENCE}: {sentence}"
 
 
-def captioned(dataset: Dataset | None, caption: str) -> str:
+def captioned(dataset: Dataset, caption: str) -> str:
     """Return a caption or alt text that begins with "Simulated data." where the data are."""
-    if dataset is None or not dataset.simulated or caption.startswith(CAPTION):
+    if not dataset.simulated or caption.startswith(CAPTION):
         return caption
     return f"{CAPTION} {caption}"
 
 
-def mark(canvas: Canvas, dataset: Dataset | None) -> None:
+def mark(canvas: Canvas, dataset: Dataset) -> None:
     """Write "simulated data" across a canvas, pale enough to read what is below, where the data are."""
-    if dataset is not None and dataset.simulated:
+    if dataset.simulated:
         canvas.text(0.5, 0.5, "simulated data", ha="center", va="center", rotation=25, fontsize=34, color="#7a2e00",
                     alpha=0.11, fontweight="bold", zorder=1000)  # fmt: skip
