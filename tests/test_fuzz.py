@@ -1,0 +1,54 @@
+"""A short run of the fuzzer; benchmarks/fuzz.py has the long one."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.dataset import from_frame
+from analysis.plan import read_plan
+from analysis.sample import select_sample
+
+FUZZ = Path(__file__).resolve().parents[1] / "benchmarks" / "fuzz.py"
+
+pytestmark = pytest.mark.skipif(not FUZZ.exists(), reason="only an installed copy, without benchmarks/")
+
+
+@pytest.fixture(scope="module")
+def fuzz():
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("python_calamine")
+    spec = importlib.util.spec_from_file_location("fuzz", FUZZ)
+    module = importlib.util.module_from_spec(spec)
+    __import__("sys").modules["fuzz"] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_damaged_files_and_plans_end_in_a_result_or_a_clear_error(fuzz):
+    tally = fuzz.run(300, 20121105)
+    assert tally.failures == []
+    assert set(tally.ends) == {"result", "error"}
+    assert min(tally.ends.values()) > 30
+
+
+def test_an_input_depends_on_its_seed_alone(fuzz, tmp_path):
+    contents = []
+    for _ in range(2):
+        fuzz.case(tmp_path, np.random.default_rng([3, 5]))
+        contents.append({path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".sqlite"})
+    assert contents[0] == contents[1]
+
+
+def test_a_decimal_comma_read_as_thousands_would_be_seen(fuzz):
+    frame = fuzz.table(np.random.default_rng(1))
+    said = read_plan({
+        "name": "x", "question": "?", "dataset": "x", "score": {"columns": ["klout"]},
+        "engagement": {"columns": ["likes"]}, "outcome": [{"column": "revenue", "kind": "revenue", "sesoi": 0.1}],
+    })  # fmt: skip
+    right = select_sample(said, from_frame(frame))
+    wrong = select_sample(said, from_frame(frame.assign(revenue=100 * frame["revenue"])))
+    assert fuzz.misread(right, frame, {3}) == ""
+    assert "revenue in row 2" in fuzz.misread(wrong, frame, {3})
