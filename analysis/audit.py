@@ -23,6 +23,7 @@ from analysis.fragility import study_fragility
 from analysis.halves import with_halves
 from analysis.indicators import study_indicators
 from analysis.last_period import check_last_period
+from analysis.methods.flexible import study_flexible
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
@@ -193,6 +194,7 @@ STUDIES: tuple[Study, ...] = (
     study_size,
     study_confounding,
     study_prediction,
+    study_flexible,
     study_segments,
     study_ranking,
     study_returns,

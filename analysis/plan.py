@@ -15,6 +15,7 @@ from analysis.project import find_project, is_file, neighbours, shipped_studies
 from analysis.sections.algorithm import AlgorithmSection
 from analysis.sections.base import LATER, Name, Section, YesNo
 from analysis.sections.columns import ControlsSection, EngagementSection, KeepSection, ScoreSection
+from analysis.sections.flexible import FlexibleSection
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
@@ -63,6 +64,7 @@ class Plan(Section):
     panel: PanelSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
+    flexible: FlexibleSection | None = None
     timing: TimingSection | None = None
     overlap: OverlapSection = OverlapSection()
 

@@ -16,7 +16,8 @@ from sklearn.metrics import log_loss, mean_gamma_deviance, mean_poisson_deviance
 
 import analysis as sa
 from analysis.design import Design, build_design
-from analysis.methods.prediction import Gain, cross_validated_gain, draw_folds
+from analysis.methods.prediction import Gain, cross_validated_gain
+from analysis.moments.folds import cluster_folds
 
 EXACT = {"alpha": 0.0, "tol": 1e-12, "max_iter": 10_000, "solver": "newton-cholesky"}
 
@@ -45,7 +46,7 @@ def design_of_study(model, make_frame, plan_of, sample_of, n=300, **changes):
 def test_each_fold_agrees_with_a_refit_by_scikit_learn(model, make_frame, plan_of, sample_of):
     design = design_of_study(model, make_frame, plan_of, sample_of)
     found = cross_validated_gain(design, model, rng=np.random.default_rng(5), folds=4, repeats=1)
-    codes = draw_folds(np.arange(design.n), 4, np.random.default_rng(5).spawn(1)[0])
+    codes = cluster_folds(np.arange(design.n), 4, np.random.default_rng(5).spawn(1)[0])
     make, deviance = ROUTES[model]
     columns = (design.matrix - design.matrix.mean(axis=0))[:, 1:] / design.matrix.std(axis=0)[1:]
     for fold in range(4):
@@ -64,7 +65,7 @@ def test_least_squares_agrees_with_the_moments(make_frame, plan_of, sample_of):
     from analysis.moments.subsets import fit_subsets
 
     design = design_of_study("ols", make_frame, plan_of, sample_of)
-    codes = draw_folds(np.arange(design.n), 5, np.random.default_rng(1).spawn(1)[0])
+    codes = cluster_folds(np.arange(design.n), 5, np.random.default_rng(1).spawn(1)[0])
     table = np.column_stack([design.matrix[:, 1:], design.response])
     moments = measure_moments(table, [*design.terms[1:], "y"], groups={"fold": codes})
     held = [term for term in design.terms[1:] if term != "klout"]
@@ -86,7 +87,7 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
 
 def test_a_cluster_is_in_one_fold_and_folds_are_alike():
     groups = np.repeat(np.arange(23), np.arange(1, 24))
-    codes = draw_folds(groups, 5, np.random.default_rng(0))
+    codes = cluster_folds(groups, 5, np.random.default_rng(0))
     assert all(len(set(codes[groups == g])) == 1 for g in range(23))
     counts = np.bincount([codes[groups == g][0] for g in range(23)])
     assert counts.max() - counts.min() <= 1

@@ -13,6 +13,7 @@ from analysis.design import Design, build_design
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Check, Estimate, Found
 from analysis.models import fit_model
+from analysis.moments.folds import cluster_folds
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -74,20 +75,6 @@ def family_of(model: str) -> Family:
         return 2 * (up - y * down)
 
     return Family(lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at), lambda at: np.exp((2 - power) * at), loss)
-
-
-def draw_folds(groups: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold of each row, shape (n,): whole groups, about as many of them in each fold.
-
-    Examples
-    --------
-    >>> draw_folds(np.array([0, 0, 1, 1]), 2, np.random.default_rng(0)).tolist()
-    [0, 0, 1, 1]
-    """
-    number = int(groups.max()) + 1
-    places = np.empty(number, dtype=int)
-    places[rng.permutation(number)] = np.arange(number) % folds
-    return places[groups]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +147,7 @@ def cross_validated_gain(
     means = []
     with np.errstate(all="ignore"):  # what is not finite is refused below
         for child in rng.spawn(repeats):
-            codes = draw_folds(groups, folds, child)
+            codes = cluster_folds(groups, folds, child)
             for fold in range(folds):
                 out = codes == fold
                 losses = [family.loss(y[out] / unit, one.predict(out)) for one in fits]

@@ -110,3 +110,17 @@ def repeated_folds(n: int, *, folds: int = 10, repeats: int = 10, seed: int) -> 
         random.shuffle(shuffled)
         code[shuffled] = part
     return codes.T
+
+
+def cluster_folds(groups: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each row, shape (n,): whole groups, about as many of them in each fold.
+
+    Examples
+    --------
+    >>> cluster_folds(np.array([0, 0, 1, 1]), 2, np.random.default_rng(0)).tolist()
+    [0, 0, 1, 1]
+    """
+    number = int(groups.max()) + 1
+    places = np.empty(number, dtype=int)
+    places[rng.permutation(number)] = np.arange(number) % folds
+    return places[groups]

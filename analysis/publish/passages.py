@@ -8,6 +8,7 @@ from dataclasses import replace
 from analysis.dataset import Dataset
 from analysis.findings import Findings
 from analysis.publish.algorithm import algorithm_passage
+from analysis.publish.doubts import doubts_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
@@ -20,6 +21,7 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
     "multiverse": multiverse_passage,
     "algorithm": algorithm_passage,
+    "doubts": doubts_passage,
     "segments": segments_passage,
     "ranking": ranking_passage,
     "rows": rows_passage,

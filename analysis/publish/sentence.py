@@ -202,6 +202,7 @@ CHECK_QUESTIONS = {
     "few_segments": "Are there enough segments?",
     "transport": "Is the effect expected to hold in a segment nobody has looked at?",
     "prediction": "Are rows that were left out predicted better with the score?",
+    "flexible": "Does the effect hold when controls may act in any form?",
     "clusters": "Are there enough clusters, and none that dominates?",
     "re_expression": "Can the score be rebuilt from engagement on rows that were left out?",
     "bad_control": "Is engagement something else than the outcome, and measured before it?",
