@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from analysis.design import Design, build_design, score_scale
 from analysis.estimates import Estimate, Found
 from analysis.methods.bayes import bic_factor, jzs_factor
 from analysis.methods.decomposition import decompose
-from analysis.methods.equivalence import delta_r2, tost
+from analysis.methods.equivalence import delta_r2, delta_r2_bound, delta_r2_p_value, tost
 from analysis.methods.power import detectable_effect, power_nothing
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
@@ -36,6 +38,9 @@ def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: I
     design = build_design(sample, outcome.column, (score,))
     if outcome.kind == "continuous":
         rows += _bayes(deciding, design)
+    squares = next((row for row in tested if (row.method, row.model) == ("increment", "ols")), None)
+    if squares is not None and not sample.plan.quick:
+        rows.append(_gain_bound(sample, outcome, squares, design))
     return Found((*rows, *_decomposition(sample, outcome, score, design)))
 
 
@@ -62,6 +67,26 @@ def _equivalence(row: Estimate, band: tuple[float, float]) -> Estimate:
     note = f"two one-sided tests against {band[0]:.4g} and {band[1]:.4g} on the model's scale"
     return replace(_blank(row, "equivalence", row.model, "tost"), p_value=found.p_value, df=row.df,
                    covariance=row.covariance, note=note)  # fmt: skip
+
+
+def _gain_bound(sample: Sample, outcome: OutcomeSection, row: Estimate, design: Design) -> Estimate:
+    """Return the upper bound of what the score adds to R2, and the test against what the SESOI amounts to."""
+    inference = sample.plan.inference
+    bound = delta_r2_bound(design, level=inference.level, replicates=inference.bootstrap,
+                           rng=np.random.default_rng(inference.seed))  # fmt: skip
+    whole, gain = delta_r2(design)
+    size = sesoi_band(outcome, "ols", float(design.response.mean()))[1]
+    step = score_scale(sample, row.score) if row.scale == "sd" else 1.0
+    slope = row.estimate / step  # gain = slope^2 times the score's variance outside the rest, over the outcome's
+    matters = gain * (size / step / slope) ** 2 if slope else math.inf
+    possible = 0 < matters < 1
+    p = delta_r2_p_value(design.n, design.k - 1, whole, gain, matters) if possible else None
+    note = f"one-sided {100 * inference.level:g} % bound of the gain in R2, {inference.bootstrap:,} bootstrap samples"
+    if possible:
+        note += (
+            f"; p of a gain of {matters:.3g}, which the smallest effect of interest amounts to, with classical errors"
+        )
+    return replace(_blank(row, "equivalence", "ols", "delta_r2_bound"), estimate=bound, p_value=p, note=note)
 
 
 def _power(sample: Sample, row: Estimate, band: tuple[float, float]) -> list[Estimate]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import analysis as sa
 from analysis.design import Design
 from analysis.fit import critical_value
 from analysis.methods.bayes import bic_factor, jzs_factor, log_factor
@@ -179,3 +180,33 @@ def test_collinearity_is_paid_for():
     planned = score_error(100_000, r2_full=fit.r_squared, r2_score=1 - left.var() / design.matrix[:, 4].var(),
                           sd_outcome=design.response.std())  # fmt: skip
     assert fit.std_errors()[4] * design.matrix[:, 4].std() == pytest.approx(planned, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["revenue", "continuous"])
+def test_the_ledger_has_the_bound_on_the_gain(kind, make_frame, plan_of):
+    audit = sa.audit(plan_of(kind), make_frame())
+    row = audit.estimates.one(method="equivalence", term="delta_r2_bound")
+    gain = audit.estimates.one(method="increment", model="ols", term="delta_r2")
+    assert row.estimate > gain.estimate
+    assert 0 <= row.p_value <= 1
+    again = sa.audit(plan_of(kind), make_frame())
+    assert again.estimates.one(term="delta_r2_bound").estimate == row.estimate
+
+
+def test_the_test_of_the_gain_agrees_with_that_of_the_slope(make_frame, plan_of):
+    """A gain of the SESOI's size and the slope's own test ask the same: both pass, or both fail, far from the edge."""
+    for sesoi, small in ((3.0, True), (0.01, False)):
+        audit = sa.audit(plan_of("continuous", outcome={"sesoi": sesoi}), make_frame())
+        bound = audit.estimates.one(term="delta_r2_bound")
+        assert (audit.estimates.one(term="tost", model="ols").p_value < 0.05) is small
+        if bound.p_value is not None:
+            assert (bound.p_value < 0.05) is small
+
+
+def test_the_bound_resamples_clusters(make_frame, plan_of):
+    frame = make_frame(600, agencies=20)
+    frame["klout"] = frame.agency.astype("category").cat.codes * 3.0 + frame.klout * 0.05
+    plain = sa.audit(plan_of("continuous"), frame).estimates.one(term="delta_r2_bound")
+    whole = sa.audit(plan_of("continuous", cluster={"column": "agency"}), frame).estimates.one(term="delta_r2_bound")
+    assert whole.estimate != plain.estimate
+    assert whole.clusters == 20

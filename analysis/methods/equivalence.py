@@ -12,6 +12,9 @@ from analysis.design import Design
 BLOCK = 1024
 """Replicates per child of the random generator."""
 
+BLOCKS_OF_ROWS = 5000
+"""More rows than this are drawn in random blocks, as many as this: their sums are all that a sample needs."""
+
 
 @dataclass(frozen=True)
 class Tost:
@@ -97,23 +100,24 @@ def delta_r2_bound(
     """
     joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
     rng = np.random.default_rng(20121105) if rng is None else rng
-    sizes = [BLOCK] * (replicates // BLOCK) + [replicates % BLOCK]
-    codes = np.arange(design.n) if design.clusters is None else design.clusters
+    codes = design.clusters
+    if codes is None:
+        codes = np.arange(design.n) if design.n <= BLOCKS_OF_ROWS else rng.permutation(design.n) % BLOCKS_OF_ROWS
+    products = [[np.bincount(codes, left * right) for right in joined.T] for left in joined.T]
+    sums = np.array(products).reshape(joined.shape[1] ** 2, -1).T
+    rows = np.bincount(codes).astype(float)
     gains = []
-    for size, child in zip(sizes, rng.spawn(len(sizes)), strict=True):
-        gains += [_adjusted_gain(joined, _drawn(codes, child), design) for _ in range(size)]
+    for child in rng.spawn(-(-replicates // BLOCK)):
+        size = min(BLOCK, replicates - len(gains))
+        gains += [_adjusted_gain(sums, rows, child, design) for _ in range(size)]
     return float(np.quantile(gains, level))
 
 
-def _drawn(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each row is in a bootstrap sample of clusters."""
-    groups = int(codes.max()) + 1
-    return np.bincount(rng.integers(groups, size=groups), minlength=groups)[codes].astype(float)
-
-
-def _adjusted_gain(joined: np.ndarray, weights: np.ndarray, design: Design) -> float:
-    moments = joined.T @ (joined * weights[:, None])
-    n, k, scores = weights.sum(), design.k, design.blocks.count("score")
+def _adjusted_gain(sums: np.ndarray, rows: np.ndarray, rng: np.random.Generator, design: Design) -> float:
+    """Return the gain in adjusted R2 in one bootstrap sample of clusters, from their sums of products."""
+    times = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows)).astype(float)
+    n, k, scores = float(times @ rows), design.k, design.blocks.count("score")
+    moments = (times @ sums).reshape(k + 1, k + 1)
     total = moments[-1, -1] - moments[0, -1] ** 2 / moments[0, 0]
     left = []
     for columns in (k - scores, k):
