@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.algorithm import study_algorithm
+from analysis.assay import study_assay
 from analysis.clusters import study_clusters
 from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
@@ -202,6 +203,7 @@ STUDIES: tuple[Study, ...] = (
     study_bootstrap,
     study_clusters,
     study_panel,
+    study_assay,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

@@ -15,6 +15,7 @@ from analysis.corrected import (
     refuse_weak,
     stacked_covariance,
 )
+from analysis.covariance import cluster_sums
 from analysis.design import Design
 from analysis.fit import Fit
 from analysis.measurement import Measurement, error_in_basis, measure
@@ -113,6 +114,40 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     cov, _ = stacked_covariance(parts[:, None], fit.design.clusters)
     n, k = fit.design.n, fit.design.k
     return Effect(float(correction.params[at] * density), float(np.sqrt(cov[0, 0] * (n - 1) / (n - k))))
+
+
+def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool = False) -> Effect | Refusal:
+    """Return one corrected coefficient (or, for a logit, its margin): what `correct_fit` gives, many times as fast.
+
+    Only that coefficient's influence is computed, and no matrix with a row for each row of the data.
+    """
+    model = "eiv" if fit.model == "ols" else "calibration"
+    refusal = refuse_weak(model, identification(fit.design, measurement))
+    if refusal is not None:
+        return refusal
+    (basis, triangle), n, k = fit.design.basis, fit.design.n, fit.design.k
+    plain, at = triangle @ fit.params, fit.position(term)
+    rows, inside = error_in_basis(fit.design, measurement)
+    moment = np.eye(k) - inside
+    params = np.linalg.solve(moment, plain)
+    own = np.linalg.solve(triangle.T, np.eye(k)[at])  # the coefficient as a sum over the basis
+    weights = np.linalg.solve(moment.T, own)
+    inverse = np.linalg.inv(basis.T @ (basis * fit.weights[:, None]))
+    parts = (basis @ (inverse @ weights)) * fit.residuals
+    curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (rows @ weights)
+    parts += curved / n
+    estimate = float(own @ params)
+    if margin:
+        change = (fit.weights * (1 - 2 * fit.fitted)) @ basis / n
+        density = float(fit.weights.mean())
+        parts = density * parts + estimate * ((basis @ (inverse @ change)) * fit.residuals)
+        estimate *= density
+    factor = n / (n - k)
+    if fit.design.clusters is not None:
+        groups = fit.design.n_clusters
+        parts = cluster_sums(parts[:, None], fit.design.clusters)[:, 0]
+        factor = groups / (groups - 1) * (n - 1) / (n - k)
+    return Effect(estimate, float(np.sqrt(factor * (parts @ parts))))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from analysis.dataset import Dataset
 from analysis.findings import Findings
 from analysis.publish.algorithm import algorithm_passage
+from analysis.publish.assay import assay_passage
 from analysis.publish.doubts import doubts_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
@@ -25,6 +26,7 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "segments": segments_passage,
     "ranking": ranking_passage,
     "rows": rows_passage,
+    "assay": assay_passage,
 }
 """By key; a new topic of the report is one module with such a function, and one line here."""
 

@@ -217,6 +217,9 @@ CHECK_QUESTIONS = {
     "within_clusters": "Does the score vary within clusters?",
     "entity": "Does each row speak for itself?",
     "folds": "Is nothing on both sides of a fold?",
+    "placebos": "Does this audit leave worthless scores alone on these rows?",
+    "planted": "Does this audit see real effects on these rows?",
+    "assay": "What does this audit do with known answers?",
 }
 
 

@@ -1,0 +1,126 @@
+"""Placebos and planted effects on the user's own rows: draws that hold everything else as it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit, logit
+
+LOG_LINK = ("poisson", "gamma", "tweedie")
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of draws with its exact binomial interval."""
+
+    called: int
+    draws: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.called / self.draws
+
+
+def share_of(called: np.ndarray, level: float) -> Share:
+    """Return the share of draws with the Clopper-Pearson interval of this level.
+
+    Examples
+    --------
+    >>> found = share_of(np.arange(200) < 10, 0.95)
+    >>> round(found.low, 3), found.value, round(found.high, 3)
+    (0.024, 0.05, 0.09)
+    """
+    count, draws = int(np.sum(called)), len(called)
+    interval = stats.binomtest(count, draws).proportion_ci(level, method="exact")
+    return Share(count, draws, float(interval.low), float(interval.high))
+
+
+def signs(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a sign for each row, shape (n,), the same within a group (codes 0 .. G-1)."""
+    return (2.0 * rng.integers(0, 2, int(groups.max()) + 1) - 1.0)[groups]
+
+
+def plant(
+    response: np.ndarray, shift: np.ndarray, model: str, fitted: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the outcome as it would be with the model's predictor moved by `shift`.
+
+    Parameters
+    ----------
+    response, shift, fitted : ndarray, shape (n,)
+        `shift` on the model's own scale; `fitted` are the means without it.
+    model : str
+    rng : Generator
+        Used for outcomes that happen or do not.
+
+    Notes
+    -----
+    Least squares adds. An exponential mean is multiplied row by row, so that zeros stay zeros and the noise keeps its
+    relative size. Of outcomes 0 and 1, as many are flipped as bring the probability from p to that of the moved
+    predictor: zeros with probability (p' - p) / (1 - p), or ones with (p - p') / p.
+    """
+    if model in LOG_LINK:
+        return response * np.exp(shift - shift.mean())
+    if model != "logit":
+        return response + shift
+    before = np.clip(fitted, 1e-12, 1 - 1e-12)
+    after = expit(logit(before) + shift)
+    change = np.where(after > before, (after - before) / (1 - before), (before - after) / before)
+    flips = (rng.random(len(response)) < change) & (response == np.where(after > before, 0.0, 1.0))
+    return np.where(flips, 1.0 - response, response)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What recorded engagement says about the truth behind it, where a reliability is declared.
+
+    Attributes
+    ----------
+    middle : ndarray, shape (n, m)
+        Best linear prediction of the truth from all recorded columns.
+    root : ndarray, shape (m, m)
+        Cholesky root of the covariance of the truth about it.
+    """
+
+    middle: np.ndarray
+    root: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Return one draw of true engagement, shape (n, m), with the second moments that the reliability implies."""
+        return self.middle + rng.standard_normal(self.middle.shape) @ self.root.T
+
+
+def truth_behind(recorded: np.ndarray, at: list[int], error: np.ndarray) -> Truth:
+    """Return what recorded columns say about the truth behind some of them.
+
+    Parameters
+    ----------
+    recorded : ndarray, shape (n, k)
+        With the intercept.
+    at : list of int, length m
+        The columns with errors.
+    error : ndarray, shape (m, m)
+        Covariance of their errors, which are independent of everything else.
+
+    Notes
+    -----
+    With M the moments of the record, the prediction is ``z_i - z M^-1 C`` and what is left has the covariance
+    ``C - C M^-1 C`` on the columns with errors: the normal case of regression calibration.
+    """
+    moments = recorded.T @ recorded / len(recorded)
+    inverse = np.linalg.inv(moments)
+    middle = recorded[:, at] - recorded @ inverse[:, at] @ error
+    left = error - error @ inverse[np.ix_(at, at)] @ error
+    values, vectors = np.linalg.eigh(left)
+    return Truth(middle, vectors * np.sqrt(np.clip(values, 0.0, None)))
+
+
+def rescaled(part: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
+    """Return a column brought to a standard deviation (ddof = 0), and the factor."""
+    own = float(part.std())
+    factor = spread / own if own > 1e-12 * max(spread, 1e-300) else 0.0
+    return part * factor, factor
