@@ -49,6 +49,13 @@ def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
     return replace(dataset, frame=frame)
 
 
+def source_of(plan: Plan) -> str:
+    """Return where the halves come from, and which bytes were read: "likes from weeks.csv, 5,200 rows, SHA-256 ..."."""
+    long = plan.engagement.long
+    rows = read_dataset(long.dataset, folder=plan.folder)
+    return f"{listing(long.columns)} from {printable(long.dataset)}, {rows.rows:,} rows, SHA-256 {rows.sha256}"
+
+
 def half_columns(counted: pd.DataFrame, long: LongSection) -> pd.DataFrame:
     """Return the halves of each column, indexed by account.
 

@@ -15,14 +15,17 @@ import numpy as np
 import pandas as pd
 
 from analysis.design import recorded
-from analysis.estimates import Estimate, Found
+from analysis.estimates import Check, Estimate, Found
+from analysis.halves import source_of
 from analysis.methods.reliability import internal_consistency
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
 
 def study_indicators(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return alpha, and from three columns on omega, of each group of indicators: once for the whole plan.
+    """Return alpha, and from three columns on omega, of each group of indicators, and which file gave the halves.
+
+    Both are about the whole plan, and returned once.
 
     Parameters
     ----------
@@ -41,7 +44,15 @@ def study_indicators(sample: Sample, outcome: OutcomeSection, score: str, estima
         rows.append(_row(sample, group, "alpha"))
         if len(group) >= 3:
             rows.append(_row(sample, group, "omega"))
-    return Found(tuple(rows), ())
+    return Found(tuple(rows), _long_file(sample) if first else ())
+
+
+def _long_file(sample: Sample) -> tuple[Check, ...]:
+    """Return a check that says which bytes the halves were built from, or none."""
+    plan = sample.plan
+    if plan.engagement.long is None:
+        return ()
+    return (Check(plan.name, "long_file", True, f"They are {source_of(plan)}."),)
 
 
 def _row(sample: Sample, group: tuple[str, ...], how: Literal["alpha", "omega"]) -> Estimate:

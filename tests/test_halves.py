@@ -1,5 +1,7 @@
 """Halves from a long file: by hand, through an audit, and what is refused."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,9 @@ def test_an_audit_is_that_of_halves_made_by_hand(tmp_path, monkeypatch):
         if one.method in ("increment", "corrected", "reliability") and one.estimate is not None:
             assert one.estimate == pytest.approx(two.estimate, rel=1e-9, abs=1e-12)
     assert audit.ruling().corrected == "yes"
+    (source,) = [check for check in audit.checks if check.check == "long_file"]
+    digest = hashlib.sha256((tmp_path / "weeks.csv").read_bytes()).hexdigest()
+    assert source.reason == f"They are likes from weeks.csv, 4,000 rows, SHA-256 {digest}."
     assert read_plan(audit.plan.content()).engagement == audit.plan.engagement
 
 
