@@ -26,6 +26,9 @@ SIZE_BUDGET = 10**9
 MEMORY = "640MB"
 """What DuckDB may hold; it spills to disk beyond that. The environment's SCORE_AUDIT_MEMORY replaces it."""
 
+DIRECT_BITS = 17
+"""Clusters numbered within a range of 2 to this power are added up in a table without hashing, of a few MB a thread."""
+
 MOST_FILES = 100_000
 SUFFIXES = (".parquet", ".csv")
 SCHEMES = ("duckdb", "spark")
@@ -189,7 +192,7 @@ def _duckdb(path: str, settings: dict[str, Any], **options: Any) -> Any:
 
     quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     engine = ibis.duckdb.connect(path, **options, **quiet, **settings)
-    engine.con.execute("set enable_progress_bar = false")
+    engine.con.execute(f"set enable_progress_bar = false; set perfect_ht_threshold = {DIRECT_BITS}")
     return engine
 
 

@@ -149,7 +149,7 @@ def _solve(
         solved = solve_ols(basis, columns[:free], ())
         whole = solve_ols(basis, columns, targets)
         beta = np.concatenate([solved.beta, np.zeros(len(columns) - free)])
-        models.append(replace(whole, beta=beta))
+        models.append(replace(whole, beta=beta, free=free))
     return models
 
 

@@ -47,8 +47,8 @@ class Basis:
         ``Q'(y - shift) / n``.
     shift : float
         The response's mean in the seeded sample.
-    total : float
-        Sum of squares of the response around its mean.
+    total, unexplained : float
+        Sum of squares of the response around its mean, and around all columns' least-squares fit.
     pilot : Design
         The same equation on the seeded sample.
     """
@@ -62,6 +62,7 @@ class Basis:
     response: np.ndarray
     shift: float
     total: float
+    unexplained: float
     pilot: Design
     n: int
 
@@ -72,6 +73,17 @@ class Basis:
     def columns(self, *without: str) -> list[int]:
         """Return the positions of the columns outside these blocks."""
         return [i for i, block in enumerate(self.blocks) if block not in without]
+
+    def residual_squares(self, columns: Sequence[int]) -> float:
+        """Return the sum of squares of the response around the least-squares fit of some columns.
+
+        What all columns leave, and what these lose of what all explain: squares are added, so none of the digits of a
+        small remainder go.
+        """
+        left = np.linalg.qr(self.coordinates[:, list(columns)])[0]
+        lost = self.response - left @ (left.T @ self.response)
+        lost = lost - left @ (left.T @ lost)
+        return self.unexplained + self.n * float(lost @ lost)
 
     def explained(self, target: int, blocks: Sequence[str]) -> float:
         """Return the R2 of one column on an intercept and the columns of some blocks."""
@@ -88,7 +100,8 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     -----
     CholeskyQR2 with the seeded sample as its first step: the sample's triangle makes the columns of all rows nearly
     orthonormal, so that one scan of products loses no digits to their condition number. Where the sample cannot be
-    factored, the first scan takes its place. Yamamoto et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
+    factored, the first scan takes its place. In place of the response stands what the sample's own fit leaves of it:
+    the sum of squares of residuals is then no small difference of large numbers, however good the fit. Yamamoto et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
 
     Raises
     ------
@@ -106,8 +119,14 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     scale[scale == 0] = 1.0
     shift = float(pilot.response.mean())
     table = _scaled(sample, outcome, columns, mean, scale)
-    coordinates, response, total = _factored(table, (pilot.matrix - mean) / scale, pilot, shift, n, where)
-    return Basis(table, pilot.terms, pilot.blocks, mean, scale, coordinates, response, shift, total, pilot, n)
+    unit = (pilot.matrix - mean) / scale
+    guess = np.linalg.lstsq(unit, pilot.response - shift, rcond=1e-12)[0]
+    coordinates, error, unexplained = _factored(table, unit, pilot, shift, guess, n, where)
+    response = error + coordinates @ guess
+    total = unexplained + n * float(response[1:] @ response[1:])
+    return Basis(
+        table, pilot.terms, pilot.blocks, mean, scale, coordinates, response, shift, total, unexplained, pilot, n
+    )  # fmt: skip
 
 
 def _scaled(sample: Sample, outcome: str, columns: list[Column], mean: np.ndarray, scale: np.ndarray) -> ir.Table:
@@ -117,7 +136,7 @@ def _scaled(sample: Sample, outcome: str, columns: list[Column], mean: np.ndarra
     others = {"y": table[keys[outcome]]}
     others |= {"g": table[keys[plan.cluster.column]]} if plan.cluster else {}
     others |= {"o": table[keys[exposure]].ln()} if exposure else {}
-    scaled = {f"z{i}": (c.expression - float(mean[i])) / float(scale[i]) for i, c in enumerate(columns, 1)}
+    scaled = {f"z{i}": (c.expression - float(mean[i])) * float(1 / scale[i]) for i, c in enumerate(columns, 1)}
     return table.select(**scaled, **others)
 
 
@@ -196,34 +215,34 @@ def _pilot(sample: Sample, outcome: str, columns: list[Column]) -> Design:
 
 
 def _factored(
-    table: ir.Table, unit: np.ndarray, pilot: Design, shift: float, n: int, where: str
+    table: ir.Table, unit: np.ndarray, pilot: Design, shift: float, guess: np.ndarray, n: int, where: str
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the triangle of [1, z], the response's coordinates, and its sum of squares around its mean."""
+    """Return the triangle of [1, z], the coordinates of the guess's error, and what all columns leave of its square."""
     suspects = dependent_terms(pilot.matrix, pilot.terms)
     factor = np.eye(unit.shape[1])
     if not suspects and condition_number(unit[:, 1:]) > EASY:
         factor = np.linalg.qr(unit, mode="r") / np.sqrt(len(unit))
         factor *= np.sign(np.diag(factor))[:, None]
     for _ in range(MOST_PASSES):
-        gram = _products(table, np.linalg.inv(factor), shift) / n
+        gram = _products(table, np.linalg.inv(factor), shift, guess) / n
         inner = gram[:-1, :-1]
         _refuse_dependent(inner, suspects, pilot.terms, where)
         triangle = np.linalg.cholesky(inner).T
         factor = triangle @ factor
         if condition_number(triangle / np.sqrt(np.diag(inner))) < 2 * EASY:
-            response = np.linalg.solve(triangle.T, gram[:-1, -1])
-            return factor, response, n * float(gram[-1, -1] - gram[0, -1] ** 2)
+            error = np.linalg.solve(triangle.T, gram[:-1, -1])
+            return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
     fault = Fault("the columns", "too nearly dependent for sums of products", "a table that fits into memory")
     raise DesignError(where, [fault])
 
 
-def _products(table: ir.Table, change: np.ndarray, shift: float) -> np.ndarray:
-    """Return the cross product of [q, y - shift], where q = [1, z] `change` and its first column is constant."""
+def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarray) -> np.ndarray:
+    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`, its first column constant."""
     k = len(change)
     mixed = np.abs(change[1:, 1:] - np.diag(np.diag(change)[1:])).max(initial=0.0) > 0
     columns = {f"q{j}": combination(table, change[:, j]) for j in range(1, k)} if mixed else {
         f"q{j}": table[f"z{j}"] for j in range(1, k)}  # fmt: skip
-    table = table.select(**columns, y=table["y"] - shift)
+    table = table.select(**columns, y=table["y"] - combination(table, guess + shift * (np.arange(k) == 0)))
     names = [*columns, "y"]
     sums = {"n": table.count()} | {f"s{i}": table[a].sum() for i, a in enumerate(names)}
     sums |= {f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum() for i in range(len(names)) for j in range(i + 1)}

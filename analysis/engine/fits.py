@@ -46,9 +46,11 @@ class Solved:
         Per unit of z; of the response as it is (ols), or of the response over `unit` (poisson).
     whitening : ndarray, shape (s, s)
         W with ``W W' =`` the inverse information, so that a row's leverage is ``weight |z W|^2``.
-    unit : float
     targets : tuple of int
         The columns whose covariance is wanted.
+    free : int
+        The first of the columns, which have coefficients; those of the others are zero.
+    unit : float
     """
 
     model: str
@@ -56,6 +58,7 @@ class Solved:
     beta: np.ndarray
     whitening: np.ndarray
     targets: tuple[int, ...]
+    free: int
     unit: float = 1.0
 
     def spread(self, weights: np.ndarray, k: int) -> np.ndarray:
@@ -86,7 +89,7 @@ def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...]) -> Sol
     q, triangle = np.linalg.qr(basis.coordinates[:, columns])
     beta = np.linalg.solve(triangle, q.T @ basis.response)
     beta[0] += basis.shift
-    return Solved("ols", columns, beta, np.linalg.inv(triangle) / np.sqrt(basis.n), targets)
+    return Solved("ols", columns, beta, np.linalg.inv(triangle) / np.sqrt(basis.n), targets, len(columns))
 
 
 # --- what the rows contribute ----------------------------------------------------------------------------
@@ -122,6 +125,8 @@ def predictor_of(table: ir.Table, weights: np.ndarray) -> ir.Value:
 def contribute(basis: Basis, models: list[Solved], groups: list[list[Contribution]], kind: str) -> Summed:
     """Sum contributions, their products within each group, and the deviances, in one scan.
 
+    Those of least squares are known from the basis.
+
     Parameters
     ----------
     kind : {"HC0", "HC1", "HC2", "HC3", "CRV1"}
@@ -136,7 +141,7 @@ def contribute(basis: Basis, models: list[Solved], groups: list[list[Contributio
     """
     flat = [c for group in groups for c in group]
     table, pairs = _with_contributions(basis, models, flat, kind), _pairs(groups)
-    deviances, sums = [f"d{m}" for m in range(len(models))], {}
+    deviances, sums = [f"d{m}" for m, s in enumerate(models) if s.model != "ols"], {}
     if kind.startswith("CRV"):
         sums = {name: table[name].sum() for name in (*deviances, *(f"c{i}" for i in range(len(flat))))}
         table = table.group_by("g").aggregate(**sums, size=table.count())
@@ -149,7 +154,9 @@ def contribute(basis: Basis, models: list[Solved], groups: list[list[Contributio
     found = aggregate(table, sums)
     for name in (name for name in found if name.startswith("a")):
         refuse_full_leverage(np.ones(int(found[name] or 0)), kind)
-    return _summed(found, len(flat), pairs, [float(found[name]) for name in deviances])
+    deviance = [basis.residual_squares(s.columns[: s.free]) if s.model == "ols" else float(found[f"d{m}"])
+                for m, s in enumerate(models)]  # fmt: skip
+    return _summed(found, len(flat), pairs, deviance)
 
 
 def _summed(found: dict[str, Any], size: int, pairs: list[tuple[int, int]], deviance: list[float]) -> Summed:
@@ -185,7 +192,7 @@ def _with_contributions(basis: Basis, models: list[Solved], flat: list[Contribut
                             else table["y"] - table[f"mu{m}"] for m, s in enumerate(models)},
                          **{f"l{m}": table[f"l{m}"] * (table[f"mu{m}"] if s.model == "poisson" else 1.0)
                             for m, s in enumerate(models) if leverages})  # fmt: skip
-    columns = {f"d{m}": _unit_deviance(table, m, s) for m, s in enumerate(models)}
+    columns = {f"d{m}": _unit_deviance(table, m, s) for m, s in enumerate(models) if s.model != "ols"}
     for i, c in enumerate(flat):
         value = table[f"f{i}"] * table[f"e{c.residual}"]
         if c.leverage and leverages:
@@ -207,11 +214,8 @@ def _squared(table: ir.Table, solved: Solved, k: int) -> ir.Value:
 def _unit_deviance(table: ir.Table, m: int, solved: Solved) -> ir.Value:
     import ibis
 
-    error = table[f"e{m}"]
-    if solved.model == "ols":
-        return error * error
     y = table["y"] / solved.unit
-    return (ibis.cases((y > 0, y * (y.ln() - table[f"eta{m}"])), else_=0.0) - error) * 2.0
+    return (ibis.cases((y > 0, y * (y.ln() - table[f"eta{m}"])), else_=0.0) - table[f"e{m}"]) * 2.0
 
 
 # --- fits ------------------------------------------------------------------------------------------------

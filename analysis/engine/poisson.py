@@ -150,4 +150,4 @@ def _moved(state: _Step, value: float, gradient: np.ndarray, information: np.nda
 def _solved(state: _Step, targets: tuple[int, ...], unit: float) -> Solved:
     triangle = np.linalg.cholesky(state.information).T @ state.triangle
     kept = tuple(target for target in targets if target in state.columns)
-    return Solved("poisson", state.columns, state.beta, np.linalg.inv(triangle), kept, unit)
+    return Solved("poisson", state.columns, state.beta, np.linalg.inv(triangle), kept, state.free, unit)
