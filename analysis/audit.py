@@ -32,7 +32,6 @@ from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.plan import Plan, read_plan
 from analysis.publish.citation import read_ledger, result_folder
-from analysis.publish.folder import write_results
 from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.simulated import captioned
@@ -146,6 +145,8 @@ class Audit(Findings):
 
     def export(self, folder: str | Path) -> Path:
         """Write the ledger, tables, figures and the report; the old results stay whole until the new ones are."""
+        from analysis.publish.folder import write_results
+
         return write_results(self, Path(folder))
 
 

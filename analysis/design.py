@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.sample import Sample
@@ -211,9 +210,11 @@ def transform(values: np.ndarray, how: str) -> np.ndarray:
 
     `rank` is the mean rank divided by n, between 0 and 1.
     """
-    functions = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt,
-                 "rank": lambda v: stats.rankdata(v) / len(v)}  # fmt: skip
-    return functions[how](values)
+    if how == "rank":
+        from scipy.stats import rankdata
+
+        return rankdata(values) / len(values)
+    return {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}[how](values)
 
 
 def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:

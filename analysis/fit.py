@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from analysis.design import Design
+from analysis.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
 from analysis.errors import DesignError, Fault
 
 
@@ -108,13 +108,13 @@ class CountFit(Fit):
 
 def p_value(statistic: float, df: float | None) -> float:
     """Return the two-sided p-value of a t (or, without `df`, normal) statistic."""
-    return float(2 * (stats.norm.sf(abs(statistic)) if df is None else stats.t.sf(abs(statistic), df)))
+    return float(2 * (normal_sf(abs(statistic)) if df is None else t_sf(abs(statistic), df)))
 
 
 def critical_value(level: float, df: float | None) -> float:
     """Return the quantile that a two-sided interval of this level multiplies the standard error by."""
     tail = (1 - level) / 2
-    return float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))
+    return float(normal_isf(tail) if df is None else t_isf(tail, df))
 
 
 def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
@@ -142,9 +142,9 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
         raise DesignError("the model", [Fault("joint Wald test", found, "more clusters than coefficients")])
     value = float(params[at] @ np.linalg.solve(cov[np.ix_(at, at)], params[at]))
     if fit.df is None:
-        return value, float(stats.chi2.sf(value, q))
+        return value, float(chi2_sf(value, q))
     if fit.covariance.startswith("CRV"):
         groups = fit.design.n_clusters
         value *= (groups - q) / (q * (groups - 1))
-        return value, float(stats.f.sf(value, q, groups - q))
-    return value / q, float(stats.f.sf(value / q, q, fit.df))
+        return value, float(f_sf(value, q, groups - q))
+    return value / q, float(f_sf(value / q, q, fit.df))

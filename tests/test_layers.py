@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project"),
+    *("errors", "project", "distributions"),
     *("sections", "sections.base", "sections.reading", "codebook"),
     *("scores.activity", "scores.card", "scores.network"),
     *("scores.klout", "scores.kred", "scores.trustcloud", "scores.credit", "scores.history", "scores.placebo"),
@@ -86,8 +86,6 @@ LAYERS = [
 SIBLINGS = ("models", "methods")
 """Packages whose modules do not import each other."""
 
-PACKAGES = (*SIBLINGS, "sections", "moments", "multiverse", "engine", "publish")
-
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -102,6 +100,8 @@ def modules():
 
 
 MODULES = modules()
+
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
 
 
 def imports(tree, module, known):

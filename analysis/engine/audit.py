@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from analysis.covariance import CLUSTERED
+from analysis.distributions import chi2_sf
 from analysis.engine.address import aggregate
 from analysis.engine.basis import Basis, build_basis
 from analysis.engine.fits import (
@@ -128,7 +128,7 @@ def _one_model(
     statistic = float(summed.total[2] ** 2 / summed.products[2, 2])
     rows = coefficients(sample, outcome, score, "increment", fits[0])
     rows += coefficients(sample, outcome, score, "raw", fits[1])
-    lagrange = (statistic, float(stats.chi2.sf(statistic, 1)))
+    lagrange = (statistic, float(chi2_sf(statistic, 1)))
     rows += tests(sample, outcome, score, fits[0], summed.deviance[2], lagrange)
     return _noted(rows, note)
 

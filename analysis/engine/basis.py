@@ -101,7 +101,8 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     CholeskyQR2 with the seeded sample as its first step: the sample's triangle makes the columns of all rows nearly
     orthonormal, so that one scan of products loses no digits to their condition number. Where the sample cannot be
     factored, the first scan takes its place. In place of the response stands what the sample's own fit leaves of it:
-    the sum of squares of residuals is then no small difference of large numbers, however good the fit. Yamamoto et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
+    the sum of squares of residuals is then no small difference of large numbers, however good the fit. Yamamoto
+    et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
 
     Raises
     ------
@@ -237,7 +238,7 @@ def _factored(
 
 
 def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarray) -> np.ndarray:
-    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`, its first column constant."""
+    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`; q0 is constant."""
     k = len(change)
     mixed = np.abs(change[1:, 1:] - np.diag(np.diag(change)[1:])).max(initial=0.0) > 0
     columns = {f"q{j}": combination(table, change[:, j]) for j in range(1, k)} if mixed else {

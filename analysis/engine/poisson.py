@@ -12,7 +12,6 @@ from analysis.engine.address import aggregate
 from analysis.engine.basis import Basis, combination
 from analysis.engine.fits import Solved, predictor_of
 from analysis.errors import DesignError, Fault
-from analysis.models.pml import fit_pml
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -76,6 +75,8 @@ def _no_estimate() -> DesignError:
 
 def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
     """Start at the estimate of the seeded sample, or where it has none at a constant."""
+    from analysis.models.pml import fit_pml  # and statsmodels with it: least squares does not wait for it
+
     _, triangle = np.linalg.qr(basis.coordinates[:, columns])
     beta = np.zeros(len(columns))
     used = columns[:free]

@@ -52,7 +52,7 @@ SAMPLE_ROWS = 200_000
 ROW = "row"
 """The spreadsheet row number in a typed table; its other columns are called c0, c1, ..."""
 
-_PRIME = 2**31 - 1
+_MOST = 2**31 - 1
 
 
 def refuse_reading(plan: Plan) -> None:
@@ -386,7 +386,7 @@ class _Selection:
         if self.has_order:
             table = self.typed(fields, left, numbered=True)
             table = table.mutate(draw=_draw(table[ROW], seed))
-            table = table.filter(table["draw"] < int(share * _PRIME)) if share < 1 else table
+            table = table.filter(table["draw"] < int(share * _MOST)) if share < 1 else table
             frame = table.to_pandas().nsmallest(SAMPLE_ROWS, "draw").sort_values(ROW).set_index(ROW)
         else:
             table = self.typed(fields, left)
@@ -494,11 +494,13 @@ def _range_doubts(fields: list[Field], known: Mapping[str, Any]) -> list[Doubt]:
 def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
     """Return a number below 2**31 - 1 that looks random but is the same in every run, from a row's number.
 
-    A quadratic map of a linear one, which alone would take rows at regular distances.
+    Multiplications by odd numbers in turn with shifts: each is one to one on 31 bits, so no two of the first two
+    thousand million rows draw the same number, and none of the steps divides.
     """
-    shift = seed % 1_000_003 + 1
-    value = (row * 48_271 + shift) % _PRIME
-    return (value * (value + shift)) % _PRIME
+    value = (row * 1_664_525 + (seed % 1_000_003) * 2 + 1) & _MOST
+    value = (value ^ (value >> 16)) * 1_103_515_245 & _MOST
+    value = (value ^ (value >> 15)) * 48_271 & _MOST
+    return value ^ (value >> 16)
 
 
 def _moments(plan: Plan, table: ir.Table, keys: dict[str, str], frame: pd.DataFrame) -> dict[str, dict[str, float]]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
 from analysis.covariance import CLUSTERED, cluster_sums
 from analysis.design import Design, build_design, score_scale
+from analysis.distributions import chi2_sf
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, p_value, wald
@@ -261,7 +261,7 @@ def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float,
         contributions = cluster_sums(contributions, design.clusters)
     total = contributions.sum(axis=0)
     statistic = float(total @ np.linalg.solve(contributions.T @ contributions, total))
-    return statistic, float(stats.chi2.sf(statistic, columns.shape[1]))
+    return statistic, float(chi2_sf(statistic, columns.shape[1]))
 
 
 def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design, variant: str) -> list[Estimate]:

@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from analysis.distributions import normal_isf, normal_sf, t_isf, t_sf
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Estimate, Unit
 from analysis.models.fast_poisson import fit_poisson
@@ -293,13 +293,13 @@ def _half_widths(table: pd.DataFrame, level: float) -> np.ndarray:
     """Return half of each interval: t with the specification's degrees of freedom, normal where it has none."""
     tail = (1 - level) / 2
     df = table["df"].to_numpy(dtype=float)
-    critical = np.where(np.isnan(df), stats.norm.isf(tail), stats.t.isf(tail, np.where(np.isnan(df), 1.0, df)))
+    critical = np.where(np.isnan(df), normal_isf(tail), t_isf(tail, np.where(np.isnan(df), 1.0, df)))
     return critical * table["std_error"].to_numpy()
 
 
 def _p_values(statistic: pd.Series, df: pd.Series) -> np.ndarray:
     size, df = np.abs(statistic.to_numpy()), df.to_numpy(dtype=float)
-    return 2 * np.where(np.isnan(df), stats.norm.sf(size), stats.t.sf(size, np.where(np.isnan(df), 1.0, df)))
+    return 2 * np.where(np.isnan(df), normal_sf(size), t_sf(size, np.where(np.isnan(df), 1.0, df)))
 
 
 def _joint(sample: Sample, specs: list[Specification], table: pd.DataFrame, estimand: tuple[str, str],
