@@ -244,3 +244,18 @@ def test_tails_come_from_sf_and_isf(module):
 def test_a_module_says_what_it_is_in_a_sentence(module):
     doc = ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8"))) or ""
     assert doc.split("\n\n")[0].strip().endswith((".", "?"))
+
+
+HEAVY = ("matplotlib", "scipy.stats", "statsmodels", "sklearn")
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("publish")])
+def test_what_takes_a_second_to_load_is_loaded_where_it_is_used(module):
+    """A first result waits for the imports at the top of every module. `analysis.distributions` has the tails."""
+    tree, names = ast.parse(MODULES[module].read_text(encoding="utf-8")), set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    assert not {name for name in names if any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from analysis.corrected import SMALLEST_TRUE_SHARE, Correction, Refusal, identification, refuse_weak
 from analysis.fit import Fit
@@ -66,10 +66,10 @@ def plain_rate(
     df = n - 3 - controls
     partial = spurious_partial_r(score_truth, truth_outcome, reliability)
     shift = abs(partial) * np.sqrt(df) / np.sqrt(1 - partial**2)
-    critical = stats.t.isf((1 - level) / 2, df)
+    critical = scipy.stats.t.isf((1 - level) / 2, df)
     if shift > critical + FAR:
-        return float(stats.norm.sf(critical - shift))
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift))
+        return float(scipy.stats.norm.sf(critical - shift))
+    return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def null_rates(
     errors = [np.sqrt(_product_covariance(one.products, one.products) / n) for one in (plain, fixed)]
     correlation = _product_covariance(plain.products, fixed.products) / n / (errors[0] * errors[1])
     shifts = np.array([plain.limit / errors[0], fixed.limit / errors[1]])
-    critical = stats.norm.isf((1 - level) / 2)
-    single = stats.norm.sf(critical - shifts) + stats.norm.sf(critical + shifts)
-    joint = stats.multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
+    critical = scipy.stats.norm.isf((1 - level) / 2)
+    single = scipy.stats.norm.sf(critical - shifts) + scipy.stats.norm.sf(critical + shifts)
+    joint = scipy.stats.multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
     both = joint.cdf(shifts - critical) + joint.cdf(-shifts - critical)
     passes = 1.0 if fixed.true_share >= SMALLEST_TRUE_SHARE else 0.0
     return NullRates(
@@ -240,5 +240,5 @@ def rate_of_fit(
         used -= error_in_basis(fit.design, assumed)[1]
     limit = np.linalg.solve(triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null)))[at]
     shift = limit / (fit.std_errors()[at] if correction is None else correction.std_error(term))
-    critical = stats.norm.isf((1 - level) / 2)
-    return float(stats.norm.sf(critical - shift) + stats.norm.sf(critical + shift))
+    critical = scipy.stats.norm.isf((1 - level) / 2)
+    return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))

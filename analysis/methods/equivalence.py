@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from analysis.design import Design
 
@@ -56,7 +56,7 @@ def tost(estimate: float, std_error: float, band: tuple[float, float], df: float
     >>> round(tost(0.0, 0.02, (-0.05, 0.05)).p_value, 4)
     0.0062
     """
-    sf = stats.norm.sf if df is None else (lambda value: stats.t.sf(value, df))
+    sf = scipy.stats.norm.sf if df is None else (lambda value: scipy.stats.t.sf(value, df))
     return Tost(float(sf((estimate - band[0]) / std_error)), float(sf((band[1] - estimate) / std_error)))
 
 
@@ -79,7 +79,7 @@ def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, b
     """
     df = n - predictors - 1
     statistic = delta_r2 / ((1 - r2_full) / df)
-    return float(stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))
+    return float(scipy.stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))
 
 
 def delta_r2_bound(

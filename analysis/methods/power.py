@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+import scipy
 from scipy.optimize import brentq
 
 from analysis.fit import critical_value
@@ -15,8 +15,8 @@ def power_to_detect(effect: float, std_error: float, *, level: float = 0.95, df:
     """Return the probability that the interval of this level excludes zero."""
     critical, shift = critical_value(level, df), effect / std_error
     if df is None:
-        return float(stats.norm.sf(critical - shift) + stats.norm.sf(critical + shift))
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.sf(critical, df, -shift))
+        return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))
+    return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 
 
 def detectable_effect(std_error: float, *, level: float = 0.95, power: float = 0.8, df: float | None = None) -> float:
@@ -53,7 +53,7 @@ def power_nothing(
     """
     critical = critical_value(2 * level - 1, df)
     low, high = (band[0] - effect) / std_error + critical, (band[1] - effect) / std_error - critical
-    return float(max(stats.norm.sf(low) - stats.norm.sf(high), 0.0))
+    return float(max(scipy.stats.norm.sf(low) - scipy.stats.norm.sf(high), 0.0))
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ def rows_needed(
 
     def detects(n: float) -> float:
         df = n - predictors - 1
-        return stats.ncf.sf(stats.f.isf(1 - level, 1, df), 1, df, n * ratio) - power
+        return scipy.stats.ncf.sf(scipy.stats.f.isf(1 - level, 1, df), 1, df, n * ratio) - power
 
     largest = 1000 + 100 / ratio
     detect = brentq(detects, predictors + 3, largest)
-    quantile = stats.norm.isf((1 - power) / 2) + stats.norm.isf(1 - level)
+    quantile = scipy.stats.norm.isf((1 - power) / 2) + scipy.stats.norm.isf(1 - level)
     return SampleSize(math.ceil(detect), math.ceil(quantile**2 / ratio))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.special import expit
 
 from analysis.design import Design, build_design
@@ -112,7 +112,7 @@ class Gain:
         return float(np.sqrt((1 / len(self.means) + 1 / (self.folds - 1)) * spread))
 
     def interval(self, level: float) -> tuple[float, float]:
-        half = float(stats.t.isf((1 - level) / 2, self.df)) * self.std_error()
+        half = float(scipy.stats.t.isf((1 - level) / 2, self.df)) * self.std_error()
         return self.estimate - half, self.estimate + half
 
 

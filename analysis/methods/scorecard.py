@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.special import expit
 
 from analysis.covariance import cluster_sums
@@ -50,8 +50,8 @@ def auc(score: np.ndarray, happened: np.ndarray, clusters: np.ndarray | None = N
     DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595. Placements come from ranks, in n log n.
     """
     n1, n0 = int(happened.sum()), int((~happened).sum())
-    whole, inner = stats.rankdata(score), np.empty(len(score))
-    inner[happened], inner[~happened] = stats.rankdata(score[happened]), stats.rankdata(score[~happened])
+    whole, inner = scipy.stats.rankdata(score), np.empty(len(score))
+    inner[happened], inner[~happened] = scipy.stats.rankdata(score[happened]), scipy.stats.rankdata(score[~happened])
     placed = (whole - inner) / np.where(happened, n0, n1)
     placed = np.where(happened, placed, 1 - placed)
     value = float(placed[happened].mean())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.optimize import brentq
 
 from analysis.fit import critical_value, p_value
@@ -102,7 +102,7 @@ def pool(effects: np.ndarray, std_errors: np.ndarray, *, level: float = 0.95) ->
     k = len(effects)
     tau2 = _where_q_is(k - 1.0, effects, std_errors)
     tail = (1 - level) / 2
-    bounds = tuple(_where_q_is(float(stats.chi2.isf(at, k - 1)), effects, std_errors) for at in (tail, 1 - tail))
+    bounds = tuple(_where_q_is(float(scipy.stats.chi2.isf(at, k - 1)), effects, std_errors) for at in (tail, 1 - tail))
     weights = 1 / (std_errors**2 + tau2)
     middle = float(weights @ effects / weights.sum())
     spread = float(weights @ (effects - middle) ** 2) / (k - 1)

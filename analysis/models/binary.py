@@ -6,8 +6,6 @@ import warnings
 
 import numpy as np
 from scipy.special import expit, xlogy
-from statsmodels.discrete.discrete_model import Logit
-from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
 from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
@@ -80,6 +78,9 @@ def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
 
 
 def _solve(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    from statsmodels.discrete.discrete_model import Logit
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # convergence is checked below
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from statsmodels.regression.linear_model import OLS
 
 from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
@@ -30,6 +29,8 @@ def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
     statsmodels fits on an orthonormal basis of the columns, and the coefficients are carried back through its
     triangle: digits are lost in proportion to the condition number, not to its square.
     """
+    from statsmodels.regression.linear_model import OLS
+
     basis, triangle = design.basis
     result = OLS(design.response, basis).fit(method="qr")
     back = np.linalg.inv(triangle)

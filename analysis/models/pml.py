@@ -6,9 +6,6 @@ import warnings
 from typing import Literal
 
 import numpy as np
-from statsmodels.genmod.families import Gamma, Poisson, Tweedie
-from statsmodels.genmod.families.links import Log
-from statsmodels.genmod.generalized_linear_model import GLM
 
 from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
@@ -95,6 +92,10 @@ def _scoring(
     response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str, start: np.ndarray
 ) -> np.ndarray | None:
     """Return statsmodels' estimate, or None where its full steps do not converge."""
+    from statsmodels.genmod.families import Gamma, Poisson, Tweedie
+    from statsmodels.genmod.families.links import Log
+    from statsmodels.genmod.generalized_linear_model import GLM
+
     families = {"poisson": Poisson(), "gamma": Gamma(link=Log()), "tweedie": Tweedie(link=Log(), var_power=1.5)}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # about Gamma with zeros, and about convergence, which is returned
