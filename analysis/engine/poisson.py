@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 STEPS = 60
+STEEPEST = 50.0
+"""Per standard deviation: a start beyond it is no estimate but a column that the sample cannot tell from zero."""
+
 STEP_TOLERANCE = 1e-9
 """Of the coefficients on orthonormal columns; the information is then that of the estimate to as many digits."""
 
@@ -89,6 +92,9 @@ def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
         beta[:free] = params * basis.scale[used]
         beta[0] = params[0] + params[1:] @ basis.mean[used[1:]] - np.log(unit)
     except (DesignError, np.linalg.LinAlgError, ValueError):
+        beta[0] = np.nan
+    if not (np.abs(beta) < STEEPEST).all():
+        beta[:] = 0.0
         beta[0] = 0.0 if pilot.offset is None else -np.log(np.exp(pilot.offset).mean())
     return _Step(columns, free, triangle, beta)
 
