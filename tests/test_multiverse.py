@@ -183,6 +183,90 @@ def test_specifications_without_an_estimate_say_why():
     assert "combination" in table.loc["twin", "note"]
 
 
+def reliable(**changes):
+    plan = plan_of(**changes)
+    plan["multiverse"] = {"resamples": 99, "decision": [
+        {"name": "noise", "option": [option("none"), option("some", reliability={"likes": 0.8}),
+                                     option("much", reliability={"likes": 0.6})]},
+        {"name": "attention", "option": [option("log"), option("spline", engagement={"likes": "spline"}),
+                                         option("visits", engagement={"visits": "log1p"})]},
+        {"name": "fit", "option": [option("poisson"), option("ols", model="ols")]},
+        {"name": "errors", "option": [option("rows"), option("by town", cluster="owner")]},
+    ]}  # fmt: skip
+    return plan
+
+
+def test_a_reliability_is_the_corrected_fit_of_one_plan():
+    """The second route is the audit of a plan that declares the reliability itself."""
+    frame = frame_of(effect=0.1)
+    found = multiverse_of(reliable(), frame)
+    table = found.table
+    mean = sa.audit({k: v for k, v in plan_of().items() if k != "multiverse"}, frame).sample.numbers("sales").mean()
+    for name, value, model, how, errors in (
+        ("some", 0.8, "poisson", "calibration", "rows"), ("much", 0.6, "poisson", "calibration", "by town"),
+        ("much", 0.6, "ols", "eiv", "rows"), ("some", 0.8, "ols", "eiv", "by town"),
+    ):  # fmt: skip
+        plan = {k: v for k, v in plan_of().items() if k != "multiverse"} | {"quick": True}
+        plan["engagement"] = plan["engagement"] | {"reliability": {"likes": value}}
+        plan["outcome"] = [{"column": "sales", "kind": "revenue", "sesoi": 0.05, "model": model}]
+        plan |= {"cluster": {"column": "owner"}} if errors == "by town" else {}
+        parts = {"method": "corrected", "model": how, "term": "score", "scale": "sd", "variant": ""}
+        direct = sa.audit(plan, frame).estimates.one(**parts)
+        same = (table["noise"] == name) & (table["attention"] == "log")
+        row = table[same & (table["fit"] == model) & (table["errors"] == errors)].iloc[0]
+        unit = mean if model == "ols" else 1.0
+        assert row["estimate"] == pytest.approx(direct.estimate / unit, rel=AGREEMENT)
+        assert row["std_error"] == pytest.approx(direct.std_error / unit, rel=AGREEMENT)
+        assert row["covariance"] == direct.covariance
+        assert f"reliability of likes {value:g}" in row["note"]
+    curve = table.query("attention == 'log' and fit == 'poisson' and errors == 'rows'")["estimate"]
+    assert curve.is_monotonic_decreasing  # likes hold what the score shares with them: less noise, less of a score
+
+
+def test_corrected_fits_are_on_the_curve_and_in_no_joint_test():
+    found = multiverse_of(reliable(), frame_of(effect=0.1))
+    table = found.table
+    noisy = table["noise"] != "none"
+    lost = noisy & (table["attention"] != "log")
+    assert table.loc[lost, "estimate"].isna().all()
+    assert set(table.loc[lost, "note"]) == {
+        "the reliability of likes, which is in the form spline, which has no correction",
+        "the reliability of likes, which is not held here",
+    }
+    assert table.loc[~lost, "estimate"].notna().all()
+    assert table.loc[noisy, "p_adjusted"].isna().all()
+    assert table.loc[~noisy, "p_adjusted"].notna().all()
+    assert all("4 more, corrected for noise" in row.note for row in found.estimates)
+    plain = reliable()
+    plain["multiverse"]["decision"][0]["option"] = plain["multiverse"]["decision"][0]["option"][:1]
+    alone = multiverse_of(plain, frame_of(effect=0.1))
+    assert [row.p_value for row in found.estimates] == [row.p_value for row in alone.estimates]
+
+
+def test_a_reliability_of_nearly_nothing_is_refused_and_one_of_one_is_the_plain_fit():
+    plan = reliable()
+    for at, value in ((1, 0.02), (2, 1.0)):
+        plan["multiverse"]["decision"][0]["option"][at]["reliability"] = {"likes": value}
+    table = multiverse_of(plan, frame_of(effect=0.1)).table.query("attention == 'log'").set_index("noise")
+    assert table.loc["some", "estimate"].isna().all()
+    assert table.loc["some", "note"].str.contains("refused").all()
+    assert table.loc["none", "estimate"].tolist() == table.loc["much", "estimate"].tolist()
+
+
+def test_a_reliability_of_something_else_is_refused():
+    plan = reliable()
+    plan["multiverse"]["decision"][0]["option"][1]["reliability"] = {"like": 0.8}
+    with pytest.raises(PlanError, match='Did you mean "likes"'):
+        specifications(sa.read_plan(plan))
+    plan["multiverse"]["decision"][0]["option"][1]["reliability"] = {"likes": 0.8}
+    plan["engagement"] = {"columns": ["likes"], "halves": {"likes": ["odd", "even"]}}
+    with pytest.raises(PlanError, match="not both"):
+        specifications(sa.read_plan(plan))
+    plan["multiverse"]["decision"][0]["option"][1]["reliability"] = {"likes": 1.8}
+    with pytest.raises(PlanError, match="1"):
+        sa.read_plan(plan)
+
+
 def test_variance_shares_add_up_in_a_balanced_multiverse_of_one_decision():
     plan = plan_of()
     plan["multiverse"] = {"decision": [{"name": "held", "subsets": ["age", "town"], "reason": "test"}]}

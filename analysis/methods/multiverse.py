@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,23 +11,17 @@ from threadpoolctl import threadpool_limits
 from analysis.distributions import normal_isf, normal_sf, t_isf, t_sf
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Estimate, Unit
-from analysis.models.fast_poisson import fit_poisson
-from analysis.moments import Moments, measure_moments
 from analysis.moments.joint import joint_test
-from analysis.moments.permutation import effective_scores, flip_signs
-from analysis.moments.regressions import SubsetFits
-from analysis.moments.subsets import fit_subsets
-from analysis.multiverse.pools import Pool, pools
+from analysis.moments.permutation import flip_signs
+from analysis.multiverse.pieces import Piece, fit_pool
+from analysis.multiverse.pools import pools
 from analysis.multiverse.specifications import Specification, own_specification, specifications
 from analysis.plan import Plan
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
-FEW_CLUSTERS = 50
-
 FLIPS = 4_999
-RESPONSE = "\0response"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +79,7 @@ def run_multiverse(sample: Sample) -> Multiverse:
 
 
 def _run(sample: Sample, specs: list[Specification]) -> Multiverse:
-    pieces = [piece for pool, group in pools(sample, specs) for piece in _fit_pool(pool, group)]
+    pieces = [piece for pool, group in pools(sample, specs) for piece in fit_pool(pool, group)]
     if not any(len(piece.positions) for piece in pieces):
         fault = Fault("[multiverse]", f"{len(specs)} specifications, none of which can be estimated", "one that can")
         raise DesignError("the plan", [fault])
@@ -95,156 +87,17 @@ def _run(sample: Sample, specs: list[Specification]) -> Multiverse:
     rows = []
     for estimand in dict.fromkeys(spec.estimand for spec in specs):
         own = [piece for piece in pieces if piece.estimand == estimand and len(piece.positions)]
-        if own:
-            rows += _joint(sample, specs, table, estimand, own)
+        plain = [piece for piece in own if not piece.corrected]
+        if plain:
+            rows += _joint(sample, specs, table, estimand, plain, corrected=len(own) - len(plain))
     found = Multiverse(table, tuple(rows), pd.DataFrame(), own_specification(sample.plan, specs))
     return replace(found, decisions=_decisions(sample.plan, specs, found))
-
-
-# --- fits ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """Specifications fitted together: their positions, their numbers, and their scores by unit."""
-
-    estimand: tuple[str, str]
-    positions: np.ndarray
-    estimate: np.ndarray
-    std_error: np.ndarray
-    df: np.ndarray
-    n: int
-    clusters: int | None
-    covariance: str
-    units: np.ndarray
-    scores: np.ndarray
-    fits: SubsetFits | None
-    refused: tuple[tuple[int, str], ...]
-    note: str = ""
-
-
-def _fit_pool(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[_Piece]:
-    """Fit a pool's specifications: least squares from moments, Poisson from the rows."""
-    linear = [(position, spec) for position, spec in group if spec.model == "ols"]
-    if linear:
-        yield from _fit_linear(pool, linear)
-    poisson = [(position, spec) for position, spec in group if spec.model == "poisson"]
-    if poisson:
-        yield from _fit_poisson(pool, poisson)
-
-
-def _covariance(pool: Pool, spec: Specification) -> str:
-    if spec.cluster:
-        few = pool.n_clusters(spec.cluster) < FEW_CLUSTERS
-        return "CRV3" if few and spec.model == "ols" else "CRV1"
-    own = pool.main.plan.inference.covariance or ""
-    if spec.model == "poisson":
-        return own if own in ("HC0", "HC1") else "HC1"
-    return own if own.startswith("HC") else "HC3"
-
-
-def _fit_linear(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[_Piece]:
-    """One factorisation of all columns, then one small solve for each specification."""
-    named = [pool.regressors(spec) for _, spec in group]
-    columns = {name: values for one in named for name, values in one.items()} | {RESPONSE: pool.response()}
-    names = list(columns)
-    table = np.column_stack(list(columns.values()))
-    at = {name: place for place, name in enumerate(names)}
-    included = np.zeros((len(group), len(names)), dtype=bool)
-    for row, one in zip(included, named, strict=True):
-        row[[at[name] for name in one]] = True
-    clusters = {spec.cluster for _, spec in group if spec.cluster}
-    kinds = [(spec.cluster, _covariance(pool, spec)) for _, spec in group]
-    groups = {"unit": pool.units()} | {f"cluster {cluster}": pool.labels(cluster) for cluster in clusters}
-    moments = measure_moments(table, names, groups=groups, fourth=any(not cluster for cluster, _ in kinds))
-    for cluster, kind in dict.fromkeys(kinds):
-        fit = partial(_linear_piece, pool, group, moments, table, included, cluster)
-        yield from _with_fallback(fit, kind, [i for i, own in enumerate(kinds) if own == (cluster, kind)])
-
-
-def _with_fallback(fit: Callable[[str, list[int]], _Piece], kind: str, chosen: list[int]) -> Iterator[_Piece]:
-    """Yield the fits; those for which HC2, HC3 or CRV3 does not exist take HC1 or CRV1, and say so."""
-    try:
-        yield fit(kind, chosen)
-    except DesignError:
-        plain = "CRV1" if kind == "CRV3" else "HC1"
-        if kind == plain:
-            raise
-        lacking = []
-        for one in chosen:
-            try:
-                fit(kind, [one])
-            except DesignError:
-                lacking.append(one)
-        rest = [one for one in chosen if one not in lacking]
-        if rest:
-            yield fit(kind, rest)
-        yield replace(fit(plain, lacking), note=f"{plain}, since {kind} does not exist")
-
-
-def _linear_piece(
-    pool: Pool, group: list[tuple[int, Specification]], moments: Moments, table: np.ndarray, included: np.ndarray,
-    cluster: str, kind: str, chosen: list[int],
-) -> _Piece:  # fmt: skip
-    """Fit some specifications of a pool with one covariance."""
-    fits = fit_subsets(
-        moments, included[chosen], outcome=RESPONSE, term=[pool.score_name(group[i][1]) for i in chosen],
-        covariance=[kind], cluster=f"cluster {cluster}" if cluster else None, rows=table, singular="drop",
-    )  # fmt: skip
-    positions = np.array([group[i][0] for i in chosen])
-    return _Piece(
-        group[0][1].estimand, positions[fits.kept], fits.estimate, fits.std_error[kind], fits.df[kind].astype(float),
-        moments.n, fits.clusters, kind, moments.group("unit").labels, effective_scores(fits, "unit"), fits,
-        tuple((int(positions[at]), why) for at, why in fits.refused),
-    )  # fmt: skip
-
-
-def _fit_poisson(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[_Piece]:
-    """Each specification starts from the last one's estimate where the columns are the same in number."""
-    labels, units = np.unique(pool.units(), return_inverse=True)
-    response = pool.sample.numbers(pool.outcome)
-    nulls: dict[tuple[str, ...], np.ndarray] = {}
-    for position, spec in group:
-        columns = pool.regressors(spec)
-        names = list(columns)
-        table = np.column_stack(list(columns.values()))
-        kind = _covariance(pool, spec)
-        cluster = pool.labels(spec.cluster) if spec.cluster else None
-        try:
-            fit = fit_poisson(table, response, names, covariance=kind, cluster=cluster)
-            held = tuple(names[:-1])
-            if held not in nulls:
-                nulls[held] = _null_means(table[:, :-1], response, names[:-1])
-        except DesignError as error:
-            yield _Piece(spec.estimand, np.array([], dtype=int), *np.zeros((3, 0)), len(response), None, kind, labels,
-                         np.zeros((len(labels), 0)), None, ((position, error.faults[0].found),))  # fmt: skip
-            continue
-        scores = _poisson_scores(table, response, nulls[held])
-        df = float(fit.clusters - 1) if fit.clusters else np.nan
-        yield _Piece(spec.estimand, np.array([position]), fit.coefficient[-1:], fit.std_error[-1:], np.array([df]),
-                     fit.n, fit.clusters, kind, labels,
-                     np.bincount(units, weights=scores, minlength=len(labels))[:, None], None, ())  # fmt: skip
-
-
-def _null_means(columns: np.ndarray, response: np.ndarray, names: list[str]) -> np.ndarray:
-    """Return the means fitted without the score."""
-    fit = fit_poisson(columns, response, names, covariance="HC0")
-    return np.exp(fit.coefficient[0] + columns @ fit.coefficient[1:])
-
-
-def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return each row's effective score: the score column outside the others, times the null residual."""
-    root = np.sqrt(means)
-    others = np.column_stack([np.ones(len(table)), table[:, :-1]])
-    basis = np.linalg.qr(others / np.linalg.norm(others, axis=0) * root[:, None])[0]
-    weighted = table[:, -1] * root
-    return (weighted - basis @ (basis.T @ weighted)) / root * (response - means)
 
 
 # --- over all specifications -----------------------------------------------------------------------------
 
 
-def _table(sample: Sample, specs: list[Specification], pieces: list[_Piece]) -> pd.DataFrame:
+def _table(sample: Sample, specs: list[Specification], pieces: list[Piece]) -> pd.DataFrame:
     """Return the specification table, in the order of the specifications."""
     plan = sample.plan
     names = [decision.name for decision in plan.multiverse.decision]
@@ -303,8 +156,12 @@ def _p_values(statistic: pd.Series, df: pd.Series) -> np.ndarray:
 
 
 def _joint(sample: Sample, specs: list[Specification], table: pd.DataFrame, estimand: tuple[str, str],
-           pieces: list[_Piece]) -> list[Estimate]:  # fmt: skip
-    """Return the joint tests of one estimand; write the adjusted p-values into the table."""
+           pieces: list[Piece], *, corrected: int) -> list[Estimate]:  # fmt: skip
+    """Return the joint tests of one estimand; write the adjusted p-values into the table.
+
+    Fits corrected for noise are on the curve, and in none of these: a resampled curve would correct with error
+    variances of its own, and the scores of the sign flips are of the recorded columns.
+    """
     plan = sample.plan
     positions = np.concatenate([piece.positions for piece in pieces])
     flips = flip_signs(_aligned(pieces), replicates=FLIPS, seed=plan.inference.seed)
@@ -327,6 +184,7 @@ def _joint(sample: Sample, specs: list[Specification], table: pd.DataFrame, esti
     row = Estimate(plan.name, outcome, scores.pop() if len(scores) == 1 else "", "multiverse", model, "",
                    n=sample.rows, variant="" if transformed == "identity" else transformed)  # fmt: skip
     over = f"{len(positions)} specifications"
+    over += f" ({corrected} more, corrected for noise, are on the curve but in no joint test)" if corrected else ""
     by = f"{over}; joint p by resampling under the null" if fits else f"{over}; the joint p of this model is pima"
     unit = _unit(plan.outcomes[outcome], model, transformed)
     return [
@@ -344,7 +202,7 @@ def _unit(outcome: OutcomeSection, model: str, transformed: str) -> Unit:
     return {"revenue": "share", "count": "share", "binary": "points"}.get(outcome.kind, "outcome")
 
 
-def _aligned(pieces: list[_Piece]) -> np.ndarray:
+def _aligned(pieces: list[Piece]) -> np.ndarray:
     """Return the scores of all pieces by unit, zero where a specification does not have the unit's rows."""
     labels = np.unique(np.concatenate([piece.units for piece in pieces]))
     blocks = []

@@ -26,6 +26,8 @@ class Specification:
     controls : tuple of str
     keep : tuple of KeepSection
         Filters on top of the plan's.
+    reliability : tuple of (column, share)
+        Engagement columns whose noise the fit is corrected for; empty for the plain fit.
     """
 
     choices: tuple[str, ...]
@@ -38,6 +40,7 @@ class Specification:
     keep: tuple[KeepSection, ...]
     cluster: str
     model: str
+    reliability: tuple[tuple[str, float], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,9 +63,11 @@ def specifications(plan: Plan) -> list[Specification]:
     Raises
     ------
     PlanError
-        An option names an outcome that the plan does not have.
+        An option names an outcome that the plan does not have, or a reliability of a column that no specification
+        can be corrected for.
     """
     decisions = plan.multiverse.decision
+    _require_engagement(plan)
     for decision in decisions:
         for option in decision.option:
             if option.outcome is not None and option.outcome not in plan.outcomes:
@@ -81,6 +86,23 @@ def specifications(plan: Plan) -> list[Specification]:
     return found
 
 
+def _require_engagement(plan: Plan) -> None:
+    """Refuse a reliability of a column that is nowhere engagement, or whose halves say how reliable it is."""
+    options = [(decision.name, option) for decision in plan.multiverse.decision for option in decision.option]
+    held = dict.fromkeys([*plan.engagement.columns, *(c for _, option in options for c in option.engagement or ())])
+    faults = []
+    for name, option in options:
+        for column in option.reliability or ():
+            place = f'[multiverse] decision "{name}", option "{option.name}", reliability'
+            if column not in held:
+                allowed = "an engagement column: " + listing(list(held))
+                faults.append(Fault(place, column, allowed, did_you_mean(column, held)))
+            elif column in plan.engagement.halves:
+                faults.append(Fault(place, f"{column}, which has halves", "halves or a reliability, not both"))
+    if faults:
+        raise PlanError(str(plan.path or "the plan"), faults)
+
+
 def options_of(decision: DecisionSection) -> tuple[OptionSection, ...]:
     """Return a decision's options; `subsets` stands for every subset of its columns."""
     if decision.option:
@@ -92,10 +114,11 @@ def options_of(decision: DecisionSection) -> tuple[OptionSection, ...]:
 
 
 def _resolve(plan: Plan, options: tuple[OptionSection, ...]) -> Specification:
-    """Return the plan's own analysis with what the options set; controls of several decisions add up."""
+    """Return the plan's own analysis with what the options set; controls and reliabilities of several add up."""
     own = plan.outcome[0]
     said = {name: value for option in options for name, value in option if value is not None}
     controls = [option.controls for option in options if option.controls is not None]
+    shares = dict(chain.from_iterable((option.reliability or {}).items() for option in options))
     engagement = said.get("engagement") or {c: plan.engagement.transform_of(c) for c in plan.engagement.columns}
     outcome, score = said.get("outcome", own.column), said.get("score", plan.score.columns[0])
     own_model = plan.outcomes[outcome].deciding_model if outcome in plan.outcomes else own.deciding_model
@@ -110,6 +133,7 @@ def _resolve(plan: Plan, options: tuple[OptionSection, ...]) -> Specification:
         keep=tuple(chain.from_iterable(option.keep for option in options if option.keep)),
         cluster=said.get("cluster", plan.cluster.column if plan.cluster else ""),
         model=said.get("model", "poisson" if own_model == "poisson" else "ols"),
+        reliability=tuple((column, share) for column, share in shares.items() if share < 1),
     )
 
 

@@ -284,6 +284,11 @@ def multiverse_sentence(findings: Findings) -> str:
     lost = int(table["verdict"].isna().sum())
     if lost:
         sentences.append(f"{lost:,} could not be estimated.")
+    corrected = int((table["estimate"].notna() & table["p_adjusted"].isna()).sum())
+    if corrected:
+        sentences.append(
+            f"{corrected:,} of them are corrected for noise in engagement; the joint test is of the others."
+        )
     joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
     for row in joint:
         form = f", {row.variant} of the outcome" if row.variant else ""

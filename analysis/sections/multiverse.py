@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from analysis.errors import listing
-from analysis.sections.base import Name, ScoreTransform, Section, Transform
+from analysis.sections.base import Name, ScoreTransform, Section, Share, Transform
 from analysis.sections.columns import KeepSection
 
 SPECIFICATION_COLUMNS = frozenset({
@@ -31,6 +31,7 @@ class OptionSection(Section):
     keep: tuple[KeepSection, ...] | None = None
     cluster: str | None = None
     model: Literal["ols", "poisson"] | None = None
+    reliability: dict[Name, Share] | None = None
 
 
 class DecisionSection(Section):
