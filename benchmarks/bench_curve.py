@@ -195,7 +195,7 @@ def bench_joint(bench: Bench, table, names, codes) -> None:
     def ours():
         moments = measure_moments(table, names, groups={"cluster": codes}, fourth=False)
         fits = fit_subsets(moments, chosen_names(names), outcome="y", term="s")
-        return fits, joint_test(fits, "cluster", replicates=500, seed=3)
+        return fits, joint_test(fits, "cluster", replicates=500, seed=3, errors="classical")
 
     def theirs():
         out = []

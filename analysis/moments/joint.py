@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from analysis.distributions import t_isf
 from analysis.moments.draws import solve_draws
+from analysis.moments.pairs import pair_weights
 from analysis.moments.regressions import BUDGET, SubsetFits
 from analysis.moments.resampling import Seed, exceedance, grouping, multiplicities, seeded_draws
 
@@ -40,8 +43,9 @@ class JointTest:
 
 
 def joint_test(
-    curves: SubsetFits | Sequence[SubsetFits], cluster: str, *, replicates: int = 500, seed: Seed, level: float = 0.95
-) -> JointTest:
+    curves: SubsetFits | Sequence[SubsetFits], cluster: str, *, replicates: int = 500, seed: Seed, level: float = 0.95,
+    errors: Literal["CRV1", "classical"] = "CRV1",
+) -> JointTest:  # fmt: skip
     """Resample clusters under the null of no effect in any specification (Simonsohn, Simmons & Nelson 2020).
 
     Parameters
@@ -54,11 +58,17 @@ def joint_test(
     replicates : int
     seed : int or numpy Generator
     level : float
-        Significance is |t| beyond the t(n - k) quantile, with the classical error in the observed and in the
-        null curves alike: the resampling, not the error, makes the test valid under clustering.
+        Of the t quantile beyond which an estimate is significant, in the observed and in the null curves alike.
+    errors : {"CRV1", "classical"}
+        The error of that t: by `cluster`, against t(G - 1), or classical, against t(n - k). The resampling makes the
+        test valid with either. But under clustering many a null curve is significant by its classical t in every
+        specification, and then no observed curve can stand out: the share significant loses its power.
 
     Notes
     -----
+    The CRV1 error of a null curve weights the clusters' scores of the full fit by how often each was drawn, so that
+    all of them are one product of matrices; a refit would move it by a share of the order of 1 / G.
+
     The null outcome of specification k is y - b_k s; least squares is linear, so its estimate in a resample is
     the resampled estimate less b_k, and its residuals are those of y.
 
@@ -70,12 +80,14 @@ def joint_test(
     curves = [curves] if isinstance(curves, SubsetFits) else list(curves)
     labels = np.unique(np.concatenate([grouping(fits, cluster).labels for fits in curves]))
     places = [np.searchsorted(labels, fits.moments.group(cluster).labels) for fits in curves]
-    critical = _critical(curves, level)
-    observed = _curve_statistics([_observed_t(fits) for fits in curves], critical)[0]
+    scores = [_squared_scores(fits, cluster) if errors == "CRV1" else None for fits in curves]
+    critical = _critical(curves, scores, level)
+    own = [_observed_t(fits, cluster, squares) for fits, squares in zip(curves, scores, strict=True)]
+    observed = _curve_statistics(own, critical)[0]
     null = np.empty((replicates, 3))
     for part, weights in seeded_draws(len(labels), replicates, seed, multiplicities):
         null[part] = np.concatenate(
-            [_null_statistics(curves, cluster, places, some, critical) for some in _few(weights, curves)]
+            [_null_statistics(curves, cluster, places, some, critical, scores) for some in _few(weights, curves)]
         )
     p = exceedance(null.T, observed)
     return JointTest(*observed.tolist(), *p.tolist(), null, level)
@@ -87,34 +99,59 @@ def _few(weights: np.ndarray, curves: Sequence[SubsetFits]) -> Iterator[np.ndarr
     return (weights[start : start + step] for start in range(0, len(weights), step))
 
 
-def _null_statistics(curves, cluster: str, places, weights: np.ndarray, critical: np.ndarray) -> np.ndarray:
-    pieces = [_null_t(fits, cluster, weights[:, place]) for fits, place in zip(curves, places, strict=True)]
+def _null_statistics(curves, cluster: str, places, weights: np.ndarray, critical: np.ndarray, scores) -> np.ndarray:
+    pieces = [
+        _null_t(fits, cluster, weights[:, place], own)
+        for fits, place, own in zip(curves, places, scores, strict=True)
+    ]  # fmt: skip
     return _curve_statistics(pieces, critical)
 
 
-def _observed_t(fits: SubsetFits) -> tuple[np.ndarray, np.ndarray]:
+def _observed_t(fits: SubsetFits, cluster: str, scores: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Estimates and their t, each (m, 1)."""
+    estimate = fits.estimate[:, None]
+    if scores is not None:
+        return estimate, _ratio(estimate, fits, cluster, scores, np.ones((1, len(scores))))
     free = fits.moments.n - fits.subsets.parameters
     squares = np.einsum("mk,mk->m", fits.residual, fits.residual) * np.einsum(
         "mk,mk->m", fits.influence, fits.influence
     )
-    return fits.estimate[:, None], (fits.estimate / (np.abs(fits.unit) * np.sqrt(squares / free)))[:, None]
+    return estimate, (fits.estimate / (np.abs(fits.unit) * np.sqrt(squares / free)))[:, None]
 
 
-def _null_t(fits: SubsetFits, cluster: str, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _squared_scores(fits: SubsetFits, cluster: str) -> np.ndarray:
+    """Square of each cluster's part of each estimate at unit spread, shape (G, m)."""
+    return (grouping(fits, cluster).pairs @ pair_weights(fits.influence, fits.residual)) ** 2
+
+
+def _ratio(shift: np.ndarray, fits: SubsetFits, cluster: str, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Estimates over their CRV1 errors under multiplicities of the clusters, shape (m, B)."""
+    g, rows = len(scores), weights @ fits.moments.group(cluster).sizes
+    factor = g / max(g - 1, 1) * (rows - 1) / np.maximum(rows - fits.subsets.parameters[:, None], 1.0)
+    error = np.abs(fits.unit)[:, None] * np.sqrt(factor * (weights @ scores).T)
+    return np.divide(shift, error, out=np.zeros_like(shift), where=error > 0)
+
+
+def _null_t(
+    fits: SubsetFits, cluster: str, weights: np.ndarray, scores: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Null estimates and their t, each (m, B)."""
     sums = fits.moments.group(cluster)
     draws = solve_draws(fits, weights @ sums.pairs)
-    free = np.maximum(weights @ sums.sizes - fits.subsets.parameters[:, None], 1.0)
     shift = draws.estimate - fits.estimate[:, None]
+    if scores is not None:
+        return shift, np.where(draws.identified, _ratio(shift, fits, cluster, scores, weights), 0.0)
+    free = np.maximum(weights @ sums.sizes - fits.subsets.parameters[:, None], 1.0)
     error = np.sqrt(draws.sse * draws.inverse / free)
     return shift, np.divide(shift, error, out=np.zeros_like(shift), where=draws.identified & (error > 0))
 
 
-def _critical(curves: Sequence[SubsetFits], level: float) -> np.ndarray:
-    from scipy.special import stdtrit
-
-    free = np.concatenate([fits.moments.n - fits.subsets.parameters for fits in curves])
-    return -stdtrit(free, (1.0 - level) / 2.0)
+def _critical(curves: Sequence[SubsetFits], scores: Sequence[np.ndarray | None], level: float) -> np.ndarray:
+    free = np.concatenate([
+        fits.moments.n - fits.subsets.parameters if own is None else np.full(len(fits), len(own) - 1)
+        for fits, own in zip(curves, scores, strict=True)
+    ])  # fmt: skip
+    return t_isf((1.0 - level) / 2.0, free)
 
 
 def _curve_statistics(pieces: Sequence[tuple[np.ndarray, np.ndarray]], critical: np.ndarray) -> np.ndarray:
