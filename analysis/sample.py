@@ -92,7 +92,8 @@ class Sample:
     @property
     def raw(self) -> pd.DataFrame | None:
         """The analysed rows with every column of the file as it was read; None beyond memory, where they are not."""
-        return None if self.whole or self.note else self.dataset.frame.loc[self.frame.index]
+        lacking = self.whole or self.note or self.dataset.frame.empty
+        return None if lacking else self.dataset.frame.loc[self.frame.index]
 
     def mean(self, column: str) -> float:
         """Return the mean of an outcome over all rows."""

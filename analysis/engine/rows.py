@@ -79,7 +79,7 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
     source = open_source(plan.dataset, folder)
     dataset = _described(source)
     where = _where(dataset)
-    _refuse_noise(plan)
+    _refuse_what_needs_rows(plan)
     require_columns(plan, dataset, where)
     with ThreadPoolExecutor(1) as beside, plain_words(where):  # the files are hashed while the engine scans them
         digest = beside.submit(lambda: source.sha256)
@@ -92,8 +92,8 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
     return replace(sample, dataset=dataset)
 
 
-def _refuse_noise(plan: Plan) -> None:
-    """Corrections for noise need the rows; a plan that asks for one beyond memory is refused, never run without it."""
+def _refuse_what_needs_rows(plan: Plan) -> None:
+    """Refuse corrections for noise and the net return, which need the rows: neither is ever left out in silence."""
     asked = {"[engagement] reliability": plan.engagement.reliability, "[engagement] halves": plan.engagement.halves,
              "[score] halves": plan.score.halves}  # fmt: skip
     allowed = "leave it out, or a table that fits into memory: the correction for noise needs the rows"
@@ -390,7 +390,7 @@ class _Selection:
             frame = table.to_pandas().nsmallest(SAMPLE_ROWS, "draw").sort_values(ROW).set_index(ROW)
         else:
             table = self.typed(fields, left)
-            frame = (table.sample(share, method="row", seed=seed % 2**31) if share < 1 else table).to_pandas()
+            frame = (table.filter(_spark_draw(seed % 2**31) < share) if share < 1 else table).to_pandas()
             chosen = np.random.default_rng(seed).permutation(len(frame))[:SAMPLE_ROWS]
             frame = frame.iloc[np.sort(chosen)].set_axis(np.sort(chosen) + FIRST_ROW, axis=0)
         named = {field.column: frame[field.key].astype(object if field.is_text else float) for field in fields}
@@ -489,6 +489,16 @@ def _range_doubts(fields: list[Field], known: Mapping[str, Any]) -> list[Doubt]:
             allowed = f"{low:g} to {high:g}, as the codebook says"
             doubts.append((field, "codebook", lambda c, a=low, b=high: ~c.between(a, b), "outside", allowed))
     return doubts
+
+
+def _spark_draw(seed: int) -> ir.FloatingValue:
+    """Return Spark's own seeded draw in [0, 1): the same for the same files (Ibis has no seed for it)."""
+    import ibis
+
+    @ibis.udf.scalar.builtin(name="rand")
+    def drawn(seed: int) -> float: ...
+
+    return drawn(seed)
 
 
 def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:

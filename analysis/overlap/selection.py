@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from analysis.design import Design
 from analysis.estimates import Check
@@ -69,7 +69,7 @@ def _gap(whole: pd.DataFrame, column: str, known: np.ndarray) -> tuple[float, st
     if len(sizes) < 2 or (sizes == 0).any():
         return None
     table = np.column_stack([counts, sizes - counts])
-    chance = float(stats.chi2_contingency(table, correction=False).pvalue)
+    chance = float(scipy.stats.chi2_contingency(table, correction=False).pvalue)
     rates = counts / sizes
     return float(rates[-1] - rates[0]), column, float(rates[0]), float(rates[-1]), chance
 

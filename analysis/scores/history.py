@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 from analysis.scores.activity import read_columns
 from analysis.scores.card import Card
@@ -31,6 +30,8 @@ def history(frame: pd.DataFrame) -> pd.Series:
     import pandas as pd
 
     columns = read_columns(frame, NEEDS, "outcome-history")
+    from scipy.stats import rankdata
+
     ranks = np.mean([(rankdata(values) - 0.5) / len(values) for values in columns.values()], axis=0)
     return pd.Series(np.round(100 * ranks, 2), index=frame.index, name="history")
 
