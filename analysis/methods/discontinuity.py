@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 FEWEST = 30
 """Rows within the bandwidth on each side without which nothing is estimated."""
@@ -127,7 +127,7 @@ class Bunching:
 
     @property
     def p_value(self) -> float:
-        return float(2 * stats.norm.sf(abs(self.estimate) / self.std_error))
+        return float(2 * scipy.stats.norm.sf(abs(self.estimate) / self.std_error))
 
 
 def density_jump(running: np.ndarray, threshold: float) -> Bunching | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 BINS = 10
 PERMUTATIONS = 499
@@ -48,7 +48,9 @@ def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS) -> Sta
     value = float(_index(counts[0] / len(before), counts[1] / len(after)))
     if df == 0:
         return Stability(0.0, 0.0, 1.0)
-    return Stability(value, float(scale * stats.chi2.isf(0.05, df)), float(stats.chi2.sf(value / scale, df)))
+    return Stability(
+        value, float(scale * scipy.stats.chi2.isf(0.05, df)), float(scipy.stats.chi2.sf(value / scale, df))
+    )
 
 
 def paired_stability(
