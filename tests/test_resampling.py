@@ -277,12 +277,53 @@ def curve_by_hand(table, names, codes, subsets, weights):
 
 def test_joint_null_curves_are_refits():
     fits, table, names, codes = fitted(seed=3)
-    test = joint_test(fits, "cluster", replicates=8, seed=6)
+    test = joint_test(fits, "cluster", replicates=8, seed=6, errors="classical")
     weights = multiplicities(np.random.default_rng(6).spawn(1)[0], 8, 25)
     for b in range(8):
         np.testing.assert_allclose(test.null[b], curve_by_hand(table, names, codes, SUBSETS, weights[b]), rtol=1e-8)
     assert test.median == pytest.approx(abs(np.median(fits.estimate)))
     assert test.p_median == (1 + np.sum(test.null[:, 0] >= test.median)) / 9
+
+
+def test_joint_null_curves_have_the_errors_of_their_clusters():
+    """By hand: each cluster's part of the estimate on all rows, as often as the cluster was drawn."""
+    fits, table, names, codes = fitted(seed=3)
+    test = joint_test(fits, "cluster", replicates=8, seed=6)
+    weights = multiplicities(np.random.default_rng(6).spawn(1)[0], 8, 25)
+    shares = np.zeros((8, 2))
+    for subset in SUBSETS:
+        x, y = direct.design(table, columns(names, subset), 3), table[:, 4]
+        own = direct.fit(x, y)[0]
+        parts = np.linalg.solve(x.T @ x, x.T)[-1] * (y - x @ own)
+        squares = np.bincount(codes, weights=parts, minlength=25) ** 2
+        for b, drawn in enumerate(weights):
+            n = drawn[codes].sum()
+            error = np.sqrt(25 / 24 * (n - 1) / (n - x.shape[1]) * (drawn @ squares))
+            t = (direct.fit(x, y, drawn[codes])[0][-1] - own[-1]) / error
+            shares[b] += np.array([t > stats.t.isf(0.025, 24), t < -stats.t.isf(0.025, 24)]) / len(SUBSETS)
+    np.testing.assert_allclose(test.null[:, 2], shares.max(axis=1), rtol=1e-8)
+    exact = fit_subsets(fits.moments, SUBSETS, outcome="y", term="s", covariance=["CRV1"], cluster="cluster")
+    significant = np.abs(exact.statistic("CRV1")) > stats.t.isf(0.025, 24)
+    assert test.share_significant == pytest.approx(significant.mean())
+
+
+def test_the_share_significant_of_clustered_data_has_its_size_and_can_reject():
+    """By the classical t many a null curve is significant throughout: then no observed curve can be more so."""
+    rng, subsets = np.random.default_rng(5), [["a"], ["a", "b"]]
+    p = {(errors, effect): [] for errors in ("CRV1", "classical") for effect in (0.0, 0.5)}
+    codes = np.repeat(np.arange(40), 5)
+    for _ in range(60):
+        a, b, s, noise = rng.normal(size=(4, 200)) + rng.normal(size=(4, 40))[:, codes]
+        for effect in (0.0, 0.5):
+            table = np.column_stack([a, b, s, effect * s + 0.3 * a + noise])
+            moments = measure_moments(table, ["a", "b", "s", "y"], groups={"c": codes}, fourth=False)
+            fits = fit_subsets(moments, subsets, outcome="y", term="s")
+            for errors in ("CRV1", "classical"):
+                test = joint_test(fits, "c", replicates=99, seed=1, errors=errors)
+                p[errors, effect].append(test.p_share_significant)
+    rejected = {key: int(np.sum(np.array(values) <= 0.05)) for key, values in p.items()}
+    assert rejected["CRV1", 0.0] <= 8  # P(X > 8 | n = 60, p = .05) < .005
+    assert rejected["CRV1", 0.5] > 2 * rejected["classical", 0.5] + 10
 
 
 def test_joint_test_of_two_sets_of_rows_draws_the_same_clusters():
