@@ -15,6 +15,7 @@ from analysis.clusters import study_clusters
 from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design
+from analysis.diagnosis import study_diagnostics
 from analysis.engine.address import is_beyond_memory
 from analysis.engine.audit import audit_table, audit_table_together, inspect_table
 from analysis.engine.rows import refuse_reading, select_rows
@@ -205,6 +206,7 @@ STUDIES: tuple[Study, ...] = (
     study_clusters,
     study_panel,
     study_assay,
+    study_diagnostics,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

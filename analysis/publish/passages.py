@@ -9,6 +9,7 @@ from analysis.dataset import Dataset
 from analysis.findings import Findings
 from analysis.publish.algorithm import algorithm_passage
 from analysis.publish.assay import assay_passage
+from analysis.publish.diagnosis import diagnosis_passage
 from analysis.publish.doubts import doubts_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
@@ -17,6 +18,7 @@ from analysis.publish.reliability import reliability_passage
 from analysis.publish.rows import rows_passage
 from analysis.publish.segments import segments_passage
 from analysis.publish.simulated import captioned, told
+from analysis.publish.within import panel_passage
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
@@ -25,6 +27,8 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "doubts": doubts_passage,
     "segments": segments_passage,
     "ranking": ranking_passage,
+    "panel": panel_passage,
+    "diagnosis": diagnosis_passage,
     "rows": rows_passage,
     "assay": assay_passage,
 }
