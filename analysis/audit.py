@@ -24,6 +24,7 @@ from analysis.findings import Findings
 from analysis.fragility import study_fragility
 from analysis.halves import with_halves
 from analysis.indicators import study_indicators
+from analysis.influence import study_influence
 from analysis.last_period import check_last_period
 from analysis.methods.flexible import study_flexible
 from analysis.methods.increment import audit_score, audit_together
@@ -207,6 +208,7 @@ STUDIES: tuple[Study, ...] = (
     study_panel,
     study_assay,
     study_diagnostics,
+    study_influence,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

@@ -50,11 +50,11 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     except DesignError:
         kind = "CRV1" if design.clusters is not None else "HC1"
         fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
-    own = _word(sample, outcome, score, fit)
+    own = word_of_fit(sample, outcome, score, fit)
     for what, keep in _candidates(fit, score):
         try:
             rest = fit_model(_without(design, keep), fit.model, kind, counts=outcome.kind == "count")
-            other = _word(sample, outcome, score, rest)
+            other = word_of_fit(sample, outcome, score, rest)
         except DesignError:
             continue
         if other != own:
@@ -96,7 +96,7 @@ def _without(design: Design, keep: np.ndarray) -> Design:
     return replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
 
 
-def _word(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -> Word:
+def word_of_fit(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -> Word:
     at = fit.position(score)
     estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
     if fit.model == "logit":

@@ -50,7 +50,7 @@ LAYERS = [
     *("multiverse.pieces", "methods.multiverse"),
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "sweep", "noise", "indicators"),
-    *("size", "fragility", "tails", "methods.assay", "assay", "clusters", "methods.panel", "within"),
+    *("size", "fragility", "tails", "methods.assay", "assay", "influence", "clusters", "methods.panel", "within"),
     *("methods.diagnostics", "diagnosis"),
     *("methods.sensitivity", "methods.prediction", "methods.flexible", "confounding", "planning"),
     *("methods.transport", "segments"),
