@@ -39,7 +39,7 @@ def by_solver(ties: pd.DataFrame, accounts: int) -> np.ndarray:
     matrix = sparse.csr_matrix((np.ones(len(ties)), (ties["author"], ties["reactor"])), shape=(accounts, accounts))
     total = np.asarray(matrix.sum(axis=0)).ravel()
     flow = matrix @ sparse.diags(np.divide(DAMPING, total, out=np.zeros(accounts), where=total > 0))
-    x, failed = bicgstab(sparse.identity(accounts, format="csr") - flow, np.full(accounts, 1 / accounts), rtol=1e-12)
+    x, failed = bicgstab(sparse.identity(accounts, format="csr") - flow, np.full(accounts, 1 / accounts), rtol=1e-9)
     if failed:
         raise SystemExit("bicgstab did not converge")
     return x / x.sum()

@@ -35,7 +35,7 @@ FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 REQUIRED = ("part", "work", "peer", "ours_s", "peer_s", "ratio", "goal", "max_rel_diff", "n", "runs", "kernel",
             "threads", "extrapolated", "load")  # fmt: skip
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "pyfixest", "wildboottest", "glum",
-            "specification-curve", "duckdb", "ibis-framework", "numba")  # fmt: skip
+            "specification-curve", "duckdb", "ibis-framework", "networkx", "numba")  # fmt: skip
 
 
 def run_part(name: str, *, quick: bool, out: Path) -> None:
