@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 from harness import Bench
@@ -82,3 +84,7 @@ def run(bench: Bench) -> None:
             f"influence of {few:,} accounts", "networkx", lambda: influence(small, tolerance=1e-11).values,
             lambda: by_networkx(small, few), difference, n=len(small), goal=None,
         )  # fmt: skip
+
+
+if __name__ == "__main__":  # minutes of work: not a part of `make bench` until its rows are taken on a quiet machine
+    run(Bench("network", quick="--quick" in sys.argv))

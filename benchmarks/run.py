@@ -27,7 +27,6 @@ PARTS = {
     "poisson": "bench_poisson",
     "cold": "bench_cold",
     "engine": "engine_rows",
-    "network": "bench_network",
     "growth": "growth",
 }
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
