@@ -228,7 +228,7 @@ class _Bench:
         """Return the word of the plan's rule for a design with a drawn score."""
         try:
             fit = refit(design, self.null.model, self.covariance, self._predictor)
-        except DesignError:
+        except (DesignError, np.linalg.LinAlgError):  # a draw without an estimate is not called anything
             return _Call(False, np.nan)
         plain = self._word(fit, *self._effect(fit), fit.df)
         if not self.corrects or self.sample.plan.score.shares_error == "full":

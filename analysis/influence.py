@@ -91,8 +91,9 @@ def _word_without(
     if design.clusters is not None:
         design = replace(design, clusters=np.unique(design.clusters, return_inverse=True)[1])
     try:
-        return word_of_fit(sample, outcome, score, _fitted(design, outcome, "CRV1" if kind == "CRV3" else kind))
-    except DesignError:
+        with np.errstate(all="ignore"):
+            return word_of_fit(sample, outcome, score, _fitted(design, outcome, "CRV1" if kind == "CRV3" else kind))
+    except (DesignError, np.linalg.LinAlgError):  # what is left has no estimate
         return None
 
 

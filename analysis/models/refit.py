@@ -81,7 +81,10 @@ def _scored(
             information = basis.T @ (basis * weights[:, None])
             if not np.isfinite(information).all():
                 break
-            step = np.linalg.solve(information, score)
+            try:
+                step = np.linalg.solve(information, score)
+            except np.linalg.LinAlgError:
+                break
             params = params + step
             if np.abs(step).max() < SMALL:
                 eta = basis @ params + shift
