@@ -65,6 +65,7 @@ def rootogram_figure(found: Rootogram, label: str, model: str, dataset: Dataset)
                  edgecolor=ACCENT, linewidth=0.8)  # fmt: skip
         axes.plot(found.counts, top, color=INK, marker="o", markersize=3.5, linewidth=1.4)
         axes.axhline(0, color=INK, linewidth=0.9)
+        axes.set_ylim(min(-0.4, 1.15 * float(found.hanging.min())))
         axes.set_xlabel(f"{label}".replace("$", r"\$"), fontsize=10)
         axes.set_ylabel("root of the number of rows", fontsize=10)
         gap = found.observed - found.expected
