@@ -34,9 +34,17 @@ def read():
     return {path: nbformat.read(path, as_version=4) for path in PATHS}
 
 
+class Fresh(dict):
+    """Fresh runs by path, each made when it is first asked for: one slow notebook does not hold up the others."""
+
+    def __missing__(self, path):
+        self[path] = notebooks.executed(path)
+        return self[path]
+
+
 @pytest.fixture(scope="module")
 def fresh():
-    return {path: notebooks.executed(path) for path in PATHS}
+    return Fresh()
 
 
 def volatile(cell):
