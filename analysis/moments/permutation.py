@@ -67,27 +67,25 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
         raise refusal(f"scores of model {int(np.argmin(size))}", "all zero", "contributions that differ from zero")
     scores = scores / size
     observed = scores.sum(axis=0)
-    order = np.argsort(-np.abs(observed), kind="stable")
-    ranked = np.abs(observed)[order]
+    order = np.argsort(np.abs(observed), kind="stable")  # the largest last: the running maximum goes with the memory
+    ranked, scores = np.abs(observed)[order], np.ascontiguousarray(scores[:, order])
     counts = np.zeros((2, scores.shape[1]))
     joint, total = np.zeros(2), 0
     enumerated, draws = sign_draws(len(scores), replicates, seed, "rademacher")
     for _, flips in draws:
-        null = np.abs(flips @ scores)[:, order]
-        highest = np.maximum.accumulate(null[:, ::-1], axis=1)[:, ::-1]
-        counts += np.stack([_reaches(null, ranked), _reaches(highest, ranked)])
-        joint += [_reaches(highest[:, 0], ranked[0]), _reaches(null.mean(axis=1), ranked.mean())]
+        null = flips @ scores
+        np.abs(null, out=null)
+        counts[0] += _reaches(null, ranked)
+        joint[1] += _reaches(null.mean(axis=1), ranked.mean())
+        highest = np.maximum.accumulate(null, axis=1, out=null)
+        counts[1] += _reaches(highest, ranked)
+        joint[0] += _reaches(highest[:, -1], ranked[-1])
         total += len(flips)
     more = 0 if enumerated else 1
-    single, stepped, joint = (
-        (counts[0] + more) / (total + more),
-        (counts[1] + more) / (total + more),
-        (joint + more) / (total + more),
-    )
+    single, stepped, joint = ((values + more) / (total + more) for values in (*counts, joint))
+    stepped = np.maximum.accumulate(stepped[::-1])[::-1]
     back = np.argsort(order)
-    return SignFlips(
-        observed, single[back], np.maximum.accumulate(stepped)[back], float(joint[0]), float(joint[1]), enumerated
-    )
+    return SignFlips(observed, single[back], stepped[back], float(joint[0]), float(joint[1]), enumerated)
 
 
 def _reaches(null: np.ndarray, observed: np.ndarray) -> np.ndarray:
