@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+import scipy
 
 from analysis.dataset import read_dataset
 from analysis.design import build_design, score_scale
@@ -325,7 +325,7 @@ def _rows_for_nothing(unit: float, band: tuple[float, float], level: float) -> i
         return power_nothing(unit / math.exp(log_rows / 2), band, level=level) - POWER
 
     start = 2 * math.log(unit / min(-band[0], band[1]))
-    return math.ceil(math.exp(brentq(gap, start - 10, start + 10)))
+    return math.ceil(math.exp(scipy.optimize.brentq(gap, start - 10, start + 10)))
 
 
 def _supposed(found: Assumptions) -> str:

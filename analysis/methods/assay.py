@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.special import expit, logit
 
 LOG_LINK = ("poisson", "gamma", "tweedie")
@@ -35,7 +35,7 @@ def share_of(called: np.ndarray, level: float) -> Share:
     (0.024, 0.05, 0.09)
     """
     count, draws = int(np.sum(called)), len(called)
-    interval = stats.binomtest(count, draws).proportion_ci(level, method="exact")
+    interval = scipy.stats.binomtest(count, draws).proportion_ci(level, method="exact")
     return Share(count, draws, float(interval.low), float(interval.high))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.integrate import quad
-from scipy.optimize import minimize_scalar
+import scipy
 
 PRIOR_SCALE = math.sqrt(2) / 4
 """Of the Cauchy prior on standardised slopes ("medium" in Rouder & Morey)."""
@@ -76,8 +75,11 @@ def log_factor(n: int, predictors: int, r2: float) -> float:
         fit = (n - predictors - 1) / 2 * math.log1p(g) - (n - 1) / 2 * math.log1p(g * (1 - r2))
         return constant + fit - 0.5 * log_g - n * PRIOR_SCALE**2 / (2 * g)
 
-    peak = minimize_scalar(lambda x: -height(x), bounds=(-20.0, 60.0), method="bounded", options={"xatol": 1e-8}).x
+    peak = scipy.optimize.minimize_scalar(
+        lambda x: -height(x), bounds=(-20.0, 60.0), method="bounded", options={"xatol": 1e-8}
+    ).x
     top = height(peak)
+    quad = scipy.integrate.quad
     pieces = [quad(lambda x: math.exp(height(x) - top), peak + a, peak + b, epsabs=0, epsrel=1e-10, limit=200)[0]
               for a, b in ((-12, -3), (-3, 0), (0, 3), (3, 12), (12, 60))]  # fmt: skip
     return top + math.log(sum(pieces))

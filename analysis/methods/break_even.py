@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from scipy.linalg import eig
-from scipy.optimize import brentq
 
 from analysis.fit import Fit
 from analysis.measurement import Measurement
@@ -119,7 +119,7 @@ def sesoi_break_even(
         if not np.isfinite(space):
             break
         if space > 0:
-            found = float(brentq(room, below, above, xtol=1e-6))
+            found = float(scipy.optimize.brentq(room, below, above, xtol=1e-6))
             return BreakEven(found, "", found)
         above = float(below)
     return BreakEven(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from analysis.design import Design
 from analysis.fit import Fit
@@ -25,7 +25,7 @@ class Slope:
     @property
     def p_value(self) -> float:
         """Two-sided, of no slope at all."""
-        return float(2 * stats.norm.sf(abs(self.estimate / self.std_error)))
+        return float(2 * scipy.stats.norm.sf(abs(self.estimate / self.std_error)))
 
 
 def park(fit: Fit) -> Slope:

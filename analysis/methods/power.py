@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import scipy
-from scipy.optimize import brentq
 
 from analysis.fit import critical_value
 
@@ -31,7 +30,7 @@ def detectable_effect(std_error: float, *, level: float = 0.95, power: float = 0
     def gap(effect: float) -> float:
         return power_to_detect(effect, std_error, level=level, df=df) - power
 
-    return float(brentq(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error))
+    return float(scipy.optimize.brentq(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error))
 
 
 def power_nothing(
@@ -86,7 +85,7 @@ def rows_needed(
         return scipy.stats.ncf.sf(scipy.stats.f.isf(1 - level, 1, df), 1, df, n * ratio) - power
 
     largest = 1000 + 100 / ratio
-    detect = brentq(detects, predictors + 3, largest)
+    detect = scipy.optimize.brentq(detects, predictors + 3, largest)
     quantile = scipy.stats.norm.isf((1 - power) / 2) + scipy.stats.norm.isf(1 - level)
     return SampleSize(math.ceil(detect), math.ceil(quantile**2 / ratio))
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from scipy.optimize import brentq
 
 from analysis.fit import critical_value, p_value
 
@@ -125,4 +124,6 @@ def _where_q_is(value: float, effects: np.ndarray, std_errors: np.ndarray) -> fl
     high = float(np.var(effects, ddof=1) + std_errors.max() ** 2)
     while _q(high, effects, std_errors) > value:
         high *= 4
-    return float(brentq(lambda tau2: _q(tau2, effects, std_errors) - value, 0.0, high, xtol=1e-14 * high))
+    return float(
+        scipy.optimize.brentq(lambda tau2: _q(tau2, effects, std_errors) - value, 0.0, high, xtol=1e-14 * high)
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 from scipy.special import digamma, gammaln, polygamma
 
 from analysis.covariance import hat_diagonal, jackknife, sandwich
@@ -215,7 +215,7 @@ def _maximum(
         try:
             found = _newton(gradient, curvature, start)
             if found is None:
-                found = minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
+                found = scipy.optimize.minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
                                  options={"gtol": 1e-8, "maxiter": 200}).x  # fmt: skip
                 found = found - np.linalg.solve(curvature(found), gradient(found))
             condition, left = np.linalg.cond(curvature(found)), np.abs(gradient(found)).max()
