@@ -95,6 +95,22 @@ class Audit(Findings):
 
         return curve_figure(self)
 
+    def plot_segments(self, outcome: str | None = None, score: str | None = None) -> Figure:
+        """Return the effects in the plan's segments, their pool, and what to expect in a new one.
+
+        Raises
+        ------
+        LookupError
+            When fewer than two segments have an effect.
+        """
+        from analysis.publish.segments import segments_figure, travelling
+
+        ruling = self.ruling(outcome, score)
+        seen = travelling(self, ruling)
+        if seen is None:
+            raise LookupError("no effects by segment: the plan names no segments, or fewer than two have one")
+        return segments_figure(self, ruling, seen)
+
     def plot_reliability(self, outcome: str | None = None) -> Figure:
         """Return the figure of one outcome's verdicts over the reliability of engagement, from one half to 1."""
         from analysis.publish.reliability import reliability_figure

@@ -49,6 +49,11 @@ def panel(**parameters: float) -> pd.DataFrame:
     return simulated("panel", parameters)
 
 
+def address(table: str, **parameters: float) -> str:
+    """Return the address of a table, as a plan's `dataset` takes it: ``simulated:panel?seed=7&effect=0.1``."""
+    return f"simulated:{_address(table, read_parameters(parameters, f'simulated:{table}'))}"
+
+
 def truths(table: str = "creators", **parameters: float) -> pd.DataFrame:
     """Return what a method should find in this table: one row per estimand; see `truths_of`.
 
