@@ -22,6 +22,7 @@ from analysis.engine.rows import refuse_reading, select_rows
 from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
 from analysis.fragility import study_fragility
+from analysis.gaming import study_gaming
 from analysis.halves import with_halves
 from analysis.indicators import study_indicators
 from analysis.influence import study_influence
@@ -225,6 +226,7 @@ STUDIES: tuple[Study, ...] = (
     study_assay,
     study_diagnostics,
     study_influence,
+    study_gaming,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

@@ -16,6 +16,7 @@ from analysis.sections.algorithm import AlgorithmSection
 from analysis.sections.base import LATER, Name, Section, YesNo
 from analysis.sections.columns import ControlsSection, EngagementSection, KeepSection, ScoreSection
 from analysis.sections.flexible import FlexibleSection
+from analysis.sections.gaming import GamingSection, PartsSection
 from analysis.sections.inference import ClusterSection, InferenceSection, RegisteredSection
 from analysis.sections.multiverse import MultiverseSection
 from analysis.sections.outcome import OutcomeSection
@@ -62,6 +63,8 @@ class Plan(Section):
     segment: SegmentSection | None = None
     algorithm: AlgorithmSection | None = None
     panel: PanelSection | None = None
+    gaming: GamingSection | None = None
+    parts: PartsSection | None = None
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
     flexible: FlexibleSection | None = None
@@ -248,6 +251,7 @@ def _role_faults(plan: Plan) -> list[Fault]:
                  plan.segment and plan.segment.column)  # fmt: skip
         named = [(plan.panel.unit, "panel unit"), (plan.panel.time, "panel time")]
         structural += [(column, role) for column, role in named if column is not None and column not in taken]
+    faults += _gaming_faults(plan)
     whole = [(column, "engagement") for column in plan.engagement.halves]
     for column, role in [*plan.roles(), *whole, *structural]:
         if role in ("exposure", "input") and seen.get(column) == role:
@@ -278,4 +282,22 @@ def _role_faults(plan: Plan) -> list[Fault]:
             found = f'wild, and model "{outcome.deciding_model}" for "{printable(outcome.column)}"'
             allowed = 'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other'
             faults.append(Fault("[inference] covariance", found, allowed))
+    return faults
+
+
+def _gaming_faults(plan: Plan) -> list[Fault]:
+    """An episode is somebody's, in time; a flag is no measurement, and a part of engagement no score and no outcome."""
+    faults, measured = [], [*plan.score.columns, *plan.outcomes]
+    if plan.gaming is not None:
+        for key in ("unit", "time"):
+            if getattr(plan.gaming, key) is None and getattr(plan.panel, key, None) is None:
+                allowed = "a column, here or in [panel]"
+                faults.append(Fault(f"[gaming] {key}", "nothing", allowed))
+        if plan.gaming.episode in (*measured, *plan.engagement.columns):
+            found = f'"{printable(plan.gaming.episode)}", which is score, outcome or engagement'
+            faults.append(Fault("[gaming] episode", found, "a column of 0 and 1 that flags gamed rows"))
+    for column in plan.parts.columns if plan.parts else ():
+        if column in measured:
+            allowed = "columns that engagement is made of"
+            faults.append(Fault("[parts] columns", f'"{printable(column)}", a score or an outcome', allowed))
     return faults

@@ -183,6 +183,14 @@ def columns_of(plan: Plan) -> dict[str, str]:
         columns.setdefault(plan.panel.unit, "panel unit")
         if plan.panel.time is not None:
             columns.setdefault(plan.panel.time, "panel time")
+    if plan.gaming:
+        said = {plan.gaming.episode: "gaming", plan.gaming.unit: "panel unit", plan.gaming.time: "panel time"}
+        for column, role in said.items():
+            if column is not None:
+                columns.setdefault(column, role)
+    for column in plan.parts.columns if plan.parts else ():
+        if column not in plan.engagement.halves:
+            columns.setdefault(column, "part")
     return columns
 
 

@@ -29,6 +29,7 @@ LAYERS = [
     *("sections.long", "sections.columns", "sections.outcome", "sections.inference", "sections.multiverse"),
     "sections.flexible",
     *("sections.segment", "sections.algorithm", "sections.timing", "sections.overlap", "sections.panel"),
+    "sections.gaming",
     *("wording", "plan", "archives", "raw_table", "delimited", "databases", "readers", "dataset"),
     *("cells", "conversion", "halves", "sample", "schema"),
     *("rule", "design", "multiverse", "multiverse.specifications", "multiverse.pools"),
@@ -65,6 +66,7 @@ LAYERS = [
     *("methods.scorecard", "ranking"),
     "returns",
     *("methods.stability", "methods.discontinuity", "methods.interruption", "algorithm"),
+    *("methods.switching", "methods.ratio", "methods.within_noise", "methods.information", "episodes", "gaming"),
     "engine.audit",
     *("verdict", "findings"),
     *(
@@ -85,6 +87,7 @@ LAYERS = [
         "publish.assay",
         "publish.reliability",
         "publish.algorithm",
+        "publish.gaming",
         "publish.segments",
         "publish.ranking",
         "publish.within",

@@ -11,6 +11,7 @@ from analysis.publish.algorithm import algorithm_passage
 from analysis.publish.assay import assay_passage
 from analysis.publish.diagnosis import diagnosis_passage
 from analysis.publish.doubts import doubts_passage
+from analysis.publish.gaming import gaming_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
@@ -23,6 +24,7 @@ from analysis.publish.within import panel_passage
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
     "multiverse": multiverse_passage,
+    "gaming": gaming_passage,
     "algorithm": algorithm_passage,
     "doubts": doubts_passage,
     "segments": segments_passage,

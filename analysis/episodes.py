@@ -1,0 +1,150 @@
+"""Episodes of gaming: which rows lie in one, which just before one, and how they are inferred without a flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.design import recorded, transformed_score
+from analysis.errors import DesignError, Fault, printable
+from analysis.methods.switching import Panel
+from analysis.sample import Sample
+
+JUMP = 0.95
+"""Share of changes of the score that an inferred episode's first change lies above."""
+STAYS = 0.5
+"""An inferred episode lasts while this share of its first jump is left; engagement's change lies below its median."""
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """The rows of a sample by unit, period and state.
+
+    Attributes
+    ----------
+    unit, time : ndarray of int, shape (n,)
+        Codes; those of time in its order.
+    clusters : ndarray of int, shape (units,)
+        The cluster of each unit: itself, unless the plan's clusters hold whole units.
+    gamed : ndarray of bool, shape (n,)
+    near : ndarray of bool, shape (n,)
+        Rows outside episodes with an onset within the periods of anticipation.
+    score, outcome : Panel
+    inferred : bool
+    """
+
+    unit: np.ndarray
+    time: np.ndarray
+    clusters: np.ndarray
+    gamed: np.ndarray
+    near: np.ndarray
+    score: Panel
+    outcome: Panel
+    inferred: bool
+
+    @property
+    def onsets(self) -> int:
+        states = self.score.states
+        return int(((states[:, :-1] == 0) & (states[:, 1:] == 1)).sum())
+
+
+def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
+    """Return the episodes that the plan flags, or those inferred from the score.
+
+    Raises
+    ------
+    DesignError
+        When a flag is neither 0 nor 1, a unit has two rows of one period, or there is no episode.
+    """
+    said, panel = sample.plan.gaming, sample.plan.panel
+    unit = _codes(sample, said.unit or panel.unit)
+    time = _codes(sample, said.time or panel.time)
+    shown = transformed_score(sample, score)
+    flags = np.zeros(sample.rows) if said.infer else sample.numbers(said.episode)
+    if not np.isin(flags, (0, 1)).all():
+        raise _refusal(f'"{printable(said.episode)}" with values other than 0 and 1', "0 and 1")
+    scores = Panel.of(shown, flags, unit, time)
+    if said.infer:
+        engagement = Panel.of(_engagement(sample), flags, unit, time)
+        scores = Panel(scores.values, inferred_states(scores.values, engagement.values))
+        flags = scores.states[unit, time]
+    if not 0 < flags.sum() < len(flags):
+        raise _refusal("no row in an episode, or every row", "rows in episodes and rows outside")
+    values = np.full(scores.values.shape, np.nan)
+    values[unit, time] = sample.numbers(outcome)
+    near = (flags == 0) & _ahead(scores.states, said.anticipation)[unit, time]
+    return Episodes(unit, time, _clusters(sample, unit), flags > 0, near, scores, scores.with_values(values),
+                    said.infer)  # fmt: skip
+
+
+def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
+    """Return 1 where the score has jumped without engagement, shape (units, periods); NaN where nothing was seen.
+
+    An episode begins where the change of the score, less the period's median change, is among the top 5 % of all and
+    the change of engagement, less its period's median, below the median of all. It lasts while more than half of the
+    jump is left.
+
+    Parameters
+    ----------
+    score, engagement : ndarray, shape (units, periods)
+    """
+    moves, efforts = _moves(score), _moves(engagement)
+    begins = (moves >= np.nanquantile(moves, JUMP)) & (efforts <= np.nanmedian(efforts)) & (moves > 0)
+    states = np.zeros(score.shape)
+    level, jump = np.zeros(len(score)), np.full(len(score), np.inf)
+    for t in range(1, score.shape[1]):
+        goes_on = (states[:, t - 1] > 0) & (score[:, t] - level > STAYS * jump)
+        starts = begins[:, t - 1] & ~goes_on
+        level = np.where(starts, score[:, t - 1], level)
+        jump = np.where(starts, score[:, t] - score[:, t - 1], jump)
+        states[:, t] = goes_on | starts
+    return np.where(np.isfinite(score), states, np.nan)
+
+
+def _moves(values: np.ndarray) -> np.ndarray:
+    """Return changes less the period's median change, shape (units, periods - 1)."""
+    moves = np.diff(values, axis=1)
+    seen = np.isfinite(moves).any(axis=0)
+    moves[:, seen] -= np.nanmedian(moves[:, seen], axis=0)
+    return moves
+
+
+def _engagement(sample: Sample) -> np.ndarray:
+    """Return the mean of the standardised engagement columns, by rank where the plan has a spline."""
+    total = np.zeros(sample.rows)
+    for column in sample.plan.engagement.columns:
+        how = sample.plan.engagement.transform_of(column)
+        values = recorded(sample, column, "rank" if how == "spline" else how)
+        total += (values - values.mean()) / max(values.std(), 1e-300)
+    return total
+
+
+def _ahead(states: np.ndarray, periods: int) -> np.ndarray:
+    """Return where a state of 1 follows within some periods."""
+    found = np.zeros(states.shape, bool)
+    for step in range(1, periods + 1):
+        found[:, :-step] |= states[:, step:] == 1
+    return found
+
+
+def _codes(sample: Sample, column: str) -> np.ndarray:
+    """Return codes of a column in its order: that of numbers where all its labels are numbers."""
+    labels = sample.frame[column].to_numpy()
+    try:
+        return np.unique(labels.astype(float), return_inverse=True)[1]
+    except ValueError:
+        return np.unique(labels.astype(str), return_inverse=True)[1]
+
+
+def _clusters(sample: Sample, unit: np.ndarray) -> np.ndarray:
+    units = int(unit.max()) + 1
+    if sample.plan.cluster is None:
+        return np.arange(units)
+    codes = np.unique(sample.frame[sample.plan.cluster.column].astype(str), return_inverse=True)[1]
+    pairs = np.unique(np.column_stack([unit, codes]), axis=0)
+    return pairs[:, 1] if len(pairs) == units else np.arange(units)
+
+
+def _refusal(found: str, allowed: str) -> DesignError:
+    return DesignError("the episodes", [Fault("[gaming]", found, allowed)])

@@ -1,0 +1,198 @@
+"""What happens when something is switched on and off: those who switch against those who do not, period by period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import brentq
+
+from analysis.errors import DesignError, Fault
+
+FEWEST = 5
+"""A comparison needs as many who switch, and as many who do not, over all periods."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A column of numbers laid out by unit and period.
+
+    Attributes
+    ----------
+    values, states : ndarray, shape (units, periods)
+        NaN where a unit was not seen; states are 0 and 1.
+    """
+
+    values: np.ndarray
+    states: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, states: np.ndarray, unit: np.ndarray, time: np.ndarray) -> Panel:
+        """Lay out rows by their codes of unit and period.
+
+        Raises
+        ------
+        DesignError
+            When a unit has two rows of one period.
+        """
+        shape = (int(unit.max()) + 1, int(time.max()) + 1)
+        if len(np.unique(unit * shape[1] + time)) < len(unit):
+            raise DesignError("the panel", [Fault("rows", "two of one unit and period", "one row a unit and period")])
+        tables = np.full((2, *shape), np.nan)
+        tables[:, unit, time] = values, states
+        return cls(*tables)
+
+    def with_values(self, values: np.ndarray) -> Panel:
+        return Panel(values, self.states)
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """The difference between the changes of those who switch and of those who stay.
+
+    Attributes
+    ----------
+    estimate : float
+    influence : ndarray, shape (units,)
+        Each unit's contribution; it sums to zero, and its squares sum to the variance.
+    switchers, stayers : int
+    before : float
+        Mean of those who switch in the period they are compared with.
+    """
+
+    estimate: float
+    influence: np.ndarray
+    switchers: int
+    stayers: int
+    before: float
+
+    @property
+    def units(self) -> int:
+        return int((self.influence != 0).sum())
+
+    @property
+    def std_error(self) -> float:
+        return float(np.sqrt(covariance_of_changes((self,))[0, 0]))
+
+
+def change(panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int = 1, free: int = 0) -> Change | None:
+    """Compare the change of units that leave a state with that of units that stay, over all periods.
+
+    Parameters
+    ----------
+    panel : Panel
+    state : {0, 1}
+        The state that is left: 0 for an onset, 1 for an offset.
+    at : int
+        Periods after the switch (negative: before it) at which the values are compared.
+    base : int
+        Periods before the switch with which they are compared: 1, or more where the switch is anticipated.
+    history : int
+        Periods before the switch in which both groups were in the state.
+    free : int
+        Periods after the comparison in which those who stay do not switch either, since they would anticipate it.
+
+    Returns
+    -------
+    Change or None
+        None with fewer than `FEWEST` in either group. Units enter with as many switches as they have.
+
+    Notes
+    -----
+    With ``at=0, base=1, history=1, free=0`` this is one half (joiners, or leavers) of the DID_M estimator of
+    de Chaisemartin & D'Haultfoeuille (2020, American Economic Review, doi:10.1257/aer.20181169): each period's
+    switchers are compared with that period's stayers only, so no unit under treatment is a control of another.
+    """
+    values, here = panel.values, panel.states == state
+    units, periods = values.shape
+    back = max(history, base, -at)
+    cells = []
+    for t in range(back, periods - max(at, 0)):
+        ready = here[:, t - back : t].all(axis=1)
+        moved = values[:, t + at] - values[:, t - base]
+        seen = ready & np.isfinite(moved)
+        switches = seen & (panel.states[:, t] == 1 - state)
+        last = t + max(at, 0) + free
+        stays = seen & here[:, t : min(last, periods - 1) + 1].all(axis=1)
+        if switches.any() and stays.any():
+            cells.append((t, moved, switches, stays))
+    total = sum(int(switches.sum()) for _, _, switches, _ in cells)
+    stayers = sum(int(stays.sum()) for *_, stays in cells)
+    if total < FEWEST or stayers < FEWEST:
+        return None
+    effects = [moved[switches].mean() - moved[stays].mean() for _, moved, switches, stays in cells]
+    sizes = np.array([switches.sum() for _, _, switches, _ in cells])
+    estimate = float(sizes @ effects / total)
+    influence, before = np.zeros(units), 0.0
+    for (t, moved, switches, stays), effect, size in zip(cells, effects, sizes, strict=True):
+        influence[switches] += (moved[switches] - moved[switches].mean() + effect - estimate) / total
+        influence[stays] -= size / total * (moved[stays] - moved[stays].mean()) / stays.sum()
+        before += values[switches, t - base].sum() / total
+    return Change(estimate, influence, total, stayers, float(before))
+
+
+def together(onset: Change | None, offset: Change | None) -> Change | None:
+    """Return the mean effect of the state 1 over all switches: onsets as they are, offsets with their sign turned."""
+    if onset is None:
+        return None if offset is None else _turned(offset)
+    if offset is None:
+        return onset
+    share = onset.switchers / (onset.switchers + offset.switchers)
+    return Change(
+        share * onset.estimate - (1 - share) * offset.estimate,
+        share * onset.influence - (1 - share) * offset.influence,
+        onset.switchers + offset.switchers, onset.stayers + offset.stayers,
+        share * onset.before + (1 - share) * offset.before,
+    )  # fmt: skip
+
+
+def _turned(offset: Change) -> Change:
+    return Change(-offset.estimate, -offset.influence, offset.switchers, offset.stayers, offset.before)
+
+
+def covariance_of_changes(changes: tuple[Change, ...]) -> np.ndarray:
+    """Return the covariance of several changes, clustered by unit: shape (len(changes),) twice."""
+    influence = np.column_stack([found.influence for found in changes])
+    units = int((influence != 0).any(axis=1).sum())
+    return influence.T @ influence * (units / max(units - 1, 1))
+
+
+@dataclass(frozen=True)
+class Trend:
+    """What the periods before the switch say: were both groups on the same path?
+
+    Attributes
+    ----------
+    statistic, p_value : float
+        Joint Wald test that no earlier period differs (chi-square).
+    leads : int
+    detectable : float
+        The steady drift per period that this test would find with a power of .80.
+    """
+
+    statistic: float
+    p_value: float
+    leads: int
+    detectable: float
+
+
+def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, power: float = 0.80) -> Trend:
+    """Test the changes before the base period, and say how much drift the test would have found.
+
+    Parameters
+    ----------
+    changes : dict of int to Change
+        By periods after the switch, all before ``-base``.
+    base : int
+        As in `change`.
+    """
+    leads = tuple(sorted(changes))
+    cov = covariance_of_changes(tuple(changes[lead] for lead in leads))
+    found = np.array([changes[lead].estimate for lead in leads])
+    statistic = float(found @ np.linalg.solve(cov, found))
+    line = np.array([lead + base for lead in leads], dtype=float)
+    per_unit = float(line @ np.linalg.solve(cov, line))
+    limit = stats.chi2.isf(size, len(leads))
+    needed = brentq(lambda shift: stats.ncx2.sf(limit, len(leads), shift) - power, 1e-6, 500.0)
+    return Trend(statistic, float(stats.chi2.sf(statistic, len(leads))), len(leads), float(np.sqrt(needed / per_unit)))

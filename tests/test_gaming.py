@@ -1,0 +1,209 @@
+"""Gaming in simulated creators, whose truth is declared: each claim is found where it is true, and only there."""
+
+import numpy as np
+import pytest
+
+import analysis as sa
+from analysis.dataset import read_dataset
+from analysis.episodes import inferred_states
+from analysis.gaming import study_gaming
+from analysis.methods.information import displaced, information
+from analysis.methods.panel import sweep
+from analysis.methods.within_noise import corrected_within
+from analysis.plan import read_plan
+from analysis.publish.passages import passages_of
+from analysis.sample import select_sample
+
+FLAGGED = {"episode": "gaming"}
+
+
+def plan(gaming=FLAGGED, seed=3, n=300, months=18, *, outcome="referrals", halves=True, panel=True, **truth):
+    query = "&".join(f"{k}={v}" for k, v in {"seed": seed, "n": n, "months": months, "change": 0, **truth}.items())
+    engagement = {"columns": ["likes"], "transform": "log1p"}
+    if halves:
+        engagement["halves"] = {"likes": ["likes_odd", "likes_even"]}
+    kind = {"referrals": "count", "revenue": "revenue"}[outcome]
+    said = {
+        "name": "gamed", "question": "Can it be gamed?", "dataset": f"simulated:panel?{query}",
+        "score": {"columns": ["klout"], "shares_error": "none"}, "engagement": engagement,
+        "outcome": [{"column": outcome, "kind": kind, "sesoi": 0.05}], "cluster": {"column": "creator"},
+        "gaming": gaming, "inference": {"bootstrap": 99},
+    }  # fmt: skip
+    return read_plan(said | ({"panel": {"unit": "creator", "time": "month"}} if panel else {}))
+
+
+def found(**given):
+    said = plan(**given)
+    seen = study_gaming(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
+    return ({(row.model, row.term, row.variant): row for row in seen.rows},
+            {check.check: check for check in seen.checks})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def idle():
+    """A score without any effect, which bots lift."""
+    return found(n=600)
+
+
+def test_the_signature_of_gaming(idle):
+    rows, checks = idle
+    assert rows["did-m", "score_jump", ""].interval(0.95)[0] > 0
+    low, high = rows["did-m", "outcome_jump", ""].interval(0.95)
+    assert low < 0 < high
+    assert checks["gaming_signature"].passed is False
+    assert "leaves" in checks["gaming_signature"].reason
+    assert checks["gaming"].passed
+
+
+def test_gaming_that_pays_has_no_signature():
+    rows, checks = found(n=600, gaming_effect=0.6)
+    assert rows["did-m", "outcome_jump", ""].interval(0.95)[0] > 0
+    assert checks["gaming_signature"].passed is True
+
+
+def test_a_worthless_score_has_no_slope_once_noise_is_taken_out(idle):
+    rows, _ = idle
+    plain, corrected = (rows[model, "klout", "organic"] for model in ("poisson", "calibrated"))
+    assert plain.estimate > 2 * plain.std_error, "noise in engagement makes the score look valid"
+    assert abs(corrected.estimate) < 2.6 * corrected.std_error
+    assert 0 < rows["halves", "reliability_within:likes", ""].estimate < 0.8
+    assert rows["calibrated", "decoupling", ""].bounds is None, "an unbounded set has no ends to print"
+    assert "not told from zero" in rows["calibrated", "decoupling", ""].note
+
+
+def test_decoupling_is_found_where_it_is():
+    rows, checks = found(n=800, effect=0.4, decoupling=0.0)
+    assert checks["decoupling"].passed is False
+    low, high = rows["calibrated", "decoupling", ""].bounds
+    assert low < 0.5
+    assert high < 1
+    rows, checks = found(n=800, effect=0.4, decoupling=1.0)
+    assert checks["decoupling"].passed is True
+    low, high = rows["calibrated", "decoupling", ""].bounds
+    assert low < 1 < high
+
+
+def test_anticipation_shows_before_the_onset():
+    rows, _ = found(n=800, anticipation=0.8)
+    early = rows["did-m", "outcome_event", "onset.-1"]
+    assert early.estimate > 2 * early.std_error
+    careful = rows["did-m", "outcome_jump", "onset"]
+    assert abs(careful.estimate) < 3 * careful.std_error
+
+
+def test_honest_people_are_displaced(idle):
+    rows, _ = idle
+    row = rows["ranks", "displaced", ""]
+    assert 0 < row.bounds[0] <= row.estimate <= row.bounds[1] < 0.5
+
+
+def test_episodes_are_inferred():
+    rows, checks = found(gaming={"infer": True}, n=300)
+    assert "inferred" in checks["gaming"].reason
+    assert rows["did-m", "score_jump", "onset"].estimate > 0
+    frame = read_dataset(plan().dataset).frame
+    score, likes = (frame[c].to_numpy(float).reshape(300, 18) for c in ("klout", "likes"))
+    truly = frame["gaming"].to_numpy().reshape(300, 18)[:, 1:]
+    states = inferred_states(score, np.log1p(likes))[:, 1:]
+    assert truly[states == 1].mean() > 2 * truly.mean()
+
+
+@pytest.mark.slow
+def test_size_of_the_decoupling_test():
+    """Twenty-four panels in which the slopes are equal."""
+    t = [found(seed=seed, n=150, months=14, effect=0.2)[0]["calibrated", "decoupling", ""].statistic
+         for seed in range(24)]  # fmt: skip
+    assert np.mean(np.abs(t) > 1.98) <= 0.21
+    assert abs(np.mean(t)) < 3.5 / np.sqrt(24)
+
+
+# --- the correction within units -------------------------------------------------------------------------
+
+
+def test_correction_is_errors_in_variables_for_least_squares():
+    """Truth known: two noisy halves of an engagement that moves within units, and a score that follows it."""
+    rng = np.random.default_rng(11)
+    unit, time = np.repeat(np.arange(500), 8), np.tile(np.arange(8), 500)
+    truth = rng.normal(size=500)[unit] + 0.7 * rng.normal(size=4000)
+    first, second = (truth + 0.7 * rng.normal(size=4000) for _ in range(2))
+    score = truth + 0.5 * rng.normal(size=4000)
+    outcome = truth + 0.2 * score + rng.normal(size=4000)
+    columns = sweep(np.column_stack([(first + second) / 2, score]), [unit, time])
+    differences = sweep(np.column_stack([(first - second) / 2, np.zeros(4000)]), [unit, time])
+    y = sweep(outcome[:, None], [unit, time])[:, 0]
+    bread = np.linalg.inv(columns.T @ columns)
+    params = bread @ columns.T @ y
+    influence = columns * (y - columns @ params)[:, None] @ bread
+    found, cov = corrected_within(params, influence, columns, differences, unit)
+    by_hand = np.linalg.solve(columns.T @ columns - differences.T @ differences, columns.T @ y)
+    assert found == pytest.approx(by_hand)
+    assert np.abs(found - [1.0, 0.2]) == pytest.approx([0, 0], abs=4 * np.sqrt(cov.diagonal().max()))
+    assert params[1] > 0.2 + 5 * np.sqrt(cov[1, 1]), "the plain fit credits the score with engagement"
+    left_out = [
+        np.linalg.solve(columns[m].T @ columns[m] - differences[m].T @ differences[m], columns[m].T @ y[m])
+        for m in (unit != u for u in range(0, 500))
+    ]
+    jackknife = np.cov(np.array(left_out).T) * 499**2 / 500
+    assert cov.diagonal() == pytest.approx(jackknife.diagonal(), rel=0.05)
+
+
+def test_information_is_the_squared_correlation():
+    rng = np.random.default_rng(12)
+    score, gamed = rng.normal(size=2000), np.arange(2000) % 4 == 0
+    outcome = np.where(gamed, 0.0, score) + rng.normal(size=2000)
+    seen = information(score, outcome, gamed, np.arange(2000) // 4, rng)
+    assert seen.organic[0] == pytest.approx(np.corrcoef(score[~gamed], outcome[~gamed])[0, 1] ** 2)
+    assert seen.lost[1][0] > 0.3
+
+
+def test_displacement_by_hand():
+    score = np.array([[10.0], [9.0], [8.0], *([1.0],) * 17])
+    states = np.zeros_like(score)
+    states[0] = 1
+    assert displaced(score, states, 5.0) == 0.5, "without the push the third belongs into the top two"
+    assert displaced(score, states, 0.0) == 0.0
+
+
+# --- plan and report -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gaming", "panel", "said"),
+    [
+        ({}, True, "one of: episode"),
+        ({"episode": "gaming", "infer": True}, True, "one of: episode"),
+        ({"episode": "gaming"}, False, "unit"),
+        ({"episode": "klout"}, True, "flags gamed rows"),
+        ({"episode": "gaming", "window": 0}, True, "window"),
+    ],
+)
+def test_what_a_plan_may_not_say(gaming, panel, said):
+    with pytest.raises(sa.AnalysisError, match=said):
+        plan(gaming, panel=panel)
+
+
+def test_unit_and_time_may_stand_in_the_table_itself():
+    rows, _ = found(gaming={"episode": "gaming", "unit": "creator", "time": "month"}, n=100, panel=False)
+    assert ("did-m", "score_jump", "") in rows
+
+
+def test_a_flag_that_is_none_is_said():
+    _, checks = found(gaming={"episode": "posts"}, n=60)
+    assert checks["gaming"].passed is None
+    assert "other than 0 and 1" in checks["gaming"].reason
+
+
+def test_the_report_tells_what_gaming_does():
+    audit = sa.audit(plan(n=150))
+    passage = passages_of(audit)["gaming"]
+    assert "Gaming lifts" in passage.paragraphs[1]
+    assert "from the onset of gaming" in passage.figures[0].alt
+    names = [row[0] for row in passage.tables[0].rows]
+    assert "Slope in gamed over slope in other rows, noise taken out" in names
+    assert "Share of the honest top tenth pushed out" in names
+
+
+def test_no_passage_without_the_table():
+    said = plan(n=60).content()
+    del said["gaming"]
+    assert "gaming" not in passages_of(sa.audit(said))
