@@ -33,6 +33,7 @@ from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
 from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
+from analysis.parts import study_parts
 from analysis.plan import Plan, read_plan
 from analysis.publish.citation import read_ledger, result_folder
 from analysis.publish.ledger import ledger, verdict_record
@@ -227,6 +228,7 @@ STUDIES: tuple[Study, ...] = (
     study_diagnostics,
     study_influence,
     study_gaming,
+    study_parts,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

@@ -67,6 +67,7 @@ LAYERS = [
     "returns",
     *("methods.stability", "methods.discontinuity", "methods.interruption", "algorithm"),
     *("methods.switching", "methods.ratio", "methods.within_noise", "methods.information", "episodes", "gaming"),
+    *("methods.proportion", "parts"),
     "engine.audit",
     *("verdict", "findings"),
     *(
@@ -88,6 +89,7 @@ LAYERS = [
         "publish.reliability",
         "publish.algorithm",
         "publish.gaming",
+        "publish.parts",
         "publish.segments",
         "publish.ranking",
         "publish.within",

@@ -13,6 +13,7 @@ from analysis.publish.diagnosis import diagnosis_passage
 from analysis.publish.doubts import doubts_passage
 from analysis.publish.gaming import gaming_passage
 from analysis.publish.multiverse import multiverse_passage
+from analysis.publish.parts import parts_passage
 from analysis.publish.passage import Passage
 from analysis.publish.ranking import ranking_passage
 from analysis.publish.reliability import reliability_passage
@@ -24,6 +25,7 @@ from analysis.publish.within import panel_passage
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
     "multiverse": multiverse_passage,
+    "parts": parts_passage,
     "gaming": gaming_passage,
     "algorithm": algorithm_passage,
     "doubts": doubts_passage,

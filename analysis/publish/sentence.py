@@ -210,6 +210,7 @@ CHECK_QUESTIONS = {
     "gaming_signature": "When gaming lifts the score, does the outcome rise with it?",
     "pretrend_score": "Did the score go the same way before gaming began?",
     "pretrend_outcome": "Did the outcome go the same way before gaming began?",
+    "misalignment": "Does the score reward the parts of engagement that the outcome rests on?",
     "ratio": "Is there a ratio to what was put in?",
     "few_segments": "Are there enough segments?",
     "transport": "Is the effect expected to hold in a segment nobody has looked at?",
