@@ -221,14 +221,14 @@ STUDIES: tuple[Study, ...] = (
     study_ranking,
     study_returns,
     study_algorithm,
+    study_gaming,
+    study_parts,
     study_bootstrap,
     study_clusters,
     study_panel,
     study_assay,
     study_diagnostics,
     study_influence,
-    study_gaming,
-    study_parts,
 )
 """What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
 and the estimates so far; a new question is one function, and one entry here."""

@@ -154,9 +154,9 @@ class _Study:
             reason = "The score weighs the parts of engagement as the outcome does, as far as these rows can tell."
         elif first == second:
             reason = (
-                f"Score and outcome both rest most on {first}, but the score does not weigh the parts as the outcome "
+                f"Score and outcome both go most with {first}, but the score does not weigh the parts as the outcome "
                 "does."
             )
         else:
-            reason = f"The score rewards {first} most, while {label(self.outcome.column)} rests most on {second}."
+            reason = f"The score rewards {first} most, while what pays goes most with {second}."
         return self.check(aligned, reason, p)

@@ -34,17 +34,17 @@ def found(**given):
 def test_customers_pay_and_the_score_rewards_bots_too():
     rows, checks = found(customers=1.0, peers=0.0, robots=1.0)
     assert checks["misalignment"].passed is False
-    assert "rests most on engagement of customers" in checks["misalignment"].reason
+    assert "goes most with engagement of customers" in checks["misalignment"].reason
     assert rows["weight_score:bot_engagement"].interval(0.95)[0] > 0
     bots, customers = (rows[f"weight_outcome:{who}_engagement"] for who in ("bot", "customer"))
-    assert customers.estimate > 2 * bots.estimate
+    assert customers.estimate > bots.estimate
     peers = rows["weight_outcome:peer_engagement"]
     assert abs(peers.estimate) < customers.estimate / 2
 
 
 def test_peers_pay_where_only_they_do():
     rows, checks = found(customers=0.0, peers=1.0)
-    assert "rests most on engagement of peers" in checks["misalignment"].reason or checks["misalignment"].passed
+    assert "goes most with engagement of peers" in checks["misalignment"].reason or checks["misalignment"].passed
     assert rows["weight_outcome:peer_engagement"].interval(0.95)[0] > 0
     assert rows["weight_outcome:customer_engagement"].estimate < rows["weight_outcome:peer_engagement"].estimate
 
@@ -56,7 +56,7 @@ def test_up_and_down_the_ladder():
 
 
 def test_proportional_weights():
-    """With independent weights of one variance the distance is an eigenvalue; both made of one mixture, size is kept."""
+    """With independent weights of one variance the distance is an eigenvalue, and the size is kept."""
     rng, truth = np.random.default_rng(1), np.array([10.0, 5.0, 2.0])
     pairs = np.stack([truth + rng.normal(size=(20_000, 3)), truth + rng.normal(size=(20_000, 3))], axis=2)
     least = np.linalg.eigvalsh(np.swapaxes(pairs, 1, 2) @ pairs)[:, 0]

@@ -17,7 +17,7 @@ EXPLAINED = (
     "Engagement is split by who engages, or from where. The weight of a part in the score is what a standard deviation "
     "more of it moves the score by, in standard deviations; its weight in the outcome is what it goes with there, the "
     "score left out. A score that rewards what does not pay teaches people to do what does not pay. Parts are taken "
-    "as they are recorded: a noisy one looks lighter than it is."
+    "as they are recorded: a noisy one looks lighter than it is, and lends its weight to others that follow it."
 )
 CAPTION = (
     "Filled circles: the weight of each part in the score; open squares: its weight in the outcome. Each set is "
