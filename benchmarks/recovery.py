@@ -1,0 +1,348 @@
+"""Whether the verdict says so when a claim is true, and when it is false: recovery on simulated creators.
+
+    python benchmarks/recovery.py                      the draws that recovery.jsonl does not have yet
+    python benchmarks/recovery.py --claims perk        one claim
+    python benchmarks/recovery.py --table              only write docs/recovery.md again
+
+The claims stand in claims.py. A cell is a claim and its truth; its draws are recorded in blocks, and each draw's seed
+comes from the claim, its truth and the number of the draw, so that a later run adds to what is there. Only what can
+change a word is computed (the deciding fit, its correction, the tail); on the first draw of every cell the answer is
+compared with that of `sa.audit`, and nothing is recorded where they differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from claims import CLAIMS, THRESHOLD, Claim
+from scipy import stats
+
+import analysis as sa
+from analysis import algorithm, noise, segments
+from analysis.corrected import Refusal
+from analysis.dataset import from_frame
+from analysis.design import Design
+from analysis.estimates import Estimate, Estimates
+from analysis.methods.correction import correct_fit
+from analysis.methods.increment import coefficients
+from analysis.models import fit_model
+from analysis.models.binary import average_marginal_effect
+from analysis.noise import NOTHING_KNOWN, Noise
+from analysis.sample import Sample, columns_of, select_sample
+from analysis.simulate.draw import World, draw
+from analysis.simulate.truths import truths_of
+from analysis.tails import study_tail
+from analysis.verdict import decide
+
+RESULTS = Path(__file__).with_name("recovery.jsonl")
+TABLE = Path(__file__).resolve().parents[1] / "docs" / "recovery.md"
+DRAWS, BLOCK = 1000, 100
+SIZE, COVERAGE = 0.06, 0.93
+AGREEMENT = 1e-6
+"""Largest difference from `sa.audit`, in half-widths of the interval."""
+MANY = 200_000
+"""Creators in the fit that sees true engagement, where the true effect is no parameter."""
+LEVEL = 0.95
+BY_NAME = {claim.name: claim for claim in CLAIMS}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one draw says: a word, and the interval that decides; no interval where there is none."""
+
+    word: str
+    interval: tuple[float, float] | None
+
+    @property
+    def found(self) -> bool:
+        """Whether the claim is taken as true, in whatever direction."""
+        return self.word.startswith(("adds", "differs", "travels"))
+
+
+# --- answers -----------------------------------------------------------------------------------------------
+
+
+def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
+    """Return the answer from what can change it only."""
+    outcome, score = sample.plan.outcome[0], claim.score(real)
+    if claim.question == "transport":
+        study = segments._Study.of(sample, outcome, score)
+        return _travels(study.pool_of(study.segments()[0]).prediction_interval(LEVEL))
+    if claim.question in ("instrument", "threshold"):
+        study = algorithm._Study(sample, outcome, score, sample.plan.algorithm)
+        found = study.instrument() if claim.question == "instrument" else study.threshold()
+        return _differs(_row_of(claim, found.rows))
+    study = noise._Study.of(sample, outcome, score)
+    rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
+    ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
+                    _noise(study), None, study_tail(sample, outcome, score))  # fmt: skip
+    return _ruled(ruling)
+
+
+def _noise(study: Any) -> Noise:
+    """Return what of the noise decides a word: the corrected effect or its refusal."""
+    plan = study.sample.plan
+    if plan.score.shares_error == "full" or not study.noisy:
+        return NOTHING_KNOWN
+    free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
+    found = correct_fit(study.fit, study.errors())
+    refusal = found.reason if isinstance(found, Refusal) else None
+    effects = () if refusal else (study.effect(found),)
+    return replace(NOTHING_KNOWN, status="partial" if free else "yes", effects=effects, refusal=refusal,
+                   error_free=free)  # fmt: skip
+
+
+def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
+    """Return the answer of a whole audit."""
+    audit = sa.audit(claim.plan(real), frame)
+    if claim.question == "verdict":
+        return _ruled(audit.ruling())
+    rows = audit.estimates.rows
+    if claim.question == "transport":
+        row = next(row for row in rows if (row.term, row.variant) == ("prediction_interval", ""))
+        return _travels(row.bounds)
+    return _differs(_row_of(claim, rows))
+
+
+def _row_of(claim: Claim, rows: Iterable[Estimate]) -> Estimate | None:
+    """Return the row that answers; there is none where the study has no estimate."""
+    wanted = "perk" if claim.question == "threshold" else "instrument"
+    return next((row for row in rows if (row.method, row.term) == ("algorithm", wanted)), None)
+
+
+def _ruled(ruling: Any) -> Answer:
+    word = f"{ruling.verdict} ({ruling.direction})" if ruling.verdict == "adds" else ruling.verdict
+    return Answer(word, None if ruling.verdict == "refused" else ruling.deciding.interval(LEVEL))
+
+
+def _travels(bounds: tuple[float, float] | None) -> Answer:
+    return Answer("none" if bounds is None else "travels" if bounds[0] > 0 or bounds[1] < 0 else "either sign", bounds)
+
+
+def _differs(row: Estimate | None) -> Answer:
+    if row is None:
+        return Answer("none", None)
+    low, high = row.interval(LEVEL)
+    return Answer("differs (positive)" if low > 0 else "differs (negative)" if high < 0 else "no difference",
+                  (low, high))  # fmt: skip
+
+
+def disagreement(one: Answer, other: Answer) -> float:
+    """Return how far two intervals lie apart, in half-widths; infinite where the words differ."""
+    if one.word != other.word or (one.interval is None) != (other.interval is None):
+        return float("inf")
+    if one.interval is None:
+        return 0.0
+    half = (one.interval[1] - one.interval[0]) / 2
+    return float(max(abs(a - b) for a, b in zip(one.interval, other.interval, strict=True)) / half)
+
+
+# --- samples and truths ------------------------------------------------------------------------------------
+
+
+def selected(claim: Claim, real: bool, frame: pd.DataFrame, like: Sample | None) -> Sample:
+    """Return the analysis set of a drawn frame: by the package, or in the form of another draw's."""
+    if like is None or claim.outcome["kind"] == "roi":
+        plan = claim.plan(real)
+        return select_sample(plan, from_frame(frame[used(claim, real)]))
+    texts = {name: str if like.frame[name].dtype == object else float for name in like.frame}
+    columns = {name: frame[name].to_numpy().astype(kind) for name, kind in texts.items()}
+    return replace(like, frame=pd.DataFrame(columns, index=like.frame.index), candidates=None)
+
+
+def used(claim: Claim, real: bool) -> list[str]:
+    """Return the columns that the plan names."""
+    plan = claim.plan(real)
+    named = [*columns_of(plan), *plan.engagement.columns, *([plan.row] if plan.row else [])]
+    return list(dict.fromkeys(named))
+
+
+@cache
+def truth(claim: Claim, real: bool) -> float:
+    """Return what the deciding interval should hold: a declared parameter, or a fit that sees true engagement."""
+    if not real:
+        return 0.0
+    if claim.exact:
+        term = truths_of(claim.drawn(True, 0)).query("term == 'klout' and parameter == 'effect'")
+        return float(term["truth"].iloc[0])
+    if claim.question == "threshold":
+        return _jump(claim)
+    parameters = claim.parameters(True, DRAWS * 1000).model_copy(update={"n": MANY})
+    return _seen(claim, draw(parameters, panel=False))
+
+
+def _jump(claim: Claim) -> float:
+    """Return the mean outcome at the threshold without a perk, times what the perk multiplies it by, less one."""
+    parameters = claim.parameters(False, DRAWS * 1000).model_copy(update={"n": MANY})
+    frame = draw(parameters, panel=False).frame
+    near = (frame["klout"] - THRESHOLD).abs() < 2
+    return float(frame.loc[near, claim.outcome["column"]].mean() * np.expm1(claim.true["perk_effect"]))
+
+
+def _seen(claim: Claim, world: World) -> float:
+    """Return the effect per standard deviation of the score with true engagement held."""
+    frame, outcome = world.frame, claim.plan(True).outcome[0]
+    response = frame[outcome.column].to_numpy(dtype=float)
+    if outcome.kind == "roi":
+        response = response - frame[outcome.cost].to_numpy()
+    values = frame[claim.score(True)].to_numpy(dtype=float)
+    matrix = np.column_stack([np.ones(len(values)), np.log(frame["true_engagement"]), values / values.std(ddof=1)])
+    design = Design(response, matrix, ("const", "engagement", "score"), ("intercept", "engagement", "score"))
+    fit = fit_model(design, outcome.deciding_model, "HC1")
+    return float(average_marginal_effect(fit, "score")[0] if fit.model == "logit" else fit.params[2])
+
+
+# --- a block of draws --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some draws of one cell."""
+
+    claim: str
+    real: bool
+    first: int
+    draws: int
+
+
+def simulate(block: Block) -> dict[str, Any]:
+    """Return the record of a block: how often each word was said, and how many intervals held the truth.
+
+    Raises
+    ------
+    RuntimeError
+        Where the shortcut and `sa.audit` differ on the first draw of a cell.
+    """
+    started, claim, real = time.process_time(), BY_NAME[block.claim], block.real
+    aim, worst = truth(claim, real), None
+    like = selected(claim, real, claim.drawn(real, block.first + block.draws).frame, None)
+    answers = []
+    for at in range(block.first, block.first + block.draws):
+        frame = claim.drawn(real, at).frame
+        answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)))
+        if at == 0:
+            worst = disagreement(answers[0], by_audit(claim, real, frame[used(claim, real)]))
+            if not worst < AGREEMENT:
+                raise RuntimeError(f"{block}: the shortcut and sa.audit differ by {worst:.1g} half-widths")
+    known = [answer.interval for answer in answers if answer.interval is not None]
+    right = 1 if aim > 0 else -1
+    return {
+        "claim": claim.name, "real": real, "n": claim.n, "first": block.first, "draws": block.draws, "truth": aim,
+        "words": dict(sorted(Counter(answer.word for answer in answers).items())),
+        "found": sum(answer.found for answer in answers), "answered": len(known),
+        "right": sum(a.found and a.interval is not None and right * sum(a.interval) > 0 for a in answers),
+        "covered": sum(low <= aim <= high for low, high in known),
+        "middle": float(np.mean([sum(interval) / 2 for interval in known])) if known else None,
+        "compared": worst, "seconds": round(time.process_time() - started, 2),
+    }  # fmt: skip
+
+
+# --- cells and gates ---------------------------------------------------------------------------------------
+
+
+def read(path: Path = RESULTS) -> dict[tuple[str, bool], dict[str, Any]]:
+    """Return one record per cell: the sums of its blocks, each counted once."""
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
+    seen = set()
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        block = json.loads(line)
+        key = block["claim"], block["real"]
+        if (*key, block["first"]) in seen:
+            continue
+        seen.add((*key, block["first"]))
+        found[key] = _sum(found[key], block) if key in found else block
+    return found
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = one | {name: one[name] + other[name] for name in ("draws", "found", "right", "answered", "covered")}
+    words = Counter(one["words"]) + Counter(other["words"])
+    worst = max((r["compared"] for r in (one, other) if r["compared"] is not None), default=None)
+    weights = [(r["middle"], r["answered"]) for r in (one, other) if r["answered"]]
+    middle = sum(m * k for m, k in weights) / sum(k for _, k in weights) if weights else None
+    return both | {"words": dict(sorted(words.items())), "compared": worst, "middle": middle,
+                   "seconds": round(one["seconds"] + other["seconds"], 2)}  # fmt: skip
+
+
+def exact_interval(count: int, draws: int) -> tuple[float, float]:
+    """Return the exact (Clopper-Pearson) binomial interval of 99 %."""
+    found = stats.binomtest(count, draws).proportion_ci(0.99)
+    return float(found.low), float(found.high)
+
+
+def faults(record: dict[str, Any]) -> list[str]:
+    """Return what a cell gets wrong.
+
+    The 99 % interval of the size (a claim that is false is found) meets [0, .06]; that of the coverage of the intervals
+    that decide meets [.93, 1].
+    """
+    wrong = []
+    if not record["real"]:
+        low, _ = exact_interval(record["found"], record["draws"])
+        if low > SIZE:
+            wrong.append(f"found in {record['found'] / record['draws']:.3f} of the draws though it is false")
+    if record["answered"]:
+        _, high = exact_interval(record["covered"], record["answered"])
+        if high < COVERAGE:
+            wrong.append(f"coverage {record['covered'] / record['answered']:.3f} below {COVERAGE:g}")
+    return wrong
+
+
+def gate(record: dict[str, Any]) -> str:
+    """Return whether a cell is gated, and passes."""
+    if not BY_NAME[record["claim"]].gated:
+        return "printed"
+    return "FAILED" if faults(record) else "passed"
+
+
+def blocks(names: Iterable[str], draws: int, size: int, there: dict[tuple[str, bool], dict[str, Any]]) -> list[Block]:
+    """Return the blocks that are lacking: a first one of every cell, then the second ones."""
+    todo = []
+    for name in names:
+        for real in (False, True):
+            have = there.get((name, real), {"draws": 0})["draws"]
+            todo += [Block(name, real, first, min(size, draws - first)) for first in range(have, draws, size)]
+    return sorted(todo, key=lambda block: block.first // size)
+
+
+def run(todo: list[Block], path: Path, jobs: int) -> None:
+    """Simulate blocks and append each one's record as soon as it is there."""
+    with ProcessPoolExecutor(jobs) as pool:
+        for record in pool.map(simulate, todo):
+            with path.open("a", encoding="utf-8") as sink:
+                sink.write(json.dumps(record) + "\n")
+            print(*(f"{name} {record[name]}" for name in ("claim", "real", "first", "truth", "middle", "words",
+                                                           "covered", "seconds")), flush=True)  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--claims", default=",".join(BY_NAME))
+    parser.add_argument("--draws", type=int, default=DRAWS, help="draws a cell")
+    parser.add_argument("--block", type=int, default=BLOCK, help="draws that are recorded at once")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where records are added; draws it has are skipped")
+    parser.add_argument("--table", action="store_true", help="run nothing, write docs/recovery.md")
+    args = parser.parse_args()
+    if not args.table:
+        run(blocks(args.claims.split(","), args.draws, args.block, read(args.out)), args.out, args.jobs)
+    if args.out == RESULTS:
+        from recovery_table import render
+
+        TABLE.write_text(render(read()), encoding="utf-8")
+    return int(any(gate(record) == "FAILED" for record in read(args.out).values()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
