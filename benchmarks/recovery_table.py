@@ -32,6 +32,7 @@ mean for referrals and revenue, one point for default).
   true engagement in {many:,} creators, or for the perk from the mean near the threshold.
 
 **The gate**: the exact 99 % interval of the size meets [0, {size:g}], and that of the coverage meets [{coverage:g}, 1].
+With few draws both intervals are wide, and a cell passes easily: what counts are cells with {draws:,} draws.
 """
 
 COLUMNS = ("claim", "truth", "creators", "draws", "effect", "mean estimate", "found", "99 % interval", "right sign",
@@ -41,7 +42,7 @@ COLUMNS = ("claim", "truth", "creators", "draws", "effect", "mean estimate", "fo
 def render(records: Records) -> str:
     """Return the page."""
     compared = max((r["compared"] for r in records.values() if r["compared"] is not None), default=0.0)
-    head = HEAD.format(compared=compared, many=MANY, size=SIZE, coverage=COVERAGE)
+    head = HEAD.format(compared=compared, many=MANY, size=SIZE, coverage=COVERAGE, draws=DRAWS)
     gated = [claim for claim in CLAIMS if claim.gated]
     printed = [claim for claim in CLAIMS if not claim.gated]
     parts = [head, _state(records), "## Claims, truths and answers\n", _said(CLAIMS), _table(gated, records)]
@@ -87,11 +88,12 @@ def _truth(real: bool) -> str:
 def _said(claims: tuple[Claim, ...]) -> str:
     lines = []
     for claim in claims:
-        false = ", ".join(f"{name}={value:g}" for name, value in claim.false.items()) or "every effect null"
-        true = ", ".join(f"{name}={value:g}" for name, value in claim.true.items()) or "as there, another score"
-        world = ", ".join(f"{name}={value:g}" for name, value in claim.world.items())
-        lines.append(f"* `{claim.name}`: {claim.says} False: {false}. True: {true}."
-                     f"{f' In both: {world}.' if world else ''}")  # fmt: skip
+        worlds = [", ".join(f"{name}={value:g}" for name, value in given.items())
+                  for given in (claim.false, claim.true, claim.world)]  # fmt: skip
+        false, true = (claim.scores if claim.scores[0] != claim.scores[1] else
+                       (worlds[0] or "every effect null", worlds[1]))  # fmt: skip
+        both = f" In both: {worlds[2]}." if worlds[2] else ""
+        lines.append(f"* `{claim.name}`: {claim.says} False: {false}. True: {true}.{both}")
     return "\n".join(lines) + "\n"
 
 

@@ -68,11 +68,10 @@ def draw(parameters: Parameters, *, panel: bool) -> World:
     if panel:
         frame["month"] = np.tile(np.arange(1, rows + 1), n)
     frame["industry"] = np.repeat(np.array(INDUSTRIES)[activity.industry[:, 0]], rows)
-    frame |= {name: np.broadcast_to(values, (n, periods))[:, kept].ravel() for name, values in columns.items()}
-    table = pd.DataFrame(frame)
-    whole = [name for name in columns if name not in DECIMALS]
-    table[whole] = table[whole].astype(np.int64)
-    return World(table, parameters, outcomes.slopes)
+    for name, values in columns.items():
+        column = np.broadcast_to(values, (n, periods))[:, kept].ravel()
+        frame[name] = column if name in DECIMALS else column.astype(np.int64)
+    return World(pd.DataFrame(frame), parameters, outcomes.slopes)
 
 
 DECIMALS = {
