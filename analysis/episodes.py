@@ -65,6 +65,8 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     if not np.isin(flags, (0, 1)).all():
         raise _refusal(f'"{printable(said.episode)}" with values other than 0 and 1', "0 and 1")
     scores = Panel.of(shown, flags, unit, time)
+    if not np.isfinite(np.diff(scores.values, axis=1)).any():
+        raise _refusal("no unit that is seen in two periods running", "units seen period by period")
     if said.infer:
         engagement = Panel.of(_engagement(sample), flags, unit, time)
         scores = Panel(scores.values, inferred_states(scores.values, engagement.values))

@@ -281,15 +281,15 @@ class _Study:
     def _trend(self, term: str, found: dict[tuple[str, int], Change]) -> Found:
         """Return the test of the periods before the onset, and the drift that it would find."""
         leads = {at: seen for (kind, at), seen in found.items() if kind == "onset" and at < -self.base}
-        if not leads or any(not seen.std_error > 0 for seen in leads.values()):
-            return Found()
         trend = pre_trend(leads, self.base)
+        if trend is None:
+            return Found()
         name = self.sample.dataset.label(self.score if term == "score" else self.outcome.column)
         p = display(trend.p_value, "p")
         parallel = trend.p_value >= 0.05
         drift = display(trend.detectable, "number")
         reason = (
-            f"Before an onset, {name} {'goes' if parallel else 'does not go'} the same way in those who will game and "
+            f"Before an onset, the path of {name} is {'' if parallel else 'not '}the same in those who will game and "
             f"in those who will not (p {p if p.startswith('<') else '= ' + p}); a steady drift of {drift} a period "
             "would have been found with a power of .80."
         )
@@ -314,14 +314,14 @@ class _Study:
         reach = (critical + POWER) * outcome.std_error
         share = reach / abs(outcome.before) if outcome.before else np.inf
         if high < 0:
-            reason = f"{rises} while {paid} falls ({display(outcome.estimate, self._level_unit)})."
+            reason = f"{rises} while the mean of {paid} falls ({display(outcome.estimate, self._level_unit)})."
             return self.check("gaming_signature", False, reason, outcome.estimate)
-        seen = f"a jump of {100 * share:.0f} % of its mean would have been seen with a power of .80"
+        seen = f"a jump of {100 * share:.0f} % would have been seen with a power of .80"
         if share > VISIBLE:
-            more = seen.replace(" of its", " or more of its")
-            return self.check("gaming_signature", None, f"{rises}; {paid} shows no jump, but only {more}.",
+            more = seen.replace(" would", " or more would")
+            return self.check("gaming_signature", None, f"{rises}; the mean of {paid} shows no jump, but only {more}.",
                               outcome.estimate)  # fmt: skip
-        return self.check("gaming_signature", False, f"{rises} and leaves {paid} where it was: {seen}.",
+        return self.check("gaming_signature", False, f"{rises} and leaves the mean of {paid} where it was: {seen}.",
                           outcome.estimate)  # fmt: skip
 
     # --- what is lost ---

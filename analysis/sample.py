@@ -205,7 +205,7 @@ def _numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
     for column, role in columns_of(plan).items():
         entry = dataset.column(column)
         coded = entry is not None and (entry.levels or entry.type in ("text", "category", "date"))
-        if role not in ("cluster", "segment") and not coded:
+        if role not in ("cluster", "segment", "panel unit", "panel time") and not coded:
             found[column] = role != "control"
     return found
 

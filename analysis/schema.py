@@ -71,7 +71,7 @@ def _field(name: str, dataset: Dataset, plan: Plan | None) -> dict[str, Any]:
 def _demanded(name: str, dataset: Dataset, plan: Plan) -> tuple[str, dict[str, Any]]:
     """Return the type and the limits that a plan's use of a column demands; an empty type where it demands none."""
     role = columns_of(plan).get(name)
-    if role is None or role in ("cluster", "segment", "control"):
+    if role is None or role in ("cluster", "segment", "control", "panel unit", "panel time"):
         return "", {}
     rules: dict[str, Any] = {}
     outcome = plan.outcomes.get(name)

@@ -27,7 +27,7 @@ def plan(gaming=FLAGGED, seed=3, n=300, months=18, *, outcome="referrals", halve
         "name": "gamed", "question": "Can it be gamed?", "dataset": f"simulated:panel?{query}",
         "score": {"columns": ["klout"], "shares_error": "none"}, "engagement": engagement,
         "outcome": [{"column": outcome, "kind": kind, "sesoi": 0.05}], "cluster": {"column": "creator"},
-        "gaming": gaming, "inference": {"bootstrap": 99},
+        "gaming": gaming, "quick": True,
     }  # fmt: skip
     return read_plan(said | ({"panel": {"unit": "creator", "time": "month"}} if panel else {}))
 
@@ -71,6 +71,7 @@ def test_a_worthless_score_has_no_slope_once_noise_is_taken_out(idle):
     assert "not told from zero" in rows["calibrated", "decoupling", ""].note
 
 
+@pytest.mark.slow
 def test_decoupling_is_found_where_it_is():
     rows, checks = found(n=800, effect=0.4, decoupling=0.0)
     assert checks["decoupling"].passed is False
@@ -187,6 +188,21 @@ def test_unit_and_time_may_stand_in_the_table_itself():
     assert ("did-m", "score_jump", "") in rows
 
 
+def test_a_table_of_ones_own(tmp_path):
+    """Names of people with points in them, which are no thousands, and a file in place of a simulation."""
+    frame = read_dataset(plan(n=60).dataset).frame[["creator", "month", "klout", "likes", "referrals", "gaming"]]
+    frame = frame.assign(creator=frame.creator.str.replace("c", "1."))
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    said = plan(n=60, halves=False).content() | {"dataset": str(tmp_path / "own.csv")}
+    del said["cluster"]
+    said = read_plan(said)
+    sample = select_sample(said, read_dataset(said.dataset))
+    seen = study_gaming(sample, said.outcome[0], "klout")
+    assert {row.model for row in seen.rows} >= {"poisson", "did-m"}
+    units = next(row.clusters for row in seen.rows if row.term == "decoupling")
+    assert 30 < units <= 60
+
+
 def test_a_flag_that_is_none_is_said():
     _, checks = found(gaming={"episode": "posts"}, n=60)
     assert checks["gaming"].passed is None
@@ -207,3 +223,9 @@ def test_no_passage_without_the_table():
     said = plan(n=60).content()
     del said["gaming"]
     assert "gaming" not in passages_of(sa.audit(said))
+
+
+@pytest.mark.parametrize("gaming", [FLAGGED, {"infer": True}])
+def test_a_single_period_has_no_episodes_to_follow(gaming):
+    _, checks = found(gaming=gaming, n=100, months=1)
+    assert checks.get("gaming_signature", checks["gaming"]).passed is None

@@ -21,7 +21,7 @@ def plan(columns=BY_WHOM, seed=3, n=3000, parts=None, **truth):
         "name": "made-of", "question": "What does the score reward?", "dataset": f"simulated:creators?{query}",
         "score": {"columns": ["klout"]}, "engagement": {"columns": ["likes"], "transform": "log1p"},
         "outcome": [{"column": "referrals", "kind": "count", "sesoi": 0.05}],
-        "parts": parts or {"columns": list(columns)}, "inference": {"bootstrap": 99},
+        "parts": parts or {"columns": list(columns)}, "quick": True,
     })  # fmt: skip
 
 

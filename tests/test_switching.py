@@ -85,6 +85,9 @@ def test_too_few_is_none():
     panel = drawn(np.random.default_rng(6), units=6, periods=3)
     assert change(panel, 1) is None
     assert together(None, None) is None
+    assert pre_trend({}, 1) is None
+    one = Change(0.0, np.array([1.0, -1.0, 0.0]), 1, 1, 0.0)
+    assert pre_trend({-2: one, -3: one}, 1) is None
 
 
 def test_size_and_the_power_of_the_pre_trend():

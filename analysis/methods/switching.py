@@ -12,6 +12,8 @@ from analysis.errors import DesignError, Fault
 
 FEWEST = 5
 """A comparison needs as many who switch, and as many who do not, over all periods."""
+WORST = 1e10
+"""Condition number of a covariance beyond which there are too few units for a joint test."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +179,10 @@ class Trend:
     detectable: float
 
 
-def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, power: float = 0.80) -> Trend:
+def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, power: float = 0.80) -> Trend | None:
     """Test the changes before the base period, and say how much drift the test would have found.
+
+    None without such a change, or where too few units make them tell one from another.
 
     Parameters
     ----------
@@ -188,8 +192,12 @@ def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, powe
         As in `change`.
     """
     leads = tuple(sorted(changes))
+    if not leads:
+        return None
     cov = covariance_of_changes(tuple(changes[lead] for lead in leads))
     found = np.array([changes[lead].estimate for lead in leads])
+    if not (np.diag(cov) > 0).all() or np.linalg.cond(cov) > WORST:
+        return None
     statistic = float(found @ np.linalg.solve(cov, found))
     line = np.array([lead + base for lead in leads], dtype=float)
     per_unit = float(line @ np.linalg.solve(cov, line))
