@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy.special import expit
 
 from analysis.corrected import Refusal
+from analysis.covariance import CLUSTERED
 from analysis.design import Design, build_design, transform
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Check, Estimate, Found
@@ -203,7 +205,8 @@ class _Bench:
         made = told + rest
         if effect:
             by = float(made.std(ddof=1)) if self.sample.plan.score.scale == "sd" else 1.0
-            shift = shift + self._on_the_model_scale(effect / by) * rest / self._kept(factor)
+            told_by = rest / self._kept(factor)
+            shift = shift + self._on_the_model_scale(effect / by, shift, told_by) * told_by
         response = (
             plant(design.response, shift, self.null.model, self.null.fitted, rng) if shift.any() else design.response
         )
@@ -218,9 +221,19 @@ class _Bench:
         noise = float(((errors - errors.mean(axis=0)) @ slopes).var())
         return float(self.remainder.var() / (self.remainder.var() + noise)) if self.corrects else 1.0
 
-    def _on_the_model_scale(self, effect: float) -> float:
-        """Return an effect of the verdict's scale on that of the predictor: for a logit, log odds for probability."""
-        return effect / float(self.null.weights.mean()) if self.null.model == "logit" else effect
+    def _on_the_model_scale(self, effect: float, shift: np.ndarray, column: np.ndarray) -> float:
+        """Return the slope on the predictor that makes an effect of the verdict's scale: for a logit, log odds.
+
+        A difference in probability is the slope times the mean of p (1 - p), which falls as the effect grows.
+        """
+        if self.null.model != "logit":
+            return effect
+        slope = effect / float(self.null.weights.mean())
+        most = 4 * slope  # beyond it no slope moves the probability as far
+        for _ in range(8):
+            p = expit(self._predictor + shift + slope * column)
+            slope = min(effect / float((p * (1 - p)).mean()), most)
+        return slope
 
     # --- the plan's rule ---
 
@@ -293,13 +306,27 @@ class _Bench:
         return sesoi_band(self.outcome, self.null.model, float(self.design.response.mean()))
 
     def effect_to_plant(self, nothing: list[_Call]) -> float:
-        """Return max(2 SESOI, the effect that is seen with a power of .95)."""
-        errors = np.array([one.std_error for one in nothing])
-        if np.isnan(errors).all():
-            raise DesignError("the assay", [Fault("the draws", "no draw could be fitted", "draws that can")])
-        error = float(np.nanmedian(errors))
+        """Return max(2 SESOI, the effect that is seen with a power of .95).
+
+        Errors grow with the effect where the variance goes with the mean, so the power is that of errors under it.
+        """
+        error = _typical(nothing)
+        effect = self._seen_with(error)
+        for _ in range(2):
+            error = max(error, _typical([self.draw(effect) for _ in range(PILOTS)]))
+            effect = self._seen_with(error)
+        return effect
+
+    def _seen_with(self, error: float) -> float:
         level = self.sample.plan.inference.level
-        return max(2 * self._band()[1], detectable_effect(error, level=level, power=POWER))
+        return max(2 * self._band()[1], detectable_effect(error, level=level, power=POWER, df=self._df))
+
+    @cached_property
+    def _df(self) -> float | None:
+        """Degrees of freedom of the plain interval; a corrected one has the normal reference, which is narrower."""
+        if self.covariance in CLUSTERED:
+            return float(self.design.n_clusters - 1)
+        return float(self.design.n - self.design.k) if self.null.model == "ols" else None
 
     # --- what is said ---
 
@@ -335,6 +362,14 @@ class _Bench:
         if not passed:
             said += ": this audit misses real effects on these rows"
         return self._check("planted", passed, share, said)
+
+
+def _typical(calls: list[_Call]) -> float:
+    """Return the median standard error of some draws."""
+    errors = np.array([one.std_error for one in calls])
+    if np.isnan(errors).all():
+        raise DesignError("the assay", [Fault("the draws", "no draw could be fitted", "draws that can")])
+    return float(np.nanmedian(errors))
 
 
 @lru_cache(maxsize=64)

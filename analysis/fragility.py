@@ -1,4 +1,4 @@
-"""Whether a few rows or one cluster make the verdict: the word again without them."""
+"""Whether a few rows, one cluster or one segment make the verdict: the word again without them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.covariance import CLUSTERED, cluster_sums
 from analysis.design import Design, build_design, score_scale
+from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
 from analysis.fit import Fit, critical_value
 from analysis.methods.increment import covariance_of
@@ -18,10 +19,13 @@ from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
+LARGE = 0.05
+"""Share of the rows from which on a segment counts as one that the word may rest on."""
+
 
 @dataclass(frozen=True)
 class Fragility:
-    """What leaving out rows or a cluster does to the word of the plain fit.
+    """What leaving out rows, a cluster or a segment does to the word of the plain fit.
 
     Attributes
     ----------
@@ -36,12 +40,13 @@ class Fragility:
 
 
 def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Fragility:
-    """Leave out the rows, then the cluster, with most influence on the score's coefficient, and look at the word.
+    """Leave out the rows, the cluster with most influence on the score's coefficient, a segment; look at the word.
 
     Notes
     -----
     At most max(2, ceil(n / 1000)) rows: leaving out the worst 1 % would overturn most true findings in large samples.
-    Rows are ranked by their influence on the coefficient, both ways and in size; each candidate set is refitted.
+    Rows are ranked by their influence on the coefficient, both ways and in size; each candidate set is refitted. Of
+    segments, every one of at least 5 % of the rows is left out.
     """
     design = build_design(sample, outcome.column, (score,))
     kind = covariance_of(sample.plan, outcome.deciding_model, design)
@@ -51,13 +56,9 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
         kind = "CRV1" if design.clusters is not None else "HC1"
         fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
     own = word_of_fit(sample, outcome, score, fit)
-    for what, keep in _candidates(fit, score):
-        try:
-            rest = fit_model(_without(design, keep), fit.model, kind, counts=outcome.kind == "count")
-            other = word_of_fit(sample, outcome, score, rest)
-        except DesignError:
-            continue
-        if other != own:
+    for what, keep in (*_candidates(fit, score), *_segments_left_out(sample)):
+        other = word_without(sample, outcome, score, fit, keep, kind)
+        if other not in (None, own):
             return Fragility(other, f"Leaving out {what} of {design.n:,} rows changes the word from {own} to {other}.")
     return Fragility(None, "")
 
@@ -88,9 +89,41 @@ def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
             yield f"one cluster with {int((~keep).sum()):,}", keep
 
 
+def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, mask of its rows) of the segments that hold at least 5 % of the rows, in order of their names."""
+    names = sample.segments
+    for name in () if names is None else sorted(set(names)):
+        rows = names == name
+        if LARGE * len(rows) <= rows.sum() < len(rows):
+            yield name, rows
+
+
+def _segments_left_out(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
+    for name, rows in large_segments(sample):
+        count = int(rows.sum())
+        yield f'the segment "{shown_name(name, count)}" with {shown_count(count)}', ~rows
+
+
+def word_without(
+    sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, keep: np.ndarray, kind: str
+) -> Word | None:
+    """Return the word of the rows that stay, a mask; None where they hold no estimate."""
+    try:
+        with np.errstate(all="ignore"):
+            rest = fit_model(_without(fit.design, keep), fit.model, kind, counts=outcome.kind == "count")
+            return word_of_fit(sample, outcome, score, rest)
+    except (DesignError, np.linalg.LinAlgError):
+        return None
+
+
 def _without(design: Design, keep: np.ndarray) -> Design:
-    """Return the design of some rows, clusters numbered anew."""
+    """Return the design of some rows: clusters numbered anew, without controls that do not vary any more."""
     rest = design.take(keep)
+    still = [at for at, block in enumerate(rest.blocks) if block == "control" and np.ptp(rest.matrix[:, at]) == 0]
+    if still:
+        left = [at for at in range(rest.k) if at not in still]
+        rest = replace(rest, matrix=rest.matrix[:, left], terms=tuple(rest.terms[at] for at in left),
+                       blocks=tuple(rest.blocks[at] for at in left))  # fmt: skip
     if rest.clusters is None:
         return rest
     return replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from analysis.design import Design, build_design
-from analysis.errors import DesignError, printable
+from analysis.disclosure import shown_name
+from analysis.errors import DesignError, listing, printable
 from analysis.estimates import Check, Estimate, Found
 from analysis.fit import Fit
-from analysis.fragility import influence_on, word_of_fit
+from analysis.fragility import LARGE, influence_on, large_segments, word_of_fit, word_without
 from analysis.methods.increment import covariance_of
 from analysis.models import fit_model
 from analysis.overlap import entity_column
@@ -38,7 +39,8 @@ def study_influence(sample: Sample, outcome: OutcomeSection, score: str, estimat
         kind = "CRV1" if design.clusters is not None else "HC1"
         fit = _fitted(design, outcome, kind)
     own = word_of_fit(sample, outcome, score, fit)
-    checks = [_fewest(sample, outcome, score, fit, own, kind), *_reruns(sample, outcome, score, fit, own)]
+    checks = [_fewest(sample, outcome, score, fit, own, kind), *_segments(sample, outcome, score, fit, own)]
+    checks += _reruns(sample, outcome, score, fit, own)
     return Found((), tuple(checks))
 
 
@@ -87,14 +89,24 @@ def _word_without(
 ) -> str | None:
     keep = np.ones(fit.design.n, dtype=bool)
     keep[gone] = False
-    design = fit.design.take(keep)
-    if design.clusters is not None:
-        design = replace(design, clusters=np.unique(design.clusters, return_inverse=True)[1])
-    try:
-        with np.errstate(all="ignore"):
-            return word_of_fit(sample, outcome, score, _fitted(design, outcome, "CRV1" if kind == "CRV3" else kind))
-    except (DesignError, np.linalg.LinAlgError):  # what is left has no estimate
-        return None
+    return word_without(sample, outcome, score, fit, keep, "CRV1" if kind == "CRV3" else kind)
+
+
+def _segments(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, own: str) -> Iterator[Check]:
+    """Yield whether the word is the same without any one segment of at least 5 % of the rows."""
+    large = list(large_segments(sample))
+    if not large:
+        return
+    words = {name: _word_without(sample, outcome, score, fit, np.flatnonzero(rows), fit.covariance)
+             for name, rows in large}  # fmt: skip
+    said = [f'without "{shown_name(name, int(rows.sum()))}" ({100 * rows.mean():.0f} % of the rows) it is {words[name]}'
+            for name, rows in large if words[name] not in (None, own)]  # fmt: skip
+    known = sum(word is not None for word in words.values())
+    reason = f"The word {own} stands without any one of {known} segments of at least {100 * LARGE:g} % of the rows."
+    if said:
+        reason = f"The word of the plain fit is {own}; {listing(said)}."
+    yield Check(sample.plan.name, "one_segment", None if not known else not said, reason, float(len(said)),
+                outcome.column, score)  # fmt: skip
 
 
 def _reruns(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, own: str) -> list[Check]:

@@ -105,6 +105,14 @@ class Sample:
             return np.mean([self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0)
         return self.frame[column].to_numpy(dtype=float)
 
+    @property
+    def segments(self) -> np.ndarray | None:
+        """The name of each row's segment, shape (rows,); None where the plan names no segments."""
+        if self.plan.segment is None or self.whole:
+            return None
+        cells = self.frame[self.plan.segment.column]
+        return np.array([f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells], dtype=object)
+
     def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
         """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what was put in."""
         if outcome.kind == "roi" and outcome.is_relative:

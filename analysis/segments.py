@@ -74,10 +74,6 @@ def _per_own_sd(segment: Segment, by: float) -> Segment:
     return replace(segment, estimate=segment.estimate * factor, std_error=segment.std_error * factor)
 
 
-def _name(cell: object) -> str:
-    return f"{cell:g}" if isinstance(cell, float) else str(cell)
-
-
 @dataclass(frozen=True, eq=False)
 class _Study:
     """One outcome and score, and the segment of every row."""
@@ -92,9 +88,8 @@ class _Study:
     @classmethod
     def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> _Study:
         design = build_design(sample, outcome.column, (score,))
-        names = np.array([_name(cell) for cell in sample.frame[sample.plan.segment.column]], dtype=object)
         by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
-        return cls(sample, outcome, score, design, names, by)
+        return cls(sample, outcome, score, design, sample.segments, by)
 
     @property
     def model(self) -> str:

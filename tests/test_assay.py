@@ -240,3 +240,19 @@ def test_over_many_samples_placebos_are_called_adds_at_the_nominal_rate(known, s
     error = np.std([check.statistic for check in shares], ddof=1) / np.sqrt(len(shares))
     assert abs(mean - 0.05) < 4.5 * error + 0.01
     assert sum(check.passed is False for check in shares) <= 3
+
+
+def test_a_planted_difference_in_probability_is_as_large_as_it_says(sample_of):
+    """A large one, for few rows: p (1 - p) falls as the effect grows, and a slope that ignores it plants too little."""
+    own = plan("binary", "nothing")
+    bench = assay._Bench.of(sample_of(own, frame(200)), own.outcome[0], "score")
+    column, effect = bench.remainder, 0.2
+    slope = bench._on_the_model_scale(effect, np.zeros(200), column)
+    p = 1 / (1 + np.exp(-(bench._predictor + slope * column)))
+    assert slope * (p * (1 - p)).mean() == pytest.approx(effect, rel=1e-3)
+    assert slope > 1.1 * effect / bench.null.weights.mean()
+
+
+def test_few_rows_still_see_what_was_planted_with_power(sample_of):
+    checks = told(study(plan("binary", "nothing"), frame(150, seed=4), sample_of))
+    assert checks["planted"].statistic >= 0.90

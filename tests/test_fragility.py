@@ -75,3 +75,27 @@ def test_two_bundle_auctions_hide_an_effect():
 
 def test_quick_does_not_look_and_says_nothing():
     assert sa.audit(plan(quick=True), frame(effect=0.6)).ruling().fragile in (None, True)
+
+
+def test_one_segment_that_makes_the_effect_is_fragile():
+    """Every twentieth row or more: DESIGN's rule (b); the same data without [segment] rest on no few rows."""
+    data = frame(11, n=900)
+    agency = np.arange(900) % 6 == 0
+    data["trade"] = np.where(agency, "agency", np.where(np.arange(900) % 2, "bakery", "florist"))
+    data.loc[agency, "sales"] *= np.exp(0.5 * data.loc[agency, "score"])
+    known = {"columns": ["likes"], "reliability": {"likes": {"value": 0.97, "low": 0.96, "high": 0.98}}}
+    own = plan(engagement=known, score={"columns": ["score"], "shares_error": "none"})
+    ruling = sa.audit(own | {"segment": {"column": "trade"}}, data).ruling()
+    assert ruling.fragile is True
+    assert any('Leaving out the segment "agency" with 150 of 900 rows' in reason for reason in ruling.reasons)
+    assert sa.audit(own, data).ruling().fragile is False
+
+
+def test_a_control_that_only_one_segment_has_goes_with_it():
+    data = frame(7, effect=0.5)
+    data["trade"] = np.where(np.arange(300) % 3 == 0, "agency", "bakery")
+    data["awards"] = np.where(data["trade"] == "agency", np.arange(300) % 5, 0)
+    own = plan(segment={"column": "trade"}, controls={"columns": ["awards"]})
+    check = next(check for check in sa.audit(own, data).checks if check.check == "one_segment")
+    assert check.passed is not None
+    assert "2 segments" in check.reason or "without" in check.reason

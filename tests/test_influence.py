@@ -60,3 +60,40 @@ def test_professors_keep_their_word_or_not_with_persons_kept_together(sample_of)
     content.pop("cluster")
     checks = {check.check: check for check in sa.audit(content).checks}
     assert '"id"' in checks["entities_kept"].reason
+
+
+def in_segments(shares, effects, n=600, seed=3):
+    """Return a frame in which the score works in some segments only."""
+    rng = np.random.default_rng(seed)
+    names = np.repeat(list(shares), [int(n * share) for share in shares.values()])
+    data = frame(len(names), effect=0.0, seed=seed).assign(trade=names)
+    data["sales"] += np.array([effects.get(name, 0.0) for name in names]) * data["score"]
+    return data.sample(frac=1, random_state=int(rng.integers(99)), ignore_index=True)
+
+
+def test_the_one_segment_that_makes_the_word_is_named(sample_of):
+    data = in_segments({"bakery": 0.42, "florist": 0.42, "agency": 0.16}, {"agency": 1.2})
+    check = told(data, sample_of, segment={"column": "trade"})["one_segment"]
+    assert check.passed is False
+    assert check.statistic == 1
+    assert 'without "agency" (16 % of the rows) it is' in check.reason
+    assert "bakery" not in check.reason
+
+
+def test_an_effect_in_every_segment_rests_on_none(sample_of):
+    data = in_segments(
+        {"bakery": 0.4, "florist": 0.4, "agency": 0.2}, dict.fromkeys(["bakery", "florist", "agency"], 0.5)
+    )
+    check = told(data, sample_of, segment={"column": "trade"})["one_segment"]
+    assert check.passed is True
+    assert "any one of 3 segments" in check.reason
+
+
+def test_a_segment_of_less_than_one_in_twenty_is_not_left_out(sample_of):
+    data = in_segments({"bakery": 0.48, "florist": 0.48, "agency": 0.04}, {"agency": 4.0})
+    check = told(data, sample_of, segment={"column": "trade"})["one_segment"]
+    assert "any one of 2 segments" in check.reason
+
+
+def test_without_segments_nothing_is_said_of_them(sample_of):
+    assert "one_segment" not in told(frame(), sample_of)

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 # between the methods and what is published of them: an Audit has .sentence(), .plot() and .export().
 LAYERS = [
     "analysis",
-    *("errors", "project", "distributions"),
+    *("errors", "disclosure", "project", "distributions"),
     *("sections", "sections.base", "sections.reading", "codebook"),
     *("scores.activity", "scores.card", "scores.network"),
     *(

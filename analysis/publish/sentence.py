@@ -231,6 +231,7 @@ CHECK_QUESTIONS = {
     "entity": "Does each row speak for itself?",
     "folds": "Is nothing on both sides of a fold?",
     "influence": "Does the word rest on more than a few rows?",
+    "one_segment": "Is the word the same without any one large segment?",
     "without_repeats": "Is the word the same without repeated rows?",
     "entities_kept": "Is the word the same when the rows of one entity are kept together?",
     "placebos": "Does this audit leave worthless scores alone on these rows?",
