@@ -14,7 +14,7 @@ from analysis.assay import study_assay
 from analysis.clusters import study_clusters
 from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
-from analysis.design import build_design
+from analysis.design import build_design, shown_terms
 from analysis.diagnosis import study_diagnostics
 from analysis.engine.address import is_beyond_memory
 from analysis.engine.audit import audit_table, audit_table_together, inspect_table
@@ -359,7 +359,7 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
                 checks += doubts
                 continue
             design = build_design(sample, outcome.column, (score,))
-            terms[outcome.column] = design.terms
+            terms[outcome.column] = shown_terms(design, sample.plan.controls.columns)
             checks += check_overlap(sample, design, outcome.column, score)
     return Inspection(sample, terms, tuple(checks))
 

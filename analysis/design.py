@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from analysis.disclosure import NOT_NAMED, few
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.sample import Sample
 
@@ -258,3 +260,14 @@ def _control(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
         return [(column, values.to_numpy(dtype=float))]
     levels = sorted(set(values))
     return [(f"{column}[{level}]", (values == level).to_numpy(dtype=float)) for level in levels[1:]]
+
+
+def shown_terms(design: Design, controls: Iterable[str]) -> tuple[str, ...]:
+    """Return the terms as they may be printed: without the name of a level that too few rows have."""
+    shown = []
+    for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
+        column = next((name for name in controls if term.startswith(f"{name}[")), None)
+        if block == "control" and column is not None and few(int(design.matrix[:, at].sum())):
+            term = f"{column}[{NOT_NAMED}]"
+        shown.append(term)
+    return tuple(shown)

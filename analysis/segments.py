@@ -11,6 +11,7 @@ from scipy.special import expit, xlogy
 from analysis.corrected import Refusal
 from analysis.covariance import CLUSTERED
 from analysis.design import Design, build_design, check_estimable, dependent_terms, score_scale, transform
+from analysis.disclosure import FEWEST, few
 from analysis.errors import DesignError, Fault
 from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
@@ -252,8 +253,11 @@ class _Study:
         column = self.sample.plan.segment.column
         said = f"{len(segments)} segments of {column} have an effect of their own."
         if absent:
-            why = "; ".join(f"{name} ({reason})" for name, reason in list(absent.items())[:6])
-            said += f" {len(absent)} have none: {why}{' and others' if len(absent) > 6 else ''}."
+            hidden = {name for name in absent if few(int((self.names == name).sum()))}
+            why = [f"{name} ({reason})" for name, reason in absent.items() if name not in hidden][:6]
+            why += [f"{len(hidden)} with fewer than {FEWEST} rows, which are not named"] if hidden else []
+            rest = " and others" if len(absent) - len(hidden) > 6 else ""
+            said += f" {len(absent)} have none: {'; '.join(why)}{rest}."
         return said
 
     def judged(self, segments: list[Segment]) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.disclosure import few, shown_count
 from analysis.errors import printable
 from analysis.estimates import Check
 from analysis.sample import Sample
@@ -145,14 +146,15 @@ def _isolated(sample: Sample, outcome: str, score: str) -> Check:
         if column in sample.frame and not pd.api.types.is_float_dtype(sample.frame[column]):
             continue
         values = np.sort(sample.numbers(column))
-        few = max(2, len(values) // 100)
+        most = max(2, len(values) // 100)
         if len(values) < 200 or len(np.unique(values)) < 50:
             continue
         middle = np.quantile(values, 0.99) - np.quantile(values, 0.01)
-        steps = np.diff(values[: few + 1])
+        steps = np.diff(values[: most + 1])
         at = int(steps.argmax())
         if middle > 0 and steps[at] > FAR * middle and values[at] != 0:
-            found.append(f"{at + 1:,} rows with {printable(column)} up to {values[at]:g}; the next one is "
-                         f"{values[at + 1]:g}")  # fmt: skip
+            far = f"up to {values[at]:g}; the next one is {values[at + 1]:g}"
+            far = "far below all others" if few(at + 1) else far  # a value of so few could be a person's
+            found.append(f"{shown_count(at + 1)} rows with {printable(column)} {far}")
     reason = f"{'; '.join(found)}: errors or another unit?" if found else "No few low values stand apart from the rest."
     return Check(plan.name, "isolated", not found, reason, float(len(found)), outcome, score)
