@@ -12,12 +12,13 @@ from analysis.design import Design, build_design, score_scale
 from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
 from analysis.fit import Fit, critical_value
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import FEWEST_CLUSTERS, covariance_of
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.wild import wild_test
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
@@ -130,6 +131,7 @@ def _without(design: Design, keep: np.ndarray) -> Design:
 
 
 def word_of_fit(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -> Word:
+    """Return the word of a plain fit by the plan's rule, the wild bootstrap included where the plan asks for it."""
     at = fit.position(score)
     estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
     if fit.model == "logit":
@@ -137,6 +139,11 @@ def word_of_fit(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -
     by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
     level = sample.plan.inference.level
     band = sesoi_band(outcome, fit.model, float(sample.numbers(outcome.column).mean()))
+    if sample.plan.inference.covariance == "wild" and (fit.design.n_clusters or 0) >= FEWEST_CLUSTERS:
+        options = sample.plan.inference
+        found = wild_test(fit.design, score, replicates=options.bootstrap, seed=options.seed)
+        edges = (found.interval(part) for part in (level, 1 - 2 * (1 - level)))
+        return word_of(*((by * low, by * high) for low, high in edges), band)
     wide, narrow = (critical_value(part, fit.df) * error * by for part in (level, 1 - 2 * (1 - level)))
     middle = estimate * by
     return word_of((middle - wide, middle + wide), (middle - narrow, middle + narrow), band)

@@ -53,13 +53,11 @@ def _blank(sample: Sample, outcome: OutcomeSection, score: str, term: str) -> Es
 def _resampled(
     sample: Sample, outcome: OutcomeSection, score: str, values: np.ndarray, clusters: np.ndarray | None
 ) -> list[Estimate]:
-    """Return what has a bootstrap interval: Gini, lift, for binary outcomes KS, and differences of Gini."""
+    """Return what has a bootstrap interval: Gini, lift, and differences of Gini."""
     plan = sample.plan
     own = Ranking.of(values, values)
     rankings = {name: Ranking.of(transformed_score(sample, name), values) for name in plan.score.columns}
     measures = {"gini": partial(gini, rankings[score], own), "lift_top_decile": partial(lift, rankings[score])}
-    if outcome.kind == "binary":
-        measures["ks"] = partial(kolmogorov_smirnov, rankings[score])
     for other in plan.score.columns:
         if other != score:
             measures[f"gini_difference:{other}"] = partial(_gini_difference, rankings[score], rankings[other], own)
@@ -99,7 +97,10 @@ def _of_binary(
         return replace(_blank(sample, outcome, score, term), estimate=estimate, std_error=error, clusters=groups,
                        statistic=statistic, p_value=p)  # fmt: skip
 
-    rows = [row("auc", found.value, found.std_error, 0.5)]
+    largest = kolmogorov_smirnov(Ranking.of(values, happened.astype(float)), np.ones((1, sample.rows)))
+    rows = [row("auc", found.value, found.std_error, 0.5),
+            replace(_blank(sample, outcome, score, "ks"), estimate=float(largest[0]), clusters=groups,
+                    note=f"{NOTE}; no interval, since a bootstrap's lies above the truth")]  # fmt: skip
     for other in sample.plan.score.columns:
         if other != score:
             beside = auc(transformed_score(sample, other), happened, clusters)

@@ -111,7 +111,7 @@ class Sample:
         if self.plan.segment is None or self.whole:
             return None
         cells = self.frame[self.plan.segment.column]
-        return np.array([f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells], dtype=object)
+        return np.array([f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells], dtype=object)
 
     def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
         """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what was put in."""

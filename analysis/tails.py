@@ -41,6 +41,9 @@ class Tail:
 MOST_WORK = 12_000_000
 """Rows times replicates; beyond it the bootstrap is run only where a heavy tail makes the verdict ask for it."""
 
+FEWEST_DRAWS = 0.9
+"""Share of the draws without which the rest is no sample of what could have been drawn."""
+
 VARIANT = "bootstrap-t"
 
 
@@ -71,6 +74,10 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
         return Found()
     options = plan.inference
     found = bootstrap_t(fit, score, replicates=options.bootstrap, seed=options.seed)
+    if len(found.values) < FEWEST_DRAWS * options.bootstrap:
+        reason = f"Of {options.bootstrap:,} draws only {len(found.values):,} had an estimate, so there is no bootstrap "
+        reason += "interval."
+        return Found(checks=(Check(plan.name, "bootstrap_t", None, reason, None, outcome.column, score),))
     levels = (options.level, 1 - 2 * (1 - options.level))
     rows = []
     for scale in ("sd", "raw"):

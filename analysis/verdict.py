@@ -10,6 +10,7 @@ from analysis.confounding import under_a_confounder
 from analysis.estimates import Check, Estimate, Estimates, part
 from analysis.fragility import Fragility
 from analysis.methods.prediction import seen_gain
+from analysis.models.pml import VARIANCE_POWER
 from analysis.noise import NOTHING_KNOWN, Noise
 from analysis.plan import Plan
 from analysis.rule import Word, sesoi_band, word_of
@@ -150,7 +151,7 @@ def decide(
     answer, whales = _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
     choices += whales
     reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
-    reasons += _clusters_unused(plan, plain.estimate)
+    reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
     reasons += [fragility.reason] if fragility and fragility.word else []
     gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
@@ -180,6 +181,11 @@ def _under_a_heavy_tail(
     except LookupError:
         agrees = False
     agrees = agrees and tail.word == "adds" and tail.positive == (answer.direction == "positive")
+    if tail.word is None:
+        why = "the plan says quick = true" if plan.quick else f"there is none for the model {outcome.deciding_model}"
+        why = why if plan.quick or outcome.deciding_model not in VARIANCE_POWER else "too few draws had an estimate"
+        reason = "The outcome has so heavy a tail that an ordinary interval covers too little, and the bootstrap that "
+        return answer.undecided(), [f"{reason}could confirm the effect was not run ({why}), so it is not decided."]
     if agrees:
         return answer, ["The outcome has a heavy tail; Gamma-PML and a bootstrap interval say the same."]
     reason = "The outcome has so heavy a tail that an ordinary interval covers too little; Gamma-PML and a bootstrap"
@@ -229,9 +235,9 @@ def _answer(
 
 def _uncorrected(plan: Plan) -> str:
     columns = ", ".join(plan.engagement.columns)
-    taken = (
-        f"Engagement ({columns}) is taken as recorded: the plan states no reliability for it, so noise in it was not"
-    )
+    stated = plan.engagement.reliability or plan.engagement.halves
+    known = "" if stated else ": the plan states no reliability for it, so"
+    taken = f"Engagement ({columns}) is taken as recorded{known or ', and'} noise in it was not"
     if plan.score.shares_error == "full":
         return f"{taken} corrected; the plan says that the score is computed from these very columns, so it shares it."
     return f"{taken} corrected, and noise in engagement can make a worthless score look useful."
@@ -242,6 +248,16 @@ def _clusters_unused(plan: Plan, estimate: Estimate) -> list[str]:
     if plan.cluster is None or estimate.clusters is not None:
         return []
     return [f"The plan names clusters ({plan.cluster.column}) but asks for {estimate.covariance}, which ignores them."]
+
+
+def _units_apart(plan: Plan) -> list[str]:
+    """Return a reason where the plan names units that are seen again and again, but keeps no rows together."""
+    named = [section.unit for section in (plan.panel, plan.gaming) if section is not None and section.unit]
+    if plan.cluster is not None or not named:
+        return []
+    column = named[0]
+    return [f"The plan names units ({column}) but has no [cluster]: this interval counts every row as independent, and "
+            "is too narrow where the rows of a unit are alike."]  # fmt: skip
 
 
 def _disagreements(

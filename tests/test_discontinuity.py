@@ -73,3 +73,21 @@ def test_density_size_and_bunching():
     found = density_jump(x, 0.3)
     assert found.estimate > 0
     assert found.p_value < 0.05
+
+
+def test_scores_in_whole_points_do_not_look_like_bunching():
+    rng, rejected = np.random.default_rng(7), 0
+    for _ in range(100):
+        rejected += density_jump(np.round(rng.normal(50, 15, size=2000)), 50.0).p_value < 0.05
+    assert rejected <= 12
+    x = np.round(rng.normal(50, 15, size=4000))
+    x[(x < 50) & (x >= 47) & (rng.random(4000) < 0.5)] = 50
+    assert density_jump(x, 50.0).p_value < 1e-6
+    assert density_jump(x, 49.5).estimate == pytest.approx(density_jump(x, 50.0).estimate), "no score lies between"
+
+
+def test_few_steps_or_ties_without_a_step_say_nothing_about_bunching():
+    rng = np.random.default_rng(8)
+    assert density_jump(rng.integers(1, 6, size=2000).astype(float), 3.0) is None
+    heaped = np.where(rng.random(2000) < 0.5, np.round(rng.normal(size=2000), 1), rng.normal(size=2000))
+    assert density_jump(heaped, 0.0) is None

@@ -99,3 +99,24 @@ def test_a_control_that_only_one_segment_has_goes_with_it():
     check = next(check for check in sa.audit(own, data).checks if check.check == "one_segment")
     assert check.passed is not None
     assert "2 segments" in check.reason or "without" in check.reason
+
+
+def test_under_the_wild_bootstrap_the_word_that_changes_is_the_one_printed():
+    rng = np.random.default_rng(4)
+    team = np.repeat(np.arange(8), 25)
+    likes, score = rng.normal(size=200), rng.normal(size=8)[team] + 0.5 * rng.normal(size=200)
+    data = pd.DataFrame(
+        {
+            "likes": likes,
+            "score": score,
+            "team": team,
+            "sales": 50 + likes + 0.3 * score + rng.normal(size=8)[team] + rng.normal(size=200),
+        }
+    )
+    own = plan(cluster={"column": "team"}, inference={"covariance": "wild", "bootstrap": 199},
+               outcome=[{"column": "sales", "kind": "continuous", "sesoi": 0.01}])  # fmt: skip
+    audit = sa.audit(own, data)
+    said = [reason for reason in audit.ruling().reasons if "changes the word" in reason]
+    assert all(f"from {audit.ruling().verdict} to" in reason for reason in said)
+    influence = next(check for check in audit.checks if check.check == "influence")
+    assert audit.ruling().verdict in influence.reason

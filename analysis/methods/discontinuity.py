@@ -10,6 +10,12 @@ import scipy
 FEWEST = 30
 """Rows within the bandwidth on each side without which nothing is estimated."""
 
+UNTIED = 0.9
+"""Above this share of different values near the threshold a score is as good as continuous."""
+
+FEWEST_BINS = 4
+"""Steps of a score within the bandwidth without which its density has no slope to go by."""
+
 
 @dataclass(frozen=True)
 class Jump:
@@ -130,17 +136,45 @@ class Bunching:
         return float(2 * scipy.stats.norm.sf(abs(self.estimate) / self.std_error))
 
 
+def step_near(x: np.ndarray, h: float) -> float | None:
+    """Return the step in which values within h of 0 come: 0.0 where few are tied, None where ties follow no step.
+
+    Examples
+    --------
+    >>> step_near(np.repeat([-2.0, -1.0, 0.0, 1.0], 5), 3.0), step_near(np.array([-0.3, 0.1, 0.17]), 1.0)
+    (1.0, 0.0)
+    """
+    near = x[np.abs(x) < h]
+    levels = np.unique(near)
+    if len(levels) > UNTIED * len(near) or len(levels) < 2:
+        return 0.0 if len(levels) > UNTIED * len(near) else None
+    gaps = np.diff(levels)
+    gaps = gaps[gaps > 1e-9 * h]
+    step = float(gaps.min())
+    steps = (levels - levels[0]) / step
+    return step if np.abs(steps - np.round(steps)).max() < 1e-3 else None
+
+
 def density_jump(running: np.ndarray, threshold: float) -> Bunching | None:
     """Return the jump of the density at a threshold, or None where too few rows are near it.
 
     Notes
     -----
     McCrary (2008), doi:10.1016/j.jeconom.2007.05.005: counts in narrow bins, smoothed by a local line with triangular
-    weights on either side; standard error ``sqrt(24/5 (1/f+ + 1/f-) / (n h))``.
+    weights on either side; standard error ``sqrt(24/5 (1/f+ + 1/f-) / (n h))``. Where scores come in steps (whole
+    points, say), bins are whole steps and end half-way between the last step below and the first one above; narrower
+    bins would be empty just below the threshold and full just above it.
     """
     x, n = running - threshold, len(running)
     spread = np.std(x, ddof=1)
     width, h = 2 * spread * n**-0.5, 1.84 * spread * n**-0.2
+    step = step_near(x, h)
+    if step is None or h < FEWEST_BINS * step:
+        return None
+    if step > 0:
+        width = step * np.ceil(width / step)
+        lowest = float(x[np.abs(x) < h].min())
+        x = x - (lowest + step * np.ceil(-lowest / step - 1e-6)) + step / 2
     edges = {side: np.arange(0, int(np.ceil(h / width)) + 1) * width for side in (-1, 1)}
     densities = []
     for side in (-1, 1):

@@ -60,11 +60,14 @@ def _duplicates(sample: Sample) -> Check:
 def entity_column(sample: Sample) -> str | None:
     """Return the column that names the entities, where several rows share one and the plan clusters nothing.
 
-    A column that identifies rows, by the plan's word, is looked at first; then columns whose names say so.
+    The plan's own units come first, then a column that identifies rows by the plan's word; then names that say so.
     """
     plan, raw = sample.plan, sample.raw
     if plan.cluster is not None or raw is None:
         return None
+    units = [section.unit for section in (plan.panel, plan.gaming) if section is not None and section.unit]
+    if units and units[0] in raw and raw[units[0]].duplicated().any():
+        return units[0]
     if plan.row is not None:
         return plan.row if raw[plan.row].duplicated().any() else None
     used = {column for column, _ in plan.roles()}

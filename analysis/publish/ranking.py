@@ -42,7 +42,10 @@ def _table(findings: Findings, outcome: str) -> PassageTable | None:
 def _cell(row: Estimate | None, level: float) -> str:
     if row is None or row.estimate is None:
         return "-"
-    low, high = row.interval(level)
+    bounds = row.interval(level)
+    if bounds is None:
+        return f"{row.estimate:.3f}"
+    low, high = bounds
     return f"{row.estimate:.3f} ({low:.3f} to {high:.3f})"
 
 

@@ -9,7 +9,7 @@ from analysis.fit import critical_value
 from analysis.publish.simulated import told
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
-from analysis.verdict import Verdict
+from analysis.verdict import Verdict, word_for
 
 MODEL_NAMES = {
     "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
@@ -145,12 +145,22 @@ def size_clause(findings: Findings, verdict: Verdict) -> str:
         level = 1 - 2 * (1 - findings.plan.inference.level)
         return f"The {interval_text(verdict.deciding, level)} lies within {band}."
     if verdict.verdict == "inconclusive":
-        return f"The interval holds zero as well as effects beyond {band}."
+        return _undecided(findings, verdict, band)
     return {
         "yes": f"The whole interval lies beyond {band}.",
         "no": f"The interval lies within {band}.",
         "unclear": f"The interval reaches into {band}, so it is unclear whether the effect is large enough to matter.",
     }[verdict.beyond_sesoi]
+
+
+def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
+    """Return why nothing is decided: the interval's own reach, or another analysis that the rule asks for."""
+    alone = word_for(verdict.deciding, verdict.band, findings.plan.inference.level)
+    if alone == "inconclusive":
+        return f"The interval holds zero as well as effects beyond {band}."
+    said = {"adds": "excludes zero", "trivial": f"excludes zero and lies within {band}",
+            "nothing": f"lies within {band}"}[alone]  # fmt: skip
+    return f"Alone this interval {said}, but another analysis that the plan's rule asks for does not confirm it."
 
 
 def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
