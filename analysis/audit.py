@@ -31,6 +31,7 @@ from analysis.methods.flexible import study_flexible
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
+from analysis.neighbours import study_neighbours
 from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
 from analysis.parts import study_parts
@@ -226,6 +227,7 @@ STUDIES: tuple[Study, ...] = (
     study_bootstrap,
     study_clusters,
     study_panel,
+    study_neighbours,
     study_assay,
     study_diagnostics,
     study_influence,

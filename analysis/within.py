@@ -37,7 +37,7 @@ def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
     if plan.panel is None:
         return Found()
     design = build_design(sample, outcome.column, (score,))
-    unit, time = _codes(sample, plan.panel.unit), _codes(sample, plan.panel.time)
+    unit, time = codes_of(sample, plan.panel.unit), codes_of(sample, plan.panel.time)
     rows, checks, models = [], [], ["ols"]
     if outcome.kind in ("revenue", "count") and outcome.negative != "net":
         models = ["poisson", "ols"]
@@ -64,7 +64,7 @@ def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
     return Found(tuple(rows), tuple(checks))
 
 
-def _codes(sample: Sample, column: str | None) -> np.ndarray | None:
+def codes_of(sample: Sample, column: str | None) -> np.ndarray | None:
     """Return codes of a column in its order: that of numbers where all its labels are numbers."""
     if column is None:
         return None

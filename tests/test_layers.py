@@ -60,6 +60,7 @@ LAYERS = [
     *("methods.break_even", "methods.calibrated_null", "methods.equivalence", "methods.bayes"),
     *("methods.decomposition", "methods.power", "methods.simex", "methods.tail", "sweep", "noise", "indicators"),
     *("size", "fragility", "tails", "methods.assay", "assay", "influence", "clusters", "methods.panel", "within"),
+    "neighbours",
     *("methods.diagnostics", "diagnosis"),
     *("methods.sensitivity", "methods.prediction", "methods.flexible", "confounding", "planning"),
     *("methods.transport", "segments"),

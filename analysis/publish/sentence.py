@@ -241,6 +241,8 @@ CHECK_QUESTIONS = {
     "entity": "Does each row speak for itself?",
     "folds": "Is nothing on both sides of a fold?",
     "influence": "Does the word rest on more than a few rows?",
+    "future_score": "Does the score to come stay silent about what was before it?",
+    "lagged_score": "Does the score of the period before give the same word?",
     "one_segment": "Is the word the same without any one large segment?",
     "without_repeats": "Is the word the same without repeated rows?",
     "entities_kept": "Is the word the same when the rows of one entity are kept together?",

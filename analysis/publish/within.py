@@ -17,7 +17,7 @@ def panel_passage(findings: Findings) -> Passage | None:
     paragraphs = []
     for ruling in findings.rulings:
         own = [row for row in findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="panel")
-               if row.scale == plan.score.scale]  # fmt: skip
+               if row.scale == plan.score.scale and row.term == ruling.score]  # fmt: skip
         effects = "; ".join(
             f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})" for row in own
         )
