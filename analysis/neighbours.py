@@ -129,7 +129,7 @@ def _row(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, term: st
     estimate, error = float(fit.params[-1]), float(fit.std_errors()[-1])
     unit: Unit = {"ols": "outcome", "logit": "log odds"}.get(fit.model, "percent")
     return Estimate(
-        sample.plan.name, outcome.column, score, "panel", fit.model, term, n=fit.design.n, scale=scale,
+        sample.plan.name, outcome.column, score, "timing", fit.model, term, n=fit.design.n, scale=scale,
         estimate=by * estimate, std_error=by * error, statistic=estimate / error, df=fit.df,
         p_value=p_value(estimate / error, fit.df), clusters=fit.design.n_clusters, covariance="CRV1", unit=unit,
         note=note,

@@ -89,4 +89,4 @@ def test_the_report_tells_of_both(tmp_path):
     }, frame)  # fmt: skip
     report = (audit.export(tmp_path / "out") / "report.html").read_text("utf-8")
     assert "Does the score to come stay silent" in report
-    assert audit.estimates.one(method="panel", term="future_score").id == "panel/sales/klout/panel/ols/future_score"
+    assert audit.estimates.one(method="timing", term="future_score").id == "panel/sales/klout/timing/ols/future_score"
