@@ -205,6 +205,7 @@ def audit(
     noted = [replace(row, note="; ".join(filter(None, [row.note, sample.note, drawn]))) for row in rows]
     estimates = Estimates(tuple(noted), sample.plan.inference.level)
     rulings, more = _rule(sample, estimates, [*checks, *doubts], noise)
+    sample.kept.clear()  # what the studies shared is large
     return Audit(sample, estimates, (*checks, *doubts, *more), rulings, multiverse)
 
 

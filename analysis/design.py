@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,8 @@ class Design:
         Added to the linear predictor (log exposure).
     rows : ndarray of int, shape (n,)
         Spreadsheet row numbers.
+    kept : dict or None
+        For a design of a whole sample, which many studies fit: its reduced designs and fits, made once.
     """
 
     response: np.ndarray
@@ -48,6 +51,7 @@ class Design:
     clusters: np.ndarray | None = None
     offset: np.ndarray | None = None
     rows: np.ndarray | None = None
+    kept: dict[Any, Any] | None = field(default=None, init=False, repr=False)
 
     @property
     def n(self) -> int:
@@ -72,8 +76,17 @@ class Design:
 
     def without(self, *blocks: str) -> Design:
         """Return the design without the columns of these blocks: the reduced, nested model."""
-        keep = [i for i, block in enumerate(self.blocks) if block not in blocks]
-        return self._columns(keep)
+        if self.kept is not None and blocks in self.kept:
+            return self.kept[blocks]
+        rest = self._columns([i for i, block in enumerate(self.blocks) if block not in blocks])
+        if self.kept is not None:
+            self.kept[blocks] = rest.keeping()
+        return rest
+
+    def keeping(self) -> Design:
+        """Return this very design, which from now on keeps its reduced designs and fits; one made from it does not."""
+        object.__setattr__(self, "kept", {})
+        return self
 
     def block(self, *blocks: str) -> np.ndarray:
         """Return the columns of these blocks, shape (n, number of such columns)."""
@@ -127,17 +140,29 @@ def score_scale(sample: Sample, column: str) -> float:
     """Return the standard deviation (ddof = 1) of a transformed score in the main analysis sample."""
     if sample.whole:
         return sample.whole.spreads[column]
-    return float(np.std(transformed_score(sample, column), ddof=1))
+    key = ("scale", column)
+    if key not in sample.kept:
+        sample.kept[key] = float(np.std(transformed_score(sample, column), ddof=1))
+    return sample.kept[key]
 
 
 def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
-    """Build the full design: intercept, controls, engagement (as the plan transforms it), then the scores.
+    """Return the full design: intercept, controls, engagement (as the plan transforms it), then the scores.
+
+    It is built once, and kept with the sample while an audit runs.
 
     Raises
     ------
     DesignError
         When there are fewer than k + 10 rows, or a column is a linear combination of the others.
     """
+    key = ("design", outcome, scores)
+    if key not in sample.kept:
+        sample.kept[key] = _built(sample, outcome, scores).keeping()
+    return sample.kept[key]
+
+
+def _built(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
     plan = sample.plan
     where = str(sample.dataset.path or sample.dataset.address)
     pieces = [("intercept", "intercept", np.ones(sample.rows))]

@@ -11,12 +11,12 @@ from analysis.corrected import Correction, Refusal
 from analysis.design import build_design, score_scale, transform
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Unit
-from analysis.fit import Fit, p_value
+from analysis.fit import Fit, critical_value, p_value
 from analysis.measurement import Measurement, measure
 from analysis.methods.break_even import break_even, sesoi_break_even
 from analysis.methods.calibrated_null import rate_of_fit
 from analysis.methods.corrected_score import conditional_score, corrected_score
-from analysis.methods.correction import correct_fit, corrected_margin
+from analysis.methods.correction import correct_fit, correct_term, corrected_margin
 from analysis.methods.increment import covariance_of
 from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
@@ -306,10 +306,15 @@ class _Study:
     def _inner_interval(self, noisy: tuple[str, ...]):
         """Return the equivalence test's interval as a function of a common reliability."""
         level = 1 - 2 * (1 - self.sample.plan.inference.level)
+        by = score_scale(self.sample, self.score) if self.sample.plan.score.scale == "sd" else 1.0
 
         def at(reliability: float) -> tuple[float, float]:
-            found = correct_fit(self.fit, measure(self.fit.design, declared=dict.fromkeys(noisy, float(reliability))))
-            return (np.nan, np.nan) if isinstance(found, Refusal) else self.effect(found).interval(level)
+            errors = measure(self.fit.design, declared=dict.fromkeys(noisy, float(reliability)))
+            found = correct_term(self.fit, errors, self.score, margin=self.fit.model == "logit")
+            if isinstance(found, Refusal):
+                return np.nan, np.nan
+            half = critical_value(level, None) * found.std_error
+            return (found.estimate - half) * by, (found.estimate + half) * by
 
         return at
 

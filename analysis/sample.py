@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -73,6 +73,8 @@ class Sample:
         Said of every estimate made from it.
     candidates : DataFrame or None
         The same columns before rows with missing values were left out.
+    kept : dict
+        Designs that many studies of one audit use, made once; empty again when it ends.
     """
 
     plan: Plan
@@ -84,6 +86,7 @@ class Sample:
     whole: Whole | None = None
     note: str = ""
     candidates: pd.DataFrame | None = None
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def rows(self) -> int:

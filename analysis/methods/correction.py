@@ -188,12 +188,8 @@ def sweep(
 
 
 def _at(fit: Fit, term: str, declared: dict[str, float], margin: bool) -> Effect:
-    result = correct_fit(fit, measure(fit.design, declared=declared))
-    if isinstance(result, Refusal):
-        return Effect(np.nan, np.nan)
-    if margin:
-        return corrected_margin(fit, result, term)
-    return Effect(result.estimate(term), result.std_error(term))
+    found = correct_term(fit, measure(fit.design, declared=declared), term, margin=margin)
+    return Effect(np.nan, np.nan) if isinstance(found, Refusal) else found
 
 
 def agree(plain: str, corrected_word: str, plain_estimate: float, corrected_estimate: float) -> bool:

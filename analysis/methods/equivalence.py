@@ -109,21 +109,31 @@ def delta_r2_bound(
     gains = []
     for child in rng.spawn(-(-replicates // BLOCK)):
         size = min(BLOCK, replicates - len(gains))
-        gains += [_adjusted_gain(sums, rows, child, design) for _ in range(size)]
+        drawn = [child.integers(len(rows), size=len(rows)) for _ in range(size)]
+        times = np.array([np.bincount(draw, minlength=len(rows)) for draw in drawn], dtype=float)
+        gains += _adjusted_gains(times @ sums, times @ rows, design).tolist()
     return float(np.quantile(gains, level))
 
 
-def _adjusted_gain(sums: np.ndarray, rows: np.ndarray, rng: np.random.Generator, design: Design) -> float:
-    """Return the gain in adjusted R2 in one bootstrap sample of clusters, from their sums of products."""
-    times = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows)).astype(float)
-    n, k, scores = float(times @ rows), design.k, design.blocks.count("score")
-    moments = (times @ sums).reshape(k + 1, k + 1)
-    total = moments[-1, -1] - moments[0, -1] ** 2 / moments[0, 0]
+def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarray:
+    """Return the gain in adjusted R2 in each bootstrap sample, from its sums of products and number of rows."""
+    k, scores = design.k, design.blocks.count("score")
+    moments = sums.reshape(-1, k + 1, k + 1)
+    total = moments[:, -1, -1] - moments[:, 0, -1] ** 2 / moments[:, 0, 0]
     left = []
     for columns in (k - scores, k):
-        slopes = np.linalg.lstsq(moments[:columns, :columns], moments[:columns, -1], rcond=None)[0]
-        left.append((moments[-1, -1] - slopes @ moments[:columns, -1]) / (n - columns))
-    return float((left[0] - left[1]) * (n - 1) / total)
+        inner, right = moments[:, :columns, :columns], moments[:, :columns, -1]
+        slopes = _slopes(inner, right)
+        left.append((moments[:, -1, -1] - (slopes * right).sum(axis=1)) / (n - columns))
+    return (left[0] - left[1]) * (n - 1) / total
+
+
+def _slopes(inner: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the least-squares slopes of each draw; the shortest ones where a draw leaves columns dependent."""
+    eigenvalues = np.linalg.eigvalsh(inner)
+    if (eigenvalues[:, 0] > 1e-10 * eigenvalues[:, -1]).all():
+        return np.linalg.solve(inner, right[..., None])[..., 0]
+    return np.array([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(inner, right, strict=True)])
 
 
 def delta_r2(design: Design) -> tuple[float, float]:

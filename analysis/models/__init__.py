@@ -23,6 +23,15 @@ def fit_model(design: Design, model: str, covariance: str, *, counts: bool = Fal
     counts : bool
         Beyond a hurdle counts have a truncated negative binomial distribution; anything else a Gamma pseudo-likelihood.
     """
+    key = (model, covariance, counts)
+    if design.kept is None:
+        return _fitted(design, *key)
+    if key not in design.kept:
+        design.kept[key] = _fitted(design, *key)
+    return design.kept[key]
+
+
+def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
     if model == "ols":
         return fit_ols(design, covariance=covariance)
     if model == "logit":

@@ -26,20 +26,21 @@ def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
 
     Notes
     -----
-    statsmodels fits on an orthonormal basis of the columns, and the coefficients are carried back through its
-    triangle: digits are lost in proportion to the condition number, not to its square.
+    On an orthonormal basis of the columns the coefficients are projections (twice, since what is left of the first one
+    is rounding), and they are carried back through the triangle of the factorisation: digits are lost in proportion to
+    the condition number, not to its square.
     """
-    from statsmodels.regression.linear_model import OLS
-
     basis, triangle = design.basis
-    result = OLS(design.response, basis).fit(method="qr")
+    projections = basis.T @ design.response / design.n
+    projections += basis.T @ (design.response - basis @ projections) / design.n
+    fitted = basis @ projections
+    residuals = design.response - fitted
     back = np.linalg.inv(triangle)
-    residuals = result.resid
     cov = _covariance(design, basis, residuals, covariance)
     centred = design.response - (design.response.mean() if design.blocks[0] == "intercept" else 0.0)
     return Fit(
-        design=design, model="ols", params=np.linalg.solve(triangle, result.params), cov=back @ cov @ back.T,
-        covariance=covariance, fitted=result.fittedvalues, residuals=residuals, weights=np.ones(design.n),
+        design=design, model="ols", params=np.linalg.solve(triangle, projections), cov=back @ cov @ back.T,
+        covariance=covariance, fitted=fitted, residuals=residuals, weights=np.ones(design.n),
         deviance=float(residuals @ residuals), null_deviance=float(centred @ centred),
     )  # fmt: skip
 

@@ -188,7 +188,7 @@ def _covariance(
 
         return jackknife(refit, estimate, design.clusters)
     bread = np.linalg.inv(basis.T @ (basis * weights[:, None]))
-    leverage = weights * np.einsum("ij,jk,ik->i", basis, bread, basis)
+    leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis) if kind in ("HC2", "HC3") else None
     return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters)
 
 
