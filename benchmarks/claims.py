@@ -12,7 +12,7 @@ from analysis.plan import Plan, read_plan
 from analysis.simulate.draw import World, draw
 from analysis.simulate.parameters import Parameters
 
-Question = Literal["verdict", "transport", "instrument", "threshold"]
+Question = Literal["verdict", "transport", "instrument", "threshold", "gaming"]
 THRESHOLD = 40.0
 ALIKE = {"gamers": 0.0, "buyers": 0.0, "robots": 0.0}
 """Nobody games, buys followers or is followed by bots: the score sees people's reactions only."""
@@ -27,9 +27,9 @@ class Claim:
     name : str
     says : str
         The claim in words.
-    question : {"verdict", "transport", "instrument", "threshold"}
+    question : {"verdict", "transport", "instrument", "threshold", "gaming"}
         What answers: the plan's verdict, the prediction interval for a new industry, the two versions of a score as
-        an instrument, or the jump at the perk's threshold.
+        an instrument, the jump at the perk's threshold, or the test that gamed points mean what others mean.
     outcome : dict
         The plan's `[[outcome]]`.
     true : dict
@@ -47,6 +47,9 @@ class Claim:
         Creators.
     exact : bool
         Whether the true effect is a parameter; else it is read from a fit that sees true engagement in many rows.
+    relative : bool
+        Whether the effect is in the outcome's own unit. What all creators have in common in a period moves its mean
+        from draw to draw, so the truth is a share of the draw's mean.
     gated : bool
         False for a world in which the plan's statement about shared errors is wrong: printed, as a warning.
     """
@@ -63,11 +66,12 @@ class Claim:
     engagement: tuple[str, ...] = ("likes",)
     n: int = 1000
     exact: bool = True
+    relative: bool = False
     gated: bool = True
 
     @property
     def panel(self) -> bool:
-        return self.question == "instrument"
+        return self.question in ("instrument", "gaming")
 
     def score(self, real: bool) -> str:
         return self.scores[int(real)]
@@ -75,7 +79,7 @@ class Claim:
     def parameters(self, real: bool, at: int) -> Parameters:
         """Return the parameters of one draw; its seed depends on the claim, its truth and the draw's number only."""
         seed = np.random.SeedSequence([zlib.crc32(self.name.encode()), int(real), at]).generate_state(1)[0]
-        change = {} if self.panel else {"months": 1}
+        change = {"months": 24 if self.panel else 1}
         given = {"n": self.n, **change, **self.world, **(self.true if real else self.false)}
         return Parameters(seed=int(seed), **given)
 
@@ -94,9 +98,12 @@ class Claim:
             said |= {"cluster": {"column": "creator"}}
         else:
             said["row"] = "creator"
+        if self.question != "instrument":
             said["engagement"]["halves"] = {"likes": ["likes_odd", "likes_even"]}
         if self.question == "instrument":
             said["algorithm"] = {"changed": "algorithm", "old": "klout_old", "new": "klout_new"}
+        if self.question == "gaming":
+            said["gaming"] = {"episode": "gaming", "unit": "creator", "time": "month"}
         if self.question == "threshold":
             said["algorithm"] = {"perk": THRESHOLD}
         if self.question == "transport":
@@ -126,7 +133,7 @@ CLAIMS = (
           REVENUE, {"effect": 0.2}, world={"shared": 1.0, **ALIKE}, shares="full", engagement=("likes", "posts"),
           n=2000),
     Claim("perk", "The perk at the threshold of the displayed score brings referrals.",
-          REFERRALS, {"perk_effect": 0.5}, question="threshold", n=4000, exact=False),
+          REFERRALS, {"perk_effect": 0.5}, question="threshold", n=4000, exact=False, relative=True),
     Claim("instrument", "The displayed number itself brings referrals (two versions as the instrument).",
           REFERRALS, {"effect": 0.2}, question="instrument", n=200),
     Claim("referrals-unknown", "The displayed score adds to referrals; whether it saw other records is not known.",
@@ -134,9 +141,12 @@ CLAIMS = (
     Claim("industries", "What works in social media works in another industry (false: it works there only).",
           REFERRALS, {"effect": 0.3}, question="transport", false={"social_media": 0.5}, n=2000),
     Claim("net-return", "The displayed score adds to the net return on money, in money, costs being equal.",
-          NET, {"effect": 0.2}, world=ALIKE, n=2000, exact=False),
+          NET, {"effect": 0.2}, world=ALIKE, n=2000, exact=False, relative=True),
     Claim("return-ratio", "The displayed score adds to revenue per unit of money put in, costs being equal.",
           NET | {"model": "poisson", "sesoi": 0.05}, {"effect": 0.2}, world=ALIKE, n=2000),
+    Claim("gamed-points", "A point of the score means something else while it is gamed.",
+          REFERRALS, {"decoupling": 0.0}, false={"decoupling": 1.0}, world={"effect": 0.3, "change": 0},
+          question="gaming", n=300),
     Claim("referrals-mislabelled", "The displayed score adds to referrals; the plan says that it was computed from "
           "recorded engagement, but it also saw posts and bots, which show engagement too.",
           REFERRALS, {"effect": 0.2}, world={"shared": 1.0}, shares="full", gated=False),

@@ -29,10 +29,11 @@ from claims import CLAIMS, THRESHOLD, Claim
 from scipy import stats
 
 import analysis as sa
-from analysis import algorithm, noise, segments
+from analysis import algorithm, gaming, noise, segments
 from analysis.corrected import Refusal
 from analysis.dataset import from_frame
 from analysis.design import Design
+from analysis.episodes import episodes_of
 from analysis.estimates import Estimate, Estimates
 from analysis.methods.correction import correct_fit
 from analysis.methods.increment import coefficients
@@ -67,7 +68,7 @@ class Answer:
     @property
     def found(self) -> bool:
         """Whether the claim is taken as true, in whatever direction."""
-        return self.word.startswith(("adds", "differs", "travels"))
+        return self.word.startswith(("adds", "differs", "travels", "decoupled"))
 
 
 # --- answers -----------------------------------------------------------------------------------------------
@@ -83,6 +84,9 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         study = algorithm._Study(sample, outcome, score, sample.plan.algorithm)
         found = study.instrument() if claim.question == "instrument" else study.threshold()
         return _differs(_row_of(claim, found.rows))
+    if claim.question == "gaming":
+        episodes = episodes_of(sample, outcome.column, score)
+        return _decoupled(gaming._Study(sample, outcome, score, episodes, ()).slopes().rows)
     study = noise._Study.of(sample, outcome, score)
     rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
     ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
@@ -112,7 +116,7 @@ def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
     if claim.question == "transport":
         row = next(row for row in rows if (row.term, row.variant) == ("prediction_interval", ""))
         return _travels(row.bounds)
-    return _differs(_row_of(claim, rows))
+    return _decoupled(rows) if claim.question == "gaming" else _differs(_row_of(claim, rows))
 
 
 def _row_of(claim: Claim, rows: Iterable[Estimate]) -> Estimate | None:
@@ -136,6 +140,15 @@ def _differs(row: Estimate | None) -> Answer:
     low, high = row.interval(LEVEL)
     return Answer("differs (positive)" if low > 0 else "differs (negative)" if high < 0 else "no difference",
                   (low, high))  # fmt: skip
+
+
+def _decoupled(rows: Iterable[Estimate]) -> Answer:
+    """Return the answer of the ratio of slopes, corrected for noise where it is; no interval where the set is none."""
+    found = {row.model: row for row in rows if (row.method, row.term) == ("gaming", "decoupling")}
+    row = found.get("calibrated", found.get("poisson"))
+    if row is None:
+        return Answer("none", None)
+    return Answer("decoupled" if row.p_value < 1 - LEVEL else "the same", row.bounds)
 
 
 def disagreement(one: Answer, other: Answer) -> float:
@@ -170,7 +183,12 @@ def used(claim: Claim, real: bool) -> list[str]:
 
 @cache
 def truth(claim: Claim, real: bool) -> float:
-    """Return what the deciding interval should hold: a declared parameter, or a fit that sees true engagement."""
+    """Return what the deciding interval should hold: a declared parameter, or a fit that sees true engagement.
+
+    As a share of the mean outcome where the effect is in the outcome's unit.
+    """
+    if claim.question == "gaming":
+        return float((claim.true if real else claim.false)["decoupling"])
     if not real:
         return 0.0
     if claim.exact:
@@ -183,11 +201,15 @@ def truth(claim: Claim, real: bool) -> float:
 
 
 def _jump(claim: Claim) -> float:
-    """Return the mean outcome at the threshold without a perk, times what the perk multiplies it by, less one."""
+    """Return the mean outcome at the threshold without a perk, times what the perk multiplies it by, less one.
+
+    As a share of the mean of all, with the perk.
+    """
     parameters = claim.parameters(False, DRAWS * 1000).model_copy(update={"n": MANY})
-    frame = draw(parameters, panel=False).frame
-    near = (frame["klout"] - THRESHOLD).abs() < 2
-    return float(frame.loc[near, claim.outcome["column"]].mean() * np.expm1(claim.true["perk_effect"]))
+    column = claim.outcome["column"]
+    without, perked = (draw(parameters.model_copy(update=change), panel=False).frame for change in ({}, claim.true))
+    near = (without["klout"] - THRESHOLD).abs() < 2
+    return float(without.loc[near, column].mean() / perked[column].mean() * np.expm1(claim.true["perk_effect"]))
 
 
 def _seen(claim: Claim, world: World) -> float:
@@ -200,7 +222,8 @@ def _seen(claim: Claim, world: World) -> float:
     matrix = np.column_stack([np.ones(len(values)), np.log(frame["true_engagement"]), values / values.std(ddof=1)])
     design = Design(response, matrix, ("const", "engagement", "score"), ("intercept", "engagement", "score"))
     fit = fit_model(design, outcome.deciding_model, "HC1")
-    return float(average_marginal_effect(fit, "score")[0] if fit.model == "logit" else fit.params[2])
+    effect = float(average_marginal_effect(fit, "score")[0] if fit.model == "logit" else fit.params[2])
+    return effect / float(frame[outcome.column].mean()) if claim.relative else effect
 
 
 # --- a block of draws --------------------------------------------------------------------------------------
@@ -225,25 +248,26 @@ def simulate(block: Block) -> dict[str, Any]:
         Where the shortcut and `sa.audit` differ on the first draw of a cell.
     """
     started, claim, real = time.process_time(), BY_NAME[block.claim], block.real
-    aim, worst = truth(claim, real), None
+    share, worst = truth(claim, real), None
     like = selected(claim, real, claim.drawn(real, block.first + block.draws).frame, None)
-    answers = []
+    answers, aims = [], []
     for at in range(block.first, block.first + block.draws):
         frame = claim.drawn(real, at).frame
         answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)))
+        aims.append(share * float(frame[claim.outcome["column"]].mean()) if claim.relative else share)
         if at == 0:
             worst = disagreement(answers[0], by_audit(claim, real, frame[used(claim, real)]))
             if not worst < AGREEMENT:
                 raise RuntimeError(f"{block}: the shortcut and sa.audit differ by {worst:.1g} half-widths")
-    known = [answer.interval for answer in answers if answer.interval is not None]
-    right = 1 if aim > 0 else -1
+    held = [(answer.interval, aim) for answer, aim in zip(answers, aims, strict=True) if answer.interval is not None]
     return {
-        "claim": claim.name, "real": real, "n": claim.n, "first": block.first, "draws": block.draws, "truth": aim,
+        "claim": claim.name, "real": real, "n": claim.n, "first": block.first, "draws": block.draws,
+        "truth": float(np.mean(aims)),
         "words": dict(sorted(Counter(answer.word for answer in answers).items())),
-        "found": sum(answer.found for answer in answers), "answered": len(known),
-        "right": sum(a.found and a.interval is not None and right * sum(a.interval) > 0 for a in answers),
-        "covered": sum(low <= aim <= high for low, high in known),
-        "middle": float(np.mean([sum(interval) / 2 for interval in known])) if known else None,
+        "found": sum(answer.found for answer in answers), "answered": len(held),
+        "right": sum("negative" not in answer.word for answer in answers if answer.found),
+        "covered": sum(bool(low <= aim <= high) for (low, high), aim in held),
+        "middle": float(np.mean([sum(interval) / 2 for interval, _ in held])) if held else None,
         "compared": worst, "seconds": round(time.process_time() - started, 2),
     }  # fmt: skip
 
@@ -266,7 +290,9 @@ def read(path: Path = RESULTS) -> dict[tuple[str, bool], dict[str, Any]]:
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = one | {name: one[name] + other[name] for name in ("draws", "found", "right", "answered", "covered")}
+    both = one | {"truth": (one["truth"] * one["draws"] + other["truth"] * other["draws"])
+                  / (one["draws"] + other["draws"])}  # fmt: skip
+    both |= {name: one[name] + other[name] for name in ("draws", "found", "right", "answered", "covered")}
     words = Counter(one["words"]) + Counter(other["words"])
     worst = max((r["compared"] for r in (one, other) if r["compared"] is not None), default=None)
     weights = [(r["middle"], r["answered"]) for r in (one, other) if r["answered"]]

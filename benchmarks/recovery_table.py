@@ -24,12 +24,15 @@ interval. The smallest effect of interest is that of the plans in `benchmarks/cl
 mean for referrals and revenue, one point for default).
 
 * **found**: the share of draws whose answer takes the claim as true, in whatever direction: `adds` where the plan's
-  verdict answers; a prediction interval for a new industry, or an interval of 95 % of the instrument or of the jump at
-  the perk's threshold, that excludes zero elsewhere. Where the claim is false this is the size, with its exact 99 %
-  binomial interval; where it is true, the power (and beside it the share found with the right sign).
+  verdict answers; elsewhere a prediction interval for a new industry, or an interval of 95 % of the instrument or of
+  the jump at the perk's threshold, that excludes zero, or a test at 5 % that gamed points mean what others do. Where
+  the claim is false this is the size, with its exact 99 % binomial interval; where it is true, the power (and beside it
+  the share found with the right sign).
 * **coverage**: the share of the intervals that decide (refused draws left out) which hold the truth. That is the
   declared parameter; where the effect is no parameter of the simulation (marked *), it is read from one fit that sees
-  true engagement in {many:,} creators, or for the perk from the mean near the threshold.
+  true engagement in {many:,} creators, or for the perk from the mean near the threshold; in money or referrals, as a
+  share of the draw's mean, which what all creators have in common moves from draw to draw. For the ratio of slopes in
+  gamed and other months, whose truth is 1 or 0, it is Fieller's set where that is an interval.
 
 **The gate**: the exact 99 % interval of the size meets [0, {size:g}], and that of the coverage meets [{coverage:g}, 1].
 With few draws both intervals are wide, and a cell passes easily: what counts are cells with {draws:,} draws.
@@ -49,9 +52,9 @@ def render(records: Records) -> str:
     if printed:
         parts += [
             "## Where the plan is wrong\n",
-            "Not gated: here the plan's statement about shared errors does not hold, and the size shows what that "
-            "costs. `shares_error = \"full\"` is right where engagement as the plan holds it is all that the score "
-            "knows of engagement; where the score also saw posts and bots, they belong into the plan as well.\n",
+            "Not gated: here the plan's statement about shared errors does not hold, and the mean estimate shows "
+            "what that costs. `shares_error = \"full\"` is right where engagement as the plan holds it is all that "
+            "the score knows of engagement; where the score also saw posts and bots, they belong into the plan.\n",
             _table(printed, records),
         ]  # fmt: skip
     return "\n".join(parts)
