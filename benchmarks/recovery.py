@@ -54,6 +54,7 @@ AGREEMENT = 1e-6
 """Largest difference from `sa.audit`, in half-widths of the interval."""
 MANY = 200_000
 """Creators in the fit that sees true engagement, where the true effect is no parameter."""
+WORLDS = 8
 LEVEL = 0.95
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 
@@ -203,13 +204,16 @@ def truth(claim: Claim, real: bool) -> float:
 def _jump(claim: Claim) -> float:
     """Return the mean outcome at the threshold without a perk, times what the perk multiplies it by, less one.
 
-    As a share of the mean of all, with the perk.
+    As a share of the mean of all, with the perk; averaged over worlds, since a period that moves everybody's engagement
+    moves the scores past the threshold.
     """
-    parameters = claim.parameters(False, DRAWS * 1000).model_copy(update={"n": MANY})
-    column = claim.outcome["column"]
-    without, perked = (draw(parameters.model_copy(update=change), panel=False).frame for change in ({}, claim.true))
-    near = (without["klout"] - THRESHOLD).abs() < 2
-    return float(without.loc[near, column].mean() / perked[column].mean() * np.expm1(claim.true["perk_effect"]))
+    column, shares = claim.outcome["column"], []
+    for world in range(WORLDS):
+        parameters = claim.parameters(False, DRAWS * 1000 + world).model_copy(update={"n": MANY // WORLDS})
+        without, perked = (draw(parameters.model_copy(update=change), panel=False).frame for change in ({}, claim.true))
+        near = (without["klout"] - THRESHOLD).abs() < 2
+        shares.append(without.loc[near, column].mean() / perked[column].mean())
+    return float(np.mean(shares) * np.expm1(claim.true["perk_effect"]))
 
 
 def _seen(claim: Claim, world: World) -> float:
