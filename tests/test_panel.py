@@ -189,6 +189,13 @@ def test_a_score_that_does_not_change_has_no_effect_within_and_says_so():
     assert "does not change" in next(check.reason for check in found.checks if check.check == "panel_ols")
 
 
+@pytest.mark.parametrize("model", ["ols", "poisson"])
+def test_units_that_are_seen_once_have_nothing_to_compare(model):
+    design, unit, _ = drawn(60, 1, 4, model=model)
+    with pytest.raises(DesignError, match="no unit with two rows"):
+        fit_within(design, unit, model=model)
+
+
 @pytest.mark.parametrize(
     ("panel", "said"), [({"unit": "klout"}, "one role"), ({"unit": "creator", "when": "month"}, "when"), ({}, "unit")]
 )

@@ -83,6 +83,8 @@ def fit_within(
     the effects of units are no nuisance to the slopes (Wooldridge 1999, doi:10.1016/S0304-4076(98)00033-5).
     """
     keep = _informative(design.response, unit, model)
+    if not keep.any():
+        raise _refusal("no unit with two rows to compare", "units that are seen more than once")
     rest, groups = design.take(keep), [_codes(unit[keep])] + ([] if time is None else [_codes(time[keep])])
     clusters = groups[0] if design.clusters is None else _codes(design.clusters[keep])
     columns = [i for i, block in enumerate(design.blocks) if block != "intercept"]
