@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import minimize_scalar
+import scipy
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,9 @@ def proportional(weights: np.ndarray, others: np.ndarray, cov: np.ndarray) -> Pr
 
     grid = np.linspace(0, np.pi, 181)
     best = grid[int(np.argmin([distance(angle) for angle in grid]))]
-    found = minimize_scalar(distance, bounds=(best - 0.02, best + 0.02), method="bounded", options={"xatol": 1e-10})
+    found = scipy.optimize.minimize_scalar(
+        distance, bounds=(best - 0.02, best + 0.02), method="bounded", options={"xatol": 1e-10}
+    )
     length = np.linalg.norm(weights) * np.linalg.norm(others)
     likeness = float(weights @ others / length) if length > 0 else float("nan")
-    return Proportion(float(found.fun), float(stats.chi2.sf(found.fun, k - 1)), likeness)
+    return Proportion(float(found.fun), float(scipy.stats.chi2.sf(found.fun, k - 1)), likeness)

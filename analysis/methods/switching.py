@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from analysis.errors import DesignError, Fault
 
@@ -201,6 +200,8 @@ def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, powe
     statistic = float(found @ np.linalg.solve(cov, found))
     line = np.array([lead + base for lead in leads], dtype=float)
     per_unit = float(line @ np.linalg.solve(cov, line))
-    limit = stats.chi2.isf(size, len(leads))
-    needed = brentq(lambda shift: stats.ncx2.sf(limit, len(leads), shift) - power, 1e-6, 500.0)
-    return Trend(statistic, float(stats.chi2.sf(statistic, len(leads))), len(leads), float(np.sqrt(needed / per_unit)))
+    limit = scipy.stats.chi2.isf(size, len(leads))
+    needed = scipy.optimize.brentq(lambda shift: scipy.stats.ncx2.sf(limit, len(leads), shift) - power, 1e-6, 500.0)
+    return Trend(
+        statistic, float(scipy.stats.chi2.sf(statistic, len(leads))), len(leads), float(np.sqrt(needed / per_unit))
+    )
