@@ -21,6 +21,8 @@ from analysis.sections.outcome import OutcomeSection
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from analysis.engine.products import Products
+
 
 @dataclass(frozen=True, eq=False)
 class Whole:
@@ -39,6 +41,8 @@ class Whole:
         The name of each of the plan's columns in `table`.
     low, high : dict of str to float
         The extremes of each numeric column.
+    products : Products
+        Of the numeric columns as the equations use them (`analysis.engine.products`).
     """
 
     rows: int
@@ -48,6 +52,7 @@ class Whole:
     keys: dict[str, str]
     low: dict[str, float]
     high: dict[str, float]
+    products: Products
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ LAYERS = [
     *("moments.record", "moments.pairs", "moments.rows", "moments.measure", "moments"),
     *("moments.triangles", "moments.regressions", "moments.draws", "moments.variances", "moments.subsets"),
     *("moments.resampling", "moments.permutation", "moments.folds", "moments.joint"),
-    *("engine", "engine.address", "engine.cells", "engine.rows"),
+    *("engine", "engine.address", "engine.cells", "engine.products", "engine.rows"),
     *("start", "start.words", "start.toml", "start.forms", "start.profile", "start.roles", "start.draft"),
     "start.questions",
     *("start.files", "start.notebook", "start.study"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import os
 import tempfile
 import uuid
@@ -30,6 +31,9 @@ DIRECT_BITS = 17
 """Clusters numbered within a range of 2 to this power are added up in a table without hashing, of a few MB a thread."""
 
 MOST_FILES = 100_000
+MOST_NUMBERED = 1_000
+"""Parquet files whose numbers of rows are looked up, to number the rows without a window."""
+
 SUFFIXES = (".parquet", ".csv")
 SCHEMES = ("duckdb", "spark")
 ENGINES = ("duckdb", "_duckdb", "ibis", "pyspark", "py4j")
@@ -151,6 +155,31 @@ def plain_words(where: str) -> Iterator[None]:
         if "memory" in str(error).lower():
             allowed = "more memory: the environment's SCORE_AUDIT_MEMORY, such as 2GB"
         raise DataError(where, [Fault("dataset", _first_line(error), allowed)]) from None
+
+
+def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
+    """Return DuckDB's table with its rows numbered in order, in a new column.
+
+    Of Parquet files each row knows its place in its file; else the rows pass through a window one after the other.
+    """
+    import ibis
+
+    table = source.table
+    taken = {column.casefold() for column in table.columns} & {"file_index", "file_row_number"}
+    if source.files[0].suffix.lower() != ".parquet" or len(source.files) > MOST_NUMBERED or taken:
+        return table.mutate(**{name: ibis.row_number() + first})
+    engine, files = table.get_backend(), "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]"
+    counts = engine.con.execute(f"select num_rows from parquet_file_metadata({files})").fetchall()
+    starts = list(itertools.accumulate((rows for (rows,) in counts), initial=first))[:-1]
+    before = f"({starts}::bigint[])[(file_index + 1)::bigint]" if len(starts) > 1 else str(starts[0])
+    view = f"rows_{uuid.uuid4().hex}"
+    number = f"""cast(file_row_number + {before} as bigint) as "{name}\""""
+    engine.con.execute(f"create temp view {view} as select *, {number} from read_parquet({files})")
+    return engine.table(view)
+
+
+def _quoted(path: Path) -> str:
+    return glob.escape(str(path)).replace("'", "''")
 
 
 def forget_extremes(table: ir.Table) -> None:

@@ -44,15 +44,16 @@ def audit_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[li
         found = f'the model "{name}" for "{printable(outcome.column)}", beyond memory'
         raise DesignError("the plan", [Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')])
     basis = build_basis(sample, outcome.column, (score,))
-    groups = _groups(basis)
-    rows, checks = _one_model(sample, outcome, score, basis, name, groups), []
+    groups = _groups(sample, basis)
+    rows, counted = _one_model(sample, outcome, score, basis, name, groups)
+    groups, checks = groups or counted, []
     for other in (*outcome.companion_models, *outcome.variants):
         if other not in MODELS:
             reason = f"The companion {other} was not run beyond memory."
             checks.append(Check(sample.plan.name, f"companion_{other}", None, reason, None, outcome.column, score))
             continue
         try:
-            rows += _one_model(sample, outcome, score, basis, other, groups)
+            rows += _one_model(sample, outcome, score, basis, other, groups)[0]
         except DesignError as error:
             reason = f"The companion model {other} has no estimate here: {error.faults[0].found}."
             checks.append(Check(sample.plan.name, f"companion_{other}", None, reason, None, outcome.column, score))
@@ -64,7 +65,7 @@ def audit_table_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[
     plan = sample.plan
     try:
         basis = build_basis(sample, outcome.column, plan.score.columns)
-        groups = _groups(basis)
+        groups = _groups(sample, basis)
         targets = tuple(i for i, block in enumerate(basis.blocks) if block == "score")
         model = outcome.deciding_model
         full = _solve(sample, outcome, basis, model, [(list(range(basis.k)), basis.k)], targets)
@@ -80,7 +81,7 @@ def audit_table_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[
 def inspect_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[tuple[str, ...], list[Check]]:
     """Return the terms of an equation and its checks, without a fit."""
     basis = build_basis(sample, outcome.column, (score,))
-    return basis.terms, _overlap(sample, outcome, score, basis, _groups(basis))
+    return basis.terms, _overlap(sample, outcome, score, basis, count_groups(basis))
 
 
 def covariance_of(
@@ -109,8 +110,8 @@ def covariance_of(
 def _one_model(
     sample: Sample, outcome: OutcomeSection, score: str, basis: Basis, model: str,
     groups: tuple[int, int, int] | None,
-) -> list[Estimate]:  # fmt: skip
-    """Return every row of one model: increment, raw, tests, and what the score adds to the fit."""
+) -> tuple[list[Estimate], tuple[int, int, int] | None]:  # fmt: skip
+    """Return every row of one model (increment, raw, tests, what the score adds to the fit), and its clusters."""
     kind, note = covariance_of(sample, model, groups, deciding=model == outcome.deciding_model)
     last = basis.k - 1
     everything, raw = list(range(basis.k)), basis.columns("engagement")
@@ -130,7 +131,7 @@ def _one_model(
     rows += coefficients(sample, outcome, score, "raw", fits[1])
     lagrange = (statistic, float(chi2_sf(statistic, 1)))
     rows += tests(sample, outcome, score, fits[0], summed.deviance[2], lagrange)
-    return _noted(rows, note)
+    return _noted(rows, note), summed.groups
 
 
 def _noted(rows: list[Estimate], note: str) -> list[Estimate]:
@@ -172,6 +173,7 @@ def _fits(
         contributions.append([Contribution(solved.spread(solved.influence(basis.k - 1), basis.k), last)])
     summed = contribute(basis, models, contributions, "CRV1" if kind == "CRV3" else kind)
     fits, at = [], 0
+    groups = groups or summed.groups
     clusters = groups[0] if groups else None
     for m, wanted in enumerate(targets):
         places = list(range(at, at + len(wanted)))
@@ -200,7 +202,12 @@ def _null(sample: Sample, outcome: OutcomeSection, basis: Basis, model: str, uni
 # --- checks ----------------------------------------------------------------------------------------------
 
 
-def _groups(basis: Basis) -> tuple[int, int, int] | None:
+def _groups(sample: Sample, basis: Basis) -> tuple[int, int, int] | None:
+    """Return what `count_groups` does, where it is not known anyway once the sums by cluster are taken."""
+    return None if sample.plan.inference.covariance == "CRV1" else count_groups(basis)
+
+
+def count_groups(basis: Basis) -> tuple[int, int, int] | None:
     """Return the number of clusters and the sizes of the smallest and the largest."""
     if "g" not in basis.table.columns:
         return None

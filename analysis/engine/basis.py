@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.design import Design, dependent_terms
-from analysis.engine.address import aggregate
-from analysis.engine.cells import transformed
+from analysis.engine.cells import FUNCTIONS, transformed
+from analysis.engine.products import Products, cross_products
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.moments import condition_number
 from analysis.sample import Sample
@@ -24,6 +24,9 @@ EASY = 30.0
 
 LEAST_PIVOT = 1e-12
 """A column whose squared part outside the others is a smaller share of it cannot be told from their combination."""
+
+LEAST_SHARE = 1e-2
+"""The squares that the sample's fit leaves are a difference of known sums while they are a larger share of all."""
 
 MOST_LEVELS = 200
 MOST_PASSES = 4
@@ -100,9 +103,10 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     -----
     CholeskyQR2 with the seeded sample as its first step: the sample's triangle makes the columns of all rows nearly
     orthonormal, so that one scan of products loses no digits to their condition number. Where the sample cannot be
-    factored, the first scan takes its place. In place of the response stands what the sample's own fit leaves of it:
-    the sum of squares of residuals is then no small difference of large numbers, however good the fit. Yamamoto
-    et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
+    factored, the first scan takes its place; where its columns are far from dependent, the products of the plan's
+    columns as they are lose no digits either, and are known without a scan. In place of the response stands what the
+    sample's own fit leaves of it: the sum of squares of residuals is then no small difference of large numbers, however
+    good the fit. Yamamoto et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
 
     Raises
     ------
@@ -119,10 +123,13 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     scale = np.sqrt(((pilot.matrix - mean) ** 2).mean(axis=0))
     scale[scale == 0] = 1.0
     shift = float(pilot.response.mean())
+    known = sample.whole.products.part([*(column.name for column in columns), (outcome, "identity")])
+    if known is not None:
+        mean[1:], scale[1:], shift = known.centre[:-1], known.scale[:-1], float(known.centre[-1])
     table = _scaled(sample, outcome, columns, mean, scale)
     unit = (pilot.matrix - mean) / scale
     guess = np.linalg.lstsq(unit, pilot.response - shift, rcond=1e-12)[0]
-    coordinates, error, unexplained = _factored(table, unit, pilot, shift, guess, n, where)
+    coordinates, error, unexplained = _factored(table, unit, pilot, shift, guess, known, where)
     response = error + coordinates @ guess
     total = unexplained + n * float(response[1:] @ response[1:])
     return Basis(
@@ -161,15 +168,13 @@ def combination(table: ir.Table, weights: np.ndarray, names: Sequence[str] | Non
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column of the equation: an expression over all rows, and its values in the seeded sample."""
+    """One column of the equation: an expression over all rows, its values in the seeded sample, what it is made of."""
 
     block: str
     term: str
     expression: ir.Value
     values: np.ndarray
-
-
-FUNCTIONS = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
+    name: tuple[str, str] | None = None
 
 
 def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
@@ -179,7 +184,7 @@ def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
     named = [("engagement", c, plan.engagement.transform_of(c)) for c in plan.engagement.columns]
     named += [("score", c, plan.score.transform_of(c)) for c in scores]
     return columns + [
-        Column(block, c, transformed(table[keys[c]], how), FUNCTIONS[how](sample.frame[c].to_numpy(float)))
+        Column(block, c, transformed(table[keys[c]], how), FUNCTIONS[how](sample.frame[c].to_numpy(float)), (c, how))
         for block, c, how in named
     ]
 
@@ -188,7 +193,7 @@ def _control(sample: Sample, column: str) -> list[Column]:
     """A numeric control as it is; text as one indicator per level but the first in sorted order."""
     cells, drawn = sample.whole.table[sample.whole.keys[column]], sample.frame[column]
     if not cells.type().is_string():
-        return [Column("control", column, cells, drawn.to_numpy(float))]
+        return [Column("control", column, cells, drawn.to_numpy(float), (column, "identity"))]
     names = cells.name("level").as_table().distinct().limit(MOST_LEVELS + 1).to_pandas()["level"]
     if len(names) > MOST_LEVELS:
         place, allowed = f'column "{printable(column)}" (control)', f"at most {MOST_LEVELS} levels beyond memory"
@@ -216,7 +221,13 @@ def _pilot(sample: Sample, outcome: str, columns: list[Column]) -> Design:
 
 
 def _factored(
-    table: ir.Table, unit: np.ndarray, pilot: Design, shift: float, guess: np.ndarray, n: int, where: str
+    table: ir.Table,
+    unit: np.ndarray,
+    pilot: Design,
+    shift: float,
+    guess: np.ndarray,
+    known: Products | None,
+    where: str,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the triangle of [1, z], the coordinates of the guess's error, and what all columns leave of its square."""
     suspects = dependent_terms(pilot.matrix, pilot.terms)
@@ -224,8 +235,12 @@ def _factored(
     if not suspects and condition_number(unit[:, 1:]) > EASY:
         factor = np.linalg.qr(unit, mode="r") / np.sqrt(len(unit))
         factor *= np.sign(np.diag(factor))[:, None]
+    is_plain = np.array_equal(factor, np.eye(len(factor)))
+    at_hand = _known_products(known, guess) if known is not None and is_plain else None
     for _ in range(MOST_PASSES):
-        gram = _products(table, np.linalg.inv(factor), shift, guess) / n
+        gram = at_hand if at_hand is not None else _products(table, np.linalg.inv(factor), shift, guess)
+        n, at_hand = gram[0, 0], None
+        gram = gram / n
         inner = gram[:-1, :-1]
         _refuse_dependent(inner, suspects, pilot.terms, where)
         triangle = np.linalg.cholesky(inner).T
@@ -245,16 +260,15 @@ def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarr
         f"q{j}": table[f"z{j}"] for j in range(1, k)}  # fmt: skip
     table = table.select(**columns, y=table["y"] - combination(table, guess + shift * (np.arange(k) == 0)))
     names = [*columns, "y"]
-    sums = {"n": table.count()} | {f"s{i}": table[a].sum() for i, a in enumerate(names)}
-    sums |= {f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum() for i in range(len(names)) for j in range(i + 1)}
-    found = aggregate(table, sums)
-    gram = np.empty((k + 1, k + 1))
-    gram[0, 0] = found["n"]
-    for i in range(len(names)):
-        gram[0, i + 1] = gram[i + 1, 0] = found[f"s{i}"]
-        for j in range(i + 1):
-            gram[i + 1, j + 1] = gram[j + 1, i + 1] = found[f"p{i}_{j}"]
-    return gram
+    return cross_products(table, names)
+
+
+def _known_products(known: Products, guess: np.ndarray) -> np.ndarray | None:
+    """Return the same of z itself from the products at hand; None where they keep too few digits of the residuals."""
+    change, k = np.eye(len(known.gram)), len(guess)
+    change[k, k], change[:k, k] = known.scale[-1], -guess
+    gram = change.T @ known.gram @ change
+    return gram if gram[k, k] > LEAST_SHARE * known.gram[k, k] * known.scale[-1] ** 2 else None
 
 
 def _refuse_dependent(

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.cells import LARGEST
 from analysis.codebook import CodebookColumn
 from analysis.dataset import MISSING
@@ -16,7 +18,8 @@ from analysis.sections.columns import KeepSection
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-EXPRESSIBLE = ("identity", "log1p", "sqrt")
+FUNCTIONS = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
+EXPRESSIBLE = tuple(FUNCTIONS)
 """Transforms that need no other row."""
 
 

@@ -106,15 +106,14 @@ class Summed:
         Of contributions of the same group only; zero elsewhere.
     deviance : list of float
         Of each model.
-    clusters, smallest, largest : int or None
+    groups : tuple of int or None
+        The number of clusters, and the sizes of the smallest and the largest.
     """
 
     total: np.ndarray
     products: np.ndarray
     deviance: list[float]
-    clusters: int | None = None
-    smallest: int | None = None
-    largest: int | None = None
+    groups: tuple[int, int, int] | None = None
 
 
 def predictor_of(table: ir.Table, weights: np.ndarray) -> ir.Value:
@@ -163,9 +162,9 @@ def _summed(found: dict[str, Any], size: int, pairs: list[tuple[int, int]], devi
     products = np.zeros((size, size))
     for i, j in pairs:
         products[i, j] = products[j, i] = found[f"p{i}_{j}"]
-    counts = [int(found[name]) if name in found else None for name in ("groups", "least", "most")]
+    groups = tuple(int(found[name]) for name in ("groups", "least", "most")) if "groups" in found else None
     total = np.array([found[f"t{i}"] for i in range(size)], dtype=float)
-    return Summed(total, products, deviance, *counts)
+    return Summed(total, products, deviance, groups)
 
 
 def _pairs(groups: list[list[Contribution]]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.codebook import CodebookColumn, read_codebook
 from analysis.dataset import Dataset, check_hash
-from analysis.engine.address import Source, aggregate, forget_extremes, open_source, plain_words
+from analysis.engine.address import Source, aggregate, forget_extremes, open_source, plain_words, with_row_numbers
 from analysis.engine.cells import (
     EXPRESSIBLE,
     Field,
@@ -24,10 +24,10 @@ from analysis.engine.cells import (
     odd,
     passes,
     texts,
-    transformed,
     typed_value,
     unreadable,
 )
+from analysis.engine.products import products_of
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
 from analysis.raw_table import FIRST_ROW
@@ -121,14 +121,31 @@ def _where(dataset: Dataset) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Selection:
-    """A plan, a table, and the steps from one to the other."""
+    """A plan, a table, and the steps from one to the other.
+
+    A Parquet file knows the extremes of its columns and how many values are missing, but keeps quiet about NaN. So the
+    rows are first selected as though there were none, mostly without a scan; where that leads to a fault, or the sums
+    of products show a NaN, they are selected again, `careful`.
+    """
 
     plan: Plan
     source: Source
     dataset: Dataset
+    careful: bool = False
 
     def sample(self) -> Sample:
         """Return the analysis set, or raise every fault at once."""
+        if not needs_rows(self.plan):
+            try:
+                found = self.attempt()
+            except DataError:
+                found = None
+            if found is not None and found.whole.products.is_finite:
+                return found
+        return replace(self, careful=True).attempt()
+
+    def attempt(self) -> Sample:
+        """Return the analysis set as far as NaN is looked for, or raise every fault."""
         faults: list[Fault] = []
         exclusions = self.filtered(faults)
         self.repeated(exclusions, faults)
@@ -151,11 +168,7 @@ class _Selection:
 
     def base(self, *, numbered: bool = False) -> ir.Table:
         """Return the raw rows that pass every filter, on request with their spreadsheet row numbers."""
-        import ibis
-
-        table = self.source.table
-        if numbered:
-            table = table.mutate(**{self.row_name: ibis.row_number() + FIRST_ROW})
+        table = with_row_numbers(self.source, self.row_name, FIRST_ROW) if numbered else self.source.table
         conditions = [passes(keep, table[keep.column]) for keep in self.plan.keep]
         return table.filter(*conditions) if conditions else table
 
@@ -232,7 +245,7 @@ class _Selection:
             is_text = role == "cluster" or (role == "control" and _is_text(raw, column, entry))
             fill = self.plan.missing == "zero" and column in kinds
             fields.append(Field(column, role, f"c{number}", kinds.get(column, ""), is_text, False, fill, entry))
-        floating = [f for f in fields if not f.is_text and raw[f.column].type().is_floating()]
+        floating = [f for f in fields if self.careful and not f.is_text and raw[f.column].type().is_floating()]
         nothing = aggregate(raw, {f.key: (raw[f.column] - raw[f.column]).sum() for f in floating})
         strange = {key for key, value in nothing.items() if value is None or value != value}  # a NaN or an infinity
         if strange:
@@ -285,7 +298,7 @@ class _Selection:
 
         table = self.base(numbered=self.has_order)
         if whole and self.has_order:
-            table = self.source.table.mutate(**{self.row_name: ibis.row_number() + FIRST_ROW})
+            table = with_row_numbers(self.source, self.row_name, FIRST_ROW)
         row = table[self.row_name] if self.has_order else ibis.literal(0)
         shown = table.filter(bad(table)).select(row=row, text=texts(table[column]))
         cells = shown.order_by("row").limit(6).to_pandas()
@@ -364,8 +377,12 @@ class _Selection:
         if rowwise:
             return self._sampled(frame, exclusions, known["rows"], rowwise)
         keys = {field.column: field.key for field in fields}
+        products = products_of(self.plan, table, keys, frame)
+        forms = {column: (column, self.plan.score.transform_of(column)) for column in self.plan.score.columns}
         whole = Whole(
-            rows=known["rows"], **_moments(self.plan, table, keys, frame), table=table, keys=keys,
+            rows=known["rows"], table=table, keys=keys, products=products,
+            means={o.column: products.mean((o.column, "identity")) for o in self.plan.outcome},
+            spreads={column: products.spread(form) for column, form in forms.items()},
             low={column: known.get(f"low_{key}") for column, key in keys.items()},
             high={column: known.get(f"high_{key}") for column, key in keys.items()},
         )  # fmt: skip
@@ -510,27 +527,6 @@ def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
     shift = seed * 2_654_435_761 % _MOST | 1
     value = (row * 1_664_525 + shift) & _MOST
     return ((value * (value + 1_013_904_223)) >> 12) & _MOST
-
-
-def _moments(plan: Plan, table: ir.Table, keys: dict[str, str], frame: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return the outcomes' means and the transformed scores' standard deviations, centred at the sample's means."""
-    sums, shifts = {}, {}
-    wanted = {f"y{i}": (o.column, "identity") for i, o in enumerate(plan.outcome)}
-    wanted |= {f"s{i}": (c, plan.score.transform_of(c)) for i, c in enumerate(plan.score.columns)}
-    wanted = {name: how for name, how in wanted.items() if how[1] in EXPRESSIBLE}
-    for name, (column, how) in wanted.items():
-        values = frame[column].to_numpy(float)
-        shifts[name] = float(np.mean({"log1p": np.log1p, "sqrt": np.sqrt}.get(how, np.asarray)(values)))
-        centred = transformed(table[keys[column]], how) - shifts[name]
-        sums |= {f"{name}_1": centred.sum(), f"{name}_2": (centred * centred).sum()}
-    found, rows = aggregate(table, {"rows": table.count(), **sums}), 0
-    rows = int(found["rows"])
-    means = {c: shifts[n] + found[f"{n}_1"] / rows for n, (c, _) in wanted.items() if n[0] == "y"}
-    spreads = {
-        c: math.sqrt(max(0.0, found[f"{n}_2"] - found[f"{n}_1"] ** 2 / rows) / max(1, rows - 1))
-        for n, (c, _) in wanted.items() if n[0] == "s"
-    }  # fmt: skip
-    return {"means": means, "spreads": spreads}
 
 
 def needs_rows(plan: Plan) -> list[str]:
