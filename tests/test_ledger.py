@@ -9,6 +9,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import shop
@@ -482,3 +483,33 @@ def test_macros_of_hostile_values(record):
     text = macros({"estimates": [row], "verdicts": []})
     assert "\\input" not in text.replace("\\textbackslash{}input", "")
     assert text.count("{") == text.count("}")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-2+3", "@SUM(A1)", "\tx", "\rx", "\n=x", " =x", "\uff1dx", "-x"])
+def test_text_that_a_spreadsheet_would_run_is_inert(text):
+    assert _inert(text) == "'" + text
+
+
+@pytest.mark.parametrize("cell", [-1.5, -3, None, "-5.9 %", "+3.8 points", "-1,234", "+2.1e-05", "-", "a=b", ""])
+def test_numbers_and_plain_text_stay_as_they_are(cell):
+    assert _inert(cell) is cell
+
+
+def test_hostile_names_of_levels_and_columns_are_inert_in_every_csv(tmp_path):
+    rng = np.random.default_rng(4)
+    n = 150
+    frame = pd.DataFrame({"=likes": rng.normal(size=n), "+klout": rng.normal(size=n),
+                          "@trade": rng.choice(["=cmd|' /C calc'!A0", "\t+1", "-2+3"], n)})  # fmt: skip
+    frame["-sales"] = -3 - 2 * frame["+klout"] + rng.normal(size=n)
+    plan = {"name": "inert", "question": "Who runs this?", "dataset": "frame.csv", "score": {"columns": ["+klout"]},
+            "engagement": {"columns": ["=likes"]}, "segment": {"column": "@trade"}, "quick": True,
+            "outcome": [{"column": "-sales", "kind": "continuous", "sesoi": 0.1}]}  # fmt: skip
+    folder = sa.audit(plan, data=frame).export(tmp_path / "out")
+    negative = 0
+    for path in folder.glob("*.csv"):
+        for column, cells in pd.read_csv(path, dtype=str, keep_default_na=False).items():
+            for cell in (column, *cells):
+                negative += bool(re.fullmatch(r"-[\d.]+(e-?\d+)?", cell))
+                assert not cell.lstrip().startswith(("=", "@")), (path.name, cell)
+                assert not cell.startswith(("+", "-", "\t", "\r")) or re.fullmatch(r"[+-][\d.,e-]+( %)?|-", cell), cell
+    assert negative > 5

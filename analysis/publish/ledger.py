@@ -99,7 +99,7 @@ def write_csv(findings: Findings, folder: Path) -> None:
     if findings.multiverse:
         frames |= {"specifications": findings.multiverse.table, "decisions": findings.multiverse.decisions}
     for name, frame in frames.items():
-        frame.map(_inert).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        frame.map(_inert).rename(columns=_inert).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -111,6 +111,6 @@ SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
 
 def _inert(cell: object) -> object:
     """Return text that starts like a formula with an apostrophe before it; signed numbers stay as they are."""
-    if isinstance(cell, str) and cell.lstrip().startswith(FORMULA) and not SIGNED_NUMBER.fullmatch(cell):
-        return "'" + cell
-    return cell
+    if not isinstance(cell, str) or SIGNED_NUMBER.fullmatch(cell):
+        return cell
+    return "'" + cell if cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA) else cell
