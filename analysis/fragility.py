@@ -15,6 +15,8 @@ from analysis.fit import Fit, critical_value
 from analysis.methods.increment import FEWEST_CLUSTERS, covariance_of
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
+from analysis.models.pml import MANY_ROWS, VARIANCE_POWER
+from analysis.models.refit import refit
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -64,6 +66,34 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     return Fragility(None, "")
 
 
+def fit_again(fit: Fit, rest: Design, keep: np.ndarray, kind: str, *, counts: bool) -> Fit:
+    """Fit some of the rows; of many rows by steps from the fit of all of them, which end where steps from afar do.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of all rows.
+    rest : Design
+        Of the rows that stay.
+    keep : ndarray of bool, shape (n,)
+    kind : str
+        The covariance.
+    counts : bool
+        As for `analysis.models.fit_model`.
+
+    Raises
+    ------
+    DesignError
+        When what is left has no estimate.
+    """
+    if fit.design.n <= MANY_ROWS or fit.model not in VARIANCE_POWER or kind == "CRV3":
+        return fit_model(rest, fit.model, kind, counts=counts)
+    try:
+        return refit(rest, fit.model, kind, np.log(fit.fitted[keep]))
+    except DesignError:  # the steps from there do not converge
+        return fit_model(rest, fit.model, kind, counts=counts)
+
+
 def influence_on(fit: Fit, term: str) -> np.ndarray:
     """Return each row's influence on one coefficient, shape (n,), in the units of the coefficient."""
     if fit.influence is not None:
@@ -78,8 +108,14 @@ def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (what is left out, mask of the rows that stay)."""
     influence = influence_on(fit, score)
     most = max(2, -(-fit.design.n // 1000))
+    orders = [np.argsort(influence), np.argsort(-influence), np.argsort(-np.abs(influence))]
     for count in dict.fromkeys([1, 2, most]):
-        for order in (np.argsort(influence), np.argsort(-influence), np.argsort(-np.abs(influence))):
+        seen = []
+        for order in orders:
+            gone = np.sort(order[:count]).tolist()
+            if gone in seen:
+                continue
+            seen.append(gone)
             keep = np.ones(fit.design.n, dtype=bool)
             keep[order[:count]] = False
             yield f"{count}", keep
@@ -111,7 +147,7 @@ def word_without(
     """Return the word of the rows that stay, a mask; None where they hold no estimate."""
     try:
         with np.errstate(all="ignore"):
-            rest = fit_model(_without(fit.design, keep), fit.model, kind, counts=outcome.kind == "count")
+            rest = fit_again(fit, _without(fit.design, keep), keep, kind, counts=outcome.kind == "count")
             return word_of_fit(sample, outcome, score, rest)
     except (DesignError, np.linalg.LinAlgError):
         return None

@@ -44,6 +44,9 @@ MOST_WORK = 12_000_000
 FEWEST_DRAWS = 0.9
 """Share of the draws without which the rest is no sample of what could have been drawn."""
 
+VERY_LARGE, FEWER_REPLICATES = 100_000, 399
+"""Beyond so many rows so many draws at most; a row's note says how many there were."""
+
 VARIANT = "bootstrap-t"
 
 
@@ -73,7 +76,8 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
     except DesignError:
         return Found()
     options = plan.inference
-    found = bootstrap_t(fit, score, replicates=options.bootstrap, seed=options.seed)
+    most = options.bootstrap if sample.rows <= VERY_LARGE else min(options.bootstrap, FEWER_REPLICATES)
+    found = bootstrap_t(fit, score, replicates=most, seed=options.seed)
     if len(found.values) < FEWEST_DRAWS * options.bootstrap:
         reason = f"Of {options.bootstrap:,} draws only {len(found.values):,} had an estimate, so there is no bootstrap "
         reason += "interval."
