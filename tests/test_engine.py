@@ -118,6 +118,16 @@ def test_exposure_and_logs_agree(content, beyond, make_frame):
     compare(beyond(plan, frame), audit(plan, frame))
 
 
+def test_clean_rows_are_read_three_times(content, beyond, make_frame, monkeypatch):
+    """The number of rows and the extremes are in the file; the draw, the products and the sums by cluster are scans."""
+    from ibis.backends.duckdb import Backend
+
+    asked, execute = [], Backend.execute
+    monkeypatch.setattr(Backend, "execute", lambda *args, **more: asked.append(args) or execute(*args, **more))
+    beyond(content("continuous", "CRV1", "agency", controls={"columns": ["months"]}), make_frame(400))
+    assert len(asked) == 2 + 3
+
+
 def test_several_scores_stand_side_by_side(content, beyond, make_frame):
     frame = make_frame(500)
     for kind in ("continuous", "revenue"):

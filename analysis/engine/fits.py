@@ -16,6 +16,9 @@ from analysis.fit import Fit
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+SAME = 1e-12
+"""Relative distance of coefficients that are equal but for their rounding."""
+
 MOST_JACKKNIFE = 5_000_000
 """Numbers (clusters x pairs of columns) that CRV3 may bring into memory."""
 
@@ -177,13 +180,16 @@ def _pairs(groups: list[list[Contribution]]) -> list[tuple[int, int]]:
 
 def _with_contributions(basis: Basis, models: list[Solved], flat: list[Contribution], kind: str) -> ir.Table:
     """Return a row's contributions ``c0 ..``, deviances ``d0 ..`` and, for HC2 and HC3, leverages ``l0 ..``."""
-    table = basis.table
+    table, short = basis.table, _short_cuts(basis, models, flat)
     fitted = {f"eta{m}": predictor_of(table, s.spread(s.beta, basis.k)) if s.model == "poisson"
-              else combination(table, s.spread(s.beta, basis.k)) for m, s in enumerate(models)}  # fmt: skip
+              else combination(table, s.spread(s.beta, basis.k)) for m, s in enumerate(models)
+              if m not in short}  # fmt: skip
     parts = {f"f{i}": combination(table, c.weights) for i, c in enumerate(flat)}
     leverages = {f"l{m}": _squared(table, s, basis.k) for m, s in enumerate(models)} if kind in ("HC2", "HC3") else {}
     others = ["y", "g"] if "g" in table.columns else ["y"]
     table = table.select(*others, **fitted, **parts, **leverages)
+    table = table.mutate(**{f"eta{m}": table[f"eta{other}"] - table[f"f{i}"] * times
+                            for m, (other, i, times) in short.items()})  # fmt: skip
     means = {f"mu{m}": table[f"eta{m}"].exp() if s.model == "poisson" else table[f"eta{m}"]
              for m, s in enumerate(models)}  # fmt: skip
     table = table.mutate(**means)
@@ -199,6 +205,26 @@ def _with_contributions(basis: Basis, models: list[Solved], flat: list[Contribut
             value = value / (left if kind == "HC3" else left.sqrt())
         columns[f"c{i}"] = value
     return table.select(*others, *(f"l{m}" for m in range(len(models)) if leverages), **columns)
+
+
+def _short_cuts(basis: Basis, models: list[Solved], flat: list[Contribution]) -> dict[int, tuple[int, int, float]]:
+    """Return the models whose fit is another's less a multiple of a contribution's weights: (other, which, times).
+
+    Without its last column least squares loses that column's part outside the others, times its coefficient (Frisch
+    and Waugh 1933): what the column's own contributions are made of, so that no row is combined twice.
+    """
+    found, betas = {}, [s.spread(s.beta, basis.k) for s in models]
+    for m, solved in enumerate(models):
+        for i, c in enumerate(flat):
+            other, last = c.residual, c.weights[-1]
+            if other >= m or other in found or solved.model != "ols" or models[other].model != "ols" or last == 0:
+                continue
+            lost = betas[other] - betas[m]
+            times = float(lost[-1] / last)
+            if np.abs(lost - times * c.weights)[1:].max() <= SAME * np.abs(lost[1:]).max():
+                found[m] = (other, i, times)
+                break
+    return found
 
 
 def _squared(table: ir.Table, solved: Solved, k: int) -> ir.Value:
