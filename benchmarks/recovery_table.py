@@ -28,6 +28,9 @@ mean for referrals and revenue, one point for default).
   the jump at the perk's threshold, that excludes zero, or a test at 5 % that gamed points mean what others do. Where
   the claim is false this is the size, with its exact 99 % binomial interval; where it is true, the power (and beside it
   the share found with the right sign).
+* **mean estimate**: the mean of the middles of the intervals; its distance from the effect is bias. The correction
+  takes true engagement as linear in what is recorded of it and in the score. A score that is a steep curve of
+  engagement (Kred-style points are, the Klout-style score is hardly) leaves a small bias that more rows do not remove.
 * **coverage**: the share of the intervals that decide (refused draws left out) which hold the truth. That is the
   declared parameter; where the effect is no parameter of the simulation (marked *), it is read from one fit that sees
   true engagement in {many:,} creators, or for the perk from the mean near the threshold; in money or referrals, as a
