@@ -91,6 +91,14 @@ class _Study:
             rows = [self._held_jump()]
         else:
             return Found()
+        if said.old is None and self.design().clusters is not None:
+            note = f"{how}; rows of a cluster are alike, so chance is not judged"
+            psi = replace(self.blank("", "psi", "scorecard"), estimate=found.value, note=note)
+            reason = (
+                f"Between rows before and after the change the score has a stability index of {found.value:.3f}; rows "
+                "of a cluster are alike, so it is not known how large chance alone would make it."
+            )
+            return Found((*rows, psi), (self.check("score_shift", None, reason, found.value),))
         note = f"{how}; {found.null:.4f} would be exceeded once in twenty if nothing had moved"
         psi = replace(self.blank("", "psi", "scorecard"), estimate=found.value, p_value=found.p_value, note=note)
         moved = found.p_value < 0.05

@@ -78,3 +78,22 @@ def test_segments_of_long_numbers_stay_apart():
     data["trade"] = np.where(np.arange(500) % 2 == 0, 1234567.0, 1234568.0)
     own = read_plan(plan(segment={"column": "trade"}))
     assert set(select_sample(own, from_frame(data)).segments) == {"1234567", "1234568"}
+
+
+def test_rows_left_out_for_a_table_that_only_adds_are_said():
+    data = frame()
+    data["trade"] = np.where(np.arange(500) % 5 == 0, None, np.where(np.arange(500) % 2 == 0, "food", "sport"))
+    audit = sa.audit(plan(segment={"column": "trade"}), data)
+    (check,) = [check for check in audit.checks if check.check == "left_out_beside"]
+    assert check.passed is False
+    assert "100 without trade" in check.reason
+    assert not [check for check in sa.audit(plan(), data).checks if check.check == "left_out_beside"]
+
+
+def test_a_score_of_clusters_is_not_said_to_have_moved():
+    data = frame()
+    data["score"] = np.random.default_rng(5).normal(size=100)[data["who"]] + 0.3 * data["score"]
+    data["late"] = data["who"] % 2
+    own = plan(algorithm={"changed": "late"}, cluster={"column": "who"})
+    (check,) = [check for check in sa.audit(own, data).checks if check.check == "score_shift"]
+    assert check.passed is None

@@ -6,10 +6,13 @@ import re
 
 from analysis.errors import printable
 from analysis.estimates import Check
-from analysis.sample import Sample
+from analysis.sample import Sample, columns_of
 
 ENTITY = re.compile(r"(^|_)(id|ids|name|user|username|handle|account|person|team|author|seller|shop|firm|company)$")
 """Names of columns that say whose row it is."""
+
+BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
+"""Roles of columns that the verdict itself does without."""
 
 ROWS_AN_ENTITY = 1.25
 """With this many rows an entity or more, an identifying column names entities and not rows."""
@@ -22,9 +25,23 @@ def check_rows(sample: Sample) -> list[Check]:
               float(count), column)
         for column, count in sample.filled.items() if count
     ]  # fmt: skip
+    filled += _lost_beside(sample)
     drawn = [Check(sample.plan.name, "rows_drawn", None, f"From {sample.note}.")] if sample.note else []
     more = [] if sample.raw is None else [_entity(sample), _folds(sample)]
     return [*_reading(sample), _duplicates(sample), *filled, *drawn, *more]
+
+
+def _lost_beside(sample: Sample) -> list[Check]:
+    """Rows that are left out of the verdict too because a table that only adds to it names a column with gaps."""
+    lost = {column: count for column, role in columns_of(sample.plan).items() if role in BESIDE
+            and (count := sample.exclusions.get(f"missing {printable(column)}", 0))}  # fmt: skip
+    if not lost:
+        return []
+    listed = ", ".join(f"{count:,} without {printable(column)}" for column, count in lost.items())
+    reason = (
+        f"Rows were left out for a column that only adds to the verdict: {listed}. The verdict is about the others."
+    )
+    return [Check(sample.plan.name, "left_out_beside", False, reason, float(sum(lost.values())))]
 
 
 def _reading(sample: Sample) -> list[Check]:

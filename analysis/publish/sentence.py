@@ -190,6 +190,7 @@ CHECK_QUESTIONS = {
     "reading": "Could the file be read?",
     "last_period": "Do the data have the outcome of the period before?",
     "duplicates": "Is any row there twice?",
+    "left_out_beside": "Is the verdict about all rows that have what it needs?",
     "long_file": "Could the halves of engagement be built?",
     "reconstructability": "Is the score more than engagement under another name?",
     "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
