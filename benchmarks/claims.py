@@ -50,6 +50,8 @@ class Claim:
     relative : bool
         Whether the effect is in the outcome's own unit. What all creators have in common in a period moves its mean
         from draw to draw, so the truth is a share of the draw's mean.
+    transform : str
+        Of the score.
     gated : bool
         False for a world in which the plan's statement about shared errors is wrong: printed, as a warning.
     """
@@ -67,6 +69,7 @@ class Claim:
     n: int = 1000
     exact: bool = True
     relative: bool = False
+    transform: str = "identity"
     gated: bool = True
 
     @property
@@ -91,7 +94,7 @@ class Claim:
         shared = {} if self.shares == "unknown" else {"shares_error": self.shares}
         said: dict[str, Any] = {
             "name": self.name, "question": self.says, "dataset": "drawn.csv", "quick": True,
-            "score": {"columns": [self.score(real)], **shared}, "outcome": [self.outcome],
+            "score": {"columns": [self.score(real)], "transform": self.transform, **shared}, "outcome": [self.outcome],
             "engagement": {"columns": list(self.engagement), "transform": "log1p"}, "inference": {"bootstrap": 99},
         }  # fmt: skip
         if self.panel:
@@ -127,6 +130,9 @@ CLAIMS = (
           DEFAULT, {"default_effect": 0.4}, exact=False),
     Claim("validity", "Authority pays, engagement does not show it, and the score sees it (Klout-style: true; "
           "Kred-style: false).", REFERRALS, {}, world={"validity": 0.15}, scores=("kred", "klout"), exact=False),
+    Claim("validity-log", "The same, with the logarithm of either score: Kred-style points are a steep curve of what "
+          "they are made from, and a few creators hold most of their variance.",
+          REFERRALS, {}, world={"validity": 0.15}, scores=("kred", "klout"), exact=False, transform="log1p"),
     Claim("referrals-full", "The displayed score adds to referrals; it was computed from the recorded engagement.",
           REFERRALS, {"effect": 0.2}, world={"shared": 1.0, **ALIKE}, shares="full", engagement=("likes", "posts")),
     Claim("revenue-full", "The displayed score adds to revenue; it was computed from the recorded engagement.",

@@ -32,7 +32,7 @@ import analysis as sa
 from analysis import algorithm, gaming, noise, segments
 from analysis.corrected import Refusal
 from analysis.dataset import from_frame
-from analysis.design import Design
+from analysis.design import Design, transform
 from analysis.episodes import episodes_of
 from analysis.estimates import Estimate, Estimates
 from analysis.methods.correction import correct_fit
@@ -222,7 +222,7 @@ def _seen(claim: Claim, world: World) -> float:
     response = frame[outcome.column].to_numpy(dtype=float)
     if outcome.kind == "roi":
         response = response - frame[outcome.cost].to_numpy()
-    values = frame[claim.score(True)].to_numpy(dtype=float)
+    values = transform(frame[claim.score(True)].to_numpy(dtype=float), claim.transform)
     matrix = np.column_stack([np.ones(len(values)), np.log(frame["true_engagement"]), values / values.std(ddof=1)])
     design = Design(response, matrix, ("const", "engagement", "score"), ("intercept", "engagement", "score"))
     fit = fit_model(design, outcome.deciding_model, "HC1")

@@ -41,6 +41,13 @@ mean for referrals and revenue, one point for default).
 With few draws both intervals are wide, and a cell passes easily: what counts are cells with {draws:,} draws.
 """
 
+WHY_KRED = """
+Why `validity` fails where it is false: Kred-style points are so steep a curve that a few creators hold most of their
+variance. The correction, which is linear, keeps a bias, and HC1 understates the spread where few rows weigh so much.
+With the logarithm of the points (`validity-log`) both are smaller. The verdict on such a score in its raw points passes
+a worthless one more often than the level says.
+"""
+
 COLUMNS = ("claim", "truth", "creators", "draws", "effect", "mean estimate", "found", "99 % interval", "right sign",
            "coverage", "answers", "gate")  # fmt: skip
 
@@ -77,6 +84,8 @@ def _state(records: Records) -> str:
     for (name, real), record in records.items():
         if gate(record) == "FAILED":
             lines.append(f"* `{name}`, {_truth(real)}: {'; '.join(faults(record))}.")
+    if ("validity", False) in records and gate(records["validity", False]) == "FAILED":
+        lines.append(WHY_KRED)
     missing = [f"`{name}`, {_truth(real)}" for name, real in cells if (name, real) not in records]
     if missing:
         lines.append(f"* Not run yet: {'; '.join(missing)}.")
