@@ -223,7 +223,9 @@ def new_notebook(plan: str, out: Path | None, force: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write the whole table with the score, as CSV.")
 @click.option("--card", is_flag=True, help="Say what the score is made of, and what it cannot see.")
 def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
-    """Compute a score in a vendor's style: klout, klout_old, kred, trustcloud, credit, history, placebo.
+    """Compute a score in a vendor's style.
+
+    One of klout, klout_old, kred, trustcloud, credit, history, placebo.
 
     DATA is an activity table: a name in data/raw, a path, or an address such as simulated:creators?seed=7.
     """

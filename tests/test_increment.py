@@ -243,7 +243,8 @@ def test_default_covariances(plan_of, sample_of, make_frame, agencies, model, ex
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"])
 def test_the_plans_covariance_binds_every_row_with_a_standard_error(run, kind):
     audit = run(cluster={"column": "agency"}, inference={"covariance": kind})
-    with_errors = [row for row in audit.estimates if row.std_error and row.method in ("raw", "increment")]
+    with_errors = [row for row in audit.estimates if row.std_error and row.method in ("raw", "increment")
+                   and "bootstrap-t" not in row.variant]  # fmt: skip
     assert {row.covariance for row in with_errors} == {kind}
     assert {row.df for row in with_errors if row.model == "poisson"} == {59 if kind.startswith("CRV") else None}
 
@@ -415,7 +416,8 @@ def test_the_order_of_rows_changes_nothing(run, make_frame, tolerance):
     plain = run(frame=frame, cluster={"column": "agency"})
     for one, other in zip(plain.estimates, mixed.estimates, strict=True):
         assert one.id == other.id
-        if one.estimate is not None:
+        seeded = one.method in ("prediction", "assay")  # folds and draws are taken from the seed, row by row
+        if one.estimate is not None and not seeded:
             assert other.estimate == pytest.approx(one.estimate, rel=tolerance.reference)
 
 

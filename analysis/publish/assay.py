@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.estimates import Estimate
 from analysis.findings import Findings
-from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered
+from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
 
 NAMES = {"placebo_adds": "worthless scores (placebos)", "planted_adds": "planted effects"}
@@ -65,7 +65,7 @@ def assay_figure(findings: Findings, rows: list[Estimate]) -> Figure:
                       markeredgecolor=INK, markersize=8)  # fmt: skip
         names = [f"{'planted' if row.term == 'planted_adds' else 'worthless'}{f': {what}' if many else ''}"
                  for row, what in zip(drawn, about, strict=True)]  # fmt: skip
-        axes.set_yticks(range(len(drawn)), [name.replace("$", r"\$") for name in names])
+        axes.set_yticks(range(len(drawn)), [plain_label(name) for name in names])
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
         axes.set_xlabel("% of draws called adds", fontsize=10)

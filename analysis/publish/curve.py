@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.findings import Findings
 from analysis.multiverse.specifications import Specification, options_of
 from analysis.plan import Plan
-from analysis.publish.figure import ACCENT, INK, STYLE, Figure, rendered
+from analysis.publish.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
 from analysis.sections.outcome import OutcomeSection
 
 CAPTION = (
@@ -41,7 +41,7 @@ def curve_figure(findings: Findings) -> Figure:
         _draw_effects(top, curve, shown)
         _draw_options(bottom, curve, rows)
         about = findings.dataset.label(multiverse.own.outcome)
-        title = f"{len(curve):,} analyses of {about}\n{shown.label}".replace("$", r"\$")
+        title = plain_label(f"{len(curve):,} analyses of {about}\n{shown.label}")
         top.set_title(title, loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
         return rendered(canvas, _alt(curve, shown), CAPTION, findings.dataset)
@@ -94,7 +94,7 @@ def _draw_options(axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tu
     for height, (decision, option) in enumerate(rows):
         at = np.flatnonzero((curve[decision] == option).to_numpy())
         axes.plot(at, np.full(len(at), height), "|", color=INK, markersize=5, markeredgewidth=0.5, rasterized=True)
-    axes.set_yticks(range(len(rows)), [f"{d}: {o}".replace("$", r"\$")[:60] for d, o in rows], fontsize=7)
+    axes.set_yticks(range(len(rows)), [plain_label(f"{d}: {o}"[:60]) for d, o in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)
 
 

@@ -12,7 +12,7 @@ from analysis.errors import DesignError
 from analysis.estimates import display
 from analysis.findings import Findings
 from analysis.methods.diagnostics import Calibration, Rootogram
-from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered
+from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
 
 NAMES = ("reset", "calibration", "variance", "dispersion", "zeros")
@@ -66,7 +66,7 @@ def rootogram_figure(found: Rootogram, label: str, model: str, dataset: Dataset)
         axes.plot(found.counts, top, color=INK, marker="o", markersize=3.5, linewidth=1.4)
         axes.axhline(0, color=INK, linewidth=0.9)
         axes.set_ylim(min(-0.4, 1.15 * float(found.hanging.min())))
-        axes.set_xlabel(f"{label}".replace("$", r"\$"), fontsize=10)
+        axes.set_xlabel(plain_label(f"{label}"), fontsize=10)
         axes.set_ylabel("root of the number of rows", fontsize=10)
         gap = found.observed - found.expected
         worst = int(np.argmax(np.abs(found.hanging)))

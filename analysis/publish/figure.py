@@ -234,7 +234,8 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
     axes.axhspan(at - 0.7, at - 0.2, color="white", zorder=0.7, linewidth=0)  # no line or shade runs through the words
     if isinstance(entry, str):
         axes.axhspan(at - 0.7, at + 0.5, color="white", zorder=0.7, linewidth=0)
-        axes.text(0, at + 0.12, _plain(textwrap.shorten(entry, 48, placeholder=" ...")), transform=across, va="center",
+        name = plain_label(textwrap.shorten(entry, 48, placeholder=" ..."))
+        axes.text(0, at + 0.12, name, transform=across, va="center",
                   fontweight="bold")  # fmt: skip
         return
     colour, weight = entry.colour, "bold" if entry.decides else "normal"
@@ -247,7 +248,7 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
         axes.plot([entry.middle], [at], marker=entry.marker, color=colour, markersize=9 if entry.decides else 6.5,
                   markerfacecolor=colour if entry.decides else "white", markeredgewidth=1.4)  # fmt: skip
     for x, side, text in ((0, "left", entry.label), (1, "right", entry.text)):
-        axes.text(x, at - 0.25, _plain(text), transform=across, ha=side, va="bottom", fontsize=10, color=colour,
+        axes.text(x, at - 0.25, plain_label(text), transform=across, ha=side, va="bottom", fontsize=10, color=colour,
                   fontweight=weight)  # fmt: skip
 
 
@@ -279,7 +280,7 @@ def _axis_label(findings: Findings, ruling: Verdict) -> str:
 
 def _footnote(rulings: list[Verdict]) -> str:
     plan, rows = rulings[0].plan, rulings[0].deciding.n
-    return _plain(textwrap.shorten(f"score-audit, plan {plan}, {rows:,} rows", 80, placeholder=" ..."))
+    return plain_label(textwrap.shorten(f"score-audit, plan {plan}, {rows:,} rows", 80, placeholder=" ..."))
 
 
 def _effect_alt(findings: Findings, outcome: str) -> str:
@@ -305,10 +306,10 @@ def _wrapped(text: str, width: int) -> str:
     """Return text in lines of at most `width` letters and of about the same length."""
     text = printable(" ".join(text.split()), limit=120)
     lines = max(1, -(-len(text) // width))
-    return _plain("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
+    return plain_label("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
 
 
-def _plain(text: str) -> str:
+def plain_label(text: str) -> str:
     """Return lines in which no dollar sign starts matplotlib's mathematics and no character lacks a shape."""
     return "\n".join(printable(line, limit=200) for line in text.split("\n")).replace("$", r"\$")
 

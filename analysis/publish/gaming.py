@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
-from analysis.publish.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, on_axis, rendered
+from analysis.publish.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, on_axis, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
 from analysis.publish.sentence import span_text
 from analysis.verdict import Verdict
@@ -104,7 +104,7 @@ def events_figure(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...
             for kind in MARKS:
                 _draw(axes, [row for row in shown if row.variant.startswith(f"{kind}.")], kind,
                       findings.plan.inference.level)  # fmt: skip
-            axes.set_ylabel(f"change of\n{label(name)[:40]}".replace("$", r"\$"), fontsize=10)
+            axes.set_ylabel(plain_label(f"change of\n{label(name)[:40]}"), fontsize=10)
         lower.xaxis.set_major_locator(MaxNLocator(integer=True))
         lower.set_xlabel("periods from onset (circles) or end (squares)", fontsize=10)
         return rendered(canvas, _alt(findings, ruling, rows), CAPTION, findings.dataset)

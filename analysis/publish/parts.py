@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.estimates import Estimate
 from analysis.findings import Findings
-from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered
+from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
 from analysis.publish.sentence import span_text
 from analysis.verdict import Verdict
@@ -87,7 +87,7 @@ def parts_figure(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]
                           label=f"in the {which}" if at == 0 else None)  # fmt: skip
         names = [label(part) for part in parts]
         names = [name if len(name) <= 24 else name[:23] + "…" for name in names]
-        axes.set_yticks(range(len(parts)), [name.replace("$", r"\$") for name in names])
+        axes.set_yticks(range(len(parts)), [plain_label(name) for name in names])
         axes.set_ylim(len(parts) - 0.5, -0.5)
         axes.tick_params(axis="y", left=False)
         axes.set_xlabel("weight, relative to the largest", fontsize=10)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.estimates import Estimate
 from analysis.findings import Findings
-from analysis.publish.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, rendered
+from analysis.publish.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, plain_label, rendered
 from analysis.publish.passage import Passage
 from analysis.publish.sentence import listed
 from analysis.sweep import TERM, Stretch, stretches
@@ -219,7 +219,7 @@ def _draw(axes: Axes, findings: Findings, ruling: Verdict) -> None:
     axes.set_xlim(0.5, 1.0)
     _draw_words(axes, found, strip)
     label = findings.dataset.label
-    title = f"{label(ruling.score)}, {label(ruling.outcome)}".replace("$", r"\$")
+    title = plain_label(" ".join(f"{label(ruling.score)}, {label(ruling.outcome)}".split()))
     axes.set_title(title[:1].upper() + title[1:], loc="left", fontsize=11, fontweight="bold")
     axes.set_ylabel({"percent": "effect, %", "points": "effect, points"}.get(unit, "effect"), fontsize=10)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
-from analysis.publish.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, on_axis, rendered
+from analysis.publish.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, on_axis, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
 from analysis.publish.sentence import interval_text
 from analysis.rule import sesoi_band
@@ -118,7 +118,7 @@ def segments_figure(findings: Findings, ruling: Verdict, seen: Travelling) -> Fi
             _draw(axes, len(drawn) + 1.1, seen.pooled, seen.predicted.bounds, "", ACCENT, width=1.2)
         names = [row.term if len(row.term) <= 24 else row.term[:23] + "…" for row in drawn]
         places = [*range(len(drawn)), len(drawn) + 0.3, len(drawn) + 1.1]
-        axes.set_yticks(places, [*(name.replace("$", r"\$") for name in names), "pooled", "in a new one"])
+        axes.set_yticks(places, [*(plain_label(name) for name in names), "pooled", "in a new one"])
         axes.set_ylim(len(drawn) + 1.7, -0.7)
         axes.tick_params(axis="y", left=False)
         axes.set_xlabel(f"effect{' (%)' if unit == 'percent' else ' (percentage points)' if unit == 'points' else ''}; "
