@@ -22,7 +22,7 @@ _PUBLIC = {
     "cite": "analysis.publish.citation",
     "init": "analysis.start.study",
     "new_notebook": "analysis.start.notebook",
-    "power": "analysis.planning",
+    "power": "analysis.questions.planning",
     "manipulability": "analysis.methods.manipulability",
     "read_dataset": "analysis.dataset",
     "read_plan": "analysis.plan",

@@ -9,47 +9,47 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.algorithm import study_algorithm
-from analysis.assay import study_assay
 from analysis.clusters import study_clusters
-from analysis.confounding import study_confounding
 from analysis.dataset import from_frame, read_dataset
 from analysis.design import build_design, shown_terms
-from analysis.diagnosis import study_diagnostics
 from analysis.engine.address import is_beyond_memory
 from analysis.engine.audit import audit_table, audit_table_together, inspect_table
 from analysis.engine.rows import refuse_reading, select_rows
 from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
 from analysis.findings import Findings
-from analysis.fragility import study_fragility
-from analysis.gaming import study_gaming
 from analysis.halves import with_halves
-from analysis.indicators import study_indicators
-from analysis.influence import study_influence
 from analysis.last_period import check_last_period
 from analysis.methods.flexible import study_flexible
 from analysis.methods.increment import audit_score, audit_together
 from analysis.methods.multiverse import Multiverse, run_multiverse
 from analysis.methods.prediction import study_prediction
-from analysis.neighbours import study_neighbours
-from analysis.noise import NOTHING_KNOWN, Noise, study_noise
 from analysis.overlap import check_overlap, check_rows
-from analysis.parts import study_parts
 from analysis.plan import Plan, read_plan
 from analysis.publish.citation import read_ledger, result_folder
 from analysis.publish.ledger import ledger, verdict_record
 from analysis.publish.sentence import verdict_sentence
 from analysis.publish.simulated import captioned
 from analysis.publish.verify import Verification, compare, find_in_text, read_text
-from analysis.ranking import study_ranking
-from analysis.returns import study_returns
+from analysis.questions.algorithm import study_algorithm
+from analysis.questions.assay import study_assay
+from analysis.questions.confounding import study_confounding
+from analysis.questions.diagnosis import study_diagnostics
+from analysis.questions.fragility import study_fragility
+from analysis.questions.gaming import study_gaming
+from analysis.questions.indicators import study_indicators
+from analysis.questions.influence import study_influence
+from analysis.questions.neighbours import study_neighbours
+from analysis.questions.noise import NOTHING_KNOWN, Noise, study_noise
+from analysis.questions.parts import study_parts
+from analysis.questions.ranking import study_ranking
+from analysis.questions.returns import study_returns
+from analysis.questions.segments import study_segments
+from analysis.questions.size import study_size
+from analysis.questions.tails import study_bootstrap, study_tail
+from analysis.questions.within import study_panel
 from analysis.sample import Sample, select_sample
 from analysis.sections.outcome import OutcomeSection
-from analysis.segments import study_segments
-from analysis.size import study_size
-from analysis.tails import study_bootstrap, study_tail
 from analysis.verdict import COLUMNS, Verdict, decide
-from analysis.within import study_panel
 
 if TYPE_CHECKING:
     from analysis.publish.citation import Citation

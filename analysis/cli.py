@@ -131,7 +131,7 @@ def check(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None) -> None:
     """Say what a plan could show, before any data exist: detectable effects, and the rows needed."""
-    from analysis.planning import power as prospect
+    from analysis.questions.planning import power as prospect
 
     found = prospect(plan, n=n, **assumed)
     if as_json:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.archives import read_bytes, unpacked
 from analysis.codebook import Codebook, CodebookColumn, read_codebook
-from analysis.databases import is_url, read_duckdb, read_sqlite, read_url
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.project import find_project, is_file, neighbours, shipped_studies
-from analysis.raw_table import FIRST_ROW, RawTable
-from analysis.readers import ARCHIVES, DATABASES, READERS, SUFFIXES, check_reading, check_signature
+from analysis.reading.archives import read_bytes, unpacked
+from analysis.reading.databases import is_url, read_duckdb, read_sqlite, read_url
+from analysis.reading.raw_table import FIRST_ROW, RawTable
+from analysis.reading.readers import ARCHIVES, DATABASES, READERS, SUFFIXES, check_reading, check_signature
 from analysis.sections.reading import ReadingSection
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.cells import not_numbers, numbers_of, texts_of
 from analysis.dataset import Dataset, read_dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
+from analysis.reading.cells import not_numbers, numbers_of, texts_of
 from analysis.sections.long import LongSection, half_names
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from analysis.cells import numbers_of
 from analysis.errors import listing, printable
 from analysis.estimates import Check
+from analysis.reading.cells import numbers_of
 from analysis.sample import Sample, columns_of
 
 BEFORE = {"lag", "lagged", "lag1", "l1", "last", "prev", "previous", "prior", "past", "before", "baseline", "pre",

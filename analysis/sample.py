@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.cells import LARGEST, SMALLEST, holds_numbers, not_numbers, numbers_of, texts_of
-from analysis.conversion import convert, recognised
 from analysis.dataset import Dataset
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
+from analysis.reading.cells import LARGEST, SMALLEST, holds_numbers, not_numbers, numbers_of, texts_of
+from analysis.reading.conversion import convert, recognised
 from analysis.sections.columns import KeepSection
 from analysis.sections.outcome import OutcomeSection
 

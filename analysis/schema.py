@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from analysis.conversion import written
 from analysis.dataset import MISSING, Dataset
 from analysis.errors import Fault, OutputError, printable
 from analysis.plan import Plan
+from analysis.reading.conversion import written
 from analysis.sample import columns_of
 
 STANDARD = "https://datapackage.org/profiles/2.0/tableschema.json"

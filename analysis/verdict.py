@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.confounding import under_a_confounder
 from analysis.estimates import Check, Estimate, Estimates, part
-from analysis.fragility import Fragility
 from analysis.methods.prediction import seen_gain
 from analysis.models.pml import VARIANCE_POWER
-from analysis.noise import NOTHING_KNOWN, Noise
 from analysis.plan import Plan
+from analysis.questions.confounding import under_a_confounder
+from analysis.questions.fragility import Fragility
+from analysis.questions.noise import NOTHING_KNOWN, Noise
+from analysis.questions.tails import Tail
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sections.outcome import OutcomeSection
-from analysis.tails import Tail
 
 COLUMNS = (
     "id",

@@ -29,21 +29,21 @@ from claims import CLAIMS, THRESHOLD, Claim
 from scipy import stats
 
 import analysis as sa
-from analysis import algorithm, gaming, noise, segments
 from analysis.corrected import Refusal
 from analysis.dataset import from_frame
 from analysis.design import Design, transform
-from analysis.episodes import episodes_of
 from analysis.estimates import Estimate, Estimates
 from analysis.methods.correction import correct_fit
 from analysis.methods.increment import coefficients
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.noise import NOTHING_KNOWN, Noise
+from analysis.questions import algorithm, gaming, noise, segments
+from analysis.questions.episodes import episodes_of
+from analysis.questions.noise import NOTHING_KNOWN, Noise
+from analysis.questions.tails import study_tail
 from analysis.sample import Sample, columns_of, select_sample
 from analysis.simulate.draw import World, draw
 from analysis.simulate.truths import truths_of
-from analysis.tails import study_tail
 from analysis.verdict import decide
 
 RESULTS = Path(__file__).with_name("recovery.jsonl")

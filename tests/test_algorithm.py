@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.algorithm import study_algorithm
 from analysis.dataset import read_dataset
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
+from analysis.questions.algorithm import study_algorithm
 from analysis.sample import select_sample
 
 CHANGE = {"changed": "algorithm", "old": "klout_old", "new": "klout_new", "time": "month", "perk": 40.0}

@@ -8,8 +8,6 @@ import pytest
 from scipy import stats
 
 import analysis as sa
-from analysis import assay
-from analysis.assay import study_assay
 from analysis.design import build_design
 from analysis.fit import Fit
 from analysis.measurement import measure
@@ -17,6 +15,8 @@ from analysis.methods.assay import plant, share_of, truth_behind
 from analysis.methods.correction import correct_fit, correct_term, corrected_margin
 from analysis.models import fit_model
 from analysis.models.refit import refit
+from analysis.questions import assay
+from analysis.questions.assay import study_assay
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}
 

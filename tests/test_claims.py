@@ -7,9 +7,9 @@ import pytest
 import analysis as sa
 from analysis.dataset import from_frame
 from analysis.plan import read_plan
+from analysis.questions.tails import Tail
 from analysis.rule import sesoi_band
 from analysis.sample import select_sample
-from analysis.tails import Tail
 from analysis.verdict import _Answer, _uncorrected, _under_a_heavy_tail, _units_apart, word_for
 
 

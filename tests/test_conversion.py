@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.audit import check
-from analysis.conversion import Written, recognised
 from analysis.dataset import from_frame
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
+from analysis.reading.conversion import Written, recognised
 from analysis.sample import select_sample
 
 POINT, COMMA = {"thousands": ","}, {"decimal": ",", "thousands": "."}

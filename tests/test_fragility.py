@@ -8,8 +8,8 @@ import pytest
 
 import analysis as sa
 from analysis.design import build_design
-from analysis.fragility import influence_on
 from analysis.models import fit_model
+from analysis.questions.fragility import influence_on
 
 
 def frame(seed=1, n=300, effect=0.0):

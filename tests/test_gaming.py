@@ -5,13 +5,13 @@ import pytest
 
 import analysis as sa
 from analysis.dataset import read_dataset
-from analysis.episodes import inferred_states
-from analysis.gaming import study_gaming
 from analysis.methods.information import displaced, information
 from analysis.methods.panel import sweep
 from analysis.methods.within_noise import corrected_within
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
+from analysis.questions.episodes import inferred_states
+from analysis.questions.gaming import study_gaming
 from analysis.sample import select_sample
 
 FLAGGED = {"episode": "gaming"}

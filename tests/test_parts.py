@@ -7,9 +7,9 @@ from scipy import stats
 import analysis as sa
 from analysis.dataset import read_dataset
 from analysis.methods.proportion import proportional
-from analysis.parts import study_parts
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
+from analysis.questions.parts import study_parts
 from analysis.sample import select_sample
 
 BY_WHOM = ("peer_engagement", "customer_engagement", "bot_engagement")

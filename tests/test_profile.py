@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.conversion import convert
 from analysis.dataset import from_frame
+from analysis.reading.conversion import convert
 from analysis.sections.reading import ConversionSection
 from analysis.start.profile import profiles
 from analysis.start.roles import Roles, propose

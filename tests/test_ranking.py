@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 import analysis as sa
 from analysis.dataset import from_frame
 from analysis.publish.passages import passages_of
-from analysis.ranking import study_ranking
+from analysis.questions.ranking import study_ranking
 from analysis.sample import select_sample
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import shop
 
-from analysis import archives, databases
 from analysis.audit import check
 from analysis.dataset import read_dataset
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
+from analysis.reading import archives, databases
 from analysis.sample import select_sample
 from analysis.sections.reading import ReadingSection
 

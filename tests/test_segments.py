@@ -7,8 +7,8 @@ import analysis as sa
 from analysis.dataset import from_frame
 from analysis.design import build_design, score_scale
 from analysis.models import fit_model
+from analysis.questions.segments import deviance, study_segments
 from analysis.sample import select_sample
-from analysis.segments import deviance, study_segments
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from analysis.measurement import measure
 from analysis.methods.correction import correct_fit, corrected_margin
 from analysis.models import fit_model
 from analysis.publish.reliability import reliability_figure, reliability_passage, reliability_sentences
-from analysis.sweep import GRID, Stretch, stretches
+from analysis.questions.sweep import GRID, Stretch, stretches
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.cells import LARGEST
 from analysis.codebook import CodebookColumn
 from analysis.dataset import MISSING
 from analysis.errors import printable
+from analysis.reading.cells import LARGEST
 from analysis.sections.columns import KeepSection
 
 if TYPE_CHECKING:

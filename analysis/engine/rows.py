@@ -30,7 +30,7 @@ from analysis.engine.cells import (
 from analysis.engine.products import products_of
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
-from analysis.raw_table import FIRST_ROW
+from analysis.reading.raw_table import FIRST_ROW
 from analysis.sample import (
     DATES,
     LARGEST,

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from analysis.dataset import Dataset
-from analysis.diagnosis import count_rootogram, deciles
 from analysis.errors import DesignError
 from analysis.estimates import display
 from analysis.findings import Findings
 from analysis.methods.diagnostics import Calibration, Rootogram
 from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
+from analysis.questions.diagnosis import count_rootogram, deciles
 
 NAMES = ("reset", "calibration", "variance", "dispersion", "zeros")
 

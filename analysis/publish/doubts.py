@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from analysis.confounding import BOUND, RATIO_MODELS
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
 from analysis.publish.passage import Passage
 from analysis.publish.sentence import interval_text, listed, unsigned
+from analysis.questions.confounding import BOUND, RATIO_MODELS
 from analysis.verdict import Verdict
 
 

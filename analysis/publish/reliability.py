@@ -14,7 +14,7 @@ from analysis.findings import Findings
 from analysis.publish.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, plain_label, rendered
 from analysis.publish.passage import Passage
 from analysis.publish.sentence import listed
-from analysis.sweep import TERM, Stretch, stretches
+from analysis.questions.sweep import TERM, Stretch, stretches
 from analysis.verdict import Verdict
 
 HOW = {"halves": "from two halves", "declared": "declared in the plan", "test-retest": "from two windows",

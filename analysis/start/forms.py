@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.conversion import Written
+from analysis.reading.conversion import Written
 from analysis.start.toml import table
 
 PLAIN = "numbers with marks for thousands or decimals"

@@ -15,7 +15,7 @@ from analysis.engine.address import is_beyond_memory
 from analysis.errors import AnalysisError, DataError, Fault, PlanError, did_you_mean, listing, printable
 from analysis.plan import UNEDITED, read_plan
 from analysis.project import find_project, is_file
-from analysis.readers import ARCHIVES
+from analysis.reading.readers import ARCHIVES
 from analysis.sections.reading import ReadingSection
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.files import write_together

@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis.archives import LARGEST, check_workbook
-from analysis.delimited import UTF16, read_delimited
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.raw_table import RawTable, from_records
+from analysis.reading.archives import LARGEST, check_workbook
+from analysis.reading.delimited import UTF16, read_delimited
+from analysis.reading.raw_table import RawTable, from_records
 from analysis.sections.reading import ReadingSection
 
 Reader = Callable[[bytes, str, ReadingSection], RawTable]

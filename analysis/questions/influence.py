@@ -13,10 +13,10 @@ from analysis.disclosure import shown_name
 from analysis.errors import DesignError, listing, printable
 from analysis.estimates import Check, Estimate, Found
 from analysis.fit import Fit
-from analysis.fragility import LARGE, influence_on, large_segments, word_of_fit, word_without
 from analysis.methods.increment import covariance_of
 from analysis.models import fit_model
 from analysis.overlap import entity_column
+from analysis.questions.fragility import LARGE, influence_on, large_segments, word_of_fit, word_without
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.cells import holds_numbers, not_numbers, texts_of
 from analysis.errors import Fault, listing, printable
+from analysis.reading.cells import holds_numbers, not_numbers, texts_of
 
 if TYPE_CHECKING:
     from analysis.dataset import Dataset

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.raw_table import RawTable, from_records
+from analysis.reading.raw_table import RawTable, from_records
 from analysis.sections.reading import ReadingSection
 
 MOST_CELLS = 2 * 10**8

@@ -22,10 +22,10 @@ from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
+from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
-from analysis.sweep import sweep_rows
 
 SUPPOSED = 0.8
 """Reliability for which the rate of a worthless score is printed when the plan states none."""

@@ -10,9 +10,9 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from analysis.archives import check_lines
 from analysis.errors import DataError, Fault, printable
-from analysis.raw_table import RawTable, from_records
+from analysis.reading.archives import check_lines
+from analysis.reading.raw_table import RawTable, from_records
 from analysis.sections.reading import ReadingSection
 
 if TYPE_CHECKING:

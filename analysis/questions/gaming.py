@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.design import Design, build_design, recorded, score_scale, transform, transformed_score
-from analysis.episodes import Episodes, episodes_of
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit, display
 from analysis.fit import critical_value, p_value
@@ -17,6 +16,7 @@ from analysis.methods.panel import WithinFit, autocorrelation, fit_within, relia
 from analysis.methods.ratio import fieller
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
+from analysis.questions.episodes import Episodes, episodes_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 

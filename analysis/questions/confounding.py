@@ -9,11 +9,11 @@ from dataclasses import replace
 from analysis.design import Design, build_design, score_scale
 from analysis.estimates import Estimate, Estimates, Found
 from analysis.fit import p_value
-from analysis.fragility import Fragility
 from analysis.methods.increment import blank_row
 from analysis.methods.sensitivity import as_strong_as, e_value, movement, partial_r2, robustness_value
 from analysis.models import fit_model
 from analysis.plan import Plan
+from analysis.questions.fragility import Fragility
 from analysis.rule import Interval, Word, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection

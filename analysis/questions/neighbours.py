@@ -11,11 +11,11 @@ from analysis.design import Design, build_design, score_scale
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
-from analysis.fragility import word_of_fit
 from analysis.models import fit_model
+from analysis.questions.fragility import word_of_fit
+from analysis.questions.within import codes_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
-from analysis.within import codes_of
 
 FEWEST_UNITS = 10
 
