@@ -32,6 +32,11 @@ COLUMNS = (
 """The columns of `verdicts.csv` and the keys of a verdict in `ledger.json`, in this order."""
 
 
+FEW_CORRECTED = 20
+"""Clusters without which a correction for noise decides nothing: with 8 its interval missed zero in 30 % of samples
+without an effect, with 20 in 8 to 9 % (simulated)."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the plan's rule says of one score and one outcome.
@@ -222,6 +227,13 @@ def _answer(
             f"{low:.2f} and {answers[2].said} at {high:.2f}."
         )
         corrected = corrected.undecided()
+    groups = corrected.estimate.clusters
+    if groups is not None and groups < FEW_CORRECTED and corrected.word != "inconclusive":
+        reasons.append(
+            f"The corrected interval has the normal reference, which is too narrow with {groups} clusters: with fewer "
+            f"than {FEW_CORRECTED} a correction decides nothing."
+        )
+        return corrected.undecided(), reasons
     known = plan.score.shares_error == "none" or score in plan.score.halves
     if known or (corrected.word, corrected.direction) == (plain.word, plain.direction):
         return corrected, reasons

@@ -56,8 +56,8 @@ def test_a_worthless_score_passes_the_plain_test_and_not_the_corrected_one():
     plain = corrected = 0
     for seed in range(40):
         data = frame(seed)
-        plain += sa.audit(plan(), data).ruling().verdict == "adds"
-        corrected += sa.audit(plan(**HALVES), data).ruling().verdict == "adds"
+        plain += sa.audit({**plan(), "quick": True}, data).ruling().verdict == "adds"
+        corrected += sa.audit({**plan(**HALVES), "quick": True}, data).ruling().verdict == "adds"
     assert plain >= 30  # METHODS gives .89 for these correlations and n = 1,000
     assert corrected <= 6  # P(X > 6 | 40, .05) = .003
 
@@ -84,6 +84,14 @@ def test_the_ledger_has_the_corrected_effect_by_a_second_route(kind, how):
     if kind == "binary":
         margin = audit.estimates.one(method="corrected", model=model, term="score", variant="margin")
         assert audit.ruling().deciding.id == margin.id
+
+
+@pytest.mark.parametrize(("clusters", "word"), [(8, "inconclusive"), (40, "adds")])
+def test_with_few_clusters_a_correction_decides_nothing(clusters, word):
+    data = frame(effect=0.5).assign(agency=lambda f: [f"a{i % clusters}" for i in range(len(f))])
+    ruling = sa.audit({**plan(**HALVES), "cluster": {"column": "agency"}, "quick": True}, data).ruling()
+    assert ruling.verdict == word
+    assert any("a correction decides nothing" in reason for reason in ruling.reasons) == (clusters == 8)
 
 
 def test_engagement_with_halves_is_their_mean_after_the_transform_in_the_plain_fit_too():
