@@ -28,6 +28,8 @@ INK, ACCENT, BAND, GREY = "#222222", "#005a8f", "#ece6d6", "#6b6b6b"
 FARTHEST = {"percent": 1000.0, "points": 200.0}
 """How far an axis goes, by its unit; an interval that goes beyond ends in an arrow."""
 REFUSED = "Estimates are shown for completeness; the verdict is refused."
+LONGEST = 70
+"""Characters of a line in a figure; names of columns can be longer than any figure is wide."""
 WIDTH = 5.0
 """Inches. At this width 11-point letters are as large as body text on a phone, and not too large on a screen."""
 
@@ -310,8 +312,8 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def plain_label(text: str) -> str:
-    """Return lines in which no dollar sign starts matplotlib's mathematics and no character lacks a shape."""
-    return "\n".join(printable(line, limit=200) for line in text.split("\n")).replace("$", r"\$")
+    """Return lines that fit, in which no dollar sign starts mathematics and no character lacks a shape."""
+    return "\n".join(printable(line, limit=LONGEST) for line in text.split("\n")).replace("$", r"\$")
 
 
 # --- the data --------------------------------------------------------------------------------------------
