@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 WIDGET = "window.jupyterapp.shell.currentWidget"
 IDLE = f"() => {WIDGET}?.sessionContext?.session?.kernel?.status === 'idle'"
@@ -96,9 +96,9 @@ def lab(chromium, tmp_path_factory):
 def test_a_notebook_runs_in_jupyterlab(path, lab, watched, tmp_path):
     page = watched(1400)
     page.goto(lab.format(name=path.name))
-    page.wait_for_function(IDLE, timeout=60_000)
+    page.wait_for_function(IDLE, timeout=120_000)
     page.evaluate(RUN)
-    page.wait_for_function(DONE, timeout=120_000)
+    page.wait_for_function(DONE, timeout=300_000)
     errors = [output for output in page.evaluate(OUTPUTS) if output["output_type"] == "error"]
     assert [f"{error['ename']}: {error['evalue']}" for error in errors] == []
     images = page.evaluate(IMAGES)
