@@ -76,7 +76,7 @@ def jackknife(refit: Callable[[np.ndarray], np.ndarray], full: np.ndarray, clust
     groups = int(clusters.max()) + 1
     try:
         deviations = np.array([refit(clusters != group) - full for group in range(groups)])
-    except DesignError:
+    except (DesignError, np.linalg.LinAlgError):
         found = "CRV3, and a cluster without which a column of the design cannot be estimated"
         fault = Fault("[inference] covariance", found, "CRV1, or a plan without that column or level")
         raise DesignError("the model", [fault]) from None
