@@ -166,8 +166,8 @@ def _decimal(frame: pd.DataFrame, where: str, separator: str, reading: ReadingSe
     if separator == ",":
         return ".", ""
     commas, points = [], []
-    for name in frame:
-        cells = frame[name].str.strip()
+    for at, name in enumerate(frame):  # by position: names that stand twice are refused later, with their own message
+        cells = frame.iloc[:, at].str.strip()
         cells = cells[cells != ""]
         if not len(cells):
             continue
