@@ -10,7 +10,8 @@ from analysis.design import Design, build_design
 from analysis.errors import DesignError, PlanError
 from analysis.fit import p_value
 from analysis.methods.increment import covariance_of
-from analysis.methods.panel import autocorrelation, fit_within, reliability_within, sweep
+from analysis.methods.panel import autocorrelation, fit_within, sweep
+from analysis.methods.reliability import within_person
 from analysis.models import fit_model, fit_ols, fit_pml
 from analysis.plan import read_plan
 from analysis.sample import select_sample
@@ -120,7 +121,7 @@ def test_autocorrelation_and_what_is_left_of_a_reliability():
     values = np.sqrt(0.6) * stable + np.sqrt(0.4) * noise
     assert autocorrelation(values, unit, time) == pytest.approx(0.6, abs=0.05)
     assert autocorrelation(values, unit) == pytest.approx(0.6, abs=0.05)
-    assert reliability_within(0.8, 0.6) == pytest.approx(0.5)
+    assert within_person(0.8, 0.6) == pytest.approx(0.5)
 
 
 # --- in a plan -------------------------------------------------------------------------------------------

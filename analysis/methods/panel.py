@@ -155,27 +155,6 @@ def autocorrelation(values: np.ndarray, unit: np.ndarray, time: np.ndarray | Non
     return float(((sums**2 - squares).sum() / pairs) / centred.var())
 
 
-def reliability_within(reliability: float, correlation: float) -> float:
-    """Return ``(r - rho) / (1 - rho)``: what is left of a reliability when only changes within a unit are looked at.
-
-    Parameters
-    ----------
-    reliability : float
-    correlation : float
-        Of the recorded column with itself, from period to period.
-
-    Notes
-    -----
-    For true engagement that hardly changes: Griliches & Hausman (1986), doi:10.1016/0304-4076(86)90058-8.
-
-    Examples
-    --------
-    >>> round(reliability_within(0.8, 0.6), 2)
-    0.5
-    """
-    return (reliability - correlation) / (1 - correlation)
-
-
 def _codes(labels: np.ndarray) -> np.ndarray:
     return np.unique(labels, return_inverse=True)[1]
 

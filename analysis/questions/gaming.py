@@ -12,8 +12,9 @@ from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit, display
 from analysis.fit import critical_value, p_value
 from analysis.methods.information import displaced, information
-from analysis.methods.panel import WithinFit, autocorrelation, fit_within, reliability_within, sweep
+from analysis.methods.panel import WithinFit, autocorrelation, fit_within, sweep
 from analysis.methods.ratio import fieller
+from analysis.methods.reliability import within_person
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
 from analysis.questions.episodes import Episodes, episodes_of
@@ -198,7 +199,7 @@ class _Study:
             if known:
                 note += (
                     f"; the formula for engagement that hardly changes, ({known[0]:.2f} - {rho:.2f}) / "
-                    f"(1 - {rho:.2f}), says {reliability_within(known[0], rho):.2f}"
+                    f"(1 - {rho:.2f}), says {within_person(known[0], rho):.2f}"
                 )
             rows.append(replace(self.blank("halves", f"reliability_within:{column}"), n=fit.design.n, note=note,
                                 estimate=float(from_halves[fit.position(column)])))  # fmt: skip

@@ -14,7 +14,8 @@ from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
 from analysis.measurement import measure
 from analysis.methods.correction import correct_fit
-from analysis.methods.panel import WithinFit, autocorrelation, fit_within, reliability_within
+from analysis.methods.panel import WithinFit, autocorrelation, fit_within
+from analysis.methods.reliability import within_person
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -44,7 +45,7 @@ def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
     reliable = {row.term.removeprefix("reliability:"): row.estimate for row in estimates
                 if row.method == "reliability" and row.outcome == outcome.column and row.score == score
                 and row.term.startswith("reliability:")}  # fmt: skip
-    within = {column: reliability_within(r, autocorrelation(_recorded(sample, column), unit, time))
+    within = {column: within_person(r, autocorrelation(_recorded(sample, column), unit, time))
               for column, r in reliable.items()}  # fmt: skip
     for model in models:
         if model == "ols" and outcome.exposure:
@@ -149,7 +150,7 @@ def _reliabilities(
         else:
             said.append(
                 f"{column} correlates {rho:.2f} with itself from row to row, and the plan states no reliability: one "
-                f"of .80 would leave {max(reliability_within(0.8, rho), 0.0):.2f} within a unit"
+                f"of .80 would leave {max(within_person(0.8, rho), 0.0):.2f} within a unit"
             )
     if not said:
         return []
