@@ -32,7 +32,7 @@ FLOORS = {
     "wampler3": (8.0, 12.5, 12.5, 14.0),  # residuals as large as the data
     "wampler4": (7.0, 12.5, 12.5, 14.0),  # residuals 100 times that
     "wampler5": (5.0, 12.5, 12.5, 12.5),  # and 10,000 times: the coefficients are in the noise, five digits are there
-    "filip": (6.5, 6.5, 9.0, 11.0),  # degree 10, raw condition 2e15; textbook routines refuse it or print nonsense
+    "filip": (6.5, 6.5, 8.0, 11.0),  # degree 10, raw condition 2e15; textbook routines refuse it or print nonsense
 }
 
 
