@@ -138,6 +138,8 @@ def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.nd
 
 def score_scale(sample: Sample, column: str) -> float:
     """Return the standard deviation (ddof = 1) of a transformed score in the main analysis sample."""
+    if sample.of is not None:
+        return score_scale(sample.of, column)
     if sample.whole:
         return sample.whole.spreads[column]
     key = ("scale", column)

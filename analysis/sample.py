@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from analysis.engine.products import Products
+
+
+BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
+"""Roles of columns that the verdict does without: a row that lacks one is left out of what needs it, and only there."""
+
+
+NAMES = ("cluster", "segment", "panel unit", "panel time")
+"""Roles of columns whose cells are names, whatever they look like."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +74,7 @@ class Sample:
         What it was made from.
     frame : DataFrame
         One typed column for each column of the plan (numbers as float64, text controls and clusters as str),
-        indexed by spreadsheet row number.
+        indexed by spreadsheet row number. Only columns in a role of `BESIDE` have missing values.
     exclusions : dict of str to int
         Rows left out, by reason, in the order in which the reasons were applied.
     identical_rows : int
@@ -78,6 +87,8 @@ class Sample:
         Said of every estimate made from it.
     candidates : DataFrame or None
         The same columns before rows with missing values were left out.
+    of : Sample or None
+        The analysis set of which these are some of the rows: the score's unit is taken from there.
     kept : dict
         Designs that many studies of one audit use, made once; empty again when it ends.
     """
@@ -91,6 +102,7 @@ class Sample:
     whole: Whole | None = None
     note: str = ""
     candidates: pd.DataFrame | None = None
+    of: Sample | None = None
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -113,13 +125,25 @@ class Sample:
             return np.mean([self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0)
         return self.frame[column].to_numpy(dtype=float)
 
+    def known(self, columns: Iterable[str]) -> Sample:
+        """Return the rows in which each of these columns has a value; this very sample where none lacks one."""
+        gaps = tuple(dict.fromkeys(name for name in columns if name in self.frame and self.frame[name].isna().any()))
+        if not gaps:
+            return self
+        key = ("known", gaps)
+        if key not in self.kept:
+            frame = self.frame[self.frame[list(gaps)].notna().all(axis=1)]
+            self.kept[key] = replace(self, frame=frame, of=self.of or self)
+        return self.kept[key]
+
     @property
     def segments(self) -> np.ndarray | None:
-        """The name of each row's segment, shape (rows,); None where the plan names no segments."""
+        """The name of each row's segment, shape (rows,), None where it is not known; None where the plan names none."""
         if self.plan.segment is None or self.whole:
             return None
         cells = self.frame[self.plan.segment.column]
-        return np.array([f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells], dtype=object)
+        names = [f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells]
+        return np.array([name if there else None for name, there in zip(names, cells.notna(), strict=True)], object)
 
     def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
         """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what was put in."""
@@ -142,8 +166,8 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     """Select the rows of `dataset` that the plan analyses.
 
     Filters come first, then repeated row ids, then negative revenue where the plan excludes it, then missing
-    values by column. One common sample serves every score and outcome of the plan, so that they can be
-    compared.
+    values by column, except of columns that only add to the verdict (`BESIDE`). One common sample serves every
+    score and outcome of the plan, so that they can be compared.
 
     Raises
     ------
@@ -162,7 +186,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
         frame = frame.fillna(dict.fromkeys(absent, 0.0))
     frame = _exclude_negative(plan, frame, exclusions)
     candidates = frame
-    frame = _exclude_missing(frame, exclusions)
+    frame = _exclude_missing(frame, needed_columns(plan), exclusions)
     faults += [fault for outcome in plan.outcome for fault in _input_faults(outcome, frame)]
     frame, dataset = _net_of_inputs(plan, frame, dataset)
     faults += [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
@@ -210,6 +234,33 @@ def columns_of(plan: Plan) -> dict[str, str]:
     return columns
 
 
+def needed_columns(plan: Plan) -> list[str]:
+    """Return the columns that a row must have to enter the analysis set, in the order in which gaps are counted."""
+    return [column for column, role in columns_of(plan).items() if role not in BESIDE]
+
+
+def tables_beside(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return {table of the plan: its columns that the verdict does without}, of tables that name such columns."""
+    roles = columns_of(plan)
+    tables = {
+        "segment": (plan.segment.column,) if plan.segment else (),
+        "algorithm": plan.algorithm.columns if plan.algorithm else (),
+        "panel": (plan.panel.unit, plan.panel.time) if plan.panel else (),
+        "gaming": gaming_columns(plan),
+        "parts": plan.parts.columns if plan.parts else (),
+    }
+    named = {table: tuple(name for name in names if roles.get(name) in BESIDE) for table, names in tables.items()}
+    return {table: names for table, names in named.items() if names}
+
+
+def gaming_columns(plan: Plan) -> tuple[str, ...]:
+    """Return the columns of episodes, of who is seen and of when, those of [panel] where [gaming] says none."""
+    if plan.gaming is None:
+        return ()
+    unit, time = (getattr(plan.gaming, key) or getattr(plan.panel, key, None) for key in ("unit", "time"))
+    return tuple(name for name in (plan.gaming.episode, unit, time) if name is not None)
+
+
 def _numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
     """Return the columns used as numbers; False for a control or a filter, whose cells may as well be text."""
     found = {}
@@ -221,7 +272,7 @@ def _numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
     for column, role in columns_of(plan).items():
         entry = dataset.column(column)
         coded = entry is not None and (entry.levels or entry.type in ("text", "category", "date"))
-        if role not in ("cluster", "segment", "panel unit", "panel time") and not coded:
+        if role not in NAMES and not coded:
             found[column] = role != "control"
     return found
 
@@ -345,8 +396,8 @@ def _exclude_negative(plan: Plan, frame: pd.DataFrame, exclusions: dict[str, int
     return frame
 
 
-def _exclude_missing(frame: pd.DataFrame, exclusions: dict[str, int]) -> pd.DataFrame:
-    for column in frame.columns:
+def _exclude_missing(frame: pd.DataFrame, needed: list[str], exclusions: dict[str, int]) -> pd.DataFrame:
+    for column in needed:
         missing = frame[column].isna()
         if missing.any():
             exclusions[f"missing {printable(column)}"] = int(missing.sum())
@@ -363,9 +414,7 @@ def _typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) ->
     kinds = {outcome.column: outcome.kind for outcome in plan.outcome}
     for column, role in columns_of(plan).items():
         raw = dataset.frame.loc[rows, column]
-        if role in ("cluster", "segment", "panel unit", "panel time") or (
-            role == "control" and _is_text(raw, dataset, column)
-        ):
+        if role in NAMES or (role == "control" and _is_text(raw, dataset, column)):
             columns[column] = texts_of(raw).astype(object)
             _check_levels(raw, columns[column], dataset, column, role, faults)
         else:
@@ -529,7 +578,7 @@ def _range_faults(dataset: Dataset, frame: pd.DataFrame) -> list[Fault]:
         low = -np.inf if entry.min is None else entry.min
         high = np.inf if entry.max is None else entry.max
         allowed = f"{low:g} to {high:g}, as the codebook says"
-        bad = ~frame[column].between(low, high)
+        bad = frame[column].notna() & ~frame[column].between(low, high)
         faults += _rows_fault(frame, column, bad, "codebook", "outside", allowed)
     return faults
 

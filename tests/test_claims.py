@@ -80,13 +80,14 @@ def test_segments_of_long_numbers_stay_apart():
     assert set(select_sample(own, from_frame(data)).segments) == {"1234567", "1234568"}
 
 
-def test_rows_left_out_for_a_table_that_only_adds_are_said():
+def test_rows_that_a_table_which_only_adds_does_without_are_said():
     data = frame()
     data["trade"] = np.where(np.arange(500) % 5 == 0, None, np.where(np.arange(500) % 2 == 0, "food", "sport"))
     audit = sa.audit(plan(segment={"column": "trade"}), data)
     (check,) = [check for check in audit.checks if check.check == "left_out_beside"]
-    assert check.passed is False
-    assert "100 without trade" in check.reason
+    assert check.passed is True
+    assert "400 of 500 rows (100 rows lack trade)" in check.reason
+    assert audit.sample.rows == 500
     assert not [check for check in sa.audit(plan(), data).checks if check.check == "left_out_beside"]
 
 

@@ -461,6 +461,17 @@ def test_models_that_need_the_rows_are_not_run(content, beyond, make_frame):
         assert told[f"companion_{name}"] == f"The companion {name} was not run beyond memory."
 
 
+def test_gaps_in_what_only_adds_leave_out_nothing(content, beyond, make_frame):
+    frame = make_frame(400)
+    frame["industry"] = [None if i % 3 == 0 else f"industry {i % 2}" for i in range(400)]
+    frame["gamed"] = np.where(np.arange(400) % 2 == 0, np.nan, 0.0)
+    beside = {"segment": {"column": "industry"}, "gaming": {"episode": "gamed", "unit": "agency", "time": "months"}}
+    plan = content("continuous", quick=True)
+    wanted = audit(plan, frame)
+    assert wanted.sample.rows == 400
+    compare(beyond(plan | beside, frame), wanted)
+
+
 # --- what is published -----------------------------------------------------------------------------------
 
 

@@ -146,6 +146,7 @@ LAYERS = [
     "methods.simex",
     "methods.tail",
     "questions",
+    "questions.beside",
     "questions.sweep",
     "questions.noise",
     "questions.indicators",

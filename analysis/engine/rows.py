@@ -32,8 +32,10 @@ from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
 from analysis.reading.raw_table import FIRST_ROW
 from analysis.sample import (
+    BESIDE,
     DATES,
     LARGEST,
+    NAMES,
     SMALLEST,
     Sample,
     Whole,
@@ -242,7 +244,7 @@ class _Selection:
         raw, fields = self.base(), []
         for number, (column, role) in enumerate(columns_of(self.plan).items()):
             entry = self.dataset.column(column)
-            is_text = role == "cluster" or (role == "control" and _is_text(raw, column, entry))
+            is_text = role in NAMES or (role == "control" and _is_text(raw, column, entry))
             fill = self.plan.missing == "zero" and column in kinds
             fields.append(Field(column, role, f"c{number}", kinds.get(column, ""), is_text, False, fill, entry))
         floating = [f for f in fields if self.careful and not f.is_text and raw[f.column].type().is_floating()]
@@ -277,7 +279,7 @@ class _Selection:
         steps = [(f"negative {printable(o.column)}", by_column[o.column].key, "negative")
                  for o in self.plan.outcome if o.negative == "exclude"]  # fmt: skip
         steps += [(f"missing {printable(f.column)}", f.key, "missing") for f in fields
-                  if not f.fill and known[f"n_{f.key}"] < known["rows"]]  # fmt: skip
+                  if not f.fill and f.role not in BESIDE and known[f"n_{f.key}"] < known["rows"]]  # fmt: skip
         table, before, sums = self.typed(fields, None), None, {}
         for number, (_, key, what) in enumerate(steps):
             condition = _leaves(table, key, what)
@@ -499,6 +501,8 @@ def _range_doubts(fields: list[Field], known: Mapping[str, Any]) -> list[Doubt]:
     for field in fields:
         entry = field.entry
         if entry is None or entry.levels or field.is_text or (entry.min is None and entry.max is None):
+            continue
+        if known[f"low_{field.key}"] is None:  # no value at all, which only a column beside the equation may have
             continue
         low = -math.inf if entry.min is None else entry.min
         high = math.inf if entry.max is None else entry.max

@@ -6,13 +6,10 @@ import re
 
 from analysis.errors import printable
 from analysis.estimates import Check
-from analysis.sample import Sample, columns_of
+from analysis.sample import Sample, tables_beside
 
 ENTITY = re.compile(r"(^|_)(id|ids|name|user|username|handle|account|person|team|author|seller|shop|firm|company)$")
 """Names of columns that say whose row it is."""
-
-BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
-"""Roles of columns that the verdict itself does without."""
 
 ROWS_AN_ENTITY = 1.25
 """With this many rows an entity or more, an identifying column names entities and not rows."""
@@ -32,16 +29,21 @@ def check_rows(sample: Sample) -> list[Check]:
 
 
 def _lost_beside(sample: Sample) -> list[Check]:
-    """Rows that are left out of the verdict too because a table that only adds to it names a column with gaps."""
-    lost = {column: count for column, role in columns_of(sample.plan).items() if role in BESIDE
-            and (count := sample.exclusions.get(f"missing {printable(column)}", 0))}  # fmt: skip
-    if not lost:
+    """Rows that a table which only adds to the verdict does without, since they lack one of its columns."""
+    if sample.whole:
         return []
-    listed = ", ".join(f"{count:,} without {printable(column)}" for column, count in lost.items())
-    reason = (
-        f"Rows were left out for a column that only adds to the verdict: {listed}. The verdict is about the others."
-    )
-    return [Check(sample.plan.name, "left_out_beside", False, reason, float(sum(lost.values())))]
+    said, most = [], 0
+    for table, columns in tables_beside(sample.plan).items():
+        lost = {column: int(sample.frame[column].isna().sum()) for column in columns}
+        if any(lost.values()):
+            used = sample.known(columns).rows
+            listed = ", ".join(f"{count:,} rows lack {printable(column)}" for column, count in lost.items() if count)
+            said.append(f"[{table}] has all its columns in {used:,} of {sample.rows:,} rows ({listed})")
+            most = max(most, sample.rows - used)
+    if not said:
+        return []
+    reason = f"{'; '.join(said)}. What it adds rests on the rows that have what it needs, the verdict on all."
+    return [Check(sample.plan.name, "left_out_beside", True, reason, float(most))]
 
 
 def _reading(sample: Sample) -> list[Check]:
@@ -83,7 +85,7 @@ def entity_column(sample: Sample) -> str | None:
     if plan.cluster is not None or raw is None:
         return None
     units = [section.unit for section in (plan.panel, plan.gaming) if section is not None and section.unit]
-    if units and units[0] in raw and raw[units[0]].duplicated().any():
+    if units and units[0] in raw and raw[units[0]].dropna().duplicated().any():
         return units[0]
     if plan.row is not None:
         return plan.row if raw[plan.row].duplicated().any() else None
@@ -107,7 +109,7 @@ def _entity(sample: Sample) -> Check:
         known = f'"{printable(plan.row)}" is different in every row' if plan.row else (
             "no column looks like the name of what a row is about and repeats")  # fmt: skip
         return Check(plan.name, "entity", True if plan.row else None, f"{known[0].upper()}{known[1:]}.")
-    values = sample.raw[column]
+    values = sample.raw[column].dropna()
     count = int(values.nunique())
     reason = (
         f'"{printable(column)}" has {count:,} different values in {len(values):,} rows, and every row counts as '
@@ -129,7 +131,7 @@ def _folds(sample: Sample) -> Check:
             "nothing is known to be on both sides of one.")  # fmt: skip
         return Check(plan.name, "folds", not repeats if plan.row or repeats else None, reason, float(repeats))
     values = sample.raw[column]
-    share = float(values.duplicated(keep=False).mean())
+    share = float((values.duplicated(keep=False) & values.notna()).mean())
     reason = (
         f'Folds are made of rows, and {100 * share:.0f} % of the rows share their "{printable(column)}" with another '
         "one: what is predicted out of sample has been seen in part."

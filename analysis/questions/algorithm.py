@@ -16,6 +16,7 @@ from analysis.methods.increment import covariance_of
 from analysis.methods.interruption import FEWEST_A_SIDE, interruption
 from analysis.methods.stability import paired_stability, stability
 from analysis.models import fit_model
+from analysis.questions.beside import where_known
 from analysis.sample import Sample
 from analysis.sections.algorithm import AlgorithmSection
 from analysis.sections.outcome import OutcomeSection
@@ -33,14 +34,20 @@ def study_algorithm(sample: Sample, outcome: OutcomeSection, score: str, estimat
     plan = sample.plan
     if plan.algorithm is None or sample.whole:
         return Found()
-    study = _Study(sample, outcome, score, plan.algorithm)
-    parts = [study.shift()]
-    if plan.algorithm.old is not None:
-        parts += [study.versions(), study.instrument()]
-    if plan.algorithm.changed is not None:
-        parts += [study.invariance(), study.series()]
-    if plan.algorithm.perk is not None:
-        parts.append(study.threshold())
+    said = plan.algorithm
+    both, date = (said.old, said.new), (said.changed,)
+    asked = [("score_shift", _Study.shift, date if said.old is None else both)]
+    if said.old is not None:
+        asked += [("versions", _Study.versions, both), ("instrument", _Study.instrument, (*both, *date))]
+    if said.changed is not None:
+        asked += [("invariance", _Study.invariance, date), ("interruption", _Study.series, (*date, said.time))]
+    if said.perk is not None:
+        asked.append(("threshold", _Study.threshold, ()))
+    parts = [
+        where_known(sample, columns, outcome, score, name,
+                    lambda some, ask=ask: ask(_Study(some, outcome, score, said)))
+        for name, ask, columns in asked
+    ]  # fmt: skip
     return Found(tuple(row for part in parts for row in part.rows), tuple(c for part in parts for c in part.checks))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.design import recorded, transformed_score
 from analysis.errors import DesignError, Fault, printable
 from analysis.methods.switching import Panel
+from analysis.questions.beside import codes_of, periods_of
 from analysis.sample import Sample
 
 JUMP = 0.95
@@ -58,8 +59,8 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
         When a flag is neither 0 nor 1, a unit has two rows of one period, or there is no episode.
     """
     said, panel = sample.plan.gaming, sample.plan.panel
-    unit = _codes(sample, said.unit or panel.unit)
-    time = _codes(sample, said.time or panel.time)
+    unit = codes_of(sample, said.unit or panel.unit)
+    time = periods_of(sample, said.time or panel.time)
     shown = transformed_score(sample, score)
     flags = np.zeros(sample.rows) if said.infer else sample.numbers(said.episode)
     if not np.isin(flags, (0, 1)).all():
@@ -128,15 +129,6 @@ def _ahead(states: np.ndarray, periods: int) -> np.ndarray:
     for step in range(1, periods + 1):
         found[:, :-step] |= states[:, step:] == 1
     return found
-
-
-def _codes(sample: Sample, column: str) -> np.ndarray:
-    """Return codes of a column in its order: that of numbers where all its labels are numbers."""
-    labels = sample.frame[column].to_numpy()
-    try:
-        return np.unique(labels.astype(float), return_inverse=True)[1]
-    except ValueError:
-        return np.unique(labels.astype(str), return_inverse=True)[1]
 
 
 def _clusters(sample: Sample, unit: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
 def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, mask of its rows) of the segments that hold at least 5 % of the rows, in order of their names."""
     names = sample.segments
-    for name in () if names is None else sorted(set(names)):
+    for name in () if names is None else sorted(set(names) - {None}):
         rows = names == name
         if LARGE * len(rows) <= rows.sum() < len(rows):
             yield name, rows

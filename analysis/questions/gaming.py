@@ -17,8 +17,9 @@ from analysis.methods.ratio import fieller
 from analysis.methods.reliability import within_person
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
+from analysis.questions.beside import where_known
 from analysis.questions.episodes import Episodes, episodes_of
-from analysis.sample import Sample
+from analysis.sample import Sample, gaming_columns
 from analysis.sections.outcome import OutcomeSection
 
 SLOPES = {"organic": "score in organic rows", "gamed": "score in gamed rows"}
@@ -42,7 +43,12 @@ def study_gaming(sample: Sample, outcome: OutcomeSection, score: str, estimates:
     plan = sample.plan
     if plan.gaming is None or sample.whole:
         return Found()
-    blank = _Study(sample, outcome, score, None, tuple(estimates))
+    return where_known(sample, gaming_columns(plan), outcome, score, "gaming",
+                       lambda some: _studied(some, outcome, score, tuple(estimates)))  # fmt: skip
+
+
+def _studied(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...]) -> Found:
+    blank = _Study(sample, outcome, score, None, estimates)
     try:
         study = replace(blank, episodes=episodes_of(sample, outcome.column, score))
     except DesignError as error:

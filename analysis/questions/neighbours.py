@@ -12,8 +12,8 @@ from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
 from analysis.models import fit_model
+from analysis.questions.beside import codes_of, periods_of, where_known
 from analysis.questions.fragility import word_of_fit
-from analysis.questions.within import codes_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -33,7 +33,13 @@ def study_neighbours(sample: Sample, outcome: OutcomeSection, score: str, estima
     plan = sample.plan
     if plan.panel is None or plan.panel.time is None or sample.whole or sample.note:
         return Found()
-    unit, time = codes_of(sample, plan.panel.unit), codes_of(sample, plan.panel.time)
+    columns = (plan.panel.unit, plan.panel.time)
+    return where_known(sample, columns, outcome, score, "neighbours", lambda some: _studied(some, outcome, score))
+
+
+def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
+    plan = sample.plan
+    unit, time = codes_of(sample, plan.panel.unit), periods_of(sample, plan.panel.time)
     design = build_design(sample, outcome.column, (score,))
     design = replace(design, clusters=unit if design.clusters is None else design.clusters)
     rows, checks = [], []

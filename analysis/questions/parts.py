@@ -14,6 +14,7 @@ from analysis.fit import Fit, p_value
 from analysis.methods.increment import covariance_of
 from analysis.methods.proportion import proportional
 from analysis.models import fit_model
+from analysis.questions.beside import where_known
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -34,6 +35,11 @@ def study_parts(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
     """
     if sample.plan.parts is None or sample.whole:
         return Found()
+    columns = sample.plan.parts.columns
+    return where_known(sample, columns, outcome, score, "misalignment", lambda some: _studied(some, outcome, score))
+
+
+def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
     study = _Study(sample, outcome, score)
     try:
         return study.found()

@@ -21,6 +21,7 @@ from analysis.methods.increment import covariance_of
 from analysis.methods.transport import FEWEST_SEGMENTS, Pool, pool
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
+from analysis.questions.beside import where_known
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -51,7 +52,12 @@ def study_segments(sample: Sample, outcome: OutcomeSection, score: str, estimate
     plan = sample.plan
     if plan.segment is None or sample.whole:
         return Found()
-    study = _Study.of(sample, outcome, score)
+    columns = (plan.segment.column,)
+    return where_known(sample, columns, outcome, score, "segments", lambda some: _studied(some, outcome, score))
+
+
+def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
+    plan, study = sample.plan, _Study.of(sample, outcome, score)
     segments, absent = study.segments()
     rows = [study.row(segment) for segment in segments]
     checks = [study.check("segments", not absent, study.counted(segments, absent), len(segments))]

@@ -16,6 +16,7 @@ from analysis.measurement import measure
 from analysis.methods.correction import correct_fit
 from analysis.methods.panel import WithinFit, autocorrelation, fit_within
 from analysis.methods.reliability import within_person
+from analysis.questions.beside import codes_of, where_known
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
 
@@ -34,9 +35,15 @@ def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
     estimates : iterable of Estimate
         Reliabilities of engagement from halves are looked up in it.
     """
-    plan = sample.plan
-    if plan.panel is None:
+    if sample.plan.panel is None:
         return Found()
+    columns = (sample.plan.panel.unit, sample.plan.panel.time)
+    return where_known(sample, columns, outcome, score, "panel",
+                       lambda some: _studied(some, outcome, score, estimates))  # fmt: skip
+
+
+def _studied(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
+    plan = sample.plan
     design = build_design(sample, outcome.column, (score,))
     unit, time = codes_of(sample, plan.panel.unit), codes_of(sample, plan.panel.time)
     rows, checks, models = [], [], ["ols"]
@@ -63,17 +70,6 @@ def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
         checks.append(Check(plan.name, f"panel_{model}", True, _counted(fit), float(fit.units), outcome.column, score))
     checks += _reliabilities(sample, outcome, score, (unit, time), reliable, within)
     return Found(tuple(rows), tuple(checks))
-
-
-def codes_of(sample: Sample, column: str | None) -> np.ndarray | None:
-    """Return codes of a column in its order: that of numbers where all its labels are numbers."""
-    if column is None:
-        return None
-    labels = sample.frame[column].to_numpy()
-    try:
-        return np.unique(labels.astype(float), return_inverse=True)[1]
-    except ValueError:
-        return np.unique(labels.astype(str), return_inverse=True)[1]
 
 
 def _recorded(sample: Sample, column: str) -> np.ndarray:
