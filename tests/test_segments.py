@@ -7,7 +7,7 @@ import analysis as sa
 from analysis.dataset import from_frame
 from analysis.design import build_design, score_scale
 from analysis.models import fit_model
-from analysis.questions.segments import deviance, study_segments
+from analysis.questions.segments import _Study, deviance, study_segments
 from analysis.sample import select_sample
 
 
@@ -137,3 +137,47 @@ def test_the_whole_audit_says_it(plan_of, shops):
 def test_a_column_has_one_role(plan_of):
     with pytest.raises(sa.AnalysisError, match="one role"):
         plan_of(segment={"column": "klout"})
+
+
+def test_segments_that_share_clusters_err_together_as_one_crossed_fit_says(plan_of, make_frame, tolerance):
+    """The joint covariance of the effects is that of one least-squares fit with a line for every segment."""
+    frame = make_frame(900)
+    frame["industry"] = [f"industry {i % 3}" for i in range(len(frame))]
+    plan = plan_of("continuous", segment={"column": "industry"}, cluster={"column": "agency"}, controls=None)
+    sample, seen = found(plan, frame)
+    study = _Study.of(sample, plan.outcome[0], "klout")
+    assert study.shared
+    segments, _ = study.segments()
+    sums = np.column_stack([segment.sums for segment in segments])
+    crossed = []
+    for name in ("industry 0", "industry 1", "industry 2"):
+        here = (frame["industry"] == name).to_numpy(float)[:, None]
+        crossed.append(study.design.matrix * here)
+    x = np.column_stack(crossed)
+    inverse = np.linalg.inv(x.T @ x)
+    left = study.design.response - x @ (inverse @ x.T @ study.design.response)
+    scores = np.vstack([(x * left[:, None])[study.design.clusters == g].sum(axis=0) for g in range(60)])
+    at = [2, 5, 8]
+    wanted = (inverse @ scores.T @ scores @ inverse)[np.ix_(at, at)]
+    assert sums.T @ sums == pytest.approx(wanted, rel=1e-8)
+    pooled = row(seen.rows, "pooled")
+    assert "err together, by the clusters that they share" in pooled.note
+
+
+def test_segments_of_whole_clusters_are_pooled_as_independent(plan_of, make_frame):
+    frame = make_frame(1200)
+    frame["industry"] = ["industry " + str(int(agency.split()[1]) % 3) for agency in frame["agency"]]
+    _, seen = found(plan_of(segment={"column": "industry"}, cluster={"column": "agency"}), frame)
+    assert "err together" not in row(seen.rows, "pooled").note
+
+
+def test_shared_clusters_of_every_kind(plan_of, make_frame):
+    frame = make_frame(1500)
+    frame["industry"] = [f"industry {i % 5}" for i in range(len(frame))]
+    for kind in ("binary", "count"):
+        plan = plan_of(kind, segment={"column": "industry"}, cluster={"column": "agency"})
+        sample = select_sample(plan, from_frame(frame))
+        study = _Study.of(sample, plan.outcome[0], "klout")
+        for segment in study.segments()[0]:  # influence squares to the segment's variance, but for the factor of CRV1
+            own = study.by**2 * (segment.sums**2).sum() / segment.std_error**2
+            assert 0.9 < own < 1.0, kind

@@ -77,3 +77,52 @@ def test_intervals_cover():
         predicted += low <= 0.2 + 0.3 * rng.normal() <= high
     assert 0.93 <= covered / 2000 <= 0.97
     assert 0.92 <= predicted / 2000 <= 0.97
+
+
+def test_equal_correlations_leave_the_middle_and_widen_the_interval():
+    """With equal errors and a correlation of .5 the variance of a mean of five is .04 (1 + 4 x .5), known exactly."""
+    effects, errors, alike = np.array([0.1, 0.15, 0.2, 0.25, 0.3]), np.full(5, 0.2), np.full((5, 5), 0.5)
+    np.fill_diagonal(alike, 1.0)
+    found, apart = pool(effects, errors, alike, clusters=40), pool(effects, errors)
+    assert found.tau2 == apart.tau2 == 0
+    assert found.estimate == pytest.approx(apart.estimate)
+    assert found.std_error == pytest.approx(np.sqrt(0.04 * (1 + 4 * 0.5) / 5))
+    assert apart.std_error == pytest.approx(np.sqrt(0.04 / 5))
+    assert (found.df, pool(effects, errors, alike, clusters=4).df) == (4, 3)
+
+
+def test_a_unit_matrix_changes_nothing():
+    one, other = pool(EFFECTS, np.sqrt(VARIANCES)), pool(EFFECTS, np.sqrt(VARIANCES), np.eye(13), clusters=50)
+    assert other.std_error == pytest.approx(one.std_error)
+    assert other.tau2_bounds == pytest.approx(one.tau2_bounds)
+
+
+def _drawn(rng, clusters, segments, rows):
+    """Return effects of `segments`, their errors and correlation, where each cluster has rows in all of them."""
+    cluster = np.repeat(np.arange(clusters), rows)
+    segment = np.tile(np.arange(rows) % segments, clusters)
+    x = 0.7 * (rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster)))
+    y = 0.7 * (rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster)))
+    effects, errors, sums = np.empty(segments), np.empty(segments), np.empty((clusters, segments))
+    for at in range(segments):
+        here = segment == at
+        own = x[here] - x[here].mean()
+        effects[at] = own @ y[here] / (own @ own)
+        left = (y[here] - y[here].mean() - effects[at] * own) * own / (own @ own)
+        sums[:, at] = np.bincount(cluster[here], left, clusters)
+        errors[at] = np.sqrt((sums[:, at] ** 2).sum() * clusters / (clusters - 1))
+    size = np.sqrt((sums**2).sum(axis=0))
+    return effects, errors, sums.T @ sums / np.outer(size, size)
+
+
+def test_the_interval_holds_its_level_where_clusters_span_segments():
+    """40 clusters over 12 segments, no effect: as if independent it covers far less."""
+    rng, covered = np.random.default_rng(3), np.zeros(2)
+    for _ in range(400):
+        effects, errors, alike = _drawn(rng, 40, 12, 24)
+        for at, found in enumerate((pool(effects, errors), pool(effects, errors, alike, clusters=40))):
+            low, high = found.interval(0.95)
+            covered[at] += low < 0 < high
+    apart, together = covered / 400
+    assert apart < 0.8
+    assert 0.92 <= together <= 0.985

@@ -68,13 +68,17 @@ def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
     is controlled even where nothing is confounded, average marginal effects hardly do: Mood (2010),
     doi:10.1093/esr/jcp006.
     """
-    at = fit.position(term)
-    slope = fit.params[at]
-    density = fit.weights
-    change = density * (1 - 2 * fit.fitted)
-    gradient = slope * (change @ fit.design.matrix) / fit.design.n
+    gradient = marginal_gradient(fit, term)
+    effect = fit.params[fit.position(term)] * fit.weights.mean()
+    return float(effect), float(np.sqrt(gradient @ fit.cov @ gradient))
+
+
+def marginal_gradient(fit: Fit, term: str) -> np.ndarray:
+    """Return the derivative of the mean change in probability by the coefficients of a logit, shape (k,)."""
+    at, density = fit.position(term), fit.weights
+    gradient = fit.params[at] * ((density * (1 - 2 * fit.fitted)) @ fit.design.matrix) / fit.design.n
     gradient[at] += density.mean()
-    return float(slope * density.mean()), float(np.sqrt(gradient @ fit.cov @ gradient))
+    return gradient
 
 
 def _solve(response: np.ndarray, basis: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit, xlogy
@@ -20,7 +21,7 @@ from analysis.methods.correction import correct_fit
 from analysis.methods.increment import covariance_of
 from analysis.methods.transport import FEWEST_SEGMENTS, Pool, pool
 from analysis.models import fit_model
-from analysis.models.binary import average_marginal_effect
+from analysis.models.binary import average_marginal_effect, marginal_gradient
 from analysis.questions.beside import where_known
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -29,9 +30,9 @@ FEWEST_CLUSTERS = 6
 """A segment with fewer clusters has no standard error worth pooling."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segment:
-    """The score's effect in one segment, on the scale of the verdict."""
+    """The score's effect in one segment, on the scale of the verdict; `sums` has each cluster's influence on it."""
 
     name: str
     n: int
@@ -41,6 +42,7 @@ class Segment:
     std_error: float
     df: float | None
     spread: float
+    sums: np.ndarray | None = None
 
 
 def study_segments(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
@@ -131,11 +133,15 @@ class _Study:
         """
         rows = self.names == name
         fit = self._fit(without_constants(self.design.take(rows)))
-        estimate, error = self._effect(fit, rows)
+        estimate, error, influence = self._effect(fit, rows)
+        sums = None
+        if self.shared:
+            sums = np.bincount(self.design.clusters[rows], influence, self.design.n_clusters)
         spread = float(np.std(fit.design.block("score")[:, 0], ddof=1))
         clusters = fit.design.n_clusters if fit.covariance in CLUSTERED else None
         df = None if self._halves(rows) else fit.df
-        return Segment(name, fit.design.n, clusters, fit.covariance, estimate * self.by, error * self.by, df, spread)
+        return Segment(name, fit.design.n, clusters, fit.covariance, estimate * self.by, error * self.by, df, spread,
+                       sums)  # fmt: skip
 
     def _fit(self, design: Design) -> Fit:
         if design.n_clusters is not None and design.n_clusters < FEWEST_CLUSTERS:
@@ -146,17 +152,19 @@ class _Study:
         except DesignError:
             return fit_model(design, self.model, "HC1" if design.clusters is None else "CRV1")
 
-    def _effect(self, fit: Fit, rows: np.ndarray) -> tuple[float, float]:
+    def _effect(self, fit: Fit, rows: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Return the effect, its standard error and each row's influence on it."""
         halves = self._halves(rows)
         if halves:
             found = correct_fit(fit, measure(fit.design, halves=halves))
             if isinstance(found, Refusal):
                 raise DesignError("the model", [Fault("correction", found.reason, "a correction that exists")])
-            return found.estimate(self.score), found.std_error(self.score)
+            influence = found.influence[:, found.terms.index(self.score)]
+            return found.estimate(self.score), found.std_error(self.score), influence
+        at = np.eye(fit.design.k)[fit.position(self.score)]
         if fit.model == "logit":
-            return average_marginal_effect(fit, self.score)
-        at = fit.position(self.score)
-        return float(fit.params[at]), float(fit.std_errors()[at])
+            return *average_marginal_effect(fit, self.score), influence_along(fit, marginal_gradient(fit, self.score))
+        return float(at @ fit.params), float(at @ fit.std_errors()), influence_along(fit, at)
 
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the transformed halves of engagement in some rows; none where they cannot correct the model."""
@@ -183,15 +191,32 @@ class _Study:
                        statistic=statistic, df=segment.df, p_value=p_value(statistic, segment.df),
                        note=corrected)  # fmt: skip
 
+    @cached_property
+    def shared(self) -> bool:
+        """Whether a cluster has rows in more than one segment, so that the segments' effects err together."""
+        if self.design.clusters is None:
+            return False
+        pairs = np.unique(
+            np.column_stack([np.unique(self.names, return_inverse=True)[1], self.design.clusters]), axis=0
+        )
+        return len(pairs) > len(np.unique(pairs[:, 1]))
+
     def pool_of(self, segments: list[Segment]) -> Pool:
         effects = np.array([segment.estimate for segment in segments])
         errors = np.array([segment.std_error for segment in segments])
-        return pool(effects, errors, level=self.sample.plan.inference.level)
+        level = self.sample.plan.inference.level
+        if not self.shared:
+            return pool(effects, errors, level=level)
+        sums = np.column_stack([segment.sums for segment in segments])
+        size = np.sqrt((sums**2).sum(axis=0))
+        return pool(effects, errors, sums.T @ sums / np.outer(size, size), level=level,
+                    clusters=int((sums != 0).any(axis=1).sum()))  # fmt: skip
 
     def pooled(self, segments: list[Segment], variant: str = "", note: str = "") -> list[Estimate]:
         """Return the pooled effect, the prediction interval and the variance between segments."""
         found = self.pool_of(segments)
-        note = "; ".join(filter(None, [f"random effects over {found.k} segments", note]))
+        apart = "whose effects err together, by the clusters that they share" if self.shared else ""
+        note = "; ".join(filter(None, [f"random effects over {found.k} segments {apart}".rstrip(), note]))
         n = sum(segment.n for segment in segments)
 
         def blank(term: str) -> Estimate:
@@ -280,6 +305,13 @@ class _Study:
         else:
             reason = "The effect in a new segment may have either sign: what holds here proves nothing for another one."
             yield self.check("transport", False, reason)
+
+
+def influence_along(fit: Fit, direction: np.ndarray) -> np.ndarray:
+    """Return each row's influence on a weighted sum of the coefficients, shape (n,)."""
+    basis, triangle = fit.design.basis
+    information = basis.T @ (basis * fit.weights[:, None])
+    return (basis @ np.linalg.solve(information, np.linalg.solve(triangle.T, direction))) * fit.residuals
 
 
 def without_constants(design: Design) -> Design:
