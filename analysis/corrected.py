@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class Correction:
         On the model's own scale, per unit of each column.
     cov : ndarray, shape (k, k)
         Of the stacked estimating equations: the estimated error covariances are part of the stack.
-    covariance : {"HC1", "CRV1"}
+    covariance : {"HC1", "HC3", "CRV1"}
     n : int
     clusters : int or None
     influence : ndarray, shape (n, k)
@@ -163,3 +163,23 @@ def corrected(
         model=model, terms=design.terms, params=back @ params, cov=cov, covariance=name, n=design.n,
         clusters=design.n_clusters, influence=influence, identification=found,
     )  # fmt: skip
+
+
+def under_leverage(found: Correction, leverage: np.ndarray) -> Correction:
+    """Return a correction with errors of the kind HC3: each row's influence over what the row leaves to the others.
+
+    Parameters
+    ----------
+    found : Correction
+    leverage : ndarray, shape (n,)
+        Of the plain fit's rows, weighted as it weights them.
+
+    Notes
+    -----
+    For a score of which a few rows hold most of the variance. With clusters, or a row of leverage one, it stays as it
+    is.
+    """
+    if found.clusters is not None or (leverage > 1 - 1e-10).any():
+        return found
+    influence = found.influence / (1 - leverage)[:, None]
+    return replace(found, cov=influence.T @ influence, covariance="HC3")

@@ -234,6 +234,8 @@ def _answer(
             f"than {FEW_CORRECTED} a correction decides nothing."
         )
         return corrected.undecided(), reasons
+    if noise.doubt:
+        return corrected.undecided(), [*reasons, noise.doubt]
     known = plan.score.shares_error == "none" or score in plan.score.halves
     if known or (corrected.word, corrected.direction) == (plain.word, plain.direction):
         return corrected, reasons

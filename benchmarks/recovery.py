@@ -29,11 +29,9 @@ from claims import CLAIMS, THRESHOLD, Claim
 from scipy import stats
 
 import analysis as sa
-from analysis.corrected import Refusal
 from analysis.dataset import from_frame
 from analysis.design import Design, transform
 from analysis.estimates import Estimate, Estimates
-from analysis.methods.correction import correct_fit
 from analysis.methods.increment import coefficients
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
@@ -101,11 +99,9 @@ def _noise(study: Any) -> Noise:
     if plan.score.shares_error == "full" or not study.noisy:
         return NOTHING_KNOWN
     free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
-    found = correct_fit(study.fit, study.errors())
-    refusal = found.reason if isinstance(found, Refusal) else None
-    effects = () if refusal else (study.effect(found),)
-    return replace(NOTHING_KNOWN, status="partial" if free else "yes", effects=effects, refusal=refusal,
-                   error_free=free)  # fmt: skip
+    found = study.deciding()
+    return replace(NOTHING_KNOWN, status="partial" if free else "yes", effects=found.effects, refusal=found.refusal,
+                   error_free=free, doubt=found.doubt)  # fmt: skip
 
 
 def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:

@@ -186,6 +186,8 @@ def _marked(findings: Findings, ruling: Verdict) -> Estimate | None:
 
 
 def _corrected(findings: Findings, ruling: Verdict) -> Estimate | None:
+    if ruling.deciding.method == "corrected":
+        return ruling.deciding
     variant = "margin" if ruling.deciding.unit == "points" and ruling.deciding.model != "ols" else ""
     for model in ("eiv", "calibration"):
         rows = findings.estimates.select(method="corrected", model=model, outcome=ruling.outcome, score=ruling.score,

@@ -17,6 +17,7 @@ MODEL_NAMES = {
     "nb2": "negative binomial regression", "hurdle": "a hurdle model, both parts recombined",
     "ols": "least squares", "eiv": "least squares corrected for noise in engagement",
     "calibration": "regression calibration for noise in engagement",
+    "corrected-score": "the corrected score for noise in engagement",
 }  # fmt: skip
 
 
@@ -197,6 +198,7 @@ CHECK_QUESTIONS = {
     "effective_clusters": "Do the clusters count in full for this score?",
     "reset": "Is the mean as straight as the model has it?",
     "calibration": "Do observed means follow the predicted ones?",
+    "curved_score": "Is engagement as straight in the score as its correction takes it?",
     "variance": "Does the variance grow as the deciding model supposes?",
     "dispersion": "Do the counts vary no more than Poisson ones?",
     "zeros": "Are there as many zeros as a count model expects?",

@@ -17,11 +17,13 @@ from analysis.methods.break_even import break_even, sesoi_break_even
 from analysis.methods.calibrated_null import rate_of_fit
 from analysis.methods.corrected_score import conditional_score, corrected_score
 from analysis.methods.correction import correct_fit, correct_term, corrected_margin
+from analysis.methods.curvature import Curvature
 from analysis.methods.increment import covariance_of
 from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
+from analysis.questions.straightness import bend_check, bend_of, bend_reason, straightened
 from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
 from analysis.sample import Sample
@@ -56,6 +58,8 @@ class Noise:
         The range of reliability that is thought possible.
     error_free : tuple of str
         Engagement columns that were taken as free of error beside corrected ones.
+    doubt : str or None
+        Why the corrected effect, which is printed, decides nothing.
     """
 
     status: Literal["no", "yes", "partial"]
@@ -67,6 +71,7 @@ class Noise:
     break_even: float | None
     believed: tuple[float, float]
     error_free: tuple[str, ...] = ()
+    doubt: str | None = None
 
     @property
     def fragile(self) -> bool | None:
@@ -77,6 +82,33 @@ class Noise:
 
 NOTHING_KNOWN = Noise("no", (), (), (), None, (), None, BELIEVABLE)
 """The noise of engagement of which the plan says nothing, before anything is computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Deciding:
+    """The corrections of one fit, by the point of the declared range, and what decides.
+
+    Attributes
+    ----------
+    linear : dict of Correction or Refusal
+        By moments for least squares, else by regression calibration.
+    decides : dict of Correction or Refusal
+        The same, unless recorded engagement is a curve of the score.
+    effects : tuple of Estimate
+    refusal : str or None
+    bend : Curvature
+    doubt : str or None
+        Why the effects decide nothing.
+    reasons : tuple of str
+    """
+
+    linear: dict[str, Correction | Refusal]
+    decides: dict[str, Correction | Refusal]
+    effects: tuple[Estimate, ...]
+    refusal: str | None
+    bend: Curvature
+    doubt: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 def study_noise(sample: Sample, outcome: OutcomeSection, score: str) -> Noise:
@@ -138,24 +170,43 @@ class _Study:
             return self._uncorrected(bent)
         whole = set(self.noisy) == set(plan.engagement.columns)
         status: Literal["yes", "partial"] = "yes" if whole else "partial"
-        results = {at: correct_fit(self.fit, self.errors(at)) for at in self._points()}
-        refusal = next((found.reason for found in results.values() if isinstance(found, Refusal)), None)
-        effects = () if refusal else tuple(self.effect(found) for found in results.values())
-        rows, reasons = [], []
-        if not refusal:
-            rows = [self._variant(row, at) for at, found in results.items() for row in self._rows(found, at)]
-            rows += self._beside()
+        found = self.deciding()
+        rows, full = [], plan.score.shares_error == "full"
+        if not found.refusal:
+            kinds = [found.linear] if found.decides is found.linear else [found.linear, found.decides]
+            rows = [self._variant(row, at) for kind in kinds for at, one in kind.items() for row in self._rows(one, at)]
+            rows += self._beside(skip=found.decides["value"].model)
         reliable = self.reliabilities()
-        rows += [self._reliability_row(column, found) for column, found in reliable.items()]
-        more, said, gone = self._what_noise_could_do(results["value"], reliable)
+        rows += [self._reliability_row(column, seen) for column, seen in reliable.items()]
+        more, said, gone = self._what_noise_could_do(found.linear["value"], reliable)
         believed = (min(r.low for r in reliable.values()), max(r.high for r in reliable.values()))
         free = tuple(column for column in plan.engagement.columns if column not in self.noisy)
-        full = plan.score.shares_error == "full"
-        checks = () if full else tuple(self._small_counts())
+        checks = () if full else (*self._small_counts(), *self._straight(found.bend))
         if full:  # the score shares the noise, so the plain fit is right and nothing vanishes with it
             said, gone = [], None
-        return Noise("no" if full else status, (*rows, *more), checks, effects, None if full else refusal,
-                     (*reasons, *said), gone, believed, free)  # fmt: skip
+        return Noise("no" if full else status, (*rows, *more), checks, found.effects, None if full else found.refusal,
+                     (*found.reasons, *said), gone, believed, free, found.doubt)  # fmt: skip
+
+    def deciding(self) -> Deciding:
+        """Return the corrections, and which of them decides: what of the noise can change a word."""
+        errors = {at: self.errors(at) for at in self._points()}
+        linear = {at: correct_fit(self.fit, one) for at, one in errors.items()}
+        refusal = next((found.reason for found in linear.values() if isinstance(found, Refusal)), None)
+        bend = bend_of(self.fit, self.noisy)
+        if refusal:
+            return Deciding(linear, linear, (), refusal, bend)
+        decides, doubt, reasons = linear, None, ()
+        if bend.curved and self.sample.plan.score.shares_error != "full":
+            found = straightened(self.fit, errors)
+            said = bend_reason(self.sample.dataset.label(self.score), bend, decided=found is not None)
+            decides, doubt, reasons = (linear, said, ()) if found is None else (found, None, (said,))
+        effects = tuple(self.effect(found) for found in decides.values())
+        return Deciding(linear, decides, effects, None, bend, doubt, reasons)
+
+    def _straight(self, bend: Curvature) -> list[Check]:
+        """Return the check that engagement is straight in the score, where a correction takes it so."""
+        blank = Check(self.sample.plan.name, "", None, "", None, self.outcome.column, self.score)
+        return [] if self.fit.model == "ols" else [bend_check(blank, bend)]
 
     def _points(self) -> tuple[str, ...]:
         return ("value", "low", "high") if self.declared else ("value",)
@@ -199,13 +250,13 @@ class _Study:
                 ))  # fmt: skip
         return rows
 
-    def _beside(self) -> list[Estimate]:
-        """Return other corrections of the same effect: printed beside it, never deciding."""
+    def _beside(self, *, skip: str) -> list[Estimate]:
+        """Return other corrections of the same effect than the one that decides: printed beside it."""
         other = {"poisson": corrected_score, "logit": conditional_score}.get(self.fit.model)
         found = [other(self.fit, self.errors())] if other else []
         if self.fit.model == "ols" and not self.declared and self.score not in self.halves:
             found.append(oriv(self.fit.design, self.halves))
-        return [row for correction in found if not isinstance(correction, Refusal)
+        return [row for correction in found if not isinstance(correction, Refusal) and correction.model != skip
                 for row in self._rows(correction, "value") if not row.variant.startswith("margin")]  # fmt: skip
 
     @staticmethod
