@@ -2,7 +2,9 @@
 
     python benchmarks/fuzz.py --count 10000 --seed 1
 
-Cells of rows that were not touched have to be read as what they were, whatever was done to the others.
+Cells of rows that were not touched have to be read as what they were, whatever was done to the others. Every finished
+run adds a line to benchmarks/fuzz.jsonl: how many inputs of which kind ended how, with seed, date and commit. A run
+that was stopped goes on where it was (`--from N`): the n-th input depends on the seed and n alone.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import io
 import json
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +25,9 @@ import traceback
 import warnings
 import zipfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,8 +39,10 @@ from analysis.plan import read_plan
 from analysis.sample import select_sample
 
 ROWS, PATIENCE = 40, 60
-CHECKED, AUDITED = 25, 400
+CHECKED, AUDITED = 10, 100
 """One input in so many also goes through `check`, or through a whole audit."""
+
+RECORD = Path(__file__).resolve().with_suffix(".jsonl")
 
 NASTY = (
     "1e400", "-1e400", "1e-320", "9" * 400, "-0", "0x1F", "1_000", "1,5", "1.5", "1,200", "1.200", "1,200.50",
@@ -51,12 +58,27 @@ TOKENS = (
     '"wooldridge:"', '"simulated:creators?seed=x"',
 )  # fmt: skip
 
+SECTIONS = (
+    ["[cluster]", 'column = "shop"'], ["[segment]", 'column = "country"'], ["[columns]", 'month = {date = "%m"}'],
+    ["[inference]", 'covariance = "CRV3"', "level = 0.9"], ["[inference]", 'covariance = "HC2"', "bootstrap = 99"],
+    ["[engagement.reliability]", "likes = 0.8"], ["[engagement.halves]", 'likes = ["odd", "even"]'],
+    ["[parts]", 'columns = ["odd", "even"]'], ["[gaming]", 'episode = "gamed"', 'unit = "shop"', 'time = "month"'],
+    ["[timing]", 'score = "2014-06-30"', 'outcome = ["2014-07-01", "2014-12-31"]'],
+    ["[panel]", 'unit = "shop"', 'time = "month"'], ["[algorithm]", 'changed = "gamed"'],
+    ["[registered]", 'where = "x"', 'when = "2026-11-23"'],
+    ["[[outcome]]", 'column = "odd"', 'kind = "count"', "sesoi = 0.05", 'exposure = "month"'],
+    ["[[outcome]]", 'column = "gamed"', 'kind = "binary"', "sesoi = 0.05"], ["[overlap]", "draws = 20"],
+)  # fmt: skip
+"""Other parts of a plan; each is there now and then, and some of them do not go together."""
+
 
 @dataclass
 class Tally:
     """What became of the inputs."""
 
     ends: collections.Counter = field(default_factory=collections.Counter)
+    kinds: dict[str, collections.Counter] = field(default_factory=lambda: collections.defaultdict(collections.Counter))
+    routes: dict[str, collections.Counter] = field(default_factory=lambda: collections.defaultdict(collections.Counter))
     failures: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -65,8 +87,10 @@ def table(rng: np.random.Generator) -> pd.DataFrame:
     klout = rng.normal(50, 10, ROWS).round(2)
     revenue = np.exp(4 + 0.05 * likes + 0.01 * klout + rng.normal(0, 0.3, ROWS)).round(2)
     country = rng.choice(["BE", "NL", "Côte d'Or"], ROWS)
+    odd = rng.binomial(likes, 0.5)
     return pd.DataFrame({"id": [f"{i:03d}" for i in range(ROWS)], "klout": klout, "likes": likes, "revenue": revenue,
-                         "country": country})  # fmt: skip
+                         "country": country, "odd": odd, "even": likes - odd, "month": np.arange(ROWS) % 4 + 1,
+                         "gamed": rng.integers(0, 2, ROWS), "shop": np.arange(ROWS) // 4})  # fmt: skip
 
 
 def written(frame: pd.DataFrame, kind: str) -> list[list[str]]:
@@ -134,6 +158,8 @@ def plan_text(name: str, rng: np.random.Generator) -> str:
     lines += ["[controls]", 'columns = ["country"]'] if rng.random() < 0.5 else []
     lines += ["[[outcome]]", 'column = "revenue"', f'kind = "{kind}"', "sesoi = 0.05"]
     lines += ["[[keep]]", 'column = "klout"', "min = 20"] if rng.random() < 0.3 else []
+    for section in SECTIONS:
+        lines += section if rng.random() < 0.06 else []
     return "\n".join(lines) + "\n"
 
 
@@ -157,8 +183,18 @@ def spoil_plan(text: str, rng: np.random.Generator) -> bytes:
 KINDS = ("csv", "european", "tsv", "latin", "utf-16", "gz", "zip", "xlsx", "sqlite", "parquet")
 
 
-def case(folder: Path, rng: np.random.Generator) -> tuple[Path, pd.DataFrame, set[int] | None]:
-    """Write one damaged study; return its plan, the true table, and the rows touched (None: perhaps all)."""
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One damaged study: its plan, the true table, the rows touched (None: perhaps all), and the kind of file."""
+
+    plan: Path
+    frame: pd.DataFrame
+    touched: set[int] | None
+    kind: str
+
+
+def case(folder: Path, rng: np.random.Generator) -> Case:
+    """Write one damaged study."""
     for old in folder.iterdir():
         old.unlink()
     frame, kind = table(rng), KINDS[rng.integers(len(KINDS))]
@@ -174,7 +210,7 @@ def case(folder: Path, rng: np.random.Generator) -> tuple[Path, pd.DataFrame, se
     plan = folder / "study.toml"
     text = plan_text(path.name, rng)
     plan.write_bytes(spoil_plan(text, rng) if rng.random() < 0.25 else text.encode())
-    return plan, frame, touched
+    return Case(plan, frame, touched, kind)
 
 
 def encode(path: Path, cells: list[list[str]], kind: str) -> None:
@@ -225,50 +261,82 @@ def misread(sample, frame: pd.DataFrame, touched: set[int] | None) -> str:
     return ""
 
 
-def attempt(plan: Path, frame: pd.DataFrame, touched: set[int] | None, number: int) -> str:
+def route_of(number: int) -> str:
+    """Return how far the n-th input goes: all are read and selected, some checked, a few audited."""
+    return "audit" if number % AUDITED == 0 else "check" if number % CHECKED == 0 else "read"
+
+
+def attempt(one: Case, route: str) -> str:
     """Return "result", "error" or "wrong: ..."; anything else that happens is raised."""
     try:
-        if number % AUDITED == 0:
-            sample = audit(plan).sample
-        elif number % CHECKED == 0:
-            sample = check(plan).sample
+        if route == "audit":
+            sample = audit(one.plan).sample
+        elif route == "check":
+            sample = check(one.plan).sample
         else:
-            said = read_plan(plan)
+            said = read_plan(one.plan)
             sample = select_sample(said, read_dataset(said.dataset, folder=said.folder, reading=said.reading))
     except AnalysisError as error:
         text = str(error)
         bare = any(not char.isprintable() and char != "\n" for char in text)
         return "wrong: a message that is empty or not printable" if bare or not text.strip() else "error"
-    wrong = misread(sample, frame, touched)
+    wrong = misread(sample, one.frame, one.touched)
     return f"wrong: {wrong}" if wrong else "result"
 
 
-def run(count: int, seed: int, *, keep: Path | None = None) -> Tally:
-    """Try `count` damaged studies; the n-th depends on seed and n alone."""
-    tally = Tally()
+def timed_attempt(one: Case, route: str) -> str:
+    """Return what `attempt` does, or "traceback: ..."; an input that takes too long is one, too."""
     limited = hasattr(signal, "SIGALRM")
+    if limited:
+        signal.alarm(PATIENCE)
+    try:
+        return attempt(one, route)
+    except Exception:
+        return "traceback: " + traceback.format_exc()
+    finally:
+        if limited:
+            signal.alarm(0)
+
+
+def run(count: int, seed: int, *, start: int = 1, keep: Path | None = None) -> Tally:
+    """Try the damaged studies `start` to `count`; the n-th depends on seed and n alone."""
+    tally = Tally()
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for number in range(1, count + 1):
-            folder = Path(name)
-            plan, frame, touched = case(folder, np.random.default_rng([seed, number]))
-            if limited:
-                signal.alarm(PATIENCE)
-            try:
-                end = attempt(plan, frame, touched, number)
-            except Exception:
-                end = "traceback: " + traceback.format_exc()
-            finally:
-                if limited:
-                    signal.alarm(0)
-            tally.ends[end.partition(":")[0]] += 1
+        for number in range(start, count + 1):
+            folder, route = Path(name), route_of(number)
+            one = case(folder, np.random.default_rng([seed, number]))
+            end = timed_attempt(one, route)
+            word = end.partition(":")[0]
+            for counter in (tally.ends, tally.kinds[one.kind], tally.routes[route]):
+                counter[word] += 1
             if ":" in end:
                 tally.failures.append({"number": str(number), "seed": str(seed), "what": end})
                 if keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
                     for path in folder.iterdir():
                         (keep / f"{number}-{path.name}").write_bytes(path.read_bytes())
+            if number % 1000 == 0:
+                print(f"{number:,} of {count:,}: {dict(tally.ends)}", file=sys.stderr, flush=True)
     return tally
+
+
+def summary(tally: Tally, said: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    """Return what a reader wants to know of a run: how many of which kind ended how, when and with which commit."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(), "commit": commit(), "seed": said.seed, "first": said.start,
+        "inputs": sum(tally.ends.values()), "ends": dict(sorted(tally.ends.items())),
+        "by_kind": {kind: dict(sorted(tally.kinds[kind].items())) for kind in sorted(tally.kinds)},
+        "by_route": {route: dict(sorted(tally.routes[route].items())) for route in sorted(tally.routes)},
+        "failures": [f"seed {one['seed']}, no. {one['number']}" for one in tally.failures], "seconds": round(seconds),
+    }  # fmt: skip
+
+
+def commit() -> str:
+    """Return the commit the package is at, marked where a file of it differs."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*"]
+    found = subprocess.run(command, cwd=RECORD.parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def _too_long(number: int, frame: object) -> None:
@@ -279,14 +347,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--from", type=int, default=1, dest="start", help="The first input: to go on with a stopped run."
+    )
+    parser.add_argument("--record", type=Path, default=RECORD, help="Where the line about the run is added.")
     parser.add_argument("--keep", type=Path, help="Where inputs that failed are kept.")
     said = parser.parse_args()
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, _too_long)
     start = time.perf_counter()
-    tally = run(said.count, said.seed, keep=said.keep)
+    tally = run(said.count, said.seed, start=said.start, keep=said.keep)
     seconds = time.perf_counter() - start
-    print(f"{said.count:,} inputs in {seconds:,.0f} s: " + ", ".join(f"{n:,} {end}" for end, n in tally.ends.items()))
+    with said.record.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(summary(tally, said, seconds)) + "\n")
+    print(
+        f"{sum(tally.ends.values()):,} inputs in {seconds:,.0f} s: "
+        + ", ".join(f"{n:,} {end}" for end, n in tally.ends.items())
+    )
     for failure in tally.failures[:20]:
         print(f"--- no. {failure['number']}, seed {failure['seed']}\n{failure['what'][-1500:]}")
     return 1 if tally.failures else 0

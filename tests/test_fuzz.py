@@ -1,6 +1,7 @@
 """A short run of the fuzzer; benchmarks/fuzz.py has the long one."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ def test_an_input_depends_on_its_seed_alone(fuzz, tmp_path):
         fuzz.case(tmp_path, np.random.default_rng([3, 5]))
         contents.append({path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".sqlite"})
     assert contents[0] == contents[1]
+
+
+def test_a_run_that_goes_on_is_the_same_run_and_its_record_counts_every_input(fuzz, tmp_path, monkeypatch, capsys):
+    whole, rest = fuzz.run(12, 5), fuzz.run(12, 5, start=9)
+    assert rest.ends.total() == 4
+    assert (whole.ends - fuzz.run(8, 5).ends) == rest.ends
+    record = tmp_path / "fuzz.jsonl"
+    monkeypatch.setattr("sys.argv", ["fuzz.py", "--count", "6", "--seed", "5", "--record", str(record)])
+    assert fuzz.main() == 0
+    (line,) = record.read_text(encoding="utf-8").splitlines()
+    found = json.loads(line)
+    assert found["inputs"] == sum(found["ends"].values()) == 6
+    assert sum(sum(ends.values()) for ends in found["by_kind"].values()) == 6
+    assert found["by_route"] == {"read": found["ends"]}
+    assert found["failures"] == []
+    assert {"date", "commit", "seed", "seconds"} <= set(found)
 
 
 def test_a_decimal_comma_read_as_thousands_would_be_seen(fuzz):

@@ -121,6 +121,7 @@ LAYERS = [
     "models.counts",
     "models.hurdle",
     "models.refit",
+    "models.expansion",
     "models",
     "engine.basis",
     "engine.fits",

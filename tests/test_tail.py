@@ -13,6 +13,7 @@ from analysis.design import Design
 from analysis.methods.tail import bootstrap_t, hill_index, top_share
 from analysis.models import fit_pml
 from analysis.moments.resampling import multiplicities
+from analysis.questions import tails
 
 
 @pytest.mark.parametrize("index", [1.2, 1.8, 3.0])
@@ -105,6 +106,15 @@ def test_a_quick_plan_says_that_there_was_no_bootstrap(make_frame, plan_of):
     assert not [row for row in found.estimates if "bootstrap" in row.variant]
     (check,) = [check for check in found.checks if check.check == "bootstrap_t"]
     assert check.reason.startswith("The plan says quick")
+
+
+def test_fewer_draws_of_very_many_rows_are_no_missing_ones(make_frame, plan_of, monkeypatch):
+    monkeypatch.setattr(tails, "VERY_LARGE", 50)
+    monkeypatch.setattr(tails, "FEWER_REPLICATES", 60)
+    found = sa.audit(plan_of(inference={"bootstrap": 199}), make_frame())
+    row = found.estimates.one(method="increment", model="poisson", variant="bootstrap-t")
+    assert "60 draws of rows" in row.note
+    assert not [check for check in found.checks if check.check == "bootstrap_t"]
 
 
 def audit(sales, score, likes, **changes):

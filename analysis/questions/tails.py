@@ -45,7 +45,7 @@ FEWEST_DRAWS = 0.9
 """Share of the draws without which the rest is no sample of what could have been drawn."""
 
 VERY_LARGE, FEWER_REPLICATES = 100_000, 399
-"""Beyond so many rows so many draws at most; a row's note says how many there were."""
+"""Beyond so many rows so many draws at most where each is fitted to the rows; a row's note says how many there were."""
 
 VARIANT = "bootstrap-t"
 
@@ -65,7 +65,8 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
     if model not in VARIANCE_POWER:
         return Found()
     work = sample.rows * plan.inference.bootstrap
-    heavy = _index(sample, outcome) is not None and _index(sample, outcome) < LIGHT
+    index = _index(sample, outcome)
+    heavy = index is not None and index < LIGHT
     if plan.quick or (work > MOST_WORK and not heavy):
         why = "The plan says quick = true" if plan.quick else f"{sample.rows:,} rows are many, and their tail is light"
         reason = f"{why}, so the percentile-t bootstrap was not run."
@@ -76,10 +77,10 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
     except DesignError:
         return Found()
     options = plan.inference
-    most = options.bootstrap if sample.rows <= VERY_LARGE else min(options.bootstrap, FEWER_REPLICATES)
-    found = bootstrap_t(fit, score, replicates=most, seed=options.seed)
-    if len(found.values) < FEWEST_DRAWS * options.bootstrap:
-        reason = f"Of {options.bootstrap:,} draws only {len(found.values):,} had an estimate, so there is no bootstrap "
+    fewer = FEWER_REPLICATES if sample.rows > VERY_LARGE else None
+    found = bootstrap_t(fit, score, replicates=options.bootstrap, seed=options.seed, by_rows=fewer)
+    if len(found.values) < FEWEST_DRAWS * found.drawn:
+        reason = f"Of {found.drawn:,} draws only {len(found.values):,} had an estimate, so there is no bootstrap "
         reason += "interval."
         return Found(checks=(Check(plan.name, "bootstrap_t", None, reason, None, outcome.column, score),))
     levels = (options.level, 1 - 2 * (1 - options.level))

@@ -1,0 +1,180 @@
+"""Scores and information of an exponential mean near its estimate, from sums over clusters instead of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+BLOCK_ROWS = 2048
+"""Rows whose products of three columns are held at once."""
+
+MOST_SUMS = 1 << 24
+"""Numbers in the sums of all clusters; beyond it nothing is expanded."""
+
+STEPS, SMALL, CONDITION_LIMIT = 25, 1e-9, 1e12
+"""Newton steps at most; the longest last step that counts as none; the condition of a draw's information."""
+
+
+def worth_expanding(groups: int, rows: int, columns: int) -> bool:
+    """Return whether sums over clusters are fewer than the rows' own numbers, and few enough to be held."""
+    return 20 * groups <= rows and groups * 2 * len(_triples(columns)[0]) <= MOST_SUMS
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """Sums over each of G clusters of what the estimating equations and their derivatives are made of.
+
+    With a mean exp(x'b) and the working variance mean ** p, the equations are ``sum x s(x'b) = 0`` with
+    ``s = (y - mean) mean ** (1 - p)``, and their sandwich has ``v = mean ** (2 - p)`` in the information. Near an
+    estimate b, with d the way from it,
+
+        s(b + d) = s + s' x'd + s'' (x'd)^2 / 2,   v(b + d) = v + v' x'd + v'' (x'd)^2 / 2,
+
+    so that products of one, two and three columns, summed by cluster, are all that any draw of clusters needs.
+
+    Attributes
+    ----------
+    score : ndarray, shape (G, k)
+        Sums of ``x s``.
+    slope : ndarray, shape (G, k (k + 1) / 2)
+        Of ``-x x' s'``, pairs of columns.
+    curve : ndarray, shape (G, k (k + 1) (k + 2) / 6)
+        Of ``-x x x s''``, triples.
+    information, growth : ndarray
+        Of ``x x' v`` and of ``x x x v'``; for the Poisson the same as `slope` and `curve`.
+    """
+
+    score: np.ndarray
+    slope: np.ndarray
+    curve: np.ndarray
+    information: np.ndarray
+    growth: np.ndarray
+
+    @classmethod
+    def of(
+        cls, response: np.ndarray, basis: np.ndarray, predictor: np.ndarray, power: float, clusters: np.ndarray
+    ) -> Expansion:
+        """Sum over the clusters at a predictor, shape (n,), that includes the offset; codes 0 .. G-1."""
+        order = np.argsort(clusters, kind="stable")
+        codes, mean = clusters[order], np.exp(predictor[order])
+        response, basis = response[order], basis[order]
+        up, working = response * mean ** (1 - power), mean ** (2 - power)
+        rates = np.column_stack([
+            up - working, (2 - power) * working - (1 - power) * up,
+            (2 - power) ** 2 * working - (1 - power) ** 2 * up, working, (2 - power) * working,
+        ])  # fmt: skip
+        groups, k = int(codes[-1]) + 1, basis.shape[1]
+        first, second = _pairs(k)
+        triples = _triples(k)[0]
+        sizes = (k, len(first), len(triples), *((len(first), len(triples)) if power != 1 else ()))
+        sums = [np.zeros((groups, size)) for size in sizes]
+        for begin in range(0, len(codes), BLOCK_ROWS):
+            part = slice(begin, begin + BLOCK_ROWS)
+            x, rate = basis[part], rates[part]
+            pairs = x[:, first] * x[:, second]
+            three = pairs[:, triples[:, 0]] * x[:, triples[:, 1]]
+            starts = np.flatnonzero(np.concatenate([[True], np.diff(codes[part]) > 0]))
+            present = codes[part][starts]
+            for at, (total, columns) in enumerate(zip(sums, (x, pairs, three, pairs, three), strict=False)):
+                total[present] += np.add.reduceat(columns * rate[:, [at]], starts, axis=0)
+        return cls(*sums, *(sums[1:3] if power == 1 else ()))
+
+    def statistics(self, drawn: np.ndarray, back: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each draw's (estimate - the full one) over its own error, and how far it went.
+
+        Parameters
+        ----------
+        drawn : ndarray, shape (B, G)
+            How often each cluster is drawn.
+        back : ndarray, shape (k,)
+            The coefficient as a sum over the columns of the basis.
+
+        Returns
+        -------
+        values : ndarray, shape (B,)
+            Without a small-sample factor; NaN where there is no estimate.
+        distance : ndarray, shape (B,)
+            Length of the way from the full estimate, on the basis.
+        """
+        k = self.score.shape[1]
+        score, slope = drawn @ self.score, _full_pairs(drawn @ self.slope, k)
+        curve = _full_triples(drawn @ self.curve, k)
+        way, moved = np.zeros_like(score), np.full(len(drawn), np.inf)
+        with np.errstate(all="ignore"):
+            for _ in range(STEPS):
+                bent = np.einsum("bijl,bl->bij", curve, way)
+                left = score - np.einsum("bij,bj->bi", slope + bent / 2, way)
+                step = solved(slope + bent, left)
+                way, moved = way + step, np.abs(step).max(axis=1)
+                if not (moved > SMALL).any():
+                    break
+            information = _full_pairs(drawn @ self.information, k)
+            growth = curve if self.growth is self.curve else _full_triples(drawn @ self.growth, k)
+            along = solved(information + np.einsum("bijl,bl->bij", growth, way), np.tile(back, (len(drawn), 1)))
+            influence = along @ self.score.T - _pair_weights(along, way) @ self.slope.T
+            influence -= _triple_weights(along, way) @ self.curve.T / 2
+            error = np.sqrt((drawn * influence**2).sum(axis=1))
+            values = np.where((moved <= SMALL) & (error > 0), way @ back / error, np.nan)
+        return values, np.sqrt((way**2).sum(axis=1))
+
+
+@cache
+def _pairs(k: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.triu_indices(k)
+
+
+@cache
+def _triples(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (pair, third column) of every triple i <= j <= l; where triple (i, j, l) stands; how often it counts."""
+    place = {pair: at for at, pair in enumerate(zip(*(part.tolist() for part in _pairs(k)), strict=True))}
+    made, number, times = [], np.empty((k, k, k), dtype=int), []
+    for i in range(k):
+        for j in range(i, k):
+            for last in range(j, k):
+                orders = {(i, j, last), (i, last, j), (j, i, last), (j, last, i), (last, i, j), (last, j, i)}
+                for order in orders:
+                    number[order] = len(made)
+                made.append((place[i, j], last))
+                times.append(len(orders))
+    return np.array(made), number, np.array(times)
+
+
+def _full_pairs(packed: np.ndarray, k: int) -> np.ndarray:
+    first, second = _pairs(k)
+    full = np.empty((len(packed), k, k))
+    full[:, first, second] = full[:, second, first] = packed
+    return full
+
+
+def _full_triples(packed: np.ndarray, k: int) -> np.ndarray:
+    return packed[:, _triples(k)[1]]
+
+
+def _pair_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return weights w with ``a' M b = w . packed M`` for symmetric M, shape (B, k (k + 1) / 2)."""
+    first, second = _pairs(a.shape[1])
+    return np.where(first == second, a[:, first] * b[:, first], a[:, first] * b[:, second] + a[:, second] * b[:, first])
+
+
+def _triple_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return weights w with ``sum a_i b_j b_l M_ijl = w . packed M`` for symmetric M."""
+    k = a.shape[1]
+    made, _, times = _triples(k)
+    first, second = (part[made[:, 0]] for part in _pairs(k))
+    third = made[:, 1]
+    mean = a[:, first] * b[:, second] * b[:, third] + a[:, second] * b[:, first] * b[:, third]
+    return (mean + a[:, third] * b[:, first] * b[:, second]) * (times / 3)
+
+
+def solved(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return each matrix's solution, shape (B, k); NaN for a draw whose columns are dependent."""
+    found = np.full(vectors.shape, np.nan)
+    good = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(vectors).all(axis=1)
+    try:
+        found[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        good[good] = np.linalg.cond(matrices[good]) < CONDITION_LIMIT
+        found[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
+    return found
