@@ -100,6 +100,11 @@ def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarr
     ends = (fixed + float(np.minimum(free * low, free * high).sum()),
             fixed + float(np.maximum(free * low, free * high).sum()))  # fmt: skip
     return said + (
-        f" With the unknown outcomes anywhere between {low:,.4g} and {high:,.4g}, the least-squares slope per standard "
-        f"deviation of the score among all rows could be anything from {ends[0]:,.4g} to {ends[1]:,.4g}."
+        f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the least-squares slope per "
+        f"standard deviation of the score among all rows could be anything from {_plain(ends[0])} to {_plain(ends[1])}."
     )
+
+
+def _plain(value: float) -> str:
+    """Write a number to four digits without an exponent: -1,057,000,000."""
+    return f"{float(f'{value:.4g}'):,.15g}"

@@ -213,6 +213,8 @@ def _draw(axes: Axes, findings: Findings, ruling: Verdict) -> None:
     axes.plot(at, middle, color=ACCENT, linewidth=2)
     axes.axhline(0, color=INK, linewidth=0.9)
     reach = [*band, low[-1], high[-1], *_draw_marks(axes, findings, ruling)]
+    room = 2 * (max(reach) - min(reach))  # the whole line, unless it soars where the correction all but fails
+    reach += [height for height in middle if min(reach) - room <= height <= max(reach) + room]
     found = _stretches(findings, ruling)
     strip = WIDE if all(_fits(part) for part in found) else NARROW
     bottom, top = min(reach), max(reach)
