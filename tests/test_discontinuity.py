@@ -91,3 +91,30 @@ def test_few_steps_or_ties_without_a_step_say_nothing_about_bunching():
     assert density_jump(rng.integers(1, 6, size=2000).astype(float), 3.0) is None
     heaped = np.where(rng.random(2000) < 0.5, np.round(rng.normal(size=2000), 1), rng.normal(size=2000))
     assert density_jump(heaped, 0.0) is None
+
+
+def test_bunching_with_a_cluster_for_every_row_is_that_without_clusters():
+    """The sum of squared weights is McCrary's formula, up to sampling."""
+    rng = np.random.default_rng(5)
+    for _ in range(5):
+        x = rng.normal(size=4000)
+        alone, each = density_jump(x, 0.5), density_jump(x, 0.5, clusters=np.arange(4000))
+        assert each.estimate == pytest.approx(alone.estimate)
+        assert each.std_error == pytest.approx(alone.std_error, rel=0.1)
+
+
+def test_bunching_of_clusters_is_not_taken_for_that_of_rows():
+    """400 clusters of 5 rows that are alike: 150 draws without bunching."""
+    rng, clusters = np.random.default_rng(6), np.repeat(np.arange(400), 5)
+    rejected = np.zeros(2)
+    for _ in range(150):
+        x = rng.normal(size=400)[clusters] + 0.05 * rng.normal(size=2000)
+        tests = [density_jump(x, 0.5), density_jump(x, 0.5, clusters=clusters)]
+        rejected += [found.p_value < 0.05 for found in tests]
+    assert rejected[0] / 150 > 0.10
+    assert rejected[1] / 150 < 0.09
+
+
+def test_few_clusters_say_nothing_of_bunching():
+    x = np.random.default_rng(7).normal(size=900)
+    assert density_jump(x, 0.5, clusters=np.arange(900) % 6) is None

@@ -20,7 +20,7 @@ class Stability:
     value : float
         ``sum (p - q) ln(p / q)`` over bins of equal share of both together.
     null : float
-        Its .95 quantile if nothing had moved.
+        Its quantile at the level if nothing had moved.
     p_value : float
     """
 
@@ -29,7 +29,7 @@ class Stability:
     p_value: float
 
 
-def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS) -> Stability:
+def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level: float = 0.95) -> Stability:
     """Return the index of two independent groups, with its large-sample null.
 
     Parameters
@@ -48,14 +48,13 @@ def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS) -> Sta
     value = float(_index(counts[0] / len(before), counts[1] / len(after)))
     if df == 0:
         return Stability(0.0, 0.0, 1.0)
-    return Stability(
-        value, float(scale * scipy.stats.chi2.isf(0.05, df)), float(scipy.stats.chi2.sf(value / scale, df))
-    )
+    null = float(scale * scipy.stats.chi2.isf(1 - level, df))
+    return Stability(value, null, float(scipy.stats.chi2.sf(value / scale, df)))
 
 
 def paired_stability(
     before: np.ndarray, after: np.ndarray, rng: np.random.Generator, *, clusters: np.ndarray | None = None,
-    bins: int = BINS,
+    bins: int = BINS, level: float = 0.95,
 ) -> Stability:  # fmt: skip
     """Return the index of two values of the same rows; under the null the two can be exchanged within a row.
 
@@ -79,7 +78,7 @@ def paired_stability(
 
     found = value(at[0])
     drawn = np.array([value(np.where((rng.random(units) < 0.5)[unit], at[0], at[1])) for _ in range(PERMUTATIONS)])
-    return Stability(found, float(np.quantile(drawn, 0.95)), float((1 + (drawn >= found).sum()) / (PERMUTATIONS + 1)))
+    return Stability(found, float(np.quantile(drawn, level)), float((1 + (drawn >= found).sum()) / (PERMUTATIONS + 1)))
 
 
 def _edges(values: np.ndarray, bins: int) -> np.ndarray:

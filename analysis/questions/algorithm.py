@@ -66,6 +66,11 @@ class _Study:
         return "poisson" if self.outcome.deciding_model in ("nb2", "hurdle") else self.outcome.deciding_model
 
     @property
+    def size(self) -> float:
+        """The size of the plan's tests."""
+        return 1 - self.sample.plan.inference.level
+
+    @property
     def after(self) -> np.ndarray:
         return self.sample.numbers(self.said.changed) > 0
 
@@ -86,7 +91,7 @@ class _Study:
         if said.old is not None:
             old, new = self.sample.numbers(said.old), self.sample.numbers(said.new)
             difference, clusters = new - old, self.design().clusters
-            found = paired_stability(old, new, rng, clusters=clusters)
+            found = paired_stability(old, new, rng, clusters=clusters, level=1 - self.size)
             how = "two versions of the same rows, exchanged at random"
             error = _mean_error(difference, clusters)
             jump = replace(self.blank("two-versions", "score_jump"), estimate=float(difference.mean()),
@@ -94,7 +99,8 @@ class _Study:
             rows = [replace(jump, statistic=jump.estimate / error, p_value=p_value(jump.estimate / error, None))]
         elif said.changed is not None and 0 < self.after.sum() < self.sample.rows:
             values = self.sample.numbers(self.score)
-            found, how = stability(values[~self.after], values[self.after]), "rows before and after the change"
+            found = stability(values[~self.after], values[self.after], level=1 - self.size)
+            how = "rows before and after the change"
             rows = [self._held_jump()]
         else:
             return Found()
@@ -106,9 +112,9 @@ class _Study:
                 "of a cluster are alike, so it is not known how large chance alone would make it."
             )
             return Found((*rows, psi), (self.check("score_shift", None, reason, found.value),))
-        note = f"{how}; {found.null:.4f} would be exceeded once in twenty if nothing had moved"
+        note = f"{how}; {found.null:.4f} would be exceeded in {100 * self.size:.3g} % of samples if nothing had moved"
         psi = replace(self.blank("", "psi", "scorecard"), estimate=found.value, p_value=found.p_value, note=note)
-        moved = found.p_value < 0.05
+        moved = found.p_value < self.size
         reason = (
             f"The distribution of the score {'moved' if moved else 'did not move more than chance would have it'} "
             f"(stability index {found.value:.3f}; by chance up to {found.null:.3f})."
@@ -154,7 +160,7 @@ class _Study:
             return Found((), (self.check("invariance", None, f"Not tested: {error.faults[0].found}."),))
         row = replace(_row(self._effect_blank("invariance"), fit, "score x changed"), statistic=statistic, p_value=p,
                       note="slope of the score after the change less before, per score unit")  # fmt: skip
-        holds = p >= 0.05
+        holds = p >= self.size
         reason = (
             "A point of the score goes with the same difference of the outcome before and after the change, as far as "
             "these rows can tell." if holds else "A point of the score does not mean the same before and after the "
@@ -250,20 +256,24 @@ class _Study:
             reason = f"Too few rows near the threshold of {perk:g}."
             return Found((), (self.check("threshold", None, reason),))
         note = f"at {perk:g}; local quadratic within {found.bandwidth:.3g}; the effect of a displayed number"
-        row = replace(self.blank("rd", "perk"), n=found.below + found.above, estimate=found.estimate,
+        df = None if found.clusters is None else float(found.clusters - 1)
+        row = replace(self.blank("rd", "perk"), n=found.below + found.above, estimate=found.estimate, df=df,
                       std_error=found.std_error, statistic=found.estimate / found.std_error, unit="outcome",
-                      p_value=p_value(found.estimate / found.std_error, None), note=note)  # fmt: skip
-        density = density_jump(running, perk)
+                      clusters=found.clusters, p_value=p_value(found.estimate / found.std_error, df),
+                      note=note)  # fmt: skip
+        density = density_jump(running, perk, clusters=clusters)
         if density is None:
-            return Found((row,))
-        bunched = density.p_value < 0.05 and density.estimate > 0
+            few = "" if clusters is None else " or clusters"
+            reason = f"Whether scores bunch just above {perk:g} is not known: too few rows, steps{few} near it."
+            return Found((row,), (self.check("bunching", None, reason),))
+        bunched = density.p_value < self.size and density.estimate > 0
         reason = (
             f"More scores lie just above {perk:g} than just below: people place themselves, which measures gaming and "
             "spoils the comparison." if bunched else f"Scores do not bunch just above {perk:g}."
         )  # fmt: skip
         bunching = replace(self.blank("mccrary", "bunching"), estimate=density.estimate, std_error=density.std_error,
-                           statistic=density.estimate / density.std_error, p_value=density.p_value,
-                           note="log of the density just above less just below")  # fmt: skip
+                           statistic=density.estimate / density.std_error, p_value=density.p_value, df=density.df,
+                           clusters=density.clusters, note="log of the density just above less just below")  # fmt: skip
         return Found((row, bunching), (self.check("bunching", not bunched, reason, density.p_value),))
 
     # --- fits ---

@@ -215,7 +215,7 @@ class _Study:
         """Return the check that a point of the score means the same in gamed and in other rows."""
         row = next(row for row in rows if row.model == model and row.term == "decoupling")
         plain = next(row for row in rows if row.model == self.model and row.term == "decoupling")
-        same = row.p_value >= 0.05
+        same = row.p_value >= 1 - self.level
         shown = display(row.p_value, "p")
         p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
         reason = (
@@ -224,7 +224,7 @@ class _Study:
             f"A point of the score does not mean the same while it is gamed ({p}; ratio of the slopes "
             f"{row.estimate:.2f})."
         )  # fmt: skip
-        if (plain.p_value >= 0.05) != same and self.sample.plan.score.shares_error == "unknown":
+        if (plain.p_value >= 1 - self.level) != same and self.sample.plan.score.shares_error == "unknown":
             return self.check("decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value)
         return self.check("decoupling", same, reason, row.p_value)
 
@@ -288,12 +288,12 @@ class _Study:
     def _trend(self, term: str, found: dict[tuple[str, int], Change]) -> Found:
         """Return the test of the periods before the onset, and the drift that it would find."""
         leads = {at: seen for (kind, at), seen in found.items() if kind == "onset" and at < -self.base}
-        trend = pre_trend(leads, self.base)
+        trend = pre_trend(leads, self.base, size=1 - self.level)
         if trend is None:
             return Found()
         name = self.sample.dataset.label(self.score if term == "score" else self.outcome.column)
         p = display(trend.p_value, "p")
-        parallel = trend.p_value >= 0.05
+        parallel = trend.p_value >= 1 - self.level
         drift = display(trend.detectable, "number")
         reason = (
             f"Before an onset, the path of {name} is {'' if parallel else 'not '}the same in those who will game and "

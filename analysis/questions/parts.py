@@ -155,7 +155,7 @@ class _Study:
         label = self.sample.dataset.label
         first = label(self.parts[int(np.argmax(self._weights(rewards)))])
         second = label(self.parts[int(np.argmax(self._weights(carries)))])
-        aligned = p >= 0.05
+        aligned = p >= 1 - self.sample.plan.inference.level
         if aligned:
             reason = "The score weighs the parts of engagement as the outcome does, as far as these rows can tell."
         elif first == second:
