@@ -23,7 +23,7 @@ from analysis.publish.sentence import (
 from analysis.verdict import beyond, word_for
 
 test_text.__test__ = False  # a name that pytest would collect
-STUDIES = ("movies", "ebay", "professors", "lawschools", "tournament", "publications", "lending")
+STUDIES = ("movies", "ebay", "mariokart", "professors", "lawschools", "tournament", "publications", "lending")
 REPORTED = re.compile(r"(?:z|t\((?P<df>\d+)\)) = (?P<value>-?\d+\.\d\d), p (?P<sign>[=<]) (?P<p>\.\d{3}|1\.000)")
 
 

@@ -62,7 +62,9 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     for what, keep in (*_candidates(fit, score), *_segments_left_out(sample)):
         other = word_without(sample, outcome, score, fit, keep, kind)
         if other not in (None, own):
-            return Fragility(other, f"Leaving out {what} of {design.n:,} rows changes the word from {own} to {other}.")
+            share = f"{100 * (1 - keep.mean()):.2g} %"
+            left = f"Leaving out {what} of {design.n:,} rows ({share})"
+            return Fragility(other, f"{left} changes the word from {own} to {other}.")
     return Fragility(None, "")
 
 
