@@ -11,6 +11,7 @@ from analysis.publish.algorithm import algorithm_passage
 from analysis.publish.assay import assay_passage
 from analysis.publish.diagnosis import diagnosis_passage
 from analysis.publish.doubts import doubts_passage
+from analysis.publish.extrapolation import extrapolation_passage
 from analysis.publish.gaming import gaming_passage
 from analysis.publish.multiverse import multiverse_passage
 from analysis.publish.parts import parts_passage
@@ -24,6 +25,7 @@ from analysis.publish.within import panel_passage
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
+    "simex": extrapolation_passage,
     "multiverse": multiverse_passage,
     "parts": parts_passage,
     "gaming": gaming_passage,

@@ -23,6 +23,8 @@ from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
+from analysis.questions.extrapolation import TERM as SIMEX
+from analysis.questions.extrapolation import extrapolation_rows
 from analysis.questions.straightness import bend_check, bend_of, bend_reason, straightened
 from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
@@ -175,7 +177,7 @@ class _Study:
         if not found.refusal:
             kinds = [found.linear] if found.decides is found.linear else [found.linear, found.decides]
             rows = [self._variant(row, at) for kind in kinds for at, one in kind.items() for row in self._rows(one, at)]
-            rows += self._beside(skip=found.decides["value"].model)
+            rows += [*self._beside(skip=found.decides["value"].model), *self._picture()]
         reliable = self.reliabilities()
         rows += [self._reliability_row(column, seen) for column, seen in reliable.items()]
         more, said, gone = self._what_noise_could_do(found.linear["value"], reliable)
@@ -258,6 +260,16 @@ class _Study:
             found.append(oriv(self.fit.design, self.halves))
         return [row for correction in found if not isinstance(correction, Refusal) and correction.model != skip
                 for row in self._rows(correction, "value") if not row.variant.startswith("margin")]  # fmt: skip
+
+    def _picture(self) -> list[Estimate]:
+        """Return the effect with more noise in engagement, to be drawn beside the sweep."""
+        plan = self.sample.plan
+        if plan.quick or plan.score.shares_error == "full":
+            return []
+        scale, unit = plan.score.scale, "log odds" if self.fit.model == "logit" else self._unit
+        by = score_scale(self.sample, self.score) if scale == "sd" else 1.0
+        blank = replace(self.blank("reliability", SIMEX, SIMEX), scale=scale, unit=unit)
+        return extrapolation_rows(blank, self.fit, self.errors(), by, plan.inference.seed)
 
     @staticmethod
     def _variant(row: Estimate, at: str) -> Estimate:
