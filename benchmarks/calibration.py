@@ -3,6 +3,7 @@
     python benchmarks/calibration.py                        the cells that calibration.jsonl does not have yet
     python benchmarks/calibration.py --models ols --n 1000  some of them
     python benchmarks/calibration.py --tails heavy          another world, printed and never gated
+    python benchmarks/calibration.py --tails heavy --n 1000 --reliability 0.8 --draws 1000    what of it is committed
     python benchmarks/calibration.py --table                only write docs/calibration.md again
 
 The worlds stand in worlds.py. Samples are analysed many at a time by batch.py; on the first samples of every cell,
@@ -336,6 +337,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--n", default=",".join(map(str, SIZES)))
+    parser.add_argument("--reliability", default=",".join(map(str, RELIABILITIES)))
     parser.add_argument("--draws", type=int, help="samples a cell, instead of the full number")
     parser.add_argument("--tails", choices=("light", "heavy"), default="light")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -345,6 +347,7 @@ def main() -> int:
     failed = 0
     if not args.table:
         wanted = cells(args.models.split(","), map(int, args.n.split(",")), args.draws, args.tails)
+        wanted = [cell for cell in wanted if cell.reliability in set(map(float, args.reliability.split(",")))]
         there = read(args.out)
         todo = [cell for cell in wanted if there.get(cell.key(), {"draws": 0})["draws"] < cell.draws]
         failed = run(todo, args.out, args.jobs)
