@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,16 +39,16 @@ class Measurement:
     declared: np.ndarray
     replaced: np.ndarray
 
-    @property
+    @cached_property
     def covariance(self) -> np.ndarray:
         """Error covariance matrix of the columns, shape (m, m).
 
         Sums are divided by n, as those of the recorded moments are: the divisor cancels in every coefficient.
         """
         between = self.differences.T @ self.differences / len(self.differences)
-        return between + np.diag((self.declared**2).mean(axis=0))
+        return between + np.diag(self._declared_squares.mean(axis=0))
 
-    @property
+    @cached_property
     def subtracted(self) -> np.ndarray:
         """Moments of the record with its error, to be subtracted: zero in the column of what is not replaced."""
         return self.covariance * self.replaced
@@ -60,7 +61,16 @@ class Measurement:
     def times(self, slopes: np.ndarray) -> np.ndarray:
         """Return each row's contribution to ``subtracted @ slopes``, shape (n, m)."""
         slopes = slopes * self.replaced
-        return self.differences * (self.differences @ slopes)[:, None] + self.declared**2 * slopes
+        known = self._declared_squares * slopes
+        return self.differences * (self.differences @ slopes)[:, None] + known if self._of_halves else known
+
+    @cached_property
+    def _of_halves(self) -> bool:
+        return bool(self.differences.any())
+
+    @cached_property
+    def _declared_squares(self) -> np.ndarray:
+        return self.declared**2
 
     def take(self, keep: np.ndarray) -> Measurement:
         """Return the measurement of some rows, centred as for the whole sample."""

@@ -17,6 +17,9 @@ TOP = 0.10
 BLOCK = 5_000_000
 """Weights that are held at once."""
 
+CACHED = 1 << 18
+"""Weights of which curves are made at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Auc:
@@ -102,19 +105,20 @@ class Ranking:
         weights : ndarray, shape (draws, n)
             Of the rows in their own order.
         """
-        sorted_weights = weights[:, self.order]
-        rows = np.cumsum(sorted_weights, axis=1)
-        sorted_weights *= self.outcome
-        money = np.cumsum(sorted_weights, axis=1, out=sorted_weights)
-        if len(self.ends) < len(self.order):  # without ties nothing has to be picked out, which takes as long
-            rows, money = rows[:, self.ends], money[:, self.ends]
+        rows = weights[:, self.order]
+        money = rows * self.outcome
+        if len(self.ends) < len(self.order):  # tied rows are added up first
+            starts = np.append(0, self.ends[:-1] + 1)
+            rows, money = (np.add.reduceat(part, starts, axis=1) for part in (rows, money))
+        np.cumsum(rows, axis=1, out=rows)
+        np.cumsum(money, axis=1, out=money)
         return rows / rows[:, -1:], money / money[:, -1:]
 
 
 def concentration(rows: np.ndarray, money: np.ndarray) -> np.ndarray:
     """Return 1 - 2 x the area under the ordered Lorenz curve, shape (draws,)."""
-    rows, money = (np.pad(curve, ((0, 0), (1, 0))) for curve in (rows, money))
-    return 1 - ((money[:, 1:] + money[:, :-1]) * np.diff(rows, axis=1)).sum(axis=1)
+    first = rows[:, 0] * money[:, 0]
+    return 1 - first - ((money[:, 1:] + money[:, :-1]) * np.diff(rows, axis=1)).sum(axis=1)
 
 
 def gini(by_score: Ranking, by_outcome: Ranking, weights: np.ndarray) -> np.ndarray:
@@ -126,8 +130,12 @@ def gini(by_score: Ranking, by_outcome: Ranking, weights: np.ndarray) -> np.ndar
     -----
     Frees, Meyers & Cummings (2014), Journal of Risk and Insurance 81, 335-366, with equal premiums.
     """
-    perfect = concentration(*by_outcome.curves(weights))
-    return concentration(*by_score.curves(weights)) / np.where(perfect > 0, perfect, np.nan)
+    return relative(concentration(*by_score.curves(weights)), concentration(*by_outcome.curves(weights)))
+
+
+def relative(found: np.ndarray, perfect: np.ndarray) -> np.ndarray:
+    """Return a concentration relative to the largest there could be; NaN where there is none."""
+    return found / np.where(perfect > 0, perfect, np.nan)
 
 
 def kolmogorov_smirnov(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
@@ -140,7 +148,11 @@ def kolmogorov_smirnov(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
 
 def lift(ranking: Ranking, weights: np.ndarray, top: float = TOP) -> np.ndarray:
     """Return the mean outcome of the rows with the highest scores over that of all; within ties, by interpolation."""
-    rows, money = ranking.curves(weights)
+    return lift_of(*ranking.curves(weights), top)
+
+
+def lift_of(rows: np.ndarray, money: np.ndarray, top: float = TOP) -> np.ndarray:
+    """Return the lift of curves that are known."""
     below = np.array([np.interp(1 - top, np.append(0, r), np.append(0, m)) for r, m in zip(rows, money, strict=True)])
     return (1 - below) / top
 
@@ -156,6 +168,13 @@ def resampled_weights(
         drawn = rng.integers(0, units, size=(draws, units)) + units * np.arange(draws)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units).astype(float)
         yield counts if clusters is None else counts[:, clusters]
+
+
+def in_cache(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield a few draws at a time, whose curves stay in the cache."""
+    draws = max(1, CACHED // weights.shape[1])
+    for start in range(0, len(weights), draws):
+        yield weights[start : start + draws]
 
 
 # --- calibration -----------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import numpy as np
 from analysis.design import Design
 from analysis.fit import Fit
 from analysis.models.expansion import Expansion, solved, worth_expanding
-from analysis.models.pml import MANY_ROWS, VARIANCE_POWER
+from analysis.models.pml import VARIANCE_POWER
+from analysis.models.steps import MANY_ROWS
 from analysis.moments.resampling import multiplicities
 
 SHARE = 0.05

@@ -11,6 +11,7 @@ from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
+from analysis.models.steps import MANY_ROWS, information_of
 
 
 def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:
@@ -40,8 +41,8 @@ def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:
     if covariance == "CRV3":
         cov = jackknife(lambda stay: _solve(design.response[stay], basis[stay]), estimate, design.clusters)
     else:
-        bread = np.linalg.inv(basis.T @ (basis * weights[:, None]))
-        leverage = weights * np.einsum("ij,jk,ik->i", basis, bread, basis)
+        bread = np.linalg.inv(information_of(basis, weights))
+        leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis) if covariance in ("HC2", "HC3") else None
         scores = basis * residuals[:, None]
         cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
     back = np.linalg.inv(triangle)
@@ -82,24 +83,48 @@ def marginal_gradient(fit: Fit, term: str) -> np.ndarray:
 
 
 def _solve(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    from statsmodels.discrete.discrete_model import Logit
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # convergence is checked below
-        try:
-            result = Logit(response, basis).fit(method="newton", maxiter=100, tol=1e-10, disp=False)
-            params = result.params if result.mle_retvals["converged"] else np.full(basis.shape[1], np.nan)
-        except (PerfectSeparationError, np.linalg.LinAlgError):
-            params = np.full(basis.shape[1], np.nan)
+    with np.errstate(all="ignore"):
+        params = (_plain_newton if len(response) > MANY_ROWS else _newton)(response, basis)
         probability = expit(basis @ params)
-        information = basis.T @ (basis * (probability * (1 - probability))[:, None])
+        information = information_of(basis, probability * (1 - probability))
     # A large predictor alone is no separation: one account with a huge count has one, and the others still inform.
     if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
         found = "a combination of columns that separates the two outcomes (almost) perfectly: no finite estimate"
         fault = Fault("logit", found, "columns with both outcomes among their values")
         raise DesignError("the model", [fault])
     return params
+
+
+def _newton(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return statsmodels' estimate; NaN where there is none."""
+    from statsmodels.discrete.discrete_model import Logit
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # convergence is checked
+        try:
+            result = Logit(response, basis).fit(method="newton", maxiter=100, tol=1e-10, disp=False)
+        except (PerfectSeparationError, np.linalg.LinAlgError):
+            return np.full(basis.shape[1], np.nan)
+    return result.params if result.mle_retvals["converged"] else np.full(basis.shape[1], np.nan)
+
+
+def _plain_newton(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return the estimate by the same steps from sums over the rows, which for many of them takes a tenth of the time.
+
+    Where a step loses digits or leads away, statsmodels' estimate.
+    """
+    params = np.zeros(basis.shape[1])
+    for _ in range(50):
+        probability = expit(basis @ params)
+        information = information_of(basis, probability * (1 - probability))
+        if not np.isfinite(information).all() or np.linalg.cond(information) > 1e10:
+            break
+        step = np.linalg.solve(information, (response - probability) @ basis)
+        params = params + step
+        if np.abs(step).max() < 1e-12:
+            return params
+    return _newton(response, basis)
 
 
 def _deviance(response: np.ndarray, probability: np.ndarray) -> float:

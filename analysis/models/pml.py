@@ -11,15 +11,12 @@ from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
+from analysis.models.steps import MANY_ROWS, equations, information_of
 
 Family = Literal["poisson", "gamma", "tweedie"]
 
 VARIANCE_POWER: dict[str, float] = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
 """Working variance mean ** power. The coefficients are the same in the population; the weights of rows differ."""
-
-
-MANY_ROWS = 20_000
-"""From here on the steps are taken from sums over the rows."""
 
 
 def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC1") -> Fit:
@@ -119,16 +116,13 @@ def _plain_scoring(
     params = start
     with np.errstate(all="ignore"):
         for _ in range(100):
-            predictor = basis @ params + shift
-            mean = np.exp(predictor)
-            score = basis.T @ ((response - mean) * mean ** (1 - power))
-            information = basis.T @ (basis * (mean ** (2 - power))[:, None])
+            score, information, width = equations(response, basis, shift, power, params)
             if not np.isfinite(information).all() or np.linalg.cond(information) > 1e10:
                 return None
             step = np.linalg.solve(information, score)
             params = params + step
             if np.abs(step).max() < 1e-12:
-                return params if np.ptp(predictor) < 30 else None
+                return params if width < 30 else None
     return None
 
 
@@ -187,7 +181,7 @@ def _covariance(
             return _solve(design.response[stay] / unit, basis[stay], offset, family)[0]
 
         return jackknife(refit, estimate, design.clusters)
-    bread = np.linalg.inv(basis.T @ (basis * weights[:, None]))
+    bread = np.linalg.inv(information_of(basis, weights))
     leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis) if kind in ("HC2", "HC3") else None
     return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters)
 

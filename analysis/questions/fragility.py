@@ -15,8 +15,9 @@ from analysis.fit import Fit, critical_value
 from analysis.methods.increment import FEWEST_CLUSTERS, covariance_of
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.models.pml import MANY_ROWS, VARIANCE_POWER
-from analysis.models.refit import refit
+from analysis.models.left_out import COVARIANCES, coefficient_without
+from analysis.models.pml import VARIANCE_POWER
+from analysis.models.steps import MANY_ROWS
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -66,34 +67,6 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
             left = f"Leaving out {what} of {design.n:,} rows ({share})"
             return Fragility(other, f"{left} changes the word from {own} to {other}.")
     return Fragility(None, "")
-
-
-def fit_again(fit: Fit, rest: Design, keep: np.ndarray, kind: str, *, counts: bool) -> Fit:
-    """Fit some of the rows; of many rows by steps from the fit of all of them, which end where steps from afar do.
-
-    Parameters
-    ----------
-    fit : Fit
-        Of all rows.
-    rest : Design
-        Of the rows that stay.
-    keep : ndarray of bool, shape (n,)
-    kind : str
-        The covariance.
-    counts : bool
-        As for `analysis.models.fit_model`.
-
-    Raises
-    ------
-    DesignError
-        When what is left has no estimate.
-    """
-    if fit.design.n <= MANY_ROWS or fit.model not in VARIANCE_POWER or kind == "CRV3":
-        return fit_model(rest, fit.model, kind, counts=counts)
-    try:
-        return refit(rest, fit.model, kind, np.log(fit.fitted[keep]))
-    except DesignError:  # the steps from there do not converge
-        return fit_model(rest, fit.model, kind, counts=counts)
 
 
 def influence_on(fit: Fit, term: str) -> np.ndarray:
@@ -146,10 +119,20 @@ def _segments_left_out(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
 def word_without(
     sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, keep: np.ndarray, kind: str
 ) -> Word | None:
-    """Return the word of the rows that stay, a mask; None where they hold no estimate."""
+    """Return the word of the rows that stay, a mask; None where they hold no estimate.
+
+    Of many rows the coefficient alone is fitted, by steps from the fit of all of them.
+    """
+    wild = sample.plan.inference.covariance == "wild"
+    if fit.design.n > MANY_ROWS and fit.model in VARIANCE_POWER and kind in COVARIANCES and not wild:
+        try:
+            found = coefficient_without(fit, score, keep, kind)
+            return _word(sample, outcome, score, fit.model, (found.estimate, found.std_error), found.df)
+        except DesignError:  # the steps from there do not converge, or a control has no level left
+            pass
     try:
         with np.errstate(all="ignore"):
-            rest = fit_again(fit, _without(fit.design, keep), keep, kind, counts=outcome.kind == "count")
+            rest = fit_model(_without(fit.design, keep), fit.model, kind, counts=outcome.kind == "count")
             return word_of_fit(sample, outcome, score, rest)
     except (DesignError, np.linalg.LinAlgError):
         return None
@@ -174,14 +157,27 @@ def word_of_fit(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -
     estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
     if fit.model == "logit":
         estimate, error = average_marginal_effect(fit, score)
-    by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
-    level = sample.plan.inference.level
-    band = sesoi_band(outcome, fit.model, float(sample.numbers(outcome.column).mean()))
     if sample.plan.inference.covariance == "wild" and (fit.design.n_clusters or 0) >= FEWEST_CLUSTERS:
         options = sample.plan.inference
         found = wild_test(fit.design, score, replicates=options.bootstrap, seed=options.seed)
+        by, level, band = _scale_level_band(sample, outcome, score, fit.model)
         edges = (found.interval(part) for part in (level, 1 - 2 * (1 - level)))
         return word_of(*((by * low, by * high) for low, high in edges), band)
-    wide, narrow = (critical_value(part, fit.df) * error * by for part in (level, 1 - 2 * (1 - level)))
-    middle = estimate * by
+    return _word(sample, outcome, score, fit.model, (estimate, error), fit.df)
+
+
+def _scale_level_band(
+    sample: Sample, outcome: OutcomeSection, score: str, model: str
+) -> tuple[float, float, tuple[float, float]]:
+    by = score_scale(sample, score) if sample.plan.score.scale == "sd" else 1.0
+    return by, sample.plan.inference.level, sesoi_band(outcome, model, sample.mean(outcome.column))
+
+
+def _word(
+    sample: Sample, outcome: OutcomeSection, score: str, model: str, found: tuple[float, float], df: float | None
+) -> Word:
+    """Return the word of an estimate with its error, per unit of the score."""
+    by, level, band = _scale_level_band(sample, outcome, score, model)
+    wide, narrow = (critical_value(part, df) * found[1] * by for part in (level, 1 - 2 * (1 - level)))
+    middle = found[0] * by
     return word_of((middle - wide, middle + wide), (middle - narrow, middle + narrow), band)

@@ -15,9 +15,11 @@ from analysis.methods.scorecard import (
     Ranking,
     auc,
     calibration,
-    gini,
+    concentration,
+    in_cache,
     kolmogorov_smirnov,
-    lift,
+    lift_of,
+    relative,
     resampled_weights,
     spread,
 )
@@ -57,30 +59,32 @@ def _resampled(
     plan = sample.plan
     own = Ranking.of(values, values)
     rankings = {name: Ranking.of(transformed_score(sample, name), values) for name in plan.score.columns}
-    measures = {"gini": partial(gini, rankings[score], own), "lift_top_decile": partial(lift, rankings[score])}
-    for other in plan.score.columns:
-        if other != score:
-            measures[f"gini_difference:{other}"] = partial(_gini_difference, rankings[score], rankings[other], own)
-    once = np.ones((1, sample.rows))
+    measured = partial(_measured, rankings, score, own)
+    once = measured(np.ones((1, sample.rows)))
     most = REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES
     most = FEWEST_REPLICATES if sample.rows > VERY_LARGE else most
     replicates = min(plan.inference.bootstrap, most)
     rng = np.random.default_rng(plan.inference.seed)
-    blocks = [{term: measure(weights) for term, measure in measures.items()}
-              for weights in resampled_weights(sample.rows, replicates, rng, clusters)]  # fmt: skip
+    blocks = [measured(some) for weights in resampled_weights(sample.rows, replicates, rng, clusters)
+              for some in in_cache(weights)]  # fmt: skip
     groups = None if clusters is None else int(clusters.max()) + 1
     tails = [(1 - plan.inference.level) / 2, (1 + plan.inference.level) / 2]
     rows = []
-    for term, measure in measures.items():
+    for term, estimate in once.items():
         drawn = np.concatenate([block[term] for block in blocks])
         low, high = np.nanquantile(drawn, tails)
-        rows.append(replace(_blank(sample, outcome, score, term), estimate=float(measure(once)[0]), clusters=groups,
+        rows.append(replace(_blank(sample, outcome, score, term), estimate=float(estimate[0]), clusters=groups,
                             bounds=(float(low), float(high))))  # fmt: skip
     return rows
 
 
-def _gini_difference(one: Ranking, other: Ranking, own: Ranking, weights: np.ndarray) -> np.ndarray:
-    return gini(one, own, weights) - gini(other, own, weights)
+def _measured(rankings: dict[str, Ranking], score: str, own: Ranking, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every measure under weights of the rows, shape (draws,) each; each curve is made once."""
+    perfect = concentration(*own.curves(weights))
+    curves = {name: ranking.curves(weights) for name, ranking in rankings.items()}
+    ginis = {name: relative(concentration(*curve), perfect) for name, curve in curves.items()}
+    differences = {f"gini_difference:{name}": ginis[score] - ginis[name] for name in rankings if name != score}
+    return {"gini": ginis[score], "lift_top_decile": lift_of(*curves[score]), **differences}
 
 
 def _of_binary(
