@@ -59,6 +59,14 @@ def test_a_run_that_goes_on_is_the_same_run_and_its_record_counts_every_input(fu
     assert {"date", "commit", "seed", "seconds"} <= set(found)
 
 
+def test_the_fuzzer_has_run_whole_and_found_nothing():
+    lines = FUZZ.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
+    last = json.loads(lines[-1])
+    assert last["inputs"] >= 10_000
+    assert set(last["ends"]) == {"result", "error"}
+    assert last["failures"] == []
+
+
 def test_a_decimal_comma_read_as_thousands_would_be_seen(fuzz):
     frame = fuzz.table(np.random.default_rng(1))
     said = read_plan({

@@ -10,8 +10,8 @@ import pytest
 from analysis.design import Design, extended_basis, orthonormal_basis
 from analysis.errors import DesignError
 from analysis.fit import critical_value
+from analysis.left_out import coefficient_without
 from analysis.models import fit_logit, fit_model
-from analysis.models.left_out import coefficient_without
 from analysis.questions import fragility
 from analysis.questions.influence import study_influence
 

@@ -12,8 +12,8 @@ from analysis.design import Design
 from analysis.fit import Fit
 from analysis.models.expansion import Expansion, solved, worth_expanding
 from analysis.models.pml import VARIANCE_POWER
-from analysis.models.steps import MANY_ROWS
 from analysis.moments.resampling import multiplicities
+from analysis.steps import MANY_ROWS
 
 SHARE = 0.05
 """Share of the largest values from which the tail index is estimated."""

@@ -11,7 +11,7 @@ from analysis.covariance import jackknife, sandwich
 from analysis.design import Design
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
-from analysis.models.steps import MANY_ROWS, information_of
+from analysis.steps import MANY_ROWS, information_of
 
 
 def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:

@@ -12,15 +12,15 @@ from analysis.design import Design, build_design, score_scale
 from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
 from analysis.fit import Fit, critical_value
+from analysis.left_out import COVARIANCES, coefficient_without
 from analysis.methods.increment import FEWEST_CLUSTERS, covariance_of
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.models.left_out import COVARIANCES, coefficient_without
 from analysis.models.pml import VARIANCE_POWER
-from analysis.models.steps import MANY_ROWS
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.steps import MANY_ROWS
 from analysis.wild import wild_test
 
 LARGE = 0.05

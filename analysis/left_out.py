@@ -9,7 +9,7 @@ import numpy as np
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
 from analysis.models.pml import VARIANCE_POWER
-from analysis.models.steps import equations, influence
+from analysis.steps import equations, influence
 
 COVARIANCES = ("HC0", "HC1", "CRV1")
 """Those that a row's or a cluster's influence alone gives."""
