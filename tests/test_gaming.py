@@ -5,9 +5,11 @@ import pytest
 
 import analysis as sa
 from analysis.dataset import read_dataset
+from analysis.errors import DesignError
 from analysis.methods.information import displaced, information
 from analysis.methods.panel import sweep
 from analysis.methods.within_noise import corrected_within
+from analysis.methods.without_cluster import corrected_without, jackknifed, without_clusters
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
 from analysis.questions.episodes import inferred_states
@@ -229,3 +231,55 @@ def test_no_passage_without_the_table():
 def test_a_single_period_has_no_episodes_to_follow(gaming):
     _, checks = found(gaming=gaming, n=100, months=1)
     assert checks.get("gaming_signature", checks["gaming"]).passed is None
+
+
+# --- clusters left out -----------------------------------------------------------------------------------
+
+
+def within_units(seed=11, units=40, gamers=6):
+    """Rows within units: engagement in two halves, the score in organic and in gamed rows."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(units), 8)
+    truth = rng.normal(size=len(unit))
+    first, second = (truth + 0.7 * rng.normal(size=len(unit)) for _ in range(2))
+    score, gamed = truth + 0.5 * rng.normal(size=len(unit)), (unit < gamers) & (np.arange(len(unit)) % 2 == 0)
+    columns = sweep(np.column_stack([(first + second) / 2, score * ~gamed, score * gamed]), [unit])
+    differences = sweep(np.column_stack([(first - second) / 2, *np.zeros((2, len(unit)))]), [unit])
+    y = sweep((truth + 0.2 * score + rng.normal(size=len(unit)))[:, None], [unit])[:, 0]
+    return unit, columns, differences, y, np.linalg.solve(columns.T @ columns, columns.T @ y)
+
+
+def test_slopes_without_a_cluster_are_those_of_a_refit():
+    unit, columns, differences, y, params = within_units()
+    found = without_clusters(params, columns, np.ones(len(y)), y - columns @ params, unit)
+    kept = [unit != u for u in range(40)]
+    refits = [np.linalg.solve(columns[m].T @ columns[m], columns[m].T @ y[m]) for m in kept]
+    np.testing.assert_allclose(found.slopes, refits, rtol=1e-9)
+    corrected = [np.linalg.solve(columns[m].T @ columns[m] - differences[m].T @ differences[m], columns[m].T @ y[m])
+                 for m in kept]  # fmt: skip
+    np.testing.assert_allclose(corrected_without(found, columns, differences, unit), corrected, rtol=1e-9)
+    moves = np.array(refits) - params
+    np.testing.assert_allclose(jackknifed(params, found.slopes), moves.T @ moves * 39 / 40)
+
+
+def test_a_slope_in_gamed_rows_rests_on_those_who_gamed():
+    unit, columns, _, y, params = within_units()
+    found = without_clusters(params, columns, np.ones(len(y)), y - columns @ params, unit)
+    organic, gamed = found.effective(np.array([0.0, 1.0, 0.0])), found.effective(np.array([0.0, 0.0, 1.0]))
+    assert gamed < 8 < 25 < organic <= 40
+    even = without_clusters(np.zeros(1), np.tile([[1.0], [-1.0]], (9, 1)), np.ones(18), np.ones(18), np.arange(18) // 2)
+    assert even.effective(np.ones(1)) == pytest.approx(9)
+
+
+def test_a_slope_that_one_unit_carries_is_not_looked_at_without_it():
+    unit, columns, _, y, params = within_units(gamers=1)
+    with pytest.raises(DesignError, match="one cluster carries alone"):
+        without_clusters(params, columns, np.ones(len(y)), y - columns @ params, unit)
+
+
+def test_the_rows_say_how_many_gamed_in_effect(idle):
+    rows, _ = idle
+    gamed, organic = (rows["calibrated", "klout", kind] for kind in ("gamed", "organic"))
+    assert gamed.covariance == organic.covariance == "CRV3"
+    assert 1 <= gamed.df < organic.df <= organic.clusters - 1
+    assert rows["calibrated", "decoupling", ""].df < organic.df

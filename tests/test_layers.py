@@ -185,6 +185,7 @@ LAYERS = [
     "methods.switching",
     "methods.ratio",
     "methods.within_noise",
+    "methods.without_cluster",
     "methods.information",
     "questions.episodes",
     "questions.gaming",

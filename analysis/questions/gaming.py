@@ -17,6 +17,7 @@ from analysis.methods.ratio import fieller
 from analysis.methods.reliability import within_person
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
+from analysis.methods.without_cluster import WithoutClusters, corrected_without, jackknifed, without_clusters
 from analysis.questions.beside import where_known
 from analysis.questions.episodes import Episodes, episodes_of
 from analysis.sample import Sample, gaming_columns
@@ -55,6 +56,66 @@ def _studied(sample: Sample, outcome: OutcomeSection, score: str, estimates: tup
         return Found((), (blank.check("gaming", None, f"Not studied: {error.faults[0].found}."),))
     parts = [study.counted(), study.slopes(), study.jumps(), study.information()]
     return Found(tuple(row for part in parts for row in part.rows), tuple(c for part in parts for c in part.checks))
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """The covariance of slopes with fixed effects, and its degrees of freedom.
+
+    Attributes
+    ----------
+    kind : {"CRV3", "CRV1"}
+        CRV1 where one unit alone carries a slope, and its absence cannot be looked at.
+    cov : ndarray, shape (k, k)
+    clusters : int
+    without : WithoutClusters or None
+    back : ndarray, shape (k, k)
+        What slopes are multiplied by to correct them for noise.
+
+    Notes
+    -----
+    A slope in gamed rows rests on those who gamed: with CRV1 and t(G - 1), G counting everybody, the test of equal
+    slopes rejects true ones in 8 % of panels of 300 creators of whom 84 gamed, 28 in effect; with CRV3 and as many
+    degrees of freedom as there are effective clusters, less one, in 5 to 6 % (simulated).
+    """
+
+    kind: str
+    cov: np.ndarray
+    clusters: int
+    without: WithoutClusters | None
+    back: np.ndarray
+
+    @classmethod
+    def of(cls, fit: WithinFit) -> _Spread:
+        eye, groups = np.eye(len(fit.params)), fit.design.n_clusters
+        try:
+            without = without_clusters(fit.params, fit.design.matrix, fit.weights, fit.residuals, fit.design.clusters)
+        except DesignError:
+            return cls("CRV1", fit.cov, groups, None, eye)
+        return cls("CRV3", jackknifed(fit.params, without.slopes), groups, without, eye)
+
+    def corrected(
+        self, found: np.ndarray, cov: np.ndarray, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
+    ) -> _Spread:
+        """Return that of slopes corrected for noise, whose CRV1 is `cov`."""
+        if self.without is None:
+            return replace(self, cov=cov)
+        moments = columns.T @ columns
+        back = np.linalg.solve(moments - differences.T @ differences, moments)
+        try:
+            slopes = corrected_without(self.without, columns, differences, clusters)
+        except DesignError:
+            return replace(self, kind="CRV1", cov=cov, back=back)
+        return replace(self, cov=jackknifed(found, slopes), back=back)
+
+    def df(self, weights: dict[int, float]) -> float:
+        """Return the degrees of freedom of a sum of slopes, by position."""
+        most = float(self.clusters - 1)
+        if self.without is None:
+            return most
+        direction = np.zeros(len(self.cov))
+        direction[list(weights)] = list(weights.values())
+        return min(max(self.without.effective(self.back.T @ direction) - 1, 1.0), most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +176,8 @@ class _Study:
             fit = fit_within(design, unit, time, model=self.model, terms=tuple(SLOPES.values()))
         except DesignError as error:
             return Found((), (self.check("decoupling", None, f"No slopes within units: {error.faults[0].found}."),))
-        rows, checks = self._slope_rows(fit, self.model, fit.params, fit.cov), []
+        spread = _Spread.of(fit)
+        rows, checks = self._slope_rows(fit, self.model, fit.params, spread), []
         noise = self._noise(fit, design, unit, time)
         deciding = self.model
         if noise is not None:
@@ -127,7 +189,8 @@ class _Study:
                 )
                 found, cov = corrected_within(fit.params, influence, columns, differences, fit.design.clusters)
                 deciding = "eiv" if self.model == "ols" else "calibrated"
-                rows += self._slope_rows(fit, deciding, found, cov)
+                spread = spread.corrected(found, cov, columns, differences, fit.design.clusters)
+                rows += self._slope_rows(fit, deciding, found, spread)
             except DesignError as error:
                 checks.append(self.check("gaming_noise", None, f"Not corrected: {error.faults[0].found}."))
         return Found(tuple(rows), (*checks, self._decoupled(rows, deciding)))
@@ -142,29 +205,30 @@ class _Study:
         return replace(rest, matrix=matrix, terms=(*rest.terms, "episode", *SLOPES.values()),
                        blocks=(*rest.blocks, "control", "score", "score"))  # fmt: skip
 
-    def _slope_rows(self, fit: WithinFit, model: str, params: np.ndarray, cov: np.ndarray) -> list[Estimate]:
-        plan, groups = self.sample.plan, fit.design.n_clusters
-        df = float(groups - 1)
+    def _slope_rows(self, fit: WithinFit, model: str, params: np.ndarray, spread: _Spread) -> list[Estimate]:
+        plan, groups, cov = self.sample.plan, fit.design.n_clusters, spread.cov
         by = score_scale(self.sample, self.score) if plan.score.scale == "sd" else 1.0
         note = f"unit and period fixed effects, {fit.units:,} units"
         if model != self.model:
             note += "; corrected for noise in engagement within units"
 
-        def filled(row: Estimate, estimate: float, error: float) -> Estimate:
+        def filled(row: Estimate, estimate: float, error: float, df: float) -> Estimate:
             t = estimate / error
-            return replace(row, n=fit.design.n, clusters=groups, covariance="CRV1", df=df, estimate=estimate,
+            return replace(row, n=fit.design.n, clusters=groups, covariance=spread.kind, df=df, estimate=estimate,
                            std_error=error, statistic=t, p_value=p_value(t, df), note=note)  # fmt: skip
 
         at = [fit.position(SLOPES[kind]) for kind in ("gamed", "organic")]
+        df = spread.df({at[0]: 1.0, at[1]: -1.0})
         (over, under), block = params[at], cov[np.ix_(at, at)]
-        rows = [replace(filled(self.blank(model, self.score, kind), by * params[i], by * np.sqrt(cov[i, i])),
+        rows = [replace(filled(self.blank(model, self.score, kind), by * params[i], by * np.sqrt(cov[i, i]),
+                               spread.df({i: 1.0})),
                         unit=self.unit, scale=plan.score.scale)
                 for kind, i in zip(("gamed", "organic"), at, strict=True)]  # fmt: skip
         ratio = fieller(over, under, (block[0, 0], block[1, 1]), block[0, 1], critical_value(self.level, df))
         test = (over - under) / np.sqrt(block[0, 0] + block[1, 1] - 2 * block[0, 1])
         bounds = (ratio.low, ratio.high) if ratio.shape == "interval" else None
         return [*rows, replace(
-            self.blank(model, "decoupling"), n=fit.design.n, clusters=groups, covariance="CRV1", df=df,
+            self.blank(model, "decoupling"), n=fit.design.n, clusters=groups, covariance=spread.kind, df=df,
             estimate=ratio.estimate, bounds=bounds, statistic=test, p_value=p_value(test, df),
             note=f"slope in gamed over slope in organic rows, Fieller's set: {ratio.describe()}; the test is that both "
                  "slopes are equal",
