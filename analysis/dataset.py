@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from analysis.codebook import Codebook, CodebookColumn, read_codebook
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.project import find_project, is_file, neighbours, shipped_studies
+from analysis.project import find_project, inside, is_file, neighbours, shipped_studies
 from analysis.reading.archives import read_bytes, unpacked
 from analysis.reading.databases import is_url, read_duckdb, read_sqlite, read_url
 from analysis.reading.raw_table import FIRST_ROW, RawTable
@@ -180,17 +180,6 @@ def _locate(address: str, folder: Path) -> Path:
         if is_file(path):
             return path
     raise DataError(address, [Fault("dataset", "no such dataset", allowed, hint)])
-
-
-def inside(path: Path, allowed: list[Path], address: str) -> Path:
-    """Refuse a relative path that leaves the project and the plan's folder."""
-    resolved = path.resolve()
-    if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
-        found = f'"{printable(address)}" leaves the project'
-        hint = f'The full path would work: dataset = "{printable(resolved, limit=300)}"' if is_file(resolved) else ""
-        fault = Fault("dataset", found, "a path inside the project or the plan's folder, or an absolute one", hint)
-        raise DataError(address, [fault])
-    return resolved
 
 
 def _from_file(address: str, path: Path, said: ReadingSection) -> Dataset:

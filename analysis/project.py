@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analysis.errors import DataError, Fault, printable
+
 
 def is_file(path: Path) -> bool:
     """Return whether `path` is a file; False for what no file can be called, or what may not be looked at."""
@@ -40,3 +42,14 @@ def shipped_studies() -> Path | None:
         if (folder / "plans").is_dir() and (folder / "data" / "raw").is_dir():
             return folder
     return None
+
+
+def inside(path: Path, allowed: list[Path], address: str) -> Path:
+    """Refuse a relative path that leaves the project and the plan's folder."""
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
+        found = f'"{printable(address)}" leaves the project'
+        hint = f'The full path would work: dataset = "{printable(resolved, limit=300)}"' if is_file(resolved) else ""
+        fault = Fault("dataset", found, "a path inside the project or the plan's folder, or an absolute one", hint)
+        raise DataError(address, [fault])
+    return resolved

@@ -84,6 +84,8 @@ LAYERS = [
     "moments.joint",
     "engine",
     "engine.address",
+    "engine.sums",
+    "engine.scan",
     "engine.cells",
     "engine.products",
     "engine.rows",

@@ -8,15 +8,14 @@ import itertools
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.dataset import inside
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.project import find_project, shipped_studies
+from analysis.project import find_project, inside, shipped_studies
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -133,14 +132,6 @@ def _settings(memory: str | None, threads: int | None) -> dict[str, Any]:
     number = threads or int(os.environ.get("SCORE_AUDIT_THREADS", "0"))
     limits = {"memory_limit": memory or os.environ.get("SCORE_AUDIT_MEMORY", MEMORY), "temp_directory": str(spill)}
     return limits | ({"threads": number} if number else {})
-
-
-def aggregate(table: ir.Table, expressions: Mapping[str, ir.Scalar]) -> dict[str, Any]:
-    """Return sums over a table, by name, in one scan."""
-    if not expressions:
-        return {}
-    with plain_words("the engine"):
-        return table.aggregate(**expressions).to_pandas().iloc[0].to_dict()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import numpy as np
 
 from analysis.covariance import CLUSTERED
 from analysis.distributions import chi2_sf
-from analysis.engine.address import aggregate
 from analysis.engine.basis import Basis, build_basis
 from analysis.engine.fits import (
     Contribution,
@@ -20,6 +19,7 @@ from analysis.engine.fits import (
     solve_ols,
 )
 from analysis.engine.poisson import solve_poisson
+from analysis.engine.sums import aggregate
 from analysis.errors import DesignError, Fault, printable
 from analysis.estimates import Check, Estimate
 from analysis.fit import Fit

@@ -9,7 +9,8 @@ import numpy as np
 
 from analysis.design import Design, dependent_terms
 from analysis.engine.cells import FUNCTIONS, transformed
-from analysis.engine.products import Products, cross_products
+from analysis.engine.products import Products
+from analysis.engine.sums import combination, cross_products
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.moments import condition_number
 from analysis.sample import Sample
@@ -146,21 +147,6 @@ def _scaled(sample: Sample, outcome: str, columns: list[Column], mean: np.ndarra
     others |= {"o": table[keys[exposure]].ln()} if exposure else {}
     scaled = {f"z{i}": (c.expression - float(mean[i])) * float(1 / scale[i]) for i, c in enumerate(columns, 1)}
     return table.select(**scaled, **others)
-
-
-def combination(table: ir.Table, weights: np.ndarray, names: Sequence[str] | None = None) -> ir.Value:
-    """Return ``weights[0] + sum of weights[i] z_i`` as an expression; columns of weight zero are not read."""
-    import ibis
-
-    names = names or [f"z{i}" for i in range(len(weights))]
-    found = [table[name] * float(w) for name, w in zip(names[1:], weights[1:], strict=True) if w != 0]
-    constant = float(weights[0])
-    if not found:
-        return ibis.literal(constant)
-    total = found[0]
-    for term in found[1:]:
-        total = total + term
-    return total + constant if constant else total
 
 
 # --- columns ---------------------------------------------------------------------------------------------

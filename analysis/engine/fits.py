@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.covariance import refuse_full_leverage
-from analysis.engine.address import aggregate
-from analysis.engine.basis import Basis, combination
+from analysis.engine.basis import Basis
+from analysis.engine.sums import aggregate, combination
 from analysis.errors import DesignError, Fault
 from analysis.fit import Fit
 

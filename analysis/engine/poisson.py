@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.engine.address import aggregate
-from analysis.engine.basis import Basis, combination
+from analysis.engine.basis import Basis
 from analysis.engine.fits import Solved, predictor_of
+from analysis.engine.sums import aggregate, combination
 from analysis.errors import DesignError, Fault
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.engine.address import aggregate
 from analysis.engine.cells import EXPRESSIBLE, FUNCTIONS, transformed
+from analysis.engine.sums import cross_products
 from analysis.plan import Plan
 
 if TYPE_CHECKING:
@@ -76,20 +76,6 @@ def products_of(plan: Plan, table: ir.Table, keys: Mapping[str, str], frame: pd.
     gram = cross_products(table.select(**columns), list(columns))
     weights = np.concatenate([[1.0], 1 / scale])
     return Products(names, centre, scale, gram * np.outer(weights, weights))
-
-
-def cross_products(table: ir.Table, names: Sequence[str]) -> np.ndarray:
-    """Return the cross products of a constant and some columns, in one scan."""
-    sums = {"n": table.count()} | {f"s{i}": table[a].sum() for i, a in enumerate(names)}
-    sums |= {f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum() for i in range(len(names)) for j in range(i + 1)}
-    found = aggregate(table, sums)
-    gram = np.empty((len(names) + 1, len(names) + 1))
-    gram[0, 0] = found["n"]
-    for i in range(len(names)):
-        gram[0, i + 1] = gram[i + 1, 0] = found[f"s{i}"]
-        for j in range(i + 1):
-            gram[i + 1, j + 1] = gram[j + 1, i + 1] = found[f"p{i}_{j}"]
-    return gram
 
 
 def _names(plan: Plan, table: ir.Table, keys: Mapping[str, str]) -> tuple[Name, ...]:

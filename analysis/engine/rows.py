@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.codebook import CodebookColumn, read_codebook
 from analysis.dataset import Dataset, check_hash
-from analysis.engine.address import Source, aggregate, forget_extremes, open_source, plain_words, with_row_numbers
+from analysis.engine.address import Source, forget_extremes, open_source, plain_words, with_row_numbers
 from analysis.engine.cells import (
     EXPRESSIBLE,
     Field,
@@ -28,6 +28,7 @@ from analysis.engine.cells import (
     unreadable,
 )
 from analysis.engine.products import products_of
+from analysis.engine.sums import aggregate
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
 from analysis.reading.raw_table import FIRST_ROW
