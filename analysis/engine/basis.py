@@ -216,9 +216,10 @@ def _factored(
     where: str,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the triangle of [1, z], the coordinates of the guess's error, and what all columns leave of its square."""
-    suspects = dependent_terms(pilot.matrix, pilot.terms)
+    easy = _is_easy(unit[:, 1:])
+    suspects = [] if easy else dependent_terms(pilot.matrix, pilot.terms)
     factor = np.eye(unit.shape[1])
-    if not suspects and condition_number(unit[:, 1:]) > EASY:
+    if not suspects and not easy:
         factor = np.linalg.qr(unit, mode="r") / np.sqrt(len(unit))
         factor *= np.sign(np.diag(factor))[:, None]
     is_plain = np.array_equal(factor, np.eye(len(factor)))
@@ -236,6 +237,12 @@ def _factored(
             return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
     fault = Fault("the columns", "too nearly dependent for sums of products", "a table that fits into memory")
     raise DesignError(where, [fault])
+
+
+def _is_easy(unit: np.ndarray) -> bool:
+    """Return whether the condition number of columns of about one size is at most `EASY`; their products tell."""
+    values = np.linalg.eigvalsh(unit.T @ unit)
+    return bool(values[-1] <= EASY**2 * values[0])
 
 
 def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarray) -> np.ndarray:
