@@ -89,10 +89,16 @@ class Estimate:
         return result_id(self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant)
 
     def interval(self, level: float) -> tuple[float, float] | None:
-        """Return the two-sided interval of this level, its own bounds, or None for a number without either."""
+        """Return the two-sided interval of this level, or its own bounds, or None for a number without either.
+
+        An interval that is not made of a standard error, a bootstrap's say, exists at the level of the plan alone (that
+        of a test that decides at two levels also at the other one): `level_of` says which one this is.
+        """
         for own, edges in self.intervals:
             if math.isclose(own, level):
                 return edges
+        if self.intervals:
+            return self.intervals[0][1]
         if self.bounds is not None:
             return self.bounds
         if self.estimate is None or self.std_error is None:
@@ -101,17 +107,40 @@ class Estimate:
         return self.estimate - half, self.estimate + half
 
     @property
+    def reference_df(self) -> float | None:
+        """Degrees of freedom of the standard error: those of CRV1 where the interval is a wild bootstrap's."""
+        if self.covariance == "wild" and self.clusters:
+            return float(self.clusters - 1)
+        return self.df
+
+    @property
     def displayed(self) -> str:
         """What a reader sees: percent, percentage points, outcome units, a plain number or a p-value."""
         if self.estimate is not None:
             return display(self.estimate, self.unit)
         return display(self.p_value, "p") if self.p_value is not None else "-"
 
-    def record(self, level: float) -> dict[str, object]:
-        """Return the row under the keys of `COLUMNS`; NaN and infinity become None, with a note."""
+    def level_of(self, level: float, own: float) -> float:
+        """Return the level of what `interval(level)` gives; `own` is the level at which bounds were worked out."""
+        if self.intervals:
+            known = [one for one, _ in self.intervals]
+            return level if any(math.isclose(one, level) for one in known) else known[0]
+        return level if self.bounds is None else own
+
+    def record(self, level: float, own: float | None = None) -> dict[str, object]:
+        """Return the row under the keys of `COLUMNS`; NaN and infinity become None, with a note.
+
+        Parameters
+        ----------
+        level : float
+            Of the interval, where it is made of a standard error.
+        own : float, optional
+            The plan's level, at which bounds of another making were worked out; the same unless given.
+        """
         low, high = self.interval(level) or (None, None)
+        made = self.level_of(level, level if own is None else own)
         row = {**{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
-               "conf_low": low, "conf_high": high, "level": level if low is not None else None}  # fmt: skip
+               "conf_low": low, "conf_high": high, "level": made if low is not None else None}  # fmt: skip
         row["covariance"] = self.covariance or None
         row["scale"] = self.scale or None
         row["model"] = self.model or None
@@ -195,8 +224,12 @@ class Estimates:
         return found[0]
 
     def tidy(self, level: float | None = None) -> pd.DataFrame:
-        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is given."""
-        records = [row.record(self.level if level is None else level) for row in self.rows]
+        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is given.
+
+        Bounds of a bootstrap, an inverted test or a declared range stay at the level at which they were worked out, and
+        the column `level` says so.
+        """
+        records = [row.record(self.level if level is None else level, self.level) for row in self.rows]
         return pd.DataFrame(records, columns=list(COLUMNS))
 
     def glance(self) -> pd.DataFrame:

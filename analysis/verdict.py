@@ -158,7 +158,8 @@ def decide(
     reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
     reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
-    reasons += [fragility.reason] if fragility and fragility.word else []
+    if fragility and fragility.word:
+        reasons.append((fragility if answer is plain else fragility.of_plain_fit()).reason)
     gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
     reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None

@@ -246,3 +246,22 @@ def test_checks_as_a_table():
     assert list(frame.columns) == ["id", "check", "outcome", "score", "passed", "statistic", "reason"]
     assert checks[0].record()["statistic"] is None
     assert frame.passed.tolist() == [True, None]
+
+
+def test_bounds_keep_their_level_and_say_which():
+    """A bootstrap's interval at the plan's .95 is no .5 interval because a table of .5 was asked for."""
+    drawn = Estimate("demo", "sales", "klout", "scorecard", "", "gini", n=100, estimate=0.2, bounds=(0.1, 0.3))
+    tested = replace(drawn, bounds=None, std_error=0.05, covariance="wild", clusters=8, method="increment",
+                     intervals=((0.95, (0.08, 0.32)), (0.9, (0.1, 0.3))))  # fmt: skip
+    plain = replace(drawn, bounds=None, std_error=0.05)
+    rows = Estimates((drawn, tested, plain), 0.95)
+    for level, wanted in ((0.95, (0.95, 0.95, 0.95)), (0.5, (0.95, 0.95, 0.5)), (0.9, (0.95, 0.9, 0.9))):
+        assert tuple(rows.tidy(level).level) == wanted
+    assert tuple(rows.tidy(0.5).conf_low[:2]) == (0.1, 0.08)
+    assert rows.tidy(0.5).conf_low[2] > rows.tidy(0.95).conf_low[2]
+
+
+def test_the_error_of_a_wild_bootstrap_has_the_reference_of_its_clusters():
+    row = Estimate("demo", "sales", "klout", "increment", "ols", "klout", n=100, clusters=8, covariance="wild")
+    assert (row.reference_df, replace(row, covariance="CRV1", df=7.0).reference_df) == (7.0, 7.0)
+    assert replace(row, covariance="HC1").reference_df is None

@@ -73,6 +73,17 @@ def test_two_bundle_auctions_hide_an_effect():
     assert ruling.fragile is True
 
 
+def test_a_corrected_verdict_says_that_the_rows_change_the_plain_word():
+    data = frame(3, effect=0.0)
+    data.loc[0, ["score", "sales"]] = [6.0, 1500.0]
+    known = {"columns": ["likes"], "reliability": {"likes": {"value": 0.9, "low": 0.89, "high": 0.91}}}
+    plain = sa.audit(plan(), data).ruling()
+    ruling = sa.audit(plan(engagement=known, score={"columns": ["score"], "shares_error": "none"}), data).ruling()
+    assert ruling.deciding.method == "corrected"
+    assert any("rows changes the word of the plain fit from " in reason for reason in ruling.reasons)
+    assert any(f"rows changes the word from {plain.verdict} to " in reason for reason in plain.reasons)
+
+
 def test_quick_does_not_look_and_says_nothing():
     assert sa.audit(plan(quick=True), frame(effect=0.6)).ruling().fragile in (None, True)
 

@@ -180,3 +180,13 @@ def test_the_interval_covers_and_the_fold_interval_does_not():
         naive += abs(found.estimate - truth) <= half
     assert covered / 200 >= 0.80
     assert naive / 200 < 0.75
+
+
+@pytest.mark.parametrize(("gain", "said"), [(-0.003, "worse by 0.3 % ("), (0.002, "predicted +0.2 % better (")])
+def test_a_loss_is_called_one(gain, said):
+    from analysis.estimates import Estimate
+    from analysis.methods.prediction import seen_gain
+
+    row = Estimate("demo", "sales", "klout", "prediction", "ols", "gain", n=100, estimate=gain, std_error=0.01, df=99.0,
+                   unit="share")  # fmt: skip
+    assert said in seen_gain([row], 0.95)

@@ -1,6 +1,7 @@
 """The scorecard view in an audit: which figures, on which outcomes, side by side."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -67,3 +68,20 @@ def test_two_scores_stand_side_by_side(plan_of, make_frame):
     passage = passages_of(audit)["ranking"]
     assert "klout ranks better than noise" in passage.paragraphs[1]
     assert [line[0] for line in passage.tables[0].rows] == ["klout", "noise"]
+
+
+def test_an_outcome_with_an_exposure_is_ranked_by_its_rate(plan_of, make_frame, tolerance):
+    """A row of twelve months is twelve rows of one month; the score says nothing of how long one was active."""
+    months = make_frame(300)
+    months["klout"] = months["klout"].round()
+    whole = months.assign(sales=12 * months["sales"], active=12.0)
+    apart = months.loc[months.index.repeat(12)].assign(active=1.0).reset_index(drop=True)
+    mixed = pd.concat([whole.iloc[:150], apart.iloc[150 * 12 :]], ignore_index=True)
+    found = []
+    for frame in (apart, mixed):
+        plan = plan_of(outcome={"exposure": "active"}, inference={"bootstrap": 99})
+        rows = study_ranking(select_sample(plan, from_frame(frame)), plan.outcome[0], "klout").rows
+        found.append({row.term: row for row in rows})
+    for term in ("gini", "lift_top_decile"):
+        assert found[1][term].estimate == pytest.approx(found[0][term].estimate, rel=1e-9)
+        assert "per unit of exposure" in found[1][term].note

@@ -7,12 +7,16 @@ import pytest
 from scipy import stats
 
 from analysis.audit import audit
+from analysis.dataset import from_frame
 from analysis.design import Design
 from analysis.errors import DesignError, PlanError
+from analysis.methods.power import detectable_effect
 from analysis.models import fit_ols
 from analysis.moments import measure_moments
 from analysis.moments.resampling import wild_bootstrap
 from analysis.moments.subsets import fit_subsets
+from analysis.questions.assay import study_assay
+from analysis.sample import select_sample
 from analysis.wild import effective_clusters, wild_test
 
 
@@ -130,6 +134,26 @@ def test_the_deciding_row_is_wild_with_an_inverted_interval(few):
     assert (low, high) != (row.estimate - half, row.estimate + half)
     assert few.estimates.one(method="increment", term="wald").p_value == row.p_value
     assert few.estimates.tidy().query("id == @row.id").conf_low.item() == low
+
+
+def test_what_is_said_beside_it_names_its_method(few):
+    """The printed p is the bootstrap's; power and equivalence go by CRV1 and t(8)."""
+    row = few.rulings[0].deciding
+    assert f"t = {row.statistic:.2f}, p " in few.sentence()
+    assert "by the wild cluster bootstrap" in few.sentence()
+    assert "z = " not in few.sentence()
+    mde = few.estimates.one(method="power", term="mde")
+    assert mde.estimate == pytest.approx(detectable_effect(row.std_error, df=8.0))
+    tested = few.estimates.one(method="equivalence", model="ols", term="tost")
+    assert (tested.df, tested.covariance) == (8.0, "CRV1")
+    assert all("not by the wild bootstrap" in row.note for row in (mde, tested))
+
+
+def test_draws_of_the_assay_say_how_they_were_judged(make_frame, plan_of):
+    plan = plan_of("continuous", overlap={"draws": 100}, **WILD)
+    sample = select_sample(plan, from_frame(make_frame(300, agencies=20)))
+    found = study_assay(sample, plan.outcome[0], "klout")
+    assert all("not by the wild bootstrap, which decides" in row.note for row in found.rows)
 
 
 def test_other_models_say_what_they_took(make_frame, plan_of):

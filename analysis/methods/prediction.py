@@ -246,8 +246,9 @@ def seen_gain(rows: Iterable[Estimate], level: float) -> str:
     if row is None or row.interval(level)[0] > 0:
         return ""
     low, high = (replace(row, estimate=edge).displayed for edge in row.interval(level))
+    how = f"worse by {row.displayed.lstrip('-')}" if row.estimate < 0 else f"{row.displayed} better"
     return (
-        f"No out-of-sample gain was seen: with the score, rows that were left out are predicted {row.displayed} better "
+        f"No out-of-sample gain was seen: with the score, rows that were left out are predicted {how} "
         f"({100 * level:g} % interval {low} to {high} of the outcome's deviance). Such an interval misses most small "
         "effects, so this decides nothing."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.design import score_scale
 from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
-from analysis.fit import critical_value
+from analysis.methods.power import detectable_effect
 from analysis.publish.simulated import told
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -128,14 +128,15 @@ def interval_text(estimate: Estimate, level: float) -> str:
 
 
 def test_text(estimate: Estimate) -> str:
-    """Return "t(612) = 2.31, p = .021", from which the p-value can be computed again."""
-    name = "z" if estimate.df is None else f"t({estimate.df:.0f})"
+    """Return "t(612) = 2.31, p = .021", from which the p-value can be computed again.
+
+    A wild bootstrap's p comes from its own draws, and is said to.
+    """
+    wild = estimate.covariance == "wild"
+    name = "t" if wild else "z" if estimate.df is None else f"t({estimate.df:.0f})"
     shown = display(estimate.p_value, "p")
-    return (
-        f"{name} = {estimate.statistic:.2f}, p {shown}"
-        if shown.startswith("<")
-        else f"{name} = {estimate.statistic:.2f}, p = {shown}"
-    )
+    p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+    return f"{name} = {estimate.statistic:.2f}, {p}{' by the wild cluster bootstrap' if wild else ''}"
 
 
 def size_clause(findings: Findings, verdict: Verdict) -> str:
@@ -168,7 +169,7 @@ def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> 
     """Return the minimal detectable effect of the plan's two-sided test, without a sign."""
     estimate = verdict.deciding
     level = findings.plan.inference.level
-    size = (critical_value(level, estimate.df) + critical_value(2 * power - 1, None)) * estimate.std_error
+    size = detectable_effect(estimate.std_error, level=level, power=power, df=estimate.reference_df)
     if estimate.unit == "percent":
         return f"{unsigned(findings, verdict, size)} more or {unsigned(findings, verdict, -size)} less"
     return unsigned(findings, verdict, size)

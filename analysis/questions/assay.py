@@ -182,7 +182,9 @@ class _Bench:
         return f"placebos of {made}"
 
     def _drawn(self) -> str:
-        return "" if self.design.n == self.total else f"; in a seeded draw of {self.design.n:,} of {self.total:,} rows"
+        drawn = "" if self.design.n == self.total else f"; in a seeded draw of {self.design.n:,} of {self.total:,} rows"
+        wild = self.sample.plan.inference.covariance == "wild"
+        return drawn + (f"; by {self.covariance}, not by the wild bootstrap, which decides" if wild else "")
 
     # --- one draw ---
 

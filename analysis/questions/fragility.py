@@ -27,6 +27,9 @@ LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
 
 
+CHANGES = "changes the word"
+
+
 @dataclass(frozen=True)
 class Fragility:
     """What leaving out rows, a cluster or a segment does to the word of the plain fit.
@@ -41,6 +44,10 @@ class Fragility:
 
     word: Word | None
     reason: str
+
+    def of_plain_fit(self) -> Fragility:
+        """Return it with a sentence that names the plain fit, for a verdict that rests on another one."""
+        return replace(self, reason=self.reason.replace(CHANGES, f"{CHANGES} of the plain fit", 1))
 
 
 def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Fragility:
@@ -65,7 +72,7 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
         if other not in (None, own):
             share = f"{100 * (1 - keep.mean()):.2g} %"
             left = f"Leaving out {what} of {design.n:,} rows ({share})"
-            return Fragility(other, f"{left} changes the word from {own} to {other}.")
+            return Fragility(other, f"{left} {CHANGES} from {own} to {other}.")
     return Fragility(None, "")
 
 

@@ -36,7 +36,8 @@ NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
 def study_ranking(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
     """Return AUC, Gini, KS, lift and calibration of a score, and its differences from the plan's other scores.
 
-    Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
+    Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones. Where the outcome has
+    an exposure, its rate is ranked, and a row counts as much as its exposure.
     """
     values = sample.numbers(outcome.column)
     if sample.whole or values.min() < 0 or np.ptp(values) == 0:
@@ -57,15 +58,19 @@ def _resampled(
 ) -> list[Estimate]:
     """Return what has a bootstrap interval: Gini, lift, and differences of Gini."""
     plan = sample.plan
+    exposure = sample.exposure(outcome)
+    note = NOTE if exposure is None else f"{NOTE}; of the outcome per unit of exposure, rows weighted by it"
+    weight = np.ones(sample.rows) if exposure is None else exposure / exposure.mean()
+    values = values / weight
     own = Ranking.of(values, values)
     rankings = {name: Ranking.of(transformed_score(sample, name), values) for name in plan.score.columns}
     measured = partial(_measured, rankings, score, own)
-    once = measured(np.ones((1, sample.rows)))
+    once = measured(weight[None, :].copy())
     most = REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES
     most = FEWEST_REPLICATES if sample.rows > VERY_LARGE else most
     replicates = min(plan.inference.bootstrap, most)
     rng = np.random.default_rng(plan.inference.seed)
-    blocks = [measured(some) for weights in resampled_weights(sample.rows, replicates, rng, clusters)
+    blocks = [measured(some * weight) for weights in resampled_weights(sample.rows, replicates, rng, clusters)
               for some in in_cache(weights)]  # fmt: skip
     groups = None if clusters is None else int(clusters.max()) + 1
     tails = [(1 - plan.inference.level) / 2, (1 + plan.inference.level) / 2]
@@ -74,7 +79,7 @@ def _resampled(
         drawn = np.concatenate([block[term] for block in blocks])
         low, high = np.nanquantile(drawn, tails)
         rows.append(replace(_blank(sample, outcome, score, term), estimate=float(estimate[0]), clusters=groups,
-                            bounds=(float(low), float(high))))  # fmt: skip
+                            bounds=(float(low), float(high)), note=note))  # fmt: skip
     return rows
 
 

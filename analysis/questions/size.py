@@ -63,10 +63,19 @@ def _blank(row: Estimate, method: str, model: str, term: str) -> Estimate:
 
 
 def _equivalence(row: Estimate, band: tuple[float, float]) -> Estimate:
-    found = tost(row.estimate, row.std_error, band, row.df)
-    note = f"two one-sided tests against {band[0]:.4g} and {band[1]:.4g} on the model's scale"
-    return replace(_blank(row, "equivalence", row.model, "tost"), p_value=found.p_value, df=row.df,
-                   covariance=row.covariance, note=note)  # fmt: skip
+    found = tost(row.estimate, row.std_error, band, row.reference_df)
+    note = f"two one-sided tests against {band[0]:.4g} and {band[1]:.4g} on the model's scale{_by_crv1(row)}"
+    return replace(_blank(row, "equivalence", row.model, "tost"), p_value=found.p_value, df=row.reference_df,
+                   covariance=_named(row), note=note)  # fmt: skip
+
+
+def _named(row: Estimate) -> str:
+    """Return the covariance that the standard error of a row has."""
+    return "CRV1" if row.covariance == "wild" else row.covariance
+
+
+def _by_crv1(row: Estimate) -> str:
+    return f"; by CRV1 and t({row.reference_df:.0f}), not by the wild bootstrap" if row.covariance == "wild" else ""
 
 
 def _gain_bound(sample: Sample, outcome: OutcomeSection, row: Estimate, design: Design) -> Estimate:
@@ -91,13 +100,13 @@ def _gain_bound(sample: Sample, outcome: OutcomeSection, row: Estimate, design: 
 
 def _power(sample: Sample, row: Estimate, band: tuple[float, float]) -> list[Estimate]:
     level = sample.plan.inference.level
-    mde = detectable_effect(row.std_error, level=level, df=row.df)
-    chance = power_nothing(row.std_error, band, level=level, df=row.df)
+    mde = detectable_effect(row.std_error, level=level, df=row.reference_df)
+    chance = power_nothing(row.std_error, band, level=level, df=row.reference_df)
     return [
         replace(_blank(row, "power", row.model, "mde"), estimate=mde, unit=row.unit, scale=row.scale,
-                note="smallest effect shown with power .80"),
+                note=f"smallest effect shown with power .80{_by_crv1(row)}"),
         replace(_blank(row, "power", row.model, "power_nothing"), estimate=chance,
-                note="chance of the word nothing (or trivial) if there is no effect at all"),
+                note=f"chance of the word nothing (or trivial) if there is no effect at all{_by_crv1(row)}"),
     ]  # fmt: skip
 
 
