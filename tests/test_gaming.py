@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.dataset import read_dataset
+from analysis.dataset import from_frame, read_dataset
 from analysis.errors import DesignError
 from analysis.methods.information import displaced, information
 from analysis.methods.panel import sweep
@@ -283,3 +283,33 @@ def test_the_rows_say_how_many_gamed_in_effect(idle):
     assert gamed.covariance == organic.covariance == "CRV3"
     assert 1 <= gamed.df < organic.df <= organic.clusters - 1
     assert rows["calibrated", "decoupling", ""].df < organic.df
+
+
+@pytest.mark.parametrize("gaming", [FLAGGED, {"infer": True}])
+def test_a_place_in_a_list_is_lifted_by_falling(gaming):
+    """Places are 100 less the score: every sign of the score turns, and nothing that is concluded does."""
+    said = plan(gaming=gaming, n=150, halves=False)
+    frame = read_dataset(said.dataset).frame
+    content = said.content()
+    turned = read_plan(content | {"score": content["score"] | {"lower_is_better": ["klout"]}})
+    (rows, checks), (places, said_of_places) = (
+        ({(row.term, row.variant): row for row in seen.rows}, {check.check: check for check in seen.checks})
+        for seen in (
+            study_gaming(select_sample(own, from_frame(data)), own.outcome[0], "klout")
+            for own, data in ((said, frame), (turned, frame.assign(klout=100 - frame["klout"])))
+        )
+    )
+    for key, row in rows.items():
+        sign = -1 if key[0] in ("klout", "score_jump", "score_event") else 1
+        assert places[key].estimate == (None if row.estimate is None else pytest.approx(sign * row.estimate, rel=1e-6))
+    for name, check in checks.items():
+        assert said_of_places[name].passed == check.passed, name
+    assert "less is better" in places["score_jump", ""].note
+    if gaming is FLAGGED:
+        assert "lowers klout, of which less is better, by" in said_of_places["gaming_signature"].reason
+
+
+def test_only_columns_of_the_score_can_be_turned():
+    content = plan().content()
+    with pytest.raises(sa.AnalysisError, match="lower_is_better"):
+        read_plan(content | {"score": content["score"] | {"lower_is_better": ["likes"]}})

@@ -6,8 +6,9 @@ import pytest
 import analysis as sa
 from analysis.dataset import from_frame
 from analysis.design import build_design, score_scale
+from analysis.methods.prediction import family_of
 from analysis.models import fit_model
-from analysis.questions.segments import _Study, deviance, study_segments
+from analysis.questions.segments import _Study, study_segments
 from analysis.sample import select_sample
 
 
@@ -81,18 +82,21 @@ def test_the_left_out_gain_is_one_direct_fit(plan_of, shops, tolerance):
     for full in (True, False):
         d = design if full else design.without("score")
         fit = fit_model(d.take(~test), "poisson", "HC1")
-        losses.append(deviance("poisson", d.response[test], d.matrix[test] @ fit.params))
-    null = deviance("poisson", design.response[test], np.full(test.sum(), np.log(design.response[~test].mean())))
+        losses.append(family_of("poisson").deviance(d.response[test], d.matrix[test] @ fit.params))
+    null = family_of("poisson").deviance(
+        design.response[test], np.full(test.sum(), np.log(design.response[~test].mean()))
+    )
     assert row(seen.rows, "gain:industry 2").estimate == pytest.approx((losses[1] - losses[0]) / null, rel=1e-8)
 
 
 def test_deviances_are_those_of_statsmodels():
-    from statsmodels.genmod.families import Poisson, Tweedie
+    from statsmodels.genmod.families import Gamma, Poisson, Tweedie
 
     rng = np.random.default_rng(1)
     mean, y = np.exp(rng.normal(size=50)), rng.poisson(1.0, 50).astype(float)
-    assert deviance("poisson", y, np.log(mean)) == pytest.approx(Poisson().deviance(y, mean))
-    assert deviance("tweedie", y, np.log(mean)) == pytest.approx(Tweedie(var_power=1.5).deviance(y, mean))
+    assert family_of("poisson").deviance(y, np.log(mean)) == pytest.approx(Poisson().deviance(y, mean))
+    assert family_of("tweedie").deviance(y, np.log(mean)) == pytest.approx(Tweedie(var_power=1.5).deviance(y, mean))
+    assert family_of("gamma").deviance(y + 1, np.log(mean)) == pytest.approx(Gamma().deviance(y + 1, mean))
 
 
 def test_small_segments_are_named_with_their_reason(plan_of, shops):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from analysis.design import Design, build_design
 from analysis.errors import DesignError, Fault
@@ -47,6 +47,8 @@ class Family:
         predictor -> weights of the information.
     loss : callable
         (y, predictor) -> unit deviances, less what depends on y alone.
+    perfect : callable
+        y -> the loss of a prediction that is y itself.
     bent : bool
         Whether more than one Newton step is needed.
     """
@@ -54,7 +56,12 @@ class Family:
     score: Callable[[np.ndarray, np.ndarray], np.ndarray]
     weights: Callable[[np.ndarray], np.ndarray]
     loss: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    perfect: Callable[[np.ndarray], np.ndarray] = np.zeros_like
     bent: bool = True
+
+    def deviance(self, y: np.ndarray, at: np.ndarray) -> float:
+        """Return the deviance of a linear predictor: squared error, twice the log loss, or that of the power's mean."""
+        return float((self.loss(y, at) - self.perfect(y)).sum())
 
 
 def family_of(model: str) -> Family:
@@ -74,7 +81,14 @@ def family_of(model: str) -> Family:
         down = at if power == 1 else np.exp((1 - power) * at) / (1 - power)
         return 2 * (up - y * down)
 
-    return Family(lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at), lambda at: np.exp((2 - power) * at), loss)
+    def perfect(y: np.ndarray) -> np.ndarray:
+        if power == 1:
+            return 2 * (y - xlogy(y, y))
+        return 2 * (np.log(y) + 1) if power == 2 else 2 * y ** (2 - power) * (1 / (2 - power) + 1 / (power - 1))
+
+    return Family(
+        lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at), lambda at: np.exp((2 - power) * at), loss, perfect
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,13 +249,15 @@ class _Study:
 
     def threshold(self) -> Found:
         """Return the jump of the outcome at the perk's threshold, and whether people place themselves above it."""
-        running, perk = self.sample.numbers(self.score), self.said.perk
+        sign = self.sample.plan.score.sign_of(self.score)
+        running, perk = sign * self.sample.numbers(self.score), sign * self.said.perk
+        at, (beyond, short) = f"{self.said.perk:g}", ("above", "below")[::sign]
         clusters = self.design().clusters
         found = jump_at(running, self.sample.numbers(self.outcome.column), perk, clusters=clusters)
         if found is None:
-            reason = f"Too few rows near the threshold of {perk:g}."
+            reason = f"Too few rows near the threshold of {at}."
             return Found((), (self.check("threshold", None, reason),))
-        note = f"at {perk:g}; local quadratic within {found.bandwidth:.3g}; the effect of a displayed number"
+        note = f"at {at}; local quadratic within {found.bandwidth:.3g}; the effect of a displayed number"
         df = None if found.clusters is None else float(found.clusters - 1)
         row = replace(self.blank("rd", "perk"), n=found.below + found.above, estimate=found.estimate, df=df,
                       std_error=found.std_error, statistic=found.estimate / found.std_error, unit="outcome",
@@ -264,16 +266,17 @@ class _Study:
         density = density_jump(running, perk, clusters=clusters)
         if density is None:
             few = "" if clusters is None else " or clusters"
-            reason = f"Whether scores bunch just above {perk:g} is not known: too few rows, steps{few} near it."
+            reason = f"Whether scores bunch just {beyond} {at} is not known: too few rows, steps{few} near it."
             return Found((row,), (self.check("bunching", None, reason),))
         bunched = density.p_value < self.size and density.estimate > 0
         reason = (
-            f"More scores lie just above {perk:g} than just below: people place themselves, which measures gaming and "
-            "spoils the comparison." if bunched else f"Scores do not bunch just above {perk:g}."
+            f"More scores lie just {beyond} {at} than just {short}: people place themselves, which measures gaming and "
+            "spoils the comparison." if bunched else f"Scores do not bunch just {beyond} {at}."
         )  # fmt: skip
         bunching = replace(self.blank("mccrary", "bunching"), estimate=density.estimate, std_error=density.std_error,
                            statistic=density.estimate / density.std_error, p_value=density.p_value, df=density.df,
-                           clusters=density.clusters, note="log of the density just above less just below")  # fmt: skip
+                           clusters=density.clusters,
+                           note=f"log of the density just {beyond} less just {short}")  # fmt: skip
         return Found((row, bunching), (self.check("bunching", not bunched, reason, density.p_value),))
 
     # --- fits ---

@@ -32,6 +32,7 @@ class Episodes:
     near : ndarray of bool, shape (n,)
         Rows outside episodes with an onset within the periods of anticipation.
     score, outcome : Panel
+        The score so that more is better: with its sign turned where the plan says that less is.
     inferred : bool
     """
 
@@ -61,7 +62,7 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     said, panel = sample.plan.gaming, sample.plan.panel
     unit = codes_of(sample, said.unit or panel.unit)
     time = periods_of(sample, said.time or panel.time)
-    shown = transformed_score(sample, score)
+    shown = sample.plan.score.sign_of(score) * transformed_score(sample, score)
     flags = np.zeros(sample.rows) if said.infer else sample.numbers(said.episode)
     if not np.isin(flags, (0, 1)).all():
         raise _refusal(f'"{printable(said.episode)}" with values other than 0 and 1', "0 and 1")

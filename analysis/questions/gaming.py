@@ -144,6 +144,11 @@ class _Study:
     def level(self) -> float:
         return self.sample.plan.inference.level
 
+    @property
+    def sign(self) -> int:
+        """What turns a change of the score for the better into one of the score as it is."""
+        return self.sample.plan.score.sign_of(self.score)
+
     def blank(self, model: str, term: str, variant: str = "") -> Estimate:
         return Estimate(self.sample.plan.name, self.outcome.column, self.score, "gaming", model, term,
                         n=self.sample.rows, variant=variant)  # fmt: skip
@@ -336,6 +341,8 @@ class _Study:
     def _jump_row(self, term: str, name: str, variant: str, seen: Change) -> Estimate:
         error, df = seen.std_error, float(max(seen.units - 1, 1))
         note, unit = f"{seen.switchers:,} switches, {seen.stayers:,} stays", self._level_unit
+        if term == "score" and self.sign < 0:
+            seen, note = replace(seen, estimate=-seen.estimate), f"{note}; less is better"
         if term == "outcome" and name == "outcome_jump" and seen.before > 0:
             note += f"; {100 * seen.estimate / seen.before:+.1f} % of its mean before"
         if not error > 0:
@@ -375,10 +382,15 @@ class _Study:
         shown, paid = label(self.score), label(self.outcome.column)
         critical = critical_value(self.level, float(max(score.units - 1, 1)))
         if score.estimate - critical * score.std_error <= 0:
-            reason = f"Gaming does not lift {shown}, as far as these rows can tell: there is nothing to set against it."
+            lift = "lift" if self.sign > 0 else "improve"
+            reason = (
+                f"Gaming does not {lift} {shown}, as far as these rows can tell: there is nothing to set against it."
+            )
             return self.check("gaming_signature", None, reason, score.estimate)
         low, high = (outcome.estimate + sign * critical * outcome.std_error for sign in (-1, 1))
         rises = f"Gaming lifts {shown} by {score.estimate:.3g}"
+        if self.sign < 0:
+            rises = f"Gaming lowers {shown}, of which less is better, by {score.estimate:.3g}"
         if low > 0:
             gains = f"{display(outcome.estimate, self._level_unit)}"
             return self.check("gaming_signature", True, f"{rises}, and {paid} with it ({gains}).", outcome.estimate)

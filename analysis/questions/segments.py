@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit, xlogy
 
 from analysis.corrected import Refusal
 from analysis.covariance import CLUSTERED
@@ -19,6 +18,7 @@ from analysis.fit import Fit, p_value
 from analysis.measurement import measure
 from analysis.methods.correction import correct_fit
 from analysis.methods.increment import covariance_of
+from analysis.methods.prediction import family_of
 from analysis.methods.transport import FEWEST_SEGMENTS, Pool, pool
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect, marginal_gradient
@@ -237,12 +237,12 @@ class _Study:
     def gains(self, names: list[str]) -> list[Estimate]:
         """Return the share of deviance that the score saves in each segment when it is fitted on the others."""
         parts = {}
-        for name in names:
+        for name in () if self.model == "gamma" else names:
             try:
                 parts[name] = self._left_out(self.names == name)
             except DesignError:
                 continue
-        if not parts or self.model == "gamma":
+        if not parts:
             return []
         whole = np.sum(list(parts.values()), axis=0)
         note = "share of the null deviance saved by the score in segments on which it was not fitted"
@@ -260,20 +260,20 @@ class _Study:
             at = [columns[train.terms.index(term)] for term in design.terms]
             index = self.design.matrix[test][:, at] @ fit.params
             index = index if self.design.offset is None else index + self.design.offset[test]
-            deviances.append(deviance(self.model, self.design.response[test], index))
+            deviances.append(family_of(self.model).deviance(self.design.response[test], index))
         null = self._null(train, test)
         return np.array([deviances[1] - deviances[0], null])
 
     def _null(self, train: Design, test: np.ndarray) -> float:
         """Return the deviance of a constant (times exposure) that is known from the other segments."""
-        mean = train.response.mean()
+        mean, of = train.response.mean(), family_of(self.model).deviance
         if self.model == "ols":
-            return deviance("ols", self.design.response[test], np.full(test.sum(), mean))
+            return of(self.design.response[test], np.full(test.sum(), mean))
         if self.model == "logit":
-            return deviance("logit", self.design.response[test], np.full(test.sum(), np.log(mean / (1 - mean))))
+            return of(self.design.response[test], np.full(test.sum(), np.log(mean / (1 - mean))))
         offset = np.zeros(test.sum()) if self.design.offset is None else self.design.offset[test]
         base = 1.0 if train.offset is None else np.exp(train.offset).mean()
-        return deviance(self.model, self.design.response[test], np.log(mean / base) + offset)
+        return of(self.design.response[test], np.log(mean / base) + offset)
 
     # --- checks ---
 
@@ -333,22 +333,3 @@ def without_constants(design: Design) -> Design:
         raise DesignError("the segment", [Fault("outcome", "one value in every row", "at least two")])
     check_estimable(rest, "the segment")
     return rest
-
-
-def deviance(model: str, response: np.ndarray, index: np.ndarray) -> float:
-    """Return the deviance of a linear predictor: squared error, twice the log loss, or that of Poisson or Tweedie(1.5).
-
-    Parameters
-    ----------
-    model : {"ols", "logit", "poisson", "tweedie"}
-    response, index : ndarray, shape (n,)
-    """
-    if model == "ols":
-        return float(((response - index) ** 2).sum())
-    if model == "logit":
-        p = expit(index)
-        return float(-2 * (xlogy(response, p) + xlogy(1 - response, 1 - p)).sum())
-    mean = np.exp(index)
-    if model == "poisson":
-        return float(2 * (xlogy(response, response / mean) - response + mean).sum())
-    return float(4 * (mean**0.5 + response * mean**-0.5 - 2 * response**0.5).sum())

@@ -30,9 +30,21 @@ class ScoreSection(Section):
     scale: Literal["sd", "raw"] = "sd"
     shares_error: Literal["none", "full", "unknown"] = "unknown"
     halves: dict[Name, tuple[Name, Name]] = Field(default_factory=dict)
+    lower_is_better: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _turned_are_columns(self) -> ScoreSection:
+        unknown = [column for column in self.lower_is_better if column not in self.columns]
+        if unknown:
+            raise ValueError(f"lower_is_better names columns of the score, and these are none: {listing(unknown)}")
+        return self
 
     def transform_of(self, column: str) -> str:
         return transform_of_column(self.transform, column)
+
+    def sign_of(self, column: str) -> int:
+        """Return 1 where more of a score is better, -1 where less is."""
+        return -1 if column in self.lower_is_better else 1
 
 
 BARE_MARGIN = 0.10
