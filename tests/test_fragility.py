@@ -80,8 +80,8 @@ def test_a_corrected_verdict_says_that_the_rows_change_the_plain_word():
     plain = sa.audit(plan(), data).ruling()
     ruling = sa.audit(plan(engagement=known, score={"columns": ["score"], "shares_error": "none"}), data).ruling()
     assert ruling.deciding.method == "corrected"
-    assert any("rows changes the word of the plain fit from " in reason for reason in ruling.reasons)
-    assert any(f"rows changes the word from {plain.verdict} to " in reason for reason in plain.reasons)
+    assert any("changes the word of the plain fit from " in reason for reason in ruling.reasons)
+    assert any(f"changes the word from {plain.verdict} to " in reason for reason in plain.reasons)
 
 
 def test_quick_does_not_look_and_says_nothing():
