@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from analysis.plan import Plan, read_plan
+from analysis.scores.credit import credit
 from analysis.simulate.draw import World, draw
 from analysis.simulate.parameters import Parameters
 
@@ -52,6 +53,9 @@ class Claim:
         from draw to draw, so the truth is a share of the draw's mean.
     transform : str
         Of the score.
+    computed : str
+        A score that is computed from the drawn table: "credit", by a scorecard fitted to one half of the creators, who
+        are then left out, or "credit, both halves", by each half's card for the other.
     gated : bool
         False for a world in which the plan's statement about shared errors is wrong: printed, as a warning.
     """
@@ -70,6 +74,7 @@ class Claim:
     exact: bool = True
     relative: bool = False
     transform: str = "identity"
+    computed: str = ""
     gated: bool = True
 
     @property
@@ -87,7 +92,15 @@ class Claim:
         return Parameters(seed=int(seed), **given)
 
     def drawn(self, real: bool, at: int) -> World:
-        return draw(self.parameters(real, at), panel=self.panel)
+        return self.world_of(self.parameters(real, at))
+
+    def world_of(self, parameters: Parameters) -> World:
+        """Return a world with the score that is computed from it, without those who have none."""
+        world = draw(parameters, panel=self.panel)
+        if not self.computed:
+            return world
+        frame = world.frame.assign(credit=credit(world.frame, apart=self.computed == "credit"))
+        return replace(world, frame=frame[frame["credit"].notna()].reset_index(drop=True))
 
     def plan(self, real: bool) -> Plan:
         """Return the plan: what `sa.audit` is given as well."""
@@ -153,6 +166,12 @@ CLAIMS = (
     Claim("gamed-points", "A point of the score means something else while it is gamed.",
           REFERRALS, {"decoupling": 0.0}, false={"decoupling": 1.0}, world={"effect": 0.3, "change": 0},
           question="gaming", n=300),
+    Claim("scorecard", "A credit scorecard fitted to other people's defaults adds to what engagement says about "
+          "default.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False, n=2000,
+          computed="credit"),
+    Claim("scorecard-halves", "The same with a score for everybody: each half of the creators by the other half's "
+          "card.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False,
+          computed="credit, both halves", gated=False),
     Claim("referrals-mislabelled", "The displayed score adds to referrals; the plan says that it was computed from "
           "recorded engagement, but it also saw posts and bots, which show engagement too.",
           REFERRALS, {"effect": 0.2}, world={"shared": 1.0}, shares="full", gated=False),

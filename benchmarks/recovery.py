@@ -194,7 +194,7 @@ def truth(claim: Claim, real: bool) -> float:
     if claim.question == "threshold":
         return _jump(claim)
     parameters = claim.parameters(True, DRAWS * 1000).model_copy(update={"n": MANY})
-    return _seen(claim, draw(parameters, panel=False))
+    return _seen(claim, claim.world_of(parameters))
 
 
 def _jump(claim: Claim) -> float:
@@ -253,7 +253,10 @@ def simulate(block: Block) -> dict[str, Any]:
     answers, aims = [], []
     for at in range(block.first, block.first + block.draws):
         frame = claim.drawn(real, at).frame
-        answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)))
+        if frame[claim.score(real)].nunique() < 2:  # a scorecard of columns that say nothing may have one bin
+            answers.append(Answer("no score", None))
+        else:
+            answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)))
         aims.append(share * float(frame[claim.outcome["column"]].mean()) if claim.relative else share)
         if at == 0:
             worst = disagreement(answers[0], by_audit(claim, real, frame[used(claim, real)]))
@@ -265,7 +268,7 @@ def simulate(block: Block) -> dict[str, Any]:
         "truth": float(np.mean(aims)),
         "words": dict(sorted(Counter(answer.word for answer in answers).items())),
         "found": sum(answer.found for answer in answers), "answered": len(held),
-        "right": sum("negative" not in answer.word for answer in answers if answer.found),
+        "right": sum(("negative" in answer.word) == (share < 0) for answer in answers if answer.found),
         "covered": sum(bool(low <= aim <= high) for (low, high), aim in held),
         "middle": float(np.mean([sum(interval) / 2 for interval, _ in held])) if held else None,
         "compared": worst, "seconds": round(time.process_time() - started, 2),
