@@ -13,7 +13,7 @@ from analysis.scores.credit import credit
 from analysis.simulate.draw import World, draw
 from analysis.simulate.parameters import Parameters
 
-Question = Literal["verdict", "transport", "instrument", "threshold", "gaming"]
+Question = Literal["verdict", "transport", "instrument", "threshold", "gaming", "jump"]
 THRESHOLD = 40.0
 ALIKE = {"gamers": 0.0, "buyers": 0.0, "robots": 0.0}
 """Nobody games, buys followers or is followed by bots: the score sees people's reactions only."""
@@ -28,9 +28,10 @@ class Claim:
     name : str
     says : str
         The claim in words.
-    question : {"verdict", "transport", "instrument", "threshold", "gaming"}
+    question : {"verdict", "transport", "instrument", "threshold", "gaming", "jump"}
         What answers: the plan's verdict, the prediction interval for a new industry, the two versions of a score as
-        an instrument, the jump at the perk's threshold, or the test that gamed points mean what others mean.
+        an instrument, the jump at the perk's threshold, the test that gamed points mean what others mean, or the
+        jump of the outcome when episodes of gaming begin and end.
     outcome : dict
         The plan's `[[outcome]]`.
     true : dict
@@ -56,6 +57,8 @@ class Claim:
     computed : str
         A score that is computed from the drawn table: "credit", by a scorecard fitted to one half of the creators, who
         are then left out, or "credit, both halves", by each half's card for the other.
+    inferred : bool
+        Whether episodes of gaming are inferred from jumps of the score without engagement, instead of flagged.
     gated : bool
         False for a world in which the plan's statement about shared errors is wrong: printed, as a warning.
     """
@@ -75,11 +78,12 @@ class Claim:
     relative: bool = False
     transform: str = "identity"
     computed: str = ""
+    inferred: bool = False
     gated: bool = True
 
     @property
     def panel(self) -> bool:
-        return self.question in ("instrument", "gaming")
+        return self.question in ("instrument", "gaming", "jump")
 
     def score(self, real: bool) -> str:
         return self.scores[int(real)]
@@ -118,8 +122,9 @@ class Claim:
             said["engagement"]["halves"] = {"likes": ["likes_odd", "likes_even"]}
         if self.question == "instrument":
             said["algorithm"] = {"changed": "algorithm", "old": "klout_old", "new": "klout_new"}
-        if self.question == "gaming":
-            said["gaming"] = {"episode": "gaming", "unit": "creator", "time": "month"}
+        if self.question in ("gaming", "jump"):
+            how = {"infer": True} if self.inferred else {"episode": "gaming"}
+            said["gaming"] = {**how, "unit": "creator", "time": "month"}
         if self.question == "threshold":
             said["algorithm"] = {"perk": THRESHOLD}
         if self.question == "transport":
@@ -166,9 +171,14 @@ CLAIMS = (
     Claim("gamed-points", "A point of the score means something else while it is gamed.",
           REFERRALS, {"decoupling": 0.0}, false={"decoupling": 1.0}, world={"effect": 0.3, "change": 0},
           question="gaming", n=300),
+    Claim("gaming-pays", "Gaming itself pays: the outcome jumps when episodes begin and end.",
+          REFERRALS, {"gaming_effect": 0.6}, world={"change": 0}, question="jump", n=300, exact=False),
+    Claim("gaming-pays-inferred", "The same, the episodes inferred from jumps of the score without engagement.",
+          REFERRALS, {"gaming_effect": 0.6}, world={"change": 0}, question="jump", n=300, exact=False, inferred=True,
+          gated=False),
     Claim("scorecard", "A credit scorecard fitted to other people's defaults adds to what engagement says about "
-          "default.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False, n=2000,
-          computed="credit"),
+          "default.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False,
+          n=2000, computed="credit"),
     Claim("scorecard-halves", "The same with a score for everybody: each half of the creators by the other half's "
           "card.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False,
           computed="credit, both halves", gated=False),

@@ -83,9 +83,11 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         study = algorithm._Study(sample, outcome, score, sample.plan.algorithm)
         found = study.instrument() if claim.question == "instrument" else study.threshold()
         return _differs(_row_of(claim, found.rows))
-    if claim.question == "gaming":
-        episodes = episodes_of(sample, outcome.column, score)
-        return _decoupled(gaming._Study(sample, outcome, score, episodes, ()).slopes().rows)
+    if claim.question in ("gaming", "jump"):
+        study = gaming._Study(sample, outcome, score, episodes_of(sample, outcome.column, score), ())
+        if claim.question == "gaming":
+            return _decoupled(study.slopes().rows)
+        return _differs(_row_of(claim, study.jumps().rows))
     study = noise._Study.of(sample, outcome, score)
     rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
     ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
@@ -118,8 +120,9 @@ def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
 
 def _row_of(claim: Claim, rows: Iterable[Estimate]) -> Estimate | None:
     """Return the row that answers; there is none where the study has no estimate."""
-    wanted = "perk" if claim.question == "threshold" else "instrument"
-    return next((row for row in rows if (row.method, row.term) == ("algorithm", wanted)), None)
+    wanted = {"threshold": ("algorithm", "perk"), "instrument": ("algorithm", "instrument"),
+              "jump": ("gaming", "outcome_jump")}[claim.question]  # fmt: skip
+    return next((row for row in rows if (row.method, row.term, row.variant) == (*wanted, "")), None)
 
 
 def _ruled(ruling: Any) -> Answer:
@@ -193,6 +196,8 @@ def truth(claim: Claim, real: bool) -> float:
         return float(term["truth"].iloc[0])
     if claim.question == "threshold":
         return _jump(claim)
+    if claim.question == "jump":
+        return _paid(claim)
     parameters = claim.parameters(True, DRAWS * 1000).model_copy(update={"n": MANY})
     return _seen(claim, claim.world_of(parameters))
 
@@ -210,6 +215,15 @@ def _jump(claim: Claim) -> float:
         near = (without["klout"] - THRESHOLD).abs() < 2
         shares.append(without.loc[near, column].mean() / perked[column].mean())
     return float(np.mean(shares) * np.expm1(claim.true["perk_effect"]))
+
+
+def _paid(claim: Claim) -> float:
+    """Return the mean outcome of gamed rows, less what it would be without the effect: the noise is the same."""
+    parameters = claim.parameters(True, DRAWS * 1000).model_copy(update={"n": MANY // 20})
+    paid = draw(parameters, panel=True).frame
+    without = draw(parameters.model_copy(update={"gaming_effect": 0.0}), panel=True).frame
+    gamed, column = paid["gaming"] == 1, claim.outcome["column"]
+    return float((paid.loc[gamed, column] - without.loc[gamed, column]).mean())
 
 
 def _seen(claim: Claim, world: World) -> float:
