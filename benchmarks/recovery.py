@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ class Answer:
         """Whether the claim is taken as true, in whatever direction."""
         return self.word.startswith(("adds", "differs", "travels", "decoupled"))
 
+
+NO_SCORE = Answer("no score", None)
 
 # --- answers -----------------------------------------------------------------------------------------------
 
@@ -253,6 +256,11 @@ class Block:
     draws: int
 
 
+def _varies(claim: Claim, real: bool, frame: pd.DataFrame) -> bool:
+    """Return whether there is a score to audit: a scorecard of columns that say nothing may have a single bin."""
+    return frame[claim.score(real)].nunique() > 1
+
+
 def simulate(block: Block) -> dict[str, Any]:
     """Return the record of a block: how often each word was said, and how many intervals held the truth.
 
@@ -263,14 +271,13 @@ def simulate(block: Block) -> dict[str, Any]:
     """
     started, claim, real = time.process_time(), BY_NAME[block.claim], block.real
     share, worst = truth(claim, real), None
-    like = selected(claim, real, claim.drawn(real, block.first + block.draws).frame, None)
+    frames = (claim.drawn(real, at).frame for at in count(block.first + block.draws))
+    like = selected(claim, real, next(frame for frame in frames if _varies(claim, real, frame)), None)
     answers, aims = [], []
     for at in range(block.first, block.first + block.draws):
         frame = claim.drawn(real, at).frame
-        if frame[claim.score(real)].nunique() < 2:  # a scorecard of columns that say nothing may have one bin
-            answers.append(Answer("no score", None))
-        else:
-            answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)))
+        varies = _varies(claim, real, frame)
+        answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)) if varies else NO_SCORE)
         aims.append(share * float(frame[claim.outcome["column"]].mean()) if claim.relative else share)
         if at == 0:
             worst = disagreement(answers[0], by_audit(claim, real, frame[used(claim, real)]))

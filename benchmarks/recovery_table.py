@@ -46,18 +46,18 @@ CHANGED = """## What was wrong, and was changed
 One cell failed before and another was liberal. Their old draws are kept in `benchmarks/recovery_before.jsonl`; both
 were drawn again.
 
-* `validity`, false: the worthless score was found in {kred_before}
-  of the draws, now in {kred}. Kred-style points are so steep a curve of what they are made from that a few creators hold most of their variance. Two things
-  were wrong. The correction for counts, regression calibration, takes true engagement as a straight line of recorded
-  engagement and score; where it is a curve of the score, a bias remains that more rows do not remove. And HC1 is too
-  narrow where few rows weigh so much. The package now measures how much of recorded engagement a curve of the score
-  explains beyond the straight line (the check `curved_score`). From 5 % on, the corrected score, which asks for no
-  line, decides where the model is Poisson, with errors of the kind HC3 (CRV1 with clusters); where there is no such
-  correction, nothing is decided. In 12,200 draws of the other claims, drawn with the old method and the new, it changed
-  none; their draws are those of the old.
-* `gamed-points`, false: equal slopes were found different in {gamed_before} of the
-  draws, now in {gamed}. The slope in gamed months rests on those who gamed, and among them on the few with long episodes and many referrals:
-  of 300 creators on some 28 in effect. The test now leaves each creator out in turn (CRV3), and has as many degrees of
+* `validity`, false: the worthless score was found in {kred_before} of the draws, now in {kred}. Kred-style points are
+  so steep a curve of what they are made from that a few creators hold most of their variance. Two things were wrong.
+  The correction for counts, regression calibration, takes true engagement as a straight line of recorded engagement
+  and score; where it is a curve of the score, a bias remains that more rows do not remove. And HC1 is too narrow
+  where few rows weigh so much. The package now measures how much of recorded engagement a curve of the score explains
+  beyond the straight line (the check `curved_score`). From 5 % on, the corrected score, which asks for no line,
+  decides where the model is Poisson, with errors of the kind HC3 (CRV1 with clusters); where there is no such
+  correction, nothing is decided. In 12,200 draws of the other claims, drawn with the old method and the new, it
+  changed none; their draws are those of the old.
+* `gamed-points`, false: equal slopes were found different in {gamed_before} of the draws, now in {gamed}. The slope
+  in gamed months rests on those who gamed, and among them on the few with long episodes and many referrals: of 300
+  creators on some 28 in effect. The test now leaves each creator out in turn (CRV3), and has as many degrees of
   freedom as there are such creators, less one.
 """
 
