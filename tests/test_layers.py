@@ -88,6 +88,8 @@ LAYERS = [
     "engine.scan",
     "engine.cells",
     "engine.products",
+    "engine.doubts",
+    "engine.draw",
     "engine.rows",
     "start",
     "start.words",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.codebook import CodebookColumn, read_codebook
@@ -21,14 +20,15 @@ from analysis.engine.cells import (
     bad_cell,
     is_number,
     numbers,
-    odd,
     passes,
     texts,
     typed_value,
     unreadable,
 )
+from analysis.engine.doubts import probe, value_doubts
+from analysis.engine.draw import by_row_number, by_spark
 from analysis.engine.products import products_of
-from analysis.engine.sums import aggregate
+from analysis.engine.sums import aggregate, count_of
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
 from analysis.reading.raw_table import FIRST_ROW
@@ -44,7 +44,6 @@ from analysis.sample import (
     condition_text,
     require_columns,
 )
-from analysis.sections.outcome import OutcomeSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -54,8 +53,6 @@ SAMPLE_ROWS = 200_000
 
 ROW = "row"
 """The spreadsheet row number in a typed table; its other columns are called c0, c1, ..."""
-
-_MOST = 2**31 - 1
 
 
 def refuse_reading(plan: Plan) -> None:
@@ -157,7 +154,7 @@ class _Selection:
         left, found = self.left_out(fields, known)
         exclusions |= found
         if sum(found.values()):
-            known = _probe(self.typed(fields, left), fields)
+            known = probe(self.typed(fields, left), fields)
         faults += self.value_faults(fields, left, known)
         faults = faults or self.constant_faults(fields, known)
         if known["rows"] == 0 and not faults:
@@ -198,10 +195,10 @@ class _Selection:
         exclusions: dict[str, int] = {}
         for number, keep in enumerate(self.plan.keep):
             reason = f"not kept: {printable(keep.column)} {condition_text(keep)}"
-            exclusions[reason] = exclusions.get(reason, 0) + _whole(found[f"out{number}"])
+            exclusions[reason] = exclusions.get(reason, 0) + count_of(found[f"out{number}"])
         for name, number, what, _ in doubts:
-            if _whole(found[name]):
-                faults.append(self._filter_fault(number, what, _whole(found[name])))
+            if count_of(found[name]):
+                faults.append(self._filter_fault(number, what, count_of(found[name])))
         return exclusions
 
     def _filter_fault(self, number: int, what: str, count: int) -> Fault:
@@ -222,7 +219,7 @@ class _Selection:
         table = self.base()
         ids = table.select(id=texts(table[name])).filter(lambda t: t.id.notnull())
         found = aggregate(ids, {"rows": ids.count(), "different": ids.id.nunique()})
-        count = _whole(found["rows"]) - _whole(found["different"])
+        count = count_of(found["rows"]) - count_of(found["different"])
         if plan.duplicates == "first" and not count:
             exclusions[f"repeated {printable(name)}"] = 0
         if count:
@@ -254,7 +251,7 @@ class _Selection:
         if strange:
             forget_extremes(raw)
         fields = [replace(field, has_nan=field.key in strange) for field in fields]
-        known = _probe(self.typed(fields, None), fields)
+        known = probe(self.typed(fields, None), fields)
         return fields, known | self._unreadable_cells(fields, raw)
 
     def _unreadable_cells(self, fields: list[Field], raw: ir.Table) -> dict[str, int]:
@@ -287,7 +284,7 @@ class _Selection:
             sums[f"out{number}"] = (condition if before is None else condition & ~before).sum()
             before = condition if before is None else before | condition
         found = aggregate(table, sums)
-        counts = {reason: _whole(found[f"out{number}"]) for number, (reason, _, _) in enumerate(steps)}
+        counts = {reason: count_of(found[f"out{number}"]) for number, (reason, _, _) in enumerate(steps)}
         kept = {reason: count for reason, count in counts.items() if count or reason.startswith("negative ")}
         return _Left(tuple((key, what) for reason, key, what in steps if counts[reason])), kept
 
@@ -321,7 +318,7 @@ class _Selection:
         free = replace(field, fill=False)
         low, high = known[f"low_{field.key}"], known[f"high_{field.key}"]
         size = max(abs(low), abs(high)) if known[f"n_{field.key}"] else 0.0
-        doubts = [("not numeric", what, allowed)] if _whole(known.get(f"bad_{field.key}", 0)) else []
+        doubts = [("not numeric", what, allowed)] if count_of(known.get(f"bad_{field.key}", 0)) else []
         doubts += [("infinite", "infinite", "finite numbers")] if math.isinf(size) else []
         doubts += [("too large", "too large", unit)] if size > LARGEST else []
         faults = []
@@ -331,7 +328,7 @@ class _Selection:
                 return bad_cell(free, table[field.column], name)
 
             table = self.base()
-            count = _whole(aggregate(table, {"bad": bad(table).sum()})["bad"])
+            count = count_of(aggregate(table, {"bad": bad(table).sum()})["bad"])
             faults += [self.quoted(field.place, field.column, bad, count, said, wanted)] if count else []
         if 0 < size < SMALLEST:
             faults.append(Fault(field.place, f"no number above {size:g} in size", unit))
@@ -339,9 +336,7 @@ class _Selection:
 
     def value_faults(self, fields: list[Field], left: _Left, known: Mapping[str, Any]) -> list[Fault]:
         """Return what the outcomes' kinds, the transforms and the codebook do not allow."""
-        by_column = {field.column: field for field in fields}
-        doubts = [doubt for outcome in self.plan.outcome for doubt in _outcome_doubts(outcome, by_column, known)]
-        doubts += _transform_doubts(self.plan, by_column, known) + _range_doubts(fields, known)
+        doubts = value_doubts(self.plan, fields, known)
         return [fault for doubt in doubts for fault in self._rows_fault(fields, left, *doubt)]
 
     def _rows_fault(
@@ -349,7 +344,7 @@ class _Selection:
     ) -> list[Fault]:
         table = self.typed(fields, left, numbered=self.has_order)
         rows = table.filter(bad(table[field.key]))
-        count = _whole(rows.count().to_pandas())
+        count = count_of(rows.count().to_pandas())
         if not count:
             return []
         shown = rows.order_by(ROW) if self.has_order else rows
@@ -401,18 +396,12 @@ class _Selection:
 
     def drawn(self, fields: list[Field], left: _Left, rows: int) -> pd.DataFrame:
         """Return a seeded sample of the analysis set, in order."""
-        seed = self.plan.inference.seed
-        share = min(1.0, 1.02 * SAMPLE_ROWS / rows + 2000 / rows) if rows > SAMPLE_ROWS else 1.0
+        table, seed = self.typed(fields, left, numbered=self.has_order), self.plan.inference.seed
         if self.has_order:
-            table = self.typed(fields, left, numbered=True)
-            table = table.mutate(draw=_draw(table[ROW], seed))
-            table = table.filter(table["draw"] < int(share * _MOST)) if share < 1 else table
-            frame = table.to_pandas().nsmallest(SAMPLE_ROWS, "draw").sort_values(ROW).set_index(ROW)
+            frame = by_row_number(table, ROW, seed, rows, SAMPLE_ROWS)
         else:
-            table = self.typed(fields, left)
-            frame = (table.filter(_spark_draw(seed % 2**31) < share) if share < 1 else table).to_pandas()
-            chosen = np.random.default_rng(seed).permutation(len(frame))[:SAMPLE_ROWS]
-            frame = frame.iloc[np.sort(chosen)].set_axis(np.sort(chosen) + FIRST_ROW, axis=0)
+            frame = by_spark(table, seed, rows, SAMPLE_ROWS)
+            frame.index += FIRST_ROW
         named = {field.column: frame[field.key].astype(object if field.is_text else float) for field in fields}
         return pd.DataFrame(named, index=frame.index.rename(None))
 
@@ -435,27 +424,6 @@ def _leaves(table: ir.Table, key: str, what: str) -> ir.BooleanValue:
     return table[key].isnull() if what == "missing" else (table[key] < 0).fill_null(False)
 
 
-def _whole(value: Any) -> int:
-    """Return a count; the sum of no rows is null."""
-    return 0 if value is None or value != value else int(value)
-
-
-def _probe(table: ir.Table, fields: list[Field]) -> dict[str, Any]:
-    """Return the number of rows and of each column's values, its extremes, and what its kind does not allow."""
-    sums = {"rows": table.count()}
-    for field in fields:
-        cells = table[field.key]
-        sums[f"n_{field.key}"] = cells.count()
-        if field.is_text:
-            continue
-        sums |= {f"low_{field.key}": cells.min(), f"high_{field.key}": cells.max()}
-        if field.kind in ("count", "binary"):
-            sums[f"odd_{field.key}"] = odd(field.kind, cells).sum()
-    found = aggregate(table, sums)
-    return {name: _whole(value) if name == "rows" or name.startswith(("n_", "odd_")) else value
-            for name, value in found.items()}  # fmt: skip
-
-
 def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:
     """As in memory: what the codebook says, or fewer than half of the known cells are numbers."""
     if entry is not None:
@@ -465,73 +433,6 @@ def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:
     text = texts(raw[column])
     found = aggregate(raw, {"known": text.count(), "numbers": numbers(raw[column]).count()})
     return bool(found["known"]) and found["numbers"] < 0.5 * found["known"]
-
-
-Doubt = tuple[Field, str, Any, str, str]
-
-
-def _outcome_doubts(outcome: OutcomeSection, fields: dict[str, Field], known: Mapping[str, Any]) -> list[Doubt]:
-    field = fields[outcome.column]
-    low, strange = known[f"low_{field.key}"], known.get(f"odd_{field.key}", 0)
-    doubts: list[Doubt] = []
-    if outcome.exposure is not None and known[f"low_{fields[outcome.exposure].key}"] <= 0:
-        doubts.append((fields[outcome.exposure], "exposure", lambda c: c <= 0, "zero or negative", "positive numbers"))
-    if outcome.kind == "revenue" and outcome.negative != "net" and low < 0:
-        allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
-        doubts.append((field, "outcome", lambda c: c < 0, "negative", allowed))
-    if outcome.kind in ("count", "binary") and strange:
-        what, allowed = {"count": ("negative or fractional", "counts: whole numbers from 0"),
-                         "binary": ("other", "0 and 1 only")}[outcome.kind]  # fmt: skip
-        doubts.append((field, "outcome", lambda c: odd(outcome.kind, c), what, allowed))
-    return doubts
-
-
-def _transform_doubts(plan: Plan, fields: dict[str, Field], known: Mapping[str, Any]) -> list[Doubt]:
-    doubts: list[Doubt] = []
-    for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
-        for column in section.columns:
-            how = section.transform_of(column)
-            if how in ("log1p", "sqrt") and known[f"low_{fields[column].key}"] < 0:
-                allowed = f'zero or more, since transform = "{how}"'
-                doubts.append((fields[column], role, lambda c: c < 0, "negative", allowed))
-    return doubts
-
-
-def _range_doubts(fields: list[Field], known: Mapping[str, Any]) -> list[Doubt]:
-    doubts: list[Doubt] = []
-    for field in fields:
-        entry = field.entry
-        if entry is None or entry.levels or field.is_text or (entry.min is None and entry.max is None):
-            continue
-        if known[f"low_{field.key}"] is None:  # no value at all, which only a column beside the equation may have
-            continue
-        low = -math.inf if entry.min is None else entry.min
-        high = math.inf if entry.max is None else entry.max
-        if known[f"low_{field.key}"] < low or known[f"high_{field.key}"] > high:
-            allowed = f"{low:g} to {high:g}, as the codebook says"
-            doubts.append((field, "codebook", lambda c, a=low, b=high: ~c.between(a, b), "outside", allowed))
-    return doubts
-
-
-def _spark_draw(seed: int) -> ir.FloatingValue:
-    """Return Spark's own seeded draw in [0, 1): the same for the same files (Ibis has no seed for it)."""
-    import ibis
-
-    @ibis.udf.scalar.builtin(name="rand")
-    def drawn(seed: int) -> float: ...
-
-    return drawn(seed)
-
-
-def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
-    """Return a number below 2**31 - 1 that looks random but is the same in every run, from a row's number.
-
-    The middle bits of a product of two linear maps, which alone would take rows at regular distances. Nothing is
-    divided, and as little as can be is written twice: an engine does the whole of it for every row.
-    """
-    shift = seed * 2_654_435_761 % _MOST | 1
-    value = (row * 1_664_525 + shift) & _MOST
-    return ((value * (value + 1_013_904_223)) >> 12) & _MOST
 
 
 def needs_rows(plan: Plan) -> list[str]:

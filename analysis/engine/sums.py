@@ -34,6 +34,11 @@ def _number(value: Any) -> Any:
     return np.float64("nan" if value is None else value) if value is None or isinstance(value, float) else value
 
 
+def count_of(value: Any) -> int:
+    """Return a count; the sum of no rows is null."""
+    return 0 if value is None or value != value else int(value)
+
+
 def cross_products(table: ir.Table, names: Sequence[str]) -> np.ndarray:
     """Return the cross products of a constant and some columns, in one scan."""
     return gram_of(aggregate(table, product_sums(table, names)), len(names))
