@@ -232,6 +232,7 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     from analysis.dataset import read_dataset
     from analysis.scored import score_only, with_score, write_scored
     from analysis.scores import card as card_of
+    from analysis.spreadsheet import inert_table
 
     described = card_of(name)
     if card:
@@ -244,7 +245,8 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     if dataset.simulated:
         click.echo("Simulated data.", err=True)
     if out is None:
-        click.echo(score_only(with_score(name, dataset)).to_csv(index=False, lineterminator="\n"), nl=False)
+        shown = inert_table(score_only(with_score(name, dataset)))
+        click.echo(shown.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
         click.echo(f"Written: {_short(write_scored(name, dataset, out).resolve())}")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from analysis.design import Design
 from analysis.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
 from analysis.errors import DesignError, Fault
+from analysis.steps import information_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,11 @@ class Fit:
     def r_squared(self) -> float:
         """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer 1997)."""
         return 1.0 - self.deviance / self.null_deviance
+
+    @cached_property
+    def information(self) -> np.ndarray:
+        """``X' diag(weights) X`` on the orthonormal basis, shape (k, k)."""
+        return information_of(self.design.basis[0], self.weights)
 
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))

@@ -49,6 +49,29 @@ def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
     return replace(dataset, frame=frame)
 
 
+def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return what the means of the halves were made of: by column, the sums of the same rows, for each account.
+
+    Parameters
+    ----------
+    plan : Plan
+    accounts : Series
+        The plan's `row` of the rows analysed.
+
+    Returns
+    -------
+    dict of (ndarray, ndarray), shape (rows,) each
+        Nothing where the plan has no long file, or takes sums of it: those are counts themselves.
+    """
+    long = plan.engagement.long
+    if long is None or long.how != "mean":
+        return {}
+    sums = half_columns(_counted(long, read_dataset(long.dataset, folder=plan.folder), []), long, of="sum")
+    ids = texts_of(accounts)
+    return {column: tuple(ids.map(sums[name]).to_numpy(dtype=float) for name in half_names(column, long.split))
+            for column in long.columns}  # fmt: skip
+
+
 def source_of(plan: Plan) -> str:
     """Return where the halves come from, and which bytes were read: "likes from weeks.csv, 5,200 rows, SHA-256 ..."."""
     long = plan.engagement.long
@@ -56,13 +79,16 @@ def source_of(plan: Plan) -> str:
     return f"{listing(long.columns)} from {printable(long.dataset)}, {rows.rows:,} rows, SHA-256 {rows.sha256}"
 
 
-def half_columns(counted: pd.DataFrame, long: LongSection) -> pd.DataFrame:
+def half_columns(counted: pd.DataFrame, long: LongSection, *, of: str = "") -> pd.DataFrame:
     """Return the halves of each column, indexed by account.
 
     Parameters
     ----------
     counted : DataFrame
         Columns "account", "order" and those of `long`.
+    long : LongSection
+    of : {"", "sum", "mean"}
+        What is taken of the rows of a half; the rows are those of the plan's own `how`.
     """
     rows = counted.sort_values(["account", "order"], kind="stable")
     place = rows.groupby("account").cumcount().to_numpy()
@@ -76,7 +102,7 @@ def half_columns(counted: pd.DataFrame, long: LongSection) -> pd.DataFrame:
     halves = {}
     for column in long.columns:
         for name, part in zip(half_names(column, long.split), (~second, second), strict=True):
-            halves[name] = rows.loc[used & part].groupby("account")[column].agg(long.how)
+            halves[name] = rows.loc[used & part].groupby("account")[column].agg(of or long.how)
     return pd.DataFrame(halves)
 
 

@@ -11,6 +11,7 @@ from analysis.dataset import Dataset, read_dataset
 from analysis.errors import Fault, OutputError, printable
 from analysis.scores import card
 from analysis.scores import score as computed
+from analysis.spreadsheet import inert, inert_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,8 @@ def score_only(frame: pd.DataFrame) -> pd.DataFrame:
 def write_scored(name: str, dataset: Dataset, path: Path) -> Path:
     """Write the table with the score as CSV, and a codebook beside it that says how it was computed.
 
+    Names and texts that a spreadsheet would run as a formula have an apostrophe before them; numbers stay numbers.
+
     Raises
     ------
     OutputError
@@ -68,7 +71,7 @@ def write_scored(name: str, dataset: Dataset, path: Path) -> Path:
         found = "the file of the data" if own else f'a name ending in "{printable(path.suffix)}"'
         raise OutputError(str(path), [Fault("--out", found, "another file, ending in .csv")])
     frame = with_score(name, dataset)
-    texts = {path: frame.to_csv(index=False, lineterminator="\n"),
+    texts = {path: inert_table(frame).to_csv(index=False, lineterminator="\n"),
              path.with_suffix(".toml"): _codebook(name, dataset, str(frame.columns[-1]))}  # fmt: skip
     try:
         for target, text in texts.items():
@@ -94,7 +97,8 @@ def _codebook(name: str, dataset: Dataset, column: str) -> str:
         text += ["simulated = true", f"caution = {_toml(known.caution)}"]
     for column_name, entry in (known.columns if known else {}).items():
         fields = {key: value for key, value in entry.model_dump().items() if value not in (None, "", ())}
-        text += ["", f"[columns.{_toml(column_name)}]", *(f"{key} = {_toml(value)}" for key, value in fields.items())]
+        text += ["", f"[columns.{_toml(inert(column_name))}]"]
+        text += [f"{key} = {_toml(value)}" for key, value in fields.items()]
     text += ["", f"[columns.{_toml(column)}]", f"meaning = {_toml(said.says)}", 'type = "number"',
              f"label = {_toml(f'the {said.name} score')}"]  # fmt: skip
     return "\n".join(text) + "\n"

@@ -150,3 +150,24 @@ def test_without_a_long_file_nothing_changes():
     del content["engagement"]["long"]
     dataset = from_frame(pd.DataFrame({"id": ["a"]}))
     assert with_halves(read_plan(content), dataset) is dataset
+
+
+@pytest.mark.parametrize(("rate", "passed"), [(0.3, False), (8.0, True)])
+def test_means_of_small_counts_are_judged_by_the_counts(tmp_path, rate, passed):
+    """Weekly means of counts are no whole numbers; what the logarithm's error depends on is how many were counted."""
+    rng = np.random.default_rng(3)
+    n, weeks = 400, 8
+    truth = rate * np.exp(0.4 * rng.normal(size=n))
+    rows = pd.DataFrame({"account": np.repeat([f"a{i}" for i in range(n)], weeks), "week": np.tile(range(weeks), n)})
+    rows["likes"] = rng.poisson(np.repeat(truth, weeks))
+    rows.to_csv(tmp_path / "weeks.csv", index=False)
+    accounts = pd.DataFrame({"id": [f"a{i}" for i in range(n)], "score": np.log1p(truth) + rng.normal(size=n),
+                             OUTCOMES["continuous"]["column"]: np.log1p(truth) + rng.normal(size=n)})  # fmt: skip
+    said = plan(how="mean", dataset=str(tmp_path / "weeks.csv"))
+    said["engagement"]["transform"] = "log1p"
+    found = sa.audit(said, accounts)
+    (check,) = [check for check in found.checks if check.check == "small_counts"]
+    assert check.passed is passed
+    halves = half_columns(rows.rename(columns={"week": "order"}), LongSection(**long(how="mean")), of="sum")
+    assert check.statistic == pytest.approx(max((halves[name] < 5).mean() for name in halves))
+    assert (found.ruling().verdict == "refused") is not passed

@@ -18,8 +18,9 @@ import analysis as sa
 from analysis.errors import OutputError
 from analysis.estimates import display
 from analysis.publish.citation import bibtex, cite, cite_from, macro_name, macros, read_ledger, result_folder
-from analysis.publish.ledger import _inert, ledger, to_json
+from analysis.publish.ledger import ledger, to_json
 from analysis.publish.table import latex_escape, to_docx, to_html, to_latex, to_markdown
+from analysis.spreadsheet import inert
 
 KEYS = {
     None: ["schema", "plan", "dataset", "environment", "estimates", "checks", "verdicts"],
@@ -452,7 +453,7 @@ def test_hostile_names_are_cited(hostile):
     ],
 )  # fmt: skip
 def test_cells_a_spreadsheet_would_run(cell, shown):
-    assert _inert(cell) == shown
+    assert inert(cell) == shown
 
 
 def test_latex_escape():
@@ -486,13 +487,13 @@ def test_macros_of_hostile_values(record):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1+1", "-2+3", "@SUM(A1)", "\tx", "\rx", "\n=x", " =x", "\uff1dx", "-x"])
-def test_text_that_a_spreadsheet_would_run_is_inert(text):
-    assert _inert(text) == "'" + text
+def test_text_that_a_spreadsheet_would_run_isinert(text):
+    assert inert(text) == "'" + text
 
 
 @pytest.mark.parametrize("cell", [-1.5, -3, None, "-5.9 %", "+3.8 points", "-1,234", "+2.1e-05", "-", "a=b", ""])
 def test_numbers_and_plain_text_stay_as_they_are(cell):
-    assert _inert(cell) is cell
+    assert inert(cell) is cell
 
 
 def test_hostile_names_of_levels_and_columns_are_inert_in_every_csv(tmp_path):

@@ -55,6 +55,23 @@ def test_the_file_keeps_the_data_and_its_origin(run, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_what_a_spreadsheet_would_run_becomes_text_and_numbers_stay(run, tmp_path):
+    frame = simulate.creators(n=40).assign(change=-1.5, shown="-3", **{"@note": "plain"})
+    frame["creator"] = frame["creator"].astype(object)
+    frame.loc[frame.index[0], "creator"] = "=cmd|' /C calc'!A0"
+    frame.loc[frame.index[1], "creator"] = "\t+1+1"
+    frame.to_csv(tmp_path / "activity.csv", index=False)
+    out = tmp_path / "scored.csv"
+    assert run("klout", str(tmp_path / "activity.csv"), "--out", str(out)).exit_code == 0
+    written = pd.read_csv(out, dtype=str)
+    assert written["creator"].str.startswith("'").sum() == 2
+    assert written["change"].tolist() == ["-1.5"] * 40
+    assert written["shown"].tolist() == ["-3"] * 40
+    assert "'@note" in written
+    shown = run("klout", str(tmp_path / "activity.csv")).stdout.splitlines()
+    assert shown[1].startswith(("'=", "\"'="))
+
+
 def test_the_card_needs_no_data(run):
     found = run("kred", "--card")
     assert found.exit_code == 0

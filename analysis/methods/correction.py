@@ -79,8 +79,7 @@ def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identifica
 def plain_influence(fit: Fit) -> np.ndarray:
     """Return each row's influence on the plain coefficients, on the orthonormal basis, shape (n, k)."""
     basis, _ = fit.design.basis
-    information = basis.T @ (basis * fit.weights[:, None])
-    return np.linalg.solve(information, (basis * fit.residuals[:, None]).T).T
+    return np.linalg.solve(fit.information, (basis * fit.residuals[:, None]).T).T
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     params = np.linalg.solve(moment, plain)
     own = np.linalg.solve(triangle.T, np.eye(k)[at])  # the coefficient as a sum over the basis
     weights = np.linalg.solve(moment.T, own)
-    inverse = np.linalg.inv(basis.T @ (basis * fit.weights[:, None]))
+    inverse = np.linalg.inv(fit.information)
     parts = (basis @ (inverse @ weights)) * fit.residuals
     curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (rows @ weights)
     parts += curved / n

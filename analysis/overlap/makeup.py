@@ -62,16 +62,17 @@ def _judged(
     floor = best > plan.overlap.score_explained or left < plan.overlap.rows_left
     refuses = floor and not refused_already
     tried = " and ".join(f"{100 * max(share, 0.0):.1f} % {name}" for name, share in shares.items())
-    also = "" if len(shares) > 1 else " (boosted trees are left out with quick = true)"
     drawn = "" if looked_at == rows else f" (in a seeded draw of {looked_at:,} rows)"
     reason = (
-        f"On rows left out, engagement alone rebuilds {tried}{also} of {score}{drawn}; what is left has a standard "
+        f"On rows left out, engagement alone rebuilds {tried} of {score}{drawn}; what is left has a standard "
         f"deviation of {spread * np.sqrt(1 - best):.3g} and is worth {left:,.0f} of {rows:,} rows."
     )
     if floor:
         reason += f" The score is all but a re-expression of engagement ({how}), so the two cannot be told apart."
     elif best >= plan.overlap.re_expression:
         reason += " The score is largely a re-expression of engagement: the question is what the small rest is worth."
+    elif plan.quick:
+        reason += " Boosted trees are left out with quick = true: they may rebuild more of it, and refuse."
     passed = best < plan.overlap.re_expression and not floor
     return Check(plan.name, "re_expression", passed, reason, best, "", score, refuses=refuses)
 

@@ -7,7 +7,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from analysis.findings import Findings
 from analysis.project import shipped_studies
 from analysis.publish.sentence import verdict_sentence
+from analysis.spreadsheet import inert_table
 from analysis.verdict import COLUMNS, Verdict
 
 SCHEMA = 1
@@ -99,18 +99,4 @@ def write_csv(findings: Findings, folder: Path) -> None:
     if findings.multiverse:
         frames |= {"specifications": findings.multiverse.table, "decisions": findings.multiverse.decisions}
     for name, frame in frames.items():
-        frame.map(_inert).rename(columns=_inert).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-
-
-FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a cell starts that a spreadsheet would run, wide characters among them."""
-
-SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
-"""What `displayed` looks like."""
-
-
-def _inert(cell: object) -> object:
-    """Return text that starts like a formula with an apostrophe before it; signed numbers stay as they are."""
-    if not isinstance(cell, str) or SIGNED_NUMBER.fullmatch(cell):
-        return cell
-    return "'" + cell if cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA) else cell
+        inert_table(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -81,8 +81,7 @@ def influence_on(fit: Fit, term: str) -> np.ndarray:
     if fit.influence is not None:
         return fit.influence[:, fit.position(term)]
     basis, triangle = fit.design.basis
-    information = basis.T @ (basis * fit.weights[:, None])
-    weights = np.linalg.solve(information, np.linalg.inv(triangle)[fit.position(term)])
+    weights = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
     return (basis @ weights) * fit.residuals
 
 

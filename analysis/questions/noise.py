@@ -12,6 +12,7 @@ from analysis.design import build_design, score_scale, transform
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, critical_value, p_value
+from analysis.halves import counts_behind
 from analysis.measurement import Measurement, measure
 from analysis.methods.break_even import break_even, sesoi_break_even
 from analysis.methods.calibrated_null import rate_of_fit
@@ -413,8 +414,9 @@ class _Study:
     def _small_counts(self) -> list[Check]:
         """Whether halves of counts are large enough for the error of their logarithm to be plain noise."""
         plan, checks = self.sample.plan, []
+        behind = {} if self.sample.raw is None else counts_behind(plan, self.sample.raw[plan.row])
         for column, pair in plan.engagement.halves.items():
-            first, second = (self.sample.numbers(half) for half in pair)
+            first, second = behind.get(column) or (self.sample.numbers(half) for half in pair)
             counts = all(np.array_equal(half, np.floor(half)) for half in (first, second))
             if plan.engagement.transform_of(column) == "log1p" and counts:
                 found = check_small_counts(first, second)

@@ -70,6 +70,8 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
     if plan.quick or (work > MOST_WORK and not heavy):
         why = "The plan says quick = true" if plan.quick else f"{sample.rows:,} rows are many, and their tail is light"
         reason = f"{why}, so the percentile-t bootstrap was not run."
+        if heavy:
+            reason += f" With a tail as heavy as that of {outcome.column} nothing is then called adds: leave quick out."
         return Found(checks=(Check(plan.name, "bootstrap_t", None, reason, None, outcome.column, score),))
     design = build_design(sample, outcome.column, (score,))
     try:

@@ -62,7 +62,8 @@ def _check_shape(header: list[str], rows: list[list[Any]], where: str, separator
     if unnamed or not header:
         found = f"no name in column {listing(unnamed)}" if header else "no column names"
         faults.append(Fault("row 1 (header)", found, "a name for every column"))
-    wrong = [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != len(header)]
+    same = set(map(len, rows)) <= {len(header)}
+    wrong = [] if same else [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != len(header)]
     if wrong and header:
         lengths = sorted({len(rows[number - FIRST_ROW]) for number in wrong})
         found = f"{listing(lengths)} cells in {len(wrong)} row{'s' if len(wrong) > 1 else ''}: {listing(wrong)}"

@@ -118,18 +118,19 @@ def profiles(dataset: Dataset) -> dict[str, Profile]:
 
 def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     cells = raw.dropna() if holds_numbers(raw) else texts_of(raw).dropna()
-    numbers = pd.to_numeric(cells, errors="coerce").astype(float)
+    plain = cells if holds_numbers(cells) else cells.astype(object)  # of these numbers are read in half the time
+    numbers = pd.to_numeric(plain, errors="coerce").astype(float)
     numbers = numbers[numbers.abs() < float("inf")]
     kind, form, numbers, levels = _kind(cells, numbers, decimal)
     counted = kind in ("integer", "number", "binary") and not levels and len(numbers) > 0
     personal = _why_personal(name, kind, cells)
     hidden = bool(personal) or kind == "text" or (kind == "date" and not form.words)
-    plain = counted and not form.words
+    as_they_stand = counted and not form.words
     return Profile(
         name, kind, form.words, form.conversion, len(cells), len(raw) - len(cells),
         len(cells) - len(numbers) if counted else 0, int(cells.nunique()),
         *((float(numbers.min()), float(numbers.max()), float(numbers.median())) if counted else (None, None, None)),
-        levels, personal, () if hidden else _examples(cells, numbers if plain else None),
+        levels, personal, () if hidden else _examples(cells, numbers if as_they_stand else None),
     )  # fmt: skip
 
 
