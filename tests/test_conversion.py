@@ -147,3 +147,11 @@ def test_a_wrong_value_of_columns(said, piece):
     with pytest.raises(PlanError) as caught:
         read_plan(shop.plan(columns={"revenue": said}))
     assert piece in str(caught.value)
+
+
+def test_a_few_words_for_no_value_do_not_hide_how_the_others_are_written():
+    said = recognised(["1.234,56 €", "80,23 €", "n/d"], "ventas")
+    assert "They look like amounts of money" in said
+    assert "'n/d' is no value: leave such cells empty" in said
+    assert recognised(["12x", "13y", "n/d"], "x") == "'n/d' is no value: leave such cells empty"
+    assert recognised(["red", "blue"], "colour") == ""

@@ -83,6 +83,15 @@ def test_what_columns_is_told_reads_every_cell(values, decimal):
         assert (numbers.min(), numbers.max()) == (column.low, column.high)
 
 
+def test_a_word_for_no_value_does_not_hide_amounts_of_money():
+    found = seen(["1.234,56 €"] * 19 + ["n/d"])
+    assert (found.type, found.form, found.odd) == ("number", "amounts of money", 2)
+    assert found.conversion == '{number = "money", decimal = ","}'
+    assert "2 of the cells are no numbers" in found.evidence()
+    assert not found.numeric
+    assert seen(["1.234,56 €", "n/d"]).type != "number"
+
+
 def test_what_counts_as_one():
     assert seen(["Ja", "Nein"]).levels == ("Nein", "Ja")
     assert seen(["TRUE", "FALSE"]).levels == ("FALSE", "TRUE")

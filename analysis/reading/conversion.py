@@ -213,13 +213,32 @@ RECOGNISED = (
 )
 
 
+MOST_WORDS = 3
+"""So many different texts without a digit may stand for "no value" in a column of numbers."""
+
+
+def split_words(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Return different cells with a digit, and the few without any, which seem to say that there is no value.
+
+    >>> split_words(["1,5", "2,5", "n/d"]), split_words(["red", "blue"])
+    ((['1,5', '2,5'], ['n/d']), (['red', 'blue'], []))
+    """
+    words = [text for text in texts if not any(char.isdigit() for char in text)]
+    rest = [text for text in texts if any(char.isdigit() for char in text)]
+    return (rest, words) if len(words) <= MOST_WORDS and len(words) < len(rest) else (texts, [])
+
+
 def recognised(texts: list[Any], name: str) -> str:
     """Return what cells that are not numbers look like, and what the plan would say of them; empty if nothing known.
 
     >>> recognised(["$1,200", "$80"], "price")
     'They look like amounts of money: [columns] "price" = {number = "money"}'
     """
-    cells = [str(text) for text in texts]
+    cells, words = split_words([str(text) for text in texts])
+    if words:
+        known = recognised(cells, name)
+        empty = f"{listing([repr(printable(word, limit=20)) for word in words])} is no value: leave such cells empty"
+        return f"{known}. And {empty}" if known else f"{empty[0].upper()}{empty[1:]}"
     key = f'[columns] "{printable(name, limit=60)}" = '
     comma = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
     if cells and all(comma.fullmatch(cell) for cell in cells):

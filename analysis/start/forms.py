@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.reading.conversion import Written
+from analysis.reading.conversion import MOST_WORDS, Written
 from analysis.start.toml import table
 
 PLAIN = "numbers with marks for thousands or decimals"
@@ -19,6 +19,9 @@ NUMBERS = (
     ("amounts of money", Written("money", thousands=",")), ("amounts of money", Written("money", ",", ".")),
 )  # fmt: skip
 """How numbers are written that a model cannot take as they stand, the plainest first."""
+
+FEW_WORDS = 0.1
+"""Share of cells without a digit that do not hide how the others are written."""
 
 EITHER = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 """A comma with three digits behind it stands between thousands, or for decimals: nobody can tell from the cell."""
@@ -53,7 +56,9 @@ class Form:
 
 
 def form_of(texts: pd.Series, decimal: str) -> Form | None:
-    """Return how all cells are written as numbers or dates, or None where they are neither.
+    """Return how the cells are written as numbers or dates, or None where they are neither.
+
+    A few cells with words that say there is no value, such as ``n/d``, are left out: the numbers lack them.
 
     Parameters
     ----------
@@ -62,6 +67,9 @@ def form_of(texts: pd.Series, decimal: str) -> Form | None:
     decimal : {".", ","}
         The file's decimal mark: numbers with it need no conversion.
     """
+    worded = ~texts.str.contains(r"\d")
+    if 0 < worded.mean() <= FEW_WORDS and texts[worded].nunique() <= MOST_WORDS:
+        texts = texts[~worded]
     if decimal == ",":
         numbers = _numbers(texts, Written(decimal=","))
         if numbers is not None:

@@ -14,7 +14,8 @@ def _words(text: str) -> frozenset[str]:
 SCORE = _words("""
     score scores scoring rank ranking klout kred trustcloud peerindex rating ratings rated grade stars
     tomatometer metacritic reputation influence prestige trust trustscore influencer bewertung punktzahl
-    punktestand note cijfer waardering puntuacion calificacion valoracion punteggio voto pontuacao betyg
+    punktestand influencia influenza einfluss note cijfer waardering puntuacion calificacion valoracion punteggio
+    voto pontuacao betyg
 """)
 """Composites that somebody hands out."""
 
@@ -23,7 +24,8 @@ ENGAGEMENT = _words("""
     following subscribers fans views view visits visit clicks click impressions reach reviews posts tweets
     downloads bids votes upvotes favorites favourites bookmarks reactions sessions pageviews plays kommentare
     beitraege besuche aufrufe klicks abonnenten reaktionen vues visites commentaires abonnes avis clics partages
-    visitas comentarios seguidores reacties volgers bezoeken weergaven visualizzazioni commenti
+    visitas comentarios seguidores megusta jaime gefaelltmir reacties volgers bezoeken weergaven visualizzazioni
+    commenti
 """)
 """What anyone can see people do."""
 
