@@ -11,6 +11,7 @@ TITLES = {
     "resampling": "Bootstrap and cross-validation",
     "poisson": "Poisson pseudo maximum likelihood",
     "cold": "A first result from a cold process",
+    "audit": "A whole audit from the command line",
     "engine": "Data larger than memory",
 }
 COLUMNS = {
@@ -92,6 +93,8 @@ def limit(row: dict[str, Any]) -> str:
         return f"{seconds(row['read_s'])} / {seconds(row['product_s'])} ({times(row['ours_s'] / row['product_s'])})"
     if row.get("scan_s"):
         return f"decoding scan {seconds(row['scan_s'])} ({times(row['ours_s'] / row['scan_s'])})"
+    if row.get("cpu_s"):
+        return f"processor time {seconds(row['cpu_s'])}"
     if row.get("numpy_s"):
         return f"numpy alone {seconds(row['numpy_s'])} ({times(row['ours_s'] / row['numpy_s'])})"
     return ""

@@ -26,6 +26,7 @@ PARTS = {
     "resampling": "bench_resampling",
     "poisson": "bench_poisson",
     "cold": "bench_cold",
+    "audit": "bench_audit",
     "engine": "engine_rows",
     "growth": "growth",
 }

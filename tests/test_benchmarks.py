@@ -46,7 +46,7 @@ def test_every_row_is_complete(results):
 def test_the_stored_results_are_no_trial(results):
     assert results["quick"] is False
     for row in results["rows"]:
-        if row["part"] != "engine":
+        if row["part"] not in ("engine", "audit"):  # whole processes, which take minutes
             assert row["runs"] >= PAIRS, row["work"]
             assert row["max_rel_diff"] < AGREEMENT, row["work"]
             assert row["extrapolated"] is None or row["extrapolated"] > 1
