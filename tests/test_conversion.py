@@ -155,3 +155,17 @@ def test_a_few_words_for_no_value_do_not_hide_how_the_others_are_written():
     assert "'n/d' is no value: leave such cells empty" in said
     assert recognised(["12x", "13y", "n/d"], "x") == "'n/d' is no value: leave such cells empty"
     assert recognised(["red", "blue"], "colour") == ""
+
+
+def test_amounts_in_a_file_with_decimal_commas_are_recognised_and_words_among_them_told(tmp_path):
+    frame = shop.table()
+    amounts = [f"{value:.2f} €".replace(".", ",") for value in frame["revenue"]]
+    amounts[3] = "n/d"
+    text = frame.assign(revenue=amounts).to_csv(index=False, sep=";", decimal=",")
+    with pytest.raises(DataError) as error:
+        check(shop.write(tmp_path, text))
+    assert '[columns] "revenue" = {number = "money", decimal = ","}' in str(error.value)
+    with pytest.raises(DataError) as error:
+        check(shop.write(tmp_path, text, columns={"revenue": {"number": "money"}}))
+    assert "1 cell is not so written: row 5" in str(error.value)
+    assert "'n/d' is no value: leave such cells empty" in str(error.value)

@@ -165,10 +165,23 @@ def _converted(raw: pd.Series, form: Written, name: str, faults: list[Fault]) ->
     unique = {text: form.number(text) for text in texts[known & ~plain].unique()}
     values = pd.to_numeric(raw.where(plain & known), errors="coerce").astype(float)
     values = values.where(plain | ~known, texts.map(unique).astype(float))
-    not_numbers(raw, values.isna() & known, place, faults, what="not so written", allowed=describe(form))
+    bad = values.isna() & known
+    hint = _hint(texts[bad].unique().tolist(), float(bad.sum() / max(known.sum(), 1)), name) if bad.any() else ""
+    not_numbers(raw, bad, place, faults, what="not so written", allowed=describe(form), hint=hint)
     if form.kind == "money":
         _one_currency(raw, texts, known & ~plain, form, place, faults)
     return values
+
+
+def _hint(bad: list[str], share: float, name: str) -> str:
+    """Return what could be done about cells that are not written as they should be; empty where nobody knows."""
+    if share < FEW_WORDS and len(bad) <= MOST_WORDS and not any(char.isdigit() for text in bad for char in text):
+        return _is_no_value(bad)
+    return recognised(bad, name)
+
+
+def _is_no_value(words: list[str]) -> str:
+    return f"{listing([repr(printable(word, limit=20)) for word in words])} is no value: leave such cells empty"
 
 
 def _one_currency(
@@ -213,8 +226,8 @@ RECOGNISED = (
 )
 
 
-MOST_WORDS = 3
-"""So many different texts without a digit may stand for "no value" in a column of numbers."""
+MOST_WORDS, FEW_WORDS = 3, 0.1
+"""So many different texts without a digit, in such a share of the cells, may stand for "no value" among numbers."""
 
 
 def split_words(texts: list[str]) -> tuple[list[str], list[str]]:
@@ -237,8 +250,7 @@ def recognised(texts: list[Any], name: str) -> str:
     cells, words = split_words([str(text) for text in texts])
     if words:
         known = recognised(cells, name)
-        empty = f"{listing([repr(printable(word, limit=20)) for word in words])} is no value: leave such cells empty"
-        return f"{known}. And {empty}" if known else f"{empty[0].upper()}{empty[1:]}"
+        return f"{known}. And {_is_no_value(words)}" if known else _is_no_value(words)
     key = f'[columns] "{printable(name, limit=60)}" = '
     comma = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
     if cells and all(comma.fullmatch(cell) for cell in cells):

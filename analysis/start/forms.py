@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.reading.conversion import MOST_WORDS, Written
+from analysis.reading.conversion import FEW_WORDS, MOST_WORDS, Written
 from analysis.start.toml import table
 
 PLAIN = "numbers with marks for thousands or decimals"
@@ -19,9 +19,6 @@ NUMBERS = (
     ("amounts of money", Written("money", thousands=",")), ("amounts of money", Written("money", ",", ".")),
 )  # fmt: skip
 """How numbers are written that a model cannot take as they stand, the plainest first."""
-
-FEW_WORDS = 0.1
-"""Share of cells without a digit that do not hide how the others are written."""
 
 EITHER = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 """A comma with three digits behind it stands between thousands, or for decimals: nobody can tell from the cell."""
