@@ -297,7 +297,7 @@ def check_hash(dataset: Dataset) -> None:
     if codebook and codebook.sha256 and codebook.sha256 != dataset.sha256:
         fault = Fault(
             "SHA-256", dataset.sha256, codebook.sha256 + " (the codebook's)",
-            "The file was changed after its codebook was written. If you meant to, put the hash found here in the place "
-            "of sha256 (and rows, if their number changed) in the codebook, the .toml beside the data; else restore it.",
+            "The file was changed after its codebook was written. If you meant to, put the hash found here in place of "
+            "sha256 (and rows, if their number changed) in the codebook, the .toml beside the data; else restore it.",
         )  # fmt: skip
         raise DataError(str(dataset.path or dataset.address), [fault])
