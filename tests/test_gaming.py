@@ -218,7 +218,7 @@ def test_the_report_tells_what_gaming_does():
     assert "from the onset of gaming" in passage.figures[0].alt
     names = [row[0] for row in passage.tables[0].rows]
     assert "Slope in gamed over slope in other rows, noise taken out" in names
-    assert "Share of the honest top tenth pushed out" in names
+    assert "Share of the honest top tenth pushed out (range of the jump)" in names
 
 
 def test_no_passage_without_the_table():

@@ -23,6 +23,11 @@ CAPTION = (
 MOST_DRAWN = 30
 """Segments beyond this number are in the table only."""
 
+CAUTION = (
+    "Where segments differ by hardly more than their intervals, the range for a new segment holds its effect less "
+    "often than its level says."
+)
+
 
 @dataclass(frozen=True)
 class Travelling:
@@ -56,6 +61,8 @@ def segments_passage(findings: Findings) -> Passage | None:
     paragraphs = tuple(_sentence(findings, ruling, found[ruling.id]) for ruling in rulings)
     figures = tuple(segments_figure(findings, ruling, found[ruling.id]) for ruling in rulings)
     tables = tuple(_table(findings, ruling, found[ruling.id]) for ruling in rulings)
+    if any(seen.predicted.bounds is not None for seen in found.values()):
+        paragraphs += (CAUTION,)
     return Passage("Who the score works for", paragraphs, figures, tables)
 
 
