@@ -96,7 +96,7 @@ def render(records: Records) -> str:
             "mean estimate shows what that costs. `shares_error = \"full\"` is right where "
             "engagement as the plan holds it is all that the score knows of engagement; where the score also saw posts "
             "and bots, they belong into the plan.\n",
-            HALVES + _verdict_on(records, "scorecard-halves"),
+            HALVES + _verdict_on(records, "gaming-pays-inferred") + _verdict_on(records, "scorecard-halves"),
             _table(printed, records),
         ]  # fmt: skip
     return "\n".join(parts)
@@ -130,7 +130,7 @@ def _verdict_on(records: Records, name: str) -> str:
     """Say what the gate would say of a claim that is not gated."""
     wrong = [f"{_truth(real)}: {'; '.join(faults(records[name, real]))}" for real in (False, True)
              if (name, real) in records and faults(records[name, real])]  # fmt: skip
-    return f"`{name}` would not pass the gate: {', and '.join(wrong)}.\n" if wrong else ""
+    return f"\n`{name}` would not pass the gate: {', and '.join(wrong)}.\n" if wrong else ""
 
 
 def _changed(records: Records) -> list[str]:
