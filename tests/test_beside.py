@@ -112,3 +112,12 @@ def test_values_outside_the_codebook_are_still_faults_and_gaps_are_none(plan_of,
     )
     plan = plan_of(dataset=str(tmp_path / "shop.csv"), parts=TABLES["parts"])
     assert select_sample(plan, sa.read_dataset(str(tmp_path / "shop.csv"))).rows == len(frame)
+
+
+def test_halves_need_no_column_that_identifies_rows(plan_of, frame):
+    """Only a long file needs `row`: halves that are columns of the data do not."""
+    rng = np.random.default_rng(2)
+    halves = {f"likes {name}": np.floor(frame["likes"] * rng.random(len(frame))) for name in ("odd", "even")}
+    engagement = {"columns": ["likes"], "transform": "log1p", "halves": {"likes": list(halves)}}
+    audit = sa.audit(plan_of(quick=True, engagement=engagement), frame.drop(columns="likes").assign(**halves))
+    assert audit.ruling().corrected == "yes"

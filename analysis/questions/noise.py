@@ -414,7 +414,8 @@ class _Study:
     def _small_counts(self) -> list[Check]:
         """Whether halves of counts are large enough for the error of their logarithm to be plain noise."""
         plan, checks = self.sample.plan, []
-        behind = {} if self.sample.raw is None else counts_behind(plan, self.sample.raw[plan.row])
+        unnamed = plan.row is None or self.sample.raw is None
+        behind = {} if unnamed else counts_behind(plan, self.sample.raw[plan.row])
         for column, pair in plan.engagement.halves.items():
             first, second = behind.get(column) or (self.sample.numbers(half) for half in pair)
             counts = all(np.array_equal(half, np.floor(half)) for half in (first, second))
