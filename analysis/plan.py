@@ -264,6 +264,11 @@ def _role_faults(plan: Plan) -> list[Fault]:
         if column in TEST_NAMES:
             allowed = "another name for the column: the ledger uses this one for a test"
             faults.append(Fault("[score] columns", f'"{column}"', allowed))
+    for column in plan.score.halves:
+        if plan.score.transform_of(column) == "rank":
+            found = f'"{printable(column)}", whose transform is "rank"'
+            allowed = 'transform = "identity" or "log1p" for a score with halves: a rank is not the mean of two ranks'
+            faults.append(Fault("[score] halves", found, allowed, "or leave out its halves"))
     for section, table in (("score", plan.score), ("engagement", plan.engagement)):
         keys = {"transform": table.transform, "halves": table.halves, "reliability": getattr(table, "reliability", {})}
         named = [(key, column) for key, value in keys.items() if isinstance(value, dict) for column in value]

@@ -29,6 +29,11 @@ BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
 """Roles of columns that the verdict does without: a row that lacks one is left out of what needs it, and only there."""
 
 
+ROUNDED = 0.03
+"""Root mean square of a score less the mean of its halves that passes for rounding, in standard deviations of the
+score: whole points of a score with a standard deviation of 10 are 0.029."""
+
+
 NAMES = ("cluster", "segment", "panel unit", "panel time")
 """Roles of columns whose cells are names, whatever they look like."""
 
@@ -191,7 +196,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     frame, dataset = _net_of_inputs(plan, frame, dataset)
     faults += [fault for outcome in plan.outcome for fault in _outcome_faults(outcome, frame)]
     faults += _transform_faults(plan, frame) + _range_faults(dataset, frame)
-    faults = faults or _constant_faults(plan, frame)
+    faults = faults or [*_constant_faults(plan, frame), *_score_half_faults(plan, frame)]
     if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
         faults = [Fault("rows", f"none left ({counted})", "at least one row with every column known")]
@@ -565,6 +570,24 @@ def _transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
             for column in [c for c in (whole, *halves) if c in frame and transform in ("log1p", "sqrt")]:
                 allowed = f'zero or more, since transform = "{transform}"'
                 faults += _rows_fault(frame, column, frame[column] < 0, role, "negative", allowed)
+    return faults
+
+
+def _score_half_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
+    """A score is the mean of its halves: else what they share with engagement is not what the score shares."""
+    faults = []
+    for column, pair in plan.score.halves.items():
+        how = np.log1p if plan.score.transform_of(column) == "log1p" else np.asarray
+        score, first, second = (how(frame[name].to_numpy(dtype=float)) for name in (column, *pair))
+        apart, spread = score - (first + second) / 2, float(np.std(score))
+        if len(score) < 2 or np.sqrt(np.mean(apart**2)) <= ROUNDED * spread:
+            continue
+        after = ' after transform = "log1p"' if how is np.log1p else ""
+        found = f"a column that is not the mean of its halves {listing(pair)}{after}: it differs from that mean by "
+        found += f"{np.sqrt(np.mean(apart**2)):.3g} on average, where the score's standard deviation is {spread:.3g}"
+        allowed = f"the mean of its two halves, but for rounding (up to {100 * ROUNDED:.0f} % of a standard deviation)"
+        hint = "give halves on the score's own scale (a score that is their mean, not their sum)"
+        faults.append(Fault(f'column "{printable(column)}" (score)', found, allowed, hint))
     return faults
 
 

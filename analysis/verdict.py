@@ -13,6 +13,7 @@ from analysis.plan import Plan
 from analysis.questions.confounding import under_a_confounder
 from analysis.questions.fragility import Fragility
 from analysis.questions.noise import NOTHING_KNOWN, Noise
+from analysis.questions.sharing import open_columns
 from analysis.questions.tails import Tail
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sections.outcome import OutcomeSection
@@ -237,13 +238,13 @@ def _answer(
         return corrected.undecided(), reasons
     if noise.doubt:
         return corrected.undecided(), [*reasons, noise.doubt]
-    known = plan.score.shares_error == "none" or score in plan.score.halves
-    if known or (corrected.word, corrected.direction) == (plain.word, plain.direction):
+    if not open_columns(plan, score) or (corrected.word, corrected.direction) == (plain.word, plain.direction):
         return corrected, reasons
+    asked = "the halves of engagement, too" if score in plan.score.halves else "the score's halves"
     reasons.append(
         "It is not known whether the score shares the noise of recorded engagement. If it was computed from these very "
         f"records, the ordinary fit is right and says {plain.said}; if it saw other records, the corrected one is "
-        f"right and says {answers[0].said}. Say which in the plan (shares_error), or give the score's halves."
+        f"right and says {answers[0].said}. Say which in the plan (shares_error), or give {asked}."
     )
     return corrected.undecided(), reasons
 

@@ -158,6 +158,7 @@ LAYERS = [
     "questions.beside",
     "questions.sweep",
     "questions.straightness",
+    "questions.sharing",
     "questions.extrapolation",
     "questions.noise",
     "questions.indicators",

@@ -26,6 +26,7 @@ from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
 from analysis.questions.extrapolation import TERM as SIMEX
 from analysis.questions.extrapolation import extrapolation_rows
+from analysis.questions.sharing import open_columns
 from analysis.questions.straightness import bend_check, bend_of, bend_reason, straightened
 from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
@@ -325,6 +326,8 @@ class _Study:
         if "naive" in known:
             stated = ", ".join(f"{column} {r.value:.2f}" for column, r in reliable.items())
             also = f", and the corrected test {100 * known['corrected']:.0f} %" if "corrected" in known else ""
+            if also and self.sample.plan.score.halves and open_columns(self.sample.plan, self.score):
+                also = "; the corrected test holds its level only where the score shares none of this noise"
             said.append(
                 f"With these rows, these correlations and this reliability ({stated}), a score that adds nothing would "
                 f"pass the ordinary test {100 * known['naive']:.0f} % of the time{also}."

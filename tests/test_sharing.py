@@ -1,0 +1,95 @@
+"""Whose noise a score shares: what halves of a score can show, and at which corners a word has to hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import analysis as sa
+from analysis.errors import DataError, PlanError
+from analysis.questions.sharing import open_columns
+
+PAIR = ["score_odd", "score_even"]
+NARROW = {"value": 0.8, "low": 0.79, "high": 0.81}
+
+
+def frame(seed, n=1000, *, sharing=1.0):
+    """A worthless score of which each half sees true engagement and this share of the noise of a half of the record."""
+    rng = np.random.default_rng([7, seed])
+    truth = rng.normal(size=n)
+    odd, even = truth + rng.normal(size=(2, n)) * np.sqrt(0.5)
+    first, second = (0.7 * (truth + sharing * (half - truth)) + 0.714 * rng.normal(size=n) for half in (odd, even))
+    return pd.DataFrame({
+        "likes": (odd + even) / 2, "odd": odd, "even": even, "score": (first + second) / 2, "score_odd": first,
+        "score_even": second, "y": 0.5 * truth + 0.866 * rng.normal(size=n),
+    })  # fmt: skip
+
+
+def plan(engagement, **score):
+    return {
+        "name": "shared", "question": "Whose noise does the score share?", "dataset": "frame.csv", "quick": True,
+        "score": {"columns": ["score"]} | score, "engagement": {"columns": ["likes"]} | engagement,
+        "outcome": [{"column": "y", "kind": "continuous", "sesoi": 1e-6}], "inference": {"bootstrap": 199},
+    }  # fmt: skip
+
+
+DECLARED = {"reliability": {"likes": NARROW}}
+HALVES = {"halves": {"likes": ["odd", "even"]}}
+
+
+# --- halves of a score -------------------------------------------------------------------------------------
+
+
+def test_halves_of_a_score_show_nothing_of_noise_that_is_only_declared():
+    rulings = [sa.audit(plan(DECLARED, halves={"score": PAIR}), frame(seed)).ruling() for seed in range(8)]
+    assert not [r for r in rulings if r.verdict == "adds"]  # taken for known: 6 of these 8
+    undecided = [r for r in rulings if r.verdict == "inconclusive"]
+    assert any("the halves of engagement, too" in " ".join(r.reasons) for r in undecided)
+    said = " ".join(undecided[0].reasons)
+    assert "holds its level only where the score shares none" in said
+    assert "and the corrected test" not in said
+
+
+def test_halves_of_both_are_known_and_so_is_what_the_plan_says():
+    def at(engagement, **score):
+        return open_columns(sa.read_plan(plan(engagement, **score)), "score")
+
+    assert at(HALVES, halves={"score": PAIR}) == ()
+    assert at(DECLARED, shares_error="none") == at(DECLARED, shares_error="full") == ()
+    assert at(DECLARED, halves={"score": PAIR}) == at(DECLARED) == at(HALVES) == ("likes",)
+    both = {"columns": ["likes", "views"], **HALVES, "reliability": {"views": 0.8}}
+    assert at(both, halves={"score": PAIR}) == ("views",)
+
+
+def test_a_score_that_is_the_mean_of_its_halves_is_corrected_even_if_it_shares_all_noise():
+    rulings = [sa.audit(plan(HALVES, halves={"score": PAIR}), frame(seed)).ruling() for seed in range(8)]
+    assert sum(r.verdict == "adds" for r in rulings) <= 2
+    assert {r.corrected for r in rulings} == {"yes"}
+
+
+@pytest.mark.parametrize("how", [lambda f: 2 * f["score"], lambda f: f["score_odd"], lambda f: f["score"] + 1])
+def test_a_score_that_is_not_the_mean_of_its_halves_is_an_error(how):
+    data = frame(1).assign(score=how)
+    with pytest.raises(DataError) as raised:
+        sa.audit(plan(HALVES, halves={"score": PAIR}), data)
+    for said in ('column "score" (score)', "not the mean of its halves score_odd, score_even", "their mean, not their"):
+        assert said in str(raised.value)
+
+
+def test_rounding_and_a_transform_of_the_halves_are_no_error():
+    data = frame(1)
+    data[["score", *PAIR]] = data[["score", *PAIR]] * 15 + 90
+    data["score"] = data["score"].round()
+    assert sa.audit(plan(HALVES, halves={"score": PAIR}), data).ruling().corrected == "yes"
+    logs = np.log1p(data[PAIR]).mean(axis=1)
+    told = plan(HALVES, halves={"score": PAIR}, transform="log1p")
+    assert sa.audit(told, data.assign(score=np.expm1(logs))).ruling().corrected == "yes"
+
+
+def test_a_rank_is_not_the_mean_of_two_ranks():
+    with pytest.raises(PlanError, match="not the mean of two ranks"):
+        sa.read_plan(plan(HALVES, halves={"score": PAIR}, transform="rank"))
+    by_column = plan(HALVES, halves={"score": PAIR}, transform={"score": "rank"})
+    with pytest.raises(PlanError, match="not the mean of two ranks"):
+        sa.read_plan(by_column)
