@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pandas as pd
 from harness import Bench
@@ -11,6 +9,8 @@ from scipy import sparse
 from scipy.sparse.linalg import bicgstab
 
 from analysis.scores.network import DAMPING, influence
+
+NOTE = "the rows are ties; the difference is the sum of absolute ones, of values that sum to one"
 
 
 def drawn(accounts: int, ties: int) -> pd.DataFrame:
@@ -63,28 +63,26 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).sum())
 
 
+def tied(accounts: int, count: int) -> pd.DataFrame:
+    """Return ties in which every account is there, and none reacts to itself."""
+    ties = drawn(accounts, count)
+    ties.loc[: accounts - 1, "reactor"] = np.arange(accounts)
+    return ties[ties["reactor"] != ties["author"]]
+
+
 def run(bench: Bench) -> None:
     accounts, count = (20_000, 200_000) if bench.quick else (1_000_000, 10_000_000)
-    ties = drawn(accounts, count)
-    ties.loc[: accounts - 1, "reactor"] = np.arange(accounts)  # everybody is there
-    ties = ties[ties["reactor"] != ties["author"]]
-
-    def ours() -> np.ndarray:
-        return influence(ties, tolerance=1e-11).values
-
-    work = f"influence of {accounts:,} accounts"
-    for peer, solve in (("scipy, power iteration", by_power), ("scipy, bicgstab", by_solver)):
-        bench.compare(work, peer, ours, lambda solve=solve: solve(ties, accounts), difference, n=len(ties), goal=None)
     few = accounts // 10
-    if bench.has(f"influence of {few:,} accounts", "networkx", "networkx", in_quick=True):
-        small = drawn(few, count // 10)
-        small.loc[: few - 1, "reactor"] = np.arange(few)
-        small = small[small["reactor"] != small["author"]]
+    for size, peer, solve in (
+        (accounts, "scipy, power iteration", by_power),
+        (few, "scipy, power iteration", by_power),
+        (few, "scipy, bicgstab", by_solver),
+        (few, "networkx", by_networkx),
+    ):
+        work, ties = f"influence of {size:,} accounts", tied(size, count * size // accounts)
+        if peer == "networkx" and not bench.has(work, peer, "networkx", in_quick=True):
+            continue
         bench.compare(
-            f"influence of {few:,} accounts", "networkx", lambda: influence(small, tolerance=1e-11).values,
-            lambda: by_networkx(small, few), difference, n=len(small), goal=None,
+            work, peer, lambda ties=ties: influence(ties, tolerance=1e-11).values,
+            lambda ties=ties, size=size, solve=solve: solve(ties, size), difference, n=len(ties), goal=None, note=NOTE,
         )  # fmt: skip
-
-
-if __name__ == "__main__":  # minutes of work: not a part of `make bench` until its rows are taken on a quiet machine
-    run(Bench("network", quick="--quick" in sys.argv))

@@ -13,6 +13,7 @@ TITLES = {
     "cold": "A first result from a cold process",
     "audit": "A whole audit from the command line",
     "engine": "Data larger than memory",
+    "network": "Influence in a network",
 }
 COLUMNS = {
     "work": "---", "rows": "--:", "against": "---", "ours": "--:", "peer": "--:", "ratio": "--:", "goal": "---",
@@ -186,6 +187,9 @@ def machine_section(results: dict[str, Any]) -> list[str]:
     if loads:
         span = f"{min(loads):.2f} to {max(loads):.2f}"
         lines.append(f"Load average over one minute, the benchmark itself included: {span}.")
+    days = results.get("days", {})
+    for day in sorted(set(days.values())):
+        lines.append(f"Measured on {day}: {', '.join(name for name in days if days[name] == day)}.")
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     return [*lines, "", f"Versions: {packages}."]
 

@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ PARTS = {
     "cold": "bench_cold",
     "audit": "bench_audit",
     "engine": "engine_rows",
+    "network": "bench_network",
     "growth": "growth",
 }
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -89,6 +91,8 @@ def merge(old: dict[str, Any], new: dict[str, dict[str, Any]]) -> dict[str, Any]
     merged["failed"] = sorted({name for name in old.get("failed", []) if name not in new}
                               | {found["failed"] for found in new.values() if "failed" in found})  # fmt: skip
     merged["growth"] = new["growth"]["growth"] if "growth" in new else old.get("growth", [])
+    days = old.get("days", {}) | dict.fromkeys(new, date.today().isoformat())
+    merged["days"] = {name: days[name] for name in order if name in days}
     return merged
 
 

@@ -140,6 +140,17 @@ def test_a_part_that_is_run_again_replaces_only_its_own_rows():
     assert [(row["part"], row["work"]) for row in merged["rows"]] == [("curve", "new"), ("cold", "some work")]
     assert merged["failed"] == ["engine", "poisson"]
     assert merged["growth"] == [1]
+    assert merged["days"].keys() == {"curve", "engine"}  # of the others nothing was known
+    again = run.merge(merged | {"days": {"cold": "2026-01-01", "curve": "2026-01-01"}}, new)
+    assert again["days"]["cold"] == "2026-01-01" < again["days"]["curve"]
+
+
+def test_the_page_says_when_each_part_was_measured():
+    machine = {"cpu": "a processor", "cores": 2, "system": "Linux", "python": "3.12.1", "packages": {}}
+    results = {"quick": False, "machine": machine, "rows": [ROW], "skipped": [], "failed": [], "growth": [],
+               "days": {"curve": "2026-01-02", "cold": "2026-01-01"}}  # fmt: skip
+    said = load("report").render(results)
+    assert "Measured on 2026-01-01: cold.\nMeasured on 2026-01-02: curve." in said
 
 
 def test_a_small_run_agrees_with_the_peers(tmp_path):
