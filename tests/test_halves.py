@@ -171,3 +171,12 @@ def test_means_of_small_counts_are_judged_by_the_counts(tmp_path, rate, passed):
     halves = half_columns(rows.rename(columns={"week": "order"}), LongSection(**long(how="mean")), of="sum")
     assert check.statistic == pytest.approx(max((halves[name] < 5).mean() for name in halves))
     assert (found.ruling().verdict == "refused") is not passed
+
+
+def test_halves_of_the_data_themselves_need_no_row(make_frame, plan_of):
+    frame = make_frame()
+    half = np.floor(frame["likes"] / 2)
+    engagement = {"columns": ["likes"], "transform": "log1p", "halves": {"likes": ["odd", "even"]}}
+    said = plan_of(engagement=engagement, quick=True)
+    found = sa.audit(said, frame.assign(odd=half, even=frame["likes"].round() - half))
+    assert [check for check in found.checks if check.check == "small_counts"]
