@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +76,22 @@ def read_codebook(path: Path) -> Codebook | None:
         return Codebook.model_validate(data)
     except ValidationError as error:
         raise DataError(str(path), [_codebook_fault(problem) for problem in error.errors()]) from None
+
+
+def type_line(path: Path, column: str) -> str:
+    """Return where a codebook gives a column's type: "line 12 of shops.toml", or only the file where that is unclear."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return f"the codebook {printable(path.name)}"
+    header, inside = re.compile(r"\s*\[\s*columns\s*\.\s*(.+?)\s*\]\s*(#.*)?"), False
+    for number, line in enumerate(lines, 1):
+        found = header.fullmatch(line)
+        if found:
+            inside = found[1].strip("\"'") == column
+        elif inside and re.match(r"\s*type\s*=", line):
+            return f"line {number} of {printable(path.name)}"
+    return f"the codebook {printable(path.name)}"
 
 
 def _codebook_fault(problem: Any) -> Fault:

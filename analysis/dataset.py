@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.codebook import Codebook, CodebookColumn, read_codebook
+from analysis.codebook import Codebook, CodebookColumn, read_codebook, type_line
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.project import find_project, inside, is_file, neighbours, shipped_studies
 from analysis.reading.archives import read_bytes, unpacked
@@ -75,6 +75,10 @@ class Dataset:
     def column(self, name: str) -> CodebookColumn | None:
         """Return the codebook's entry for a column, or None."""
         return self.codebook.columns.get(name) if self.codebook else None
+
+    def type_line(self, name: str) -> str:
+        """Return where the codebook gives a column's type: "line 12 of shops.toml"."""
+        return type_line(_beside(self.path), name) if self.path else "the codebook"
 
     def label(self, name: str) -> str:
         """Return what a sentence calls a column."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -31,6 +33,28 @@ def part(text: str) -> str:
         char if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-" else "".join(f"%{byte:02X}" for byte in char.encode())
         for char in text
     )
+
+
+def plain_id(text: str) -> str:
+    """Return an id that was written with plain names, each part percent-encoded; what is encoded already stays.
+
+    >>> plain_id("shops/Revenue 2013/klout")
+    'shops/%52evenue%202013/klout'
+    """
+    pieces = re.split(r"(%[0-9A-Fa-f]{2}|[/@])", text.strip())
+    return "".join(piece if at % 2 or piece in ("", "-") else part(piece) for at, piece in enumerate(pieces))
+
+
+def found_id(text: str, known: Iterable[str]) -> str:
+    """Return the one known id that a text means: as it stands, with plain names, or whatever its case; else ""."""
+    known = list(known)
+    plain = plain_id(text)
+    for wanted in (text, plain):
+        if wanted in known:
+            return wanted
+    folded = unquote(plain).casefold()
+    close = {one for one in known if unquote(one).casefold() == folded}
+    return close.pop() if len(close) == 1 else ""
 
 
 def result_id(plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = "") -> str:

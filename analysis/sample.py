@@ -468,7 +468,11 @@ def _numeric(
         cells = cells.map(lambda text: {"true": "1", "false": "0"}.get(text.casefold(), text), na_action="ignore")
     numbers = numbers_of(cells)
     odd = numbers.isna() & cells.notna()
-    not_numbers(raw, odd, place, faults, hint=recognised(cells[odd].unique().tolist(), column) if odd.any() else "")
+    hint = recognised(cells[odd].unique().tolist(), column) if odd.any() else ""
+    if odd.any() and not hint and entry is not None and role == "control":
+        says = f'{dataset.type_line(column)} says type = "{entry.type}"'
+        hint = f'{says[0].upper()}{says[1:]}: type = "category" there takes the cells as text'
+    not_numbers(raw, odd, place, faults, hint=hint)
     not_numbers(raw, np.isinf(numbers), place, faults, what="infinite", allowed="finite numbers")
     _extreme(raw, numbers, place, faults)
     return numbers.where(np.isfinite(numbers))

@@ -37,6 +37,9 @@ EXPLAINED = {
 }  # fmt: skip
 """What a required key is for, with an example."""
 
+TAUGHT = "A fraction or a difference in probability is written with a point: 5 % is written 0.05"
+"""What is said of a smallest effect of interest that is no number."""
+
 BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
 """How pydantic marks the branches of a union inside a location."""
 
@@ -65,7 +68,11 @@ def syntax_fault(error: Exception, content: bytes) -> Fault:
         return Fault("the whole file", printable(error), "a TOML file in UTF-8")
     line = lines[number - 1].strip()
     hint = ""
-    if re.match(r"[\w.-]+\s*=\s*[^\W\d]", line):
+    if re.match(r"sesoi\s*=\s*[\d.,]+\s*[%\d]", line):
+        hint = TAUGHT
+    elif re.match(r"[\w.-]+\s*=\s*[+-]?\d+,\d", line):
+        hint = "Numbers have a point for decimals: 0.05."
+    elif re.match(r"[\w.-]+\s*=\s*[^\W\d]", line):
         hint = 'Text needs quotes: name = "shops".'
     elif re.match(r"[\w.-]+\s*=\s*\[.*[^\W\d]", line):
         hint = 'Text in a list needs quotes, too: columns = ["a", "b"].'
@@ -119,6 +126,8 @@ def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseMo
     hint = ""
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         hint = did_you_mean(problem["input"], _choices(problem))
+    if problem["type"] == "float_type" and location[-1] == "sesoi" and re.search(r"\d", found):
+        hint = TAUGHT
     return Fault(place, found, allowed, hint)
 
 

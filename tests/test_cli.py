@@ -193,6 +193,7 @@ def test_a_run_prints_verdict_and_report_and_steps_go_to_stderr(run, tmp_path):
     assert code == 0
     assert out.startswith("revenue | klout: ")
     assert out.rstrip().endswith("Report: results/shops/report.html")
+    assert "Result id: shops/revenue/klout\n" in out
     assert "\r" not in err
     assert err.splitlines()[0] == "Loading"
     assert (tmp_path / "results" / "shops" / "report.html").is_file()

@@ -27,6 +27,8 @@ BLANK = {"thousands": " "}
         ("money", POINT, "$1.2M", 1.2e6), ("money", POINT, "1200", 1200), ("money", COMMA, "1.234,56 €", 1234.56),
         ("money", POINT, "$1,20", None), ("money", POINT, "1.234,56 €", None), ("money", POINT, "$1,2345", None),
         ("money", POINT, "-($5)", None), ("money", POINT, "$5 EUR", None), ("money", POINT, "$", None),
+        ("money", POINT, "EUR1200", 1200), ("money", POINT, "1,200USD", 1200), ("money", POINT, "ACC0001", None),
+        ("money", POINT, "BER001", None), ("money", POINT, "CAT 1", None), ("money", POINT, "TOP0001", None),
         ("percent", POINT, "1.39%", 1.39), ("percent", POINT, "-3 %", -3), ("percent", POINT, "1.39", None),
         ("percent", COMMA, "1,39 %", 1.39), ("percent", POINT, "1,39%", None), ("percent", POINT, "1%%", None),
         ("suffix", POINT, "475.8m", 475.8e6), ("suffix", POINT, "3k", 3000), ("suffix", POINT, "1.5 B", 1.5e9),
@@ -169,3 +171,12 @@ def test_amounts_in_a_file_with_decimal_commas_are_recognised_and_words_among_th
         check(shop.write(tmp_path, text, columns={"revenue": {"number": "money"}}))
     assert "1 cell is not so written: row 5" in str(error.value)
     assert "'n/d' is no value: leave such cells empty" in str(error.value)
+
+
+def test_a_codebook_that_calls_a_text_a_number_is_named_with_its_line(tmp_path):
+    plan = shop.write(tmp_path, controls={"columns": ["country"]})
+    book = '[columns.country]\nmeaning = "where"\ntype = "number"\n'
+    (tmp_path / "shops.toml").write_text('title = "s"\nsource = "-"\nlicence = "-"\n' + book, "utf-8")
+    with pytest.raises(DataError) as caught:
+        check(plan)
+    assert 'Line 6 of shops.toml says type = "number": type = "category" there' in str(caught.value)

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.estimates import COLUMNS, Check, Estimate, Estimates, display, part, result_id, tidy_checks
+from analysis.estimates import (
+    COLUMNS,
+    Check,
+    Estimate,
+    Estimates,
+    display,
+    found_id,
+    part,
+    plain_id,
+    result_id,
+    tidy_checks,
+)
 from analysis.fit import critical_value, p_value
 
 
@@ -265,3 +276,14 @@ def test_the_error_of_a_wild_bootstrap_has_the_reference_of_its_clusters():
     row = Estimate("demo", "sales", "klout", "increment", "ols", "klout", n=100, clusters=8, covariance="wild")
     assert (row.reference_df, replace(row, covariance="CRV1", df=7.0).reference_df) == (7.0, 7.0)
     assert replace(row, covariance="HC1").reference_df is None
+
+
+def test_an_id_is_found_by_plain_names_and_in_any_case():
+    known = ["shops/%52evenue%202013/%4Blout%20score%21", "shops/a%2Fb/klout", "shops/x/%4B"]
+    assert plain_id("shops/Revenue 2013/Klout score!") == known[0] == plain_id(known[0])
+    for written in (known[0], "shops/Revenue 2013/Klout score!", "shops/revenue 2013/klout SCORE!"):
+        assert found_id(written, known) == known[0]
+    assert found_id("shops/A/b/klout", known) == "shops/a%2Fb/klout"
+    assert found_id("shops/revenue", known) == ""
+    assert found_id("shops/x/k", [*known, "shops/x/k"]) == "shops/x/k"
+    assert found_id("shops/X/k", ["shops/x/%4B", "shops/x/k"]) == "", "two results differ by case only"

@@ -267,6 +267,12 @@ def test_cite_does_not_find_what_is_not_there(folder, result, hint):
     assert "\x1b" not in str(caught.value)
 
 
+def test_cite_takes_any_case_and_names_what_stands_nearest(folder):
+    assert cite("Shops/Revenue/KLOUT", results=folder).id == "shops/revenue/klout"
+    with pytest.raises(OutputError, match="shops/revenue/klout/increment/"):
+        cite("shops/revenue/klout/increment", results=folder)
+
+
 def test_cite_names_verdicts_first_and_where_it_looked(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     with pytest.raises(OutputError) as caught:

@@ -222,6 +222,9 @@ def test_what_is_no_toml(tmp_path, content):
         ("name = shops", ["line 2: name = shops", 'Text needs quotes: name = "shops".']),
         ("columns = [klout]", ["line 2: columns = [klout]", 'columns = ["a", "b"]']),
         ("sesoi = ", ["line 2: sesoi ="]),
+        ("sesoi = 0,05", ["5 % is written 0.05"]),
+        ("sesoi = 5%", ["5 % is written 0.05"]),
+        ("level = 0,9", ["a point for decimals"]),
     ],
 )
 def test_a_fault_of_syntax_quotes_the_line(tmp_path, line, pieces):
@@ -330,3 +333,8 @@ def test_a_file_of_anything_is_a_plan_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "anything.toml"
     path.write_bytes(content)
     refusal(path)
+
+
+@pytest.mark.parametrize("sesoi", ["5%", "0,05", 5])
+def test_how_a_percentage_is_written_is_taught(sesoi):
+    assert "5 % is written 0.05" in refusal(shop.plan(outcome__sesoi=sesoi))

@@ -42,6 +42,8 @@ def seen(values, name="column"):
         (["6/3/2014"], "date", "dates written DD/MM/YYYY or MM/DD/YYYY"),
         (["$1,200", "$3.50"], "number", "amounts of money"),
         (["1200 EUR", "3,50 EUR"], "number", "amounts of money"),
+        (["ACC0001", "ACC0002"], "category", ""),
+        (["BER001", "CAT1"], "category", ""),
         (["475.8m", "2k"], "number", "numbers with k, m or b behind them"),
         (["1.39%", "2 %"], "number", "percentages"),
         (["1.234,50", "3,1"], "number", "numbers with marks for thousands or decimals"),
@@ -186,3 +188,8 @@ def test_what_is_given_is_kept_and_not_proposed(shops):
     assert found.score == ("likes",)
     assert found.engagement == ()
     assert set(found.proposed) == {"shop_id"}
+
+
+def test_names_with_the_letters_of_a_currency_are_no_amounts_where_the_column_names_rows():
+    assert seen(["EUR12", "EUR13"], "shop_id").conversion == ""
+    assert seen(["EUR12", "EUR13"], "takings").conversion == '{number = "money"}'

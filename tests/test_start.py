@@ -281,10 +281,11 @@ def asked(monkeypatch, folder, answers):
 
 
 def test_a_conversation(monkeypatch, tmp_path):
-    answers = ["", "klout", "likes", "takings", "revenue", "5", "0,05", "7", "", "nobody", ""]
+    answers = ["", "klout", "likes", "takings", "revenue", "5%", "5", "0,05", "7", "", "nobody", ""]
     result = asked(monkeypatch, tmp_path, answers)
     assert result.exit_code == 0, result.output
-    assert "above 0 and below 1" in result.output
+    assert "a number, or later: 5 % is written 0.05" in result.output
+    assert "above 0 and below 1: 5 % is written 0.05" in result.output
     assert '"klout" has a role already' in result.output
     assert 'there is no column "nobody"' in result.output
     assert "Edit" not in result.output

@@ -288,6 +288,11 @@ def test_a_refusal_exits_with_zero_and_a_rank_fault_with_two(make_frame, tmp_pat
     assert near.exit_code == 0, near.output
     assert "refused" in near.output
     assert (tmp_path / "results" / "near" / "ledger.json").exists()
+    looked = CliRunner().invoke(cli, ["check", "near.toml"])
+    lines = looked.output.splitlines()
+    assert looked.exit_code == 0
+    assert "FAILED" in lines[0]
+    assert lines[-1].startswith("The plan can be run, but these data cannot answer: the verdict would be refused")
     exact = CliRunner().invoke(cli, ["run", "exact.toml"])
     assert isinstance(exact.exception, sa.AnalysisError) or exact.exit_code == 2
     assert not (tmp_path / "results" / "exact").exists()

@@ -141,3 +141,14 @@ def test_the_example_of_the_readme_holds():
         pytest.skip("no README here: an installed copy")
     block = next(block for block in readme.read_text("utf-8").split("```") if "Source: score-audit" in block)
     assert statuses(block.removeprefix("text\n")) == ["holds"]
+
+
+def test_ids_with_plain_names_are_found():
+    known = "shops/%52evenue%202013/%4Blout%20score%21"
+    ledger = {"plan": {"name": "shops"}, "estimates": [{"id": known + "/increment/ols/x", "displayed": "-5.9 %"}],
+              "verdicts": [{"id": known, "verdict": "adds", "sentence": SENTENCE}]}  # fmt: skip
+    plain_name = "shops/Revenue 2013/Klout score!"
+    text = f"Takings are 5.9 % lower ({plain_name}/increment/ols/x). The score adds something: {plain_name.lower()}."
+    found = find_in_text(text, ledger)
+    assert [line.what for line in found.lines] == [known + "/increment/ols/x", known]
+    assert found.ok, str(found)

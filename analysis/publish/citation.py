@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from typing import Any
 
 from analysis import __version__
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
-from analysis.estimates import display
+from analysis.estimates import display, found_id, plain_id
 from analysis.project import find_project, is_file, shipped_studies
 from analysis.publish.table import latex_escape
 
@@ -102,7 +103,7 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     Parameters
     ----------
     result_id : str
-        Of an estimate or a verdict, as in the ledger.
+        Of an estimate or a verdict, as in the ledger, or with plain names where the ledger's are percent-encoded.
     results : path
         A result folder, or the folder that holds them.
 
@@ -138,17 +139,20 @@ def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
 
 
 def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
-    verdicts: list[str] = []
-    estimates: list[str] = []
-    for ledger in read:
-        for row in [*ledger["verdicts"], *ledger["estimates"]]:
-            if row["id"] == result_id:
-                return _citation(row, ledger)
-            (verdicts if "verdict" in row else estimates).append(row["id"])
-    known = [*verdicts, *estimates]
-    examples = f": {listing(known, limit=4)}" if known else ", once `run` has written one"
+    rows = {
+        row["id"]: (row, ledger) for ledger in reversed(read) for row in [*ledger["estimates"], *ledger["verdicts"]]
+    }
+    known = sorted(rows, key=lambda one: "verdict" not in rows[one][0])
+    found = found_id(result_id, known)
+    if found:
+        return _citation(*rows[found])
+    near = [one for one, folded in zip(known, map(str.casefold, known), strict=True)
+            if folded.startswith(plain_id(result_id).casefold() + "/")]  # fmt: skip
+    near = near or difflib.get_close_matches(plain_id(result_id), known, n=4, cutoff=0.6)
+    examples = f": {listing(near or known, limit=4)}" if known else ", once `run` has written one"
     allowed = f"an id of a ledger {where}{examples}"
-    raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, did_you_mean(result_id, known))])
+    hint = did_you_mean(plain_id(result_id), known)
+    raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, hint)])
 
 
 KEYS = {"schema": int, "plan": dict, "dataset": dict, "environment": dict, "estimates": list, "verdicts": list}

@@ -279,10 +279,22 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
         lines.append(f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}")
         lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
     marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
-    lines += [f"{check_question(check)} {marks[check.passed]}. {check.reason}" for check in checks]
-    refused = any(check.refused for check in checks)
-    end = "the verdict would be: refused." if refused else "nothing stands in the way of a run."
-    return [*lines, f"Plan and data are in order; {end}"]
+    failed = [check for check in checks if check.passed is False]
+    rest = [check for check in checks if check.passed is not False]
+    said = [f"{check_question(check)} {marks[check.passed]}. {check.reason}" for check in (*failed, *rest)]
+    lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
+    refusals = [check for check in failed if check.refused]
+    if refusals:
+        return [*lines, _refusal_line(refusals, plan.score.columns)]
+    return [*lines, "Plan and data are in order; nothing stands in the way of a run."]
+
+
+def _refusal_line(refusals: list[Check], scores: tuple[str, ...]) -> str:
+    """Return what a run would come to, and why; scores are named where others are not refused."""
+    named = {check.score for check in refusals}
+    about = "" if "" in named or named >= set(scores) else f" for {listed([s for s in scores if s in named])}"
+    reasons = " ".join(dict.fromkeys(check.reason for check in refusals))
+    return f"The plan can be run, but these data cannot answer: the verdict would be refused{about}, because: {reasons}"
 
 
 def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from analysis.errors import Fault, OutputError, printable
-from analysis.estimates import part
+from analysis.estimates import found_id, part
 from analysis.publish.article import Mention, mentions, plain, reading
 from analysis.publish.citation import macro_name
 
@@ -144,10 +145,10 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     """
     shown = {row["id"]: row["displayed"] for row in ledger["estimates"]}
     verdicts = {row["id"]: row for row in ledger["verdicts"]}
-    name = ledger["plan"]["name"]
-    pattern = re.compile(rf"(?<![\w/%])(?:{re.escape(part(name))}|{re.escape(name)})/[\w.%/@-]+", re.ASCII)
+    pattern = _id_pattern(ledger["plan"]["name"], [*shown, *verdicts])
     lines = []
-    for mention in mentions(text, pattern):
+    for written in mentions(text, pattern):
+        mention = replace(written, id=found_id(written.id, [*shown, *verdicts]) or written.id)
         if mention.id in verdicts:
             status, detail = _verdict_in(mention, verdicts[mention.id])
         elif mention.id in shown:
@@ -162,6 +163,15 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
                      Line(found[0], "unknown", "no such macro", line))  # fmt: skip
     lines.sort(key=lambda line: line.line)
     return Verification(tuple(lines) or (Line("article", "unknown", "no result id or macro found", 0),))
+
+
+def _id_pattern(plan: str, known: list[str]) -> re.Pattern[str]:
+    """Return what an id looks like in an article: encoded, or with the names of the study as they are."""
+    tail = r"[\w.%/@-]+"
+    pairs = {unquote("/".join(one.split("/")[:3])) for one in known}
+    named = sorted((pair for pair in pairs if not re.fullmatch(tail, pair, re.ASCII)), key=len, reverse=True)
+    plain_names = "".join(rf"(?i:{re.escape(pair)})(?:/{tail})?(?!\w)|" for pair in named)
+    return re.compile(rf"(?<![\w/%])(?:{plain_names}(?:{re.escape(part(plan))}|{re.escape(plan)})/{tail})", re.ASCII)
 
 
 def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from analysis.plan import Plan
     from analysis.sections.reading import ConversionSection
 
-CURRENCY = r"(?:[A-Z]{0,3}[$€£¥₹₩₽₺₴₪₫₱฿]|[A-Z]{3})"
+CODES = tuple(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP
+    CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF
+    IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD
+    MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB
+    RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD
+    UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
+    ATS BEF DEM ESP FIM FRF GRD HRK IEP ITL LUF NLG PTE
+""".split()
+)
+"""Codes of currencies (ISO 4217), and those that the euro replaced. Other letters are a name: ACC0001, BER 001."""
+
+CURRENCY = rf"(?:[A-Z]{{0,3}}[$€£¥₹₩₽₺₴₪₫₱฿]|{'|'.join(CODES)})"
 SUFFIXES = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
 SUFFIX = r"k|mn?|bn?"
 
@@ -66,6 +79,8 @@ class Written:
         signs = [bool(parts.get("open")), parts["sign"] == "-", parts.get("sign2") == "-"]
         if sum(signs) > 1 or (parts.get("before") and parts.get("after")):
             return None
+        if parts.get("before", "").isalpha() and re.match(r"0\d", parts["number"]):
+            return None  # TOP0001 counts things, and no money
         digits = re.sub(r"\s", "", parts["number"])
         digits = digits.replace(self.thousands, "") if self.thousands.strip() else digits
         value = float(digits.replace(self.decimal, ".") + parts.get("power", ""))

@@ -21,6 +21,9 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
 
+PERCENT, POINTS = "5 % is written 0.05", "5 percentage points are written 0.05"
+"""How a smallest effect of interest is written."""
+
 
 class OutcomeSection(Section):
     """`[[outcome]]`: what pays, and how much of it would matter."""
@@ -48,9 +51,9 @@ class OutcomeSection(Section):
         if self.kind != "roi" and (self.cost is not None or self.hours is not None):
             raise ValueError('cost, hours and hour_price belong to kind = "roi"')
         if self.is_relative and self.sesoi >= 1:
-            raise ValueError("sesoi is a fraction of the mean here and must be below 1")
+            raise ValueError(f"sesoi is a fraction of the mean here and must be below 1: {PERCENT}")
         if self.kind == "binary" and self.sesoi >= 1:
-            raise ValueError("sesoi is a difference in probability here and must be below 1")
+            raise ValueError(f"sesoi is a difference in probability here and must be below 1: {POINTS}")
         if self.kind != "revenue" and (self.negative != "refuse" or self.variants):
             raise ValueError('negative and variants belong to kind = "revenue"')
         if self.negative == "net" and (self.model not in (None, "ols") or self.variants or self.exposure):

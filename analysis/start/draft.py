@@ -184,8 +184,9 @@ def _cluster(seen: dict[str, Profile], roles: Roles) -> list[Line]:
 
 
 def _conversions(seen: dict[str, Profile], roles: Roles) -> list[Line]:
-    """Return `[columns]`: a line for each column whose cells are written in a way of their own."""
-    written = {name: column for name, column in seen.items() if column.conversion}
+    """Return `[columns]`: a line for each column whose cells are written in a way of their own; names stay names."""
+    names = {roles.row, roles.cluster}
+    written = {name: column for name, column in seen.items() if column.conversion and name not in names}
     if not written:
         return []
     lines = _plain(

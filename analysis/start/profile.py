@@ -11,7 +11,7 @@ from analysis.dataset import Dataset
 from analysis.errors import printable
 from analysis.reading.cells import holds_numbers, texts_of
 from analysis.start.forms import Form, form_of
-from analysis.start.words import PERSONAL, match
+from analysis.start.words import IDENTIFIER, PERSONAL, match
 
 LOOKED_AT = 20_000
 """Cells of a text column that are looked at for addresses of people, evenly spaced."""
@@ -121,7 +121,7 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     plain = cells if holds_numbers(cells) else cells.astype(object)  # of these numbers are read in half the time
     numbers = pd.to_numeric(plain, errors="coerce").astype(float)
     numbers = numbers[numbers.abs() < float("inf")]
-    kind, form, numbers, levels = _kind(cells, numbers, decimal)
+    kind, form, numbers, levels = _kind(name, cells, numbers, decimal)
     counted = kind in ("integer", "number", "binary") and not levels and len(numbers) > 0
     personal = _why_personal(name, kind, cells)
     hidden = bool(personal) or kind == "text" or (kind == "date" and not form.words)
@@ -137,11 +137,13 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
 NOTHING = Form("text")
 
 
-def _kind(cells: pd.Series, numbers: pd.Series, decimal: str) -> tuple[str, Form, pd.Series, tuple[str, ...]]:
+def _kind(
+    name: str, cells: pd.Series, numbers: pd.Series, decimal: str
+) -> tuple[str, Form, pd.Series, tuple[str, ...]]:
     """Return the type of a column, the form of its cells, the numbers in them and the levels of a pair."""
     if cells.empty:
         return "text", NOTHING, numbers, ()
-    names = _has_leading_zeros(cells)
+    names = _has_leading_zeros(cells) or (bool(match(name, IDENTIFIER)) and _has_letters_first(cells))
     form = form_of(cells, decimal) if _need_a_form(cells, numbers, decimal) else None
     if form is not None and form.type == "date":
         return "date", form, numbers, ()
@@ -179,6 +181,11 @@ def _means_yes(value: str) -> bool:
 def _has_leading_zeros(cells: pd.Series) -> bool:
     """Return whether cells such as 007 tell that the digits are a name and no number."""
     return not holds_numbers(cells) and bool(cells.str.fullmatch(r"0\d+").any())
+
+
+def _has_letters_first(cells: pd.Series) -> bool:
+    """Return whether cells such as EUR12, in a column that names things, are names and no amounts."""
+    return not holds_numbers(cells) and bool(cells.str.fullmatch(r"[A-Za-z]+[ _-]?\d+").any())
 
 
 def _why_personal(name: str, kind: str, cells: pd.Series) -> str:

@@ -103,9 +103,10 @@ def _sesoi(kind: str) -> float | None:
         try:
             value = float(answer.strip().replace(",", "."))
         except ValueError:
-            raise click.BadParameter(f"a number, or {LATER}") from None
+            taught = "" if kind == "continuous" else ": 5 % is written 0.05"
+            raise click.BadParameter(f"a number, or {LATER}{taught}") from None
         if not 0 < value < (float("inf") if kind == "continuous" else 1):
-            raise click.BadParameter("above 0" if kind == "continuous" else "above 0 and below 1")
+            raise click.BadParameter("above 0" if kind == "continuous" else "above 0 and below 1: 5 % is written 0.05")
         return value
 
     click.echo(f"The smallest effect of one standard deviation of the score that would matter to you: {SESOI[kind]}.")
