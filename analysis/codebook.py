@@ -79,7 +79,7 @@ def read_codebook(path: Path) -> Codebook | None:
 
 
 def type_line(path: Path, column: str) -> str:
-    """Return where a codebook gives a column's type: "line 12 of shops.toml", or only the file where that is unclear."""
+    """Return where a codebook gives a column's type: "line 12 of shops.toml", or the file where unclear."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
