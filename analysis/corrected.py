@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from analysis.covariance import cluster_sums
+from analysis.covariance import cluster_sums, hat_diagonal
 from analysis.design import Design
-from analysis.fit import critical_value, p_value
+from analysis.fit import Fit, critical_value, p_value
 from analysis.measurement import Measurement, error_in_basis
 
 SMALLEST_TRUE_SHARE = 0.05
@@ -18,6 +18,11 @@ WEAKEST_IDENTIFICATION = 4.0
 """And below this square of (share / its standard error). A higher bar selects samples in which the error variance
 came out small: with 10, the size among the samples that pass is .09 to .12 where the share is known badly (simulated:
 n = 300, true share .2); with 4 it is .06 to .075, and no sample that is refused counts as `adds`."""
+
+LEVERED = 0.1
+"""Largest leverage in a design without clusters from which on a correction has HC3 in place of HC1. With a lognormal
+score, least squares and reliability .8, HC1 finds a worthless score in 8.2, 7.3 and 6.8 % of samples of 100, 300 and
+1,000 and HC3 in 4.8, 5.2 and 5.8 % (2,000 draws each); normal columns pass the bound in small samples only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,16 +158,31 @@ def stacked_covariance(influence: np.ndarray, clusters: np.ndarray | None) -> tu
 
 
 def corrected(
-    model: str, design: Design, params: np.ndarray, influence: np.ndarray, found: Identification | None
+    model: str, fit: Fit, params: np.ndarray, influence: np.ndarray, found: Identification | None
 ) -> Correction:
-    """Carry coefficients and influence from the orthonormal basis to the columns of the design."""
+    """Carry coefficients and influence from the orthonormal basis to the columns of a plain fit's design."""
+    design = fit.design
     back = np.linalg.inv(design.basis[1])
     influence = influence @ back.T
     cov, name = stacked_covariance(influence, design.clusters)
-    return Correction(
+    carried = Correction(
         model=model, terms=design.terms, params=back @ params, cov=cov, covariance=name, n=design.n,
         clusters=design.n_clusters, influence=influence, identification=found,
     )  # fmt: skip
+    leverage = leverage_of(fit)
+    return carried if leverage is None else under_leverage(carried, leverage)
+
+
+def leverage_of(fit: Fit) -> np.ndarray | None:
+    """Return each row's leverage, weighted as the fit weights it, shape (n,), where it matters to a correction's error.
+
+    None with clusters, where no row of the design has a leverage of `LEVERED`, and where one has all of it. Whether it
+    matters is a question of the columns alone, so that the outcome has no say in how it is tested.
+    """
+    if fit.design.clusters is not None or fit.design.largest_leverage < LEVERED:
+        return None
+    leverage = hat_diagonal(fit.design.basis[0], fit.weights)
+    return None if (leverage > 1 - 1e-10).any() else leverage
 
 
 def under_leverage(found: Correction, leverage: np.ndarray) -> Correction:
@@ -176,7 +196,7 @@ def under_leverage(found: Correction, leverage: np.ndarray) -> Correction:
 
     Notes
     -----
-    For a score of which a few rows hold most of the variance. With clusters, or a row of leverage one, it stays as it
+    For a score of which a few rows hold much of the variance. With clusters, or a row of leverage one, it stays as it
     is.
     """
     if found.clusters is not None or (leverage > 1 - 1e-10).any():

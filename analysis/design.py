@@ -77,6 +77,12 @@ class Design:
         """
         return orthonormal_basis(self.matrix, centre=self.blocks[0] == "intercept")
 
+    @cached_property
+    def largest_leverage(self) -> float:
+        """Return the largest diagonal entry of the columns' hat matrix, every row with the same weight."""
+        basis, _ = self.basis
+        return float(np.einsum("ij,ij->i", basis, basis).max()) / self.n
+
     def without(self, *blocks: str) -> Design:
         """Return the design without the columns of these blocks: the reduced, nested model."""
         if self.kept is not None and blocks in self.kept:

@@ -131,7 +131,7 @@ def _solve(
         return refusal or Refusal(model, "The corrected equations have no solution near the calibrated coefficients.")
     influence = _influence(equations(basis, error, params), measurement, rows, params)
     params[0] += shift * np.sign(basis[0, 0])
-    return corrected(model, fit.design, params, influence, found)
+    return corrected(model, fit, params, influence, found)
 
 
 def newton(

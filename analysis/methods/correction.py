@@ -12,10 +12,11 @@ from analysis.corrected import (
     Refusal,
     corrected,
     identification,
+    leverage_of,
     refuse_weak,
     stacked_covariance,
 )
-from analysis.covariance import cluster_sums
+from analysis.covariance import cluster_sums, hat_diagonal
 from analysis.design import Design
 from analysis.fit import Fit
 from analysis.measurement import Measurement, error_in_basis, measure
@@ -73,7 +74,7 @@ def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identifica
     parts = plain_influence(fit) * fit.design.n
     parts += basis * (basis @ (plain - params))[:, None] + measurement.times(rows @ params) @ rows
     influence = np.linalg.solve(moment, parts.T).T / fit.design.n
-    return corrected(model, fit.design, params, influence, found)
+    return corrected(model, fit, params, influence, found)
 
 
 def plain_influence(fit: Fit) -> np.ndarray:
@@ -104,12 +105,16 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     Notes
     -----
     ``b mean(p (1 - p))`` at the calibrated columns, whose linear predictor is that of the plain fit: the average
-    over what is not known of true engagement is already in p. The rows are taken as they are.
+    over what is not known of true engagement is already in p. The rows are taken as they are; its error is of the
+    kind that the correction's is.
     """
     at = fit.position(term)
     density = fit.weights.mean()
     change = (fit.weights * (1 - 2 * fit.fitted)) @ fit.design.basis[0] / fit.design.n
     parts = density * correction.influence[:, at] + correction.params[at] * (plain_influence(fit) @ change)
+    if correction.covariance == "HC3":
+        left = 1 - hat_diagonal(fit.design.basis[0], fit.weights)
+        return Effect(float(correction.params[at] * density), float(np.linalg.norm(parts / left)))
     cov, _ = stacked_covariance(parts[:, None], fit.design.clusters)
     n, k = fit.design.n, fit.design.k
     return Effect(float(correction.params[at] * density), float(np.sqrt(cov[0, 0] * (n - 1) / (n - k))))
@@ -141,6 +146,9 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
         density = float(fit.weights.mean())
         parts = density * parts + estimate * ((basis @ (inverse @ change)) * fit.residuals)
         estimate *= density
+    leverage = leverage_of(fit)
+    if leverage is not None:
+        return Effect(estimate, float(np.linalg.norm(parts / (1 - leverage))))
     factor = n / (n - k)
     if fit.design.clusters is not None:
         groups = fit.design.n_clusters
