@@ -182,7 +182,7 @@ class _Study:
             rows += [*self._beside(skip=found.decides["value"].model), *self._picture()]
         reliable = self.reliabilities()
         rows += [self._reliability_row(column, seen) for column, seen in reliable.items()]
-        more, said, gone = self._what_noise_could_do(found.linear["value"], reliable)
+        more, said, gone = self._what_noise_could_do(found.linear["value"], reliable, found.bend)
         believed = (min(r.low for r in reliable.values()), max(r.high for r in reliable.values()))
         free = tuple(column for column in plan.engagement.columns if column not in self.noisy)
         checks = () if full else (*self._small_counts(), *self._straight(found.bend))
@@ -311,7 +311,7 @@ class _Study:
     # --- what noise could do ---
 
     def _what_noise_could_do(
-        self, found: Correction | Refusal, reliable: dict[str, Reliability]
+        self, found: Correction | Refusal, reliable: dict[str, Reliability], bend: Curvature
     ) -> tuple[list[Estimate], list[str], float | None]:
         """Return rows, sentences and the break-even reliability where the plan says how noisy engagement is."""
         how = "declared" if self.declared else "halves"
@@ -321,13 +321,16 @@ class _Study:
             rates["corrected"] = rate_of_fit(self.fit, self.errors(), self.score, correction=found,
                                              assumed=self.errors(), level=self.sample.plan.inference.level)  # fmt: skip
         known = {name: rate for name, rate in rates.items() if not isinstance(rate, Refusal)}
-        rows += [replace(self.blank("reliability", how, f"false_positive_{name}"), estimate=rate)
-                 for name, rate in known.items()]  # fmt: skip
+        notes = {"corrected": "of regression calibration, were engagement straight in the score" if bend.curved else ""}
+        rows += [replace(self.blank("reliability", how, f"false_positive_{name}"), estimate=rate,
+                         note=notes.get(name, "")) for name, rate in known.items()]  # fmt: skip
         if "naive" in known:
             stated = ", ".join(f"{column} {r.value:.2f}" for column, r in reliable.items())
             also = f", and the corrected test {100 * known['corrected']:.0f} %" if "corrected" in known else ""
             if also and self.sample.plan.score.halves and open_columns(self.sample.plan, self.score):
                 also = "; the corrected test holds its level only where the score shares none of this noise"
+            if bend.curved:
+                also = ", and the corrected test in a share that is not known: engagement is a curve of the score"
             said.append(
                 f"With these rows, these correlations and this reliability ({stated}), a score that adds nothing would "
                 f"pass the ordinary test {100 * known['naive']:.0f} % of the time{also}."
