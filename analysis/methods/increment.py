@@ -29,6 +29,13 @@ FEWEST_CLUSTERS = 6
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
 
+FEW_EQUAL = 40.0
+"""And where more clusters, by their sizes, count for less than this many of equal size: with 70 clusters of lognormal
+sizes that count for 23, the test at 5 % by CRV1 rejected a true null in 10.5 % of 600 samples, by CRV3 in 5.2 %."""
+
+MOST_REFITS = 500
+"""Beyond this number of clusters the default leaves none of them out in turn, however unequal they are."""
+
 MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
 """Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them, and does."""
 
@@ -41,8 +48,20 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
     if plan.inference.covariance and plan.inference.covariance != "wild":
         return plan.inference.covariance
     if design.clusters is not None:
-        return "CRV3" if design.n_clusters < FEW_CLUSTERS else "CRV1"
+        return "CRV3" if few_clusters(design) else "CRV1"
     return "HC3" if model == "ols" else "HC1"
+
+
+def few_clusters(design: Design) -> bool:
+    """Return whether the default covariance is CRV3: few clusters, or more of them that are very unequal."""
+    if design.n_clusters < FEW_CLUSTERS:
+        return True
+    return design.n_clusters <= MOST_REFITS and equal_clusters(np.bincount(design.clusters)) < FEW_EQUAL
+
+
+def equal_clusters(sizes: np.ndarray) -> float:
+    """Return how many clusters of equal size count like these, ``(sum n)**2 / sum n**2``."""
+    return float(sizes.sum() ** 2 / (sizes.astype(float) @ sizes))
 
 
 def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
