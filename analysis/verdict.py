@@ -13,7 +13,7 @@ from analysis.plan import Plan
 from analysis.questions.confounding import under_a_confounder
 from analysis.questions.fragility import Fragility
 from analysis.questions.noise import NOTHING_KNOWN, Noise
-from analysis.questions.sharing import open_columns
+from analysis.questions.sharing import open_columns, sharing_reason
 from analysis.questions.tails import Tail
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sections.outcome import OutcomeSection
@@ -223,11 +223,7 @@ def _answer(
         free = ", ".join(noise.error_free)
         reasons.append(f"{free} was taken as free of error: the plan states no reliability for it.")
     if len({(answer.word, answer.direction) for answer in answers}) > 1:
-        low, high = noise.believed
-        reasons.append(
-            f"The word does not hold over the stated reliability: {corrected.said} as stated, {answers[1].said} at "
-            f"{low:.2f} and {answers[2].said} at {high:.2f}."
-        )
+        reasons.append(_range_reason(answers, noise.believed))
         corrected = corrected.undecided()
     groups = corrected.estimate.clusters
     if groups is not None and groups < FEW_CORRECTED and corrected.word != "inconclusive":
@@ -238,15 +234,28 @@ def _answer(
         return corrected.undecided(), reasons
     if noise.doubt:
         return corrected.undecided(), [*reasons, noise.doubt]
-    if not open_columns(plan, score) or (corrected.word, corrected.direction) == (plain.word, plain.direction):
+    unknown = open_columns(plan, score)
+    worlds = {(): answers[0]}
+    worlds |= {one.shared: _Answer.of(one.effect, band, plan.inference.level) for one in noise.supposed}
+    worlds.setdefault(unknown, plain)
+    said = {shared: one.said for shared, one in worlds.items()}
+    if len(set(said.values())) == 1:
         return corrected, reasons
-    asked = "the halves of engagement, too" if score in plan.score.halves else "the score's halves"
-    reasons.append(
-        "It is not known whether the score shares the noise of recorded engagement. If it was computed from these very "
-        f"records, the ordinary fit is right and says {plain.said}; if it saw other records, the corrected one is "
-        f"right and says {answers[0].said}. Say which in the plan (shares_error), or give {asked}."
-    )
+    reasons.append(sharing_reason(score in plan.score.halves, said, unknown))
     return corrected.undecided(), reasons
+
+
+def _range_reason(answers: list[_Answer], believed: tuple[float, float]) -> str:
+    """Return the reason of a word that does not hold over the declared reliabilities."""
+    stated, low, high, *corners = answers
+    if len({one.said for one in (stated, low, high)}) > 1:
+        return (
+            f"The word does not hold over the stated reliability: {stated.said} as stated, {low.said} at "
+            f"{believed[0]:.2f} and {high.said} at {believed[1]:.2f}."
+        )
+    odd = next(one for one in corners if one.said != stated.said)
+    words = f"{stated.said} as stated, {odd.said} {odd.estimate.note}"
+    return f"The word does not hold over the stated reliabilities: {words}."
 
 
 def _uncorrected(plan: Plan) -> str:

@@ -106,7 +106,7 @@ def _noise(study: Any) -> Noise:
     free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
     found = study.deciding()
     return replace(NOTHING_KNOWN, status="partial" if free else "yes", effects=found.effects, refusal=found.refusal,
-                   error_free=free, doubt=found.doubt)  # fmt: skip
+                   error_free=free, doubt=found.doubt, supposed=found.supposed)  # fmt: skip
 
 
 def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:

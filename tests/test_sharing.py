@@ -93,3 +93,63 @@ def test_a_rank_is_not_the_mean_of_two_ranks():
     by_column = plan(HALVES, halves={"score": PAIR}, transform={"score": "rank"})
     with pytest.raises(PlanError, match="not the mean of two ranks"):
         sa.read_plan(by_column)
+
+
+# --- several noisy columns ---------------------------------------------------------------------------------
+
+
+def two_columns(seed, n=1000, *, slopes=(0.4, 0.4), reliable=(0.8, 0.8), weights=(0.7, 0.7), sharing=(0.0, 0.0)):
+    """A worthless score of two kinds of engagement, of whose noise it shares what is said."""
+    rng = np.random.default_rng([7, seed])
+    truth, noise = rng.normal(size=(2, n)), [0.0, 0.0]
+    data = {}
+    for at, name in enumerate("ab"):
+        one, two = truth[at] + rng.normal(size=(2, n)) * np.sqrt(2 * (1 / reliable[at] - 1))
+        data |= {name: (one + two) / 2, f"{name}1": one, f"{name}2": two}
+        noise[at] = data[name] - truth[at]
+    seen = [weights[at] * (truth[at] + sharing[at] * noise[at]) for at in (0, 1)]
+    score, y = sum(seen) + 0.7 * rng.normal(size=n), np.array(slopes) @ truth + rng.normal(size=n)
+    return pd.DataFrame(data | {"score": score, "y": y})
+
+
+BOTH = {"columns": ["a", "b"], "halves": {"a": ["a1", "a2"], "b": ["b1", "b2"]}}
+STATED = {"columns": ["b", "a"], "reliability": {"a": 0.8, "b": {"value": 0.8, "low": 0.7, "high": 0.9}}}
+
+
+def test_a_score_that_shares_the_noise_of_one_column_only_is_not_decided():
+    world = {"slopes": (0.4, 0.4), "weights": (-0.7, 0.7), "sharing": (1.0, 0.0)}
+    rulings = [sa.audit(plan(BOTH), two_columns(seed, 2000, **world)).ruling() for seed in range(4)]
+    assert [r.verdict for r in rulings] == ["inconclusive"] * 4  # none and all corrected agree in these 4
+    named = [reason for r in rulings for reason in r.reasons if "whose noise the score shares, and for a" in reason]
+    assert named
+    assert "from the very records of a and saw other records of b" in " ".join(named)
+
+
+def test_a_score_that_adds_does_so_whatever_it_shares():
+    data = two_columns(1, sharing=(1.0, 0.0))
+    ruling = sa.audit(plan(BOTH), data.assign(y=data["y"] + 0.5 * data["score"])).ruling()
+    assert (ruling.verdict, ruling.direction) == ("adds", "positive")
+
+
+def test_the_word_must_hold_at_the_mixed_corners_of_two_declared_ranges():
+    data = two_columns(1, 5000, reliable=(0.7, 0.9), weights=(0.7, -0.7))
+    audit = sa.audit(plan(STATED, shares_error="none"), data)
+    assert audit.ruling().verdict == "inconclusive"
+    assert any("the corner b 0.90, a 0.70 of the declared ranges" in reason for reason in audit.ruling().reasons)
+    rows = {row.variant: row for row in audit.estimates.select(method="corrected", term="score", scale="sd")}
+    assert list(rows) == ["", "low", "high", "low-high", "high-low"]  # in the order of the plan's columns: b, a
+    low, high = rows["high-low"].interval(0.95)
+    assert low < 0 < high  # at the truth
+    assert all(rows[at].interval(0.95)[0] > 0 for at in ("", "low", "high"))  # the diagonal alone says that it adds
+
+
+def test_with_many_declared_ranges_no_correction_decides():
+    rng = np.random.default_rng(3)
+    names = [f"e{i}" for i in range(7)]
+    data = pd.DataFrame(rng.normal(size=(400, 7)), columns=names)
+    data = data.assign(score=rng.normal(size=400), y=data["e0"] + rng.normal(size=400))
+    data["y"] += 2 * data["score"]
+    engagement = {"columns": names, "reliability": dict.fromkeys(names, 0.9)}
+    ruling = sa.audit(plan(engagement, shares_error="none"), data).ruling()
+    assert ruling.verdict == "inconclusive"
+    assert any("7 columns with a declared reliability" in reason for reason in ruling.reasons)

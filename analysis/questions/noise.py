@@ -26,7 +26,7 @@ from analysis.methods.small_counts import check_small_counts
 from analysis.models import fit_model
 from analysis.questions.extrapolation import TERM as SIMEX
 from analysis.questions.extrapolation import extrapolation_rows
-from analysis.questions.sharing import open_columns
+from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_columns, partly_shared, too_many
 from analysis.questions.straightness import bend_check, bend_of, bend_reason, straightened
 from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
@@ -52,7 +52,8 @@ class Noise:
         Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
     checks : tuple of Check
     effects : tuple of Estimate
-        The corrected effect on the scale of the verdict: at the stated reliability, then at each end of its range.
+        The corrected effect on the scale of the verdict: at the stated reliability, at each end of its range, then at
+        the mixed corners of several ranges.
     refusal : str or None
         Why there is no corrected effect although the plan asks for one.
     reasons : tuple of str
@@ -64,6 +65,8 @@ class Noise:
         Engagement columns that were taken as free of error beside corrected ones.
     doubt : str or None
         Why the corrected effect, which is printed, decides nothing.
+    supposed : tuple of Supposed
+        The effects if the score shares the noise of some columns only, where that is not known.
     """
 
     status: Literal["no", "yes", "partial"]
@@ -76,6 +79,7 @@ class Noise:
     believed: tuple[float, float]
     error_free: tuple[str, ...] = ()
     doubt: str | None = None
+    supposed: tuple[Supposed, ...] = ()
 
     @property
     def fragile(self) -> bool | None:
@@ -104,6 +108,8 @@ class Deciding:
     doubt : str or None
         Why the effects decide nothing.
     reasons : tuple of str
+    supposed : tuple of Supposed
+        The effects if the score shares the noise of some columns only, where that is not known.
     """
 
     linear: dict[str, Correction | Refusal]
@@ -113,6 +119,7 @@ class Deciding:
     bend: Curvature
     doubt: str | None = None
     reasons: tuple[str, ...] = ()
+    supposed: tuple[Supposed, ...] = ()
 
 
 def study_noise(sample: Sample, outcome: OutcomeSection, score: str) -> Noise:
@@ -158,7 +165,8 @@ class _Study:
         if score in plan.score.halves:
             how_score = plan.score.transform_of(score)
             halves[score] = tuple(transform(sample.numbers(half), how_score) for half in plan.score.halves[score])
-        declared = {column: plan.engagement.range_of(column) for column in plan.engagement.reliability}
+        stated = [column for column in plan.engagement.columns if column in plan.engagement.reliability]
+        declared = {column: plan.engagement.range_of(column) for column in stated}
         return cls(sample, outcome, score, fit, halves, declared)
 
     @property
@@ -189,7 +197,7 @@ class _Study:
         if full:  # the score shares the noise, so the plain fit is right and nothing vanishes with it
             said, gone = [], None
         return Noise("no" if full else status, (*rows, *more), checks, found.effects, None if full else found.refusal,
-                     (*found.reasons, *said), gone, believed, free, found.doubt)  # fmt: skip
+                     (*found.reasons, *said), gone, believed, free, found.doubt, found.supposed)  # fmt: skip
 
     def deciding(self) -> Deciding:
         """Return the corrections, and which of them decides: what of the noise can change a word."""
@@ -204,8 +212,29 @@ class _Study:
             found = straightened(self.fit, errors)
             said = bend_reason(self.sample.dataset.label(self.score), bend, decided=found is not None)
             decides, doubt, reasons = (linear, said, ()) if found is None else (found, None, (said,))
-        effects = tuple(self.effect(found) for found in decides.values())
-        return Deciding(linear, decides, effects, None, bend, doubt, reasons)
+        effects = tuple(self._variant(self.effect(found), at) for at, found in decides.items())
+        supposed, failed = self._supposed(straight=decides is linear)
+        doubt = doubt or failed or too_many(self.sample.plan, self.score, tuple(self.declared))
+        return Deciding(linear, decides, effects, None, bend, doubt, reasons, supposed)
+
+    def _supposed(self, *, straight: bool) -> tuple[tuple[Supposed, ...], str | None]:
+        """Return the effect for each set of columns whose noise the score may share, and why one cannot be made.
+
+        A declared reliability is taken at its low end: what is subtracted then lies between nothing and the most.
+        """
+        unknown = open_columns(self.sample.plan, self.score)
+        sets = list(partly_shared(unknown))
+        if unknown and set(unknown) < set(self.noisy):
+            sets.append(unknown)  # the columns whose sharing is known are corrected all the same
+        errors = {shared: self.errors("low", without=shared) for shared in sets}
+        found = {shared: correct_fit(self.fit, one) for shared, one in errors.items()} if straight else (
+            straightened(self.fit, errors) if errors else {})  # fmt: skip
+        refused = found is None or any(isinstance(one, Refusal) for one in found.values())
+        if refused:
+            return (), ("It is not known whose noise the score shares, and the correction of some of the noisy columns "
+                        "alone is refused, so the correction decides nothing.")  # fmt: skip
+        return tuple(Supposed(shared, tuple(c for c in unknown if c not in shared), self.effect(one))
+                     for shared, one in found.items()), None  # fmt: skip
 
     def _straight(self, bend: Curvature) -> list[Check]:
         """Return the check that engagement is straight in the score, where a correction takes it so."""
@@ -213,13 +242,18 @@ class _Study:
         return [] if self.fit.model == "ols" else [bend_check(blank, bend)]
 
     def _points(self) -> tuple[str, ...]:
-        return ("value", "low", "high") if self.declared else ("value",)
+        return ("value", "low", "high", *mixed_corners(tuple(self.declared))) if self.declared else ("value",)
 
-    def errors(self, at: str = "value") -> Measurement:
-        """Return the errors with declared reliabilities at one point of their range."""
-        point = {"low": 0, "value": 1, "high": 2}[at]
-        return measure(self.fit.design, halves=self.halves,
-                       declared={column: bounds[point] for column, bounds in self.declared.items()})  # fmt: skip
+    def errors(self, at: str = "value", without: tuple[str, ...] = ()) -> Measurement:
+        """Return the errors with declared reliabilities at one point of their ranges, but for some columns."""
+        return measure(
+            self.fit.design, halves={column: pair for column, pair in self.halves.items() if column not in without},
+            declared={column: value for column, value in self._values(at).items() if column not in without},
+        )  # fmt: skip
+
+    def _values(self, at: str) -> dict[str, float]:
+        point = {"low": 0, "value": 1, "high": 2}
+        return {column: self.declared[column][point[end]] for column, end in ends_of(at, tuple(self.declared)).items()}
 
     # --- rows ---
 
@@ -273,14 +307,15 @@ class _Study:
         blank = replace(self.blank("reliability", SIMEX, SIMEX), scale=scale, unit=unit)
         return extrapolation_rows(blank, self.fit, self.errors(), by, plan.inference.seed)
 
-    @staticmethod
-    def _variant(row: Estimate, at: str) -> Estimate:
-        """Name the ends of a declared range."""
+    def _variant(self, row: Estimate, at: str) -> Estimate:
+        """Name the ends of a declared range, and the corners of several."""
         if at == "value":
             return row
-        return replace(
-            row, variant="-".join(filter(None, [row.variant, at])), note=f"at the {at} end of the declared range"
+        corner = ", ".join(f"{column} {value:.2f}" for column, value in self._values(at).items())
+        note = (
+            f"at the corner {corner} of the declared ranges" if "-" in at else f"at the {at} end of the declared range"
         )
+        return replace(row, variant="-".join(filter(None, [row.variant, at])), note=note)
 
     def reliabilities(self) -> dict[str, Reliability]:
         """Return the reliability of each noisy engagement column."""
