@@ -205,6 +205,13 @@ def _percent(value: float) -> str:
     return _signed(value, min(12, 1 - math.floor(math.log10(abs(value))))) if small else _signed(value, 1)
 
 
+def _span(interval: tuple[float, float] | None, unit: str) -> str:
+    if interval is None:
+        return ""
+    low, high = (display(edge, unit) for edge in interval)
+    return f"{low.removesuffix(' points')} to {high}"
+
+
 def _signed(value: float, decimals: int) -> str:
     text = f"{value:+,.{decimals}f}"
     return text[1:] if float(text.replace(",", "")) == 0 else text
@@ -255,6 +262,12 @@ class Estimates:
         """
         records = [row.record(self.level if level is None else level, self.level) for row in self.rows]
         return pd.DataFrame(records, columns=list(COLUMNS))
+
+    def printed(self, level: float | None = None) -> pd.DataFrame:
+        """Return `tidy` with `interval` and `p` as a reader sees them: text, in the unit of `displayed`."""
+        level = self.level if level is None else level
+        tests = ["" if row.p_value is None else display(row.p_value, "p") for row in self.rows]
+        return self.tidy(level).assign(interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests)
 
     def glance(self) -> pd.DataFrame:
         """Return one row per equation: outcome, score, method, model, n, clusters, covariance."""

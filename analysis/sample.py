@@ -289,8 +289,9 @@ def require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
     if plan.row:
         wanted.setdefault(plan.row, "row")
     names = [str(name) for name in dataset.frame.columns]
+    most = len(names) if dataset.simulated else 30  # of a simulated world one has seen no file
     faults = [
-        Fault(f'column "{printable(column)}" ({role})', "no such column", "one of: " + listing(names, limit=30),
+        Fault(f'column "{printable(column)}" ({role})', "no such column", "one of: " + listing(names, limit=most),
               did_you_mean(column, names))
         for column, role in wanted.items() if column not in names
     ]  # fmt: skip

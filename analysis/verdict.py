@@ -16,7 +16,7 @@ from analysis.questions.noise import NOTHING_KNOWN, Noise
 from analysis.questions.sharing import open_columns, sharing_reason
 from analysis.questions.tails import Tail
 from analysis.rule import Word, sesoi_band, word_of
-from analysis.sections.outcome import OutcomeSection
+from analysis.sections.outcome import MODEL_NAMES, OutcomeSection
 
 COLUMNS = (
     "id",
@@ -298,6 +298,7 @@ def _disagreements(
         other = _Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
         if (other.word, other.direction) != (plain.word, plain.direction):
             reasons.append(
-                f"The companion model {model} says {other.said}; the plan lets {outcome.deciding_model} decide."
+                f"The companion model, {MODEL_NAMES[model]}, says {other.said}; the plan lets "
+                f"{MODEL_NAMES[outcome.deciding_model]} decide."
             )
     return reasons

@@ -287,3 +287,13 @@ def test_an_id_is_found_by_plain_names_and_in_any_case():
     assert found_id("shops/revenue", known) == ""
     assert found_id("shops/x/k", [*known, "shops/x/k"]) == "shops/x/k"
     assert found_id("shops/X/k", ["shops/x/%4B", "shops/x/k"]) == "", "two results differ by case only"
+
+
+def test_printed_rows_have_interval_and_p_in_the_unit_of_what_is_displayed():
+    row = Estimate("demo", "sales", "klout", "increment", "poisson", "klout", n=100, estimate=-0.3, std_error=0.1,
+                   unit="percent", p_value=9.348e-108)  # fmt: skip
+    bare = replace(row, std_error=None, p_value=None)
+    table = Estimates((row, bare)).printed()
+    low, high = (display(edge, "percent") for edge in row.interval(0.95))
+    assert table[["interval", "p"]].to_numpy().tolist() == [[f"{low} to {high}", "< .001"], ["", ""]]
+    assert table["conf_low"][0] == row.interval(0.95)[0]

@@ -254,12 +254,15 @@ def test_films_with_a_known_box_office_are_the_noted_ones():
     assert check.statistic > 0.4
     assert "16 %" in check.reason
     assert "rising" in check.reason
+    assert "with the other sign" in check.reason
 
 
 def test_outcomes_missing_at_random_are_no_selection():
     data = frame(n=2000)
     data.loc[np.random.default_rng(4).random(2000) < 0.3, "sales"] = np.nan
-    assert found(data, "selection").passed
+    check = found(data, "selection")
+    assert check.passed
+    assert "with the other sign" not in check.reason
 
 
 def test_the_worst_case_bounds_hold_the_slope_of_the_full_data():

@@ -187,3 +187,8 @@ def test_a_refused_study_is_drawn_within_bounds(refused):
     assert not any(line.decides for line in effect_lines(audit, audit.ruling()))
     assert "filled diamond" not in audit.plot().caption
     assert len(repr(audit.plot())) < 150
+
+
+def test_no_line_ends_between_a_number_and_its_percent_sign(written):
+    assert "\N{NO-BREAK SPACE}%" in written[2]
+    assert not re.search(r"\d %", written[2])

@@ -312,3 +312,11 @@ def test_rows_are_those_of_the_spreadsheet_whatever_is_left_out_first(tmp_path_f
     message = refusal(folder, text, **changes)
     cells = ", ".join(f"row {r} (-{r})" for r in expected[:6])
     assert f"{len(expected)} negative value{'s' if len(expected) > 1 else ''}: {cells}" in message
+
+
+def test_the_columns_of_a_simulated_world_are_all_named():
+    with pytest.raises(DataError) as caught:
+        sa.check(shop.plan(dataset="simulated:creators?seed=7&n=50", score__columns=["klot"]))
+    for name in ("referrals", "revenue", "default"):
+        assert f", {name}" in str(caught.value)
+    assert " more" not in str(caught.value)

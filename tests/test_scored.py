@@ -88,3 +88,12 @@ def test_what_is_wrong_is_said(run, tmp_path):
             write_scored("klout", read_dataset(str(path)), out)
     with pytest.raises(AnalysisError, match="reactors"):
         sa.score("klout", "movies")
+
+
+def test_a_card_has_one_cell_for_a_label_and_one_for_what_it_says():
+    from analysis.scores import card
+
+    html = card("history")._repr_html_()
+    assert "<dl>" not in html
+    assert html.count("It cannot see") == 1
+    assert "beginners: without a past everybody is last<br>why the past was good</td>" in html

@@ -50,6 +50,7 @@ def check_selection(sample: Sample, design: Design, outcome: str, score: str) ->
     reason = f"{said}, {way} from {100 * low:.0f} % to {100 * high:.0f} % between the least and the most {column}."
     if selected:
         reason += " The rows analysed are not like the others, and the verdict is about them alone."
+        reason += _reversal(known)
     reason += _bounds(sample, design, whole, known, outcome, score)
     return Check(plan.name, "selection", not selected, reason, size, outcome, score)
 
@@ -74,20 +75,23 @@ def _gap(whole: pd.DataFrame, column: str, known: np.ndarray) -> tuple[float, st
     return float(rates[-1] - rates[0]), column, float(rates[0]), float(rates[-1]), chance
 
 
-def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarray, outcome: str, score: str) -> str:
-    """Return what the missing outcomes could do: nothing is said where score or engagement are missing, too."""
-    share = known.mean()
-    even = share / (1 - share)
-    said = (
+def _reversal(known: np.ndarray) -> str:
+    """Return which effect among the rows left out would undo the one found; said where these rows are others."""
+    even = known.mean() / (1 - known.mean())
+    return (
         f" If the score's effect among the rows left out were {even:.2g} times the one found, with the other sign, it "
         "would be gone among all rows."
     )
+
+
+def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarray, outcome: str, score: str) -> str:
+    """Return what the missing outcomes could do: nothing is said where score or engagement are missing, too."""
     columns = [*sample.plan.engagement.columns, score]
     if any(column not in whole for column in columns):
-        return said
+        return ""
     rest = whole[columns].notna().all(axis=1).to_numpy() & (whole[outcome].isna().to_numpy() | known)
     if rest.sum() <= known.sum():
-        return said
+        return ""
     table = whole.loc[rest, columns].to_numpy(dtype=float)
     others = np.column_stack([np.ones(len(table)), table[:, :-1]])
     own = table[:, -1] - others @ np.linalg.lstsq(others, table[:, -1], rcond=None)[0]
@@ -99,7 +103,7 @@ def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarr
     free = weight[~seen]
     ends = (fixed + float(np.minimum(free * low, free * high).sum()),
             fixed + float(np.maximum(free * low, free * high).sum()))  # fmt: skip
-    return said + (
+    return (
         f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the least-squares slope per "
         f"standard deviation of the score among all rows could be anything from {_plain(ends[0])} to {_plain(ends[1])}."
     )

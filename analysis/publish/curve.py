@@ -14,7 +14,7 @@ from analysis.findings import Findings
 from analysis.multiverse.specifications import Specification, options_of
 from analysis.plan import Plan
 from analysis.publish.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
-from analysis.sections.outcome import OutcomeSection
+from analysis.sections.outcome import MODEL_NAMES, OutcomeSection
 
 CAPTION = (
     "Every point is one analysis, every line its interval; filled points are those whose interval excludes zero. "
@@ -44,7 +44,17 @@ def curve_figure(findings: Findings) -> Figure:
         title = plain_label(f"{len(curve):,} analyses of {about}\n{shown.label}")
         top.set_title(title, loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
-        return rendered(canvas, _alt(curve, shown), CAPTION, findings.dataset)
+        return rendered(canvas, _alt(curve, shown), f"{_which(findings, curve)} {CAPTION}", findings.dataset)
+
+
+def _which(findings: Findings, curve: pd.DataFrame) -> str:
+    """Return which of the analyses are drawn: those that estimate the same thing as the plan's own."""
+    multiverse = findings.multiverse
+    own, count = multiverse.own, len(multiverse.table)
+    form = "" if own.outcome_transform == "identity" else f" of the {own.outcome_transform} of the outcome"
+    if len(curve) == count:
+        return f"All {count:,} analyses, by {MODEL_NAMES[own.model]}{form}."
+    return f"{len(curve):,} of the {count:,} analyses: those by {MODEL_NAMES[own.model]}{form}, as the plan's own."
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def reliability_sentences(findings: Findings, ruling: Verdict) -> tuple[str, ...
             "The plan says that the score is computed from these very engagement columns. It then shares their noise, "
             "the ordinary fit is right, and there is no reliability at which the effect would vanish.",
         )
-    said = [_null_sentence(findings, rows), _break_even_sentence(rows), _sweep_sentence(findings, ruling)]
+    said = [_null_sentence(findings, rows), _break_even_sentence(rows, ruling), _sweep_sentence(findings, ruling)]
     stated = any(term.startswith("reliability:") for term in rows)
     return tuple(filter(None, [*said, "" if stated else _what_to_measure(rows)]))
 
@@ -91,10 +91,15 @@ def _stated(findings: Findings, row: Estimate) -> str:
     )
 
 
-def _break_even_sentence(rows: dict[str, Estimate]) -> str:
+def _break_even_sentence(rows: dict[str, Estimate], ruling: Verdict) -> str:
     gone, small = rows["break_even"], rows["break_even_sesoi"]
     if gone.estimate is None:
         first = gone.note.removesuffix(".")
+    elif ruling.verdict == "inconclusive":
+        first = (
+            "The estimate, which decides nothing, would be zero if engagement were measured with a reliability of "
+            f"{gone.estimate:.2f}"
+        )
     else:
         first = f"The score's effect vanishes if engagement is measured with a reliability of {gone.estimate:.2f}"
     if small.estimate is None:

@@ -74,11 +74,16 @@ def report_html(
         passages=[_passage(key, passage) for key, passage in passages.items()],
         held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
     )  # fmt: skip
-    return visible(page)
+    return visible(unbroken(page))
 
 
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 """Control characters and marks of direction: they make a reader see something else than what is there."""
+
+
+def unbroken(page: str) -> str:
+    """Return a page on which no line ends between a number and its percent sign."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", page)
 
 
 def visible(text: str) -> str:

@@ -8,14 +8,12 @@ from analysis.findings import Findings
 from analysis.methods.power import detectable_effect
 from analysis.publish.simulated import told
 from analysis.sample import Sample
+from analysis.sections import outcome as outcomes
 from analysis.sections.outcome import OutcomeSection
 from analysis.verdict import Verdict, word_for
 
-MODEL_NAMES = {
-    "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
-    "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
-    "nb2": "negative binomial regression", "hurdle": "a hurdle model, both parts recombined",
-    "ols": "least squares", "eiv": "least squares corrected for noise in engagement",
+MODEL_NAMES = outcomes.MODEL_NAMES | {
+    "eiv": "least squares corrected for noise in engagement",
     "calibration": "regression calibration for noise in engagement",
     "corrected-score": "the corrected score for noise in engagement",
 }  # fmt: skip

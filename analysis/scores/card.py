@@ -54,9 +54,9 @@ class Card:
             "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.inputs
         )
         more = "".join(
-            f"<dt><strong>{title}</strong></dt>" + "".join(f"<dd>{escape(text)}</dd>" for text in texts)
+            f'<tr><th scope="row"{left}>{title}</th><td colspan="2"{left}>{"<br>".join(map(escape, texts))}</td></tr>'
             for title, texts in self._sections() if texts
         )  # fmt: skip
         caption = f'<caption style="caption-side:top;text-align:left"><strong>{escape(self.name)} score.</strong> '
         caption += f"{escape(self.says)}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><dl>{more}</dl>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}{more}</tbody></table>"

@@ -21,6 +21,13 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
 
+MODEL_NAMES = {
+    "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
+    "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
+    "nb2": "negative binomial regression", "hurdle": "a hurdle model, both parts recombined", "ols": "least squares",
+}  # fmt: skip
+"""How a sentence calls the models."""
+
 PERCENT, POINTS = "5 % is written 0.05", "5 percentage points are written 0.05"
 """How a smallest effect of interest is written."""
 
