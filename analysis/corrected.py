@@ -82,7 +82,7 @@ class Correction:
         On the model's own scale, per unit of each column.
     cov : ndarray, shape (k, k)
         Of the stacked estimating equations: the estimated error covariances are part of the stack.
-    covariance : {"HC1", "HC3", "CRV1"}
+    covariance : {"HC1", "HC3", "CRV1", "CRV3"}
     n : int
     clusters : int or None
     influence : ndarray, shape (n, k)
@@ -99,7 +99,11 @@ class Correction:
     clusters: int | None
     influence: np.ndarray = field(repr=False)
     identification: Identification | None = None
-    df: None = None
+
+    @property
+    def df(self) -> float | None:
+        """Degrees of freedom of the reference: G - 1 with CRV3, else None for the normal one."""
+        return self.clusters - 1.0 if self.covariance == "CRV3" else None
 
     def estimate(self, term: str) -> float:
         return float(self.params[self.terms.index(term)])
@@ -109,11 +113,16 @@ class Correction:
         return float(np.sqrt(self.cov[at, at]))
 
     def p_value(self, term: str) -> float:
-        return p_value(self.estimate(term) / self.std_error(term), None)
+        return p_value(self.estimate(term) / self.std_error(term), self.df)
 
     def interval(self, term: str, level: float = 0.95) -> tuple[float, float]:
-        half = critical_value(level, None) * self.std_error(term)
+        half = critical_value(level, self.df) * self.std_error(term)
         return self.estimate(term) - half, self.estimate(term) + half
+
+    def jackknifed(self, others: np.ndarray) -> Correction:
+        """Return the correction with CRV3 errors, from the coefficients without each cluster, shape (G, k)."""
+        gaps = others - self.params
+        return replace(self, cov=gaps.T @ gaps * ((len(gaps) - 1) / len(gaps)), covariance="CRV3")
 
 
 def identification(design: Design, measurement: Measurement) -> Identification:

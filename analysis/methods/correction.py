@@ -74,7 +74,35 @@ def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identifica
     parts = plain_influence(fit) * fit.design.n
     parts += basis * (basis @ (plain - params))[:, None] + measurement.times(rows @ params) @ rows
     influence = np.linalg.solve(moment, parts.T).T / fit.design.n
-    return corrected(model, fit, params, influence, found)
+    carried = corrected(model, fit, params, influence, found)
+    others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
+    return carried if others is None else carried.jackknifed(np.linalg.solve(triangle, others.T).T)
+
+
+def _without_each_cluster(fit: Fit, measurement: Measurement) -> np.ndarray | None:
+    """Return the corrected coefficients on the basis without each cluster, shape (G, k); None where one has none.
+
+    Moments and errors are sums over the rows, so a cluster is taken out of them by subtraction. What is left of the
+    plain fit is one Newton step from it, which for least squares is exact.
+    """
+    design, (basis, triangle) = fit.design, fit.design.basis
+    n, k, groups = design.n, design.k, design.n_clusters
+    rows, inside = error_in_basis(design, measurement)
+
+    def sums(parts: np.ndarray) -> np.ndarray:
+        return cluster_sums(parts.reshape(n, -1), design.clusters).reshape(groups, k, -1)
+
+    pairs = basis[:, :, None] * basis[:, None, :]
+    moments = n * np.eye(k) - sums(pairs)
+    noise = [measurement.times(column) @ rows for column in rows.T]  # each row's part of what is subtracted
+    errors = n * inside - sums(np.stack(noise, axis=2))
+    information = fit.information - sums(pairs * fit.weights[:, None, None])
+    try:
+        steps = np.linalg.solve(information, sums(basis * fit.residuals[:, None]))
+        plain = (triangle @ fit.params)[:, None] - steps
+        return np.linalg.solve(moments - errors, moments @ plain)[..., 0]
+    except np.linalg.LinAlgError:
+        return None
 
 
 def plain_influence(fit: Fit) -> np.ndarray:
@@ -85,10 +113,11 @@ def plain_influence(fit: Fit) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Effect:
-    """An estimate with its standard error, on a normal reference."""
+    """An estimate with its standard error; on a normal reference, or with degrees of freedom on that of t."""
 
     estimate: float
     std_error: float
+    df: float | None = None
 
 
 def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
@@ -115,9 +144,12 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     if correction.covariance == "HC3":
         left = 1 - hat_diagonal(fit.design.basis[0], fit.weights)
         return Effect(float(correction.params[at] * density), float(np.linalg.norm(parts / left)))
-    cov, _ = stacked_covariance(parts[:, None], fit.design.clusters)
+    both, _ = stacked_covariance(np.column_stack([parts, correction.influence[:, at]]), fit.design.clusters)
     n, k = fit.design.n, fit.design.k
-    return Effect(float(correction.params[at] * density), float(np.sqrt(cov[0, 0] * (n - 1) / (n - k))))
+    variance = both[0, 0] * (n - 2) / (n - k)
+    if correction.covariance == "CRV3":  # as much wider than CRV1 as the coefficient's
+        variance *= correction.cov[at, at] / (both[1, 1] * (n - 2) / (n - k))
+    return Effect(float(correction.params[at] * density), float(np.sqrt(variance)), correction.df)
 
 
 def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool = False) -> Effect | Refusal:
@@ -141,6 +173,8 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (rows @ weights)
     parts += curved / n
     estimate = float(own @ params)
+    others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
+    alone = parts
     if margin:
         change = (fit.weights * (1 - 2 * fit.fitted)) @ basis / n
         density = float(fit.weights.mean())
@@ -149,12 +183,15 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     leverage = leverage_of(fit)
     if leverage is not None:
         return Effect(estimate, float(np.linalg.norm(parts / (1 - leverage))))
-    factor = n / (n - k)
-    if fit.design.clusters is not None:
-        groups = fit.design.n_clusters
-        parts = cluster_sums(parts[:, None], fit.design.clusters)[:, 0]
-        factor = groups / (groups - 1) * (n - 1) / (n - k)
-    return Effect(estimate, float(np.sqrt(factor * (parts @ parts))))
+    if fit.design.clusters is None:
+        return Effect(estimate, float(np.sqrt(n / (n - k) * (parts @ parts))))
+    groups = fit.design.n_clusters
+    summed = cluster_sums(np.column_stack([parts, alone]), fit.design.clusters)
+    error, coefficient = np.sqrt((summed**2).sum(axis=0) * (groups / (groups - 1) * (n - 1) / (n - k)))
+    if others is None:
+        return Effect(estimate, float(error))
+    wider = np.linalg.norm((others - params) @ own) * np.sqrt((groups - 1) / groups) / coefficient
+    return Effect(estimate, float(error * wider), groups - 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +203,14 @@ class Sweep:
     reliability : ndarray, shape (r,)
     estimate, std_error : ndarray, shape (r,)
         NaN where the correction is refused.
+    df : float or None
+        Of the reference: None for the normal one.
     """
 
     reliability: np.ndarray
     estimate: np.ndarray = field(repr=False)
     std_error: np.ndarray = field(repr=False)
+    df: float | None = None
 
 
 def sweep(
@@ -191,7 +231,8 @@ def sweep(
     grid = np.linspace(0.5, 1.0, 51) if grid is None else np.asarray(grid, dtype=float)
     found = [_at(fit, term, dict.fromkeys(noisy, float(value)), margin) for value in grid]
     estimates = np.array([effect.estimate for effect in found])
-    return Sweep(grid, estimates, np.array([effect.std_error for effect in found]))
+    df = next((effect.df for effect in found if effect.df is not None), None)
+    return Sweep(grid, estimates, np.array([effect.std_error for effect in found]), df)
 
 
 def _at(fit: Fit, term: str, declared: dict[str, float], margin: bool) -> Effect:

@@ -255,7 +255,7 @@ class _Bench:
             effect = correct_term(fit, measurement, self.score, margin=fit.model == "logit")
             if isinstance(effect, Refusal):
                 return _Call(False, plain[2])
-            found.append(self._word(fit, effect.estimate, effect.std_error, None))
+            found.append(self._word(fit, effect.estimate, effect.std_error, effect.df))
         answers = {(word, sign) for word, sign, _ in found}
         known = self.sample.plan.score.shares_error == "none" or self.score in self.sample.plan.score.halves
         if not known:

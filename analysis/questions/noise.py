@@ -283,8 +283,8 @@ class _Study:
                 rows.append(replace(
                     self.blank("corrected", found.model, self.score), scale=scale, unit=shown,
                     variant="-".join(filter(None, [variant, other])), estimate=estimate * by, std_error=error * by,
-                    statistic=estimate / error, p_value=p_value(estimate / error, None), clusters=found.clusters,
-                    covariance=found.covariance,
+                    statistic=estimate / error, p_value=p_value(estimate / error, found.df), df=found.df,
+                    clusters=found.clusters, covariance=found.covariance,
                 ))  # fmt: skip
         return rows
 
@@ -418,7 +418,7 @@ class _Study:
             found = correct_term(self.fit, errors, self.score, margin=self.fit.model == "logit")
             if isinstance(found, Refusal):
                 return np.nan, np.nan
-            half = critical_value(level, None) * found.std_error
+            half = critical_value(level, found.df) * found.std_error
             return (found.estimate - half) * by, (found.estimate + half) * by
 
         return at

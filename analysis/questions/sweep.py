@@ -34,14 +34,15 @@ def sweep_rows(blank: Estimate, fit: Fit, noisy: tuple[str, ...], by: float) -> 
     """
     margin = fit.model == "logit"
     found = sweep(fit, blank.score, noisy, grid=GRID, margin=margin)
-    covariance = "HC1" if fit.design.clusters is None else "CRV1"
+    covariance = "HC1" if fit.design.clusters is None else "CRV1" if found.df is None else "CRV3"
     rows = []
     for at, estimate, error in zip(found.reliability, found.estimate, found.std_error, strict=True):
         row = replace(blank, term=TERM, variant=f"{at:.3f}", covariance=covariance, clusters=fit.design.n_clusters)
         if np.isfinite(estimate):
             note = f"if recorded engagement had a reliability of {at:g}"
             row = replace(row, estimate=float(estimate * by), std_error=float(error * by), note=note,
-                          statistic=float(estimate / error), p_value=p_value(estimate / error, None))  # fmt: skip
+                          statistic=float(estimate / error), p_value=p_value(estimate / error, found.df),
+                          df=found.df)  # fmt: skip
         else:
             row = replace(row, note=f"refused: at a reliability of {at:g} hardly any truth is left, given the others")
         rows.append(row)
