@@ -121,7 +121,7 @@ def test_the_figure_is_described_and_always_the_same(halves):
 
 def test_report_and_ledger_carry_them(halves, tmp_path):
     folder = halves.export(tmp_path / "noisy")
-    page = (folder / "report.html").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert "Is engagement really controlled?" in page
     for sentence in halves.reliability_sentences():
         assert escape(sentence).replace("&#x27;", "&#39;") in page
