@@ -153,20 +153,20 @@ def test_a_companion_that_disagrees_is_a_reason_and_not_a_switch(plan_of):
     assert found.deciding == main
     disagreeing = [reason for reason in found.reasons if "companion" in reason]
     assert len(disagreeing) == 1
-    assert "gamma says inconclusive" in disagreeing[0]
+    assert "Gamma pseudo-maximum likelihood, says inconclusive" in disagreeing[0]
 
 
 def test_a_companion_with_the_other_sign_is_a_reason(plan_of):
     found = ruling(plan_of(), between(0.06, 0.2), between(-0.2, -0.06, model="gamma"))
     assert (found.verdict, found.direction) == ("adds", "positive")
-    assert any("gamma says adds (negative)" in reason for reason in found.reasons)
+    assert any("Gamma pseudo-maximum likelihood, says adds (negative)" in reason for reason in found.reasons)
 
 
 def test_the_plans_model_decides(plan_of):
     rows = (between(0.06, 0.2), between(-0.2, 0.3, model="gamma"))
     found = ruling(plan_of(outcome={"model": "gamma"}), *rows)
     assert found.verdict == "inconclusive"
-    assert any("poisson says adds" in reason for reason in found.reasons)
+    assert any("Poisson pseudo-maximum likelihood, says adds" in reason for reason in found.reasons)
 
 
 def test_the_margin_decides_for_a_binary_outcome(plan_of):
