@@ -73,7 +73,7 @@ def replace_margin(fit, term):
 
 @pytest.mark.parametrize("fault", ["nothing is subtracted", "twice is subtracted", "what is shared is forgotten"])
 def test_the_calibration_notices_a_broken_correction(monkeypatch, fault):
-    honest = measurement_module.Measurement.covariance.fget
+    honest = vars(measurement_module.Measurement)["covariance"].func
     change = {"nothing": lambda cov: 0 * cov, "twice": lambda cov: 2 * cov, "what": lambda cov: np.diag(np.diag(cov))}
     broken = property(lambda self: change[fault.split()[0]](honest(self)))
     monkeypatch.setattr(measurement_module.Measurement, "covariance", broken)
