@@ -86,12 +86,15 @@ def test_the_ledger_has_the_corrected_effect_by_a_second_route(kind, how):
         assert audit.ruling().deciding.id == margin.id
 
 
-@pytest.mark.parametrize(("clusters", "word"), [(8, "inconclusive"), (40, "adds")])
-def test_with_few_clusters_a_correction_decides_nothing(clusters, word):
+@pytest.mark.parametrize(
+    ("clusters", "covariance", "word"), [(8, "CRV1", "inconclusive"), (8, None, "adds"), (40, "CRV1", "adds")]
+)
+def test_with_few_clusters_a_correction_by_crv1_decides_nothing(clusters, covariance, word):
     data = frame(effect=0.5).assign(agency=lambda f: [f"a{i % clusters}" for i in range(len(f))])
-    ruling = sa.audit({**plan(**HALVES), "cluster": {"column": "agency"}, "quick": True}, data).ruling()
+    inference = {"inference": {"covariance": covariance}} if covariance else {}
+    ruling = sa.audit({**plan(**HALVES), **inference, "cluster": {"column": "agency"}, "quick": True}, data).ruling()
     assert ruling.verdict == word
-    assert any("a correction decides nothing" in reason for reason in ruling.reasons) == (clusters == 8)
+    assert any("a correction decides nothing" in reason for reason in ruling.reasons) == (word == "inconclusive")
 
 
 def test_engagement_with_halves_is_their_mean_after_the_transform_in_the_plain_fit_too():

@@ -125,7 +125,8 @@ def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarr
         inner, right = moments[:, :columns, :columns], moments[:, :columns, -1]
         slopes = _slopes(inner, right)
         left.append((moments[:, -1, -1] - (slopes * right).sum(axis=1)) / (n - columns))
-    return (left[0] - left[1]) * (n - 1) / total
+    some = total > 1e-12 * moments[:, -1, -1].max()  # a draw of equal outcomes leaves nothing to explain
+    return np.where(some, (left[0] - left[1]) * (n - 1) / np.where(some, total, 1.0), 0.0)
 
 
 def _slopes(inner: np.ndarray, right: np.ndarray) -> np.ndarray:

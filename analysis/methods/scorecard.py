@@ -112,7 +112,8 @@ class Ranking:
             rows, money = (np.add.reduceat(part, starts, axis=1) for part in (rows, money))
         np.cumsum(rows, axis=1, out=rows)
         np.cumsum(money, axis=1, out=money)
-        return rows / rows[:, -1:], money / money[:, -1:]
+        whole = money[:, -1:]  # NaN where a draw holds no outcome above zero: there is nothing to share
+        return rows / rows[:, -1:], money / np.where(whole > 0, whole, np.nan)
 
 
 def concentration(rows: np.ndarray, money: np.ndarray) -> np.ndarray:
