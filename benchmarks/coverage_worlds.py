@@ -1,4 +1,4 @@
-"""The worlds of coverage.py: studies whose printed intervals have a true value that is known.
+"""The worlds of interval_coverage.py: studies whose printed intervals have a true value that is known.
 
 A world draws a table, and the package's own functions say of it what an audit would print. The truth of a row is a
 declared parameter, or, where it is none (`LARGE`), what the same functions say of a sample so large that its own error

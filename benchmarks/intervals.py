@@ -1,4 +1,4 @@
-"""Which printed rows carry an interval: read off the audits of the shipped plans and of coverage.py's worlds.
+"""Which printed rows carry an interval: read off the audits of the shipped plans and of interval_coverage.py's worlds.
 
     python benchmarks/intervals.py              write intervals.json again, all of it
     python benchmarks/intervals.py ebay money   some studies of it

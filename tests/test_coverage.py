@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-import coverage as simulation
+import interval_coverage as simulation
 import intervals
 from coverage_table import LEFT, render, rows_of
 from coverage_worlds import BY_NAME, LARGE, WORLDS, World

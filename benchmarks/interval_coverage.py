@@ -1,8 +1,8 @@
 """How often printed intervals hold what they are about: simulated coverage of everything that carries an interval.
 
-    python benchmarks/coverage.py                   the draws that coverage.jsonl does not have yet
-    python benchmarks/coverage.py --worlds money    one world
-    python benchmarks/coverage.py --table           only write docs/coverage.md again
+    python benchmarks/interval_coverage.py                   the draws that coverage.jsonl does not have yet
+    python benchmarks/interval_coverage.py --worlds money    one world
+    python benchmarks/interval_coverage.py --table           only write docs/coverage.md again
 
 The worlds stand in coverage_worlds.py. The package's own functions are asked, sample by sample; each draw's seed comes
 from its world and its number, so that a later run adds to what is there. Records are appended in blocks.
