@@ -303,6 +303,7 @@ def run(count: int, seed: int, *, start: int = 1, keep: Path | None = None) -> T
     tally = Tally()
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", module="analysis")  # a reader would see it between the lines of the report
         for number in range(start, count + 1):
             folder, route = Path(name), route_of(number)
             one = case(folder, np.random.default_rng([seed, number]))

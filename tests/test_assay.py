@@ -9,6 +9,7 @@ from scipy import stats
 
 import analysis as sa
 from analysis.design import build_design
+from analysis.errors import DesignError
 from analysis.fit import Fit
 from analysis.measurement import measure
 from analysis.methods.assay import plant, share_of, truth_behind
@@ -200,6 +201,15 @@ def test_planting_moves_the_coefficient_by_what_was_planted():
             assert np.log(moved[x > 1].mean() / moved[x < -1].mean()) == pytest.approx(0.2 * 3.05, abs=0.03)
         else:
             assert np.cov(moved, x)[0, 1] == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("largest", [40.0, 800.0, np.nan])
+def test_an_effect_beyond_numbers_is_refused(largest):
+    """A score of zeros but for one row: whatever can be seen of it multiplies that row by more than a number holds."""
+    shift = np.zeros(30)
+    shift[-1] = largest
+    with pytest.raises(DesignError, match="would multiply outcomes"):
+        plant(np.ones(30), shift, "poisson", np.ones(30), np.random.default_rng(1))
 
 
 def test_the_drawn_truth_has_the_moments_that_the_reliability_implies():

@@ -8,7 +8,12 @@ import numpy as np
 import scipy
 from scipy.special import expit, logit
 
+from analysis.errors import DesignError, Fault
+
 LOG_LINK = ("poisson", "gamma", "tweedie")
+
+MOST = 30.0
+"""No row's outcome is multiplied by more than the exponential of this, 1e13: what was found would be rounding."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ def plant(
     rng : Generator
         Used for outcomes that happen or do not.
 
+    Raises
+    ------
+    DesignError
+        Where some outcome would be multiplied by more than exp(MOST).
+
     Notes
     -----
     Least squares adds. An exponential mean is multiplied row by row, so that zeros stay zeros and the noise keeps its
@@ -64,7 +74,11 @@ def plant(
     predictor: zeros with probability (p' - p) / (1 - p), or ones with (p - p') / p.
     """
     if model in LOG_LINK:
-        return response * np.exp(shift - shift.mean())
+        moved = shift - shift.mean()
+        if not np.abs(moved).max() <= MOST:
+            found = f"an effect large enough to be seen would multiply outcomes by up to exp({np.abs(moved).max():.3g})"
+            raise DesignError("the outcome", [Fault("assay", found, f"at most exp({MOST:g})")])
+        return response * np.exp(moved)
     if model != "logit":
         return response + shift
     before = np.clip(fitted, 1e-12, 1 - 1e-12)
