@@ -233,8 +233,17 @@ STUDIES: tuple[Study, ...] = (
     study_diagnostics,
     study_influence,
 )
-"""What is asked beside the increment and its correction, in this order. Each takes the sample, the outcome, the score
-and the estimates so far; a new question is one function, and one entry here."""
+"""What is asked beside the increment and its correction, in this order; a new question is one function, and one entry
+here. Each takes
+
+sample : Sample
+outcome : OutcomeSection
+score : str
+    A column of the plan.
+estimates : tuple of Estimate
+    All rows so far, those of earlier outcomes and scores among them.
+
+and returns the rows and checks it adds; none where the question does not arise."""
 
 
 def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:

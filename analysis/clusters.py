@@ -17,16 +17,7 @@ FEW = 6.0
 
 
 def study_clusters(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return the check of the effective number of clusters for the score's coefficient; nothing without clusters.
-
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Not looked at.
-    """
+    """Return the check of the effective number of clusters for the score's coefficient; nothing without clusters."""
     if sample.plan.cluster is None:
         return Found()
     design = build_design(sample, outcome.column, (score,))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from analysis.covariance import cluster_sums, hat_diagonal
+from analysis.covariance import around, cluster_sums, hat_diagonal
 from analysis.design import Design
 from analysis.fit import Fit, critical_value, p_value
 from analysis.measurement import Measurement, error_in_basis
@@ -121,8 +121,7 @@ class Correction:
 
     def jackknifed(self, others: np.ndarray) -> Correction:
         """Return the correction with CRV3 errors, from the coefficients without each cluster, shape (G, k)."""
-        gaps = others - self.params
-        return replace(self, cov=gaps.T @ gaps * ((len(gaps) - 1) / len(gaps)), covariance="CRV3")
+        return replace(self, cov=around(self.params, others), covariance="CRV3")
 
 
 def identification(design: Design, measurement: Measurement) -> Identification:
@@ -156,9 +155,14 @@ def refuse_weak(model: str, found: Identification) -> Refusal | None:
     return Refusal(model, reason, found.true_share)
 
 
-def stacked_covariance(influence: np.ndarray, clusters: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Return (covariance, its name): HC1, or CRV1 with clusters, from rows of influence, shape (n, k)."""
-    n, k = influence.shape
+def stacked_covariance(
+    influence: np.ndarray, clusters: np.ndarray | None, k: int | None = None
+) -> tuple[np.ndarray, str]:
+    """Return (covariance, its name): HC1, or CRV1 with clusters, from rows of influence, shape (n, quantities).
+
+    `k` is the number of coefficients of the equation where these are not all of them.
+    """
+    n, k = len(influence), influence.shape[1] if k is None else k
     if clusters is None:
         return influence.T @ influence * (n / (n - k)), "HC1"
     sums = cluster_sums(influence, clusters)

@@ -68,6 +68,11 @@ class Design:
     def n_clusters(self) -> int | None:
         return None if self.clusters is None else int(self.clusters.max()) + 1
 
+    @property
+    def plain_covariance(self) -> str:
+        """The robust covariance that every model has: HC1, or CRV1 with clusters."""
+        return "HC1" if self.clusters is None else "CRV1"
+
     @cached_property
     def basis(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (Q, T): an orthonormal basis times sqrt(n), and the upper triangle with ``matrix = Q T``.

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from analysis.covariance import cluster_products, cluster_sums
 from analysis.design import Design
 from analysis.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
 from analysis.errors import DesignError, Fault
@@ -77,6 +78,23 @@ class Fit:
     def information(self) -> np.ndarray:
         """``X' diag(weights) X`` on the orthonormal basis, shape (k, k)."""
         return information_of(self.design.basis[0], self.weights)
+
+    @cached_property
+    def without_clusters(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is left without each cluster, on the orthonormal basis: moments (G, k, k) and coefficients (G, k).
+
+        The coefficients are one Newton step from the fit, which for least squares is exact.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            Where one cluster alone carries a coefficient.
+        """
+        (basis, triangle), clusters = self.design.basis, self.design.clusters
+        moments = self.design.n * np.eye(self.design.k) - cluster_products(basis, basis, clusters)
+        information = self.information - cluster_products(basis, basis * self.weights[:, None], clusters)
+        scores = cluster_sums(basis * self.residuals[:, None], clusters)
+        return moments, triangle @ self.params - np.linalg.solve(information, scores[:, :, None])[:, :, 0]
 
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))

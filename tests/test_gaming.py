@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis.covariance import around
 from analysis.dataset import from_frame, read_dataset
 from analysis.errors import DesignError
 from analysis.methods.information import displaced, information
 from analysis.methods.panel import sweep
 from analysis.methods.within_noise import corrected_within
-from analysis.methods.without_cluster import corrected_without, jackknifed, without_clusters
+from analysis.methods.without_cluster import corrected_without, without_clusters
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
 from analysis.questions.episodes import inferred_states
@@ -259,7 +260,7 @@ def test_slopes_without_a_cluster_are_those_of_a_refit():
                  for m in kept]  # fmt: skip
     np.testing.assert_allclose(corrected_without(found, columns, differences, unit), corrected, rtol=1e-9)
     moves = np.array(refits) - params
-    np.testing.assert_allclose(jackknifed(params, found.slopes), moves.T @ moves * 39 / 40)
+    np.testing.assert_allclose(around(params, found.slopes), moves.T @ moves * 39 / 40)
 
 
 def test_a_slope_in_gamed_rows_rests_on_those_who_gamed():

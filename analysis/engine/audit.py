@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.covariance import CLUSTERED
+from analysis.covariance import CLUSTERED, FEW_CLUSTERS
 from analysis.distributions import chi2_sf
 from analysis.engine.basis import Basis, build_basis
 from analysis.engine.fits import (
@@ -23,7 +23,7 @@ from analysis.engine.sums import aggregate
 from analysis.errors import DesignError, Fault, printable
 from analysis.estimates import Check, Estimate
 from analysis.fit import Fit
-from analysis.methods.increment import FEW_CLUSTERS, coefficients, tests, together_rows
+from analysis.methods.increment import coefficients, tests, together_rows
 from analysis.overlap import clusters_check, outcome_from_rows, reconstructability
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection

@@ -16,7 +16,7 @@ from analysis.corrected import (
     refuse_weak,
     stacked_covariance,
 )
-from analysis.covariance import cluster_sums, hat_diagonal
+from analysis.covariance import around, cluster_sums, hat_diagonal
 from analysis.design import Design
 from analysis.fit import Fit
 from analysis.measurement import Measurement, error_in_basis, measure
@@ -82,25 +82,16 @@ def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identifica
 def _without_each_cluster(fit: Fit, measurement: Measurement) -> np.ndarray | None:
     """Return the corrected coefficients on the basis without each cluster, shape (G, k); None where one has none.
 
-    Moments and errors are sums over the rows, so a cluster is taken out of them by subtraction. What is left of the
-    plain fit is one Newton step from it, which for least squares is exact.
+    Moments and errors are sums over the rows, so a cluster is taken out of them by subtraction.
     """
-    design, (basis, triangle) = fit.design, fit.design.basis
-    n, k, groups = design.n, design.k, design.n_clusters
+    design = fit.design
     rows, inside = error_in_basis(design, measurement)
-
-    def sums(parts: np.ndarray) -> np.ndarray:
-        return cluster_sums(parts.reshape(n, -1), design.clusters).reshape(groups, k, -1)
-
-    pairs = basis[:, :, None] * basis[:, None, :]
-    moments = n * np.eye(k) - sums(pairs)
-    noise = [measurement.times(column) @ rows for column in rows.T]  # each row's part of what is subtracted
-    errors = n * inside - sums(np.stack(noise, axis=2))
-    information = fit.information - sums(pairs * fit.weights[:, None, None])
+    # each cluster's part of what is subtracted, column by column
+    noise = [cluster_sums(measurement.times(column) @ rows, design.clusters) for column in rows.T]
     try:
-        steps = np.linalg.solve(information, sums(basis * fit.residuals[:, None]))
-        plain = (triangle @ fit.params)[:, None] - steps
-        return np.linalg.solve(moments - errors, moments @ plain)[..., 0]
+        moments, plain = fit.without_clusters
+        errors = design.n * inside - np.stack(noise, axis=2)
+        return np.linalg.solve(moments - errors, moments @ plain[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
         return None
 
@@ -144,11 +135,10 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     if correction.covariance == "HC3":
         left = 1 - hat_diagonal(fit.design.basis[0], fit.weights)
         return Effect(float(correction.params[at] * density), float(np.linalg.norm(parts / left)))
-    both, _ = stacked_covariance(np.column_stack([parts, correction.influence[:, at]]), fit.design.clusters)
-    n, k = fit.design.n, fit.design.k
-    variance = both[0, 0] * (n - 2) / (n - k)
+    both = np.column_stack([parts, correction.influence[:, at]])
+    variance, alone = np.diag(stacked_covariance(both, fit.design.clusters, fit.design.k)[0])
     if correction.covariance == "CRV3":  # as much wider than CRV1 as the coefficient's
-        variance *= correction.cov[at, at] / (both[1, 1] * (n - 2) / (n - k))
+        variance *= correction.cov[at, at] / alone
     return Effect(float(correction.params[at] * density), float(np.sqrt(variance)), correction.df)
 
 
@@ -173,7 +163,6 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (rows @ weights)
     parts += curved / n
     estimate = float(own @ params)
-    others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
     alone = parts
     if margin:
         change = (fit.weights * (1 - 2 * fit.fitted)) @ basis / n
@@ -183,15 +172,12 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     leverage = leverage_of(fit)
     if leverage is not None:
         return Effect(estimate, float(np.linalg.norm(parts / (1 - leverage))))
-    if fit.design.clusters is None:
-        return Effect(estimate, float(np.sqrt(n / (n - k) * (parts @ parts))))
-    groups = fit.design.n_clusters
-    summed = cluster_sums(np.column_stack([parts, alone]), fit.design.clusters)
-    error, coefficient = np.sqrt((summed**2).sum(axis=0) * (groups / (groups - 1) * (n - 1) / (n - k)))
+    others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
     if others is None:
-        return Effect(estimate, float(error))
-    wider = np.linalg.norm((others - params) @ own) * np.sqrt((groups - 1) / groups) / coefficient
-    return Effect(estimate, float(error * wider), groups - 1.0)
+        return Effect(estimate, float(np.sqrt(stacked_covariance(parts[:, None], fit.design.clusters, k)[0][0, 0])))
+    error, crude = np.sqrt(np.diag(stacked_covariance(np.column_stack([parts, alone]), fit.design.clusters, k)[0]))
+    wider = np.sqrt(own @ around(params, others) @ own) / crude
+    return Effect(estimate, float(error * wider), fit.df)
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,8 +68,7 @@ def decompose(design: Design, score: str) -> Decomposition:
         slope, passed = full.params[position], link.params[here]
         shares[at] = slope * passed
         influence[:, at] = passed * outer[:, position] + slope * _influence(link)[:, here]
-    cov, name = stacked_covariance(influence, design.clusters)
-    cov *= (design.n - len(terms)) / (design.n - design.k)
+    cov, name = stacked_covariance(influence, design.clusters, design.k)
     raw = fit_ols(reduced, covariance="HC1")
     return Decomposition(
         terms=terms, shares=shares, cov=cov, raw=float(raw.params[raw.position(score)]),

@@ -45,7 +45,7 @@ def park(fit: Fit) -> Slope:
     logs = np.log(fit.fitted)
     design = Design(response=squares, matrix=np.column_stack([np.ones(len(logs)), logs]), terms=("(Intercept)", "log"),
                     blocks=("intercept", "control"), clusters=fit.design.clusters)  # fmt: skip
-    found = fit_pml(design, family="gamma", covariance="HC1" if design.clusters is None else "CRV1")
+    found = fit_pml(design, family="gamma", covariance=design.plain_covariance)
     return Slope(float(found.params[1]), float(found.std_errors()[1]))
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis.covariance import CLUSTERED, cluster_sums
+from analysis.covariance import CLUSTERED, cluster_sums, few_clusters
 from analysis.design import Design, build_design, score_scale
 from analysis.distributions import chi2_sf
 from analysis.errors import DesignError
@@ -26,16 +26,6 @@ PARTS = ("zero", "positive")
 FEWEST_CLUSTERS = 6
 """Fewer clusters than these carry no interval, and the verdict is refused."""
 
-FEW_CLUSTERS = 50
-"""Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
-
-FEW_EQUAL = 40.0
-"""And where more clusters, by their sizes, count for less than this many of equal size: with 70 clusters of lognormal
-sizes that count for 23, the test at 5 % by CRV1 rejected a true null in 10.5 % of 600 samples, by CRV3 in 5.2 %."""
-
-MOST_REFITS = 500
-"""Beyond this number of clusters the default leaves none of them out in turn, however unequal they are."""
-
 MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
 """Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them, and does."""
 
@@ -48,20 +38,24 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
     if plan.inference.covariance and plan.inference.covariance != "wild":
         return plan.inference.covariance
     if design.clusters is not None:
-        return "CRV3" if few_clusters(design) else "CRV1"
+        return "CRV3" if few_clusters(np.bincount(design.clusters)) else "CRV1"
     return "HC3" if model == "ols" else "HC1"
 
 
-def few_clusters(design: Design) -> bool:
-    """Return whether the default covariance is CRV3: few clusters, or more of them that are very unequal."""
-    if design.n_clusters < FEW_CLUSTERS:
-        return True
-    return design.n_clusters <= MOST_REFITS and equal_clusters(np.bincount(design.clusters)) < FEW_EQUAL
+def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:
+    """Fit with the plan's covariance or the default one, or where that does not exist with HC1 (CRV1 with clusters).
 
+    For what is said beside the deciding row, which alone is bound to a covariance that the plan names.
 
-def equal_clusters(sizes: np.ndarray) -> float:
-    """Return how many clusters of equal size count like these, ``(sum n)**2 / sum n**2``."""
-    return float(sizes.sum() ** 2 / (sizes.astype(float) @ sizes))
+    Raises
+    ------
+    DesignError
+        When the model has no estimate.
+    """
+    try:
+        return fit_model(design, model, covariance_of(plan, model, design), counts=counts)
+    except DesignError:
+        return fit_model(design, model, design.plain_covariance, counts=counts)
 
 
 def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
@@ -185,7 +179,7 @@ def _fit_with_fallback(
     try:
         return fit_model(design, model, kind, counts=counts), ""
     except DesignError:
-        plain = "CRV1" if design.clusters is not None else "HC1"
+        plain = design.plain_covariance
         if kind in ("HC0", "HC1", "CRV1") or (deciding and plan.inference.covariance):
             raise
         fit = fit_model(design, model, plain, counts=counts)

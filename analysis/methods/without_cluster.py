@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.covariance import cluster_sums
+from analysis.covariance import cluster_products, cluster_sums
 from analysis.errors import DesignError, Fault
 
 ALONE = 1e-6
@@ -42,12 +42,6 @@ class WithoutClusters:
         along = np.linalg.solve(self.information, direction)
         added = np.einsum("i,gij,j->g", along, self.parts, along)
         return float(added.sum() ** 2 / (added @ added))
-
-
-def jackknifed(found: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """Return CRV3 from slopes without each cluster, shape (G, k), squared around those with all of them."""
-    moves, groups = without - found, len(without)
-    return moves.T @ moves * ((groups - 1) / groups)
 
 
 def without_clusters(
@@ -101,16 +95,6 @@ def corrected_without(
     if not np.isfinite(back).all():
         raise _alone()
     return back
-
-
-def cluster_products(one: np.ndarray, other: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Return each cluster's ``one' other``, shape (G, k, k), where that is symmetric."""
-    k, groups = one.shape[1], int(clusters.max()) + 1
-    found = np.empty((groups, k, k))
-    for i in range(k):
-        for j in range(i, k):
-            found[:, i, j] = found[:, j, i] = np.bincount(clusters, one[:, i] * other[:, j], minlength=groups)
-    return found
 
 
 def _refuse_alone(total: np.ndarray, parts: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from analysis.corrected import Correction, Refusal
+from analysis.covariance import few_clusters
 from analysis.design import Design
 from analysis.errors import DesignError
 from analysis.measurement import measure
@@ -22,7 +23,6 @@ from analysis.moments.subsets import fit_subsets
 from analysis.multiverse.pools import Pool
 from analysis.multiverse.specifications import Specification
 
-FEW_CLUSTERS = 50
 RESPONSE = "\0response"
 
 
@@ -64,7 +64,7 @@ def fit_pool(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[Pie
 
 def _covariance(pool: Pool, spec: Specification) -> str:
     if spec.cluster:
-        few = pool.n_clusters(spec.cluster) < FEW_CLUSTERS
+        few = few_clusters(pool.sizes(spec.cluster))
         return "CRV3" if few and spec.model == "ols" else "CRV1"
     own = pool.main.plan.inference.covariance or ""
     if spec.model == "poisson":

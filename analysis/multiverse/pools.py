@@ -60,8 +60,9 @@ class Pool:
         """Return the cluster of each row."""
         return self._once(("labels", column), lambda: self.sample.frame[column].astype(str).to_numpy())
 
-    def n_clusters(self, column: str) -> int:
-        return self._once(("clusters", column), lambda: len(np.unique(self.labels(column))))
+    def sizes(self, column: str) -> np.ndarray:
+        """Return the number of rows of each cluster."""
+        return self._once(("sizes", column), lambda: np.unique(self.labels(column), return_counts=True)[1])
 
     def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
         """Return what was made under this key before: hundreds of specifications share a few dozen columns."""

@@ -12,7 +12,7 @@ from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found
 from analysis.fit import Fit, p_value, wald
 from analysis.methods.discontinuity import density_jump, jump_at
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import fit_as_planned
 from analysis.methods.interruption import FEWEST_A_SIDE, interruption
 from analysis.methods.stability import paired_stability, stability
 from analysis.models import fit_model
@@ -128,7 +128,7 @@ class _Study:
         held = replace(design.without("score"), matrix=columns, terms=(*design.without("score").terms, "changed"),
                        blocks=(*design.without("score").blocks, "score"), response=design.block("score")[:, 0],
                        offset=None)  # fmt: skip
-        fit = fit_model(held, "ols", "HC1" if held.clusters is None else "CRV1")
+        fit = fit_model(held, "ols", held.plain_covariance)
         return _row(self.blank("held", "score_jump"), fit, "changed", note="engagement held; rows before and after")
 
     # --- what each version says about the outcome ---
@@ -282,10 +282,7 @@ class _Study:
     # --- fits ---
 
     def _fit(self, design: Design) -> Fit:
-        try:
-            return fit_model(design, self.model, covariance_of(self.sample.plan, self.model, design))
-        except DesignError:
-            return fit_model(design, self.model, "HC1" if design.clusters is None else "CRV1")
+        return fit_as_planned(self.sample.plan, self.model, design)
 
     def _effect_blank(self, term: str) -> Estimate:
         unit = {"ols": "outcome", "logit": "log odds"}.get(self.model, "percent")

@@ -23,6 +23,7 @@ from analysis.methods.power import detectable_effect
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.refit import REFITTED, refit
+from analysis.questions.sharing import open_columns
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -257,7 +258,7 @@ class _Bench:
                 return _Call(False, plain[2])
             found.append(self._word(fit, effect.estimate, effect.std_error, effect.df))
         answers = {(word, sign) for word, sign, _ in found}
-        known = self.sample.plan.score.shares_error == "none" or self.score in self.sample.plan.score.halves
+        known = not open_columns(self.sample.plan, self.score)
         if not known:
             answers.add(plain[:2])
         error = max(error for _, _, error in found)
@@ -391,7 +392,7 @@ def _kind(plan, model: str, design: Design) -> str:
     try:
         fit_model(design, model, kind if kind != "CRV3" else "CRV1")
     except DesignError:
-        return "CRV1" if design.clusters is not None else "HC1"
+        return design.plain_covariance
     return kind
 
 

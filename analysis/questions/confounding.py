@@ -28,13 +28,7 @@ BOUND = "bound:"
 def study_confounding(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
     """Return robustness values, benchmarks and Oster's delta of the least-squares fit, and the E-value of a ratio.
 
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        The plain effects of this score and outcome.
+    The estimates hold the plain effects of this score and outcome.
     """
     plain = {row.model: row for row in estimates if _is_plain(row, sample, outcome, score)}
     rows: list[Estimate] = []

@@ -34,16 +34,7 @@ OFF = 1.25
 
 
 def study_diagnostics(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion and zeros.
-
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Not looked at.
-    """
+    """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion and zeros."""
     checks = []
     for name, ask in (("reset", _reset), ("calibration", _calibrated), ("variance", _variance),
                       ("dispersion", _dispersion), ("zeros", _zeros)):  # fmt: skip
@@ -63,8 +54,7 @@ Answer = tuple[bool | None, str, float | None] | None
 def deciding_fit(sample: Sample, outcome: OutcomeSection, score: str, *, model: str | None = None) -> Fit:
     """Return the deciding fit, or one by another model, with an ordinary robust covariance."""
     design = build_design(sample, outcome.column, (score,))
-    kind = "CRV1" if design.clusters is not None else "HC1"
-    return fit_model(design, model or outcome.deciding_model, kind, counts=outcome.kind == "count")
+    return fit_model(design, model or outcome.deciding_model, design.plain_covariance, counts=outcome.kind == "count")
 
 
 def deciles(sample: Sample, outcome: OutcomeSection, score: str) -> Calibration:

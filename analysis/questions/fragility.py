@@ -13,7 +13,7 @@ from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
 from analysis.fit import Fit, critical_value
 from analysis.left_out import COVARIANCES, coefficient_without
-from analysis.methods.increment import FEWEST_CLUSTERS, covariance_of
+from analysis.methods.increment import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.pml import VARIANCE_POWER
@@ -60,15 +60,10 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     segments, every one of at least 5 % of the rows is left out.
     """
     design = build_design(sample, outcome.column, (score,))
-    kind = covariance_of(sample.plan, outcome.deciding_model, design)
-    try:
-        fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
-    except DesignError:
-        kind = "CRV1" if design.clusters is not None else "HC1"
-        fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
+    fit = fit_as_planned(sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count")
     own = word_of_fit(sample, outcome, score, fit)
     for what, keep in (*_candidates(fit, score), *_segments_left_out(sample)):
-        other = word_without(sample, outcome, score, fit, keep, kind)
+        other = word_without(sample, outcome, score, fit, keep, fit.covariance)
         if other not in (None, own):
             share = f"{100 * (1 - keep.mean()):.2g} %"
             left = f"Leaving out {what} of {design.n:,} rows ({share})"

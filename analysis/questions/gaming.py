@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.covariance import around
 from analysis.design import Design, build_design, recorded, score_scale, transform, transformed_score
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit, display
@@ -17,7 +18,7 @@ from analysis.methods.ratio import fieller
 from analysis.methods.reliability import within_person
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
-from analysis.methods.without_cluster import WithoutClusters, corrected_without, jackknifed, without_clusters
+from analysis.methods.without_cluster import WithoutClusters, corrected_without, without_clusters
 from analysis.questions.beside import where_known
 from analysis.questions.episodes import Episodes, episodes_of
 from analysis.sample import Sample, gaming_columns
@@ -33,13 +34,7 @@ POWER = 0.842
 def study_gaming(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
     """Return slopes in gamed and organic rows, jumps of score and outcome at onset and offset, and what is lost.
 
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Reliabilities of engagement are looked up in it.
+    Reliabilities of engagement are looked up in the estimates.
     """
     plan = sample.plan
     if plan.gaming is None or sample.whole:
@@ -92,7 +87,7 @@ class _Spread:
             without = without_clusters(fit.params, fit.design.matrix, fit.weights, fit.residuals, fit.design.clusters)
         except DesignError:
             return cls("CRV1", fit.cov, groups, None, eye)
-        return cls("CRV3", jackknifed(fit.params, without.slopes), groups, without, eye)
+        return cls("CRV3", around(fit.params, without.slopes), groups, without, eye)
 
     def corrected(
         self, found: np.ndarray, cov: np.ndarray, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
@@ -106,7 +101,7 @@ class _Spread:
             slopes = corrected_without(self.without, columns, differences, clusters)
         except DesignError:
             return replace(self, kind="CRV1", cov=cov, back=back)
-        return replace(self, cov=jackknifed(found, slopes), back=back)
+        return replace(self, cov=around(found, slopes), back=back)
 
     def df(self, weights: dict[int, float]) -> float:
         """Return the degrees of freedom of a sum of slopes, by position."""

@@ -13,7 +13,7 @@ from analysis.disclosure import shown_name
 from analysis.errors import DesignError, listing, printable
 from analysis.estimates import Check, Estimate, Found
 from analysis.fit import Fit
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import fit_as_planned
 from analysis.models import fit_model
 from analysis.overlap import entity_column
 from analysis.questions.fragility import LARGE, influence_on, large_segments, word_of_fit, word_without
@@ -32,14 +32,9 @@ def study_influence(sample: Sample, outcome: OutcomeSection, score: str, estimat
     if plan.quick or sample.whole or sample.note or outcome.deciding_model == "hurdle":
         return Found()
     design = build_design(sample, outcome.column, (score,))
-    kind = covariance_of(plan, outcome.deciding_model, design)
-    try:
-        fit = _fitted(design, outcome, kind)
-    except DesignError:
-        kind = "CRV1" if design.clusters is not None else "HC1"
-        fit = _fitted(design, outcome, kind)
+    fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")
     own = word_of_fit(sample, outcome, score, fit)
-    checks = [_fewest(sample, outcome, score, fit, own, kind), *_segments(sample, outcome, score, fit, own)]
+    checks = [_fewest(sample, outcome, score, fit, own, fit.covariance), *_segments(sample, outcome, score, fit, own)]
     checks += _reruns(sample, outcome, score, fit, own)
     return Found((), tuple(checks))
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from analysis.corrected import Correction, Refusal
 from analysis.design import build_design, score_scale, transform
-from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, critical_value, p_value
 from analysis.halves import counts_behind
@@ -19,11 +18,10 @@ from analysis.methods.calibrated_null import rate_of_fit
 from analysis.methods.corrected_score import conditional_score, corrected_score
 from analysis.methods.correction import correct_fit, correct_term, corrected_margin
 from analysis.methods.curvature import Curvature
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import fit_as_planned
 from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
-from analysis.models import fit_model
 from analysis.questions.extrapolation import TERM as SIMEX
 from analysis.questions.extrapolation import extrapolation_rows
 from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_columns, partly_shared, too_many
@@ -151,12 +149,7 @@ class _Study:
     def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> _Study:
         plan = sample.plan
         design = build_design(sample, outcome.column, (score,))
-        plain = "CRV1" if design.clusters is not None else "HC1"
-        try:
-            kind = covariance_of(plan, outcome.deciding_model, design)
-            fit = fit_model(design, outcome.deciding_model, kind, counts=outcome.kind == "count")
-        except DesignError:
-            fit = fit_model(design, outcome.deciding_model, plain, counts=outcome.kind == "count")
+        fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")
         how = plan.engagement.transform_of
         halves = {
             column: tuple(transform(sample.numbers(half), how(column)) for half in pair)

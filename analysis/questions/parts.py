@@ -11,9 +11,8 @@ from analysis.design import Design, build_design, check_estimable, recorded, sco
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import fit_as_planned
 from analysis.methods.proportion import proportional
-from analysis.models import fit_model
 from analysis.questions.beside import where_known
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -24,14 +23,6 @@ def study_parts(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
 
     Weights are per standard deviation of a part, the other parts and the controls held: in standard deviations of the
     score by least squares, and in the outcome by the deciding model without the score.
-
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Not used.
     """
     if sample.plan.parts is None or sample.whole:
         return Found()
@@ -113,10 +104,7 @@ class _Study:
         return Found(tuple(rows), (self._judged(rewards, carries, test.p_value),))
 
     def _fit(self, design: Design, model: str) -> Fit:
-        try:
-            return fit_model(design, model, covariance_of(self.sample.plan, model, design))
-        except DesignError:
-            return fit_model(design, model, "HC1" if design.clusters is None else "CRV1")
+        return fit_as_planned(self.sample.plan, model, design)
 
     def _blank(self, model: str, term: str, n: int) -> Estimate:
         return Estimate(self.sample.plan.name, self.outcome.column, self.score, "parts", model, term, n=n)

@@ -9,8 +9,7 @@ import numpy as np
 from analysis.design import Design, build_design
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found
-from analysis.methods.increment import coefficients, covariance_of
-from analysis.models import fit_model
+from analysis.methods.increment import coefficients, fit_as_planned
 from analysis.sample import Sample, invested
 from analysis.sections.outcome import OutcomeSection
 
@@ -46,10 +45,7 @@ def study_returns(sample: Sample, outcome: OutcomeSection, score: str, estimates
 def _of(
     sample: Sample, outcome: OutcomeSection, score: str, method: str, design: Design, model: str, variant: str
 ) -> list[Estimate]:
-    try:
-        fit = fit_model(design, model, covariance_of(sample.plan, model, design))
-    except DesignError:
-        fit = fit_model(design, model, "HC1" if design.clusters is None else "CRV1")
+    fit = fit_as_planned(sample.plan, model, design)
     note = "net return, in money" if variant == "net" else "revenue per unit of money put in"
     return [replace(row, variant="-".join(filter(None, [variant, row.variant])), note=note)
             for row in coefficients(sample, outcome, score, method, fit)]  # fmt: skip

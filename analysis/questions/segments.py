@@ -17,7 +17,7 @@ from analysis.estimates import Check, Estimate, Found, Unit
 from analysis.fit import Fit, p_value
 from analysis.measurement import measure
 from analysis.methods.correction import correct_fit
-from analysis.methods.increment import covariance_of
+from analysis.methods.increment import fit_as_planned
 from analysis.methods.prediction import family_of
 from analysis.methods.transport import FEWEST_SEGMENTS, Pool, pool
 from analysis.models import fit_model
@@ -147,10 +147,7 @@ class _Study:
         if design.n_clusters is not None and design.n_clusters < FEWEST_CLUSTERS:
             allowed = f"at least {FEWEST_CLUSTERS}"
             raise DesignError("the segment", [Fault("clusters", f"{design.n_clusters} clusters", allowed)])
-        try:
-            return fit_model(design, self.model, covariance_of(self.sample.plan, self.model, design))
-        except DesignError:
-            return fit_model(design, self.model, "HC1" if design.clusters is None else "CRV1")
+        return fit_as_planned(self.sample.plan, self.model, design)
 
     def _effect(self, fit: Fit, rows: np.ndarray) -> tuple[float, float, np.ndarray]:
         """Return the effect, its standard error and each row's influence on it."""

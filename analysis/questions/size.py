@@ -22,13 +22,7 @@ from analysis.sections.outcome import OutcomeSection
 def study_size(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
     """Return the equivalence tests, the power, and for least squares the Bayes factors and the decomposition.
 
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        The plain and corrected effects of this score and outcome.
+    The estimates hold the plain and corrected effects of this score and outcome.
     """
     tested = [row for row in estimates if _is_tested(row, sample, outcome, score)]
     mean = float(sample.numbers(outcome.column).mean())

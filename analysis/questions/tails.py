@@ -51,16 +51,7 @@ VARIANT = "bootstrap-t"
 
 
 def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return the deciding pseudo-maximum likelihood effect with a percentile-t interval, or why there is none.
-
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Not looked at.
-    """
+    """Return the deciding pseudo-maximum likelihood effect with a percentile-t interval, or why there is none."""
     plan, model = sample.plan, outcome.deciding_model
     if model not in VARIANCE_POWER:
         return Found()
@@ -75,7 +66,7 @@ def study_bootstrap(sample: Sample, outcome: OutcomeSection, score: str, estimat
         return Found(checks=(Check(plan.name, "bootstrap_t", None, reason, None, outcome.column, score),))
     design = build_design(sample, outcome.column, (score,))
     try:
-        fit = fit_model(design, model, "CRV1" if design.clusters is not None else "HC1")
+        fit = fit_model(design, model, design.plain_covariance)
     except DesignError:
         return Found()
     options = plan.inference

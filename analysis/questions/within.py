@@ -27,13 +27,7 @@ RELIABLE = 0.70
 def study_panel(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
     """Return the score's effect with unit (and period) fixed effects; nothing where the plan has no panel.
 
-    Parameters
-    ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
-    estimates : iterable of Estimate
-        Reliabilities of engagement from halves are looked up in it.
+    Reliabilities of engagement from halves are looked up in the estimates.
     """
     if sample.plan.panel is None:
         return Found()
