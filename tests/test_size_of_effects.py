@@ -1,6 +1,7 @@
 """Equivalence, Bayes factors, decomposition and power: published figures, second routes, simulated size."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,16 @@ def test_the_figures_of_the_memo(n, gain, bic, jzs):
 def test_jzs_equals_bayesfactor():
     for case in json.loads((REFERENCE / "correction_values.json").read_text())["jzs"]:
         assert np.exp(log_factor(case["n"], case["p"], case["r2"])) == pytest.approx(case["factor"], rel=1e-6)
+
+
+def test_a_model_that_fits_exactly_is_beyond_numbers():
+    """A score that is the outcome: neither a domain error nor what quadrature makes of an integral without an end."""
+    for factor in (partial(bic_factor, 300), partial(jzs_factor, 300, 1)):
+        with pytest.raises(OverflowError, match="exactly"):
+            factor(0.3, 1.0)
+    assert [delta_r2_p_value(300, 2, 1.0, gain, 0.1) for gain in (0.2, 0.05)] == [1.0, 0.0]
+    assert delta_r2_p_value(300, 2, 1 - 1e-6, 0.2, 0.1) > 0.999  # the same is seen on the way there
+    assert delta_r2_p_value(300, 2, 1 - 1e-6, 0.05, 0.1) < 0.001
 
 
 def test_jzs_does_not_overflow():

@@ -21,6 +21,11 @@ def bic_factor(n: int, r2_without: float, r2_with: float, *, added: int = 1) -> 
     added : int
         Columns that the larger model adds.
 
+    Raises
+    ------
+    OverflowError
+        Where the factor is beyond a float, as it is where the larger model fits exactly.
+
     Notes
     -----
     Wagenmakers (2007), doi:10.3758/BF03194105. Likelihoods of independent normal errors: not for quasi-likelihoods
@@ -31,6 +36,8 @@ def bic_factor(n: int, r2_without: float, r2_with: float, *, added: int = 1) -> 
     >>> round(bic_factor(300, 0.30, 0.31), 2)
     0.5
     """
+    if r2_with >= 1:
+        raise OverflowError("the larger model fits exactly")
     return math.exp(0.5 * (n * (math.log1p(-r2_without) - math.log1p(-r2_with)) - added * math.log(n)))
 
 
@@ -57,6 +64,11 @@ def jzs_factor(n: int, predictors_without: int, r2_without: float, r2_with: floa
 def log_factor(n: int, predictors: int, r2: float) -> float:
     """Return the logarithm of the JZS factor of a model against the intercept alone.
 
+    Raises
+    ------
+    OverflowError
+        Where the model fits exactly: the integral has no end.
+
     Notes
     -----
     With s the prior scale,
@@ -68,6 +80,8 @@ def log_factor(n: int, predictors: int, r2: float) -> float:
     """
     if predictors == 0:
         return 0.0
+    if r2 >= 1:
+        raise OverflowError("the model fits exactly")
     constant = math.log(PRIOR_SCALE) + 0.5 * math.log(n / 2) - math.lgamma(0.5)
 
     def height(log_g: float) -> float:

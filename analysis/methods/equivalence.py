@@ -77,6 +77,8 @@ def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, b
     ``P[F'(1, n - k - 1; n bound / (1 - R2)) <= F]``, the noncentral F with R2 plugged in: after Campbell & Lakens
     (2021), doi:10.1111/bmsp.12201. Errors as in classical regression: neither robust nor clustered.
     """
+    if r2_full >= 1:  # without noise the gain is what it is
+        return float(delta_r2 >= bound)
     df = n - predictors - 1
     statistic = delta_r2 / ((1 - r2_full) / df)
     return float(scipy.stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))

@@ -106,9 +106,9 @@ def _power(sample: Sample, row: Estimate, band: tuple[float, float]) -> list[Est
 
 def _bayes(row: Estimate, design: Design) -> list[Estimate]:
     """Return Bayes factors in favour of the score; none for clustered rows, whose likelihood they are not."""
-    if design.clusters is not None:
-        return []
     whole, gain = delta_r2(design)
+    if design.clusters is not None or whole - gain >= 1:  # or the score has nothing left to explain
+        return []
     factors: dict[str, Callable[[], float]] = {
         "bic": lambda: bic_factor(design.n, whole - gain, whole),
         "jzs": lambda: jzs_factor(design.n, design.k - 2, whole - gain, whole),

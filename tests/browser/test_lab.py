@@ -18,21 +18,26 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
-WIDGET = "window.jupyterapp.shell.currentWidget"
+# By what it is, not `shell.currentWidget`: what comes to the front while the page settles is not always the notebook.
+WIDGET = "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path?.endsWith('.ipynb'))"
 IDLE = f"() => {WIDGET}?.sessionContext?.session?.kernel?.status === 'idle'"
 # A promise of a command that is awaited by evaluate() may never return: start it, and look at the notebook's model.
-RUN = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true; }); }"
+RUN = f"""() => {{
+  window.jupyterapp.shell.activateById({WIDGET}.id);
+  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => {{ window.ran = true; }});
+}}"""
 DONE = f"""() => {{
   const cells = {WIDGET}.content.widgets.filter(w => w.model.type === 'code' && w.model.sharedModel.source.trim());
   const failed = cells.some(w => w.model.outputs.toJSON().some(o => o.output_type === 'error'));
   return failed || (window.ran && cells.every(w => w.model.executionCount !== null && w.prompt !== '*'));
 }}"""
 OUTPUTS = f"() => {WIDGET}.content.widgets.flatMap(w => w.model.type === 'code' ? w.model.outputs.toJSON() : [])"
-# Only cells in view are in the page, so each cell is scrolled to before its images are read.
+# Only cells in view are in the page, so each cell is scrolled to before its images are read. JupyterLab scrolls of its
+# own accord after a run, and rejects the other's wish when two meet: then we ask again.
 IMAGES = f"""async () => {{
   const panel = {WIDGET}, seen = new Map();
   for (let at = 0; at < panel.content.widgets.length; at++) {{
-    await panel.content.scrollToItem(at);
+    await panel.content.scrollToItem(at).catch(() => panel.content.scrollToItem(at));
     await new Promise(resolve => setTimeout(resolve, 60));
     for (const image of panel.node.querySelectorAll('.jp-OutputArea img'))
       seen.set(image.src.slice(-200), {{alt: image.alt, width: image.naturalWidth}});
