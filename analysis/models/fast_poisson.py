@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import scipy
 
 from analysis.errors import DesignError, Fault, listing
 
@@ -14,7 +15,9 @@ BLOCK_ROWS = 8192
 CLUSTER_ROWS = 65_536  # rows whose scores are added to their clusters together
 SUBSAMPLE = 50  # every 50th row: 2 % of them find the start
 STEPS = 50
-STEP_TOLERANCE = 1e-8  # of the linear predictor, per standard deviation; the error left is about its square
+STEP_TOLERANCE = 1e-6  # of the linear predictor, per standard deviation; the error left is about its square
+LAST_TOLERANCE = 1e-8  # of the step that the pass for the covariance takes: beyond it there is another such pass
+FAR = 100.0  # squared standard deviations from the mean beyond which sums of squares are taken again around the mean
 CONDITION_LIMIT = 1e13  # of the scaled information: beyond it no finite or no single estimate exists
 
 
@@ -119,7 +122,7 @@ def fit_poisson(
     beta = _first_guess(rows) if start is None else rows.to_scaled(np.asarray(start, dtype=float))
     beta, steps = _newton(rows, beta)
     codes, clusters = _cluster_codes(cluster, len(rows.outcome))
-    bread, meat, deviance = _sandwich_parts(rows, beta, codes, clusters)
+    beta, steps, (bread, meat, deviance) = _last_step(rows, beta, steps, codes, clusters)
     inverse = np.linalg.inv(bread)
     back = rows.to_units()
     correction = _small_sample(covariance, len(rows.outcome), len(beta), clusters)
@@ -196,19 +199,31 @@ class _Rows:
 
 
 def _location_scale(columns: np.ndarray, names: Sequence[str], block_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse standard deviation of each column, in two passes over blocks."""
-    n = len(columns)
-    parts = [slice(start, start + block_rows) for start in range(0, n, block_rows)]
-    location = sum(np.ones(len(columns[part])) @ columns[part] for part in parts) / n
+    """Mean and inverse standard deviation of each column, in a pass over blocks; two where the first rows mislead."""
+    some = columns[:: max(len(columns) // block_rows, 1)].mean(axis=0)
+    location, square, away = _around(columns, some, block_rows)
+    if not (away <= FAR * square).all():
+        location, square, _ = _around(columns, location, block_rows)
     if not np.isfinite(location).all():
         bad = [name for name, value in zip(names, location, strict=True) if not np.isfinite(value)]
         raise _refusal("columns", "missing or infinite values in " + listing(bad), "complete columns")
-    square = sum(np.einsum("np,np->p", block, block) for block in (columns[part] - location for part in parts)) / n
     spread = np.sqrt(square)
     flat = spread <= 16 * np.finfo(float).eps * np.abs(location)
     if flat.any():
         raise _refusal("columns", "no variation in " + listing(np.asarray(names)[flat]), "columns that vary")
     return location, 1.0 / spread
+
+
+def _around(columns: np.ndarray, centre: np.ndarray, block_rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, variance and squared distance from `centre` of each column, from sums around that."""
+    n, total, square = len(columns), np.zeros(columns.shape[1]), np.zeros(columns.shape[1])
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, n, block_rows):
+            block = columns[start : start + block_rows] - centre
+            total += np.ones(len(block)) @ block
+            square += np.einsum("np,np->p", block, block)
+        away = total / n
+        return centre + away, square / n - away**2, away**2
 
 
 def _first_guess(rows: _Rows) -> np.ndarray:
@@ -259,25 +274,37 @@ def _pass(rows: _Rows, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]
     return loss, score, information
 
 
+def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None):
+    """Take the step that the pass for the covariance shows, again while it is long: estimate, steps and the parts."""
+    for number in range(steps, STEPS):
+        score, *parts = _sandwich_parts(rows, beta, codes, clusters)
+        step = np.linalg.solve(parts[0], score)
+        beta = beta + step
+        if np.max(np.abs(step)) < LAST_TOLERANCE:
+            return beta, number + 1, parts
+    raise _no_estimate(rows, parts[0])
+
+
 def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
-    """Information, sum of outer products of the scores (or of their cluster sums), and deviance."""
-    bread, meat = np.zeros((2, len(beta), len(beta)))
+    """Score, information, sum of outer products of the scores (or of their cluster sums), and deviance."""
+    score, (bread, meat) = np.zeros(len(beta)), np.zeros((2, len(beta), len(beta)))
     sums, deviance = np.zeros((len(beta), clusters or 0)), 0.0
     if codes is not None:
         rows = replace(rows, block_rows=max(rows.block_rows, CLUSTER_ROWS))
     for part, x in rows.blocks():
-        mu = rows.mean(part, beta @ x)
+        eta = beta @ x
+        mu = rows.mean(part, eta)
         y = rows.outcome[part]
         bread += (x * mu) @ x.T
-        with np.errstate(divide="ignore"):
-            deviance += np.sum(np.where(y > 0, y * (np.log(np.where(y > 0, y, 1.0)) - np.log(mu)), 0.0) - (y - mu))
+        deviance += np.sum(scipy.special.xlogy(y, y)) - y @ eta - np.sum(y - mu)
         scores = np.multiply(x, y - mu, out=x)
+        score += scores.sum(axis=1)
         if codes is None:
             meat += scores @ scores.T
         else:
-            for total, score in zip(sums, scores, strict=True):
-                total += np.bincount(codes[part], weights=score, minlength=clusters)
-    return bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
+            for total, row in zip(sums, scores, strict=True):
+                total += np.bincount(codes[part], weights=row, minlength=clusters)
+    return score, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
 
 
 def _cluster_codes(cluster, n: int) -> tuple[np.ndarray | None, int | None]:
