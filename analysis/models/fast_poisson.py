@@ -276,7 +276,7 @@ def _pass(rows: _Rows, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]
 
 def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None):
     """Take the step that the pass for the covariance shows, again while it is long: estimate, steps and the parts."""
-    for number in range(steps, STEPS):
+    for number in range(steps, STEPS + 1):
         score, *parts = _sandwich_parts(rows, beta, codes, clusters)
         step = np.linalg.solve(parts[0], score)
         beta = beta + step
