@@ -293,7 +293,9 @@ def _rule(
     plan = sample.plan
     tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1], estimates) for key in noise}
     more = [tail.check for tail in tails.values() if tail is not None]
-    fragile = {} if plan.quick else {key: study_fragility(sample, plan.outcomes[key[0]], key[1]) for key in noise}
+    fragile = {} if plan.quick else {
+        key: study_fragility(sample, plan.outcomes[key[0]], key[1], known) for key, known in noise.items()
+    }  # fmt: skip
     rulings = []
     for outcome in plan.outcome:
         mean = sample.mean(outcome.column)

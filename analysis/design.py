@@ -113,6 +113,18 @@ class Design:
         }
         return replace(self, response=self.response[keep], matrix=self.matrix[keep], **pick)
 
+    def rest(self, keep: np.ndarray) -> Design:
+        """Return the design of some rows, a mask: clusters numbered anew, without controls that vary no more."""
+        left = self.take(keep)
+        still = [at for at, block in enumerate(left.blocks) if block == "control" and np.ptp(left.matrix[:, at]) == 0]
+        if still:
+            stay = [at for at in range(left.k) if at not in still]
+            left = replace(left, matrix=left.matrix[:, stay], terms=tuple(left.terms[at] for at in stay),
+                           blocks=tuple(left.blocks[at] for at in stay))  # fmt: skip
+        if left.clusters is None:
+            return left
+        return replace(left, clusters=np.unique(left.clusters, return_inverse=True)[1])
+
     def with_last(self, column: np.ndarray, response: np.ndarray) -> Design:
         """Return the design with another last column and response; the basis of the others is not made again."""
         changed = replace(self, matrix=np.column_stack([self.matrix[:, :-1], column]), response=response)

@@ -124,7 +124,7 @@ class _Answer:
 
 def decide(
     plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, checks: Iterable[Check],
-    noise: Noise = NOTHING_KNOWN, fragility: Fragility | None = None, tail: Tail | None = None,
+    noise: Noise = NOTHING_KNOWN, fragility: tuple[Fragility, ...] | None = None, tail: Tail | None = None,
 ) -> Verdict:  # fmt: skip
     """Apply the plan's rule to one score and one outcome.
 
@@ -140,8 +140,8 @@ def decide(
         Those of this score and outcome, and those of the whole run.
     noise : Noise
         What is known of the noise in engagement, and the corrected effects.
-    fragility : Fragility, optional
-        What leaving out a few rows or a cluster does; None when it was not looked at.
+    fragility : tuple of Fragility, optional
+        What leaving out a few rows or a cluster does to the fits that decide; None when it was not looked at.
     tail : Tail, optional
         Of a revenue outcome.
     """
@@ -155,13 +155,13 @@ def decide(
         return Verdict(verdict="refused", direction=None, beyond_sesoi=None, fragile=None, reasons=tuple(refusals),
                        deciding=plain.estimate, **common)  # fmt: skip
     answer, choices = _answer(plan, score, plain, noise, band)
+    few = [one for one in fragility or () if one.word and one.own == answer.word]
     answer, whales = _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
     choices += whales
     reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
     reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
-    if fragility and fragility.word:
-        reasons.append((fragility if answer is plain else fragility.of_plain_fit()).reason)
+    reasons += [one.reason for one in few]
     gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
     reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None
@@ -170,8 +170,8 @@ def decide(
         reasons += [left_out.reason] if left_out and left_out.word else []
     return Verdict(
         verdict=answer.word, direction=answer.direction, beyond_sesoi=beyond(answer.estimate, band, level),
-        fragile=_fragile(answer, noise, fragility, left_out), reasons=tuple(reasons), deciding=answer.estimate,
-        **common,
+        fragile=_fragile(answer, noise, None if fragility is None else bool(few), left_out), reasons=tuple(reasons),
+        deciding=answer.estimate, **common,
     )  # fmt: skip
 
 
@@ -200,15 +200,15 @@ def _under_a_heavy_tail(
     return answer.undecided(), [f"{reason} interval do not both confirm the effect, so it is not decided."]
 
 
-def _fragile(answer: _Answer, noise: Noise, fragility: Fragility | None, left_out: Fragility | None) -> bool | None:
+def _fragile(answer: _Answer, noise: Noise, few: bool | None, left_out: Fragility | None) -> bool | None:
     """Return True when noise, a few rows or a confounder could make the word; False when all were looked at.
 
     Confounders are benchmarked for least squares only: there, without a look at them, it is never False.
     """
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
-    if vanishes or any(found is not None and found.word is not None for found in (fragility, left_out)):
+    if vanishes or few or (left_out is not None and left_out.word is not None):
         return True
-    looked = fragility is not None and (left_out is not None or answer.estimate.model not in ("ols", "eiv"))
+    looked = few is not None and (left_out is not None or answer.estimate.model not in ("ols", "eiv"))
     return False if looked else None
 
 

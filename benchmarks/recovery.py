@@ -94,7 +94,7 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
     study = noise._Study.of(sample, outcome, score)
     rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
     ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
-                    _noise(study), None, study_tail(sample, outcome, score))  # fmt: skip
+                    _noise(study), tail=study_tail(sample, outcome, score))  # fmt: skip
     return _ruled(ruling)
 
 

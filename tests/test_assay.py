@@ -18,6 +18,7 @@ from analysis.models import fit_model
 from analysis.models.refit import refit
 from analysis.questions import assay
 from analysis.questions.assay import study_assay
+from analysis.questions.noise import study_noise
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}
 
@@ -74,13 +75,13 @@ def test_a_right_correction_leaves_placebos_alone_and_sees_what_was_planted(kind
 @pytest.mark.parametrize("known", ["halves", "declared"])
 def test_without_the_correction_the_same_placebos_are_called_adds(kind, known, sample_of, monkeypatch):
     """A correction that takes almost nothing away is a broken one: the plain fit passes worthless scores."""
-    right = assay._Bench._measurements
+    right = assay._Bench._errors
 
-    def broken(self):
-        for one in right(self):
-            yield type(one)(one.terms, one.differences * 0.1, one.declared * 0.1, one.replaced)
+    def broken(self, *said, **more):
+        one = right(self, *said, **more)
+        return type(one)(one.terms, one.differences * 0.1, one.declared * 0.1, one.replaced)
 
-    monkeypatch.setattr(assay._Bench, "_measurements", broken)
+    monkeypatch.setattr(assay._Bench, "_errors", broken)
     check = told(study(plan(kind, known), frame(2000), sample_of))["placebos"]
     assert check.passed is False
     assert check.statistic > 0.3
@@ -201,6 +202,24 @@ def test_planting_moves_the_coefficient_by_what_was_planted():
             assert np.log(moved[x > 1].mean() / moved[x < -1].mean()) == pytest.approx(0.2 * 3.05, abs=0.03)
         else:
             assert np.cov(moved, x)[0, 1] == pytest.approx(0.2, abs=0.01)
+
+
+def test_placebos_are_audited_at_every_corner_and_for_every_set_of_shared_columns(sample_of):
+    """As the verdict is: the same measurements, and no `adds` where one of them gives another word."""
+    data = frame(300)
+    data["views"] = 0.3 * data["likes"] + np.random.default_rng(5).normal(size=300)
+    ranges = {name: {"value": 0.8, "low": 0.7, "high": 0.9} for name in ("likes", "views")}
+    own = plan(engagement={"columns": ["likes", "views"], "reliability": ranges},
+               score={"columns": ["score"], "shares_error": "unknown"})  # fmt: skip
+    sample = sample_of(own, data)
+    bench = assay._Bench.of(sample, sample.plan.outcome[0], "score")
+    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    assert len(bench.measurements) == len(noise.effects) + len(noise.supposed) == 5 + 2
+    fit = refit(bench.design, bench.null.model, bench.covariance, bench._predictor)
+    by = bench.design.matrix[:, -1].std(ddof=1)
+    made = [correct_term(fit, one, "score").estimate * by for one in bench.measurements]
+    told_by_the_audit = [row.estimate for row in (*noise.effects, *(one.effect for one in noise.supposed))]
+    np.testing.assert_allclose(made, told_by_the_audit, rtol=1e-6)
 
 
 @pytest.mark.parametrize("largest", [40.0, 800.0, np.nan])

@@ -7,9 +7,14 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.dataset import from_frame
 from analysis.design import build_design
 from analysis.models import fit_model
-from analysis.questions.fragility import influence_on
+from analysis.plan import read_plan
+from analysis.questions import fragility
+from analysis.questions.fragility import influence_on, study_fragility
+from analysis.questions.noise import NOTHING_KNOWN, study_noise
+from analysis.sample import select_sample
 
 
 def frame(seed=1, n=300, effect=0.0):
@@ -73,15 +78,76 @@ def test_two_bundle_auctions_hide_an_effect():
     assert ruling.fragile is True
 
 
-def test_a_corrected_verdict_says_that_the_rows_change_the_plain_word():
-    data = frame(3, effect=0.0)
-    data.loc[0, ["score", "sales"]] = [6.0, 1500.0]
-    known = {"columns": ["likes"], "reliability": {"likes": {"value": 0.9, "low": 0.89, "high": 0.91}}}
-    plain = sa.audit(plan(), data).ruling()
-    ruling = sa.audit(plan(engagement=known, score={"columns": ["score"], "shares_error": "none"}), data).ruling()
-    assert ruling.deciding.method == "corrected"
-    assert any("changes the word of the plain fit from " in reason for reason in ruling.reasons)
-    assert any(f"changes the word from {plain.verdict} to " in reason for reason in plain.reasons)
+def with_halves(seed, model, n=400):
+    """A score that adds a little, and engagement whose noise makes it pass the plain test."""
+    rng = np.random.default_rng(seed)
+    likes = rng.normal(size=n)
+    first, second = likes + 0.7 * rng.normal(size=(2, n))
+    score = likes + rng.normal(size=n)
+    sales = rng.gamma(3, np.exp(3 + 0.4 * likes + 0.03 * score) / 3)
+    data = pd.DataFrame({"likes": (first + second) / 2, "a": first, "b": second, "score": score, "sales": sales})
+    own = plan(engagement={"columns": ["likes"], "halves": {"likes": ["a", "b"]}},
+               score={"columns": ["score"], "shares_error": "none"})  # fmt: skip
+    return own | {"outcome": [own["outcome"][0] | {"model": model}]}, data
+
+
+@pytest.mark.parametrize(("model", "seed"), [("poisson", 5), ("ols", 4), ("ols", 5)])
+def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
+    """The second way to the same word: an audit of the file without the row of most influence."""
+    own, data = with_halves(seed, model)
+    sample = select_sample(read_plan(own), from_frame(data))
+    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    (found,) = study_fragility(sample, sample.plan.outcome[0], "score", noise)
+    audit = sa.audit(own, data)
+    ruling = audit.ruling()
+    assert (found.own, ruling.deciding.method, ruling.fragile) == (ruling.verdict, "corrected", True)
+    assert found.reason in ruling.reasons
+    assert "changes the corrected word from " in found.reason
+    count = int(found.reason.split()[2])
+    order = np.argsort(noise.left_out.influence)
+    others = set()
+    for rows in (order[:count], order[::-1][:count]):
+        rest = sa.audit(own, data.drop(index=data.index[rows])).ruling()
+        others.add(rest.verdict)
+        keep = np.ones(len(data), dtype=bool)
+        keep[rows] = False
+        assert noise.left_out.effect(keep).statistic == pytest.approx(rest.deciding.statistic, rel=1e-3)
+    assert found.word in others
+
+
+def test_rows_that_change_the_plain_word_alone_do_not_make_a_corrected_verdict_fragile():
+    own, data = with_halves(6, "ols")
+    sample = select_sample(read_plan(own), from_frame(data))
+    score = own["score"]
+    known, unknown = (
+        sa.audit(own | {"score": score | {"shares_error": said}}, data).ruling() for said in ("none", "unknown")
+    )
+    plain = study_fragility(sample, sample.plan.outcome[0], "score", NOTHING_KNOWN)
+    assert plain[0].word == "inconclusive"
+    assert not any("Leaving out" in reason for reason in known.reasons)
+    assert unknown.verdict == "inconclusive"  # the plain word is adds, the corrected one is not
+
+
+def test_a_refused_correction_has_no_rows_to_leave_out():
+    data = frame()
+    data["views"] = data["likes"] + 0.3 * np.random.default_rng(5).normal(size=300)
+    ranges = {name: {"value": 0.9, "low": 0.6, "high": 0.95} for name in ("likes", "views")}
+    ruling = sa.audit(plan(engagement={"columns": ["likes", "views"], "reliability": ranges}), data).ruling()
+    assert ruling.verdict == "refused"
+
+
+def test_influence_foretells_the_corrected_word_of_many_rows(monkeypatch):
+    own, data = with_halves(4, "ols")
+    sample = select_sample(read_plan(own), from_frame(data))
+    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    few = study_fragility(sample, sample.plan.outcome[0], "score", noise)
+    monkeypatch.setattr(fragility, "MANY_ROWS", 0)
+    assert study_fragility(sample, sample.plan.outcome[0], "score", noise) == few
+    keep = np.arange(len(data)) != np.argmax(np.abs(noise.left_out.influence))
+    low, high = fragility._foretold(noise.effects[0], noise.left_out, keep)
+    made = noise.left_out.effect(keep)
+    assert low.estimate == high.estimate == pytest.approx(made.estimate, rel=0.05)
+    assert low.std_error < made.std_error < high.std_error
 
 
 def test_quick_does_not_look_and_says_nothing():

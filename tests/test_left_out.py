@@ -14,6 +14,7 @@ from analysis.left_out import coefficient_without
 from analysis.models import fit_logit, fit_model
 from analysis.questions import fragility
 from analysis.questions.influence import study_influence
+from analysis.questions.noise import NOTHING_KNOWN
 
 
 def design_of(n=400, offset=False, seed=1):
@@ -59,7 +60,7 @@ def test_the_check_of_influence_is_the_same_by_either_way(sample_of, make_frame,
         monkeypatch.setattr(fragility, "MANY_ROWS", rows)
         sample = sample_of(said, frame)
         checks = study_influence(sample, sample.plan.outcome[0], sample.plan.score.columns[0]).checks
-        other = fragility.study_fragility(sample, sample.plan.outcome[0], sample.plan.score.columns[0])
+        other = fragility.study_fragility(sample, sample.plan.outcome[0], sample.plan.score.columns[0], NOTHING_KNOWN)
         found.append([*((check.check, check.passed, check.reason) for check in checks), other])
     assert found[0] == found[1]
 

@@ -295,15 +295,17 @@ def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clu
         eta = beta @ x
         mu = rows.mean(part, eta)
         y = rows.outcome[part]
-        bread += (x * mu) @ x.T
-        deviance += np.sum(scipy.special.xlogy(y, y)) - y @ eta - np.sum(y - mu)
-        scores = np.multiply(x, y - mu, out=x)
-        score += scores.sum(axis=1)
+        residuals = y - mu
+        score += x @ residuals
+        deviance += np.sum(scipy.special.xlogy(y, y)) - y @ eta - np.sum(residuals)
+        weights = mu[None] if codes is not None else np.stack([mu, residuals**2])
+        products = (x * weights[:, None]).reshape(-1, len(y)) @ x.T  # one product of matrices for both
+        bread += products[: len(beta)]
         if codes is None:
-            meat += scores @ scores.T
-        else:
-            for total, row in zip(sums, scores, strict=True):
-                total += np.bincount(codes[part], weights=row, minlength=clusters)
+            meat += products[len(beta) :]
+            continue
+        for total, row in zip(sums, np.multiply(x, residuals, out=x), strict=True):
+            total += np.bincount(codes[part], weights=row, minlength=clusters)
     return score, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
 
 

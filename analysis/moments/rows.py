@@ -126,7 +126,7 @@ class Sums:
 
 
 def _add_by_indicator(pairs: np.ndarray, products: np.ndarray, codes: np.ndarray, parts: int) -> None:
-    indicators = (codes[:, None, :] == np.arange(parts)[:, None]).astype(float)
+    indicators = (codes[:, None, :] == np.arange(parts, dtype=codes.dtype)[:, None]).astype(float)
     pairs += indicators.reshape(-1, codes.shape[1]) @ products.T
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -23,7 +23,7 @@ from analysis.methods.power import detectable_effect
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.refit import REFITTED, refit
-from analysis.questions.sharing import open_columns
+from analysis.questions.sharing import ends_of, mixed_corners, open_columns, to_suppose, too_many
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -257,12 +257,11 @@ class _Bench:
             if isinstance(effect, Refusal):
                 return _Call(False, plain[2])
             found.append(self._word(fit, effect.estimate, effect.std_error, effect.df))
-        answers = {(word, sign) for word, sign, _ in found}
-        known = not open_columns(self.sample.plan, self.score)
-        if not known:
-            answers.add(plain[:2])
-        error = max(error for _, _, error in found)
-        return _Call(len(answers) == 1 and found[0][0] == "adds", error if known else max(error, plain[2]))
+        if set(self._noisy) == set(open_columns(self.sample.plan, self.score)):  # it may share all noise
+            found.append(plain)
+        answers, error = {(word, sign) for word, sign, _ in found}, max(error for _, _, error in found)
+        tried = too_many(self.sample.plan, self.score, tuple(self.declared)) is None
+        return _Call(tried and len(answers) == 1 and found[0][0] == "adds", error)
 
     @cached_property
     def _predictor(self) -> np.ndarray:
@@ -272,25 +271,34 @@ class _Bench:
             return np.log(clipped / (1 - clipped))
         return np.log(fitted) if self.null.model in LOG_LINK else fitted
 
+    @property
+    def _noisy(self) -> tuple[str, ...]:
+        return tuple(term for term in self.design.terms if term in self.halves or term in self.declared)
+
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
-        """The errors of the control as the plan states them: at the value, then at the ends of its range."""
-        return tuple(self._measurements())
+        """The errors of the control as the plan states them: at the value, at the ends of its range and the corners of
+        several, then without the columns whose noise the score may share."""
+        corners = ("low", "high", *mixed_corners(tuple(self.declared))) if self.declared else ()
+        unknown = open_columns(self.sample.plan, self.score)
+        return (
+            *(self._errors(at) for at in ("value", *corners)),
+            *(self._errors("low", without=shared) for shared in to_suppose(unknown, self._noisy)),
+        )
 
-    def _measurements(self) -> Iterator[Measurement]:
-        design = self.design
-        terms = tuple(term for term in design.terms if term in self.halves or term in self.declared)
-        differences = np.zeros((design.n, len(terms)))
-        for at, term in enumerate(terms):
-            if term in self.halves:
-                half = self.halves[term][1] * np.sqrt(2)  # the error of one half, not of the mean of two
-                differences[:, at] = half - half.mean()
-        for point in (1, 0, 2) if self.declared else (1,):
-            declared = measure(design, declared={c: bounds[point] for c, bounds in self.declared.items()})
-            spread = np.zeros_like(differences)
-            for at, term in enumerate(declared.terms):
-                spread[:, terms.index(term)] = declared.declared[:, at]
-            yield Measurement(terms, differences, spread, np.ones(len(terms), dtype=bool))
+    def _errors(self, at: str, without: tuple[str, ...] = ()) -> Measurement:
+        terms, point = self._noisy, {"low": 0, "value": 1, "high": 2}
+        differences, spread = np.zeros((2, self.design.n, len(terms)))
+        for column, (_, half) in self.halves.items():
+            if column not in without:
+                error = half * np.sqrt(2)  # of one half, not of the mean of two
+                differences[:, terms.index(column)] = error - error.mean()
+        ends = ends_of(at, tuple(self.declared))
+        stated = {c: bounds[point[ends[c]]] for c, bounds in self.declared.items() if c not in without}
+        declared = measure(self.design, declared=stated)
+        for place, term in enumerate(declared.terms):
+            spread[:, terms.index(term)] = declared.declared[:, place]
+        return Measurement(terms, differences, spread, np.ones(len(terms), dtype=bool))
 
     def _effect(self, fit: Fit) -> tuple[float, float]:
         if fit.model == "logit":

@@ -138,15 +138,15 @@ def under_a_confounder(
         return None
     possible = [row for row in bounds if row.estimate is not None]
     if not possible:
-        return Fragility(None, "")
+        return Fragility(word)
     worst = max(possible, key=lambda row: abs(row.estimate - plain.estimate))
     level = plan.inference.level
     wide, narrow = (worst.interval(part) or (worst.estimate,) * 2 for part in (level, 1 - 2 * (1 - level)))
     other = word_of(wide, narrow, band)
     turned = worst.estimate * plain.estimate < 0 and other in ("adds", "trivial")
     if other == word and not turned:
-        return Fragility(None, "")
+        return Fragility(word)
     column = worst.term.removeprefix(BOUND)
     became = f"{other} in the other direction" if turned else other
     reason = f"A confounder left out, as strong as {column} is with score and outcome alike, could turn {word} into "
-    return Fragility(other, f"{reason}{became}.")
+    return Fragility(word, other, f"{reason}{became}.")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.covariance import CLUSTERED, cluster_sums
-from analysis.design import Design, build_design, score_scale
+from analysis.design import build_design, score_scale
 from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
+from analysis.estimates import Estimate
 from analysis.fit import Fit, critical_value
 from analysis.left_out import COVARIANCES, coefficient_without
 from analysis.methods.increment import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.pml import VARIANCE_POWER
+from analysis.questions.noise import LeftOut, Noise
+from analysis.questions.sharing import open_columns
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -27,31 +30,34 @@ LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
 
 
-CHANGES = "changes the word"
+MARGIN = 0.05
+"""Share by which a foretold standard error may be wrong: within it the correction is made again."""
 
 
 @dataclass(frozen=True)
 class Fragility:
-    """What leaving out rows, a cluster or a segment does to the word of the plain fit.
+    """What leaving out rows, a cluster or a segment does to the word of one fit.
 
     Attributes
     ----------
+    own : str
+        Its word with all rows.
     word : str or None
         The other word that was found; None when none was.
     reason : str
         A sentence; empty when the word stands.
     """
 
-    word: Word | None
-    reason: str
-
-    def of_plain_fit(self) -> Fragility:
-        """Return it with a sentence that names the plain fit, for a verdict that rests on another one."""
-        return replace(self, reason=self.reason.replace(CHANGES, f"{CHANGES} of the plain fit", 1))
+    own: Word
+    word: Word | None = None
+    reason: str = ""
 
 
-def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Fragility:
+def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: Noise) -> tuple[Fragility, ...]:
     """Leave out the rows, the cluster with most influence on the score's coefficient, a segment; look at the word.
+
+    Of the fits that the verdict rests on: the plain one, the correction at the reliability that is stated, or both
+    where it is not known whether the score shares the noise.
 
     Notes
     -----
@@ -59,16 +65,55 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str) -> Frag
     Rows are ranked by their influence on the coefficient, both ways and in size; each candidate set is refitted. Of
     segments, every one of at least 5 % of the rows is left out.
     """
+    corrected = [] if noise.left_out is None else [_of_correction(sample, outcome, noise.left_out, noise.effects[0])]
+    if corrected and not open_columns(sample.plan, score):
+        return tuple(corrected)
+    return (_of_plain_fit(sample, outcome, score, "word of the plain fit" if corrected else "word"), *corrected)
+
+
+def _of_plain_fit(sample: Sample, outcome: OutcomeSection, score: str, what: str) -> Fragility:
     design = build_design(sample, outcome.column, (score,))
     fit = fit_as_planned(sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count")
-    own = word_of_fit(sample, outcome, score, fit)
-    for what, keep in (*_candidates(fit, score), *_segments_left_out(sample)):
-        other = word_without(sample, outcome, score, fit, keep, fit.covariance)
+    clusters = fit.design.clusters if fit.covariance in CLUSTERED else None
+    sets = (*_candidates(influence_on(fit, score), clusters), *_segments_left_out(sample))
+    found = ((left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance)) for left, keep in sets)
+    return _first_other(word_of_fit(sample, outcome, score, fit), found, what)
+
+
+def _of_correction(sample: Sample, outcome: OutcomeSection, found: LeftOut, effect: Estimate) -> Fragility:
+    """Of many rows, those are left out whose influence on coefficient and error foretells another word."""
+    level = sample.plan.inference.level
+    band = sesoi_band(outcome, outcome.deciding_model, sample.mean(outcome.column))
+
+    def word(row: Estimate | None) -> Word | None:
+        return row and word_of(row.interval(level), row.interval(1 - 2 * (1 - level)), band)
+
+    own, many = word(effect), len(found.influence) > MANY_ROWS
+    sets = (*_candidates(found.influence, found.clusters), *_segments_left_out(sample))
+    looked = ((left, keep) for left, keep in sets
+              if not many or {word(row) for row in _foretold(effect, found, keep)} != {own})  # fmt: skip
+    return _first_other(own, ((left, keep, word(found.effect(keep))) for left, keep in looked), "corrected word")
+
+
+def _first_other(own: Word, found: Iterable[tuple[str, np.ndarray, Word | None]], what: str) -> Fragility:
+    """Return the first set of rows, (name, mask of those that stay, word), without which the word is another."""
+    for left, keep, other in found:
         if other not in (None, own):
             share = f"{100 * (1 - keep.mean()):.2g} %"
-            left = f"Leaving out {what} of {design.n:,} rows ({share})"
-            return Fragility(other, f"{left} {CHANGES} from {own} to {other}.")
-    return Fragility(None, "")
+            reason = f"Leaving out {left} of {len(keep):,} rows ({share}) changes the {what} from {own} to {other}."
+            return Fragility(own, other, reason)
+    return Fragility(own)
+
+
+def _foretold(effect: Estimate, found: LeftOut, keep: np.ndarray) -> list[Estimate]:
+    """Return the effect without some rows as influence has it, one step from all of them, with a little more error and
+    a little less."""
+    parts, rest = found.influence, np.where(keep, found.influence, 0.0)
+    if found.clusters is not None:
+        parts, rest = (cluster_sums(one[:, None], found.clusters)[:, 0] for one in (parts, rest))
+    unit = effect.std_error / float(np.sqrt(parts @ parts))
+    estimate, error = effect.estimate + unit * float(rest.sum() - parts.sum()), unit * float(np.sqrt(rest @ rest))
+    return [replace(effect, estimate=estimate, std_error=error * by) for by in (1 - MARGIN, 1 + MARGIN)]
 
 
 def influence_on(fit: Fit, term: str) -> np.ndarray:
@@ -80,10 +125,9 @@ def influence_on(fit: Fit, term: str) -> np.ndarray:
     return (basis @ weights) * fit.residuals
 
 
-def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (what is left out, mask of the rows that stay)."""
-    influence = influence_on(fit, score)
-    most = max(2, -(-fit.design.n // 1000))
+def _candidates(influence: np.ndarray, clusters: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (what is left out, mask of the rows that stay), by each row's influence on the coefficient."""
+    most = max(2, -(-len(influence) // 1000))
     orders = [np.argsort(influence), np.argsort(-influence), np.argsort(-np.abs(influence))]
     for count in dict.fromkeys([1, 2, most]):
         seen = []
@@ -92,13 +136,13 @@ def _candidates(fit: Fit, score: str) -> Iterator[tuple[str, np.ndarray]]:
             if gone in seen:
                 continue
             seen.append(gone)
-            keep = np.ones(fit.design.n, dtype=bool)
+            keep = np.ones(len(influence), dtype=bool)
             keep[order[:count]] = False
             yield f"{count}", keep
-    if fit.covariance in CLUSTERED:
-        sums = cluster_sums(influence[:, None], fit.design.clusters)[:, 0]
+    if clusters is not None:
+        sums = cluster_sums(influence[:, None], clusters)[:, 0]
         for group in dict.fromkeys([int(sums.argmin()), int(sums.argmax())]):
-            keep = fit.design.clusters != group
+            keep = clusters != group
             yield f"one cluster with {int((~keep).sum()):,}", keep
 
 
@@ -133,23 +177,10 @@ def word_without(
             pass
     try:
         with np.errstate(all="ignore"):
-            rest = fit_model(_without(fit.design, keep), fit.model, kind, counts=outcome.kind == "count")
+            rest = fit_model(fit.design.rest(keep), fit.model, kind, counts=outcome.kind == "count")
             return word_of_fit(sample, outcome, score, rest)
     except (DesignError, np.linalg.LinAlgError):
         return None
-
-
-def _without(design: Design, keep: np.ndarray) -> Design:
-    """Return the design of some rows: clusters numbered anew, without controls that do not vary any more."""
-    rest = design.take(keep)
-    still = [at for at, block in enumerate(rest.blocks) if block == "control" and np.ptp(rest.matrix[:, at]) == 0]
-    if still:
-        left = [at for at in range(rest.k) if at not in still]
-        rest = replace(rest, matrix=rest.matrix[:, left], terms=tuple(rest.terms[at] for at in left),
-                       blocks=tuple(rest.blocks[at] for at in left))  # fmt: skip
-    if rest.clusters is None:
-        return rest
-    return replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
 
 
 def word_of_fit(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit) -> Word:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from analysis.corrected import Correction, Refusal
 from analysis.design import build_design, score_scale, transform
+from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Unit
 from analysis.fit import Fit, critical_value, p_value
 from analysis.halves import counts_behind
@@ -22,9 +24,10 @@ from analysis.methods.increment import fit_as_planned
 from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
+from analysis.models import fit_model
 from analysis.questions.extrapolation import TERM as SIMEX
 from analysis.questions.extrapolation import extrapolation_rows
-from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_columns, partly_shared, too_many
+from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_columns, to_suppose, too_many
 from analysis.questions.straightness import bend_check, bend_of, bend_reason, straightened
 from analysis.questions.sweep import sweep_rows
 from analysis.rule import sesoi_band
@@ -36,6 +39,24 @@ SUPPOSED = 0.8
 
 BELIEVABLE = (0.5, 1.0)
 """Range of reliability in which a break-even makes a verdict fragile when the plan states none."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """The deciding correction, to be made again without some rows.
+
+    Attributes
+    ----------
+    influence : ndarray, shape (n,)
+        Of each row on the score's corrected coefficient.
+    clusters : ndarray or None, shape (n,)
+    effect : callable
+        From a mask of the rows that stay to the corrected effect; None where they have none.
+    """
+
+    influence: np.ndarray
+    clusters: np.ndarray | None
+    effect: Callable[[np.ndarray], Estimate | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +86,8 @@ class Noise:
         Why the corrected effect, which is printed, decides nothing.
     supposed : tuple of Supposed
         The effects if the score shares the noise of some columns only, where that is not known.
+    left_out : LeftOut or None
+        None where no correction was made.
     """
 
     status: Literal["no", "yes", "partial"]
@@ -78,6 +101,7 @@ class Noise:
     error_free: tuple[str, ...] = ()
     doubt: str | None = None
     supposed: tuple[Supposed, ...] = ()
+    left_out: LeftOut | None = None
 
     @property
     def fragile(self) -> bool | None:
@@ -180,6 +204,7 @@ class _Study:
         if not found.refusal:
             kinds = [found.linear] if found.decides is found.linear else [found.linear, found.decides]
             rows = [self._variant(row, at) for kind in kinds for at, one in kind.items() for row in self._rows(one, at)]
+            rows += [one.effect for one in found.supposed]
             rows += [*self._beside(skip=found.decides["value"].model), *self._picture()]
         reliable = self.reliabilities()
         rows += [self._reliability_row(column, seen) for column, seen in reliable.items()]
@@ -190,7 +215,8 @@ class _Study:
         if full:  # the score shares the noise, so the plain fit is right and nothing vanishes with it
             said, gone = [], None
         return Noise("no" if full else status, (*rows, *more), checks, found.effects, None if full else found.refusal,
-                     (*found.reasons, *said), gone, believed, free, found.doubt, found.supposed)  # fmt: skip
+                     (*found.reasons, *said), gone, believed, free, found.doubt, found.supposed,
+                     None if full else self._left_out(found))  # fmt: skip
 
     def deciding(self) -> Deciding:
         """Return the corrections, and which of them decides: what of the noise can change a word."""
@@ -210,24 +236,53 @@ class _Study:
         doubt = doubt or failed or too_many(self.sample.plan, self.score, tuple(self.declared))
         return Deciding(linear, decides, effects, None, bend, doubt, reasons, supposed)
 
+    def _left_out(self, deciding: Deciding) -> LeftOut | None:
+        if deciding.refusal:
+            return None
+        whole = deciding.decides["value"]
+
+        def effect(keep: np.ndarray) -> Estimate | None:
+            try:
+                rest = self._of_rows(keep)
+                errors = {"value": rest.errors()}
+                straight = deciding.decides is deciding.linear
+                found = correct_fit(rest.fit, errors["value"]) if straight else straightened(rest.fit, errors)
+            except (DesignError, np.linalg.LinAlgError):
+                return None
+            found = found["value"] if isinstance(found, dict) else found
+            return None if found is None or isinstance(found, Refusal) else rest.effect(found)
+
+        return LeftOut(whole.influence[:, whole.terms.index(self.score)], self.fit.design.clusters, effect)
+
+    def _of_rows(self, keep: np.ndarray) -> _Study:
+        """Return the study of some rows, a mask, with the scales of all."""
+        with np.errstate(all="ignore"):
+            fit = fit_model(self.fit.design.rest(keep), self.fit.model, self.fit.covariance,
+                            counts=self.outcome.kind == "count")  # fmt: skip
+        halves = {column: (first[keep], second[keep]) for column, (first, second) in self.halves.items()}
+        return replace(self, fit=fit, halves=halves)
+
     def _supposed(self, *, straight: bool) -> tuple[tuple[Supposed, ...], str | None]:
         """Return the effect for each set of columns whose noise the score may share, and why one cannot be made.
 
         A declared reliability is taken at its low end: what is subtracted then lies between nothing and the most.
         """
         unknown = open_columns(self.sample.plan, self.score)
-        sets = list(partly_shared(unknown))
-        if unknown and set(unknown) < set(self.noisy):
-            sets.append(unknown)  # the columns whose sharing is known are corrected all the same
-        errors = {shared: self.errors("low", without=shared) for shared in sets}
+        errors = {shared: self.errors("low", without=shared) for shared in to_suppose(unknown, self.noisy)}
         found = {shared: correct_fit(self.fit, one) for shared, one in errors.items()} if straight else (
             straightened(self.fit, errors) if errors else {})  # fmt: skip
         refused = found is None or any(isinstance(one, Refusal) for one in found.values())
         if refused:
             return (), ("It is not known whose noise the score shares, and the correction of some of the noisy columns "
                         "alone is refused, so the correction decides nothing.")  # fmt: skip
-        return tuple(Supposed(shared, tuple(c for c in unknown if c not in shared), self.effect(one))
-                     for shared, one in found.items()), None  # fmt: skip
+        return tuple(self._if_shared(self.effect(one), shared) for shared, one in found.items()), None
+
+    def _if_shared(self, row: Estimate, shared: tuple[str, ...]) -> Supposed:
+        apart = tuple(column for column in self.noisy if column not in shared)
+        ends = " at the low end of the declared range" if self.declared else ""
+        note = f"if the score shares the noise of {', '.join(shared)}: {', '.join(apart)} alone corrected{ends}"
+        variant = "-".join(filter(None, [row.variant, "shared", *shared]))
+        return Supposed(shared, replace(row, variant=variant, note=note))
 
     def _straight(self, bend: Curvature) -> list[Check]:
         """Return the check that engagement is straight in the score, where a correction takes it so."""
@@ -355,8 +410,10 @@ class _Study:
         if "naive" in known:
             stated = ", ".join(f"{column} {r.value:.2f}" for column, r in reliable.items())
             also = f", and the corrected test {100 * known['corrected']:.0f} %" if "corrected" in known else ""
-            if also and self.sample.plan.score.halves and open_columns(self.sample.plan, self.score):
-                also = "; the corrected test holds its level only where the score shares none of this noise"
+            if also and open_columns(self.sample.plan, self.score):
+                none = "where the score shares none of this noise"
+                also = f"{also} {none}" if not self.sample.plan.score.halves else (
+                    f"; the corrected test holds its level only {none}")  # fmt: skip
             if bend.curved:
                 also = ", and the corrected test in a share that is not known: engagement is a curve of the score"
             said.append(

@@ -19,12 +19,11 @@ class Supposed:
 
     Attributes
     ----------
-    shared, apart : tuple of str
+    shared : tuple of str
     effect : Estimate
     """
 
     shared: tuple[str, ...]
-    apart: tuple[str, ...]
     effect: Estimate
 
 
@@ -72,6 +71,26 @@ def partly_shared(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if len(columns) <= MOST:
         for size in range(1, len(columns)):
             yield from combinations(columns, size)
+
+
+def to_suppose(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the sets of columns whose noise the score may share, and that leave another column to be corrected.
+
+    Parameters
+    ----------
+    unknown : sequence of str
+        Columns of which it is not known, from `open_columns`.
+    noisy : sequence of str
+        All columns that can be corrected.
+
+    Examples
+    --------
+    >>> to_suppose(["likes", "views"], ["likes", "views"])
+    [('likes',), ('views',)]
+    >>> to_suppose(["likes"], ["likes", "views"])
+    [('likes',)]
+    """
+    return [*partly_shared(unknown), *([tuple(unknown)] if unknown and set(unknown) < set(noisy) else [])]
 
 
 def too_many(plan: Plan, score: str, declared: Sequence[str]) -> str | None:
