@@ -36,7 +36,8 @@ from analysis.estimates import Estimate, Estimates
 from analysis.methods.increment import coefficients
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.questions import algorithm, gaming, noise, segments
+from analysis.questions import algorithm, gaming, segments
+from analysis.questions.corrections import Corrections
 from analysis.questions.episodes import episodes_of
 from analysis.questions.noise import NOTHING_KNOWN, Noise
 from analysis.questions.tails import study_tail
@@ -91,14 +92,14 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         if claim.question == "gaming":
             return _decoupled(study.slopes().rows)
         return _differs(_row_of(claim, study.jumps().rows))
-    study = noise._Study.of(sample, outcome, score)
+    study = Corrections.of(sample, outcome, score)
     rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
     ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
                     _noise(study), tail=study_tail(sample, outcome, score))  # fmt: skip
     return _ruled(ruling)
 
 
-def _noise(study: Any) -> Noise:
+def _noise(study: Corrections) -> Noise:
     """Return what of the noise decides a word: the corrected effect or its refusal."""
     plan = study.sample.plan
     if plan.score.shares_error == "full" or not study.noisy:

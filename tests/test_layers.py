@@ -160,6 +160,7 @@ LAYERS = [
     "questions.straightness",
     "questions.sharing",
     "questions.extrapolation",
+    "questions.corrections",
     "questions.noise",
     "questions.indicators",
     "questions.size",

@@ -18,7 +18,8 @@ from analysis.methods.increment import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.pml import VARIANCE_POWER
-from analysis.questions.noise import LeftOut, Noise
+from analysis.questions.corrections import LeftOut
+from analysis.questions.noise import Noise
 from analysis.questions.sharing import open_columns
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
