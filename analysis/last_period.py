@@ -7,7 +7,8 @@ import re
 from analysis.errors import listing, printable
 from analysis.estimates import Check
 from analysis.reading.cells import numbers_of
-from analysis.sample import Sample, columns_of
+from analysis.sample import Sample
+from analysis.selection.columns import columns_of
 
 BEFORE = {"lag", "lagged", "lag1", "l1", "last", "prev", "previous", "prior", "past", "before", "baseline", "pre",
           "earlier", "t0", "start", "beginning", "initial"}  # fmt: skip

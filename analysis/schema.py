@@ -12,7 +12,7 @@ from analysis.dataset import MISSING, Dataset
 from analysis.errors import Fault, OutputError, printable
 from analysis.plan import Plan
 from analysis.reading.conversion import written
-from analysis.sample import columns_of
+from analysis.selection.columns import columns_of
 
 STANDARD = "https://datapackage.org/profiles/2.0/tableschema.json"
 

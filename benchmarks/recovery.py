@@ -41,7 +41,8 @@ from analysis.questions.corrections import Corrections
 from analysis.questions.episodes import episodes_of
 from analysis.questions.noise import NOTHING_KNOWN, Noise
 from analysis.questions.tails import study_tail
-from analysis.sample import Sample, columns_of, select_sample
+from analysis.sample import Sample, select_sample
+from analysis.selection.columns import columns_of
 from analysis.simulate.draw import World, draw
 from analysis.simulate.truths import truths_of
 from analysis.verdict import decide

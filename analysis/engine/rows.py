@@ -31,19 +31,11 @@ from analysis.engine.products import products_of
 from analysis.engine.sums import aggregate, count_of
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.plan import Plan
+from analysis.reading.cells import LARGEST, SMALLEST
 from analysis.reading.raw_table import FIRST_ROW
-from analysis.sample import (
-    BESIDE,
-    DATES,
-    LARGEST,
-    NAMES,
-    SMALLEST,
-    Sample,
-    Whole,
-    columns_of,
-    condition_text,
-    require_columns,
-)
+from analysis.sample import Sample, Whole
+from analysis.selection.columns import BESIDE, NAMES, columns_of, require_columns
+from analysis.selection.filters import DATES, condition_text
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -6,7 +6,8 @@ import re
 
 from analysis.errors import printable
 from analysis.estimates import Check
-from analysis.sample import Sample, tables_beside
+from analysis.sample import Sample
+from analysis.selection.columns import tables_beside
 
 ENTITY = re.compile(r"(^|_)(id|ids|name|user|username|handle|account|person|team|author|seller|shop|firm|company)$")
 """Names of columns that say whose row it is."""

@@ -21,8 +21,9 @@ from analysis.methods.within_noise import corrected_within, reliability_of_chang
 from analysis.methods.without_cluster import WithoutClusters, corrected_without, without_clusters
 from analysis.questions.beside import where_known
 from analysis.questions.episodes import Episodes, episodes_of
-from analysis.sample import Sample, gaming_columns
+from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.selection.columns import gaming_columns
 
 SLOPES = {"organic": "score in organic rows", "gamed": "score in gamed rows"}
 VISIBLE = 0.25

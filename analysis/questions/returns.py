@@ -10,8 +10,9 @@ from analysis.design import Design, build_design
 from analysis.errors import DesignError
 from analysis.estimates import Check, Estimate, Found
 from analysis.methods.increment import coefficients, fit_as_planned
-from analysis.sample import Sample, invested
+from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
+from analysis.selection.faults import invested
 
 
 def study_returns(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
