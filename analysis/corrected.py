@@ -36,10 +36,13 @@ class Identification:
         truth in the worst direction of the recorded columns once all others are held constant.
     std_error : float
         Of that share, with estimated error variances.
+    column : str
+        The column that has most of the worst direction, in standard deviations of what is left of each.
     """
 
     true_share: float
     std_error: float
+    column: str = ""
 
     @property
     def strength(self) -> float:
@@ -140,7 +143,12 @@ def identification(design: Design, measurement: Measurement) -> Identification:
     parts = (design.basis[0] @ left) * (design.basis[0] @ right) * (1 - share)
     parts = (parts - measurement.times(rows @ right) @ (rows @ left)).real[:, None]
     sums = parts if design.clusters is None else cluster_sums(parts, design.clusters)
-    return Identification(float(share.real), float(np.sqrt((sums**2).sum()) / design.n))
+    direction = np.linalg.solve(design.basis[1], right).real
+    weight = {term: abs(direction[design.terms.index(term)]) * float(np.std(design.matrix[:, design.terms.index(term)]))
+              for term, own in zip(measurement.terms, measurement.replaced, strict=True) if own}  # fmt: skip
+    return Identification(
+        float(share.real), float(np.sqrt((sums**2).sum()) / design.n), max(weight, key=weight.get, default="")
+    )
 
 
 def refuse_weak(model: str, found: Identification) -> Refusal | None:
@@ -150,7 +158,8 @@ def refuse_weak(model: str, found: Identification) -> Refusal | None:
     reason = (
         f"The correction is refused: once the other columns are held constant, {100 * found.true_share:.0f} % "
         f"(standard error {100 * found.std_error:.0f}) of the variance of recorded engagement is truth; at least "
-        f"{100 * SMALLEST_TRUE_SHARE:.0f} %, and twice its standard error, is needed."
+        f"{100 * SMALLEST_TRUE_SHARE:.0f} %, and twice its standard error, is needed. That is {found.column} above "
+        "all: record it more reliably, or hold fewer columns that say nearly the same."
     )
     return Refusal(model, reason, found.true_share)
 

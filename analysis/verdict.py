@@ -10,12 +10,12 @@ from analysis.estimates import Check, Estimate, Estimates, part
 from analysis.methods.prediction import seen_gain
 from analysis.models.pml import VARIANCE_POWER
 from analysis.plan import Plan
+from analysis.questions.answer import Answer, answer_of
 from analysis.questions.confounding import under_a_confounder
 from analysis.questions.fragility import Fragility
 from analysis.questions.noise import NOTHING_KNOWN, Noise
-from analysis.questions.sharing import open_columns, sharing_reason
 from analysis.questions.tails import Tail
-from analysis.rule import Word, sesoi_band, word_of
+from analysis.rule import Word, sesoi_band
 from analysis.sections.outcome import MODEL_NAMES, OutcomeSection
 
 COLUMNS = (
@@ -31,12 +31,6 @@ COLUMNS = (
     "sentence",
 )
 """The columns of `verdicts.csv` and the keys of a verdict in `ledger.json`, in this order."""
-
-
-FEW_CORRECTED = 20
-"""Clusters without which a correction with CRV1 errors decides nothing: with 8 its interval, which has the normal
-reference, missed zero in 30 % of samples without an effect, with 20 in 9 % (simulated). With CRV3, which is the default
-where clusters are few, it missed zero in 6 and 5 %."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +73,6 @@ class Verdict:
         return "/".join(part(piece) for piece in (self.plan, self.outcome, self.score))
 
 
-def word_for(estimate: Estimate, band: tuple[float, float], level: float) -> Word:
-    """Return the word for one interval; the narrower interval of the equivalence test has level 2 level - 1."""
-    return word_of(estimate.interval(level), estimate.interval(1 - 2 * (1 - level)), band)
-
-
 def beyond(estimate: Estimate, band: tuple[float, float], level: float) -> Literal["yes", "no", "unclear"]:
     """Return whether the interval lies wholly beyond the band, inside it, or neither."""
     low, high = estimate.interval(level)
@@ -100,31 +89,9 @@ def deciding_estimate(plan: Plan, outcome: OutcomeSection, score: str, estimates
     )
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """A word with its direction, and the estimate it is about."""
-
-    word: Word
-    direction: Literal["positive", "negative"] | None
-    estimate: Estimate
-
-    @classmethod
-    def of(cls, estimate: Estimate, band: tuple[float, float], level: float) -> _Answer:
-        word = word_for(estimate, band, level)
-        sign: Literal["positive", "negative"] = "positive" if estimate.estimate > 0 else "negative"
-        return cls(word, sign if word in ("adds", "trivial") else None, estimate)
-
-    @property
-    def said(self) -> str:
-        return f"{self.word} ({self.direction})" if self.direction else self.word
-
-    def undecided(self) -> _Answer:
-        return _Answer("inconclusive", None, self.estimate)
-
-
 def decide(
     plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, checks: Iterable[Check],
-    noise: Noise = NOTHING_KNOWN, fragility: tuple[Fragility, ...] | None = None, tail: Tail | None = None,
+    noise: Noise = NOTHING_KNOWN, fragility: Fragility | None = None, tail: Tail | None = None,
 ) -> Verdict:  # fmt: skip
     """Apply the plan's rule to one score and one outcome.
 
@@ -140,28 +107,30 @@ def decide(
         Those of this score and outcome, and those of the whole run.
     noise : Noise
         What is known of the noise in engagement, and the corrected effects.
-    fragility : tuple of Fragility, optional
-        What leaving out a few rows or a cluster does to the fits that decide; None when it was not looked at.
+    fragility : Fragility, optional
+        What leaving out a few rows, a cluster or a segment does to the word; None when it was not looked at.
     tail : Tail, optional
         Of a revenue outcome.
     """
     level = plan.inference.level
     band = sesoi_band(outcome, outcome.deciding_model, mean)
-    plain = _Answer.of(deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level)
+    plain = Answer.of(deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level)
     refusals = [c.reason for c in checks if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)]
     refusals += [noise.refusal] if noise.refusal else []
     common = {"plan": plan.name, "outcome": outcome.column, "score": score, "corrected": noise.status, "band": band}
     if refusals:
         return Verdict(verdict="refused", direction=None, beyond_sesoi=None, fragile=None, reasons=tuple(refusals),
                        deciding=plain.estimate, **common)  # fmt: skip
-    answer, choices = _answer(plan, score, plain, noise, band)
-    few = [one for one in fragility or () if one.word and one.own == answer.word]
-    answer, whales = _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
+    answer, choices = answer_of(plan, score, plain, noise, band)
+    ruled, (answer, whales) = answer, _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
     choices += whales
+    if answer is not ruled:  # what fewer rows would do to the tail was not looked at
+        fragility = None
+    few = fragility if fragility and fragility.word else None
     reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
     reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
-    reasons += [one.reason for one in few]
+    reasons += [few.reason] if few else []
     gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
     reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None
@@ -170,21 +139,21 @@ def decide(
         reasons += [left_out.reason] if left_out and left_out.word else []
     return Verdict(
         verdict=answer.word, direction=answer.direction, beyond_sesoi=beyond(answer.estimate, band, level),
-        fragile=_fragile(answer, noise, None if fragility is None else bool(few), left_out), reasons=tuple(reasons),
-        deciding=answer.estimate, **common,
+        fragile=_fragile(answer, noise, None if fragility is None else few is not None, left_out),
+        reasons=tuple(reasons), deciding=answer.estimate, **common,
     )  # fmt: skip
 
 
 def _under_a_heavy_tail(
-    plan: Plan, outcome: OutcomeSection, score: str, answer: _Answer, band: tuple[float, float], estimates: Estimates,
+    plan: Plan, outcome: OutcomeSection, score: str, answer: Answer, band: tuple[float, float], estimates: Estimates,
     tail: Tail | None,
-) -> tuple[_Answer, list[str]]:  # fmt: skip
+) -> tuple[Answer, list[str]]:  # fmt: skip
     """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say the same."""
     if tail is None or not tail.heavy or answer.word != "adds":
         return answer, []
     try:
         row = deciding_estimate(plan, outcome, score, estimates, "gamma")
-        gamma = _Answer.of(row, band, plan.inference.level)
+        gamma = Answer.of(row, band, plan.inference.level)
         agrees = (gamma.word, gamma.direction) == (answer.word, answer.direction)
     except LookupError:
         agrees = False
@@ -200,7 +169,7 @@ def _under_a_heavy_tail(
     return answer.undecided(), [f"{reason} interval do not both confirm the effect, so it is not decided."]
 
 
-def _fragile(answer: _Answer, noise: Noise, few: bool | None, left_out: Fragility | None) -> bool | None:
+def _fragile(answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None) -> bool | None:
     """Return True when noise, a few rows or a confounder could make the word; False when all were looked at.
 
     Confounders are benchmarked for least squares only: there, without a look at them, it is never False.
@@ -210,54 +179,6 @@ def _fragile(answer: _Answer, noise: Noise, few: bool | None, left_out: Fragilit
         return True
     looked = few is not None and (left_out is not None or answer.estimate.model not in ("ols", "eiv"))
     return False if looked else None
-
-
-def _answer(
-    plan: Plan, score: str, plain: _Answer, noise: Noise, band: tuple[float, float]
-) -> tuple[_Answer, list[str]]:
-    """Return the answer that the plan lets decide, and the reasons that a choice made."""
-    if noise.status == "no":
-        return plain, []
-    answers = [_Answer.of(effect, band, plan.inference.level) for effect in noise.effects]
-    corrected, reasons = answers[0], []
-    if noise.error_free:
-        free = ", ".join(noise.error_free)
-        reasons.append(f"{free} was taken as free of error: the plan states no reliability for it.")
-    if len({(answer.word, answer.direction) for answer in answers}) > 1:
-        reasons.append(_range_reason(answers, noise.believed))
-        corrected = corrected.undecided()
-    groups = corrected.estimate.clusters
-    crude = corrected.estimate.covariance == "CRV1" and groups < FEW_CORRECTED
-    if crude and corrected.word != "inconclusive":
-        reasons.append(
-            f"The corrected interval has the normal reference, which is too narrow with {groups} clusters: with fewer "
-            f"than {FEW_CORRECTED} a correction decides nothing."
-        )
-        return corrected.undecided(), reasons
-    if noise.doubt:
-        return corrected.undecided(), [*reasons, noise.doubt]
-    unknown = open_columns(plan, score)
-    worlds = {(): answers[0]}
-    worlds |= {one.shared: _Answer.of(one.effect, band, plan.inference.level) for one in noise.supposed}
-    worlds.setdefault(unknown, plain)
-    said = {shared: one.said for shared, one in worlds.items()}
-    if len(set(said.values())) == 1:
-        return corrected, reasons
-    reasons.append(sharing_reason(score in plan.score.halves, said, unknown))
-    return corrected.undecided(), reasons
-
-
-def _range_reason(answers: list[_Answer], believed: tuple[float, float]) -> str:
-    """Return the reason of a word that does not hold over the declared reliabilities."""
-    stated, low, high, *corners = answers
-    if len({one.said for one in (stated, low, high)}) > 1:
-        return (
-            f"The word does not hold over the stated reliability: {stated.said} as stated, {low.said} at "
-            f"{believed[0]:.2f} and {high.said} at {believed[1]:.2f}."
-        )
-    odd = next(one for one in corners if one.said != stated.said)
-    words = f"{stated.said} as stated, {odd.said} {odd.estimate.note}"
-    return f"The word does not hold over the stated reliabilities: {words}."
 
 
 def _uncorrected(plan: Plan) -> str:
@@ -288,7 +209,7 @@ def _units_apart(plan: Plan) -> list[str]:
 
 
 def _disagreements(
-    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, plain: _Answer
+    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, plain: Answer
 ) -> list[str]:
     """Return a reason for each companion model that gives another word or direction than the deciding one."""
     reasons = []
@@ -297,7 +218,7 @@ def _disagreements(
             row = deciding_estimate(plan, outcome, score, estimates, model)
         except LookupError:
             continue
-        other = _Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
+        other = Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
         if (other.word, other.direction) != (plain.word, plain.direction):
             reasons.append(
                 f"The companion model, {MODEL_NAMES[model]}, says {other.said}; the plan lets "

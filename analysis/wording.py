@@ -137,6 +137,8 @@ def _allowed(location: Location, problem: dict[str, Any], plan: type[BaseModel])
         header = ".".join(name for name, _ in tables)
         if isinstance(problem["input"], dict) and problem["type"] == "tuple_type":
             return f"one table or more, each headed [[{header}]]: write [[{header}]] with double brackets"
+        if not _repeats([name for name, _ in tables], plan):
+            return f"a table headed [{header}]"
         return f"one table or more, each headed [[{header}]]"
     if problem["type"] == "missing" and location[-1] in EXPLAINED:
         return f"a value: this key is required. {EXPLAINED[location[-1]][0].upper()}{EXPLAINED[location[-1]][1:]}"

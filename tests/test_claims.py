@@ -7,10 +7,11 @@ import pytest
 import analysis as sa
 from analysis.dataset import from_frame
 from analysis.plan import read_plan
+from analysis.questions.answer import Answer, word_for
 from analysis.questions.tails import Tail
 from analysis.rule import sesoi_band
 from analysis.sample import select_sample
-from analysis.verdict import _Answer, _uncorrected, _under_a_heavy_tail, _units_apart, word_for
+from analysis.verdict import _uncorrected, _under_a_heavy_tail, _units_apart
 
 
 def plan(**changes):
@@ -47,7 +48,7 @@ def test_an_interval_without_zero_is_not_said_to_hold_it():
 def test_a_bootstrap_that_was_not_run_is_not_said_to_disagree(quick, model, why):
     own = read_plan(plan(quick=quick, outcome=[{"column": "sales", "kind": "revenue", "sesoi": 0.05, "model": model}]))
     audit = sa.audit(plan(), frame())
-    answer = _Answer("adds", "positive", audit.ruling().deciding)
+    answer = Answer("adds", "positive", audit.ruling().deciding)
     outcome = own.outcome[0]
     found, reasons = _under_a_heavy_tail(own, outcome, "score", answer, sesoi_band(outcome, model, 1.0),
                                          audit.estimates, Tail(None, heavy=True))  # fmt: skip

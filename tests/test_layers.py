@@ -167,6 +167,7 @@ LAYERS = [
     "questions.extrapolation",
     "questions.corrections",
     "questions.noise",
+    "questions.answer",
     "questions.indicators",
     "questions.size",
     "questions.fragility",

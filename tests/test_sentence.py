@@ -20,7 +20,8 @@ from analysis.publish.sentence import (
     test_text,
     verdict_sentence,
 )
-from analysis.verdict import beyond, word_for
+from analysis.questions.answer import word_for
+from analysis.verdict import beyond
 
 test_text.__test__ = False  # a name that pytest would collect
 STUDIES = ("movies", "ebay", "mariokart", "professors", "lawschools", "tournament", "publications", "lending")

@@ -16,6 +16,10 @@ BLOCKS_OF_ROWS = 5000
 """More rows than this are drawn in random blocks, as many as this: their sums are all that a sample needs."""
 
 
+EXACT = 1e-12
+"""Share of the outcome that a model leaves and rounding may have left."""
+
+
 @dataclass(frozen=True)
 class Tost:
     """Two one-sided tests of the null hypothesis that the effect lies outside (low, high).
@@ -77,7 +81,7 @@ def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, b
     ``P[F'(1, n - k - 1; n bound / (1 - R2)) <= F]``, the noncentral F with R2 plugged in: after Campbell & Lakens
     (2021), doi:10.1111/bmsp.12201. Errors as in classical regression: neither robust nor clustered.
     """
-    if r2_full >= 1:  # without noise the gain is what it is
+    if 1 - r2_full < EXACT:  # without noise the gain is what it is
         return float(delta_r2 >= bound)
     df = n - predictors - 1
     statistic = delta_r2 / ((1 - r2_full) / df)

@@ -78,7 +78,11 @@ def oriv(design: Design, halves: Mapping[str, tuple[np.ndarray, np.ndarray]]) ->
     fitted = IV2SLS(data.response, data.exogenous, data.endogenous, data.instruments).fit(
         cov_type="clustered", clusters=data.units, debiased=False
     )
-    strength = tuple(float(f) / data.instruments.shape[1] for f in fitted.first_stage.diagnostics["f.stat"])
+    try:
+        diagnostics = fitted.first_stage.diagnostics
+    except ZeroDivisionError:  # of its R2 of what the outcome leaves
+        return Refusal("oriv", "The correction is refused: the outcome is fitted exactly, and no noise is left in it.")
+    strength = tuple(float(f) / data.instruments.shape[1] for f in diagnostics["f.stat"])
     if min(strength) < WEAKEST_FIRST_STAGE:
         reason = f"The correction is refused: the first-stage F is {min(strength):.1f}, below 10."
         return Refusal("oriv", reason, min(strength))

@@ -120,7 +120,12 @@ def fit_poisson(
         )
     rows = _Rows.read(columns, outcome, names, offset, block_rows)
     beta = _first_guess(rows) if start is None else rows.to_scaled(np.asarray(start, dtype=float))
-    beta, steps = _newton(rows, beta)
+    try:
+        beta, steps = _newton(rows, beta)
+    except DesignError:
+        if start is not None:
+            raise
+        beta, steps = _newton(rows, _flat(rows))  # the rows that found the start were unlike the others
     codes, clusters = _cluster_codes(cluster, len(rows.outcome))
     beta, steps, (bread, meat, deviance) = _last_step(rows, beta, steps, codes, clusters)
     inverse = np.linalg.inv(bread)
@@ -228,14 +233,19 @@ def _around(columns: np.ndarray, centre: np.ndarray, block_rows: int) -> tuple[n
 
 def _first_guess(rows: _Rows) -> np.ndarray:
     """Fit of every 50th row where that is enough of them; else, or where it has no fit, the mean alone."""
-    total = rows.outcome.sum() / (len(rows.outcome) if rows.offset is None else np.exp(rows.offset).sum())
-    flat = np.concatenate([[np.log(total)], np.zeros(len(rows.names))])
+    flat = _flat(rows)
     if len(rows.outcome) < SUBSAMPLE * 50 * len(flat):
         return flat
     try:
         return _newton(rows.every(SUBSAMPLE), flat)[0]
     except DesignError:
         return flat
+
+
+def _flat(rows: _Rows) -> np.ndarray:
+    """The mean alone."""
+    total = rows.outcome.sum() / (len(rows.outcome) if rows.offset is None else np.exp(rows.offset).sum())
+    return np.concatenate([[np.log(total)], np.zeros(len(rows.names))])
 
 
 def _newton(rows: _Rows, beta: np.ndarray) -> tuple[np.ndarray, int]:
@@ -275,13 +285,16 @@ def _pass(rows: _Rows, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]
 
 
 def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None):
-    """Take the step that the pass for the covariance shows, again while it is long: estimate, steps and the parts."""
+    """Take the step that the pass for the covariance shows, again while it is long and becomes shorter: estimate,
+    steps and the parts. Of nearly dependent columns it ends in rounding."""
+    before = np.inf
     for number in range(steps, STEPS + 1):
         score, *parts = _sandwich_parts(rows, beta, codes, clusters)
         step = np.linalg.solve(parts[0], score)
-        beta = beta + step
-        if np.max(np.abs(step)) < LAST_TOLERANCE:
+        beta, length = beta + step, float(np.max(np.abs(step)))
+        if length < LAST_TOLERANCE or (before < STEP_TOLERANCE and length > 0.5 * before):
             return beta, number + 1, parts
+        before = length
     raise _no_estimate(rows, parts[0])
 
 

@@ -38,13 +38,13 @@ def _heaping(sample: Sample, outcome: str, score: str) -> Check:
     largest = 0.0
     for column in (score, outcome):
         values = sample.numbers(column)
-        binary = column == outcome and plan.outcomes[outcome].kind == "binary"
-        if binary:
+        kind = plan.outcomes[outcome].kind if column == outcome else ""
+        if kind == "binary":
             continue
         levels, counts = np.unique(values, return_counts=True)
         at, share = float(levels[counts.argmax()]), float(counts.max() / len(values))
-        zero = column == outcome and at == 0
-        if share > plan.overlap.common_value and not zero:
+        usual = (kind and at == 0) or (kind == "count" and at < levels[-1])  # small counts are shared by many rows
+        if share > plan.overlap.common_value and not usual:
             end = {levels[0]: ", its lowest value", levels[-1]: ", its highest value: a ceiling"}.get(at, "")
             found.append(f"{100 * share:.0f} % of the rows have {column} = {at:g}{end}")
             largest = max(largest, share)

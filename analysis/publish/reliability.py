@@ -129,7 +129,9 @@ def _stretches(findings: Findings, ruling: Verdict) -> tuple[Stretch, ...]:
 
 def _what_to_measure(rows: dict[str, Estimate]) -> str:
     gone = rows["break_even"].estimate
-    question = f" The question is whether it lies above {gone:.2f}." if gone is not None else ""
+    question = ""
+    if gone is not None:
+        question = f" Below {gone:.2f} nothing is left of the effect; the sweep says from where on a word holds."
     return (
         "The plan states no reliability of engagement. To find it out, record engagement twice over the same time, "
         "such as in odd and in even weeks, and name the two columns in the plan ([engagement] halves), or give the "

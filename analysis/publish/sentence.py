@@ -7,10 +7,11 @@ from analysis.estimates import Check, Estimate, display
 from analysis.findings import Findings
 from analysis.methods.power import detectable_effect
 from analysis.publish.simulated import told
+from analysis.questions.answer import word_for
 from analysis.sample import Sample
 from analysis.sections import outcome as outcomes
 from analysis.sections.outcome import OutcomeSection
-from analysis.verdict import Verdict, word_for
+from analysis.verdict import Verdict
 
 MODEL_NAMES = outcomes.MODEL_NAMES | {
     "eiv": "least squares corrected for noise in engagement",
@@ -140,7 +141,8 @@ def test_text(estimate: Estimate) -> str:
 def size_clause(findings: Findings, verdict: Verdict) -> str:
     """Return how the interval lies to the smallest effect size of interest."""
     size = unsigned(findings, verdict, verdict.band[1])
-    band = f"the plan's smallest effect of interest ({size} either way)"
+    per = "" if findings.plan.score.scale == "sd" else " for one unit of the score"
+    band = f"the plan's smallest effect of interest ({size} either way{per})"
     if verdict.verdict in ("nothing", "trivial"):
         level = 1 - 2 * (1 - findings.plan.inference.level)
         return f"The {interval_text(verdict.deciding, level)} lies within {band}."

@@ -106,7 +106,7 @@ def _model(row: Estimate) -> str:
     if row.model == "logit":
         return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
     if row.model == "hurdle":
-        parts = {"zero": "a logit of any at all, log odds", "positive": "what there is where there is any"}
+        parts = {"zero": "whether there is any: logit, log odds", "positive": "how much, where there is any"}
         return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
     if row.variant.startswith("bootstrap-t"):
         return f"{MODEL_NAMES[row.model]}, bootstrap interval"

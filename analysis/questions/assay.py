@@ -18,11 +18,13 @@ from analysis.fit import Fit, critical_value
 from analysis.measurement import Measurement, measure
 from analysis.methods.assay import LOG_LINK, Share, Truth, plant, rescaled, share_of, signs, truth_behind
 from analysis.methods.correction import correct_fit, correct_term
+from analysis.methods.curvature import curvature
 from analysis.methods.increment import covariance_of
 from analysis.methods.power import detectable_effect
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.refit import REFITTED, refit
+from analysis.questions.answer import FEW_CORRECTED
 from analysis.questions.sharing import ends_of, mixed_corners, open_columns, to_suppose, too_many
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
@@ -64,7 +66,8 @@ def study_assay(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
         return Found((), (Check(plan.name, "assay", None, reason, None, outcome.column, score),))
     level = plan.inference.level
     seen = share_of(np.array([one.adds for one in planted]), level)
-    rows, checks = [bench.row("planted_adds", seen, f"effect of {effect:.3g} planted")], [bench.planted_check(seen)]
+    amount = f"{effect:,.0f}" if effect >= 1000 else f"{effect:.3g}"
+    rows, checks = [bench.row("planted_adds", seen, f"effect of {amount} planted")], [bench.planted_check(seen)]
     if known:
         false = share_of(np.array([one.adds for one in nothing]), level)
         rows.insert(0, bench.row("placebo_adds", false, bench.made_of))
@@ -260,7 +263,8 @@ class _Bench:
         if set(self._noisy) == set(open_columns(self.sample.plan, self.score)):  # it may share all noise
             found.append(plain)
         answers, error = {(word, sign) for word, sign, _ in found}, max(error for _, _, error in found)
-        tried = too_many(self.sample.plan, self.score, tuple(self.declared)) is None
+        crude = self.covariance == "CRV1" and self.design.n_clusters < FEW_CORRECTED
+        tried = too_many(self.sample.plan, self.score, tuple(self.declared)) is None and not crude and not self._bent
         return _Call(tried and len(answers) == 1 and found[0][0] == "adds", error)
 
     @cached_property
@@ -270,6 +274,12 @@ class _Bench:
             clipped = np.clip(fitted, 1e-12, 1 - 1e-12)
             return np.log(clipped / (1 - clipped))
         return np.log(fitted) if self.null.model in LOG_LINK else fitted
+
+    @cached_property
+    def _bent(self) -> bool:
+        """Whether engagement is a curve of the score, and no correction of this model allows for it."""
+        straight = self.null.model in ("ols", "poisson")
+        return not straight and any(curvature(self.design, column, self._noisy).curved for column in self._noisy)
 
     @property
     def _noisy(self) -> tuple[str, ...]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.corrected import Correction, Refusal
 from analysis.design import build_design, score_scale, transform
-from analysis.errors import DesignError
 from analysis.estimates import Estimate, Unit
 from analysis.fit import Fit, p_value
 from analysis.measurement import Measurement, measure
@@ -21,24 +19,6 @@ from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_co
 from analysis.questions.straightness import bend_of, bend_reason, straightened
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
-
-
-@dataclass(frozen=True, eq=False)
-class LeftOut:
-    """The deciding correction, to be made again without some rows.
-
-    Attributes
-    ----------
-    influence : ndarray, shape (n,)
-        Of each row on the score's corrected coefficient.
-    clusters : ndarray or None, shape (n,)
-    effect : callable
-        From a mask of the rows that stay to the corrected effect; None where they have none.
-    """
-
-    influence: np.ndarray
-    clusters: np.ndarray | None
-    effect: Callable[[np.ndarray], Estimate | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,27 +137,14 @@ class Corrections:
         variant = "-".join(filter(None, [row.variant, "shared", *shared]))
         return Supposed(shared, replace(row, variant=variant, note=note))
 
-    def left_out(self, deciding: Deciding) -> LeftOut | None:
-        """Return what decides, to be made again without some rows; None where it is refused."""
-        if deciding.refusal:
-            return None
-        whole = deciding.decides["value"]
+    def of_rows(self, keep: np.ndarray) -> Corrections:
+        """Return the same of some rows, a mask, with the scales of all.
 
-        def effect(keep: np.ndarray) -> Estimate | None:
-            try:
-                rest = self._of_rows(keep)
-                errors = {"value": rest.errors()}
-                straight = deciding.decides is deciding.linear
-                found = correct_fit(rest.fit, errors["value"]) if straight else straightened(rest.fit, errors)
-            except (DesignError, np.linalg.LinAlgError):
-                return None
-            found = found["value"] if isinstance(found, dict) else found
-            return None if found is None or isinstance(found, Refusal) else rest.effect(found)
-
-        return LeftOut(whole.influence[:, whole.terms.index(self.score)], self.fit.design.clusters, effect)
-
-    def _of_rows(self, keep: np.ndarray) -> Corrections:
-        """Return the study of some rows, a mask, with the scales of all."""
+        Raises
+        ------
+        DesignError
+            Where they hold no estimate.
+        """
         with np.errstate(all="ignore"):
             fit = fit_model(self.fit.design.rest(keep), self.fit.model, self.fit.covariance,
                             counts=self.outcome.kind == "count")  # fmt: skip

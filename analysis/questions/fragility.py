@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.covariance import CLUSTERED, cluster_sums
+from analysis.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.design import build_design, score_scale
 from analysis.disclosure import shown_count, shown_name
 from analysis.errors import DesignError
-from analysis.estimates import Estimate
 from analysis.fit import Fit, critical_value
 from analysis.left_out import COVARIANCES, coefficient_without
 from analysis.methods.increment import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.pml import VARIANCE_POWER
-from analysis.questions.corrections import LeftOut
+from analysis.questions.answer import Answer, answer_of
+from analysis.questions.corrections import Corrections
 from analysis.questions.noise import Noise
-from analysis.questions.sharing import open_columns
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -31,18 +30,14 @@ LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
 
 
-MARGIN = 0.05
-"""Share by which a foretold standard error may be wrong: within it the correction is made again."""
-
-
 @dataclass(frozen=True)
 class Fragility:
-    """What leaving out rows, a cluster or a segment does to the word of one fit.
+    """What leaving out rows, a cluster or a segment does to the word.
 
     Attributes
     ----------
     own : str
-        Its word with all rows.
+        The word with all rows.
     word : str or None
         The other word that was found; None when none was.
     reason : str
@@ -54,67 +49,69 @@ class Fragility:
     reason: str = ""
 
 
-def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: Noise) -> tuple[Fragility, ...]:
+def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: Noise) -> Fragility:
     """Leave out the rows, the cluster with most influence on the score's coefficient, a segment; look at the word.
 
-    Of the fits that the verdict rests on: the plain one, the correction at the reliability that is stated, or both
-    where it is not known whether the score shares the noise.
+    The word is that of the rule: where a correction decides, of all the effects that have to agree, made again of the
+    rows that are left. What a heavy tail does to it is not looked at.
 
     Notes
     -----
     At most max(2, ceil(n / 1000)) rows: leaving out the worst 1 % would overturn most true findings in large samples.
-    Rows are ranked by their influence on the coefficient, both ways and in size; each candidate set is refitted. Of
-    segments, every one of at least 5 % of the rows is left out.
+    Rows are ranked by their influence on the coefficient, both ways and in size, and by their leverage, for a row that
+    draws the fit to itself has little influence left; each candidate set is refitted. Of segments, every one of at
+    least 5 % of the rows is left out.
     """
-    corrected = [] if noise.left_out is None else [_of_correction(sample, outcome, noise.left_out, noise.effects[0])]
-    if corrected and not open_columns(sample.plan, score):
-        return tuple(corrected)
-    return (_of_plain_fit(sample, outcome, score, "word of the plain fit" if corrected else "word"), *corrected)
-
-
-def _of_plain_fit(sample: Sample, outcome: OutcomeSection, score: str, what: str) -> Fragility:
+    if noise.made is not None:
+        return _of_correction(sample, score, noise)
     design = build_design(sample, outcome.column, (score,))
     fit = fit_as_planned(sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count")
-    clusters = fit.design.clusters if fit.covariance in CLUSTERED else None
-    sets = (*_candidates(influence_on(fit, score), clusters), *_segments_left_out(sample))
+    sets = (*_candidates(influence_on(fit, score), fit), *_segments_left_out(sample))
     found = ((left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance)) for left, keep in sets)
-    return _first_other(word_of_fit(sample, outcome, score, fit), found, what)
+    return _first_other(word_of_fit(sample, outcome, score, fit), found)
 
 
-def _of_correction(sample: Sample, outcome: OutcomeSection, found: LeftOut, effect: Estimate) -> Fragility:
-    """Of many rows, those are left out whose influence on coefficient and error foretells another word."""
-    level = sample.plan.inference.level
+def _of_correction(sample: Sample, score: str, noise: Noise) -> Fragility:
+    """Of the rule's whole answer, with the corrections made again of the rows that are left."""
+    made, whole = noise.made, noise.decided.decides["value"]
+    influence = whole.influence[:, whole.terms.index(score)]
+    sets = (*_candidates(influence, made.fit), *_segments_left_out(sample))
+    return _first_other(_ruled(made, noise), ((left, keep, _ruled_without(made, noise, keep)) for left, keep in sets))
+
+
+def _ruled(made: Corrections, noise: Noise) -> Word:
+    """Return the word of the rule for corrections and the plain fit behind them."""
+    sample, outcome, score = made.sample, made.outcome, made.score
+    word = word_of_fit(sample, outcome, score, made.fit)
+    effect = (
+        average_marginal_effect(made.fit, score)[0]
+        if made.fit.model == "logit"
+        else float(made.fit.params[made.fit.position(score)])
+    )
+    sign = ("positive" if effect > 0 else "negative") if word in ("adds", "trivial") else None
     band = sesoi_band(outcome, outcome.deciding_model, sample.mean(outcome.column))
-
-    def word(row: Estimate | None) -> Word | None:
-        return row and word_of(row.interval(level), row.interval(1 - 2 * (1 - level)), band)
-
-    own, many = word(effect), len(found.influence) > MANY_ROWS
-    sets = (*_candidates(found.influence, found.clusters), *_segments_left_out(sample))
-    looked = ((left, keep) for left, keep in sets
-              if not many or {word(row) for row in _foretold(effect, found, keep)} != {own})  # fmt: skip
-    return _first_other(own, ((left, keep, word(found.effect(keep))) for left, keep in looked), "corrected word")
+    return answer_of(sample.plan, score, Answer(word, sign, noise.effects[0]), noise, band)[0].word
 
 
-def _first_other(own: Word, found: Iterable[tuple[str, np.ndarray, Word | None]], what: str) -> Fragility:
+def _ruled_without(made: Corrections, noise: Noise, keep: np.ndarray) -> Word | None:
+    try:
+        rest = made.of_rows(keep)
+        found = rest.deciding()
+    except (DesignError, np.linalg.LinAlgError):
+        return None
+    if found.refusal:
+        return "refused"
+    return _ruled(rest, replace(noise, effects=found.effects, doubt=found.doubt, supposed=found.supposed))
+
+
+def _first_other(own: Word, found: Iterable[tuple[str, np.ndarray, Word | None]]) -> Fragility:
     """Return the first set of rows, (name, mask of those that stay, word), without which the word is another."""
     for left, keep, other in found:
         if other not in (None, own):
             share = f"{100 * (1 - keep.mean()):.2g} %"
-            reason = f"Leaving out {left} of {len(keep):,} rows ({share}) changes the {what} from {own} to {other}."
+            reason = f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {own} to {other}."
             return Fragility(own, other, reason)
     return Fragility(own)
-
-
-def _foretold(effect: Estimate, found: LeftOut, keep: np.ndarray) -> list[Estimate]:
-    """Return the effect without some rows as influence has it, one step from all of them, with a little more error and
-    a little less."""
-    parts, rest = found.influence, np.where(keep, found.influence, 0.0)
-    if found.clusters is not None:
-        parts, rest = (cluster_sums(one[:, None], found.clusters)[:, 0] for one in (parts, rest))
-    unit = effect.std_error / float(np.sqrt(parts @ parts))
-    estimate, error = effect.estimate + unit * float(rest.sum() - parts.sum()), unit * float(np.sqrt(rest @ rest))
-    return [replace(effect, estimate=estimate, std_error=error * by) for by in (1 - MARGIN, 1 + MARGIN)]
 
 
 def influence_on(fit: Fit, term: str) -> np.ndarray:
@@ -126,21 +123,27 @@ def influence_on(fit: Fit, term: str) -> np.ndarray:
     return (basis @ weights) * fit.residuals
 
 
-def _candidates(influence: np.ndarray, clusters: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (what is left out, mask of the rows that stay), by each row's influence on the coefficient."""
-    most = max(2, -(-len(influence) // 1000))
-    orders = [np.argsort(influence), np.argsort(-influence), np.argsort(-np.abs(influence))]
-    for count in dict.fromkeys([1, 2, most]):
+def _candidates(influence: np.ndarray, fit: Fit) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (what is left out, mask of the rows that stay), by influence on the coefficient and by leverage.
+
+    Of many rows the largest sets alone: they hold the smaller ones.
+    """
+    n = len(influence)
+    most = max(2, -(-n // 1000))
+    leverage = hat_diagonal(fit.design.basis[0], fit.weights)
+    orders = [np.argsort(one) for one in (influence, -influence, -np.abs(influence), -leverage)]
+    for count in dict.fromkeys([1, 2, most] if n <= MANY_ROWS else [most]):
         seen = []
         for order in orders:
             gone = np.sort(order[:count]).tolist()
             if gone in seen:
                 continue
             seen.append(gone)
-            keep = np.ones(len(influence), dtype=bool)
+            keep = np.ones(n, dtype=bool)
             keep[order[:count]] = False
             yield f"{count}", keep
-    if clusters is not None:
+    if fit.covariance in CLUSTERED:
+        clusters = fit.design.clusters
         sums = cluster_sums(influence[:, None], clusters)[:, 0]
         for group in dict.fromkeys([int(sums.argmin()), int(sums.argmax())]):
             keep = clusters != group

@@ -21,7 +21,7 @@ from analysis.methods.curvature import Curvature
 from analysis.methods.oriv import oriv
 from analysis.methods.reliability import Reliability, declared_reliability, repeated_windows, split_half
 from analysis.methods.small_counts import check_small_counts
-from analysis.questions.corrections import Corrections, LeftOut
+from analysis.questions.corrections import Corrections, Deciding
 from analysis.questions.extrapolation import TERM as SIMEX
 from analysis.questions.extrapolation import extrapolation_rows
 from analysis.questions.sharing import Supposed, open_columns
@@ -65,8 +65,8 @@ class Noise:
         Why the corrected effect, which is printed, decides nothing.
     supposed : tuple of Supposed
         The effects if the score shares the noise of some columns only, where that is not known.
-    left_out : LeftOut or None
-        None where no correction was made.
+    made, decided : Corrections, Deciding or None
+        From which the effects are; None where no correction decides anything.
     """
 
     status: Literal["no", "yes", "partial"]
@@ -80,7 +80,8 @@ class Noise:
     error_free: tuple[str, ...] = ()
     doubt: str | None = None
     supposed: tuple[Supposed, ...] = ()
-    left_out: LeftOut | None = None
+    made: Corrections | None = None
+    decided: Deciding | None = None
 
     @property
     def fragile(self) -> bool | None:
@@ -132,7 +133,7 @@ def _noise(made: Corrections) -> Noise:
         said, gone = [], None
     return Noise("no" if full else status, (*rows, *more), checks, found.effects, None if full else found.refusal,
                  (*found.reasons, *said), gone, believed, free, found.doubt, found.supposed,
-                 None if full else made.left_out(found))  # fmt: skip
+                 *((None, None) if full or found.refusal else (made, found)))  # fmt: skip
 
 
 def _beside(made: Corrections, *, skip: str) -> list[Estimate]:

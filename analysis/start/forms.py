@@ -11,6 +11,7 @@ from analysis.reading.conversion import FEW_WORDS, MOST_WORDS, Written
 from analysis.start.toml import table
 
 PLAIN = "numbers with marks for thousands or decimals"
+WORDED = "numbers, and a few words or dashes that stand for a missing value"
 NUMBERS = (
     (PLAIN, Written(thousands=",")), (PLAIN, Written(decimal=",", thousands=".")),
     ("percentages", Written("percent", thousands=",")), ("percentages", Written("percent", ",", ".")),
@@ -65,8 +66,9 @@ def form_of(texts: pd.Series, decimal: str) -> Form | None:
         The file's decimal mark: numbers with it need no conversion.
     """
     worded = ~texts.str.contains(r"\d")
+    beside = ""
     if 0 < worded.mean() <= FEW_WORDS and texts[worded].nunique() <= MOST_WORDS:
-        texts = texts[~worded]
+        texts, beside = texts[~worded], WORDED
     if decimal == ",":
         numbers = _numbers(texts, Written(decimal=","))
         if numbers is not None:
@@ -76,7 +78,8 @@ def form_of(texts: pd.Series, decimal: str) -> Form | None:
     for words, form in NUMBERS:
         numbers = _numbers(texts, form)
         if numbers is not None:
-            return Form("number", words, _conversion(form, decimal), numbers)
+            marked = words != PLAIN or form.thousands is None or texts.str.contains(form.thousands, regex=False).any()
+            return Form("number", words if marked else beside or words, _conversion(form, decimal), numbers)
     return _date(texts)
 
 
