@@ -105,7 +105,7 @@ def test_without_a_reliability_the_reader_is_told_what_to_measure(unstated):
     assert "if recorded engagement had a reliability of 0.8" in said[0]
     assert "odd and in even weeks" in said[-1]
     gone = unstated.estimates.one(method="reliability", term="break_even").estimate
-    assert f"above {gone:.2f}" in said[-1]
+    assert f"Below {gone:.2f} nothing is left of the effect" in said[-1]
     assert unstated.ruling().corrected == "no"
     assert unstated.ruling().fragile is True
 
