@@ -154,9 +154,8 @@ def _state(rows: list[Row], records: dict[str, dict[str, Any]]) -> str:
         )
     if missing:
         none = ", ".join(name for name in missing if name not in records)
-        lines.append(
-            f"\nNot at their full number of draws yet: {len(missing)} worlds. Of these not drawn at all: {none}."
-        )
+        undrawn = f" Of these not drawn at all: {none}." if none else ""
+        lines.append(f"\nNot at their full number of draws yet: {len(missing)} worlds.{undrawn}")
     return "\n".join(lines) + "\n"
 
 
