@@ -44,7 +44,7 @@ def sandwich(
     Raises
     ------
     DesignError
-        HC2 or HC3 where a row has leverage one.
+        HC2 or HC3 where a row has leverage one; CRV1 with fewer than two clusters.
 
     Notes
     -----
@@ -54,6 +54,8 @@ def sandwich(
     if kind == "CRV1":
         sums = cluster_sums(scores, clusters)
         groups = len(sums)
+        if groups < 2:
+            raise DesignError("the model", [Fault("clusters", f"{groups}", "two or more, for errors by cluster")])
         meat = sums.T @ sums * (groups / (groups - 1) * (n - 1) / (n - k))
         return bread @ meat @ bread
     if kind in ("HC2", "HC3"):

@@ -90,3 +90,9 @@ def test_a_row_with_leverage_one_is_refused(pieces, kind):
     with pytest.raises(DesignError, match=r"1 rows .*leverage 1"):
         ours(alone, kind)
     assert np.isfinite(ours(alone, "HC1")).all()
+
+
+def test_one_cluster_has_no_errors_by_cluster():
+    scores = np.random.default_rng(1).normal(size=(20, 2))
+    with pytest.raises(DesignError, match="two or more"):
+        sandwich(np.eye(2), scores, "CRV1", clusters=np.zeros(20, dtype=int))
