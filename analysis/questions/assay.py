@@ -25,7 +25,7 @@ from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.refit import REFITTED, refit
 from analysis.questions.answer import FEW_CORRECTED
-from analysis.questions.sharing import ends_of, mixed_corners, open_columns, to_suppose, too_many
+from analysis.questions.sharing import open_columns, points_of, to_suppose, too_many, values_at
 from analysis.rule import sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -289,23 +289,21 @@ class _Bench:
     def measurements(self) -> tuple[Measurement, ...]:
         """The errors of the control as the plan states them: at the value, at the ends of its range and the corners of
         several, then without the columns whose noise the score may share."""
-        corners = ("low", "high", *mixed_corners(tuple(self.declared))) if self.declared else ()
         unknown = open_columns(self.sample.plan, self.score)
         return (
-            *(self._errors(at) for at in ("value", *corners)),
+            *(self._errors(at) for at in points_of(tuple(self.declared))),
             *(self._errors("low", without=shared) for shared in to_suppose(unknown, self._noisy)),
         )
 
     def _errors(self, at: str, without: tuple[str, ...] = ()) -> Measurement:
-        terms, point = self._noisy, {"low": 0, "value": 1, "high": 2}
+        terms = self._noisy
         differences, spread = np.zeros((2, self.design.n, len(terms)))
         for column, (_, half) in self.halves.items():
             if column not in without:
                 error = half * np.sqrt(2)  # of one half, not of the mean of two
                 differences[:, terms.index(column)] = error - error.mean()
-        ends = ends_of(at, tuple(self.declared))
-        stated = {c: bounds[point[ends[c]]] for c, bounds in self.declared.items() if c not in without}
-        declared = measure(self.design, declared=stated)
+        stated = values_at(at, self.declared)
+        declared = measure(self.design, declared={c: value for c, value in stated.items() if c not in without})
         for place, term in enumerate(declared.terms):
             spread[:, terms.index(term)] = declared.declared[:, place]
         return Measurement(terms, differences, spread, np.ones(len(terms), dtype=bool))

@@ -15,7 +15,7 @@ from analysis.methods.correction import correct_fit, corrected_margin
 from analysis.methods.curvature import Curvature
 from analysis.methods.increment import fit_as_planned
 from analysis.models import fit_model
-from analysis.questions.sharing import Supposed, ends_of, mixed_corners, open_columns, to_suppose, too_many
+from analysis.questions.sharing import Supposed, open_columns, points_of, to_suppose, too_many, values_at
 from analysis.questions.straightness import bend_of, bend_reason, straightened
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -99,7 +99,7 @@ class Corrections:
 
     def deciding(self) -> Deciding:
         """Return the corrections, and which of them decides: what of the noise can change a word."""
-        errors = {at: self.errors(at) for at in self._points()}
+        errors = {at: self.errors(at) for at in points_of(tuple(self.declared))}
         linear = {at: correct_fit(self.fit, one) for at, one in errors.items()}
         refusal = next((found.reason for found in linear.values() if isinstance(found, Refusal)), None)
         bend = bend_of(self.fit, self.noisy)
@@ -151,19 +151,12 @@ class Corrections:
         halves = {column: (first[keep], second[keep]) for column, (first, second) in self.halves.items()}
         return replace(self, fit=fit, halves=halves)
 
-    def _points(self) -> tuple[str, ...]:
-        return ("value", "low", "high", *mixed_corners(tuple(self.declared))) if self.declared else ("value",)
-
     def errors(self, at: str = "value", without: tuple[str, ...] = ()) -> Measurement:
         """Return the errors with declared reliabilities at one point of their ranges, but for some columns."""
         return measure(
             self.fit.design, halves={column: pair for column, pair in self.halves.items() if column not in without},
-            declared={column: value for column, value in self._values(at).items() if column not in without},
+            declared={column: value for column, value in values_at(at, self.declared).items() if column not in without},
         )  # fmt: skip
-
-    def _values(self, at: str) -> dict[str, float]:
-        point = {"low": 0, "value": 1, "high": 2}
-        return {column: self.declared[column][point[end]] for column, end in ends_of(at, tuple(self.declared)).items()}
 
     # --- rows ---
 
@@ -202,7 +195,7 @@ class Corrections:
         """Name the ends of a declared range, and the corners of several."""
         if at == "value":
             return row
-        corner = ", ".join(f"{column} {value:.2f}" for column, value in self._values(at).items())
+        corner = ", ".join(f"{column} {value:.2f}" for column, value in values_at(at, self.declared).items())
         note = (
             f"at the corner {corner} of the declared ranges" if "-" in at else f"at the {at} end of the declared range"
         )

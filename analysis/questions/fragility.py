@@ -20,6 +20,7 @@ from analysis.models.pml import VARIANCE_POWER
 from analysis.questions.answer import Answer, answer_of
 from analysis.questions.corrections import Corrections
 from analysis.questions.noise import Noise
+from analysis.questions.sharing import open_columns
 from analysis.rule import Word, sesoi_band, word_of
 from analysis.sample import Sample
 from analysis.sections.outcome import OutcomeSection
@@ -80,17 +81,21 @@ def _of_correction(sample: Sample, score: str, noise: Noise) -> Fragility:
 
 
 def _ruled(made: Corrections, noise: Noise) -> Word:
-    """Return the word of the rule for corrections and the plain fit behind them."""
-    sample, outcome, score = made.sample, made.outcome, made.score
-    word = word_of_fit(sample, outcome, score, made.fit)
-    effect = (
-        average_marginal_effect(made.fit, score)[0]
-        if made.fit.model == "logit"
-        else float(made.fit.params[made.fit.position(score)])
-    )
-    sign = ("positive" if effect > 0 else "negative") if word in ("adds", "trivial") else None
+    """Return the word of the rule for corrections, and for the plain fit behind them where it has a say."""
+    sample, outcome = made.sample, made.outcome
     band = sesoi_band(outcome, outcome.deciding_model, sample.mean(outcome.column))
-    return answer_of(sample.plan, score, Answer(word, sign, noise.effects[0]), noise, band)[0].word
+    own = Answer.of(noise.effects[0], band, sample.plan.inference.level)
+    plain = _plain_answer(made, own) if open_columns(sample.plan, made.score) else own
+    return answer_of(sample.plan, made.score, plain, noise, band)[0].word
+
+
+def _plain_answer(made: Corrections, corrected: Answer) -> Answer:
+    fit, score = made.fit, made.score
+    word = word_of_fit(made.sample, made.outcome, score, fit)
+    logit = fit.model == "logit"
+    effect = average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
+    sign = ("positive" if effect > 0 else "negative") if word in ("adds", "trivial") else None
+    return Answer(word, sign, corrected.estimate)
 
 
 def _ruled_without(made: Corrections, noise: Noise, keep: np.ndarray) -> Word | None:

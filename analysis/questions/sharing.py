@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -46,10 +46,28 @@ def mixed_corners(declared: Sequence[str]) -> list[str]:
     return ["-".join(one) for one in ends if len(set(one)) > 1] if len(declared) <= MOST else []
 
 
-def ends_of(at: str, declared: Sequence[str]) -> dict[str, str]:
-    """Return {column: "low", "value" or "high"} at a point of the declared ranges."""
-    names = at.split("-") if "-" in at else [at] * len(declared)
-    return dict(zip(declared, names, strict=True))
+def points_of(declared: Sequence[str]) -> tuple[str, ...]:
+    """Return the points of the declared ranges at which a word has to hold; "value" alone where none is declared.
+
+    Examples
+    --------
+    >>> points_of(["likes"])
+    ('value', 'low', 'high')
+    """
+    return ("value", "low", "high", *mixed_corners(declared)) if declared else ("value",)
+
+
+def values_at(at: str, declared: Mapping[str, tuple[float, float, float]]) -> dict[str, float]:
+    """Return each column's reliability at a point of the ranges, which are (low, value, high).
+
+    Examples
+    --------
+    >>> values_at("low-high", {"likes": (0.7, 0.8, 0.9), "views": (0.5, 0.6, 0.7)})
+    {'likes': 0.7, 'views': 0.7}
+    """
+    ends = at.split("-") if "-" in at else [at] * len(declared)
+    place = {"low": 0, "value": 1, "high": 2}
+    return {column: bounds[place[end]] for (column, bounds), end in zip(declared.items(), ends, strict=True)}
 
 
 def partly_shared(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
