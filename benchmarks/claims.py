@@ -54,9 +54,9 @@ class Claim:
         from draw to draw, so the truth is a share of the draw's mean.
     transform : str
         Of the score.
-    computed : str
-        A score that is computed from the drawn table: "credit", by a scorecard fitted to one half of the creators, who
-        are then left out, or "credit, both halves", by each half's card for the other.
+    computed : bool
+        Whether the score is computed from the drawn table: credit points, by a scorecard fitted to one half of the
+        creators, who are then left out.
     inferred : bool
         Whether episodes of gaming are inferred from jumps of the score without engagement, instead of flagged.
     gated : bool
@@ -77,7 +77,7 @@ class Claim:
     exact: bool = True
     relative: bool = False
     transform: str = "identity"
-    computed: str = ""
+    computed: bool = False
     inferred: bool = False
     gated: bool = True
 
@@ -103,7 +103,7 @@ class Claim:
         world = draw(parameters, panel=self.panel)
         if not self.computed:
             return world
-        frame = world.frame.assign(credit=credit(world.frame, apart=self.computed == "credit"))
+        frame = world.frame.assign(credit=credit(world.frame))
         return replace(world, frame=frame[frame["credit"].notna()].reset_index(drop=True))
 
     def plan(self, real: bool) -> Plan:
@@ -173,15 +173,15 @@ CLAIMS = (
           question="gaming", n=300),
     Claim("gaming-pays", "Gaming itself pays: the outcome jumps when episodes begin and end.",
           REFERRALS, {"gaming_effect": 0.6}, world={"change": 0}, question="jump", n=300, exact=False),
-    Claim("gaming-pays-inferred", "The same, the episodes inferred from jumps of the score without engagement.",
-          REFERRALS, {"gaming_effect": 0.6}, world={"change": 0}, question="jump", n=300, exact=False, inferred=True,
-          gated=False),
+    Claim("gaming-pays-inferred", "The same, the episodes inferred from jumps of the score without engagement, which "
+          "stand apart from its ordinary changes.", REFERRALS, {"gaming_effect": 0.6},
+          world={"change": 0, "intensity": 300.0}, question="jump", n=300, exact=False, inferred=True),
+    Claim("gaming-pays-hidden", "The same where gaming lifts the score no more than it moves by itself: no episode can "
+          "be inferred, and nothing be said.", REFERRALS, {"gaming_effect": 0.6}, world={"change": 0}, question="jump",
+          n=300, exact=False, inferred=True),
     Claim("scorecard", "A credit scorecard fitted to other people's defaults adds to what engagement says about "
           "default.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False,
-          n=2000, computed="credit"),
-    Claim("scorecard-halves", "The same with a score for everybody: each half of the creators by the other half's "
-          "card.", DEFAULT, {"payment": 1.0}, false={"payment": 0.0}, scores=("credit", "credit"), exact=False,
-          computed="credit, both halves", gated=False),
+          n=2000, computed=True),
     Claim("referrals-mislabelled", "The displayed score adds to referrals; the plan says that it was computed from "
           "recorded engagement, but it also saw posts and bots, which show engagement too.",
           REFERRALS, {"effect": 0.2}, world={"shared": 1.0}, shares="full", gated=False),

@@ -32,6 +32,7 @@ from scipy import stats
 import analysis as sa
 from analysis.dataset import from_frame
 from analysis.design import Design, transform
+from analysis.errors import DesignError
 from analysis.estimates import Estimate, Estimates
 from analysis.methods.increment import coefficients
 from analysis.models import fit_model
@@ -89,7 +90,11 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         found = study.instrument() if claim.question == "instrument" else study.threshold()
         return _differs(_row_of(claim, found.rows))
     if claim.question in ("gaming", "jump"):
-        study = gaming._Study(sample, outcome, score, episodes_of(sample, outcome.column, score), ())
+        try:
+            episodes = episodes_of(sample, outcome.column, score)
+        except DesignError:
+            return _differs(None)
+        study = gaming._Study(sample, outcome, score, episodes, ())
         if claim.question == "gaming":
             return _decoupled(study.slopes().rows)
         return _differs(_row_of(claim, study.jumps().rows))

@@ -8,12 +8,12 @@ from analysis.covariance import around
 from analysis.dataset import from_frame, read_dataset
 from analysis.errors import DesignError
 from analysis.methods.information import displaced, information
+from analysis.methods.jumps import find_jumps
 from analysis.methods.panel import sweep
 from analysis.methods.within_noise import corrected_within
 from analysis.methods.without_cluster import corrected_without, without_clusters
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
-from analysis.questions.episodes import inferred_states
 from analysis.questions.gaming import study_gaming
 from analysis.sample import select_sample
 
@@ -101,15 +101,90 @@ def test_honest_people_are_displaced(idle):
     assert 0 < row.bounds[0] <= row.estimate <= row.bounds[1] < 0.5
 
 
+# --- episodes that nobody flagged ------------------------------------------------------------------------
+
+
+FAR = {"gaming": {"infer": True}, "n": 300, "intensity": 300}
+"""Gaming lifts the score by some seven standard deviations of its ordinary changes."""
+
+
 def test_episodes_are_inferred():
-    rows, checks = found(gaming={"infer": True}, n=300)
+    rows, checks = found(**FAR)
     assert "inferred" in checks["gaming"].reason
     assert rows["did-m", "score_jump", "onset"].estimate > 0
-    frame = read_dataset(plan().dataset).frame
+    frame = read_dataset(plan(**FAR).dataset).frame
     score, likes = (frame[c].to_numpy(float).reshape(300, 18) for c in ("klout", "likes"))
-    truly = frame["gaming"].to_numpy().reshape(300, 18)[:, 1:]
-    states = inferred_states(score, np.log1p(likes))[:, 1:]
-    assert truly[states == 1].mean() > 2 * truly.mean()
+    truly = frame["gaming"].to_numpy().reshape(300, 18)
+    states = find_jumps(score, np.log1p(likes)).states
+    assert truly[states == 1].mean() > 0.98
+    assert states[truly == 1].mean() > 0.9
+
+
+def test_what_no_jump_shows_is_not_inferred():
+    """Gaming lifts the score by as much as it moves by itself: a rule that takes some months takes the wrong ones."""
+    rows, checks = found(gaming={"infer": True}, n=300)
+    assert not rows
+    assert checks["gaming"].passed is None
+    assert "no jump of the score without engagement that stands apart" in checks["gaming"].reason
+    _, checks = found(**FAR | {"intensity": 40})
+    assert "hard to tell from chance" in checks["gaming"].reason
+
+
+def bumps(seed=5, units=60, periods=20, height=12.0):
+    """Scores with a noise of one, three periods of which are lifted in the first ten units, and engagement."""
+    rng = np.random.default_rng(seed)
+    engagement = rng.normal(size=(units, periods))
+    lifted = np.zeros((units, periods), bool)
+    lifted[:10, 8:11] = True
+    return engagement + rng.normal(size=(units, periods)) / 2 + height * lifted, engagement, lifted
+
+
+def test_bumps_are_found_to_the_period():
+    score, engagement, lifted = bumps()
+    found = find_jumps(score, engagement)
+    np.testing.assert_array_equal(found.states == 1, lifted)
+    assert len(found.heights) == 20, "each begins and ends"
+    assert found.spread == pytest.approx(np.sqrt(0.5), rel=0.1), "what engagement says is taken out"
+
+
+def test_an_episode_under_way_at_the_start_is_known_by_its_end():
+    score, engagement, lifted = bumps()
+    np.testing.assert_array_equal(find_jumps(score[:, 9:], engagement[:, 9:]).states == 1, lifted[:, 9:])
+
+
+def test_what_all_share_and_what_engagement_explains_is_no_jump():
+    score, engagement, lifted = bumps()
+    found = find_jumps(score + np.where(np.arange(20) > 13, 30.0, 0.0), engagement)
+    np.testing.assert_array_equal(found.states == 1, lifted)
+    busy = engagement.copy()
+    busy[20, 5:7] += 12
+    np.testing.assert_array_equal(find_jumps(score + busy - engagement, busy).states == 1, lifted)
+    quiet = engagement.copy()
+    quiet[20, 5] -= 12
+    np.testing.assert_array_equal(find_jumps(score, quiet).states == 1, lifted)
+
+
+def test_a_dip_is_no_episode_and_gaps_stay_unknown():
+    score, engagement, lifted = bumps()
+    score[30, 12] -= 12
+    score[5, 2], score[40, 9] = np.nan, np.nan
+    states = find_jumps(score, engagement).states
+    np.testing.assert_array_equal(np.isnan(states), np.isnan(score))
+    np.testing.assert_array_equal(states == 1, lifted)
+
+
+@pytest.mark.parametrize("name", ["steady", "engagement itself"])
+def test_a_score_without_ordinary_changes_has_none_that_stand_apart(name):
+    _, engagement, lifted = bumps()
+    with pytest.raises(DesignError, match="in most periods is what it was"):
+        find_jumps({"steady": 40 + 12.0 * lifted, "engagement itself": engagement + 12 * lifted}[name], engagement)
+
+
+def test_chance_alone_stands_apart_in_no_panel():
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        with pytest.raises(DesignError, match=r"stands apart|hard to tell from chance"):
+            find_jumps(*rng.normal(size=(2, 300, 24)))
 
 
 @pytest.mark.slow
@@ -289,7 +364,7 @@ def test_the_rows_say_how_many_gamed_in_effect(idle):
 @pytest.mark.parametrize("gaming", [FLAGGED, {"infer": True}])
 def test_a_place_in_a_list_is_lifted_by_falling(gaming):
     """Places are 100 less the score: every sign of the score turns, and nothing that is concluded does."""
-    said = plan(gaming=gaming, n=150, halves=False)
+    said = plan(gaming=gaming, n=150, halves=False, intensity=300)
     frame = read_dataset(said.dataset).frame
     content = said.content()
     turned = read_plan(content | {"score": content["score"] | {"lower_is_better": ["klout"]}})

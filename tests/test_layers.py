@@ -196,6 +196,7 @@ LAYERS = [
     "methods.interruption",
     "questions.algorithm",
     "methods.switching",
+    "methods.jumps",
     "methods.ratio",
     "methods.within_noise",
     "methods.without_cluster",

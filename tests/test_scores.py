@@ -184,21 +184,14 @@ def test_fifty_points_double_the_odds():
 
 
 def test_no_row_has_seen_its_own_outcome(creators):
-    flipped = creators.assign(default=creators["default"].where(creators.index != 7, 1 - creators["default"]))
-    assert credit.credit(flipped)[7] == credit.credit(creators)[7]
-
-
-def test_both_halves_are_on_one_scale(creators):
-    """Else the half with fewer defaults would make the other's points higher."""
-    level = credit._level(creators["default"].to_numpy(float))
     points = credit.credit(creators)
-    second = np.random.default_rng(0).permutation(len(creators)) % 2 == 1
-    for half in (points[second], points[~second]):
-        assert half.mean() == pytest.approx(600 + 50 / np.log(2) * (level - np.log(20)), abs=0.1)
+    row = points.first_valid_index()
+    flipped = creators.assign(default=creators["default"].where(creators.index != row, 1 - creators["default"]))
+    pd.testing.assert_series_equal(credit.credit(flipped), points)
 
 
-def test_apart_scores_those_whose_outcomes_it_has_not_seen(creators):
-    points = credit.credit(creators, apart=True)
+def test_it_scores_those_whose_outcomes_it_has_not_seen(creators):
+    points = credit.credit(creators)
     scored = points.notna()
     assert scored.sum() == 1000
     card = credit.fit_scorecard({"late_payments": creators.loc[~scored, "late_payments"].to_numpy(float)},
@@ -207,25 +200,25 @@ def test_apart_scores_those_whose_outcomes_it_has_not_seen(creators):
     assert points[scored].to_numpy() == pytest.approx(by_hand, abs=0.051)
 
 
-@pytest.mark.parametrize(("apart", "most"), [(True, 13), (False, 20)])
-def test_a_card_of_columns_that_say_nothing_does_not_go_with_default(apart, most):
-    """How often |r| exceeds 1.96 / sqrt(n) in 120 samples; at five folds, each at its own level, it was a third."""
+def test_a_card_of_columns_that_say_nothing_does_not_go_with_default():
+    """How often |r| exceeds 1.96 / sqrt(n) in 120 samples; at five folds that score everybody, it was a third."""
     rng, found = np.random.default_rng(8), 0
     for _ in range(120):
         frame = pd.DataFrame({"late_payments": rng.poisson(1, 400), "default": (rng.random(400) < 0.15) * 1.0})
-        points = credit.credit(frame, apart=apart)
+        points = credit.credit(frame)
         rows = points.notna() & (points.std() > 0)
         found += (
             rows.any() and abs(np.corrcoef(points[rows], frame.loc[rows, "default"])[0, 1]) > 1.96 / rows.sum() ** 0.5
         )
-    assert found <= most
+    assert found <= 13
 
 
 def test_the_scorecard_ranks_and_the_others_do_not(creators):
     from sklearn.metrics import roc_auc_score
 
     paid = 1 - creators["default"]
-    assert roc_auc_score(paid, scores.score("credit", creators)) > 0.6
+    points = scores.score("credit", creators)
+    assert roc_auc_score(paid[points.notna()], points.dropna()) > 0.6
     for name in ("klout", "kred", "placebo"):
         assert abs(roc_auc_score(paid, scores.score(name, creators)) - 0.5) < 0.06
 
@@ -265,8 +258,8 @@ def test_every_score_has_a_card_that_names_what_it_reads(name):
 def test_a_score_is_one_number_a_row_and_the_same_each_time(creators, name):
     value = scores.score(name, creators)
     assert value.index.equals(creators.index)
-    assert np.isfinite(value).all()
-    assert (scores.score(name, creators) == value).all()
+    assert np.isfinite(value).sum() == len(creators) / (2 if name == "credit" else 1)
+    pd.testing.assert_series_equal(scores.score(name, creators), value)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from analysis.errors import DesignError, Fault, listing
 
 BLOCK_ROWS = 8192
 CLUSTER_ROWS = 65_536  # rows whose scores are added to their clusters together
-SUBSAMPLE = 50  # every 50th row: 2 % of them find the start
+SUBSAMPLES = (50, 7)  # every 50th row finds the start, every 7th betters it: one pass less over all rows
+START_TOLERANCE = 0.03  # of those: chance in them makes a nearer step idle
 STEPS = 50
-STEP_TOLERANCE = 1e-6  # of the linear predictor, per standard deviation; the error left is about its square
-LAST_TOLERANCE = 1e-8  # of the step that the pass for the covariance takes: beyond it there is another such pass
+STEP_TOLERANCE = 1e-4  # of the linear predictor, per standard deviation; the error left is about its square
+ROUNDING = 1e-6  # a step below this that is not half as long as the one before ends in rounding
+LAST_TOLERANCE = 1e-9  # of the step that the pass for the covariance takes: beyond it there is another such pass
 FAR = 100.0  # squared standard deviations from the mean beyond which sums of squares are taken again around the mean
 CONDITION_LIMIT = 1e13  # of the scaled information: beyond it no finite or no single estimate exists
 
@@ -86,7 +88,7 @@ def fit_poisson(
     offset : array, shape (n,), optional
         Known part of the linear predictor: the log of an exposure.
     start : array, shape (p + 1,), optional
-        Coefficients of a similar fit, the constant first. Without it every 50th row is fitted first.
+        Coefficients of a similar fit, the constant first. Without it every 50th row is fitted first, then every 7th.
     block_rows : int
         Rows looked at together; memory beyond the data is about ``16 * block_rows * (p + 1)`` bytes.
 
@@ -232,14 +234,16 @@ def _around(columns: np.ndarray, centre: np.ndarray, block_rows: int) -> tuple[n
 
 
 def _first_guess(rows: _Rows) -> np.ndarray:
-    """Fit of every 50th row where that is enough of them; else, or where it has no fit, the mean alone."""
-    flat = _flat(rows)
-    if len(rows.outcome) < SUBSAMPLE * 50 * len(flat):
+    """Fit of some rows where they are enough; else, or where they have no fit, the mean alone."""
+    beta = flat = _flat(rows)
+    if len(rows.outcome) < SUBSAMPLES[0] * 50 * len(flat):
         return flat
     try:
-        return _newton(rows.every(SUBSAMPLE), flat)[0]
+        for step in SUBSAMPLES:
+            beta = _newton(rows.every(step), beta, START_TOLERANCE)[0]
     except DesignError:
         return flat
+    return beta
 
 
 def _flat(rows: _Rows) -> np.ndarray:
@@ -248,8 +252,8 @@ def _flat(rows: _Rows) -> np.ndarray:
     return np.concatenate([[np.log(total)], np.zeros(len(rows.names))])
 
 
-def _newton(rows: _Rows, beta: np.ndarray) -> tuple[np.ndarray, int]:
-    """Newton steps, halved while the pseudo likelihood falls; the estimate and the number of steps."""
+def _newton(rows: _Rows, beta: np.ndarray, enough: float = STEP_TOLERANCE) -> tuple[np.ndarray, int]:
+    """Newton steps, halved while the pseudo likelihood falls, down to `enough`; the estimate and their number."""
     tolerance = 1e-10 * rows.outcome.sum()
     loss, step = np.inf, np.zeros(len(beta))
     for number in range(STEPS):
@@ -265,7 +269,7 @@ def _newton(rows: _Rows, beta: np.ndarray) -> tuple[np.ndarray, int]:
             raise _no_estimate(rows, information)
         step = np.linalg.solve(information, gradient)
         beta = beta + step
-        if np.max(np.abs(step)) < STEP_TOLERANCE:
+        if np.max(np.abs(step)) < enough:
             return beta, number + 1
     raise _no_estimate(rows, information)
 
@@ -280,7 +284,8 @@ def _pass(rows: _Rows, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]
             y = rows.outcome[part]
             loss += mu.sum() - y @ eta
             score += x @ (y - mu)
-            information += (x * mu) @ x.T
+            x *= np.sqrt(mu)
+            information += x @ x.T
     return loss, score, information
 
 
@@ -292,7 +297,7 @@ def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | No
         score, *parts = _sandwich_parts(rows, beta, codes, clusters)
         step = np.linalg.solve(parts[0], score)
         beta, length = beta + step, float(np.max(np.abs(step)))
-        if length < LAST_TOLERANCE or (before < STEP_TOLERANCE and length > 0.5 * before):
+        if length < LAST_TOLERANCE or (before < ROUNDING and length > 0.5 * before):
             return beta, number + 1, parts
         before = length
     raise _no_estimate(rows, parts[0])
@@ -311,13 +316,13 @@ def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clu
         residuals = y - mu
         score += x @ residuals
         deviance += np.sum(scipy.special.xlogy(y, y)) - y @ eta - np.sum(residuals)
-        weights = mu[None] if codes is not None else np.stack([mu, residuals**2])
-        products = (x * weights[:, None]).reshape(-1, len(y)) @ x.T  # one product of matrices for both
-        bread += products[: len(beta)]
+        weighted = x * np.sqrt(mu)
+        bread += weighted @ weighted.T
+        x *= residuals
         if codes is None:
-            meat += products[len(beta) :]
+            meat += x @ x.T
             continue
-        for total, row in zip(sums, np.multiply(x, residuals, out=x), strict=True):
+        for total, row in zip(sums, x, strict=True):
             total += np.bincount(codes[part], weights=row, minlength=clusters)
     return score, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
 

@@ -8,14 +8,10 @@ import numpy as np
 
 from analysis.design import recorded, transformed_score
 from analysis.errors import DesignError, Fault, printable
+from analysis.methods.jumps import find_jumps
 from analysis.methods.switching import Panel
 from analysis.questions.beside import codes_of, periods_of
 from analysis.sample import Sample
-
-JUMP = 0.95
-"""Share of changes of the score that an inferred episode's first change lies above."""
-STAYS = 0.5
-"""An inferred episode lasts while this share of its first jump is left; engagement's change lies below its median."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +53,8 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     Raises
     ------
     DesignError
-        When a flag is neither 0 nor 1, a unit has two rows of one period, or there is no episode.
+        When a flag is neither 0 nor 1, a unit has two rows of one period, there is no episode, or none that can be
+        inferred (`find_jumps`).
     """
     said, panel = sample.plan.gaming, sample.plan.panel
     unit = codes_of(sample, said.unit or panel.unit)
@@ -71,7 +68,7 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
         raise _refusal("no unit that is seen in two periods running", "units seen period by period")
     if said.infer:
         engagement = Panel.of(_engagement(sample), flags, unit, time)
-        scores = Panel(scores.values, inferred_states(scores.values, engagement.values))
+        scores = Panel(scores.values, find_jumps(scores.values, engagement.values).states)
         flags = scores.states[unit, time]
     if not 0 < flags.sum() < len(flags):
         raise _refusal("no row in an episode, or every row", "rows in episodes and rows outside")
@@ -80,38 +77,6 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     near = (flags == 0) & _ahead(scores.states, said.anticipation)[unit, time]
     return Episodes(unit, time, _clusters(sample, unit), flags > 0, near, scores, scores.with_values(values),
                     said.infer)  # fmt: skip
-
-
-def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
-    """Return 1 where the score has jumped without engagement, shape (units, periods); NaN where nothing was seen.
-
-    An episode begins where the change of the score, less the period's median change, is among the top 5 % of all and
-    the change of engagement, less its period's median, below the median of all. It lasts while more than half of the
-    jump is left.
-
-    Parameters
-    ----------
-    score, engagement : ndarray, shape (units, periods)
-    """
-    moves, efforts = _moves(score), _moves(engagement)
-    begins = (moves >= np.nanquantile(moves, JUMP)) & (efforts <= np.nanmedian(efforts)) & (moves > 0)
-    states = np.zeros(score.shape)
-    level, jump = np.zeros(len(score)), np.full(len(score), np.inf)
-    for t in range(1, score.shape[1]):
-        goes_on = (states[:, t - 1] > 0) & (score[:, t] - level > STAYS * jump)
-        starts = begins[:, t - 1] & ~goes_on
-        level = np.where(starts, score[:, t - 1], level)
-        jump = np.where(starts, score[:, t] - score[:, t - 1], jump)
-        states[:, t] = goes_on | starts
-    return np.where(np.isfinite(score), states, np.nan)
-
-
-def _moves(values: np.ndarray) -> np.ndarray:
-    """Return changes less the period's median change, shape (units, periods - 1)."""
-    moves = np.diff(values, axis=1)
-    seen = np.isfinite(moves).any(axis=0)
-    moves[:, seen] -= np.nanmedian(moves[:, seen], axis=0)
-    return moves
 
 
 def _engagement(sample: Sample) -> np.ndarray:

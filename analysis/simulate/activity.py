@@ -66,8 +66,9 @@ def draw_activity(parameters: Parameters, periods: int, length: float, rng: Gene
     peers = expit(0.4 + 1.0 * (industry == SOCIAL_MEDIA) + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
     up = expit(-1.0 + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
     halves = _halves(parameters, engagement, peers, rng)
-    bots = rng.poisson(engagement * (parameters.robots * rng.lognormal(-0.125, 0.5, size=(n, 1))
-                                     + gaming * rng.uniform(1, 3, size=shape))).astype(float)  # fmt: skip
+    always = parameters.robots * rng.lognormal(-0.125, 0.5, size=(n, 1))
+    lifted = parameters.intensity * gaming * rng.uniform(1, 3, size=shape)
+    bots = rng.poisson(engagement * (always + lifted)).astype(float)
     reactions = _seen_by_the_score(parameters, engagement, halves["likes_odd"] + halves["likes_even"], rng) + bots
     posts = rng.poisson(
         MONTHLY_POSTS * length * np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1))) * (1 + 2 * gaming)

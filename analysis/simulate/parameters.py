@@ -53,6 +53,7 @@ class Parameters(BaseModel):
     buyers: float = Field(0.05, ge=0, le=1, description="share of creators who buy followers once")
     bought: float = Field(10_000.0, ge=0, le=1e7, description="followers they buy")
     robots: float = Field(0.05, ge=0, le=10, description="reactions of bots per true reaction, outside gaming")
+    intensity: float = Field(1.0, ge=0, le=1000, description="in gamed months, bots react so often times 1 to 3")
     # outcomes
     zeros: float = Field(0.4, ge=0, lt=1, description="share of rows without revenue")
     tail: float = Field(4.0, gt=1, le=100, description="tail index of revenue")
