@@ -145,12 +145,10 @@ def _state(rows: list[Row], records: dict[str, dict[str, Any]]) -> str:
         *[f"* `{row.key}` in `{row.world}`: **{row.coverage:.3f}** [{row.interval[0]:.3f}, {row.interval[1]:.3f}]"
           f"{', can decide' if row.decides else ''}." for row in short],
     ]  # fmt: skip
-    if any(row.method == "gaming" and row.term == "displaced" for row in short):
+    if any(row.term == "prediction_interval" for row in short):
         lines.append(
-            "\nThe share pushed out of the top tenth has the range of the score's jump and nothing of the ranks: too "
-            "narrow, and the report says which range it is. The range for a new segment rests on an estimate of the "
-            "variance between segments that is often zero; the report says that it holds less often than its level "
-            "says where segments hardly differ."
+            "\nThe range for a new segment rests on an estimate of the variance between segments that is often zero; "
+            "the report says that it holds less often than its level says where segments hardly differ."
         )
     if missing:
         none = ", ".join(name for name in missing if name not in records)

@@ -21,8 +21,10 @@ from test_cli import called
 from test_toml import HOSTILE
 
 import analysis as sa
+from analysis import simulate
 from analysis.cli import cli
 from analysis.errors import AnalysisError
+from analysis.plan import read_plan
 from analysis.start import questions
 from analysis.start.study import init
 
@@ -171,6 +173,22 @@ def test_repeated_ids_are_a_decision_of_the_user(run, tmp_path):
     assert "duplicates" in err
     edited(plan, duplicates='"first"')
     assert run("check", "twice")[0] == 0
+
+
+def test_two_recordings_of_a_column_are_pointed_out(run, tmp_path):
+    frame = simulate.creators(n=60)[["klout", "likes", "likes_odd", "likes_even", "posts", "referrals"]]
+    frame.rename(columns={"likes_odd": "posts 1"}).to_csv(tmp_path / "one.csv", index=False)
+    frame.to_csv(tmp_path / "both.csv", index=False)
+    said = ["--score", "klout", "--engagement", "likes", "--engagement", "posts", "--outcome", "referrals", "--kind",
+            "count", "--sesoi", "0.05"]  # fmt: skip
+    for name in ("one", "both"):
+        assert run("init", f"{name}.csv", *said)[0] == 0
+    assert "# halves" not in (tmp_path / "plans/one.toml").read_text()
+    path = tmp_path / "plans/both.toml"
+    drafted = path.read_text()
+    assert read_plan(path).engagement.halves == {}
+    path.write_text(drafted.replace("# halves", "halves"))
+    assert read_plan(path).engagement.halves == {"likes": ("likes_odd", "likes_even")}
 
 
 def test_hostile_column_names(run, tmp_path):

@@ -60,7 +60,7 @@ def _squared(sums: np.ndarray) -> np.ndarray:
         return (n * xy - x * y) ** 2 / ((n * xx - x * x) * (n * yy - y * y))
 
 
-def displaced(score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1) -> float:
+def displaced(score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1) -> tuple[float, np.ndarray]:
     """Return the share of honest rows that would be in their period's top tenth without the push, and are not.
 
     Parameters
@@ -72,11 +72,13 @@ def displaced(score: np.ndarray, states: np.ndarray, push: float, top: float = 0
 
     Returns
     -------
-    float
+    share : float
         Of the honest rows that belong into the top tenth; NaN where there is none.
+    influence : ndarray, shape (units,)
+        Each unit's contribution to it, the edges of the top tenth as they are.
     """
     without = score - push * (states == 1)
-    belongs, out = 0, 0
+    belongs, out = np.zeros((2, len(score)))
     for shown, clean, state in zip(score.T, without.T, states.T, strict=True):
         seen = np.isfinite(shown) & np.isfinite(state)
         if seen.sum() < 10:
@@ -84,6 +86,9 @@ def displaced(score: np.ndarray, states: np.ndarray, push: float, top: float = 0
         places = max(1, int(top * seen.sum()))
         edge, clean_edge = (np.sort(values[seen])[-places] for values in (shown, clean))
         honest = seen & (state == 0) & (clean >= clean_edge)
-        belongs += int(honest.sum())
-        out += int((honest & (shown < edge)).sum())
-    return out / belongs if belongs else float("nan")
+        belongs += honest
+        out += honest & (shown < edge)
+    if not belongs.any():
+        return float("nan"), belongs
+    share = float(out.sum() / belongs.sum())
+    return share, (out - share * belongs) / belongs.sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
-from analysis.estimates import Estimate
+from analysis.estimates import Check, Estimate
 from analysis.findings import Findings
 from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.publish.passage import Passage, PassageTable
@@ -27,9 +27,8 @@ def assay_passage(findings: Findings) -> Passage | None:
         "planted into the outcome, which it should call adds, and, where the noise in engagement is known, on placebos "
         "that say nothing engagement does not, which it should not.",
     ]
-    paragraphs += dict.fromkeys(
-        check.reason for check in findings.checks if check.check in ("placebos", "planted") and check.passed is not True
-    )
+    doubts = [c for c in findings.checks if c.check in ("placebos", "planted") and c.passed is not True]
+    paragraphs += dict.fromkeys(_about(findings, check) for check in doubts)
     caption = (
         f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects at least "
         f"{100 * overlap.planted:g} % should be"
@@ -38,6 +37,14 @@ def assay_passage(findings: Findings) -> Passage | None:
     cells = tuple(_cells(findings, row) for row in rows)
     return Passage("What the audit does with known answers", tuple(paragraphs), (assay_figure(findings, rows),),
                    (PassageTable(caption, head, cells, numbers=(3, 4, 5)),))  # fmt: skip
+
+
+def _about(findings: Findings, check: Check) -> str:
+    """Return what a check says, and of which score and outcome where the plan has several."""
+    if len(findings.rulings) < 2 or not check.score:
+        return check.reason
+    label = findings.dataset.label
+    return f"{label(check.score)}, {label(check.outcome)}: {check.reason}"
 
 
 def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:

@@ -43,11 +43,12 @@ def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
     year = ledger["environment"]["created"][:4]
     drawn = "simulated data; " if data.get("simulated") else ""
     note = f"{drawn}plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows used"
+    about = f"score-audit of {plan['name']}: {plan['question']}"
     entries = [
         ("score-audit", {"title": TITLE, "author": "{The score-audit developers}", "year": year,
                          "version": __version__, "note": "computer software"}),
-        (f"score-audit-{plan['name']}", {"title": f"score-audit of {data['address']}: {plan['question']}", "year": year,
-                                         "author": "{The score-audit developers}", "note": note}),
+        (f"score-audit-{plan['name']}", {"title": about, "year": year, "author": "{The score-audit developers}",
+                                         "note": note}),
     ]  # fmt: skip
     if source:
         entries.append((f"{plan['name']}-data", {"title": source, "note": f"address {data['address']}"}))

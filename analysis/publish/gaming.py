@@ -36,7 +36,7 @@ NAMES = {
     ("r_squared", "organic"): "What the score says of the outcome (R2), other rows",
     ("r_squared", "gamed"): "What the score says of the outcome (R2), gamed rows",
     ("information_loss", ""): "Lost in gamed rows (R2)",
-    ("displaced", ""): "Share of the honest top tenth pushed out (range of the jump)",
+    ("displaced", ""): "Share of the honest top tenth pushed out",
 }
 
 

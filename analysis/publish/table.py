@@ -83,7 +83,7 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
     records = [
         {
             "score": row.score,
-            "model": _model(row) + (" *" if row.id in deciding else ""),
+            "model": _model(findings, row) + (" *" if row.id in deciding else ""),
             "engagement": COLUMN_NAMES[row.method],
             "effect": row.displayed,
             "interval": _interval(row, findings.plan.inference.level),
@@ -102,7 +102,13 @@ def _deciding(findings: Findings) -> set[str]:
     return {ruling.deciding.id for ruling in findings.rulings if ruling.verdict != "refused"}
 
 
-def _model(row: Estimate) -> str:
+def _model(findings: Findings, row: Estimate) -> str:
+    """Return the model of a row, and the outcome's unit where the effect is in it."""
+    unit = findings.dataset.unit(row.outcome) if row.unit == "outcome" else ""
+    return _fitted(row) + (f", in {unit}" if unit else "")
+
+
+def _fitted(row: Estimate) -> str:
     if row.model == "logit":
         return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
     if row.model == "hurdle":
@@ -134,10 +140,8 @@ def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | boo
     for row in findings.estimates:
         if row.outcome != outcome or row.scale != findings.plan.score.scale or row.method not in COLUMN_NAMES:
             continue
-        unit = findings.dataset.unit(outcome) if row.unit == "outcome" else ""
-        name = _model(row) + (f", in {unit}" if unit else "")
-        blank = {"score": findings.dataset.label(row.score), "model": name, "errors": row.covariance, "decides": False,
-                 "raw": "", "raw_more": "", "increment": "", "increment_more": ""}  # fmt: skip
+        blank = {"score": findings.dataset.label(row.score), "model": _model(findings, row), "errors": row.covariance,
+                 "decides": False, "raw": "", "raw_more": "", "increment": "", "increment_more": ""}  # fmt: skip
         entry = entries.setdefault((row.score, row.model, row.variant), blank)
         p = display(row.p_value, "p")
         entry[row.method] = row.displayed

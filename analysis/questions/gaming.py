@@ -418,11 +418,22 @@ class _Study:
                                                        ("information_loss", "", found.lost))]  # fmt: skip
         jump = together(dict(self._changes("score")).get(("onset", 0)), None)
         if jump is not None and jump.std_error > 0 and jump.estimate > 0:
-            half = critical_value(self.level, float(max(jump.units - 1, 1))) * jump.std_error
-            shares = [displaced(seen.score.values, seen.score.states, max(push, 0.0))
-                      for push in (jump.estimate, jump.estimate - half, jump.estimate + half)]  # fmt: skip
-            if np.isfinite(shares).all():
-                note = "of honest rows that belong into their period's top tenth, by the jump at onset"
-                rows.append(replace(self.blank("ranks", "displaced"), estimate=shares[0], unit="number", note=note,
-                                    bounds=(min(shares), max(shares))))  # fmt: skip
+            rows += self._displaced(jump)
         return Found(tuple(rows))
+
+    def _displaced(self, jump: Change) -> list[Estimate]:
+        """Return the share of honest rows that gaming puts out of the top tenth, for what the jump at onset adds."""
+        seen, error = self.episodes, jump.std_error
+        (share, influence), *ends = (
+            displaced(seen.score.values, seen.score.states, max(jump.estimate + step * error, 0.0))
+            for step in (0, -1, 1)
+        )
+        if not np.isfinite([share, ends[0][0], ends[1][0]]).all():
+            return []
+        steep = (ends[1][0] - ends[0][0]) / (2 * error)
+        pooled = np.bincount(seen.clusters, influence) + steep * jump.influence
+        units = int((pooled != 0).sum())
+        half = critical_value(self.level, float(max(units - 1, 1))) * float(np.sqrt(pooled @ pooled))
+        note = "of honest rows that belong into their period's top tenth, by the jump at onset"
+        return [replace(self.blank("ranks", "displaced"), estimate=share, unit="number", note=note, clusters=units,
+                        bounds=(max(share - half, 0.0), min(share + half, 1.0)))]  # fmt: skip

@@ -24,6 +24,9 @@ SESOI = {
 }
 """What `sesoi` is counted in, by kind."""
 
+HALVES = (("odd", "even"), ("first", "second"), ("a", "b"), ("1", "2"))
+"""How two recordings of one column are often named: the column's name, a mark between, and one of these."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -139,6 +142,7 @@ def _engagement(seen: dict[str, Profile], roles: Roles) -> list[Line]:
         *_plain("# answer, and the plan can say so: see reliability and halves in the README.", "[engagement]"),
         _names(roles.engagement, roles, wanted),
     ]
+    lines += _halves(seen, roles)
     kinds = {name: "log1p" if is_skewed(seen[name]) else "identity" for name in roles.engagement}
     skewed = [name for name, kind in kinds.items() if kind == "log1p"]
     if not skewed:
@@ -149,6 +153,20 @@ def _engagement(seen: dict[str, Profile], roles: Roles) -> list[Line]:
     )
     value = '"log1p"' if len(skewed) == len(kinds) else table(kinds)
     return [*lines, _line("transform", value, PROPOSED, f"each doubling of a count is treated alike: {far}")]
+
+
+def _halves(seen: dict[str, Profile], roles: Roles) -> list[Line]:
+    """Return a line that waits behind a # where columns of engagement seem to have two recordings of their own."""
+    pairs = {
+        name: next((pair for between in ("_", "-", " ", ".") for ends in HALVES
+                    if set(pair := tuple(f"{name}{between}{end}" for end in ends)) <= seen.keys()), None)
+        for name in roles.engagement
+    }  # fmt: skip
+    said = ", ".join(f"{key(name)} = {texts(pair)}" for name, pair in pairs.items() if pair)
+    if not said:
+        return []
+    asked = "two recordings of the same? Then take the # from: they tell how noisy it is"
+    return _plain(remark(f"# halves  = {{{said}}}  # {asked}"))
 
 
 def _controls(roles: Roles) -> list[Line]:
