@@ -165,6 +165,8 @@ def run(plan: str, out: Path | None) -> None:
         click.echo(f"{printable(ruling.outcome)} | {printable(ruling.score)}: {ruling.verdict}{direction}")
         _tell(found.sentence(ruling.outcome, ruling.score))
         click.echo(f"Result id: {ruling.id}")
+        if ruling.verdict != "refused":
+            click.echo(f"Its number: {ruling.deciding.id}")
     for key, then, now in changed_keys(read_history(folder)):
         _tell(f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then, {_value(now)} now")
     click.echo(f"Report: {_short(folder / 'report.html')}")

@@ -17,6 +17,9 @@ from analysis.sample import Sample
 RANK_TOLERANCE = 1e-12
 """A column whose part outside the others is smaller than this share of it counts as their linear combination."""
 
+MOST_LEVELS, FEW_LEVELS = 1 / 3, 10
+"""Levels of a text as a control: at most this share of the rows; and so many are never too many."""
+
 MANY_ROWS, CONDITION_LIMIT = 20_000, 1e10
 """From so many rows on a basis is made from cross products, where the condition of these is below the limit."""
 
@@ -277,22 +280,18 @@ def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[st
     """Return each column that is a linear combination of the columns before it, with those it is made of."""
     centred = matrix - np.concatenate([[0.0], matrix[:, 1:].mean(axis=0)])
     norms = np.linalg.norm(centred, axis=0)
-    size = np.linalg.norm(matrix, axis=0)
-    found = []
-    independent = [0]
-    for column in range(1, matrix.shape[1]):
-        if norms[column] <= RANK_TOLERANCE * size[column]:
-            found.append((terms[column], ["the intercept (it is constant)"]))
-            continue
-        unit = centred[:, independent] / norms[independent]
-        target = centred[:, column] / norms[column]
-        weights = np.linalg.lstsq(unit, target, rcond=None)[0]
-        if np.linalg.norm(target - unit @ weights) <= RANK_TOLERANCE:
-            makers = [terms[i] for i, w in zip(independent, weights, strict=True) if abs(w) > 1e-8]
-            found.append((terms[column], makers))
-        else:
-            independent.append(column)
-    return found
+    constant = norms <= RANK_TOLERANCE * np.linalg.norm(matrix, axis=0)
+    found = {at: ["the intercept (it is constant)"] for at in np.flatnonzero(constant) if at > 0}
+    left = [at for at in range(matrix.shape[1]) if at not in found]
+    while True:
+        unit = centred[:, left] / norms[left]
+        apart = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))  # how far each is from those before it
+        near = np.flatnonzero(apart <= RANK_TOLERANCE)
+        if not len(near) and len(apart) == len(left):
+            return [(terms[at], makers) for at, makers in sorted(found.items())]
+        first = int(near[0]) if len(near) else len(apart)
+        weights = np.linalg.lstsq(unit[:, :first], unit[:, first], rcond=None)[0]
+        found[left.pop(first)] = [terms[at] for at, w in zip(left, weights, strict=False) if abs(w) > 1e-8]
 
 
 # --- columns ---------------------------------------------------------------------------------------------
@@ -357,11 +356,22 @@ def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
 
 
 def _control(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
-    """A numeric control as it is; text as one indicator per level but the first in sorted order."""
+    """A numeric control as it is; text as one indicator per level but the first in sorted order.
+
+    Raises
+    ------
+    DesignError
+        For text with so many levels that most have a row or two: an identifier, a date, a free text.
+    """
     values = sample.frame[column]
     if pd.api.types.is_float_dtype(values):
         return [(column, values.to_numpy(dtype=float))]
     levels = sorted(set(values))
+    if len(levels) > max(MOST_LEVELS * sample.rows, FEW_LEVELS):
+        found = f"{len(levels):,} different texts in {sample.rows:,} rows, each of which would be a column"
+        allowed = f"at most one for {1 / MOST_LEVELS:.0f} rows: groups of them, or a number (of a date, the year)"
+        where = str(sample.dataset.path or sample.dataset.address)
+        raise DesignError(where, [Fault(f'column "{printable(column)}" (control)', found, allowed)])
     return [(f"{column}[{level}]", (values == level).to_numpy(dtype=float)) for level in levels[1:]]
 
 

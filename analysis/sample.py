@@ -22,6 +22,7 @@ from analysis.selection.faults import (
     invested,
     outcome_faults,
     range_faults,
+    same_half_faults,
     score_half_faults,
     transform_faults,
 )
@@ -182,7 +183,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     frame, dataset = _net_of_inputs(plan, frame, dataset)
     faults += [fault for outcome in plan.outcome for fault in outcome_faults(outcome, frame)]
     faults += transform_faults(plan, frame) + range_faults(dataset, frame)
-    faults = faults or [*constant_faults(plan, frame), *score_half_faults(plan, frame)]
+    faults = faults or [*constant_faults(plan, frame), *same_half_faults(plan, frame), *score_half_faults(plan, frame)]
     if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
         faults = [Fault("rows", f"none left ({counted})", "at least one row with every column known")]

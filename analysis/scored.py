@@ -20,7 +20,7 @@ IDENTIFIERS = ("creator", "month")
 
 
 def score(name: str, data: pd.DataFrame | str) -> pd.Series:
-    """Return a score in a vendor's style for every row.
+    """Return a score in a vendor's style for each row; credit points for half of the accounts.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def test_episodes_are_inferred():
     frame = read_dataset(plan(**FAR).dataset).frame
     score, likes = (frame[c].to_numpy(float).reshape(300, 18) for c in ("klout", "likes"))
     truly = frame["gaming"].to_numpy().reshape(300, 18)
-    states = find_jumps(score, np.log1p(likes)).states
+    states = find_jumps(score, np.log1p(likes)[None]).states
     assert truly[states == 1].mean() > 0.98
     assert states[truly == 1].mean() > 0.9
 
@@ -141,7 +141,7 @@ def bumps(seed=5, units=60, periods=20, height=12.0):
 
 def test_bumps_are_found_to_the_period():
     score, engagement, lifted = bumps()
-    found = find_jumps(score, engagement)
+    found = find_jumps(score, engagement[None])
     np.testing.assert_array_equal(found.states == 1, lifted)
     assert len(found.heights) == 20, "each begins and ends"
     assert found.spread == pytest.approx(np.sqrt(0.5), rel=0.1), "what engagement says is taken out"
@@ -149,26 +149,26 @@ def test_bumps_are_found_to_the_period():
 
 def test_an_episode_under_way_at_the_start_is_known_by_its_end():
     score, engagement, lifted = bumps()
-    np.testing.assert_array_equal(find_jumps(score[:, 9:], engagement[:, 9:]).states == 1, lifted[:, 9:])
+    np.testing.assert_array_equal(find_jumps(score[:, 9:], engagement[:, 9:][None]).states == 1, lifted[:, 9:])
 
 
 def test_what_all_share_and_what_engagement_explains_is_no_jump():
     score, engagement, lifted = bumps()
-    found = find_jumps(score + np.where(np.arange(20) > 13, 30.0, 0.0), engagement)
+    found = find_jumps(score + np.where(np.arange(20) > 13, 30.0, 0.0), engagement[None])
     np.testing.assert_array_equal(found.states == 1, lifted)
     busy = engagement.copy()
     busy[20, 5:7] += 12
-    np.testing.assert_array_equal(find_jumps(score + busy - engagement, busy).states == 1, lifted)
+    np.testing.assert_array_equal(find_jumps(score + busy - engagement, busy[None]).states == 1, lifted)
     quiet = engagement.copy()
     quiet[20, 5] -= 12
-    np.testing.assert_array_equal(find_jumps(score, quiet).states == 1, lifted)
+    np.testing.assert_array_equal(find_jumps(score, quiet[None]).states == 1, lifted)
 
 
 def test_a_dip_is_no_episode_and_gaps_stay_unknown():
     score, engagement, lifted = bumps()
     score[30, 12] -= 12
     score[5, 2], score[40, 9] = np.nan, np.nan
-    states = find_jumps(score, engagement).states
+    states = find_jumps(score, engagement[None]).states
     np.testing.assert_array_equal(np.isnan(states), np.isnan(score))
     np.testing.assert_array_equal(states == 1, lifted)
 
@@ -176,15 +176,16 @@ def test_a_dip_is_no_episode_and_gaps_stay_unknown():
 @pytest.mark.parametrize("name", ["steady", "engagement itself"])
 def test_a_score_without_ordinary_changes_has_none_that_stand_apart(name):
     _, engagement, lifted = bumps()
+    score = {"steady": 40 + 12.0 * lifted, "engagement itself": engagement + 12 * lifted}[name]
     with pytest.raises(DesignError, match="in most periods is what it was"):
-        find_jumps({"steady": 40 + 12.0 * lifted, "engagement itself": engagement + 12 * lifted}[name], engagement)
+        find_jumps(score, engagement[None])
 
 
 def test_chance_alone_stands_apart_in_no_panel():
     rng = np.random.default_rng(8)
     for _ in range(20):
         with pytest.raises(DesignError, match=r"stands apart|hard to tell from chance"):
-            find_jumps(*rng.normal(size=(2, 300, 24)))
+            find_jumps(rng.normal(size=(300, 24)), rng.normal(size=(1, 300, 24)))
 
 
 @pytest.mark.slow

@@ -200,6 +200,32 @@ def test_it_scores_those_whose_outcomes_it_has_not_seen(creators):
     assert points[scored].to_numpy() == pytest.approx(by_hand, abs=0.051)
 
 
+def test_the_halves_are_those_of_accounts_and_not_of_rows(creators):
+    rows = pd.concat([creators] * 3, ignore_index=True)
+    points = credit.credit(rows)
+    assert points.notna().groupby(rows["creator"]).nunique().max() == 1
+    mixed = rows.sample(frac=1, random_state=1)
+    pd.testing.assert_series_equal(credit.credit(mixed).reindex(rows.index), points)
+    teams = rows.assign(team=rows.index % 30)
+    assert credit.credit(teams, unit="team").notna().groupby(teams["team"]).nunique().max() == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "complaint"),
+    [
+        (lambda f: f.iloc[:0], {}, "0 accounts"),
+        (lambda f: f.assign(creator="one"), {}, "1 accounts"),
+        (lambda f: f.assign(creator=f["creator"].where(f.index > 3)), {}, "4 rows without one"),
+        (lambda f: f, {"columns": "late_payments"}, "a list of columns"),
+        (lambda f: f, {"columns": ()}, "none"),
+        (lambda f: f, {"columns": ("late_payments", "default")}, "default not among them"),
+    ],
+)
+def test_what_no_card_can_be_fitted_to_is_refused(creators, change, asked, complaint):
+    with pytest.raises(DataError, match=complaint):
+        credit.credit(change(creators), **asked)
+
+
 def test_a_card_of_columns_that_say_nothing_does_not_go_with_default():
     """How often |r| exceeds 1.96 / sqrt(n) in 120 samples; at five folds that score everybody, it was a third."""
     rng, found = np.random.default_rng(8), 0

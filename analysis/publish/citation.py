@@ -92,10 +92,11 @@ class Citation:
     cell: str
     macro: str
     bibtex: str
+    caution: str = ""
 
     def __str__(self) -> str:
-        return "\n".join([self.sentence, "", f"Table cell:  {self.cell}", f"LaTeX:       {self.macro}",
-                          f"Result id:   {self.id}", "", self.bibtex])  # fmt: skip
+        return "\n".join([self.sentence, *([self.caution] if self.caution else []), "", f"Table cell:  {self.cell}",
+                          f"LaTeX:       {self.macro}", f"Result id:   {self.id}", "", self.bibtex])  # fmt: skip
 
 
 def cite(result_id: str, *, results: str | Path = "results") -> Citation:
@@ -229,7 +230,20 @@ def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
     source = f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
     name = macro_name(row["id"])
     macro = f"\\newcommand{{\\{name}}}{{{latex_escape(cell)}}}"
-    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger))
+    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger), _caution(row, ledger))
+
+
+def _caution(row: dict[str, Any], ledger: dict[str, Any]) -> str:
+    """Return why a number is not the one that its verdict rests on; nothing where it may be."""
+    ruling = next((v for v in ledger["verdicts"] if (v["outcome"], v["score"]) == (row["outcome"], row["score"])), None)
+    if "sentence" in row or ruling is None or row["method"] not in ("raw", "increment"):
+        return ""
+    if row["method"] == "raw":
+        return f"Caution: engagement is ignored in this number. The verdict is {ruling['id']}."
+    if ruling["corrected"] in ("yes", "partial"):
+        return (f"Caution: noise in engagement is not corrected in this number, and is in the one that the verdict "
+                f"{ruling['id']} rests on.")  # fmt: skip
+    return ""
 
 
 def _interval(row: dict[str, Any]) -> str:

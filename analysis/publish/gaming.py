@@ -49,7 +49,10 @@ def gaming_passage(findings: Findings) -> Passage | None:
         rows = findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="gaming").rows
         mine = (ruling.outcome, ruling.score)
         said = [c.reason for c in findings.checks if c.check in TOLD and (c.outcome, c.score) == mine]
-        paragraphs += [" ".join(dict.fromkeys(said))] if said else []
+        about = ""
+        if len(findings.rulings) > 1:
+            about = f"{findings.dataset.label(ruling.score)}, {findings.dataset.label(ruling.outcome)}: "
+        paragraphs += [about + " ".join(dict.fromkeys(said))] if said else []
         if rows:
             tables.append(_table(findings, ruling, rows))
         if any(row.term == "score_event" for row in rows):

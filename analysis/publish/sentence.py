@@ -221,7 +221,7 @@ CHECK_QUESTIONS = {
     "placebo_outcome_jump": "Does the outcome jump at other dates, too?",
     "threshold": "Are there rows near the threshold?",
     "bunching": "Do people stay where they are, just below the threshold?",
-    "gaming": "Are there episodes of gaming?",
+    "gaming": "Can gamed rows be told from others?",
     "decoupling": "Does a point of the score mean the same while it is gamed?",
     "gaming_noise": "Can noise in engagement be taken out within units?",
     "gaming_signature": "When gaming lifts the score, does the outcome rise with it?",
@@ -247,7 +247,7 @@ CHECK_QUESTIONS = {
     "within_clusters": "Does the score vary within clusters?",
     "entity": "Does each row speak for itself?",
     "folds": "Is nothing on both sides of a fold?",
-    "influence": "Does the word rest on more than a few rows?",
+    "influence": "Does the word of the plain fit rest on more than a few rows?",
     "future_score": "Does the score to come stay silent about what was before it?",
     "lagged_score": "Does the score of the period before give the same word?",
     "one_segment": "Is the word the same without any one large segment?",
@@ -281,12 +281,22 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
     marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
     failed = [check for check in checks if check.passed is False]
     rest = [check for check in checks if check.passed is not False]
-    said = [f"{check_question(check)} {marks[check.passed]}. {check.reason}" for check in (*failed, *rest)]
+    several = len({(check.outcome, check.score) for check in checks if check.score}) > 1
+    said = [f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}. {check.reason}"
+            for check in (*failed, *rest)]  # fmt: skip
     lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
     refusals = [check for check in failed if check.refused]
     if refusals:
         return [*lines, _refusal_line(refusals, plan.score.columns)]
+    if failed:
+        count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
+        return [*lines, f"Nothing stands in the way of a run, but {count} failed: read what stands at the top."]
     return [*lines, "Plan and data are in order; nothing stands in the way of a run."]
+
+
+def _about(check: Check) -> str:
+    """Return which score and outcome a check is about."""
+    return f"{', '.join(filter(None, [check.score, check.outcome]))}: " if check.score or check.outcome else ""
 
 
 def _refusal_line(refusals: list[Check], scores: tuple[str, ...]) -> str:

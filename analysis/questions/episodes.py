@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +68,8 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     if not np.isfinite(np.diff(scores.values, axis=1)).any():
         raise _refusal("no unit that is seen in two periods running", "units seen period by period")
     if said.infer:
-        engagement = Panel.of(_engagement(sample), flags, unit, time)
-        scores = Panel(scores.values, find_jumps(scores.values, engagement.values).states)
+        engagement = np.stack([Panel.of(column, flags, unit, time).values for column in _engagement(sample)])
+        scores = Panel(scores.values, find_jumps(scores.values, engagement).states)
         flags = scores.states[unit, time]
     if not 0 < flags.sum() < len(flags):
         raise _refusal("no row in an episode, or every row", "rows in episodes and rows outside")
@@ -79,14 +80,11 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
                     said.infer)  # fmt: skip
 
 
-def _engagement(sample: Sample) -> np.ndarray:
-    """Return the mean of the standardised engagement columns, by rank where the plan has a spline."""
-    total = np.zeros(sample.rows)
+def _engagement(sample: Sample) -> Iterator[np.ndarray]:
+    """Yield the engagement columns as the plan has them, by rank where it has a spline."""
     for column in sample.plan.engagement.columns:
         how = sample.plan.engagement.transform_of(column)
-        values = recorded(sample, column, "rank" if how == "spline" else how)
-        total += (values - values.mean()) / max(values.std(), 1e-300)
-    return total
+        yield recorded(sample, column, "rank" if how == "spline" else how)
 
 
 def _ahead(states: np.ndarray, periods: int) -> np.ndarray:

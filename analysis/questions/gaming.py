@@ -162,7 +162,10 @@ class _Study:
             f"{len(seen.clusters):,} units, with {seen.onsets:,} onsets."
         )
         if seen.inferred:
-            reason += " A jump of the score is what they were chosen by, so that jump is no finding."
+            reason += (
+                " A jump of the score is what they were chosen by, so that jump is no finding. Weaker "
+                "gaming is missed, and a burst of engagement that nobody recorded looks the same."
+            )
         return Found((), (self.check("gaming", True, reason, float(seen.gamed.sum())),))
 
     # --- slopes in gamed and organic rows ---
@@ -291,6 +294,9 @@ class _Study:
         )  # fmt: skip
         if (plain.p_value >= 1 - self.level) != same and self.sample.plan.score.shares_error == "unknown":
             return self.check("decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value)
+        if same and row.bounds is None:
+            ratio = row.note.partition("Fieller's set: ")[2].partition(";")[0]
+            return self.check("decoupling", None, f"{reason} That is little: the ratio may be {ratio}.", row.p_value)
         return self.check("decoupling", same, reason, row.p_value)
 
     # --- jumps at onset and offset ---
@@ -387,6 +393,12 @@ class _Study:
         rises = f"Gaming lifts {shown} by {score.estimate:.3g}"
         if self.sign < 0:
             rises = f"Gaming lowers {shown}, of which less is better, by {score.estimate:.3g}"
+        if low > 0 and self.episodes.inferred:
+            reason = (
+                f"{rises}, and {paid} with it ({display(outcome.estimate, self._level_unit)}): gaming that pays, or "
+                "engagement that nobody recorded. Inferred episodes cannot tell which."
+            )
+            return self.check("gaming_signature", None, reason, outcome.estimate)
         if low > 0:
             gains = f"{display(outcome.estimate, self._level_unit)}"
             return self.check("gaming_signature", True, f"{rises}, and {paid} with it ({gains}).", outcome.estimate)

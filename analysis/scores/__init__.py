@@ -35,7 +35,9 @@ SCORES: dict[str, tuple[Callable[..., pd.Series], Callable[..., Card]]] = {
 
 
 def score(name: str, frame: pd.DataFrame) -> pd.Series:
-    """Return a score for every row of an activity table, with the defaults of its module.
+    """Return a score for the rows of an activity table, with the defaults of its module.
+
+    NaN for the half of the accounts that a credit card was fitted to.
 
     Parameters
     ----------

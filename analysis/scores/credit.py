@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from analysis.errors import DataError, Fault
+from analysis.errors import DataError, Fault, listing, printable
 from analysis.scores.activity import read_columns
 from analysis.scores.card import Card
 
@@ -110,7 +110,7 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
     if not np.isin(bad, (0, 1)).all():
         raise DataError("the credit scorecard", [Fault("the target", "values other than 0 and 1", "0 and 1")])
     if min(bad.sum(), len(bad) - bad.sum()) < FEWEST_OF_A_KIND:
-        found = f"{int(bad.sum())} who defaulted among {len(bad)}"
+        found = f"{int(bad.sum())} who defaulted among the {len(bad)} rows that the card is fitted to"
         allowed = f"at least {FEWEST_OF_A_KIND} who did, and as many who did not"
         raise DataError("the credit scorecard", [Fault("the target", found, allowed)])
     bins = tuple(bin_column(name, values, bad) for name, values in columns.items())
@@ -150,10 +150,13 @@ def _logistic(design: np.ndarray, good: np.ndarray) -> np.ndarray:
     return weights
 
 
-def credit(frame: pd.DataFrame, *, target: str = "default", columns: Sequence[str] = NEEDS, seed: int = 0) -> pd.Series:
+def credit(
+    frame: pd.DataFrame, *, target: str = "default", columns: Sequence[str] = NEEDS, unit: str = "creator",
+    seed: int = 0,
+) -> pd.Series:  # fmt: skip
     """Return credit points of 300-850 for one half of the accounts, from a scorecard fitted to the *other* half.
 
-    Rows of one `creator` are in one half: no row's score has seen its own outcome, or that of the same account. Those
+    Rows of one account are in one half: no row's score has seen its own outcome, or that of the same account. Those
     that the card was fitted to have no points (NaN), and so no part in a test of the score against this very outcome.
 
     Parameters
@@ -163,13 +166,16 @@ def credit(frame: pd.DataFrame, *, target: str = "default", columns: Sequence[st
         1 for default, 0 for paid.
     columns : sequence of str
         What is known before: numbers of at least 0.
+    unit : str
+        Column of the accounts; without it each row is one. Where accounts of a group share what befalls them (a team, a
+        region: the plan's cluster), the column of the group: else the card has seen the outcomes of neighbours.
     seed : int
-        For the halves.
+        For the halves. With a column of accounts they do not depend on the order of the rows.
 
     Raises
     ------
     DataError
-        When a column is missing or not what it should be, or too few defaulted.
+        When a column is missing or not what it should be, there are fewer than two accounts, or too few defaulted.
 
     Notes
     -----
@@ -180,14 +186,30 @@ def credit(frame: pd.DataFrame, *, target: str = "default", columns: Sequence[st
     """
     import pandas as pd
 
+    if isinstance(columns, str) or not columns or target in columns:
+        found = listing([columns] if isinstance(columns, str) else columns) or "none"
+        allowed = f"a list of columns that were known before, {printable(target)} not among them"
+        raise DataError("the credit scorecard", [Fault("columns", found, allowed)])
     values = read_columns(frame, (*columns, target), "credit")
-    bad = values.pop(target)
-    unit = pd.factorize(frame["creator"])[0] if "creator" in frame else np.arange(len(frame))
-    held = (np.random.default_rng(seed).permutation(int(unit.max()) + 1)[unit] % 2) == 1
+    bad, codes = values.pop(target), _accounts(frame, unit)
+    held = (np.random.default_rng(seed).permutation(int(codes.max()) + 1)[codes] % 2) == 1
     fitted = fit_scorecard({name: column[~held] for name, column in values.items()}, bad[~held])
     points = np.full(len(frame), np.nan)
     points[held] = fitted.points({name: column[held] for name, column in values.items()})
     return pd.Series(np.round(points, 1), index=frame.index, name="credit")
+
+
+def _accounts(frame: pd.DataFrame, unit: str) -> np.ndarray:
+    """Return the account of each row as a code, in the order of their names."""
+    import pandas as pd
+
+    codes = pd.factorize(frame[unit], sort=True)[0] if unit in frame else np.arange(len(frame))
+    known = len(np.unique(codes[codes >= 0]))
+    if known < 2 or codes.min() < 0:
+        found = f"{known:,} accounts, and {int((codes < 0).sum()):,} rows without one"
+        fault = Fault(printable(unit), found, "at least two, and one in every row")
+        raise DataError("the credit scorecard", [fault])
+    return codes
 
 
 def card(columns: Sequence[str] = NEEDS) -> Card:
@@ -195,7 +217,8 @@ def card(columns: Sequence[str] = NEEDS) -> Card:
     return Card(
         name="credit",
         says="What somebody paid before, weighed by how it went with others.",
-        inputs=tuple((name, "fitted", "weight of evidence of its bin, in a logistic regression") for name in columns),
+        inputs=(*((name, "fitted", "weight of evidence of its bin, in a logistic regression") for name in columns),
+                ("default", "fitted to", "1 where an account of the other half defaulted, 0 where it paid")),
         window="everything paid before",
         scale=f"{LOW:.0f}-{HIGH:.0f}; {BASE_POINTS:.0f} is odds of {BASE_ODDS:.0f} to 1, {DOUBLE:.0f} more double them",
         cannot_see=("who was refused: nobody knows what they would have paid", "engagement, followers, and reputation"),

@@ -86,6 +86,19 @@ def transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
     return faults
 
 
+def same_half_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
+    """Two recordings tell by their difference how noisy one is: there has to be one."""
+    faults = []
+    for role, section in (("score", plan.score), ("engagement", plan.engagement)):
+        for column, pair in section.halves.items():
+            first, second = (frame[name].to_numpy(dtype=float) for name in pair)
+            if len(first) and (first == second).all():
+                found = f"{listing(pair)}, which are the same number in every row"
+                allowed = "two recordings of their own: how they differ tells how noisy a record is"
+                faults.append(Fault(f'[{role}] halves, "{printable(column)}"', found, allowed))
+    return faults
+
+
 def score_half_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
     """A score is the mean of its halves: else what they share with engagement is not what the score shares."""
     faults = []

@@ -13,6 +13,9 @@ FEWEST_GROUPS = 10
 SKEWED = 5.0
 """Where the largest value lies more than so many times above the typical one, each doubling is treated alike."""
 
+NEARLY_ALL = 0.98
+"""Share of different values from which a column with the name of an identifier is one, its repeats being errors."""
+
 MOST_SCORES = 4
 """More columns than this with the name of a score are no proposal, but a choice."""
 
@@ -56,7 +59,7 @@ def propose(seen: dict[str, Profile], given: Roles) -> Roles:
     """Return the roles given, with a proposal for those left open.
 
     A score or engagement is proposed by its name, and only where a model can take the column as it stands; a row's
-    identifier by its name where no two rows share it. Controls and clusters are listed as possible, not proposed:
+    identifier by its name where hardly two rows share it. Controls and clusters are listed as possible, not proposed:
     what to hold constant is a judgement. The outcome and the smallest effect of interest are left to the user.
     """
     free = {name: column for name, column in seen.items() if name not in given.taken and not match(name, OUTCOME)}
@@ -90,12 +93,14 @@ def _counts(name: str) -> bool:
 
 
 def _rows(columns: dict[str, Profile]) -> dict[str, str]:
-    """Return {column: evidence} for identifiers that no two rows share."""
+    """Return {column: evidence} for identifiers that no two rows share, or very few: repeats are for the user."""
     found = {}
     for name, column in columns.items():
         word = match(name, IDENTIFIER)
-        if word and column.unique and column.type != "date":
-            found[name] = f'the name has "{word}"; no two rows share a value'
+        if word and not column.missing and column.distinct >= NEARLY_ALL * column.known and column.type != "date":
+            repeats = column.known - column.distinct
+            said = f"{repeats:,} of its values come again" if repeats else "no two rows share a value"
+            found[name] = f'the name has "{word}"; {said}'
     return found
 
 
