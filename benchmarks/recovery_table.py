@@ -65,11 +65,16 @@ exists was drawn again.
   engagement than was recorded. Where gaming did pay, one interval in {missed} held by how much. Now an episode begins
   with a jump that stands apart from ordinary changes of the score and is not explained by engagement, or none is
   inferred: {guessed} where gaming lifts the score far, and in the world
-  of before (`gaming-pays-hidden`) no answer in {silent:.0f} % of the draws.
+  of before (`gaming-pays-hidden`) no answer in {silent:.0f} % of the draws. That is so of the Klout-style score. A
+  burst of engagement that nobody recorded looks like gaming, and the outcome rises with it: a verdict that gaming pays
+  is never drawn from inferred episodes (the check `gaming_signature` is then neither true nor false), and what is
+  found here is the interval that is printed.
 * `scorecard-halves`, false: `score-audit score credit` gave everybody points, each half of the accounts by the card of
   the other. Where the columns say nothing, what chance teaches one half it unlearns in the other, and such a score was
   found in {halves_before} of the draws (with five folds, as it was still earlier, in a third of 150 samples). Now those
-  that the card was fitted to have no points: `scorecard` is what is left, found in {halves}.
+  that the card was fitted to have no points: `scorecard` is what is left, found in {halves}. (Where payment tells, its
+  truth is that of a card fitted to 100,000 creators; one fitted to 1,000 is worth a little less, which takes from
+  coverage.)
 """
 
 COLUMNS = ("claim", "truth", "creators", "draws", "effect", "mean estimate", "found", "99 % interval", "right sign",

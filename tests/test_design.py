@@ -10,6 +10,7 @@ from analysis.design import (
     Design,
     build_design,
     check_estimable,
+    dependent_terms,
     orthonormal_basis,
     restricted_cubic_spline,
     score_scale,
@@ -268,3 +269,31 @@ def test_spline_refuses_a_column_that_is_mostly_one_value(make_frame, plan_of, s
     message = refusal(plan_of(engagement={"columns": ["likes"], "transform": "spline"}), frame, sample_of)
     assert "likes" in message
     assert "rank" in message  # what to do instead
+
+
+# --- dependent columns, texts as controls ----------------------------------------------------------------
+
+
+def test_each_dependent_column_is_named_with_those_before_it():
+    rng = np.random.default_rng(4)
+    a, b, c = rng.normal(size=(3, 50))
+    matrix = np.column_stack([np.ones(50), a, b, 2 * a - b, np.full(50, 7.0), c, 3 + c, a + c])
+    found = dependent_terms(matrix, ("const", "a", "b", "ab", "seven", "c", "c3", "ac"))
+    assert found == [
+        ("ab", ["a", "b"]),
+        ("seven", ["the intercept (it is constant)"]),
+        ("c3", ["c"]),
+        ("ac", ["a", "c"]),
+    ]
+    assert dependent_terms(matrix[:, [0, 1, 2, 5]], ("const", "a", "b", "c")) == []
+
+
+def test_a_text_of_which_most_have_a_row_or_two_is_no_control(make_frame, plan_of, sample_of):
+    frame = make_frame()
+    groups = (np.arange(len(frame)) % (len(frame) // 4)).astype(str)
+    named = frame.assign(joined=np.char.add("on ", groups))
+    plan = plan_of(controls={"columns": ["joined"]})
+    assert build_design(sample_of(plan, named), "sales", ("klout",)).k > len(frame) // 4
+    named["joined"] = [f"on {row}" for row in range(len(frame))]
+    with pytest.raises(DesignError, match="different texts in"):
+        build_design(sample_of(plan, named), "sales", ("klout",))

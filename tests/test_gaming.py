@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis import simulate
 from analysis.covariance import around
 from analysis.dataset import from_frame, read_dataset
 from analysis.errors import DesignError
@@ -128,6 +129,76 @@ def test_what_no_jump_shows_is_not_inferred():
     assert "no jump of the score without engagement that stands apart" in checks["gaming"].reason
     _, checks = found(**FAR | {"intensity": 40})
     assert "hard to tell from chance" in checks["gaming"].reason
+
+
+def laid_out(table, *columns, periods=24):
+    return (table[column].to_numpy(float).reshape(-1, periods) for column in columns)
+
+
+@pytest.mark.parametrize("world", [{"gamers": 0}, {}])
+def test_a_steep_score_is_no_gaming(world):
+    """Kred-style points move in proportion to themselves: one spread for all took half of the people for gamers."""
+    for seed in range(5):
+        table = simulate.panel(seed=seed, n=200, months=24, change=0, **world)
+        score, likes = laid_out(table, "kred", "likes")
+        with pytest.raises(DesignError):
+            find_jumps(score, np.log1p(likes)[None])
+
+
+def refused(score, engagement):
+    with pytest.raises(DesignError) as caught:
+        find_jumps(score, engagement)
+    return caught.value.faults[0].found
+
+
+def test_a_score_whose_manner_is_to_jump_is_no_gaming():
+    """One that is updated now and then, one that adds up, and one that is a curve of engagement."""
+    rng = np.random.default_rng(2)
+    level = rng.normal(size=(300, 1)) + 3
+    truth = level + 0.3 * rng.normal(size=(300, 24))
+    recorded = truth + 0.3 * rng.normal(size=truth.shape)
+    last = np.maximum.accumulate(np.where(rng.random(truth.shape) < 0.45, np.arange(24), 0), axis=1)
+    assert "in most periods" in refused(np.take_along_axis(truth, last, 1), recorded[None])
+    assert refused(np.cumsum(rng.poisson(np.exp(truth)), axis=1).astype(float), recorded[None])
+    assert refused(4 * np.sqrt(np.exp(recorded)) + 0.1 * rng.normal(size=truth.shape), recorded[None])
+    assert refused(np.exp(truth + 0.15 * rng.normal(size=truth.shape)), recorded[None])
+
+
+def test_each_column_of_engagement_explains_for_itself():
+    """A score that follows the first of two, with months in which it soars: their sum would explain half."""
+    rng = np.random.default_rng(3)
+    likes = rng.normal(size=(300, 1)) + 0.3 * rng.normal(size=(300, 24)) + 2.5 * (rng.random((300, 24)) < 0.03)
+    posts, score = rng.normal(size=(300, 24)), likes + 0.1 * rng.normal(size=(300, 24))
+    assert "no jump" in refused(score, np.stack([likes, posts]))
+
+
+def test_jumps_that_come_and_go_both_ways_are_refused():
+    score, engagement, _ = bumps()
+    score[10:20, 8:11] -= 12
+    assert "up and back" in refused(score, engagement[None])
+
+
+def test_episodes_with_which_recorded_engagement_moves_are_refused():
+    score, engagement, lifted = bumps(units=200)
+    assert "recorded engagement rises" in refused(score, (engagement + 2 * lifted)[None])
+    assert "recorded engagement falls" in refused(score, (engagement - 2 * lifted)[None])
+
+
+def test_a_missing_period_is_bridged_and_half_gamed_units_are_seen():
+    score, engagement, lifted = bumps()
+    score[:10] += 12 * (np.arange(20) >= 11)
+    lifted[:10, 11:] = True
+    score[3, 14] = np.nan
+    states = find_jumps(score, engagement[None]).states
+    np.testing.assert_array_equal(states == 1, lifted & np.isfinite(score))
+
+
+def test_an_outcome_that_rises_in_inferred_episodes_says_nothing():
+    _, checks = found(**FAR, gaming_effect=0.6)
+    assert checks["gaming_signature"].passed is None
+    assert "cannot tell which" in checks["gaming_signature"].reason
+    _, checks = found(**FAR | {"n": 600})
+    assert checks["gaming_signature"].passed is False
 
 
 def bumps(seed=5, units=60, periods=20, height=12.0):

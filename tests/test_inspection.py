@@ -112,3 +112,22 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
 
 def test_where_every_row_is_analysed_there_is_no_flow(tmp_path):
     assert rows_passage(sa.audit(shop.write(tmp_path))) is None
+
+
+def test_failed_checks_are_counted_at_the_end():
+    frame = shop.table()
+    calm = str(check(read_plan(shop.plan()), frame))
+    assert calm.endswith("Plan and data are in order; nothing stands in the way of a run.")
+    doubtful = frame.assign(klout=(3 * frame["likes"] + frame["klout"] / 50).round(2))
+    told = str(check(read_plan(shop.plan()), doubtful))
+    assert told.splitlines()[-1].startswith(("Nothing stands in the way of a run, but", "The plan can be run, but"))
+
+
+def test_halves_that_are_one_recording_are_refused():
+    frame = shop.table().assign(again=lambda f: f["likes"], other=lambda f: f["likes"] + f["orders"])
+    said = shop.plan(engagement__halves={"likes": ["again", "likes2"]})
+    frame["likes2"] = frame["again"]
+    with pytest.raises(DataError, match="the same number in every row"):
+        check(read_plan(said), frame)
+    said["engagement"]["halves"] = {"likes": ["again", "other"]}
+    check(read_plan(said), frame)

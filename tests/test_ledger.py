@@ -17,7 +17,7 @@ import shop
 import analysis as sa
 from analysis.errors import OutputError
 from analysis.estimates import display
-from analysis.publish.citation import bibtex, cite, cite_from, macro_name, macros, read_ledger, result_folder
+from analysis.publish.citation import _caution, bibtex, cite, cite_from, macro_name, macros, read_ledger, result_folder
 from analysis.publish.ledger import ledger, to_json
 from analysis.publish.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 from analysis.spreadsheet import inert
@@ -247,6 +247,20 @@ def test_cite_finds_what_the_ledger_holds(folder, record):
             entries_of(found.bibtex)
             assert row["id"] in str(found)
     assert sa.cite is cite
+
+
+def test_cite_warns_of_numbers_that_the_verdict_does_not_rest_on(record):
+    verdict = {"id": "shops/revenue/klout", "outcome": "revenue", "score": "klout"}
+    row = {"id": "x", "outcome": "revenue", "score": "klout", "method": "increment"}
+    for method, corrected, said in (
+        ("raw", "no", "engagement is ignored"), ("increment", "no", ""), ("increment", "yes", "not corrected"),
+        ("increment", "partial", "not corrected"), ("corrected", "yes", ""),
+    ):  # fmt: skip
+        told = _caution(row | {"method": method}, {"verdicts": [verdict | {"corrected": corrected}]})
+        assert bool(told) == bool(said)
+        assert said in told
+    raw = next(row["id"] for row in record["estimates"] if row["method"] == "raw")
+    assert "Caution: engagement is ignored" in str(cite_from(record, raw))
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,9 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     _, dips = _episodes(_quantile(level, USUAL) - level, falls, rises)
     if not len(heights):
         highest = max(rises.max(), falls.max())
-        raise _refusal(f"no jump of the score without engagement that stands apart: the largest is {highest:.1f} times "
-                       f"the standard deviation of ordinary changes, {spread:.3g} or the unit's own")  # fmt: skip
+        raise _refusal(f"no jump of the score without engagement that stands apart and lifts it above its usual level: "
+                       f"the largest is {highest:.1f} times the standard deviation of ordinary changes, {spread:.3g} or "
+                       "the unit's own")  # fmt: skip
     if np.median(heights) < SEPARATE:
         raise _refusal(f"jumps of the score without engagement that are hard to tell from chance: of {len(heights):,} "
                        f"half are below {np.median(heights):.1f} times the standard deviation of ordinary changes, "
