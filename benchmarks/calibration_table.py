@@ -65,7 +65,8 @@ def render(records: dict[tuple, dict[str, Any]]) -> str:
     heavy = _in_order([record for record in records.values() if record["tails"] == "heavy"])
     if heavy:
         parts.append("## Heavy tails\n\nTrue engagement has a t distribution with 6 degrees of freedom; least squares "
-                     "have t(4) noise, revenue log-normal noise. Printed, not gated.\n")  # fmt: skip
+                     "have t(4) noise, revenue log-normal noise. By the package's own functions, sample by sample, since "
+                     "they take HC3 where few rows weigh much. Printed, not gated.\n")  # fmt: skip
         for model in MODELS:
             rows = [record for record in heavy if record["model"] == model]
             parts += [f"### {NAMES[model]}\n", _table(rows)] if rows else []

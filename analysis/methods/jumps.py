@@ -93,18 +93,7 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     rises, falls = (_heights(sign * moves, sign * left, own) for sign in (1, -1))
     states, heights = _episodes(level - _quantile(level, USUAL), rises, falls)
     _, dips = _episodes(_quantile(level, USUAL) - level, falls, rises)
-    if not len(heights):
-        highest = max(rises.max(), falls.max())
-        raise _refusal(f"no jump of the score without engagement that stands apart and lifts it above its usual level: "
-                       f"the largest is {highest:.1f} times the standard deviation of ordinary changes, {spread:.3g} or "
-                       "the unit's own")  # fmt: skip
-    if np.median(heights) < SEPARATE:
-        raise _refusal(f"jumps of the score without engagement that are hard to tell from chance: of {len(heights):,} "
-                       f"half are below {np.median(heights):.1f} times the standard deviation of ordinary changes, "
-                       f"{spread:.3g} or the unit's own")  # fmt: skip
-    if len(dips) > DIPS * len(heights):
-        raise _refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
-                       "are the manner of this score")  # fmt: skip
+    _check_heights(heights, dips, max(rises.max(), falls.max()), f"{spread:.3g} or the unit's own")
     found = np.where(np.isfinite(score), states.astype(float), np.nan)
     _check_engagement(engagement, found)
     return Jumps(found, heights, spread)
@@ -188,6 +177,20 @@ def _entered(unusual: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.n
         states[:, t] = goes_on | starts
         found.append(heights[starts, t - 1])
     return states, np.concatenate(found)
+
+
+def _check_heights(heights: np.ndarray, dips: np.ndarray, highest: float, spread: str) -> None:
+    """Refuse jumps that do not stand apart, or that are the manner of the score."""
+    ordinary = f"times the standard deviation of ordinary changes, {spread}"
+    if not len(heights):
+        raise _refusal("no jump of the score without engagement that stands apart and lifts it above the usual; the "
+                       f"largest is {highest:.1f} {ordinary}")  # fmt: skip
+    if np.median(heights) < SEPARATE:
+        raise _refusal("jumps of the score without engagement that are hard to tell from chance: of "
+                       f"{len(heights):,} half are below {np.median(heights):.1f} {ordinary}")  # fmt: skip
+    if len(dips) > DIPS * len(heights):
+        raise _refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
+                       "are the manner of this score")  # fmt: skip
 
 
 def _check_engagement(engagement: np.ndarray, states: np.ndarray) -> None:

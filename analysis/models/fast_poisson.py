@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import scipy
 
 from analysis.errors import DesignError, Fault, listing
 
@@ -18,8 +17,9 @@ START_TOLERANCE = 0.03  # of those: chance in them makes a nearer step idle
 STEPS = 50
 STEP_TOLERANCE = 1e-4  # of the linear predictor, per standard deviation; the error left is about its square
 ROUNDING = 1e-6  # a step below this that is not half as long as the one before ends in rounding
-LAST_TOLERANCE = 1e-9  # of the step that the pass for the covariance takes: beyond it there is another such pass
+LAST_TOLERANCE = 4e-9  # of the last step at the farthest row: beyond it the covariance, a step behind, is taken again
 FAR = 100.0  # squared standard deviations from the mean beyond which sums of squares are taken again around the mean
+TINY = np.finfo(float).tiny  # in the place of 0 in y log y
 CONDITION_LIMIT = 1e13  # of the scaled information: beyond it no finite or no single estimate exists
 
 
@@ -294,9 +294,9 @@ def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | No
     steps and the parts. Of nearly dependent columns it ends in rounding."""
     before = np.inf
     for number in range(steps, STEPS + 1):
-        score, *parts = _sandwich_parts(rows, beta, codes, clusters)
+        score, farthest, *parts = _sandwich_parts(rows, beta, codes, clusters)
         step = np.linalg.solve(parts[0], score)
-        beta, length = beta + step, float(np.max(np.abs(step)))
+        beta, length = beta + step, float(np.max(np.abs(step) * farthest))
         if length < LAST_TOLERANCE or (before < ROUNDING and length > 0.5 * before):
             return beta, number + 1, parts
         before = length
@@ -304,8 +304,8 @@ def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | No
 
 
 def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
-    """Score, information, sum of outer products of the scores (or of their cluster sums), and deviance."""
-    score, (bread, meat) = np.zeros(len(beta)), np.zeros((2, len(beta), len(beta)))
+    """Score, largest values, information, sum of outer products of the scores (or of their cluster sums), deviance."""
+    (score, farthest), (bread, meat) = np.zeros((2, len(beta))), np.zeros((2, len(beta), len(beta)))
     sums, deviance = np.zeros((len(beta), clusters or 0)), 0.0
     if codes is not None:
         rows = replace(rows, block_rows=max(rows.block_rows, CLUSTER_ROWS))
@@ -315,7 +315,8 @@ def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clu
         y = rows.outcome[part]
         residuals = y - mu
         score += x @ residuals
-        deviance += np.sum(scipy.special.xlogy(y, y)) - y @ eta - np.sum(residuals)
+        farthest = np.maximum(farthest, np.maximum(x.max(axis=1), -x.min(axis=1)))
+        deviance += y @ (np.log(np.maximum(y, TINY)) - eta) - np.sum(residuals)
         weighted = x * np.sqrt(mu)
         bread += weighted @ weighted.T
         x *= residuals
@@ -324,7 +325,7 @@ def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clu
             continue
         for total, row in zip(sums, x, strict=True):
             total += np.bincount(codes[part], weights=row, minlength=clusters)
-    return score, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
+    return score, farthest, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
 
 
 def _cluster_codes(cluster, n: int) -> tuple[np.ndarray | None, int | None]:
