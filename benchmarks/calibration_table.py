@@ -49,6 +49,13 @@ COLUMNS = ("n", "reliability", "sharing", "samples", "size: plain", "known", "de
            "power: plain", "known", "rule", "coverage: known", "declared", "second", "gate")  # fmt: skip
 
 
+HEAVY = """## Heavy tails
+
+True engagement has a t distribution with 6 degrees of freedom; least squares have t(4) noise, revenue log-normal noise.
+By the package's own functions, sample by sample, since they take HC3 where few rows weigh much. Printed, not gated.
+"""
+
+
 def render(records: dict[tuple, dict[str, Any]]) -> str:
     """Return the page."""
     light = {key: record for key, record in records.items() if record["tails"] == "light"}
@@ -64,9 +71,7 @@ def render(records: dict[tuple, dict[str, Any]]) -> str:
         parts += [f"## {NAMES[model]}\n", _table(rows)] if rows else []
     heavy = _in_order([record for record in records.values() if record["tails"] == "heavy"])
     if heavy:
-        parts.append("## Heavy tails\n\nTrue engagement has a t distribution with 6 degrees of freedom; least squares "
-                     "have t(4) noise, revenue log-normal noise. By the package's own functions, sample by sample, since "
-                     "they take HC3 where few rows weigh much. Printed, not gated.\n")  # fmt: skip
+        parts.append(HEAVY)
         for model in MODELS:
             rows = [record for record in heavy if record["model"] == model]
             parts += [f"### {NAMES[model]}\n", _table(rows)] if rows else []

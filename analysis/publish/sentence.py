@@ -281,7 +281,7 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
     marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
     failed = [check for check in checks if check.passed is False]
     rest = [check for check in checks if check.passed is not False]
-    several = len({(check.outcome, check.score) for check in checks if check.score}) > 1
+    several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
     said = [f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}. {check.reason}"
             for check in (*failed, *rest)]  # fmt: skip
     lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
