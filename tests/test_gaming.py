@@ -15,6 +15,7 @@ from analysis.methods.within_noise import corrected_within
 from analysis.methods.without_cluster import corrected_without, without_clusters
 from analysis.plan import read_plan
 from analysis.publish.passages import passages_of
+from analysis.questions.episodes import inferred_states
 from analysis.questions.gaming import study_gaming
 from analysis.sample import select_sample
 
@@ -180,8 +181,10 @@ def test_jumps_that_come_and_go_both_ways_are_refused():
 
 def test_episodes_with_which_recorded_engagement_moves_are_refused():
     score, engagement, lifted = bumps(units=200)
-    assert "recorded engagement rises" in refused(score, (engagement + 2 * lifted)[None])
-    assert "recorded engagement falls" in refused(score, (engagement - 2 * lifted)[None])
+    np.testing.assert_array_equal(inferred_states(score, engagement[None]) == 1, lifted)
+    for record, how in ((engagement + 2 * lifted, "rises"), (engagement - 2 * lifted, "falls")):
+        with pytest.raises(DesignError, match=f"recorded engagement {how}"):
+            inferred_states(score, record[None])
 
 
 def test_a_missing_period_is_bridged_and_half_gamed_units_are_seen():

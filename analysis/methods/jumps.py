@@ -8,7 +8,6 @@ import numpy as np
 from scipy.stats import norm
 
 from analysis.errors import DesignError, Fault
-from analysis.methods.switching import Panel, change, together
 
 APART = 4.0
 """An episode begins with a jump of so many standard deviations of ordinary changes."""
@@ -25,8 +24,6 @@ USUAL = 0.25
 """Quantile of a unit's own periods that an episode lies above; a dip lies below it."""
 DIPS = 0.15
 """Most dips for one episode: where a score falls and comes back as often, its jumps are its manner, not gaming."""
-MOVED = 0.01
-"""Size of the test that recorded engagement does not move with the episodes."""
 KNOTS = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of an engagement column at which the curve that explains the score may bend."""
 ROUNDS, OUTLYING = 4, 3.0
@@ -71,8 +68,7 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     ------
     DesignError
         When the score is in most periods what it was, or what engagement says; when no jump stands apart, or those that
-        do are not `SEPARATE` from ordinary changes; when dips are not rarer than episodes; when recorded engagement
-        moves with the episodes.
+        do are not `SEPARATE` from ordinary changes; when dips are not rarer than episodes.
 
     Notes
     -----
@@ -94,9 +90,7 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     states, heights = _episodes(level - _quantile(level, USUAL), rises, falls)
     _, dips = _episodes(_quantile(level, USUAL) - level, falls, rises)
     _check_heights(heights, dips, max(rises.max(), falls.max()), f"{spread:.3g} or the unit's own")
-    found = np.where(np.isfinite(score), states.astype(float), np.nan)
-    _check_engagement(engagement, found)
-    return Jumps(found, heights, spread)
+    return Jumps(np.where(np.isfinite(score), states.astype(float), np.nan), heights, spread)
 
 
 def _bridged(values: np.ndarray) -> np.ndarray:
@@ -129,7 +123,7 @@ def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float
         for _ in range(ROUNDS):
             slopes = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
             left = np.abs(y - x @ slopes)
-            spread = float(np.median(left) / norm.ppf(0.75))
+            spread = float(np.median(left) / norm.isf(0.25))
             if spread <= 1e-9 * np.abs(y).max():
                 break
             kept = left <= OUTLYING * spread
@@ -142,7 +136,7 @@ def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float
 def _spreads(left: np.ndarray, common: float) -> np.ndarray:
     """Return the spread of each unit's changes: the common one, or its own where it is far larger."""
     own, seen = np.zeros(len(left)), np.isfinite(left).any(axis=1)
-    own[seen] = np.nanmedian(np.abs(left[seen]), axis=1) / norm.ppf(0.75)
+    own[seen] = np.nanmedian(np.abs(left[seen]), axis=1) / norm.isf(0.25)
     return np.where(own > LARGER * common, own, common)
 
 
@@ -191,17 +185,6 @@ def _check_heights(heights: np.ndarray, dips: np.ndarray, highest: float, spread
     if len(dips) > DIPS * len(heights):
         raise _refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
                        "are the manner of this score")  # fmt: skip
-
-
-def _check_engagement(engagement: np.ndarray, states: np.ndarray) -> None:
-    """Refuse episodes with which recorded engagement moves: it was earned, or its record fell short."""
-    critical = norm.isf(MOVED / 2 / len(engagement))
-    for column in engagement:
-        panel = Panel(column, states)
-        seen = together(change(panel, 0), change(panel, 1))
-        if seen is not None and abs(seen.estimate) > critical * seen.std_error:
-            how = "rises" if seen.estimate > 0 else "falls"
-            raise _refusal(f"jumps of the score with which recorded engagement {how}")
 
 
 def _refusal(found: str) -> DesignError:

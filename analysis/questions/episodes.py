@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from analysis.design import recorded, transformed_score
 from analysis.errors import DesignError, Fault, printable
 from analysis.methods.jumps import find_jumps
-from analysis.methods.switching import Panel
+from analysis.methods.switching import Panel, change, together
 from analysis.questions.beside import codes_of, periods_of
 from analysis.sample import Sample
+
+MOVED = 0.01
+"""Size of the test that recorded engagement does not move with inferred episodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,7 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
         raise _refusal("no unit that is seen in two periods running", "units seen period by period")
     if said.infer:
         engagement = np.stack([Panel.of(column, flags, unit, time).values for column in _engagement(sample)])
-        scores = Panel(scores.values, find_jumps(scores.values, engagement).states)
+        scores = Panel(scores.values, inferred_states(scores.values, engagement))
         flags = scores.states[unit, time]
     if not 0 < flags.sum() < len(flags):
         raise _refusal("no row in an episode, or every row", "rows in episodes and rows outside")
@@ -78,6 +82,35 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     near = (flags == 0) & _ahead(scores.states, said.anticipation)[unit, time]
     return Episodes(unit, time, _clusters(sample, unit), flags > 0, near, scores, scores.with_values(values),
                     said.infer)  # fmt: skip
+
+
+def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
+    """Return 1 in episodes that a jump of the score shows, 0 outside, NaN where nothing was seen.
+
+    Parameters
+    ----------
+    score : ndarray, shape (units, periods)
+        More is better.
+    engagement : ndarray, shape (columns, units, periods)
+
+    Raises
+    ------
+    DesignError
+        When none can be inferred (`find_jumps`), or recorded engagement moves with them: then it was earned, or its
+        record fell short.
+    """
+    states = find_jumps(score, engagement).states
+    critical = norm.isf(MOVED / 2 / len(engagement))
+    for column in engagement:
+        panel = Panel(column, states)
+        seen = together(change(panel, 0), change(panel, 1))
+        if seen is not None and abs(seen.estimate) > critical * seen.std_error:
+            how = "rises" if seen.estimate > 0 else "falls"
+            found = f"jumps of the score with which recorded engagement {how}"
+            raise _refusal(
+                found, "jumps without engagement; or, with episode = ..., a column that flags the gamed rows"
+            )
+    return states
 
 
 def _engagement(sample: Sample) -> Iterator[np.ndarray]:
