@@ -165,7 +165,7 @@ class _Rows:
             raise _refusal(
                 "outcome", "zero everywhere" if low == 0 else f"{low:g}", "zero or more, not zero everywhere"
             )
-        location, scale = _location_scale(columns, names, block_rows)
+        location, scale = _location_scale_of_some(columns, names, block_rows)
         return cls(columns, outcome, offset, location, scale, tuple(names), block_rows)
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
@@ -203,6 +203,24 @@ class _Rows:
                 "start", f"shape {coefficient.shape}", f"{len(self.names) + 1} coefficients, the constant first"
             )
         return np.concatenate([[coefficient[0] + coefficient[1:] @ self.location], coefficient[1:] / self.scale])
+
+
+def _location_scale_of_some(
+    columns: np.ndarray, names: Sequence[str], block_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and inverse standard deviation of the rows that better the start: near enough to scale by.
+
+    Of all rows where those are few, where a column does not vary in them, and where a value is not finite.
+    """
+    some = columns[:: SUBSAMPLES[-1]]
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(columns.sum())
+    if finite and len(some) >= block_rows:
+        try:
+            return _location_scale(some, names, block_rows)
+        except DesignError:
+            pass
+    return _location_scale(columns, names, block_rows)
 
 
 def _location_scale(columns: np.ndarray, names: Sequence[str], block_rows: int) -> tuple[np.ndarray, np.ndarray]:
