@@ -296,7 +296,8 @@ class _Study:
             return self.check("decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value)
         if same and row.bounds is None:
             ratio = row.note.partition("Fieller's set: ")[2].partition(";")[0]
-            return self.check("decoupling", None, f"{reason} That is little (ratio of the slopes: {ratio}).", row.p_value)
+            reason += f" That is little (ratio of the slopes: {ratio})."
+            return self.check("decoupling", None, reason, row.p_value)
         return self.check("decoupling", same, reason, row.p_value)
 
     # --- jumps at onset and offset ---
