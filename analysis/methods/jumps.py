@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
+from analysis.distributions import normal_isf
 from analysis.errors import DesignError, Fault
 
 APART = 4.0
@@ -26,6 +26,8 @@ DIPS = 0.15
 """Most dips for one episode: where a score falls and comes back as often, its jumps are its manner, not gaming."""
 KNOTS = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of an engagement column at which the curve that explains the score may bend."""
+NORMAL = float(normal_isf(0.25))
+"""Half of normal changes are smaller than so many standard deviations."""
 ROUNDS, OUTLYING = 4, 3.0
 """Least squares again without the changes that lie so many spreads off."""
 
@@ -85,7 +87,7 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     slopes, spread = _explained(moves, np.stack([change for _, change in curves]))
     left = moves - sum(slope * change for slope, (_, change) in zip(slopes, curves, strict=True))
     level = steady - sum(slope * curve for slope, (curve, _) in zip(slopes, curves, strict=True))
-    own = _spreads(left, spread)[:, None]
+    own = _spreads(left, spread)
     rises, falls = (_heights(sign * moves, sign * left, own) for sign in (1, -1))
     states, heights = _episodes(level - _quantile(level, USUAL), rises, falls)
     _, dips = _episodes(_quantile(level, USUAL) - level, falls, rises)
@@ -118,25 +120,21 @@ def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float
     """Return the slopes of changes of the score on those of curves of engagement, and the spread of what is left."""
     seen = np.isfinite(moves) & np.isfinite(curves).all(axis=0)
     y, x = moves[seen], curves[:, seen].T
-    if len(y) and np.median(np.abs(y)) > 0:
-        kept = np.ones(len(y), bool)
-        for _ in range(ROUNDS):
-            slopes = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
-            left = np.abs(y - x @ slopes)
-            spread = float(np.median(left) / norm.isf(0.25))
-            if spread <= 1e-9 * np.abs(y).max():
-                break
-            kept = left <= OUTLYING * spread
-        else:
-            return slopes, spread
-    raise _refusal("a score that in most periods is what it was, or what engagement says: what stands apart cannot be "
-                   "told")  # fmt: skip
+    kept = np.ones(len(y), bool)
+    for _ in range(ROUNDS):
+        slopes = np.linalg.lstsq(x[kept], y[kept], rcond=None)[0]
+        left = np.abs(y - x @ slopes)
+        spread = float(np.median(left) / NORMAL) if len(y) and np.median(np.abs(y)) > 0 else 0.0
+        if spread <= 1e-9 * np.abs(y).max(initial=0.0):
+            raise refusal("a score that in most periods is what it was, or what engagement says: what stands apart "
+                          "cannot be told")  # fmt: skip
+        kept = left <= OUTLYING * spread
+    return slopes, spread
 
 
 def _spreads(left: np.ndarray, common: float) -> np.ndarray:
-    """Return the spread of each unit's changes: the common one, or its own where it is far larger."""
-    own, seen = np.zeros(len(left)), np.isfinite(left).any(axis=1)
-    own[seen] = np.nanmedian(np.abs(left[seen]), axis=1) / norm.isf(0.25)
+    """Return the spread of each unit's changes, shape (units, 1): the common one, or its own where it is far larger."""
+    own = _quantile(np.abs(left), 0.5) / NORMAL
     return np.where(own > LARGER * common, own, common)
 
 
@@ -146,7 +144,7 @@ def _heights(moves: np.ndarray, left: np.ndarray, spread: np.ndarray) -> np.ndar
 
 
 def _quantile(level: np.ndarray, share: float) -> np.ndarray:
-    """Return a quantile of each unit's own periods, shape (units, 1)."""
+    """Return a quantile of each unit's own periods, shape (units, 1); 0 where nothing was seen."""
     found, seen = np.zeros(len(level)), np.isfinite(level).any(axis=1)
     found[seen] = np.nanquantile(level[seen], share, axis=1)
     return found[:, None]
@@ -177,17 +175,18 @@ def _check_heights(heights: np.ndarray, dips: np.ndarray, highest: float, spread
     """Refuse jumps that do not stand apart, or that are the manner of the score."""
     ordinary = f"times the standard deviation of ordinary changes, {spread}"
     if not len(heights):
-        raise _refusal("no jump of the score without engagement that stands apart and lifts it above the usual; the "
+        raise refusal("no jump of the score without engagement that stands apart and lifts it above the usual; the "
                        f"largest is {highest:.1f} {ordinary}")  # fmt: skip
     if np.median(heights) < SEPARATE:
-        raise _refusal("jumps of the score without engagement that are hard to tell from chance: of "
+        raise refusal("jumps of the score without engagement that are hard to tell from chance: of "
                        f"{len(heights):,} half are below {np.median(heights):.1f} {ordinary}")  # fmt: skip
     if len(dips) > DIPS * len(heights):
-        raise _refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
+        raise refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
                        "are the manner of this score")  # fmt: skip
 
 
-def _refusal(found: str) -> DesignError:
+def refusal(found: str) -> DesignError:
+    """Return why no episode is inferred."""
     allowed = (f"jumps without engagement of {APART:g} standard deviations or more, half of them {SEPARATE:g} or more; "
                "or, with episode = ..., a column that flags the gamed rows")  # fmt: skip
     return DesignError("the episodes", [Fault("[gaming] infer", found, allowed)])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+SET = "Fieller's set: "
+"""What a note has before the set, which ends at a semicolon."""
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -35,6 +38,11 @@ class Ratio:
         if self.shape == "all":
             return "any ratio at all: the denominator is not told from zero"
         return f"below {self.low:.2f} or above {self.high:.2f}: the denominator is not told from zero"
+
+
+def set_in(note: str) -> str:
+    """Return the set that a note names after `SET`."""
+    return note.partition(SET)[2].partition(";")[0]
 
 
 def fieller(over: float, under: float, variances: tuple[float, float], covariance: float, critical: float) -> Ratio:

@@ -212,12 +212,11 @@ def _location_scale_of_some(
 
     Of all rows where those are few, where a column does not vary in them, and where a value is not finite.
     """
-    some = columns[:: SUBSAMPLES[-1]]
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(columns.sum())
-    if finite and len(some) >= block_rows:
+    if finite and _many(len(columns), len(names)):
         try:
-            return _location_scale(some, names, block_rows)
+            return _location_scale(columns[:: SUBSAMPLES[-1]], names, block_rows)
         except DesignError:
             pass
     return _location_scale(columns, names, block_rows)
@@ -251,10 +250,15 @@ def _around(columns: np.ndarray, centre: np.ndarray, block_rows: int) -> tuple[n
         return centre + away, square / n - away**2, away**2
 
 
+def _many(n: int, columns: int) -> bool:
+    """Whether the smallest of the subsamples has enough rows to stand for all."""
+    return n >= SUBSAMPLES[0] * 50 * (columns + 1)
+
+
 def _first_guess(rows: _Rows) -> np.ndarray:
     """Fit of some rows where they are enough; else, or where they have no fit, the mean alone."""
     beta = flat = _flat(rows)
-    if len(rows.outcome) < SUBSAMPLES[0] * 50 * len(flat):
+    if not _many(len(rows.outcome), len(rows.names)):
         return flat
     try:
         for step in SUBSAMPLES:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
-from analysis.estimates import Check, Estimate
+from analysis.estimates import Estimate
 from analysis.findings import Findings
 from analysis.publish.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
-from analysis.publish.passage import Passage, PassageTable
+from analysis.publish.passage import Passage, PassageTable, about
 
 NAMES = {"placebo_adds": "worthless scores (placebos)", "planted_adds": "planted effects"}
 
@@ -28,7 +28,7 @@ def assay_passage(findings: Findings) -> Passage | None:
         "that say nothing engagement does not, which it should not.",
     ]
     doubts = [c for c in findings.checks if c.check in ("placebos", "planted") and c.passed is not True]
-    paragraphs += dict.fromkeys(_about(findings, check) for check in doubts)
+    paragraphs += dict.fromkeys(about(findings, check.outcome, check.score) + check.reason for check in doubts)
     caption = (
         f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects at least "
         f"{100 * overlap.planted:g} % should be"
@@ -37,14 +37,6 @@ def assay_passage(findings: Findings) -> Passage | None:
     cells = tuple(_cells(findings, row) for row in rows)
     return Passage("What the audit does with known answers", tuple(paragraphs), (assay_figure(findings, rows),),
                    (PassageTable(caption, head, cells, numbers=(3, 4, 5)),))  # fmt: skip
-
-
-def _about(findings: Findings, check: Check) -> str:
-    """Return what a check says, and of which score and outcome where the plan has several."""
-    if len(findings.rulings) < 2 or not check.score:
-        return check.reason
-    label = findings.dataset.label
-    return f"{label(check.score)}, {label(check.outcome)}: {check.reason}"
 
 
 def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
-from analysis.publish.passage import Passage
+from analysis.publish.passage import Passage, about
 from analysis.publish.sentence import interval_text, listed, unsigned
 from analysis.questions.confounding import BOUND, RATIO_MODELS
 from analysis.verdict import Verdict
@@ -21,10 +21,7 @@ def doubts_passage(findings: Findings) -> Passage | None:
 
 def _paragraphs(findings: Findings, ruling: Verdict) -> list[str]:
     """Return a paragraph each on predictions, form, confounders and power; of several verdicts, each says which."""
-    which = ""
-    if len(findings.rulings) > 1:
-        which = f"{findings.dataset.label(ruling.outcome)} and {findings.dataset.label(ruling.score)}: "
-        which = which[0].upper() + which[1:]
+    which = about(findings, ruling.outcome, ruling.score)
     told = (gain_sentence, flexible_sentence, confounder_sentence, power_sentence)
     return [which + text for text in (tell(findings, ruling) for tell in told) if text]
 

@@ -9,8 +9,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.estimates import Estimate, display
 from analysis.findings import Findings
+from analysis.methods.ratio import set_in
 from analysis.publish.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, on_axis, plain_label, rendered
-from analysis.publish.passage import Passage, PassageTable
+from analysis.publish.passage import Passage, PassageTable, about
 from analysis.publish.sentence import span_text
 from analysis.verdict import Verdict
 
@@ -49,10 +50,7 @@ def gaming_passage(findings: Findings) -> Passage | None:
         rows = findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="gaming").rows
         mine = (ruling.outcome, ruling.score)
         said = [c.reason for c in findings.checks if c.check in TOLD and (c.outcome, c.score) == mine]
-        about = ""
-        if len(findings.rulings) > 1:
-            about = f"{findings.dataset.label(ruling.score)}, {findings.dataset.label(ruling.outcome)}: "
-        paragraphs += [about + " ".join(dict.fromkeys(said))] if said else []
+        paragraphs += [about(findings, *mine) + " ".join(dict.fromkeys(said))] if said else []
         if rows:
             tables.append(_table(findings, ruling, rows))
         if any(row.term == "score_event" for row in rows):
@@ -71,7 +69,7 @@ def _table(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]) -> P
             bounds = row.interval(level)
             span = "-" if bounds is None else span_text(*bounds, row.unit)
             if row.term == "decoupling" and bounds is None:
-                span = row.note.partition("Fieller's set: ")[2].partition(";")[0]
+                span = set_in(row.note)
             told.append((name.strip(), row.displayed, span))
     caption = f"{label(ruling.score)} and {label(ruling.outcome)} in gamed and in other rows"
     return PassageTable(caption, ("What", "Estimate", "Interval"), tuple(told))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from analysis.design import recorded, transformed_score
 from analysis.errors import DesignError, Fault, printable
-from analysis.methods.jumps import find_jumps
+from analysis.fit import critical_value
+from analysis.methods.jumps import find_jumps, refusal
 from analysis.methods.switching import Panel, change, together
 from analysis.questions.beside import codes_of, periods_of
 from analysis.sample import Sample
@@ -100,16 +100,13 @@ def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
         record fell short.
     """
     states = find_jumps(score, engagement).states
-    critical = norm.isf(MOVED / 2 / len(engagement))
+    critical = critical_value(1 - MOVED / len(engagement), None)
     for column in engagement:
         panel = Panel(column, states)
         seen = together(change(panel, 0), change(panel, 1))
         if seen is not None and abs(seen.estimate) > critical * seen.std_error:
             how = "rises" if seen.estimate > 0 else "falls"
-            found = f"jumps of the score with which recorded engagement {how}"
-            raise _refusal(
-                found, "jumps without engagement; or, with episode = ..., a column that flags the gamed rows"
-            )
+            raise refusal(f"jumps of the score with which recorded engagement {how}")
     return states
 
 

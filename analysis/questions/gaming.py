@@ -14,7 +14,7 @@ from analysis.estimates import Check, Estimate, Found, Unit, display
 from analysis.fit import critical_value, p_value
 from analysis.methods.information import displaced, information
 from analysis.methods.panel import WithinFit, autocorrelation, fit_within, sweep
-from analysis.methods.ratio import fieller
+from analysis.methods.ratio import SET, fieller, set_in
 from analysis.methods.reliability import within_person
 from analysis.methods.switching import Change, change, pre_trend, together
 from analysis.methods.within_noise import corrected_within, reliability_of_changes
@@ -234,7 +234,7 @@ class _Study:
         return [*rows, replace(
             self.blank(model, "decoupling"), n=fit.design.n, clusters=groups, covariance=spread.kind, df=df,
             estimate=ratio.estimate, bounds=bounds, statistic=test, p_value=p_value(test, df),
-            note=f"slope in gamed over slope in organic rows, Fieller's set: {ratio.describe()}; the test is that both "
+            note=f"slope in gamed over slope in organic rows, {SET}{ratio.describe()}; the test is that both "
                  "slopes are equal",
         )]  # fmt: skip
 
@@ -295,8 +295,7 @@ class _Study:
         if (plain.p_value >= 1 - self.level) != same and self.sample.plan.score.shares_error == "unknown":
             return self.check("decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value)
         if same and row.bounds is None:
-            ratio = row.note.partition("Fieller's set: ")[2].partition(";")[0]
-            reason += f" That is little (ratio of the slopes: {ratio})."
+            reason += f" That is little (ratio of the slopes: {set_in(row.note)})."
             return self.check("decoupling", None, reason, row.p_value)
         return self.check("decoupling", same, reason, row.p_value)
 
@@ -394,15 +393,12 @@ class _Study:
         rises = f"Gaming lifts {shown} by {score.estimate:.3g}"
         if self.sign < 0:
             rises = f"Gaming lowers {shown}, of which less is better, by {score.estimate:.3g}"
-        if low > 0 and self.episodes.inferred:
-            reason = (
-                f"{rises}, and {paid} with it ({display(outcome.estimate, self._level_unit)}): gaming that pays, or "
-                "engagement that nobody recorded. Inferred episodes cannot tell which."
-            )
-            return self.check("gaming_signature", None, reason, outcome.estimate)
         if low > 0:
-            gains = f"{display(outcome.estimate, self._level_unit)}"
-            return self.check("gaming_signature", True, f"{rises}, and {paid} with it ({gains}).", outcome.estimate)
+            reason = f"{rises}, and {paid} with it ({display(outcome.estimate, self._level_unit)})"
+            if not self.episodes.inferred:
+                return self.check("gaming_signature", True, f"{reason}.", outcome.estimate)
+            reason += ": gaming that pays, or engagement that nobody recorded. Inferred episodes cannot tell which."
+            return self.check("gaming_signature", None, reason, outcome.estimate)
         reach = (critical + POWER) * outcome.std_error
         share = reach / abs(outcome.before) if outcome.before else np.inf
         if high < 0:

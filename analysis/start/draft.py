@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 from analysis.dataset import Dataset
 from analysis.errors import listing, printable
@@ -157,16 +158,21 @@ def _engagement(seen: dict[str, Profile], roles: Roles) -> list[Line]:
 
 def _halves(seen: dict[str, Profile], roles: Roles) -> list[Line]:
     """Return a line that waits behind a # where columns of engagement seem to have two recordings of their own."""
-    pairs = {
-        name: next((pair for between in ("_", "-", " ", ".") for ends in HALVES
-                    if set(pair := tuple(f"{name}{between}{end}" for end in ends)) <= seen.keys()), None)
-        for name in roles.engagement
-    }  # fmt: skip
+    pairs = {name: _pair(name, seen) for name in roles.engagement}
     said = ", ".join(f"{key(name)} = {texts(pair)}" for name, pair in pairs.items() if pair)
     if not said:
         return []
     asked = "two recordings of the same? Then take the # from: they tell how noisy it is"
     return _plain(remark(f"# halves  = {{{said}}}  # {asked}"))
+
+
+def _pair(name: str, seen: dict[str, Profile]) -> list[str]:
+    """Return the two columns that are named as the halves of one; none where there are no such."""
+    for between, ends in product(("_", "-", " ", "."), HALVES):
+        pair = [f"{name}{between}{end}" for end in ends]
+        if all(column in seen for column in pair):
+            return pair
+    return []
 
 
 def _controls(roles: Roles) -> list[Line]:
