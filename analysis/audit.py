@@ -9,52 +9,53 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.clusters import study_clusters
-from analysis.dataset import from_frame, read_dataset
-from analysis.design import build_design, shown_terms
-from analysis.engine.address import is_beyond_memory
-from analysis.engine.audit import audit_table, audit_table_together, inspect_table
-from analysis.engine.rows import refuse_reading, select_rows
-from analysis.estimates import Check, Estimate, Estimates, Found, tidy_checks
-from analysis.findings import Findings
-from analysis.halves import with_halves
-from analysis.last_period import check_last_period
-from analysis.methods.flexible import study_flexible
-from analysis.methods.increment import audit_score, audit_together
-from analysis.methods.multiverse import Multiverse, run_multiverse
-from analysis.methods.prediction import study_prediction
-from analysis.overlap import check_overlap, check_rows
+from analysis.data.dataset import from_frame, read_dataset
+from analysis.data.halves import with_halves
+from analysis.data.sample import Sample, select_sample
+from analysis.measurement_error.study_noise import study_noise
+from analysis.models.design import build_design, shown_terms
+from analysis.multiverse.run import Multiverse, run_multiverse
+from analysis.out_of_core.address import is_beyond_memory
+from analysis.out_of_core.audit import audit_table, audit_table_together, inspect_table
+from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
-from analysis.publish.citation import read_ledger, result_folder
-from analysis.publish.ledger import ledger, verdict_record
-from analysis.publish.sentence import verdict_sentence
-from analysis.publish.simulated import captioned
-from analysis.publish.verify import Verification, compare, find_in_text, read_text
-from analysis.questions.algorithm import study_algorithm
-from analysis.questions.assay import study_assay
-from analysis.questions.confounding import study_confounding
-from analysis.questions.diagnosis import study_diagnostics
-from analysis.questions.fragility import study_fragility
-from analysis.questions.gaming import study_gaming
+from analysis.plan.sections.outcome import OutcomeSection
 from analysis.questions.indicators import study_indicators
-from analysis.questions.influence import study_influence
-from analysis.questions.neighbours import study_neighbours
-from analysis.questions.noise import NOTHING_KNOWN, Noise, study_noise
-from analysis.questions.parts import study_parts
-from analysis.questions.ranking import study_ranking
-from analysis.questions.returns import study_returns
-from analysis.questions.segments import study_segments
-from analysis.questions.size import study_size
-from analysis.questions.tails import study_bootstrap, study_tail
-from analysis.questions.within import study_panel
-from analysis.sample import Sample, select_sample
-from analysis.sections.outcome import OutcomeSection
-from analysis.verdict import COLUMNS, Verdict, decide
+from analysis.report.citation import read_ledger, result_folder
+from analysis.report.ledger import ledger, verdict_record
+from analysis.report.verify import Verification, compare, find_in_text, read_text
+from analysis.results.estimates import Check, Estimate, Estimates, Found, tidy_checks
+from analysis.results.evidence import NOTHING_KNOWN, Noise
+from analysis.results.findings import Findings
+from analysis.results.sentence import verdict_sentence
+from analysis.results.simulated import captioned
+from analysis.results.verdict import COLUMNS, Verdict, decide
+from analysis.studies.algorithm.study import study_algorithm
+from analysis.studies.composition.study import check_overlap, check_rows
+from analysis.studies.confounding.study import study_confounding
+from analysis.studies.diagnostics.study import study_diagnostics
+from analysis.studies.engagement_mix.study import study_parts
+from analysis.studies.equivalence.study import study_size
+from analysis.studies.gaming.study import study_gaming
+from analysis.studies.heavy_tails.study import study_bootstrap, study_tail
+from analysis.studies.increment.study import audit_score, audit_together
+from analysis.studies.influence.clusters import study_clusters
+from analysis.studies.influence.fragility import study_fragility
+from analysis.studies.influence.influence import study_influence
+from analysis.studies.influence.last_period import check_last_period
+from analysis.studies.influence.returns import study_returns
+from analysis.studies.panel.neighbours import study_neighbours
+from analysis.studies.panel.study import study_panel
+from analysis.studies.placebo.study import study_assay
+from analysis.studies.prediction.flexible import study_flexible
+from analysis.studies.prediction.prediction import study_prediction
+from analysis.studies.ranking.study import study_ranking
+from analysis.studies.segments.study import study_segments
 
 if TYPE_CHECKING:
-    from analysis.publish.citation import Citation
-    from analysis.publish.figure import Figure
-    from analysis.publish.table import Shown
+    from analysis.report.citation import Citation
+    from analysis.results.figure import Figure
+    from analysis.results.table import Shown
 
 Progress = Callable[[str], None]
 
@@ -82,19 +83,19 @@ class Audit(Findings):
 
     def plot(self, outcome: str | None = None) -> Figure:
         """Return the figure of one outcome: the effect with and without engagement, and the SESOI band."""
-        from analysis.publish.figure import effect_figure
+        from analysis.results.figure import effect_figure
 
         return effect_figure(self, outcome or self.plan.outcome[0].column)
 
     def plot_data(self) -> Figure:
         """Return the distributions of the outcome, the score and engagement in the analysis set."""
-        from analysis.publish.figure import data_figure
+        from analysis.results.figure import data_figure
 
         return data_figure(self)
 
     def plot_multiverse(self) -> Figure:
         """Return the specification curve of a plan with a `[multiverse]`."""
-        from analysis.publish.curve import curve_figure
+        from analysis.multiverse.curve import curve_figure
 
         return curve_figure(self)
 
@@ -106,7 +107,7 @@ class Audit(Findings):
         LookupError
             When fewer than two segments have an effect.
         """
-        from analysis.publish.segments import segments_figure, travelling
+        from analysis.studies.segments.report import segments_figure, travelling
 
         ruling = self.ruling(outcome, score)
         seen = travelling(self, ruling)
@@ -116,25 +117,25 @@ class Audit(Findings):
 
     def plot_reliability(self, outcome: str | None = None) -> Figure:
         """Return the figure of one outcome's verdicts over the reliability of engagement, from one half to 1."""
-        from analysis.publish.reliability import reliability_figure
+        from analysis.measurement_error.report import reliability_figure
 
         return reliability_figure(self, outcome or self.plan.outcome[0].column)
 
     def reliability_sentences(self, outcome: str | None = None, score: str | None = None) -> tuple[str, ...]:
         """Return what noise in engagement could do: the calibrated null, the break-even reliability, the sweep."""
-        from analysis.publish.reliability import reliability_sentences
+        from analysis.measurement_error.report import reliability_sentences
 
         return reliability_sentences(self, self.ruling(outcome, score))
 
     def table(self, outcome: str | None = None) -> pd.DataFrame:
         """Return the printed table of one outcome."""
-        from analysis.publish.table import effects_table
+        from analysis.results.table import effects_table
 
         return effects_table(self, outcome or self.plan.outcome[0].column)
 
     def show(self, outcome: str | None = None) -> Shown:
         """Return the printed table of one outcome as a notebook shows it, caption first."""
-        from analysis.publish.table import show
+        from analysis.results.table import show
 
         outcome = outcome or self.plan.outcome[0].column
         caption = f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)"
@@ -142,21 +143,21 @@ class Audit(Findings):
 
     def show_rows(self) -> Shown:
         """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
-        from analysis.publish.table import exclusions_table, show
+        from analysis.results.table import exclusions_table, show
 
         return show(exclusions_table(self), captioned(self.dataset, "Rows in, left out and analysed"))
 
     def cite(self, result_id: str | None = None) -> Citation:
         """Return the citation of a result of this run; of the first verdict where no id is given."""
-        from analysis.publish.citation import cite_from
-        from analysis.publish.ledger import ledger
+        from analysis.report.citation import cite_from
+        from analysis.report.ledger import ledger
 
         return cite_from(ledger(self), result_id or self.rulings[0].id)
 
     def colophon(self) -> Shown:
         """Return what this result was made from and with: hashes, versions, commit. It differs between machines."""
-        from analysis.publish.ledger import environment
-        from analysis.publish.table import show
+        from analysis.report.ledger import environment
+        from analysis.results.table import show
 
         made = environment()
         facts = {"plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
@@ -166,7 +167,7 @@ class Audit(Findings):
 
     def export(self, folder: str | Path) -> Path:
         """Write the ledger, tables, figures and the report; the old results stay whole until the new ones are."""
-        from analysis.publish.folder import write_results
+        from analysis.report.folder import write_results
 
         return write_results(self, Path(folder))
 
@@ -350,7 +351,7 @@ class Inspection:
     checks: tuple[Check, ...] = field(default=())
 
     def __str__(self) -> str:
-        from analysis.publish.sentence import inspection_lines
+        from analysis.results.sentence import inspection_lines
 
         return "\n".join(inspection_lines(self.sample, self.terms, self.checks))
 

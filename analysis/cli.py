@@ -96,13 +96,13 @@ def check(
     if (price is None) != (share is None):
         raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
     from analysis.audit import check as inspect
-    from analysis.methods.sesoi import sesoi_from_price
-    from analysis.publish.sentence import inspection_lines
+    from analysis.results.sentence import inspection_lines
+    from analysis.studies.power.sesoi import sesoi_from_price
 
     if schema:
         _write_schema(plan)
     if as_json:
-        from analysis.publish.inspection import error_record, inspection_record
+        from analysis.report.inspection import error_record, inspection_record
 
         try:
             seen = inspect(plan)
@@ -131,7 +131,7 @@ def check(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None) -> None:
     """Say what a plan could show, before any data exist: detectable effects, and the rows needed."""
-    from analysis.questions.planning import power as prospect
+    from analysis.studies.power.study import power as prospect
 
     found = prospect(plan, n=n, **assumed)
     if as_json:
@@ -154,8 +154,8 @@ def run(plan: str, out: Path | None) -> None:
     progress = _progress()
     progress("Loading")
     from analysis.audit import audit
-    from analysis.publish.folder import read_history, write_results
-    from analysis.publish.report import changed_keys
+    from analysis.report.folder import read_history, write_results
+    from analysis.report.html import changed_keys
 
     found = audit(plan, progress=progress)
     folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
@@ -182,7 +182,7 @@ def cite(result_id: str, results: Path) -> None:
     \b
     score-audit cite movies/box_office/tomatometer
     """
-    from analysis.publish.citation import cite as citation
+    from analysis.report.citation import cite as citation
 
     click.echo(str(citation(result_id, results=results)))
 
@@ -201,7 +201,7 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     score-audit verify results/movies --text article.md
     """
     from analysis.audit import verify as compare
-    from analysis.publish.citation import result_folder
+    from analysis.report.citation import result_folder
 
     seen = compare(result_folder(folder), text, plan=plan)
     click.echo(seen.told(printable(text)))
@@ -232,10 +232,10 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
 
     DATA is an activity table: a name in data/raw, a path, or an address such as simulated:creators?seed=7.
     """
-    from analysis.dataset import read_dataset
-    from analysis.scored import score_only, with_score, write_scored
+    from analysis.data.dataset import read_dataset
+    from analysis.data.scored import score_only, with_score, write_scored
+    from analysis.data.spreadsheet import inert_table
     from analysis.scores import card as card_of
-    from analysis.spreadsheet import inert_table
 
     described = card_of(name)
     if card:
@@ -260,7 +260,7 @@ def lab(arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks."""
     import subprocess
 
-    from analysis.project import find_project, shipped_studies
+    from analysis.plan.project import find_project, shipped_studies
 
     root = next(
         r
@@ -274,9 +274,9 @@ def lab(arguments: tuple[str, ...]) -> None:
 
 def _write_schema(plan: str) -> None:
     """Write the Table Schema of a plan's data before anything in them is judged."""
-    from analysis.dataset import read_dataset
+    from analysis.data.dataset import read_dataset
+    from analysis.data.schema import write_schema
     from analysis.plan import read_plan
-    from analysis.schema import write_schema
 
     said = read_plan(plan)
     written = write_schema(read_dataset(said.dataset, folder=said.folder, reading=said.reading), said)

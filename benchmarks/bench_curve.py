@@ -8,10 +8,10 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from harness import Bench, limits, relative
 
-from analysis.moments import measure_moments
-from analysis.moments.joint import _null_t, joint_test
-from analysis.moments.resampling import multiplicities
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.joint import _null_t, joint_test
+from analysis.models.sufficient_statistics.resampling import multiplicities
+from analysis.models.sufficient_statistics.subsets import fit_subsets
 
 CHOICE = (np.arange(1024)[:, None] >> np.arange(10)) & 1 == 1
 KINDS = (("HC1", 80, 120), ("CRV1", 150, 250))

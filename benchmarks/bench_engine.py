@@ -56,7 +56,7 @@ def plan(path: Path) -> dict:
 
 def nested(path: Path) -> list[float]:
     """Take the moments of the table in one scan, and the sums by cluster in another."""
-    from analysis.engine.scan import fit_table, measure_table
+    from analysis.out_of_core.scan import fit_table, measure_table
 
     held = [*CONTROLS, *ENGAGEMENT]
     scan = measure_table(str(path), ["score", *held, "y"])

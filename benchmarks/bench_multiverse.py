@@ -12,7 +12,7 @@ from bench_curve import curve_data, options
 from harness import Bench, limits, relative
 
 import analysis as sa
-from analysis.methods.multiverse import run_multiverse
+from analysis.multiverse.run import run_multiverse
 
 HELD = [f"e{i}" for i in range(1, 11)]
 SUBSETS = list(chain.from_iterable(combinations(HELD, size) for size in range(len(HELD) + 1)))

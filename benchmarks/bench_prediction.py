@@ -13,8 +13,8 @@ import sys
 import numpy as np
 from scipy import stats
 
-from analysis.design import Design
-from analysis.methods.prediction import cross_validated_gain
+from analysis.models.design import Design
+from analysis.studies.prediction.prediction import cross_validated_gain
 
 CELLS = ((300, 0.0), (300, 0.0205), (1000, 0.0), (1000, 0.0058), (1000, 0.0205))
 """Rows, true gain in R2."""

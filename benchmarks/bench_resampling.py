@@ -8,10 +8,15 @@ import statsmodels.api as sm
 from bench_curve import resampled_rows
 from harness import Bench, limits, relative
 
-from analysis.moments import measure_moments
-from analysis.moments.folds import cross_validate, repeated_folds
-from analysis.moments.resampling import bootstrap_clusters, multiplicities, wild_bootstrap, wild_statistics
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
+from analysis.models.sufficient_statistics.resampling import (
+    bootstrap_clusters,
+    multiplicities,
+    wild_bootstrap,
+    wild_statistics,
+)
+from analysis.models.sufficient_statistics.subsets import fit_subsets
 
 
 def boot_data(n=100_000, g=500, p=11, seed=0):

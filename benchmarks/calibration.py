@@ -30,14 +30,14 @@ import numpy as np
 from scipy import stats
 from worlds import EFFECT, MODELS, Cell, Draws, draw, target
 
-from analysis.corrected import Correction
-from analysis.design import Design
-from analysis.fit import Fit
-from analysis.measurement import Measurement, measure
-from analysis.methods.corrected_score import conditional_score, corrected_score
-from analysis.methods.correction import correct_fit, corrected_margin
+from analysis.measurement_error.corrected import Correction
+from analysis.measurement_error.corrected_score import conditional_score, corrected_score
+from analysis.measurement_error.correction import correct_fit, corrected_margin
+from analysis.measurement_error.measurement import Measurement, measure
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
+from analysis.models.design import Design
+from analysis.models.fit import Fit
 
 RESULTS = Path(__file__).with_name("calibration.jsonl")
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"

@@ -8,7 +8,7 @@ from calibration import GATE, RELIABILITIES, SHARINGS, SIZES, cells, faults, gat
 from scipy import stats
 from worlds import EFFECT, MODELS
 
-from analysis.methods.calibrated_null import null_rates, plain_rate
+from analysis.measurement_error.calibrated_null import null_rates, plain_rate
 
 NAMES = {
     "ols": "Least squares (HC3), corrected by moments", "poisson": "Poisson PML, regression calibration",

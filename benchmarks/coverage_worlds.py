@@ -14,31 +14,31 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from analysis.questions.indicators import study_indicators
 from scipy.special import expit
 
-from analysis.dataset import from_frame
-from analysis.estimates import Estimate
-from analysis.methods.assay import share_of
-from analysis.methods.flexible import study_flexible
-from analysis.methods.increment import audit_score
-from analysis.methods.interruption import interruption
-from analysis.methods.reliability import repeated_windows
-from analysis.methods.transport import pool
+from analysis.data.dataset import from_frame
+from analysis.data.sample import Sample, select_sample
+from analysis.measurement_error.reliability import repeated_windows
+from analysis.measurement_error.study_noise import study_noise
 from analysis.plan import Plan, read_plan
-from analysis.questions.algorithm import study_algorithm
-from analysis.questions.confounding import study_confounding
-from analysis.questions.gaming import study_gaming
-from analysis.questions.indicators import study_indicators
-from analysis.questions.neighbours import study_neighbours
-from analysis.questions.noise import study_noise
-from analysis.questions.parts import study_parts
-from analysis.questions.ranking import study_ranking
-from analysis.questions.returns import study_returns
-from analysis.questions.segments import study_segments
-from analysis.questions.size import study_size
-from analysis.questions.tails import study_bootstrap
-from analysis.questions.within import study_panel
-from analysis.sample import Sample, select_sample
+from analysis.results.estimates import Estimate
+from analysis.studies.algorithm.interrupted_time_series import interruption
+from analysis.studies.algorithm.study import study_algorithm
+from analysis.studies.confounding.study import study_confounding
+from analysis.studies.engagement_mix.study import study_parts
+from analysis.studies.equivalence.study import study_size
+from analysis.studies.gaming.study import study_gaming
+from analysis.studies.heavy_tails.study import study_bootstrap
+from analysis.studies.increment.study import audit_score
+from analysis.studies.influence.returns import study_returns
+from analysis.studies.panel.neighbours import study_neighbours
+from analysis.studies.panel.study import study_panel
+from analysis.studies.placebo.assay import share_of
+from analysis.studies.prediction.flexible import study_flexible
+from analysis.studies.ranking.study import study_ranking
+from analysis.studies.segments.meta_analysis import pool
+from analysis.studies.segments.study import study_segments
 
 LARGE = "large"
 ONE_SIDED = "equivalence/ols/delta_r2_bound"

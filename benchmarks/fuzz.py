@@ -33,10 +33,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.audit import audit, check
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
+from analysis.data.sample import select_sample
 from analysis.errors import AnalysisError
 from analysis.plan import read_plan
-from analysis.sample import select_sample
 
 ROWS, PATIENCE = 40, 60
 CHECKED, AUDITED = 10, 100

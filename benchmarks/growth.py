@@ -9,8 +9,8 @@ import numpy as np
 from bench_curve import array_curve, curve_data
 from harness import Bench, load, threads, timed
 
-from analysis.moments import measure_moments
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.subsets import fit_subsets
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"  # Okabe & Ito: told apart with any colour vision
 LOOP = 8

@@ -30,23 +30,25 @@ from claims import CLAIMS, THRESHOLD, Claim
 from scipy import stats
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.design import Design, transform
+from analysis.data.dataset import from_frame
+from analysis.data.sample import Sample, select_sample
+from analysis.data.selection.columns import columns_of
 from analysis.errors import DesignError
-from analysis.estimates import Estimate, Estimates
-from analysis.methods.increment import coefficients
+from analysis.measurement_error.corrections import Corrections
 from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.questions import algorithm, gaming, segments
-from analysis.questions.corrections import Corrections
-from analysis.questions.episodes import episodes_of
-from analysis.questions.noise import NOTHING_KNOWN, Noise
-from analysis.questions.tails import study_tail
-from analysis.sample import Sample, select_sample
-from analysis.selection.columns import columns_of
+from analysis.models.design import Design, transform
+from analysis.results.estimates import Estimate, Estimates
+from analysis.results.evidence import NOTHING_KNOWN, Noise
+from analysis.results.verdict import decide
 from analysis.simulate.draw import World, draw
 from analysis.simulate.truths import truths_of
-from analysis.verdict import decide
+from analysis.studies.algorithm import study as algorithm
+from analysis.studies.base import coefficients
+from analysis.studies.gaming import study as gaming
+from analysis.studies.gaming.episodes import episodes_of
+from analysis.studies.heavy_tails.study import study_tail
+from analysis.studies.segments import study as segments
 
 RESULTS = Path(__file__).with_name("recovery.jsonl")
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "recovery.md"

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.dataset import from_frame
-from analysis.design import Design
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
+from analysis.models.design import Design
 from analysis.plan import read_plan
-from analysis.sample import select_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "tests" / "reference"

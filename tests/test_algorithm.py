@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
+from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.publish.passages import passages_of
-from analysis.questions.algorithm import study_algorithm
-from analysis.sample import select_sample
+from analysis.report.sections import passages_of
+from analysis.studies.algorithm.study import study_algorithm
 
 CHANGE = {"changed": "algorithm", "old": "klout_old", "new": "klout_new", "time": "month", "perk": 40.0}
 

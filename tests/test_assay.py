@@ -8,17 +8,17 @@ import pytest
 from scipy import stats
 
 import analysis as sa
-from analysis.design import build_design
 from analysis.errors import DesignError
-from analysis.fit import Fit
-from analysis.measurement import measure
-from analysis.methods.assay import plant, share_of, truth_behind
-from analysis.methods.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.study_noise import study_noise
 from analysis.models import fit_model
-from analysis.models.refit import refit
-from analysis.questions import assay
-from analysis.questions.assay import study_assay
-from analysis.questions.noise import study_noise
+from analysis.models.design import build_design
+from analysis.models.fit import Fit
+from analysis.studies.placebo import study as assay
+from analysis.studies.placebo.assay import plant, share_of, truth_behind
+from analysis.studies.placebo.refit import refit
+from analysis.studies.placebo.study import study_assay
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.design import score_scale
-from analysis.questions.beside import periods_of
-from analysis.questions.neighbours import matched
-from analysis.questions.within import study_panel
-from analysis.sample import select_sample
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
+from analysis.models.design import score_scale
+from analysis.studies.base import periods_of
+from analysis.studies.panel.neighbours import matched
+from analysis.studies.panel.study import study_panel
 
 TABLES = {
     "segment": {"column": "industry"},

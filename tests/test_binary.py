@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from scipy import optimize
 from scipy.special import expit
 
-from analysis.design import Design
 from analysis.errors import DesignError
-from analysis.fit import p_value
-from analysis.methods.increment import score_test
 from analysis.models.binary import average_marginal_effect, fit_logit
+from analysis.models.design import Design
+from analysis.models.fit import p_value, score_test
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")
 

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from analysis.corrected import Refusal
-from analysis.design import Design
-from analysis.measurement import measure
-from analysis.methods.calibrated_null import (
+from analysis.measurement_error.calibrated_null import (
     null_rates,
     plain_rate,
     rate_of_fit,
     spurious_delta_r2,
     spurious_partial_r,
 )
-from analysis.methods.correction import correct_fit
+from analysis.measurement_error.corrected import Refusal
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
+from analysis.models.design import Design
 
 # METHODS (c): corr(score, truth), corr(truth, outcome), reliability; partial r, delta R2, rates at n = 250 .. 5000
 TABLE = [

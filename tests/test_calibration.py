@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import analysis.measurement as measurement_module
-from analysis.corrected import Correction
-from analysis.methods.calibrated_null import null_rates, plain_rate
+import analysis.measurement_error.measurement as measurement_module
+from analysis.measurement_error.calibrated_null import null_rates, plain_rate
+from analysis.measurement_error.corrected import Correction
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import calibration
@@ -65,7 +65,7 @@ def test_a_correction_that_is_the_plain_fit_fails_the_gate(monkeypatch, model):
 
 
 def replace_margin(fit, term):
-    from analysis.methods.correction import Effect
+    from analysis.measurement_error.correction import Effect
     from analysis.models.binary import average_marginal_effect
 
     return Effect(*average_marginal_effect(fit, term))

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.dataset import from_frame
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.questions.answer import Answer, word_for
-from analysis.questions.tails import Tail
-from analysis.rule import sesoi_band
-from analysis.sample import select_sample
-from analysis.verdict import _uncorrected, _under_a_heavy_tail, _units_apart
+from analysis.results.answer import Answer, word_for
+from analysis.results.evidence import Tail
+from analysis.results.rule import sesoi_band
+from analysis.results.verdict import _uncorrected, _under_a_heavy_tail, _units_apart
 
 
 def plan(**changes):

@@ -12,7 +12,7 @@ import pytest
 import shop
 
 from analysis import cli
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
 
 COMMAND = [str(Path(sys.executable).with_name("score-audit"))]
 

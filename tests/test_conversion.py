@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.audit import check
-from analysis.dataset import from_frame
+from analysis.data.dataset import from_frame
+from analysis.data.reading.conversion import Written, recognised
+from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
-from analysis.reading.conversion import Written, recognised
-from analysis.sample import select_sample
 
 POINT, COMMA = {"thousands": ","}, {"decimal": ",", "thousands": "."}
 BLANK = {"thousands": " "}

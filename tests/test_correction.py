@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from scipy.optimize import brentq, root
 
-from analysis.corrected import Correction, Refusal, identification
-from analysis.design import Design
 from analysis.errors import DesignError
-from analysis.measurement import measure
-from analysis.methods.break_even import break_even, sesoi_break_even
-from analysis.methods.corrected_score import conditional_score, corrected_score
-from analysis.methods.correction import agree, correct_fit, corrected_margin, eiv, sweep
-from analysis.methods.oriv import oriv, stack
-from analysis.methods.simex import simex
+from analysis.measurement_error.break_even import break_even, sesoi_break_even
+from analysis.measurement_error.corrected import Correction, Refusal, identification
+from analysis.measurement_error.corrected_score import conditional_score, corrected_score
+from analysis.measurement_error.correction import agree, correct_fit, corrected_margin, eiv, sweep
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.oriv import oriv, stack
+from analysis.measurement_error.simex import simex
 from analysis.models import fit_model
+from analysis.models.design import Design
 
 REFERENCE = Path(__file__).parent / "reference"
 EXACT = 1e-9

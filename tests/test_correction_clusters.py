@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.corrected import stacked_covariance
-from analysis.design import Design
-from analysis.measurement import measure
-from analysis.methods.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.corrected import stacked_covariance
+from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
+from analysis.models.design import Design
 
 
 def teams(seed, groups, size=20, response=lambda mean, rng: mean):

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 from scipy.optimize import approx_fprime, minimize
 
-from analysis.design import Design
 from analysis.errors import DesignError
 from analysis.models import fit_nb2, fit_pml
 from analysis.models.counts import log_likelihood
+from analysis.models.design import Design
 
 NAMES = ("(Intercept)", "score", "e1", "e2", "x1")
 

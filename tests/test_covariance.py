@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.covariance import cluster_sums, jackknife, sandwich
 from analysis.errors import DesignError
+from analysis.models.covariance import cluster_sums, jackknife, sandwich
 
 
 @pytest.fixture(scope="module")

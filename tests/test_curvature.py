@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.corrected import stacked_covariance, under_leverage
-from analysis.covariance import hat_diagonal
-from analysis.design import Design, build_design
-from analysis.measurement import measure
-from analysis.methods.corrected_score import corrected_score
-from analysis.methods.correction import correct_fit
-from analysis.methods.curvature import curvature
+from analysis.measurement_error.corrected import stacked_covariance, under_leverage
+from analysis.measurement_error.corrected_score import corrected_score
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.curvature import curvature
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.straightness import straightened
 from analysis.models import fit_model
-from analysis.questions.straightness import straightened
+from analysis.models.covariance import hat_diagonal
+from analysis.models.design import Design, build_design
 
 
 def frame(seed=1, n=1000, *, steep=1.2, effect=0.0, reliability=0.8):

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import shop
 
-from analysis import dataset as module
-from analysis.dataset import from_frame, read_dataset
+from analysis.data import dataset as module
+from analysis.data.dataset import from_frame, read_dataset
+from analysis.data.sample import select_sample
 from analysis.errors import DataError
 from analysis.plan import read_plan
-from analysis.project import shipped_studies
-from analysis.sample import select_sample
+from analysis.plan.project import shipped_studies
 
 CSV = shop.spoiled()
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.design import (
+from analysis.errors import DesignError
+from analysis.models.design import (
     Design,
     build_design,
     check_estimable,
@@ -16,7 +17,6 @@ from analysis.design import (
     score_scale,
     transform,
 )
-from analysis.errors import DesignError
 from analysis.models.linear import fit_ols
 
 # --- transforms ------------------------------------------------------------------------------------------

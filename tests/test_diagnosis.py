@@ -6,12 +6,19 @@ import statsmodels.api as sm
 from scipy import stats
 
 from analysis.audit import audit
-from analysis.design import Design
-from analysis.methods.diagnostics import calibration, dispersion, park, rootogram, squared_predictor, zeros
-from analysis.methods.increment import score_test
 from analysis.models import fit_ols, fit_pml
-from analysis.publish.diagnosis import diagnosis_passage
-from analysis.publish.within import panel_passage
+from analysis.models.design import Design
+from analysis.models.fit import score_test
+from analysis.studies.diagnostics.diagnostics import (
+    calibration,
+    dispersion,
+    park,
+    rootogram,
+    squared_predictor,
+    zeros,
+)
+from analysis.studies.diagnostics.report import diagnosis_passage
+from analysis.studies.panel.report import panel_passage
 
 
 def drawn(n, seed, *, power=1.0, bend=0.0, alpha=0.0):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.disclosure import FEWEST, NOT_NAMED, few, shown_count, shown_name
+from analysis.data.disclosure import FEWEST, NOT_NAMED, few, shown_count, shown_name
 
 CANARY = "solitaire"
 

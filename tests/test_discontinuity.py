@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from analysis.methods.discontinuity import density_jump, imbens_kalyanaraman, jump_at
+from analysis.studies.algorithm.regression_discontinuity import (
+    density_jump,
+    imbens_kalyanaraman,
+    jump_at,
+)
 
 
 def draw(rng, n, jump=0.3):

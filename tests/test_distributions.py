@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
 
 TAILS = np.array([0.9, 0.5, 0.1, 0.025, 1e-4, 1e-12, 1e-100])
 POINTS = np.array([-3.0, 0.0, 0.3, 1.96, 7.0, 30.0])

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "analysis").rglob("*.py")
-    if "studies" not in path.parts
+    if "shipped" not in path.parts
 )
 
 

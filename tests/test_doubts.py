@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.estimates import display
-from analysis.publish.doubts import doubts_passage
+from analysis.results.estimates import display
+from analysis.studies.influence.against_report import doubts_passage
 
 
 @pytest.fixture(scope="module")

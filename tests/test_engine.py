@@ -16,10 +16,10 @@ pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
 from analysis.audit import audit, check
 from analysis.cli import cli
-from analysis.engine.address import open_table
-from analysis.engine.basis import build_basis
 from analysis.errors import AnalysisError, DataError, DesignError
-from analysis.overlap import check_rows
+from analysis.out_of_core.address import open_table
+from analysis.out_of_core.basis import build_basis
+from analysis.studies.composition.study import check_rows
 
 NEAR = 1e-9
 """Issue 3's demand on agreement; the sums are taken in another order and on another orthonormal basis."""
@@ -206,7 +206,7 @@ def test_basis_does_not_depend_on_the_sample(content, beyond, make_frame, monkey
     for kind in ("continuous", "revenue"):
         plan = content(kind, "CRV1", "agency")
         wanted = audit(plan, frame)
-        monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 100)
+        monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 100)
         found = beyond(plan, frame)
         assert len(found.sample.frame) == 100
         compare(found, wanted)
@@ -228,7 +228,7 @@ def test_threads_and_memory_change_nothing(content, beyond, make_frame, monkeypa
 
 
 def test_sample_is_seeded(content, beyond, make_frame, monkeypatch):
-    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 300)
+    monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 300)
     frame = make_frame(3000)
     plan = content()
     first, again = (beyond(plan, frame, files=files).sample.frame for files in (1, 3))
@@ -323,7 +323,7 @@ def test_csv_over_the_budget_is_text_until_it_is_typed(content, tmp_path, make_f
     plan = content("revenue", "HC1") | {"dataset": str(tmp_path / "big.csv")}
     wanted = audit(plan)
     assert wanted.sample.whole is None
-    monkeypatch.setattr("analysis.engine.address.SIZE_BUDGET", 1000)
+    monkeypatch.setattr("analysis.out_of_core.address.SIZE_BUDGET", 1000)
     found = audit(plan)
     assert found.sample.whole is not None
     assert found.dataset.sha256 == wanted.dataset.sha256
@@ -483,7 +483,7 @@ def test_gaps_in_what_only_adds_leave_out_nothing(content, beyond, make_frame):
 
 
 def test_splines_and_ranks_run_on_a_labelled_sample(content, beyond, make_frame, monkeypatch):
-    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 400)
+    monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 400)
     frame = make_frame(2000)
     plan = content(engagement={"columns": ["likes"], "transform": "spline"})
     run = beyond(plan, frame)
@@ -496,7 +496,7 @@ def test_splines_and_ranks_run_on_a_labelled_sample(content, beyond, make_frame,
 
 
 def test_run_writes_the_whole_report(content, tmp_path, make_frame, monkeypatch, plan_of):
-    monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", 500)
+    monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 500)
     import shop
     from click.testing import CliRunner
 
@@ -592,7 +592,7 @@ def test_the_seeded_sample_of_spark(content, tmp_path, make_frame, monkeypatch, 
     monkeypatch.setenv("SCORE_AUDIT_THREADS", "2")
     size = 200_000 if rows > 200_000 else 2_000
     if rows < 200_000:
-        monkeypatch.setattr("analysis.engine.rows.SAMPLE_ROWS", size)
+        monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", size)
     frame = make_frame(2_500)
     frame = pd.concat([frame] * (rows // 2_500), ignore_index=True)
     frame["klout"] += np.arange(rows) * 1e-6  # each row its own

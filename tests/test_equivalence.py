@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from analysis.design import Design
-from analysis.methods.equivalence import delta_r2_bound
+from analysis.models.design import Design
+from analysis.studies.equivalence.equivalence import delta_r2_bound
 
 
 def test_a_draw_of_equal_outcomes_adds_nothing():

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.estimates import (
+from analysis.models.fit import critical_value, p_value
+from analysis.results.estimates import (
     COLUMNS,
     Check,
     Estimate,
@@ -23,7 +24,6 @@ from analysis.estimates import (
     result_id,
     tidy_checks,
 )
-from analysis.fit import critical_value, p_value
 
 
 @pytest.fixture

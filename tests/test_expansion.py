@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.design import Design
-from analysis.methods import tail
-from analysis.methods.tail import bootstrap_t
 from analysis.models import fit_pml
+from analysis.models.design import Design
 from analysis.models.expansion import Expansion, worth_expanding
+from analysis.studies.heavy_tails import tail
+from analysis.studies.heavy_tails.tail import bootstrap_t
 
 POWER = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
 

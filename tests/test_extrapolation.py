@@ -4,8 +4,8 @@ import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
 import analysis as sa
-from analysis.publish.extrapolation import extrapolation_figure, extrapolation_passage
-from analysis.questions import extrapolation
+from analysis.measurement_error import study_extrapolation as extrapolation
+from analysis.measurement_error.simex_report import extrapolation_figure, extrapolation_passage
 
 
 @pytest.fixture(scope="module", params=["revenue", "binary"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.publish.figure import (
+from analysis.results.figure import (
     STYLE,
     data_figure,
     data_panels,

@@ -9,11 +9,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 import analysis as sa
-from analysis.design import Design
 from analysis.errors import PlanError
-from analysis.methods.flexible import flexible_effect
 from analysis.models import fit_pml
-from analysis.moments.folds import cluster_folds
+from analysis.models.design import Design
+from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.studies.prediction.flexible import flexible_effect
 
 
 def design_of_columns(y, e, s, clusters=None):

@@ -18,10 +18,10 @@ import shop
 
 import analysis as sa
 from analysis.errors import OutputError
-from analysis.publish import figure
-from analysis.publish import folder as module
-from analysis.publish.folder import OURS, read_history, write_results
-from analysis.publish.report import changed_keys
+from analysis.report import folder as module
+from analysis.report.folder import OURS, read_history, write_results
+from analysis.report.html import changed_keys
+from analysis.results import figure
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 VOLATILE = {"ledger.json", "report.html", "citation.json", "citation.bib", "history.jsonl"}

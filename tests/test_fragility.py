@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.design import build_design
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
+from analysis.measurement_error.study_noise import study_noise
 from analysis.models import fit_model
+from analysis.models.design import build_design
 from analysis.plan import read_plan
-from analysis.questions import fragility
-from analysis.questions.fragility import influence_on, study_fragility
-from analysis.questions.noise import NOTHING_KNOWN, study_noise
-from analysis.sample import select_sample
+from analysis.results.evidence import NOTHING_KNOWN
+from analysis.studies.influence import fragility
+from analysis.studies.influence.fragility import influence_on, study_fragility
 
 
 def frame(seed=1, n=300, effect=0.0):

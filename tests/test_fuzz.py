@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.dataset import from_frame
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.sample import select_sample
 
 FUZZ = Path(__file__).resolve().parents[1] / "benchmarks" / "fuzz.py"
 

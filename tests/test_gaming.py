@@ -5,19 +5,19 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
-from analysis.covariance import around
-from analysis.dataset import from_frame, read_dataset
+from analysis.data.dataset import from_frame, read_dataset
+from analysis.data.sample import select_sample
 from analysis.errors import DesignError
-from analysis.methods.information import displaced, information
-from analysis.methods.jumps import find_jumps
-from analysis.methods.panel import sweep
-from analysis.methods.within_noise import corrected_within
-from analysis.methods.without_cluster import corrected_without, without_clusters
+from analysis.measurement_error.within_noise import corrected_within
+from analysis.models.cluster_jackknife import corrected_without, without_clusters
+from analysis.models.covariance import around
+from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
-from analysis.publish.passages import passages_of
-from analysis.questions.episodes import inferred_states
-from analysis.questions.gaming import study_gaming
-from analysis.sample import select_sample
+from analysis.report.sections import passages_of
+from analysis.studies.gaming.episodes import inferred_states
+from analysis.studies.gaming.information import displaced, information
+from analysis.studies.gaming.jump_detection import find_jumps
+from analysis.studies.gaming.study import study_gaming
 
 FLAGGED = {"episode": "gaming"}
 

@@ -8,11 +8,11 @@ import pytest
 from test_noise import OUTCOMES
 
 import analysis as sa
-from analysis.dataset import from_frame
+from analysis.data.dataset import from_frame
+from analysis.data.halves import half_columns, with_halves
 from analysis.errors import AnalysisError
-from analysis.halves import half_columns, with_halves
 from analysis.plan import read_plan
-from analysis.sections.long import LongSection
+from analysis.plan.sections.long import LongSection
 
 
 def long(**changes):

@@ -7,10 +7,10 @@ import pytest
 from scipy.special import expit
 
 from analysis.audit import audit
-from analysis.design import Design
 from analysis.errors import DesignError, PlanError
-from analysis.fit import wald
 from analysis.models import fit_logit, fit_model, fit_nb2, fit_pml
+from analysis.models.design import Design
+from analysis.models.fit import wald
 
 
 def drawn(n, seed, *, chance=(0.5, 0.4, 0.0), amount=(0.5, 0.3, 0.0), alpha=0.5, counts=True, clusters=None):

@@ -6,9 +6,11 @@ import pytest
 import statsmodels.api as sm
 
 import analysis as sa
-from analysis.design import Design, build_design
-from analysis.methods.increment import audit_score, audit_together, covariance_of, score_test
 from analysis.models import fit_model, fit_ols, fit_pml
+from analysis.models.design import Design, build_design
+from analysis.models.fit import score_test
+from analysis.models.planned import covariance_of
+from analysis.studies.increment.study import audit_score, audit_together
 
 ONE_ROW = ["outcome", "score", "method", "model", "term", "scale", "covariance"]
 
@@ -283,7 +285,7 @@ def test_the_plans_covariance_binds_every_row_with_a_standard_error(run, kind):
 def test_a_companion_without_the_covariance_says_which_it_took(plan_of, sample_of, make_frame, monkeypatch):
     """HC3 is made impossible for the companion: it takes HC1 and says so, and the deciding model keeps HC3."""
     from analysis.errors import DesignError, Fault
-    from analysis.methods import increment as module
+    from analysis.studies.increment import increment as module
 
     real = module.fit_model
 
@@ -483,9 +485,9 @@ def test_raw_counts_with_a_long_tail_are_fitted(seed, tolerance):
 
 def joint_p(groups, q, seed):
     """p of the joint test of q pure-noise scores with few clusters."""
-    from analysis.design import Design
-    from analysis.fit import wald
     from analysis.models import fit_ols
+    from analysis.models.design import Design
+    from analysis.models.fit import wald
 
     rng = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(groups), 20)

@@ -68,7 +68,7 @@ def test_they_have_an_interval_say_why_they_flatter_and_correct_nothing(audit):
 
 
 def test_the_report_says_so(audit):
-    from analysis.publish.reliability import reliability_passage
+    from analysis.measurement_error.report import reliability_passage
 
     said = reliability_passage(audit).paragraphs[-1]
     assert f"omega of likes, comments and shares is {row(audit, 'omega').estimate:.2f}" in said

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.questions.influence import study_influence
+from analysis.studies.influence.influence import study_influence
 
 
 def frame(n=300, effect=0.3, seed=1):

@@ -11,9 +11,9 @@ import analysis as sa
 from analysis.audit import check
 from analysis.cli import cli
 from analysis.errors import DataError
-from analysis.last_period import is_before
 from analysis.plan import read_plan
-from analysis.publish.rows import flow, rows_passage
+from analysis.studies.influence.last_period import is_before
+from analysis.studies.influence.rows_report import flow, rows_passage
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
 RECORD = {

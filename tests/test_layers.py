@@ -251,7 +251,7 @@ def modules():
     """Return {dotted name without "analysis.": path}; the package itself is "analysis"."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        if "studies" not in path.parts:
+        if "shipped" not in path.parts:
             dotted = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
             found[dotted.removesuffix("__init__").rstrip(".") or "analysis"] = path
     return found
@@ -339,7 +339,7 @@ def test_the_package_itself_imports_nothing_until_it_is_asked():
         ("design", "from analysis import fit", "design imports fit, which stands below it"),
         ("design", "from . import fit", "design imports fit, which stands below it"),
         ("models.pml", "from ..fit import Fit\nfrom . import binary", "models.pml imports models.binary, which stands"),
-        ("design", "import_module('analysis.fit')", "design imports fit, which stands below it"),
+        ("design", "import_module('analysis.models.fit')", "design imports fit, which stands below it"),
         ("models.pml", "from analysis.models.linear import fit_ols", "models.pml imports its sibling models.linear"),
         (
             "methods.increment",

@@ -15,12 +15,21 @@ import pytest
 import shop
 
 import analysis as sa
+from analysis.data.spreadsheet import inert
 from analysis.errors import OutputError
-from analysis.estimates import display
-from analysis.publish.citation import _caution, bibtex, cite, cite_from, macro_name, macros, read_ledger, result_folder
-from analysis.publish.ledger import ledger, to_json
-from analysis.publish.table import latex_escape, to_docx, to_html, to_latex, to_markdown
-from analysis.spreadsheet import inert
+from analysis.report.citation import (
+    _caution,
+    bibtex,
+    cite,
+    cite_from,
+    macro_name,
+    macros,
+    read_ledger,
+    result_folder,
+)
+from analysis.report.ledger import ledger, to_json
+from analysis.results.estimates import display
+from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 
 KEYS = {
     None: ["schema", "plan", "dataset", "environment", "estimates", "checks", "verdicts"],

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.design import Design, extended_basis, orthonormal_basis
 from analysis.errors import DesignError
-from analysis.fit import critical_value
-from analysis.left_out import coefficient_without
 from analysis.models import fit_logit, fit_model
-from analysis.questions import fragility
-from analysis.questions.influence import study_influence
-from analysis.questions.noise import NOTHING_KNOWN
+from analysis.models.design import Design, extended_basis, orthonormal_basis
+from analysis.models.fit import critical_value
+from analysis.models.left_out import coefficient_without
+from analysis.results.evidence import NOTHING_KNOWN
+from analysis.studies.influence import fragility
+from analysis.studies.influence.influence import study_influence
 
 
 def design_of(n=400, offset=False, seed=1):
@@ -82,7 +82,7 @@ def test_a_basis_of_many_rows_is_orthonormal_and_gives_the_matrix_back(monkeypat
     rng = np.random.default_rng(2)
     matrix = np.column_stack([np.ones(500), 1e6 + rng.normal(size=500), 1e-4 * rng.normal(size=(500, 2))])
     matrix[:, 3] += matrix[:, 1] * 1e-2
-    monkeypatch.setattr("analysis.design.MANY_ROWS", 0)
+    monkeypatch.setattr("analysis.models.design.MANY_ROWS", 0)
     for nearly in (1.0, 1e-3, 1e-9):  # the last one is left to Householder's steps
         matrix[:, 2] = matrix[:, 1] + nearly * rng.normal(size=500)
         basis, triangle = orthonormal_basis(matrix)

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.corrected import LEVERED, Refusal, leverage_of, stacked_covariance
-from analysis.covariance import hat_diagonal
-from analysis.design import Design
-from analysis.measurement import measure
-from analysis.methods.corrected_score import corrected_score
-from analysis.methods.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.corrected import LEVERED, Refusal, leverage_of, stacked_covariance
+from analysis.measurement_error.corrected_score import corrected_score
+from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
+from analysis.models.covariance import hat_diagonal
+from analysis.models.design import Design
 
 
 def drawn(seed, n, *, lognormal=True):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.design import Design
 from analysis.errors import DesignError
-from analysis.fit import critical_value, p_value, wald
+from analysis.models.design import Design
+from analysis.models.fit import critical_value, p_value, wald
 from analysis.models.linear import fit_ols
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")

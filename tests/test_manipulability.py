@@ -6,9 +6,9 @@ import pytest
 
 from analysis import simulate
 from analysis.errors import DataError
-from analysis.methods.manipulability import ACTIONS, BOTS, Action, after, manipulability
-from analysis.publish.manipulability import manipulability_figure
 from analysis.scores import kred
+from analysis.studies.manipulability.figure import manipulability_figure
+from analysis.studies.manipulability.study import ACTIONS, BOTS, Action, after, manipulability
 
 
 @pytest.fixture(scope="module")

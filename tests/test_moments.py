@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.moments import (
+from analysis.models.sufficient_statistics import (
     GroupSums,
     Moments,
     measure_moments,
@@ -22,8 +22,8 @@ from analysis.moments import (
     pair_weights,
     unpack_pairs,
 )
-from analysis.moments.draws import leave_out, solve_draws, within
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics.draws import leave_out, solve_draws, within
+from analysis.models.sufficient_statistics.subsets import fit_subsets
 
 SAME = 1e-9  # two double precision routes where the condition number is below 1e3
 PARTITION = 1e-11  # the same route with the rows divided otherwise

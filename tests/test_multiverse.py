@@ -8,7 +8,7 @@ import pytest
 
 import analysis as sa
 from analysis.errors import PlanError
-from analysis.methods.multiverse import run_multiverse
+from analysis.multiverse.run import run_multiverse
 from analysis.multiverse.specifications import own_specification, specifications
 
 AGREEMENT = 1e-8

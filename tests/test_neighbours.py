@@ -6,7 +6,7 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
-from analysis.questions.neighbours import matched, study_neighbours
+from analysis.studies.panel.neighbours import matched, study_neighbours
 
 
 def drawn(seed, *, talent=0.0, effect=0.3, units=120, periods=6):

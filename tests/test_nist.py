@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.design import Design, check_estimable
 from analysis.errors import DesignError
+from analysis.models.design import Design, check_estimable
 from analysis.models.linear import fit_ols
 
 FOLDER = Path(__file__).parent / "reference" / "nist"

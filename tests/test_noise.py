@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.corrected import Correction
-from analysis.design import build_design, score_scale
-from analysis.measurement import measure
-from analysis.methods.break_even import break_even
-from analysis.methods.correction import correct_fit
+from analysis.measurement_error.break_even import break_even
+from analysis.measurement_error.corrected import Correction
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
+from analysis.models.design import build_design, score_scale
 
 OUTCOMES = {
     "continuous": {"column": "y", "kind": "continuous", "sesoi": 0.1},

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.overlap.relation import foretold
+from analysis.studies.composition.relation import foretold
 
 
 def plan(**changes):

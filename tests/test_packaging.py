@@ -22,9 +22,9 @@ SCHEMA_SHA256 = "0b8d22140da702d766df318dcff3a91af2f39521298dcf36d76315fd99cc169
 # name on conda-forge -> name on the Python package index, where they differ
 CONDA_NAMES = {"great_tables": "great-tables", "matplotlib-base": "matplotlib"}
 STUDY = {
-    "analysis/studies/plans/movies.toml": "plans/movies.toml",
-    "analysis/studies/data/raw/movies.csv": "data/raw/movies.csv",
-    "analysis/studies/data/raw/movies.toml": "data/raw/movies.toml",
+    "analysis/shipped/plans/movies.toml": "plans/movies.toml",
+    "analysis/shipped/data/raw/movies.csv": "data/raw/movies.csv",
+    "analysis/shipped/data/raw/movies.toml": "data/raw/movies.toml",
 }
 
 pytestmark = pytest.mark.skipif(
@@ -213,7 +213,7 @@ def test_the_wheel_carries_the_default_study(wheel):
         for packed, source in STUDY.items():
             assert packed in names
             assert archive.read(packed) == (ROOT / source).read_bytes(), f"{packed} is not {source}"
-    notebooks = {f"analysis/studies/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
+    notebooks = {f"analysis/shipped/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
     assert notebooks, "there is no notebook to ship"
     assert notebooks <= names
     assert "analysis/start/study.ipynb" in names

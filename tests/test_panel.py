@@ -5,16 +5,16 @@ import pandas as pd
 import pytest
 
 from analysis.audit import audit
-from analysis.dataset import read_dataset
-from analysis.design import Design, build_design
+from analysis.data.dataset import read_dataset
+from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
-from analysis.fit import p_value
-from analysis.methods.increment import covariance_of
-from analysis.methods.panel import autocorrelation, fit_within, sweep
-from analysis.methods.reliability import within_person
+from analysis.measurement_error.reliability import within_person
 from analysis.models import fit_model, fit_ols, fit_pml
+from analysis.models.design import Design, build_design
+from analysis.models.fit import p_value
+from analysis.models.fixed_effects import autocorrelation, fit_within, sweep
+from analysis.models.planned import covariance_of
 from analysis.plan import read_plan
-from analysis.sample import select_sample
 
 
 def drawn(units, periods, seed, *, slope=0.0, model="ols", miss=0.1):

@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 import analysis as sa
-from analysis.dataset import read_dataset
-from analysis.methods.proportion import proportional
+from analysis.data.dataset import read_dataset
+from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.publish.passages import passages_of
-from analysis.questions.parts import study_parts
-from analysis.sample import select_sample
+from analysis.report.sections import passages_of
+from analysis.studies.engagement_mix.proportion import proportional
+from analysis.studies.engagement_mix.study import study_parts
 
 BY_WHOM = ("peer_engagement", "customer_engagement", "bot_engagement")
 

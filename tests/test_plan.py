@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from analysis.errors import PlanError
 from analysis.plan import Plan, read_plan
-from analysis.sections.outcome import MODELS
+from analysis.plan.sections.outcome import MODELS
 
 
 def refusal(source) -> str:

@@ -9,10 +9,9 @@ from statsmodels.genmod.families import Gamma, Poisson, Tweedie
 from statsmodels.genmod.families.links import Log
 from statsmodels.genmod.generalized_linear_model import GLM
 
-from analysis.design import Design
 from analysis.errors import DesignError
-from analysis.fit import p_value
-from analysis.methods.increment import score_test
+from analysis.models.design import Design
+from analysis.models.fit import p_value, score_test
 from analysis.models.pml import VARIANCE_POWER, fit_pml
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")

@@ -15,9 +15,9 @@ from sklearn.linear_model import (
 from sklearn.metrics import log_loss, mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
 
 import analysis as sa
-from analysis.design import Design, build_design
-from analysis.methods.prediction import Gain, cross_validated_gain
-from analysis.moments.folds import cluster_folds
+from analysis.models.design import Design, build_design
+from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.studies.prediction.prediction import Gain, cross_validated_gain
 
 EXACT = {"alpha": 0.0, "tol": 1e-12, "max_iter": 10_000, "solver": "newton-cholesky"}
 
@@ -60,9 +60,9 @@ def test_each_fold_agrees_with_a_refit_by_scikit_learn(model, make_frame, plan_o
 
 def test_least_squares_agrees_with_the_moments(make_frame, plan_of, sample_of):
     """Another route without refits: sums of an orthonormal basis by fold."""
-    from analysis.moments import measure_moments
-    from analysis.moments.folds import cross_validate
-    from analysis.moments.subsets import fit_subsets
+    from analysis.models.sufficient_statistics import measure_moments
+    from analysis.models.sufficient_statistics.folds import cross_validate
+    from analysis.models.sufficient_statistics.subsets import fit_subsets
 
     design = design_of_study("ols", make_frame, plan_of, sample_of)
     codes = cluster_folds(np.arange(design.n), 5, np.random.default_rng(1).spawn(1)[0])
@@ -184,8 +184,8 @@ def test_the_interval_covers_and_the_fold_interval_does_not():
 
 @pytest.mark.parametrize(("gain", "said"), [(-0.003, "worse by 0.3 % ("), (0.002, "predicted +0.2 % better (")])
 def test_a_loss_is_called_one(gain, said):
-    from analysis.estimates import Estimate
-    from analysis.methods.prediction import seen_gain
+    from analysis.results.estimates import Estimate
+    from analysis.results.verdict import seen_gain
 
     row = Estimate("demo", "sales", "klout", "prediction", "ols", "gain", n=100, estimate=gain, std_error=0.01, df=99.0,
                    unit="share")  # fmt: skip

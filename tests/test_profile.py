@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.dataset import from_frame
-from analysis.reading.conversion import convert
-from analysis.sections.reading import ConversionSection
+from analysis.data.dataset import from_frame
+from analysis.data.reading.conversion import convert
+from analysis.plan.sections.reading import ConversionSection
 from analysis.start.profile import profiles
 from analysis.start.roles import Roles, propose
 from analysis.start.words import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match

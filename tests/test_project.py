@@ -7,7 +7,7 @@ import shop
 
 import analysis as sa
 from analysis.errors import AnalysisError
-from analysis.project import find_project, is_file, neighbours, shipped_studies
+from analysis.plan.project import find_project, is_file, neighbours, shipped_studies
 
 
 def test_the_nearest_folder_with_plans_or_pyproject_is_the_project(tmp_path):

@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.publish.passages import passages_of
-from analysis.questions.ranking import study_ranking
-from analysis.sample import select_sample
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
+from analysis.report.sections import passages_of
+from analysis.studies.ranking.study import study_ranking
 
 
 def rows(plan, frame, score="klout"):

@@ -12,12 +12,12 @@ import pytest
 import shop
 
 from analysis.audit import check
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
+from analysis.data.reading import archives, databases
+from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
-from analysis.reading import archives, databases
-from analysis.sample import select_sample
-from analysis.sections.reading import ReadingSection
+from analysis.plan.sections.reading import ReadingSection
 
 CSV = shop.spoiled()
 EUROPEAN = CSV.replace(",", ";").replace(".", ",")

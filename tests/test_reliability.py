@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import DesignError
-from analysis.methods.reliability import (
+from analysis.measurement_error.reliability import (
     alpha_of,
     declared_reliability,
     icc_single,
@@ -19,7 +19,7 @@ from analysis.methods.reliability import (
     split_half,
     within_person,
 )
-from analysis.methods.small_counts import check_small_counts
+from analysis.measurement_error.small_counts import check_small_counts
 
 REFERENCE = Path(__file__).parent / "reference"
 ULS = 1e-5

@@ -10,8 +10,8 @@ import pytest
 import shop
 
 import analysis as sa
-from analysis.publish.figure import STYLE, effect_canvas, effect_lines
-from analysis.publish.passages import passages_of
+from analysis.report.sections import passages_of
+from analysis.results.figure import STYLE, effect_canvas, effect_lines
 
 
 class Page(HTMLParser):
@@ -102,7 +102,7 @@ def test_every_model_is_in_the_table_with_and_without_engagement(written, page):
 
 
 def sa_display(value, unit):
-    from analysis.estimates import display
+    from analysis.results.estimates import display
 
     return display(value, unit)
 

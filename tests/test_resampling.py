@@ -12,13 +12,22 @@ from sklearn.model_selection import RepeatedKFold, cross_val_score
 from test_moments import SAME, creators
 
 from analysis.errors import AnalysisError
-from analysis.moments import measure_moments
-from analysis.moments.folds import cross_validate, repeated_folds
-from analysis.moments.joint import joint_test
-from analysis.moments.permutation import effective_scores, flip_signs, permute_rows
-from analysis.moments.resampling import bootstrap_clusters, multiplicities, wild_bootstrap, wild_statistics
-from analysis.moments.subsets import fit_subsets
-from analysis.moments.variances import covariance_between
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
+from analysis.models.sufficient_statistics.joint import joint_test
+from analysis.models.sufficient_statistics.permutation import (
+    effective_scores,
+    flip_signs,
+    permute_rows,
+)
+from analysis.models.sufficient_statistics.resampling import (
+    bootstrap_clusters,
+    multiplicities,
+    wild_bootstrap,
+    wild_statistics,
+)
+from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.models.sufficient_statistics.variances import covariance_between
 
 SUBSETS = [("e1", "e2", "e3"), ("e1",), ()]
 
@@ -252,7 +261,7 @@ def test_a_fold_without_rows_or_variation():
 def test_draws_of_very_many_clusters_are_made_piece_by_piece(monkeypatch):
     fits, *_ = fitted()
     whole = bootstrap_clusters(fits, "cluster", replicates=1100, seed=1)
-    monkeypatch.setattr("analysis.moments.resampling.BUDGET", 25 * 100)
+    monkeypatch.setattr("analysis.models.sufficient_statistics.resampling.BUDGET", 25 * 100)
     pieces = bootstrap_clusters(fits, "cluster", replicates=1100, seed=1)
     assert pieces.estimate.shape == whole.estimate.shape
     np.testing.assert_allclose(pieces.std_error, whole.std_error, rtol=0.2)

@@ -6,9 +6,9 @@ import pytest
 import statsmodels.api as sm
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.design import build_design
-from analysis.sample import select_sample
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
+from analysis.models.design import build_design
 
 EFFECT = 3.0
 """Money of net return per point of score, at equal engagement."""

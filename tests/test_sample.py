@@ -8,10 +8,10 @@ import shop
 from hypothesis import Phase, given, settings
 
 import analysis as sa
-from analysis.dataset import from_frame, read_dataset
+from analysis.data.dataset import from_frame, read_dataset
+from analysis.data.sample import select_sample
 from analysis.errors import AnalysisError, DataError
 from analysis.plan import read_plan
-from analysis.sample import select_sample
 
 
 def select(folder, data=None, **changes):

@@ -11,14 +11,14 @@ from test_moments import collinear, creators, exact_errors
 pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
-from analysis.engine import scan as scanning
-from analysis.engine.scan import fit_table, measure_table
-from analysis.engine.sums import aggregate
 from analysis.errors import AnalysisError
-from analysis.moments import measure_moments
-from analysis.moments.folds import cross_validate
-from analysis.moments.resampling import bootstrap_clusters
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.folds import cross_validate
+from analysis.models.sufficient_statistics.resampling import bootstrap_clusters
+from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.out_of_core import scan as scanning
+from analysis.out_of_core.scan import fit_table, measure_table
+from analysis.out_of_core.sums import aggregate
 
 SAME = 1e-10  # two double precision routes where the condition number is below 1e3
 KINDS = ("classical", "HC0", "HC1", "CRV1")

@@ -5,11 +5,11 @@ import json
 import pytest
 import shop
 
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
+from analysis.data.sample import select_sample
+from analysis.data.schema import table_schema, write_schema
 from analysis.errors import DataError, OutputError
 from analysis.plan import read_plan
-from analysis.sample import select_sample
-from analysis.schema import table_schema, write_schema
 
 BOOK = """
 title = "Shops"

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from analysis.methods.scorecard import (
+from analysis.studies.ranking.scorecard import (
     Ranking,
     auc,
     calibration,
@@ -107,7 +107,7 @@ def test_calibration_agrees_with_statsmodels_and_finds_a_true_logit():
     found = calibration(score, happened, np.arange(4000) % 5)
     assert abs(found.slope - 1) < 3 * found.std_errors[1]
     assert abs(found.intercept) < 3 * found.std_errors[0]
-    from analysis.methods.scorecard import _line
+    from analysis.studies.ranking.scorecard import _line
 
     ours, cov = _line(score, happened)
     theirs = Logit(happened.astype(float), np.column_stack([np.ones(4000), score])).fit(disp=False, cov_type="HC0")

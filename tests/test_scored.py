@@ -7,9 +7,9 @@ from click.testing import CliRunner
 import analysis as sa
 from analysis import simulate
 from analysis.cli import cli
-from analysis.dataset import read_dataset
+from analysis.data.dataset import read_dataset
+from analysis.data.scored import write_scored
 from analysis.errors import AnalysisError, DataError, OutputError
-from analysis.scored import write_scored
 
 ADDRESS = "simulated:creators?n=40"
 

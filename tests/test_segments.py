@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.dataset import from_frame
-from analysis.design import build_design, score_scale
-from analysis.methods.prediction import family_of
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.models import fit_model
-from analysis.questions.segments import _Study, study_segments
-from analysis.sample import select_sample
+from analysis.models.design import build_design, score_scale
+from analysis.models.family import family_of
+from analysis.studies.segments.study import _Study, study_segments
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_a_control_may_be_the_segment(plan_of, make_frame):
 
 def test_the_whole_audit_says_it(plan_of, shops):
     audit = sa.audit(plan_of(segment={"column": "industry", "without": "industry 0"}), data=shops)
-    from analysis.publish.passages import passages_of
+    from analysis.report.sections import passages_of
 
     passage = passages_of(audit)["segments"]
     assert "proves nothing" in passage.paragraphs[0]

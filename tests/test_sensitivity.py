@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.design import Design, build_design
-from analysis.methods.sensitivity import (
+from analysis.models.design import Design, build_design
+from analysis.studies.confounding.sensitivity import (
     Confounder,
     as_strong_as,
     e_value,
@@ -42,7 +42,7 @@ def test_the_published_benchmark():
 @pytest.mark.parametrize(("t", "df"), [(2.5, 40), (4.2, 783), (-11.0, 200), (300.0, 12)])
 def test_a_confounder_of_the_robustness_value_explains_the_effect_away(t, df, level):
     """Without a level to zero; with one to where the interval begins, with the confounder's own standard error."""
-    from analysis.fit import critical_value
+    from analysis.models.fit import critical_value
 
     value = robustness_value(t, df, level=level)
     if value == 0:

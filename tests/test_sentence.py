@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import analysis as sa
-from analysis.estimates import Estimate, display
-from analysis.fit import critical_value, p_value
-from analysis.publish.sentence import (
+from analysis.models.fit import critical_value, p_value
+from analysis.results.answer import word_for
+from analysis.results.estimates import Estimate, display
+from analysis.results.sentence import (
     change_text,
     detectable,
     interval_text,
@@ -20,8 +21,7 @@ from analysis.publish.sentence import (
     test_text,
     verdict_sentence,
 )
-from analysis.questions.answer import word_for
-from analysis.verdict import beyond
+from analysis.results.verdict import beyond
 
 test_text.__test__ = False  # a name that pytest would collect
 STUDIES = ("movies", "ebay", "mariokart", "professors", "lawschools", "tournament", "publications", "lending")

@@ -8,7 +8,7 @@ import pytest
 
 import analysis as sa
 from analysis.errors import DataError, PlanError
-from analysis.questions.sharing import open_columns
+from analysis.results.answer import open_columns
 
 PAIR = ["score_odd", "score_even"]
 NARROW = {"value": 0.8, "low": 0.79, "high": 0.81}

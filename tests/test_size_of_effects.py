@@ -10,13 +10,24 @@ import pytest
 from scipy import stats
 
 import analysis as sa
-from analysis.design import Design
-from analysis.fit import critical_value
-from analysis.methods.bayes import bic_factor, jzs_factor, log_factor
-from analysis.methods.decomposition import decompose
-from analysis.methods.equivalence import delta_r2, delta_r2_bound, delta_r2_p_value, tost
-from analysis.methods.power import detectable_effect, power_nothing, power_to_detect, rows_needed, score_error
 from analysis.models import fit_model
+from analysis.models.design import Design
+from analysis.models.fit import critical_value
+from analysis.models.power import (
+    detectable_effect,
+    power_nothing,
+    power_to_detect,
+    rows_needed,
+    score_error,
+)
+from analysis.studies.equivalence.bayes import bic_factor, jzs_factor, log_factor
+from analysis.studies.equivalence.decomposition import decompose
+from analysis.studies.equivalence.equivalence import (
+    delta_r2,
+    delta_r2_bound,
+    delta_r2_p_value,
+    tost,
+)
 
 REFERENCE = Path(__file__).parent / "reference"
 

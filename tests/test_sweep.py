@@ -8,12 +8,16 @@ import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
 import analysis as sa
-from analysis.design import build_design, score_scale
-from analysis.measurement import measure
-from analysis.methods.correction import correct_fit, corrected_margin
+from analysis.measurement_error.correction import correct_fit, corrected_margin
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.report import (
+    reliability_figure,
+    reliability_passage,
+    reliability_sentences,
+)
+from analysis.measurement_error.sweep import GRID, Stretch, stretches
 from analysis.models import fit_model
-from analysis.publish.reliability import reliability_figure, reliability_passage, reliability_sentences
-from analysis.questions.sweep import GRID, Stretch, stretches
+from analysis.models.design import build_design, score_scale
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,15 @@ import pytest
 import statsmodels.api as sm
 
 from analysis.errors import DesignError
-from analysis.methods.ratio import fieller
-from analysis.methods.switching import Change, Panel, change, covariance_of_changes, pre_trend, together
+from analysis.studies.gaming.event_study import (
+    Change,
+    Panel,
+    change,
+    covariance_of_changes,
+    pre_trend,
+    together,
+)
+from analysis.studies.gaming.ratio import fieller
 
 
 def drawn(rng, units=120, periods=10, effect=0.0, drift=0.0):

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.design import Design
-from analysis.methods.tail import bootstrap_t, hill_index, top_share
 from analysis.models import fit_pml
-from analysis.moments.resampling import multiplicities
-from analysis.questions import tails
+from analysis.models.design import Design
+from analysis.models.sufficient_statistics.resampling import multiplicities
+from analysis.studies.heavy_tails import study as tails
+from analysis.studies.heavy_tails.tail import bootstrap_t, hill_index, top_share
 
 
 @pytest.mark.parametrize("index", [1.2, 1.8, 3.0])

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 
 import analysis as sa
 from analysis.cli import cli
-from analysis.estimates import Check, Estimate, Estimates
-from analysis.fit import critical_value
-from analysis.questions.answer import word_for
-from analysis.rule import sesoi_band
-from analysis.verdict import beyond, decide
+from analysis.models.fit import critical_value
+from analysis.results.answer import word_for
+from analysis.results.estimates import Check, Estimate, Estimates
+from analysis.results.rule import sesoi_band
+from analysis.results.verdict import beyond, decide
 
 BAND = (-0.05, 0.05)
 Z95, Z90 = critical_value(0.95, None), critical_value(1 - 2 * (1 - 0.95), None)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.publish.article import plain, reading
-from analysis.publish.citation import macro_name
-from analysis.publish.verify import Line, Verification, find_in_text
+from analysis.report.article import plain, reading
+from analysis.report.citation import macro_name
+from analysis.report.verify import Line, Verification, find_in_text
 
 N = "movies/box_office/tomatometer/increment/poisson/tomatometer"
 M = "movies/box_office/tomatometer/increment/ols/tomatometer"

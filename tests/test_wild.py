@@ -7,17 +7,17 @@ import pytest
 from scipy import stats
 
 from analysis.audit import audit
-from analysis.dataset import from_frame
-from analysis.design import Design
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
-from analysis.methods.power import detectable_effect
 from analysis.models import fit_ols
-from analysis.moments import measure_moments
-from analysis.moments.resampling import wild_bootstrap
-from analysis.moments.subsets import fit_subsets
-from analysis.questions.assay import study_assay
-from analysis.sample import select_sample
-from analysis.wild import effective_clusters, wild_test
+from analysis.models.design import Design
+from analysis.models.power import detectable_effect
+from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.resampling import wild_bootstrap
+from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.models.wild import effective_clusters, wild_test
+from analysis.studies.placebo.study import study_assay
 
 
 def drawn(groups, seed, *, slope=0.0, rows=8):

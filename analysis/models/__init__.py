@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from analysis.design import Design
-from analysis.fit import Fit
 from analysis.models.binary import fit_logit
 from analysis.models.counts import fit_nb2
+from analysis.models.design import Design
+from analysis.models.fit import Fit
 from analysis.models.hurdle import fit_hurdle, split
 from analysis.models.linear import fit_ols
 from analysis.models.pml import fit_pml

@@ -7,11 +7,11 @@ import warnings
 import numpy as np
 from scipy.special import expit, xlogy
 
-from analysis.covariance import jackknife, sandwich
-from analysis.design import Design
 from analysis.errors import DesignError, Fault
-from analysis.fit import Fit
-from analysis.steps import MANY_ROWS, information_of
+from analysis.models.covariance import jackknife, sandwich
+from analysis.models.design import Design
+from analysis.models.fit import Fit
+from analysis.models.steps import MANY_ROWS, information_of
 
 
 def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:

@@ -9,10 +9,10 @@ import numpy as np
 import scipy
 from scipy.special import digamma, gammaln, polygamma
 
-from analysis.covariance import hat_diagonal, jackknife, sandwich
-from analysis.design import Design
 from analysis.errors import DesignError, Fault
-from analysis.fit import CountFit
+from analysis.models.covariance import hat_diagonal, jackknife, sandwich
+from analysis.models.design import Design
+from analysis.models.fit import CountFit
 
 LARGEST_LOG_DISPERSION = 6.0
 """Beyond it the counts given that they are positive hardly depend on their mean any more."""

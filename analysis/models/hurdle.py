@@ -8,10 +8,16 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
-from analysis.covariance import CLUSTERED, cluster_sums, hat_diagonal, jackknife, refuse_full_leverage
-from analysis.design import Design
 from analysis.errors import DesignError, Fault
-from analysis.fit import CountFit, Fit
+from analysis.models.covariance import (
+    CLUSTERED,
+    cluster_sums,
+    hat_diagonal,
+    jackknife,
+    refuse_full_leverage,
+)
+from analysis.models.design import Design
+from analysis.models.fit import CountFit, Fit
 
 FEWEST = 10
 """So many rows more than columns have to lie on the positive side, and one on the other."""

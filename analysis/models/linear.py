@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.covariance import jackknife, sandwich
-from analysis.design import Design
 from analysis.errors import DesignError, Fault
-from analysis.fit import Fit
+from analysis.models.covariance import jackknife, sandwich
+from analysis.models.design import Design
+from analysis.models.fit import Fit
 
 
 def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:

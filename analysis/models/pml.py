@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.covariance import jackknife, sandwich
-from analysis.design import Design
 from analysis.errors import DesignError, Fault
-from analysis.fit import Fit
-from analysis.steps import MANY_ROWS, equations, information_of
+from analysis.models.covariance import jackknife, sandwich
+from analysis.models.design import Design
+from analysis.models.fit import Fit
+from analysis.models.steps import MANY_ROWS, equations, information_of
 
 Family = Literal["poisson", "gamma", "tweedie"]
 

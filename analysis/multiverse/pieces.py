@@ -8,18 +8,18 @@ from functools import partial
 
 import numpy as np
 
-from analysis.corrected import Correction, Refusal
-from analysis.covariance import few_clusters
-from analysis.design import Design
 from analysis.errors import DesignError
-from analysis.measurement import measure
-from analysis.methods.correction import correct_fit
+from analysis.measurement_error.corrected import Correction, Refusal
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
+from analysis.models.covariance import few_clusters
+from analysis.models.design import Design
 from analysis.models.fast_poisson import fit_poisson
-from analysis.moments import Moments, measure_moments
-from analysis.moments.permutation import effective_scores
-from analysis.moments.regressions import SubsetFits
-from analysis.moments.subsets import fit_subsets
+from analysis.models.sufficient_statistics import Moments, measure_moments
+from analysis.models.sufficient_statistics.permutation import effective_scores
+from analysis.models.sufficient_statistics.regressions import SubsetFits
+from analysis.models.sufficient_statistics.subsets import fit_subsets
 from analysis.multiverse.pools import Pool
 from analysis.multiverse.specifications import Specification
 

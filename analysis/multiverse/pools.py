@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.design import recorded, restricted_cubic_spline, transform
+from analysis.data.sample import Sample, select_sample
+from analysis.models.design import recorded, restricted_cubic_spline, transform
 from analysis.multiverse.specifications import Specification
 from analysis.plan import Plan
-from analysis.sample import Sample, select_sample
-from analysis.sections.columns import ControlsSection, EngagementSection, ScoreSection
+from analysis.plan.sections.columns import ControlsSection, EngagementSection, ScoreSection
 
 MOST_ROW_GROUPS = 2_000
 """Above this number of rows without clusters, resampling moves random blocks of rows: as valid, and affordable."""

@@ -7,8 +7,8 @@ from itertools import chain, combinations, product
 
 from analysis.errors import Fault, PlanError, did_you_mean, listing
 from analysis.plan import Plan
-from analysis.sections.columns import KeepSection
-from analysis.sections.multiverse import DecisionSection, OptionSection
+from analysis.plan.sections.columns import KeepSection
+from analysis.plan.sections.multiverse import DecisionSection, OptionSection
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from analysis.codebook import Codebook
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.plan.codebook import Codebook
 from analysis.simulate.columns import codebook_of
 from analysis.simulate.draw import World, draw
 from analysis.simulate.parameters import Parameters, read_parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.codebook import Codebook, CodebookColumn
+from analysis.plan.codebook import Codebook, CodebookColumn
 from analysis.simulate.activity import INDUSTRIES
 from analysis.simulate.parameters import Parameters
 

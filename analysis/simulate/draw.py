@@ -17,7 +17,7 @@ from analysis.simulate.activity import (
     INDUSTRIES,
     Activity,
     draw_activity,
-)  # fmt: skip
+)
 from analysis.simulate.outcomes import Outcomes, draw_outcomes
 from analysis.simulate.parameters import Parameters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from analysis.dataset import Dataset
+from analysis.data.dataset import Dataset
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
 from analysis.start.profile import Profile

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.reading.conversion import FEW_WORDS, MOST_WORDS, Written
+from analysis.data.reading.conversion import FEW_WORDS, MOST_WORDS, Written
 from analysis.start.toml import table
 
 PLAIN = "numbers with marks for thousands or decimals"

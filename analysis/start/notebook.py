@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from analysis.plan import read_plan
-from analysis.project import find_project, shipped_studies
+from analysis.plan.project import find_project, shipped_studies
 from analysis.start.files import write_together
 
 TEMPLATE = Path(__file__).with_name("study.ipynb")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.dataset import Dataset
+from analysis.data.dataset import Dataset
+from analysis.data.reading.cells import holds_numbers, texts_of
 from analysis.errors import printable
-from analysis.reading.cells import holds_numbers, texts_of
 from analysis.start.forms import Form, form_of
 from analysis.start.words import IDENTIFIER, PERSONAL, match
 

@@ -10,13 +10,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.dataset import PACKAGES, Dataset, read_dataset
-from analysis.engine.address import is_beyond_memory
-from analysis.errors import AnalysisError, DataError, Fault, PlanError, did_you_mean, listing, printable
+from analysis.data.dataset import PACKAGES, Dataset, read_dataset
+from analysis.data.reading.readers import ARCHIVES
+from analysis.errors import (
+    AnalysisError,
+    DataError,
+    Fault,
+    PlanError,
+    did_you_mean,
+    listing,
+    printable,
+)
+from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
-from analysis.project import find_project, is_file
-from analysis.reading.readers import ARCHIVES
-from analysis.sections.reading import ReadingSection
+from analysis.plan.project import find_project, is_file
+from analysis.plan.sections.reading import ReadingSection
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.files import write_together
 from analysis.start.notebook import address_of, notebook_place, notebook_text

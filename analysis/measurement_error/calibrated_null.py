@@ -1,0 +1,250 @@
+"""How often a score that adds nothing passes: the plain test, the corrected test, and the rule that asks both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy
+
+from analysis.measurement_error.corrected import (
+    SMALLEST_TRUE_SHARE,
+    Correction,
+    Refusal,
+    identification,
+    refuse_weak,
+)
+from analysis.measurement_error.measurement import Measurement, error_in_basis
+from analysis.models.fit import Fit
+
+FAR = 4.0
+"""Standard errors beyond the critical value where the normal replaces the noncentral t, which has no digits there."""
+
+
+def spurious_partial_r(score_truth: float, truth_outcome: float, reliability: float) -> float:
+    """Return the partial correlation of a worthless score and the outcome, given noisy engagement.
+
+    Parameters
+    ----------
+    score_truth : float
+        Correlation of the score with true engagement.
+    truth_outcome : float
+        Correlation of true engagement with the outcome.
+    reliability : float
+        Of recorded engagement.
+
+    Notes
+    -----
+    ``a b (1 - r) / sqrt((1 - r a^2) (1 - r b^2))``: Westfall & Yarkoni (2016), doi:10.1371/journal.pone.0152719, for
+    a score whose own noise is not shared with engagement.
+
+    Examples
+    --------
+    >>> round(spurious_partial_r(0.8, 0.5, 0.8), 3)
+    0.128
+    """
+    a, b, r = score_truth, truth_outcome, reliability
+    return float(a * b * (1 - r) / np.sqrt((1 - r * a**2) * (1 - r * b**2)))
+
+
+def spurious_delta_r2(score_truth: float, truth_outcome: float, reliability: float) -> float:
+    """Return the share of the outcome's variance that a worthless score seems to add."""
+    partial = spurious_partial_r(score_truth, truth_outcome, reliability)
+    return partial**2 * (1 - reliability * truth_outcome**2)
+
+
+def plain_rate(
+    n: int, score_truth: float, truth_outcome: float, reliability: float, *, level: float = 0.95, controls: int = 0
+) -> float:
+    """Return the share of samples in which the plain t-test passes a worthless score, by the noncentral t.
+
+    Parameters
+    ----------
+    controls : int
+        Columns beside the intercept, engagement and the score. Correlations are then partial ones.
+
+    Examples
+    --------
+    >>> round(plain_rate(1000, 0.8, 0.5, 0.8), 2)
+    0.98
+    """
+    df = n - 3 - controls
+    partial = spurious_partial_r(score_truth, truth_outcome, reliability)
+    shift = abs(partial) * np.sqrt(df) / np.sqrt(1 - partial**2)
+    critical = scipy.stats.t.isf((1 - level) / 2, df)
+    if shift > critical + FAR:
+        return float(scipy.stats.norm.sf(critical - shift))
+    return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
+
+
+@dataclass(frozen=True)
+class NullRates:
+    """How often a score that adds nothing passes.
+
+    Attributes
+    ----------
+    plain, corrected, both : float
+        Shares of samples in which the plain interval, the corrected interval, and both on the same side exclude 0.
+        A correction that is refused passes nothing.
+    true_share : float
+        Share of truth in recorded engagement, given the score, as the correction sees it; it is refused below .05.
+    plain_error, corrected_error : float
+        Standard errors of the two, for an outcome and a score of unit variance: their ratio is what it costs to
+        correct.
+    """
+
+    plain: float
+    corrected: float
+    both: float
+    true_share: float
+    plain_error: float
+    corrected_error: float
+
+
+def null_rates(
+    n: int, score_truth: float, truth_outcome: float, reliability: float, *, sharing: float = 0.0,
+    assumed: float | None = None, structure: Literal["unshared", "halves"] = "unshared", level: float = 0.95,
+) -> NullRates:  # fmt: skip
+    """Return the large-sample rates at which a worthless score passes, for normal variables and least squares.
+
+    Parameters
+    ----------
+    n : int
+    score_truth, truth_outcome, reliability : float
+        As in `spurious_partial_r`.
+    sharing : float
+        The score sees true engagement plus this share of the error in recorded engagement: 0 when it saw other
+        records, 1 when it is computed from the recorded column itself.
+    assumed : float, optional
+        A declared reliability, taken as known. None: estimated from halves.
+    structure : {"unshared", "halves"}
+        Whether the correction takes errors as unshared, or estimates from halves what is shared.
+
+    Notes
+    -----
+    Both estimators are asymptotically normal; their variances and covariance are those of products of normal
+    variables (Isserlis 1918).
+    """
+    world = _World(score_truth, truth_outcome, reliability, sharing)
+    plain, fixed = world.plain(), world.corrected(assumed, structure)
+    errors = [np.sqrt(_product_covariance(one.products, one.products) / n) for one in (plain, fixed)]
+    correlation = _product_covariance(plain.products, fixed.products) / n / (errors[0] * errors[1])
+    shifts = np.array([plain.limit / errors[0], fixed.limit / errors[1]])
+    critical = scipy.stats.norm.isf((1 - level) / 2)
+    single = scipy.stats.norm.sf(critical - shifts) + scipy.stats.norm.sf(critical + shifts)
+    joint = scipy.stats.multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
+    both = joint.cdf(shifts - critical) + joint.cdf(-shifts - critical)
+    passes = 1.0 if fixed.true_share >= SMALLEST_TRUE_SHARE else 0.0
+    return NullRates(
+        plain=float(single[0]), corrected=float(passes * single[1]), both=float(passes * both),
+        true_share=fixed.true_share, plain_error=float(errors[0]), corrected_error=float(errors[1]),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Limit:
+    """An estimator's probability limit, and its influence as a sum of products of linear forms."""
+
+    limit: float
+    products: list[tuple[np.ndarray, np.ndarray]]
+    true_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class _World:
+    """Linear forms in (truth, error of engagement, half-difference, noise of the score, noise of the outcome)."""
+
+    score_truth: float
+    truth_outcome: float
+    reliability: float
+    sharing: float
+
+    @property
+    def error(self) -> float:
+        return np.sqrt((1 - self.reliability) / self.reliability)
+
+    @property
+    def columns(self) -> np.ndarray:
+        score = [self.score_truth, self.score_truth * self.sharing * self.error, 0, np.sqrt(1 - self.score_truth**2), 0]
+        return np.array([[1, self.error, 0, 0, 0], score])
+
+    @property
+    def outcome(self) -> np.ndarray:
+        return np.array([self.truth_outcome, 0, 0, 0, np.sqrt(1 - self.truth_outcome**2)])
+
+    def plain(self) -> _Limit:
+        return self._limit(np.zeros((2, 2)), [])
+
+    def corrected(self, assumed: float | None, structure: str) -> _Limit:
+        variance = self.error**2
+        shared = self.score_truth * self.sharing * variance if structure == "halves" else 0.0
+        differences = np.array([[0, 0, self.error, 0, 0], [0, 0, self.score_truth * self.sharing * self.error, 0, 0]])
+        if structure == "unshared":
+            differences[1] = 0
+        if assumed is not None:
+            recorded = self.columns[0]
+            variance = (1 - assumed) * recorded @ recorded
+            differences = np.vstack([np.sqrt(1 - assumed) * recorded, np.zeros(5)])
+        return self._limit(np.array([[variance, 0.0], [shared, 0.0]]), differences)
+
+    def _limit(self, error: np.ndarray, differences: np.ndarray) -> _Limit:
+        columns, outcome = self.columns, self.outcome
+        inverse = np.linalg.inv(columns @ columns.T - error)
+        slopes = inverse @ columns @ outcome
+        weights = inverse[1]
+        products = [(weights @ columns, outcome - slopes @ columns)]
+        if len(differences):
+            products += [(differences[0], slopes[0] * (weights @ differences))]
+        share = 1 - np.linalg.solve(columns @ columns.T, error)[0, 0]
+        return _Limit(float(slopes[1]), products, float(share))
+
+
+def _product_covariance(left: list, right: list) -> float:
+    return float(sum((a @ c) * (b @ d) + (a @ d) * (b @ c) for a, b in left for c, d in right))
+
+
+def rate_of_fit(
+    fit: Fit, truth: Measurement, term: str, *, correction: Correction | None = None,
+    assumed: Measurement | None = None, level: float = 0.95,
+) -> float | Refusal:  # fmt: skip
+    """Return how often a score that adds nothing would pass, with the correlations of these data.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain fit, of any model; the plain test's standard error is its own.
+    truth : Measurement
+        The errors in engagement as they are supposed to be.
+    term : str
+        The score.
+    correction, assumed : Correction and Measurement, optional
+        Both or neither. With them the corrected test is asked: one that assumes errors that may not be the true
+        ones.
+
+    Returns
+    -------
+    float or Refusal
+        A `Refusal` where the corrected moment matrix under `truth` is near-singular.
+
+    Notes
+    -----
+    Under the null the coefficients are those of the corrected model without the score; the plain estimator tends
+    to ``M^-1 (M - S)`` times them, the corrected one to ``(M - S_assumed)^-1 (M - S)`` times them. The distance from
+    zero in standard errors gives the rate.
+    """
+    if refusal := refuse_weak("calibrated-null", identification(fit.design, truth)):
+        return refusal
+    _, triangle = fit.design.basis
+    moment = triangle.T @ (np.eye(fit.design.k) - error_in_basis(fit.design, truth)[1]) @ triangle
+    at = fit.position(term)
+    rest = np.arange(fit.design.k) != at
+    null = np.zeros(fit.design.k)
+    null[rest] = np.linalg.solve(moment[np.ix_(rest, rest)], (triangle.T @ (triangle @ fit.params))[rest])
+    used = np.eye(fit.design.k)
+    if assumed is not None:
+        used -= error_in_basis(fit.design, assumed)[1]
+    limit = np.linalg.solve(triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null)))[at]
+    shift = limit / (fit.std_errors()[at] if correction is None else correction.std_error(term))
+    critical = scipy.stats.norm.isf((1 - level) / 2)
+    return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))

@@ -1,0 +1,204 @@
+"""A fitted equation: coefficients, their covariance, and what the tests need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from analysis.errors import DesignError, Fault
+from analysis.models.covariance import cluster_products, cluster_sums
+from analysis.models.design import Design
+from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.steps import information_of
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One equation fitted to one design.
+
+    Attributes
+    ----------
+    design : Design
+    model : str
+        "ols", "poisson", "gamma", "tweedie", "nb2", "hurdle" or "logit".
+    params : ndarray, shape (k,)
+        On the model's own scale, per unit of each column of ``design.matrix``.
+    cov : ndarray, shape (k, k)
+    covariance : str
+        What `cov` is: HC0 .. HC3, CRV1 or CRV3.
+    fitted : ndarray, shape (n,)
+        E[y | X] in the outcome's unit.
+    residuals : ndarray, shape (n,)
+        So that the estimating equations are ``X' residuals = 0``.
+    weights : ndarray, shape (n,)
+        So that the information is ``X' diag(weights) X``.
+    deviance, null_deviance : float
+        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares; NaN where there is
+        none.
+    note : str
+        What a reader of its rows has to know.
+    parts : tuple of Fit
+        The equations that a model of several is made of; empty for one equation.
+    stacked : ndarray or None
+        Covariance of the parts' coefficients, one part after the other.
+    influence : ndarray, shape (n, k), or None
+        Each row's influence on `params`, where `residuals` and `weights` do not give it.
+    """
+
+    design: Design
+    model: str
+    params: np.ndarray
+    cov: np.ndarray
+    covariance: str
+    fitted: np.ndarray
+    residuals: np.ndarray
+    weights: np.ndarray
+    deviance: float
+    null_deviance: float
+    note: str = field(default="", kw_only=True)
+    parts: tuple[Fit, ...] = field(default=(), kw_only=True)
+    stacked: np.ndarray | None = field(default=None, kw_only=True)
+    influence: np.ndarray | None = field(default=None, kw_only=True)
+
+    @property
+    def df(self) -> float | None:
+        """Degrees of freedom of the reference: G - 1 with clusters, n - k for OLS, None for the normal."""
+        if self.covariance.startswith("CRV"):
+            return float(self.design.n_clusters - 1)
+        return float(self.design.n - self.design.k) if self.model == "ols" else None
+
+    @property
+    def r_squared(self) -> float:
+        """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer 1997)."""
+        return 1.0 - self.deviance / self.null_deviance
+
+    @cached_property
+    def information(self) -> np.ndarray:
+        """``X' diag(weights) X`` on the orthonormal basis, shape (k, k)."""
+        return information_of(self.design.basis[0], self.weights)
+
+    @cached_property
+    def without_clusters(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is left without each cluster, on the orthonormal basis: moments (G, k, k) and coefficients (G, k).
+
+        The coefficients are one Newton step from the fit, which for least squares is exact.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            Where one cluster alone carries a coefficient.
+        """
+        (basis, triangle), clusters = self.design.basis, self.design.clusters
+        moments = self.design.n * np.eye(self.design.k) - cluster_products(basis, basis, clusters)
+        information = self.information - cluster_products(basis, basis * self.weights[:, None], clusters)
+        scores = cluster_sums(basis * self.residuals[:, None], clusters)
+        return moments, triangle @ self.params - np.linalg.solve(information, scores[:, :, None])[:, :, 0]
+
+    def std_errors(self) -> np.ndarray:
+        return np.sqrt(np.diag(self.cov))
+
+    def position(self, term: str) -> int:
+        """Return the column of a term: the last one of this name, since scores stand last in a design."""
+        return len(self.design.terms) - 1 - self.design.terms[::-1].index(term)
+
+
+@dataclass(frozen=True, eq=False)
+class CountFit(Fit):
+    """A negative binomial fit, with what a covariance together with another equation needs.
+
+    Attributes
+    ----------
+    dispersion : float
+        alpha in ``variance = mean + alpha mean**2``; 0 where the counts vary no more than Poisson ones.
+    every_param : ndarray, shape (k,) or (k + 1,)
+        Coefficients, then log(alpha) unless it is the boundary.
+    scores : ndarray, shape (n, k) or (n, k + 1)
+        Each row's derivative of the log likelihood by `every_param`.
+    bread : ndarray
+        Inverse of the observed information of `every_param`.
+    """
+
+    dispersion: float
+    every_param: np.ndarray
+    scores: np.ndarray
+    bread: np.ndarray
+
+    def chance_of_none(self, mean: np.ndarray) -> np.ndarray:
+        """Return P(count = 0) before any truncation, for means of shape (n,)."""
+        alpha = self.dispersion
+        return np.exp(-mean if alpha == 0 else -np.log1p(alpha * mean) / alpha)
+
+
+def p_value(statistic: float, df: float | None) -> float:
+    """Return the two-sided p-value of a t (or, without `df`, normal) statistic."""
+    return float(2 * (normal_sf(abs(statistic)) if df is None else t_sf(abs(statistic), df)))
+
+
+def critical_value(level: float, df: float | None) -> float:
+    """Return the quantile that a two-sided interval of this level multiplies the standard error by."""
+    tail = (1 - level) / 2
+    return float(normal_isf(tail) if df is None else t_isf(tail, df))
+
+
+def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
+    """Return (statistic, p) of the robust Wald test that the coefficients of `terms` are all zero.
+
+    A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n - k), or with
+    clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a covariance estimated from G
+    clusters has G - 1 degrees of freedom in every direction at once. For a model of two parts all coefficients of
+    `terms` in both of them are tested: without clusters the sum of the parts' statistics.
+
+    Raises
+    ------
+    DesignError
+        When there are no more clusters than terms: their covariance is singular.
+    """
+    cov, params, at = fit.cov, fit.params, [fit.position(term) for term in terms]
+    if fit.parts:
+        params = np.concatenate([part.params for part in fit.parts])
+        cov, at = fit.stacked, [place + fit.design.k * number for number in range(len(fit.parts)) for place in at]
+        if not fit.covariance.startswith("CRV"):  # the parts are independent, whatever the rows say
+            cov = np.where(np.equal.outer(*(np.arange(len(cov)) // fit.design.k,) * 2), cov, 0.0)
+    q = len(at)
+    if fit.covariance.startswith("CRV") and q > 1 and fit.design.n_clusters <= q:
+        found = f"{q} coefficients tested at once with {fit.design.n_clusters} clusters"
+        raise DesignError("the model", [Fault("joint Wald test", found, "more clusters than coefficients")])
+    value = float(params[at] @ np.linalg.solve(cov[np.ix_(at, at)], params[at]))
+    if fit.df is None:
+        return value, float(chi2_sf(value, q))
+    if fit.covariance.startswith("CRV"):
+        groups = fit.design.n_clusters
+        value *= (groups - q) / (q * (groups - 1))
+        return value, float(f_sf(value, q, groups - q))
+    return value / q, float(f_sf(value / q, q, fit.df))
+
+
+def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float, float]:
+    """Return (chi-square, p) of the robust score test of the columns that `design` adds to `reduced`.
+
+    Parameters
+    ----------
+    reduced : Fit
+        The model without the score.
+    design : Design
+        The full design; its score columns are tested.
+    clustered : bool
+        Sum the contributions by cluster.
+
+    Notes
+    -----
+    ``s' V^-1 s`` with s the sum of the score columns' contributions, made orthogonal to the reduced model's
+    columns under its weights: Wooldridge (1991), Journal of Econometrics 48, 29-55.
+    """
+    columns, root = design.block("score"), np.sqrt(reduced.weights)[:, None]
+    held = reduced.design.basis[0]
+    weights = np.linalg.lstsq(held * root, columns * root, rcond=None)[0]
+    outside = columns - held @ weights
+    contributions = outside * reduced.residuals[:, None]
+    if clustered:
+        contributions = cluster_sums(contributions, design.clusters)
+    total = contributions.sum(axis=0)
+    statistic = float(total @ np.linalg.solve(contributions.T @ contributions, total))
+    return statistic, float(chi2_sf(statistic, columns.shape[1]))

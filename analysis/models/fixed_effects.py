@@ -1,0 +1,217 @@
+"""The score within a unit: least squares and Poisson with unit (and period) fixed effects, swept out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.errors import DesignError, Fault
+from analysis.models.covariance import sandwich
+from analysis.models.design import Design
+
+SWEEPS = 10_000
+TOLERANCE = 1e-10
+ABSORBED = 1e-6
+"""A column whose part within units and periods is smaller than this share of its spread is a fixed effect itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class WithinFit:
+    """One equation with fixed effects.
+
+    Attributes
+    ----------
+    model : str
+        "ols" or "poisson".
+    design : Design
+        The rows that count, their columns within units and periods (for Poisson under the last weights), without
+        intercept; its clusters are those of the covariance.
+    params : ndarray, shape (k,)
+    cov : ndarray, shape (k, k)
+        CRV1; k in its factor counts slopes, an intercept and periods, but no unit where units lie within clusters.
+    residuals, weights : ndarray, shape (n,)
+    units, periods : int
+    dropped : int
+        Rows of units that say nothing: seen once, or for Poisson without any positive outcome.
+    absorbed : tuple of str
+        Columns that do not vary within units and periods.
+    """
+
+    model: str
+    design: Design
+    params: np.ndarray
+    cov: np.ndarray
+    residuals: np.ndarray
+    weights: np.ndarray
+    units: int
+    periods: int
+    dropped: int
+    absorbed: tuple[str, ...]
+
+    def position(self, term: str) -> int:
+        return self.design.terms.index(term)
+
+    def std_error(self, term: str) -> float:
+        return float(np.sqrt(self.cov[self.position(term), self.position(term)]))
+
+
+def fit_within(
+    design: Design, unit: np.ndarray, time: np.ndarray | None = None, *, model: str = "ols", terms: tuple[str, ...] = ()
+) -> WithinFit:
+    """Fit a linear or an exponential mean with a fixed effect for each unit (and period).
+
+    Parameters
+    ----------
+    design : Design
+        With an intercept, which the fixed effects take over; its clusters, or else the units, are those of the errors.
+    unit, time : ndarray, shape (n,)
+        Codes.
+    model : {"ols", "poisson"}
+    terms : tuple of str
+        Columns that must vary within units.
+
+    Raises
+    ------
+    DesignError
+        When one of `terms` does not vary within units and periods, too few rows are left, or nothing converges.
+
+    Notes
+    -----
+    Fixed effects are swept out by alternating projections; for Poisson within each weighted step (Correia, Guimaraes &
+    Zylkin 2020, doi:10.1177/1536867X20909691). Slopes and errors are those of a regression on dummies: for Poisson
+    the effects of units are no nuisance to the slopes (Wooldridge 1999, doi:10.1016/S0304-4076(98)00033-5).
+    """
+    keep = _informative(design.response, unit, model)
+    if not keep.any():
+        raise _refusal("no unit with two rows to compare", "units that are seen more than once")
+    rest, groups = design.take(keep), [_codes(unit[keep])] + ([] if time is None else [_codes(time[keep])])
+    clusters = groups[0] if design.clusters is None else _codes(design.clusters[keep])
+    columns = [i for i, block in enumerate(design.blocks) if block != "intercept"]
+    spread = rest.matrix[:, columns].std(axis=0)
+    within = sweep(rest.matrix[:, columns], groups)
+    varies = np.sqrt((within**2).mean(axis=0)) > ABSORBED * np.where(spread > 0, spread, 1.0)
+    names = [design.terms[i] for i in columns]
+    absorbed = tuple(name for name, moves in zip(names, varies, strict=True) if not moves)
+    still = next((term for term in terms if term in absorbed), None)
+    if still is not None:
+        raise _refusal(f"{still}, which does not change within units and periods", "a score that changes within units")
+    kept = [i for i, moves in zip(columns, varies, strict=True) if moves]
+    swept = len(groups[1:]) and int(groups[1].max())
+    if len(rest.response) < len(kept) + int(groups[0].max()) + swept + 10:
+        raise _refusal(f"{len(rest.response)} rows for {len(kept)} slopes and the fixed effects", "more rows per unit")
+    fit = _least_squares if model == "ols" else _poisson
+    x, params, residuals, weights = fit(rest, rest.matrix[:, kept], groups)
+    inside = replace(rest, response=residuals, matrix=x, terms=tuple(design.terms[i] for i in kept), clusters=clusters,
+                     blocks=tuple(design.blocks[i] for i in kept), offset=None)  # fmt: skip
+    bread = np.linalg.inv(x.T @ (x * weights[:, None]))
+    nested = _nested(groups[0], clusters)
+    lost = 1 + swept + (0 if nested else int(groups[0].max()))
+    n, k = x.shape
+    cov = sandwich(bread, x * residuals[:, None], "CRV1", clusters=clusters) * ((n - k) / (n - k - lost))
+    return WithinFit(model, inside, params, cov, residuals, weights, int(groups[0].max()) + 1, 1 + swept,
+                     int((~keep).sum()), absorbed)  # fmt: skip
+
+
+def sweep(columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
+    """Return columns, shape (n, q), less their (weighted) means by each grouping, until nothing moves.
+
+    Examples
+    --------
+    >>> sweep(np.array([[1.0], [3.0], [5.0]]), [np.array([0, 0, 1])]).ravel().tolist()
+    [-1.0, 1.0, 0.0]
+    """
+    weights = np.ones(len(columns)) if weights is None else weights
+    totals = [np.bincount(codes, weights) for codes in groups]
+    left, scale = columns.astype(float), np.abs(columns).max(axis=0) + 1e-300
+    for _ in range(SWEEPS):
+        before = left
+        for codes, total in zip(groups, totals, strict=True):
+            means = np.column_stack([np.bincount(codes, weights * column) / total for column in left.T])
+            left = left - means[codes]
+        if len(groups) == 1 or (np.abs(left - before).max(axis=0) <= TOLERANCE * scale).all():
+            return left
+    raise _refusal("units and periods that hardly overlap", "periods in which many units are seen")
+
+
+def autocorrelation(values: np.ndarray, unit: np.ndarray, time: np.ndarray | None = None) -> float:
+    """Return the correlation of a column with itself in the unit's next row; without time, between a unit's rows.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    unit : ndarray of int, shape (n,)
+    time : ndarray, shape (n,), optional
+        In order.
+    """
+    if time is not None:
+        order = np.lexsort((time, unit))
+        same = unit[order][1:] == unit[order][:-1]
+        return float(np.corrcoef(values[order][:-1][same], values[order][1:][same])[0, 1])
+    sizes = np.bincount(unit)
+    centred = values - values.mean()
+    sums, squares = np.bincount(unit, centred), np.bincount(unit, centred**2)
+    pairs = (sizes * (sizes - 1)).sum()
+    return float(((sums**2 - squares).sum() / pairs) / centred.var())
+
+
+def _codes(labels: np.ndarray) -> np.ndarray:
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _informative(response: np.ndarray, unit: np.ndarray, model: str) -> np.ndarray:
+    """Return the rows of units seen more than once, for Poisson with a positive outcome."""
+    codes = _codes(unit)
+    keep = np.bincount(codes)[codes] > 1
+    return keep & (np.bincount(codes, response)[codes] > 0) if model == "poisson" else keep
+
+
+def _nested(unit: np.ndarray, clusters: np.ndarray) -> bool:
+    return len(np.unique(np.column_stack([unit, clusters]), axis=0)) == int(unit.max()) + 1
+
+
+def _least_squares(
+    design: Design, columns: np.ndarray, groups: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the columns within, slopes, residuals and weights."""
+    table = sweep(np.column_stack([design.response, columns]), groups)
+    x = table[:, 1:]
+    params = _solved(x, table[:, 0], np.ones(design.n))
+    return x, params, table[:, 0] - x @ params, np.ones(design.n)
+
+
+def _poisson(
+    design: Design, columns: np.ndarray, groups: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the columns within under the last weights, slopes, ``y - mean`` and means."""
+    shift = np.zeros(design.n) if design.offset is None else design.offset
+    unit = design.response.mean()
+    y = design.response / unit
+    eta = np.log((y + 1) / 2)
+    params = np.full(columns.shape[1], np.inf)
+    for _ in range(200):
+        mean = np.exp(eta)
+        working = eta - shift + (y - mean) / mean
+        table = sweep(np.column_stack([working, columns]), groups, mean)
+        x = table[:, 1:]
+        before, params = params, _solved(x, table[:, 0], mean)
+        eta = np.clip(working - (table[:, 0] - x @ params) + shift, -30, 30)
+        if np.isfinite(before).all() and np.abs(x @ (params - before)).max() < 1e-9:
+            mean = np.exp(eta)
+            return sweep(columns, groups, mean), params, (y - mean) * unit, mean * unit
+    raise _refusal("no finite estimate with fixed effects", "units and periods with positive outcomes")
+
+
+def _solved(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    root = np.sqrt(weights)[:, None]
+    scale = np.sqrt((x**2).mean(axis=0))
+    scaled = x / scale * root
+    if np.linalg.cond(scaled) > 1e10:
+        raise _refusal(
+            "columns that depend on each other within units and periods", "columns that change by themselves"
+        )
+    return np.linalg.lstsq(scaled, y * root[:, 0], rcond=None)[0] / scale
+
+
+def _refusal(found: str, allowed: str) -> DesignError:
+    return DesignError("the model", [Fault("[panel]", found, allowed)])

@@ -1,0 +1,183 @@
+"""Cells of a table beyond memory as expressions: text, numbers, filters and transforms, as they are read in memory."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.data.dataset import MISSING
+from analysis.data.reading.cells import LARGEST
+from analysis.errors import printable
+from analysis.plan.codebook import CodebookColumn
+from analysis.plan.sections.columns import KeepSection
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+FUNCTIONS = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
+EXPRESSIBLE = tuple(FUNCTIONS)
+"""Transforms that need no other row."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of the plan as it is read from the table.
+
+    Attributes
+    ----------
+    column, role, key : str
+        Its name in the data, what it is in the plan, and its name in the typed table.
+    kind : str
+        Of an outcome; empty otherwise.
+    is_text : bool
+        A cluster or a text control.
+    has_nan : bool
+        Its NaN are made missing values.
+    fill : bool
+        Missing values are zeros (`missing = "zero"`).
+    """
+
+    column: str
+    role: str
+    key: str
+    kind: str = ""
+    is_text: bool = False
+    has_nan: bool = False
+    fill: bool = False
+    entry: CodebookColumn | None = None
+
+    @property
+    def place(self) -> str:
+        return f'column "{printable(self.column)}" ({self.role})'
+
+
+def transformed(values: ir.Value, how: str) -> ir.Value:
+    """Return an expression under a transform of the plan that an engine can compute."""
+    if how == "log1p":  # ln(1 + x) with the rounding of 1 + x taken out (Kahan)
+        import ibis
+
+        above = values + 1.0
+        return ibis.cases((above == 1.0, values), else_=above.ln() * (values / (above - 1.0)))
+    return values.sqrt() if how == "sqrt" else values
+
+
+def texts(cells: ir.Value) -> ir.StringValue:
+    """Return cells as text without outer blanks; null where there is no value."""
+    import ibis
+
+    kind = cells.type()
+    if kind.is_boolean():
+        text = ibis.cases((cells, "True"), (~cells, "False"), else_=ibis.null("string"))
+    elif kind.is_floating():
+        whole = (cells % 1.0 == 0.0) & (cells.abs() < 2.0**53)
+        text = ibis.cases((cells.isnan(), ibis.null("string")), (whole, cells.try_cast("int64").cast("string")),
+                          else_=cells.cast("string"))  # fmt: skip
+    else:
+        text = cells.cast("string").strip()
+    return text.isin(sorted(MISSING)).ifelse(ibis.null("string"), text)
+
+
+def numbers(cells: ir.Value, *, has_nan: bool = True) -> ir.FloatingValue:
+    """Return cells as float64; null where there is no number."""
+    kind = cells.type()
+    if not kind.is_numeric() or kind.is_boolean():
+        return _without_nan(texts(cells).try_cast("float64"))
+    value = cells if kind.is_float64() else cells.cast("float64")
+    return _without_nan(value) if has_nan and kind.is_floating() else value
+
+
+def _without_nan(value: ir.FloatingValue) -> ir.FloatingValue:
+    import ibis
+
+    return value.isnan().ifelse(ibis.null("float64"), value)
+
+
+def is_number(cells: ir.Value) -> bool:
+    return cells.type().is_numeric() and not cells.type().is_boolean()
+
+
+def typed_value(field: Field, cells: ir.Value) -> ir.Value:
+    """Return a column of the plan as it is analysed: float64, or for clusters and text controls text."""
+    import ibis
+
+    if field.is_text:
+        return cells if cells.type().is_integer() and field.role == "cluster" else texts(cells)
+    if field.entry is not None and field.entry.levels:
+        first = 0 if field.entry.type == "binary" else 1
+        codes = [(level, float(code)) for code, level in enumerate(field.entry.levels, first)]
+        value = texts(cells).cases(*codes, else_=ibis.null("float64"))
+    elif field.kind == "binary" and not is_number(cells):
+        text = texts(cells)
+        value = numbers(text.lower().cases(("true", "1"), ("false", "0"), else_=text))
+    else:
+        value = numbers(cells, has_nan=field.has_nan)
+    return value.fill_null(0.0) if field.fill else value
+
+
+def passes(keep: KeepSection, cells: ir.Value) -> ir.BooleanValue:
+    """Return whether a row satisfies a filter; a row without a value satisfies none."""
+    text = texts(cells)
+    passed = text.notnull()
+    wanted = keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else ()
+    if wanted:
+        equal = [_equal(cells, value) for value in wanted]
+        passed = passed & _any(equal)
+    if keep.min is not None:
+        passed = passed & (numbers(cells) >= float(keep.min))
+    if keep.max is not None:
+        passed = passed & (numbers(cells) <= float(keep.max))
+    if keep.start is not None or keep.end is not None:
+        first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
+        passed = passed & _days(text).between(first.isoformat(), last.isoformat())
+    return passed.fill_null(False)
+
+
+def _any(conditions: list[ir.BooleanValue]) -> ir.BooleanValue:
+    found = conditions[0]
+    for condition in conditions[1:]:
+        found = found | condition
+    return found
+
+
+def _equal(cells: ir.Value, value: str | float | bool) -> ir.BooleanValue:
+    if isinstance(value, bool):
+        return texts(cells).lower().isin(["true", "1"] if value else ["false", "0"]).fill_null(False)
+    if isinstance(value, (int, float)):
+        return (numbers(cells) == float(value)).fill_null(False)
+    return (texts(cells) == value).fill_null(False)
+
+
+def _days(text: ir.StringValue) -> ir.StringValue:
+    """Return the day of each date as "YYYY-MM-DD"; null where a cell holds no date."""
+    import ibis
+
+    day = text.substr(0, 10)
+    readable = text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$") & day.try_cast("date").notnull()
+    return readable.fill_null(False).ifelse(day, ibis.null("string"))
+
+
+def odd(kind: str, cells: ir.Value) -> ir.BooleanValue:
+    return (cells < 0) | (cells % 1.0 != 0.0) if kind == "count" else ~cells.isin([0.0, 1.0])
+
+
+def unreadable(keep: KeepSection, cells: ir.Value) -> list[tuple[str, ir.BooleanValue]]:
+    """Return what a filter cannot compare: cells that are no number, or no date."""
+    found, text = [], texts(cells)
+    if (keep.min is not None or keep.max is not None) and not is_number(cells):
+        found.append(("number", text.notnull() & numbers(cells).isnull()))
+    if keep.start is not None or keep.end is not None:
+        found.append(("date", text.notnull() & _days(text).isnull()))
+    return found
+
+
+def bad_cell(field: Field, cells: ir.Value, what: str) -> ir.BooleanValue:
+    value = typed_value(field, cells)
+    if what == "infinite":
+        return value.abs() == math.inf
+    if what == "too large":
+        return (value.abs() > LARGEST) & (value.abs() < math.inf)
+    return texts(cells).notnull() & value.isnull()

@@ -1,0 +1,160 @@
+"""Poisson pseudo-maximum likelihood beyond memory: Newton steps, one scan for a step of several models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.errors import DesignError, Fault
+from analysis.out_of_core.basis import Basis
+from analysis.out_of_core.fits import Solved, predictor_of
+from analysis.out_of_core.sums import aggregate, combination
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+STEPS = 60
+STEEPEST = 50.0
+"""Per standard deviation: a start beyond it is no estimate but a column that the sample cannot tell from zero."""
+
+STEP_TOLERANCE = 1e-9
+"""Of the coefficients on orthonormal columns; the information is then that of the estimate to as many digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """One model on its way: coefficients, the last step that helped, and where it came from."""
+
+    columns: list[int]
+    free: int
+    triangle: np.ndarray
+    beta: np.ndarray
+    value: float = np.inf
+    step: np.ndarray | None = None
+    information: np.ndarray | None = None
+    done: bool = False
+
+
+def solve_poisson(
+    basis: Basis, wanted: Sequence[tuple[list[int], int]], unit: float, targets: tuple[int, ...]
+) -> list[Solved]:
+    """Fit several Poisson models by Newton steps, one scan for a step of all of them.
+
+    Parameters
+    ----------
+    basis : Basis
+    wanted : sequence of (columns, free)
+        The first `free` of the columns have coefficients; the others are zero, and only enter the information.
+    unit : float
+        The response is divided by it.
+    targets : tuple of int
+
+    Raises
+    ------
+    DesignError
+        When the estimate does not exist (separation) or the steps do not converge.
+    """
+    states = [_start(basis, columns, free, unit) for columns, free in wanted]
+    for _ in range(STEPS):
+        open_ = [i for i, state in enumerate(states) if not state.done]
+        if not open_:
+            break
+        found = _scan([states[i] for i in open_], basis, unit)
+        for i, (value, gradient, information) in zip(open_, found, strict=True):
+            states[i] = _moved(states[i], value, gradient, information)
+    if not all(state.done for state in states):
+        raise _no_estimate()
+    return [_solved(state, targets, unit) for state in states]
+
+
+def _no_estimate() -> DesignError:
+    found = "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do not determine them"
+    allowed = "columns (or levels of a text control) with positive outcomes on both sides"
+    return DesignError("the model", [Fault("poisson regression", found, allowed)])
+
+
+def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
+    """Start at the estimate of the seeded sample, or where it has none at a constant."""
+    from analysis.models.pml import fit_pml
+
+    _, triangle = np.linalg.qr(basis.coordinates[:, columns])
+    beta = np.zeros(len(columns))
+    used = columns[:free]
+    pilot = replace(
+        basis.pilot, matrix=basis.pilot.matrix[:, used], terms=tuple(basis.terms[i] for i in used),
+        blocks=tuple(basis.blocks[i] for i in used), clusters=None,
+    )  # fmt: skip
+    try:
+        params = fit_pml(pilot, family="poisson", covariance="HC0").params
+        beta[:free] = params * basis.scale[used]
+        beta[0] = params[0] + params[1:] @ basis.mean[used[1:]] - np.log(unit)
+    except (DesignError, np.linalg.LinAlgError, ValueError):
+        beta[0] = np.nan
+    if not (np.abs(beta) < STEEPEST).all():
+        beta[:] = 0.0
+        beta[0] = 0.0 if pilot.offset is None else -np.log(np.exp(pilot.offset).mean())
+    return _Step(columns, free, triangle, beta)
+
+
+def _scan(states: list[_Step], basis: Basis, unit: float) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Return each model's criterion, gradient and information on its orthonormal columns, in one scan."""
+    table = basis.table.mutate(y=basis.table["y"] / unit)
+    columns: dict[str, ir.Value] = {}
+    for m, state in enumerate(states):
+        columns[f"eta{m}"] = predictor_of(table, _placed(state.beta, state.columns, basis.k))
+        inverse = np.linalg.inv(state.triangle)
+        columns |= {f"q{m}_{j}": combination(table, _placed(inverse[:, j], state.columns, basis.k))
+                    for j in range(len(state.columns))}  # fmt: skip
+    table = table.select("y", **columns)
+    table = table.mutate(**{f"mu{m}": table[f"eta{m}"].exp() for m in range(len(states))})
+    table = table.mutate(**{f"w{m}_{j}": table[f"mu{m}"] * table[f"q{m}_{j}"]
+                            for m, state in enumerate(states) for j in range(len(state.columns))})  # fmt: skip
+    sums = {}
+    for m, state in enumerate(states):
+        mean, k = table[f"mu{m}"], len(state.columns)
+        sums[f"f{m}"] = (mean - table["y"] * table[f"eta{m}"]).sum()
+        sums |= {f"g{m}_{j}": ((table["y"] - mean) * table[f"q{m}_{j}"]).sum() for j in range(k)}
+        sums |= {f"h{m}_{i}_{j}": (table[f"w{m}_{i}"] * table[f"q{m}_{j}"]).sum()
+                 for i in range(k) for j in range(i + 1)}  # fmt: skip
+    found = aggregate(table, sums)
+    return [_collected(found, m, len(state.columns)) for m, state in enumerate(states)]
+
+
+def _placed(weights: np.ndarray, columns: list[int], k: int) -> np.ndarray:
+    whole = np.zeros(k)
+    whole[columns] = weights
+    return whole
+
+
+def _collected(found: dict[str, Any], m: int, k: int) -> tuple[float, np.ndarray, np.ndarray]:
+    gradient = np.array([found[f"g{m}_{j}"] for j in range(k)], dtype=float)
+    information = np.empty((k, k))
+    for i in range(k):
+        for j in range(i + 1):
+            information[i, j] = information[j, i] = found[f"h{m}_{i}_{j}"]
+    return float(found[f"f{m}"]), gradient, information
+
+
+def _moved(state: _Step, value: float, gradient: np.ndarray, information: np.ndarray) -> _Step:
+    """Return the model one Newton step on, or halfway back where the last step did not help."""
+    finite = np.isfinite(value) and np.isfinite(information).all()
+    if state.step is not None and not (finite and value <= state.value + 1e-12 * abs(state.value)):
+        half = state.step / 2
+        return replace(state, beta=state.beta - half, step=half)
+    free = state.free
+    if not finite or np.linalg.cond(information[:free, :free]) > 1e13:
+        raise _no_estimate()
+    move = np.linalg.solve(information[:free, :free], gradient[:free])
+    step = np.zeros_like(state.beta)
+    step[:free] = np.linalg.solve(state.triangle[:free, :free], move)
+    done = bool(np.abs(move).max() < STEP_TOLERANCE)
+    return replace(state, beta=state.beta + step, value=value, step=step, information=information, done=done)
+
+
+def _solved(state: _Step, targets: tuple[int, ...], unit: float) -> Solved:
+    triangle = np.linalg.cholesky(state.information).T @ state.triangle
+    kept = tuple(target for target in targets if target in state.columns)
+    return Solved("poisson", state.columns, state.beta, np.linalg.inv(triangle), kept, state.free, unit)

@@ -1,0 +1,7 @@
+"""What is said before the data are seen: the plan, its tables, the codebook, and faults in the words of the file."""
+
+from __future__ import annotations
+
+from analysis.plan.plan import UNEDITED, Plan, read_plan
+
+__all__ = ["UNEDITED", "Plan", "read_plan"]

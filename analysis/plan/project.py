@@ -1,0 +1,55 @@
+"""Where plans and data are: the project one works in, or the studies carried by the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.errors import DataError, Fault, printable
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; False for what no file can be called, or what may not be looked at."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def neighbours(path: Path, pattern: str = "*") -> list[Path]:
+    """Return the files beside `path` that match, for a suggestion; none where the folder cannot be read."""
+    try:
+        return sorted(path.parent.glob(pattern))
+    except (OSError, ValueError):
+        return []
+
+
+def find_project(start: Path | None = None) -> Path | None:
+    """Return the nearest folder at or above `start` (default: the current one) with `plans/` or `pyproject.toml`."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "plans").is_dir() or (folder / "pyproject.toml").is_file():
+            return folder
+    return None
+
+
+def shipped_studies() -> Path | None:
+    """Return the folder with `plans/`, `data/raw/` and `notebooks/` that came with the package.
+
+    In an installed wheel it lies inside the package; in a checkout it is the checkout itself.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "shipped", package.parent):
+        if (folder / "plans").is_dir() and (folder / "data" / "raw").is_dir():
+            return folder
+    return None
+
+
+def inside(path: Path, allowed: list[Path], address: str) -> Path:
+    """Refuse a relative path that leaves the project and the plan's folder."""
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
+        found = f'"{printable(address)}" leaves the project'
+        hint = f'The full path would work: dataset = "{printable(resolved, limit=300)}"' if is_file(resolved) else ""
+        fault = Fault("dataset", found, "a path inside the project or the plan's folder, or an absolute one", hint)
+        raise DataError(address, [fault])
+    return resolved

@@ -1,1 +1,0 @@
-"""What is asked in an audit, one question a module: each takes a sample, an outcome and a score."""

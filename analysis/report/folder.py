@@ -1,0 +1,279 @@
+"""The result folder: always the complete old or the complete new results, never a mixture."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import Fault, OutputError, printable
+from analysis.report.citation import bibtex, csl, macros
+from analysis.report.ledger import ledger, to_json, write_csv
+from analysis.report.sections import PASSAGES, passages_of
+from analysis.results.findings import Findings
+
+OURS = re.compile(
+    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)})(-\d+)?)\.(svg|png)"
+)
+"""What a run writes, by its path in the folder; anything else belongs to the user and is carried over."""
+
+PATIENCE = 120.0
+"""Seconds to wait for another run that is writing beside this one."""
+
+
+def write_results(findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None) -> Path:
+    """Write everything a run publishes into `folder`, replacing an earlier run's results at once.
+
+    Raises
+    ------
+    OutputError
+        When the folder holds something other than results, or cannot be written.
+    """
+    try:
+        folder = folder.expanduser().resolve()
+        made = [path for path in folder.parents if not path.exists()]
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name, a loop of links
+        raise _cannot_write(folder, error) from None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _turn(folder):
+            _tidy(folder)
+            _require_results_or_nothing(folder)
+            _write(findings, folder, progress)
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+    finally:
+        _remove_empty(made)
+    return folder
+
+
+def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) -> None:
+    """Fill a new folder beside the old one, and exchange the two."""
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-staging-", dir=folder.parent))
+    try:
+        staging.chmod(stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777 & ~_umask())
+        _fill(findings, staging, folder, progress)
+        _carry_over(folder, staging)
+        _sync(staging)
+        _replace(staging, folder)
+        _carry_over(staging, folder)  # what was put into the old folder while the new one was being written
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
+    from analysis.report.html import report_html
+    from analysis.results.figure import data_figure, effect_figure
+    from analysis.results.table import write_tables
+
+    record = ledger(findings, folder)
+    history = [*read_history(folder), _history_entry(findings, record)]
+    (staging / "ledger.json").write_text(to_json(record), "utf-8")
+    write_csv(findings, staging)
+    progress("Drawing")
+    (staging / "figures").mkdir()
+    figures = {"data": data_figure(findings)}
+    for number, outcome in enumerate(findings.plan.outcome, 1):
+        figures[f"effect-{number}"] = effect_figure(findings, outcome.column)
+    passages = passages_of(findings)
+    for key, passage in passages.items():
+        figures |= passage.named_figures(key)
+    for name, figure in figures.items():
+        figure.save(staging / "figures", name)
+    progress("Writing the report")
+    (staging / "tables").mkdir()
+    write_tables(findings, staging / "tables")
+    (staging / "report.html").write_text(report_html(findings, record, figures, passages, history), "utf-8")
+    (staging / "numbers.tex").write_text(macros(record), "utf-8")
+    source = findings.dataset.codebook.source if findings.dataset.codebook else ""
+    (staging / "citation.bib").write_text(bibtex(record, source=source), "utf-8")
+    (staging / "citation.json").write_text(csl(record), "utf-8")
+    lines = [json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history]
+    (staging / "history.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+# --- history ---------------------------------------------------------------------------------------------
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of earlier runs into this folder, oldest first; a line that is no entry is left out."""
+    entries = []
+    path = folder / "history.jsonl"
+    if path.is_file():
+        for line in path.read_text("utf-8", "replace").split("\n"):  # splitlines would also split at U+2028
+            with contextlib.suppress(ValueError, RecursionError):
+                entry = json.loads(line)
+                known = isinstance(entry, dict) and {"plan_sha256", "data_sha256", "time", "plan"} <= set(entry)
+                if known and isinstance(entry["plan"], dict):
+                    entries.append(entry)
+    return entries
+
+
+def _history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]:
+    return {"time": record["environment"]["created"], "plan_sha256": findings.plan.sha256,
+            "data_sha256": findings.dataset.sha256, "plan": findings.plan.flat()}  # fmt: skip
+
+
+# --- the exchange ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Wait until no other run writes into this folder (or one beside it); the system ends the turn of a killed run."""
+    try:
+        import fcntl
+    except ImportError:  # no such lock on this system: two runs at once are still each written whole
+        yield
+        return
+    handle = os.open(folder.parent, os.O_RDONLY)
+    try:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    found = f"another run has been writing here for {PATIENCE:g} seconds"
+                    raise OutputError(str(folder), [Fault("--out", found, "a folder no other run writes to")]) from None
+                time.sleep(0.05)
+                continue
+            except OSError:  # a file system without locks
+                pass
+            break
+        yield
+    finally:
+        os.close(handle)
+
+
+def _tidy(folder: Path) -> None:
+    """Clear away what a killed run has left beside the folder; on its turn no other run owns it."""
+    aside = _aside(folder)
+    if aside.is_dir() and not folder.exists():
+        os.replace(aside, folder)
+    pattern = re.compile(rf"\.{re.escape(folder.name)}-(staging-[a-z0-9_]{{8}}|replaced)")
+    for left in [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir()]:
+        if folder.is_dir():
+            _carry_over(left, folder)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _require_results_or_nothing(folder: Path) -> None:
+    allowed = "a new folder, an empty one, or one with results"
+    found = ""
+    if folder.exists() and not folder.is_dir():
+        found, allowed = "a file", "a folder"
+    elif Path.cwd().is_relative_to(folder):
+        found, allowed = "the folder one works in, or one around it", "another folder: this one is replaced as a whole"
+    elif folder.is_dir() and any(folder.iterdir()) and not _holds_results(folder):
+        found = "a folder with other files and no ledger.json of score-audit"
+    if found:
+        raise OutputError(str(folder), [Fault("--out", found, allowed)])
+
+
+def _holds_results(folder: Path) -> bool:
+    """Return whether a folder's ledger.json is one, of whatever version."""
+    try:
+        record = json.loads((folder / "ledger.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and {"schema", "plan", "estimates"} <= set(record)
+
+
+def _carry_over(source: Path, target: Path) -> None:
+    """Take over what the user has put into a folder, where the other has no newer version of it."""
+    for name in _users_own(source) if source.is_dir() else ():
+        old, new = source / name, target / name
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if old.is_dir() and not old.is_symlink():
+            new.mkdir(exist_ok=True)
+        elif not os.path.lexists(new) or old.lstat().st_mtime_ns > new.lstat().st_mtime_ns:
+            new.unlink(missing_ok=True)
+            try:
+                os.link(old, new, follow_symlinks=False)  # one file under two names: nothing to copy, no edit lost
+            except OSError:
+                shutil.copy2(old, new, follow_symlinks=False)
+
+
+def _users_own(folder: Path) -> list[Path]:
+    """Return the files and empty folders that no run wrote, by their path in the folder."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    found = []
+    for where, folders, files in os.walk(folder, onerror=stop):
+        here = Path(where).relative_to(folder)
+        links = [name for name in folders if (Path(where) / name).is_symlink()]
+        found += [here / name for name in [*files, *links] if not OURS.fullmatch((here / name).as_posix())]
+        if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
+            found.append(here)
+    return found
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders made for nothing, the innermost first."""
+    for path in folders:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
+def _sync(staging: Path) -> None:
+    """Have the disk hold the new files before they get their name."""
+    for path in [staging, *staging.rglob("*")]:
+        if path.is_symlink() or not (path.is_file() or (path.is_dir() and os.name == "posix")):
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _replace(staging: Path, folder: Path) -> None:
+    """Give the new folder the name of the old one: in one step where the system can exchange two names."""
+    if not folder.exists() or not any(folder.iterdir()):
+        os.replace(staging, folder)
+    elif not _exchange(staging, folder):
+        os.replace(folder, _aside(folder))
+        os.replace(staging, folder)
+        os.replace(_aside(folder), staging)
+
+
+def _aside(folder: Path) -> Path:
+    """Return where the old results are for a moment where two names cannot be exchanged; `_tidy` looks there."""
+    return folder.parent / f".{folder.name}-replaced"
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names atomically (Linux renameat2, macOS renamex_np); False where there is no such call."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    first, second = os.fsencode(one), os.fsencode(other)
+    at_cwd, exchange = -100, 2
+    with contextlib.suppress(AttributeError):
+        if sys.platform == "linux":
+            return libc.renameat2(at_cwd, first, at_cwd, second, exchange) == 0
+        if sys.platform == "darwin":
+            return libc.renamex_np(first, second, exchange) == 0
+    return False
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _cannot_write(folder: Path, error: Exception) -> OutputError:
+    found = printable(getattr(error, "strerror", None) or error)
+    return OutputError(str(folder), [Fault("--out", found, "a folder that can be written")])

@@ -1,0 +1,140 @@
+"""The report: one self-contained HTML file, without a network, readable on a phone and by a screen reader."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis import __version__
+from analysis.report.citation import bibtex
+from analysis.results.figure import Figure
+from analysis.results.findings import Findings
+from analysis.results.passage import Passage
+from analysis.results.sentence import check_question, listed, verdict_sentence
+from analysis.results.table import contrast_table, exclusions_table
+
+VERDICT_WORDS = {
+    "adds": "It adds something",
+    "trivial": "It adds too little to matter",
+    "nothing": "It adds practically nothing",
+    "inconclusive": "These data do not decide",
+    "refused": "These data cannot answer",
+}
+CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
+
+
+def report_html(
+    findings: Findings, record: dict[str, Any], figures: dict[str, Figure], passages: dict[str, Passage],
+    history: list[dict[str, Any]],
+) -> str:  # fmt: skip
+    """Return the report.
+
+    Parameters
+    ----------
+    findings : Findings
+    record : dict
+        The ledger.
+    figures : dict of str to Figure
+        "data" and "effect-1", "effect-2", ... in the order of the plan's outcomes.
+    passages : dict of str to Passage
+        What `passages_of` returns.
+    history : list of dict
+        This folder's runs, the present one last.
+    """
+    loader = FileSystemLoader(Path(__file__).parent)
+    template = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("report.html.j2")
+    label = findings.dataset.label
+    sections = [
+        {
+            "outcome": label(outcome.column),
+            "verdicts": [
+                {"word": r.verdict, "headline": VERDICT_WORDS[r.verdict], "score": label(r.score), "id": r.id,
+                 "direction": r.direction, "beyond": r.beyond_sesoi, "sentence": verdict_sentence(findings, r),
+                 "number": None if r.verdict == "refused" else r.deciding.id}
+                for r in findings.rulings if r.outcome == outcome.column
+            ],
+            "figure": _image(figures[f"effect-{number}"]),
+            "reasons": _reasons(findings, outcome.column),
+            "table": contrast_table(findings, outcome.column),
+            "refused": all(r.verdict == "refused" for r in findings.rulings if r.outcome == outcome.column),
+        }
+        for number, outcome in enumerate(findings.plan.outcome, 1)
+    ]  # fmt: skip
+    page = template.render(
+        plan=findings.plan, simulated=findings.dataset.simulated,
+        codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
+        sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
+        checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
+        passages=[_passage(key, passage) for key, passage in passages.items()],
+        held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
+    )  # fmt: skip
+    return visible(unbroken(page))
+
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Control characters and marks of direction: they make a reader see something else than what is there."""
+
+
+def unbroken(page: str) -> str:
+    """Return a page on which no line ends between a number and its percent sign."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", page)
+
+
+def visible(text: str) -> str:
+    """Return text with what cannot be seen written out.
+
+    >>> visible("sal\\u202ees")
+    'sal\\\\u202ees'
+    """
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
+    """Return (key, then, now) for what the plan says differently from the first run on the same data."""
+    latest = history[-1]
+    first = next(entry for entry in history if entry["data_sha256"] == latest["data_sha256"])
+    keys = sorted({*first["plan"], *latest["plan"]})
+    return [(key, first["plan"].get(key), latest["plan"].get(key)) for key in keys
+            if first["plan"].get(key) != latest["plan"].get(key)]  # fmt: skip
+
+
+def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
+    """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once, without a score."""
+    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    told: dict[str, list[str]] = {}
+    for ruling in rulings:
+        for reason in ruling.reasons[ruling.verdict == "refused" :]:  # the first is in the sentence above
+            told.setdefault(reason, []).append(findings.dataset.label(ruling.score))
+    return [("" if len(scores) == len(rulings) else listed(scores), reason) for reason, scores in told.items()]
+
+
+def _checks(findings: Findings) -> list[dict[str, str]]:
+    """Return the checks as questions with answers; what they are about is named where there are several."""
+    label, plan = findings.dataset.label, findings.plan
+    told = {ruling.reasons[0] for ruling in findings.rulings if ruling.verdict == "refused"}
+    shown = []
+    for check in findings.checks:
+        about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
+        about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
+        asked = check_question(check)
+        reason = "This is why the verdict is refused; see above." if check.reason in told else check.reason
+        shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": reason,
+                      "answer": CHECK_WORDS[check.passed]})  # fmt: skip
+    return shown
+
+
+def _passage(key: str, passage: Passage) -> dict[str, Any]:
+    """Return a passage as the template takes it."""
+    return {"key": key, "title": passage.title, "paragraphs": passage.paragraphs, "tables": passage.tables,
+            "figures": [_image(figure) for figure in passage.figures]}  # fmt: skip
+
+
+def _image(figure: Figure) -> dict[str, str]:
+    data = base64.b64encode(figure.svg).decode("ascii")
+    return {"alt": figure.alt, "caption": figure.caption, "data": data}

@@ -1,0 +1,102 @@
+"""The machine-readable record of every number a run produced."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from analysis.data.spreadsheet import inert_table
+from analysis.plan.project import shipped_studies
+from analysis.results.findings import Findings
+from analysis.results.sentence import verdict_sentence
+from analysis.results.verdict import COLUMNS, Verdict
+
+SCHEMA = 1
+PACKAGES = ("score-audit", "numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "matplotlib", "seaborn")
+
+
+def verdict_record(findings: Findings, ruling: Verdict) -> dict[str, Any]:
+    """Return one verdict under the ledger's keys."""
+    record = {name: getattr(ruling, name) for name in COLUMNS if name not in ("reasons", "sentence")}
+    return {**record, "reasons": list(ruling.reasons), "sentence": verdict_sentence(findings, ruling)}
+
+
+def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
+    """Return the whole ledger as plain data, ready for JSON.
+
+    Only `environment` may differ between two runs of the same plan on the same data. With the result `folder`,
+    it says where the plan lies from there, so that `verify` finds it.
+    """
+    plan, dataset = findings.plan, findings.dataset
+    level = plan.inference.level
+    drawn = {"simulated": True} if dataset.simulated else {}
+    return {
+        "schema": SCHEMA,
+        "plan": {"name": plan.name, "sha256": plan.sha256, "question": plan.question,
+                 "registered": plan.registered.model_dump(mode="json") if plan.registered else None},
+        "dataset": {"address": dataset.address, "sha256": dataset.sha256, "rows": dataset.rows,
+                    "rows_used": findings.sample.rows, "exclusions": dict(findings.sample.exclusions), **drawn},
+        "environment": environment() | {"plan_file": _plan_file(findings, folder)},
+        "estimates": [row.record(level) for row in findings.estimates],
+        "checks": [check.record() for check in findings.checks],
+        "verdicts": [verdict_record(findings, ruling) for ruling in findings.rulings],
+    }  # fmt: skip
+
+
+def to_json(record: dict[str, Any]) -> str:
+    """Return JSON with numbers at `repr` precision; NaN and infinity are refused."""
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plan_file(findings: Findings, folder: Path | None) -> str | None:
+    """Return the plan's path from the result folder, or None for a plan that is not a file."""
+    if findings.plan.path is None or folder is None:
+        return None
+    return Path(os.path.relpath(findings.plan.path, folder)).as_posix()
+
+
+def environment() -> dict[str, Any]:
+    """Return what the run ran in: the only part of a ledger that may differ between two runs."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {"python": platform.python_version(), "packages": versions, "commit": _commit(), "created": now.isoformat()}
+
+
+def _commit() -> str | None:
+    """Return the checkout's commit, or None for an installed package."""
+    root = shipped_studies()
+    if root is None or not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def write_csv(findings: Findings, folder: Path) -> None:
+    """Write verdicts, estimates, checks and the multiverse as CSV; cells that a spreadsheet would run become text."""
+    import pandas as pd
+
+    from analysis.results.estimates import tidy_checks
+
+    verdicts = pd.DataFrame([verdict_record(findings, r) for r in findings.rulings], columns=list(COLUMNS))
+    verdicts["reasons"] = verdicts["reasons"].map(" ".join)
+    frames = {"verdicts": verdicts, "estimates": findings.estimates.tidy(), "checks": tidy_checks(findings.checks)}
+    if findings.multiverse:
+        frames |= {"specifications": findings.multiverse.table, "decisions": findings.multiverse.decisions}
+    for name, frame in frames.items():
+        inert_table(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -1,0 +1,55 @@
+"""The passages of the report between the verdicts and the data, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from analysis.data.dataset import Dataset
+from analysis.measurement_error.report import reliability_passage
+from analysis.measurement_error.simex_report import extrapolation_passage
+from analysis.multiverse.report import multiverse_passage
+from analysis.results.findings import Findings
+from analysis.results.passage import Passage
+from analysis.results.simulated import captioned, told
+from analysis.studies.algorithm.report import algorithm_passage
+from analysis.studies.diagnostics.report import diagnosis_passage
+from analysis.studies.engagement_mix.report import parts_passage
+from analysis.studies.gaming.report import gaming_passage
+from analysis.studies.influence.against_report import doubts_passage
+from analysis.studies.influence.rows_report import rows_passage
+from analysis.studies.panel.report import panel_passage
+from analysis.studies.placebo.report import assay_passage
+from analysis.studies.ranking.report import ranking_passage
+from analysis.studies.segments.report import segments_passage
+
+PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
+    "reliability": reliability_passage,
+    "simex": extrapolation_passage,
+    "multiverse": multiverse_passage,
+    "parts": parts_passage,
+    "gaming": gaming_passage,
+    "algorithm": algorithm_passage,
+    "doubts": doubts_passage,
+    "segments": segments_passage,
+    "ranking": ranking_passage,
+    "panel": panel_passage,
+    "diagnosis": diagnosis_passage,
+    "rows": rows_passage,
+    "assay": assay_passage,
+}
+"""By key; a new topic of the report is one module with such a function, and one line here."""
+
+
+def passages_of(findings: Findings) -> dict[str, Passage]:
+    """Return the passages that these findings have something to say in."""
+    written = {key: write(findings) for key, write in PASSAGES.items()}
+    return {key: passage_told(findings.dataset, passage) for key, passage in written.items() if passage is not None}
+
+
+def passage_told(dataset: Dataset, passage: Passage) -> Passage:
+    """Return a passage whose paragraphs and tables say that the data are simulated, where they are."""
+    if not dataset.simulated:
+        return passage
+    tables = tuple(replace(table, caption=captioned(dataset, table.caption)) for table in passage.tables)
+    return replace(passage, paragraphs=tuple(told(dataset, text) for text in passage.paragraphs), tables=tables)

@@ -1,0 +1,343 @@
+"""The one result record: every method ends in it, and everything after it knows nothing else."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Literal
+from urllib.parse import unquote
+
+import pandas as pd
+
+from analysis.models.fit import critical_value
+
+Unit = Literal["percent", "share", "points", "outcome", "log odds", "log", "number", "p"]
+
+COLUMNS = (
+    "id", "outcome", "score", "method", "model", "term", "scale", "estimate", "std_error", "statistic", "df", "p_value",
+    "conf_low", "conf_high", "level", "n", "clusters", "covariance", "displayed", "note",
+)  # fmt: skip
+"""The columns of `estimates.csv` and the keys of an estimate in `ledger.json`, in this order."""
+
+
+def part(text: str) -> str:
+    """Return one part of an id: percent-encoded outside ``[a-z0-9_.-]``, ``-`` when empty."""
+    if not text:
+        return "-"
+    if text == "-":
+        return "%2D"
+    return "".join(
+        char if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-" else "".join(f"%{byte:02X}" for byte in char.encode())
+        for char in text
+    )
+
+
+def plain_id(text: str) -> str:
+    """Return an id that was written with plain names, each part percent-encoded; what is encoded already stays.
+
+    >>> plain_id("shops/Revenue 2013/klout")
+    'shops/%52evenue%202013/klout'
+    """
+    pieces = re.split(r"(%[0-9A-Fa-f]{2}|[/@])", text.strip())
+    return "".join(piece if at % 2 or piece in ("", "-") else part(piece) for at, piece in enumerate(pieces))
+
+
+def found_id(text: str, known: Iterable[str]) -> str:
+    """Return the one known id that a text means: as it stands, with plain names, or whatever its case; else ""."""
+    known = list(known)
+    plain = plain_id(text)
+    for wanted in (text, plain):
+        if wanted in known:
+            return wanted
+    folded = unquote(plain).casefold()
+    close = {one for one in known if unquote(one).casefold() == folded}
+    return close.pop() if len(close) == 1 else ""
+
+
+def result_id(plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = "") -> str:
+    """Return the permanent id ``plan/outcome/score/method/model/term[@variant]``."""
+    path = "/".join(part(piece) for piece in (plan, outcome, score, method, model, term))
+    return f"{path}@{part(variant)}" if variant else path
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number, with what is needed to judge, find and cite it.
+
+    Attributes
+    ----------
+    plan, outcome, score, method, model, term, variant : str
+        The parts of its id; empty where a part does not apply.
+    scale : str
+        "sd" or "raw" for coefficients, empty otherwise.
+    estimate, std_error, statistic, df, p_value : float or None
+        On the model's own scale (log for revenue and counts). `df` None means the normal reference.
+    n : int
+    clusters : int or None
+    covariance : str
+    unit : str
+        How `displayed` shows it.
+    note : str
+    bounds : (float, float) or None
+        An interval that is not made of a standard error: a bootstrap's, or a declared range.
+    intervals : tuple of (float, (float, float))
+        Intervals of several levels that are not made of a standard error.
+    """
+
+    plan: str
+    outcome: str
+    score: str
+    method: str
+    model: str
+    term: str
+    n: int
+    variant: str = ""
+    scale: str = ""
+    estimate: float | None = None
+    std_error: float | None = None
+    statistic: float | None = None
+    df: float | None = None
+    p_value: float | None = None
+    clusters: int | None = None
+    covariance: str = ""
+    unit: Unit = "number"
+    note: str = ""
+    bounds: tuple[float, float] | None = None
+    intervals: tuple[tuple[float, tuple[float, float]], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return result_id(self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant)
+
+    def interval(self, level: float) -> tuple[float, float] | None:
+        """Return the two-sided interval of this level, or its own bounds, or None for a number without either.
+
+        An interval that is not made of a standard error, a bootstrap's say, exists at the level of the plan alone (that
+        of a test that decides at two levels also at the other one): `level_of` says which one this is.
+        """
+        for own, edges in self.intervals:
+            if math.isclose(own, level):
+                return edges
+        if self.intervals:
+            return self.intervals[0][1]
+        if self.bounds is not None:
+            return self.bounds
+        if self.estimate is None or self.std_error is None:
+            return None
+        half = critical_value(level, self.df) * self.std_error
+        return self.estimate - half, self.estimate + half
+
+    @property
+    def reference_df(self) -> float | None:
+        """Degrees of freedom of the standard error: those of CRV1 where the interval is a wild bootstrap's."""
+        if self.covariance == "wild" and self.clusters:
+            return float(self.clusters - 1)
+        return self.df
+
+    @property
+    def displayed(self) -> str:
+        """What a reader sees: percent, percentage points, outcome units, a plain number or a p-value."""
+        if self.estimate is not None:
+            return display(self.estimate, self.unit)
+        return display(self.p_value, "p") if self.p_value is not None else "-"
+
+    def level_of(self, level: float, own: float) -> float:
+        """Return the level of what `interval(level)` gives; `own` is the level at which bounds were worked out."""
+        if self.intervals:
+            known = [one for one, _ in self.intervals]
+            return level if any(math.isclose(one, level) for one in known) else known[0]
+        return level if self.bounds is None else own
+
+    def record(self, level: float, own: float | None = None) -> dict[str, object]:
+        """Return the row under the keys of `COLUMNS`; NaN and infinity become None, with a note.
+
+        Parameters
+        ----------
+        level : float
+            Of the interval, where it is made of a standard error.
+        own : float, optional
+            The plan's level, at which bounds of another making were worked out; the same unless given.
+        """
+        low, high = self.interval(level) or (None, None)
+        made = self.level_of(level, level if own is None else own)
+        row = {**{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
+               "conf_low": low, "conf_high": high, "level": made if low is not None else None}  # fmt: skip
+        row["covariance"] = self.covariance or None
+        row["scale"] = self.scale or None
+        row["model"] = self.model or None
+        unusable = [key for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+        if unusable:
+            row |= dict.fromkeys(unusable)
+            row["note"] = "; ".join(filter(None, [self.note, f"not finite: {', '.join(unusable)}"]))
+        return {name: row[name] for name in COLUMNS}
+
+
+def display(value: float, unit: str) -> str:
+    """Return a number as a reader sees it.
+
+    >>> display(-0.0613, "percent"), display(0.0381, "points"), display(0.00004, "p")
+    ('-5.9 %', '+3.8 points', '< .001')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if unit == "percent" and value > 20:
+        return f"x e^{value:.3g}"  # nobody reads ten digits of a percentage, and expm1 overflows at 710
+    if unit == "percent":
+        return _percent(100 * math.expm1(value)) + " %"
+    if unit == "share":
+        return _percent(100 * value) + " %"
+    if unit == "points":
+        return _percent(100 * value) + " points"
+    if unit == "p":
+        return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    if unit == "number":
+        return f"{value:.3g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    decimals = max(0, 3 - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return _signed(value, min(decimals, 12))
+
+
+def _percent(value: float) -> str:
+    """Return a signed number with one decimal, or with two digits where one decimal would show zero."""
+    small = 1e-6 < abs(value) < 0.05
+    return _signed(value, min(12, 1 - math.floor(math.log10(abs(value))))) if small else _signed(value, 1)
+
+
+def _span(interval: tuple[float, float] | None, unit: str) -> str:
+    if interval is None:
+        return ""
+    low, high = (display(edge, unit) for edge in interval)
+    return f"{low.removesuffix(' points')} to {high}"
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{value:+,.{decimals}f}"
+    return text[1:] if float(text.replace(",", "")) == 0 else text
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """All numbers of a run, in order; a view picks the confidence level.
+
+    Examples
+    --------
+    >>> row = Estimate("demo", "sales", "klout", "increment", "poisson", "klout", n=100, estimate=0.1, std_error=0.02)
+    >>> Estimates((row,)).tidy(0.95)[["term", "estimate", "conf_low"]].round(3).values.tolist()
+    [['klout', 0.1, 0.061]]
+    """
+
+    rows: tuple[Estimate, ...]
+    level: float = 0.95
+
+    def __iter__(self) -> Iterator[Estimate]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, **parts: str) -> Estimates:
+        """Return the rows whose attributes equal the given ones."""
+        return replace(self, rows=tuple(r for r in self.rows if all(getattr(r, k) == v for k, v in parts.items())))
+
+    def one(self, **parts: str) -> Estimate:
+        """Return the single row with these attributes.
+
+        Raises
+        ------
+        LookupError
+            When there is none, or more than one.
+        """
+        found = self.select(**parts).rows
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} estimates with {parts}, expected one")
+        return found[0]
+
+    def tidy(self, level: float | None = None) -> pd.DataFrame:
+        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is given.
+
+        Bounds of a bootstrap, an inverted test or a declared range stay at the level at which they were worked out, and
+        the column `level` says so.
+        """
+        records = [row.record(self.level if level is None else level, self.level) for row in self.rows]
+        return pd.DataFrame(records, columns=list(COLUMNS))
+
+    def printed(self, level: float | None = None) -> pd.DataFrame:
+        """Return `tidy` with `interval` and `p` as a reader sees them: text, in the unit of `displayed`."""
+        level = self.level if level is None else level
+        tests = ["" if row.p_value is None else display(row.p_value, "p") for row in self.rows]
+        return self.tidy(level).assign(interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row per equation: outcome, score, method, model, n, clusters, covariance."""
+        names = ["outcome", "score", "method", "model", "n", "clusters", "covariance"]
+        frame = pd.DataFrame([[getattr(row, name) for name in names] for row in self.rows if row.scale], columns=names)
+        return frame.drop_duplicates(ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        names = ["method", "model", "term", "displayed", "conf_low", "conf_high", "p_value", "n", "covariance"]
+        head = "".join(f'<th scope="col">{name}</th>' for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in names) + "</tr>"
+            for row in self.tidy().to_dict("records")
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One diagnostic: what was looked at, what was found, and a sentence.
+
+    Attributes
+    ----------
+    passed : bool or None
+        None when it does not apply or was not assessed.
+    statistic : float or None
+    reason : str
+        A sentence.
+    refuses : bool
+        True when a failure means that the question has no answer in these data.
+    """
+
+    plan: str
+    check: str
+    passed: bool | None
+    reason: str
+    statistic: float | None = None
+    outcome: str = ""
+    score: str = ""
+    refuses: bool = False
+
+    @property
+    def id(self) -> str:
+        return result_id(self.plan, self.outcome, self.score, "check", "", self.check)
+
+    @property
+    def refused(self) -> bool:
+        return self.refuses and self.passed is False
+
+    def record(self) -> dict[str, object]:
+        statistic = self.statistic if self.statistic is None or math.isfinite(self.statistic) else None
+        return {"id": self.id, "check": self.check, "outcome": self.outcome or None, "score": self.score or None,
+                "passed": self.passed, "statistic": statistic, "reason": self.reason}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one study of one score and outcome found."""
+
+    rows: tuple[Estimate, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:
+    """Return one row a check."""
+    names = ["id", "check", "outcome", "score", "passed", "statistic", "reason"]
+    return pd.DataFrame([check.record() for check in checks], columns=names)

@@ -1,0 +1,126 @@
+"""What the rule takes into account beside the plain estimate: noise, tails, and what a few rows do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from analysis.results.estimates import Check, Estimate
+from analysis.results.rule import Word
+
+if TYPE_CHECKING:
+    from analysis.measurement_error.corrections import Corrections, Deciding
+
+
+@dataclass(frozen=True, eq=False)
+class Supposed:
+    """The effect if the score shares all noise of some columns and none of the others, which alone are corrected.
+
+    Attributes
+    ----------
+    shared : tuple of str
+    effect : Estimate
+    """
+
+    shared: tuple[str, ...]
+    effect: Estimate
+
+
+BELIEVABLE = (0.5, 1.0)
+"""Range of reliability in which a break-even makes a verdict fragile when the plan states none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What the audit of one score and outcome knows about noise in engagement.
+
+    Attributes
+    ----------
+    status : {"no", "yes", "partial"}
+        Whether a correction was made: "partial" when some engagement column had neither halves nor a reliability.
+    rows : tuple of Estimate
+        Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
+    checks : tuple of Check
+    effects : tuple of Estimate
+        The corrected effect on the scale of the verdict: at the stated reliability, at each end of its range, then at
+        the mixed corners of several ranges.
+    refusal : str or None
+        Why there is no corrected effect although the plan asks for one.
+    reasons : tuple of str
+        Sentences for the reader.
+    break_even : float or None
+    believed : (float, float)
+        The range of reliability that is thought possible.
+    error_free : tuple of str
+        Engagement columns that were taken as free of error beside corrected ones.
+    doubt : str or None
+        Why the corrected effect, which is printed, decides nothing.
+    supposed : tuple of Supposed
+        The effects if the score shares the noise of some columns only, where that is not known.
+    made, decided : Corrections, Deciding or None
+        From which the effects are; None where no correction decides anything.
+    """
+
+    status: Literal["no", "yes", "partial"]
+    rows: tuple[Estimate, ...]
+    checks: tuple[Check, ...]
+    effects: tuple[Estimate, ...]
+    refusal: str | None
+    reasons: tuple[str, ...]
+    break_even: float | None
+    believed: tuple[float, float]
+    error_free: tuple[str, ...] = ()
+    doubt: str | None = None
+    supposed: tuple[Supposed, ...] = ()
+    made: Corrections | None = None
+    decided: Deciding | None = None
+
+    @property
+    def fragile(self) -> bool | None:
+        """True when the break-even reliability lies in the range that is believed; else not settled by this alone."""
+        inside = self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
+        return True if inside and self.break_even < 1 else None
+
+
+NOTHING_KNOWN = Noise("no", (), (), (), None, (), None, BELIEVABLE)
+"""The noise of engagement of which the plan says nothing, before anything is computed."""
+
+
+@dataclass(frozen=True)
+class Fragility:
+    """What leaving out rows, a cluster or a segment does to the word.
+
+    Attributes
+    ----------
+    own : str
+        The word with all rows.
+    word : str or None
+        The other word that was found; None when none was.
+    reason : str
+        A sentence; empty when the word stands.
+    """
+
+    own: Word
+    word: Word | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How heavy the tail of a revenue outcome is, and what stands under it.
+
+    Attributes
+    ----------
+    check : Check
+    heavy : bool
+        Whether the tail index is below 2.
+    word : str or None
+        The word of the percentile-t bootstrap interval with its direction; None where it was not asked.
+    positive : bool or None
+        Whether that interval lies above zero.
+    """
+
+    check: Check
+    heavy: bool
+    word: Word | None = None
+    positive: bool | None = None

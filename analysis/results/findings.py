@@ -1,0 +1,66 @@
+"""Everything one run found: the record that is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.data.dataset import Dataset
+from analysis.data.sample import Sample
+from analysis.plan import Plan
+from analysis.results.estimates import Check, Estimates
+from analysis.results.verdict import Verdict
+
+if TYPE_CHECKING:
+    from analysis.multiverse.run import Multiverse
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The result of the straight line from plan and data to verdicts.
+
+    Attributes
+    ----------
+    sample : Sample
+        With its plan and dataset.
+    estimates : Estimates
+    checks : tuple of Check
+    rulings : tuple of Verdict
+        One per outcome and score, in the plan's order.
+    multiverse : Multiverse or None
+        Every reasonable analysis, where the plan declares them.
+    """
+
+    sample: Sample
+    estimates: Estimates
+    checks: tuple[Check, ...]
+    rulings: tuple[Verdict, ...]
+    multiverse: Multiverse | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return self.sample.plan
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.sample.dataset
+
+    def ruling(self, outcome: str | None = None, score: str | None = None) -> Verdict:
+        """Return the verdict on an outcome and a score; the first of the plan where none is named.
+
+        Raises
+        ------
+        KeyError
+            When the plan has no such outcome or score.
+        """
+        outcome = outcome or self.plan.outcome[0].column
+        score = score or self.plan.score.columns[0]
+        for ruling in self.rulings:
+            if (ruling.outcome, ruling.score) == (outcome, score):
+                return ruling
+        known = ", ".join(f"({r.outcome}, {r.score})" for r in self.rulings)
+        raise KeyError(f"no verdict on ({outcome}, {score}); there are {known}")
+
+    def mean(self, column: str) -> float:
+        """Return a column's mean in the sample."""
+        return self.sample.mean(column)

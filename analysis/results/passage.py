@@ -1,0 +1,60 @@
+"""A passage of the report: a heading, sentences, figures and tables on one topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.results.figure import Figure
+from analysis.results.findings import Findings
+
+
+@dataclass(frozen=True)
+class PassageTable:
+    """A table of a passage, every cell as it is printed.
+
+    Attributes
+    ----------
+    caption : str
+    head : tuple of str
+        The first column names the row.
+    rows : tuple of tuple of str
+    numbers : tuple of int
+        Positions of the columns that hold numbers, set to the right.
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """What the report says on one topic.
+
+    Attributes
+    ----------
+    title : str
+    paragraphs : tuple of str
+        Plain text; every number in it comes from the findings.
+    figures : tuple of Figure
+        Saved as `figures/KEY.svg` and `.png` (the second as `KEY-2`, and so on).
+    tables : tuple of PassageTable
+    """
+
+    title: str
+    paragraphs: tuple[str, ...]
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[PassageTable, ...] = ()
+
+    def named_figures(self, key: str) -> dict[str, Figure]:
+        """Return the figures by the name of their file."""
+        return {key if at == 1 else f"{key}-{at}": figure for at, figure in enumerate(self.figures, 1)}
+
+
+def about(findings: Findings, outcome: str, score: str) -> str:
+    """Return "Outcome and score: " before a paragraph on one verdict of several; nothing where there is one."""
+    if len(findings.rulings) < 2:
+        return ""
+    which = f"{findings.dataset.label(outcome)} and {findings.dataset.label(score)}: "
+    return which[0].upper() + which[1:]

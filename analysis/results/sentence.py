@@ -1,0 +1,359 @@
+"""The verdict in a sentence that can be printed as it stands."""
+
+from __future__ import annotations
+
+from analysis.data.sample import Sample
+from analysis.models.design import score_scale
+from analysis.models.power import detectable_effect
+from analysis.plan.sections import outcome as outcomes
+from analysis.plan.sections.outcome import OutcomeSection
+from analysis.results.answer import word_for
+from analysis.results.estimates import Check, Estimate, display
+from analysis.results.findings import Findings
+from analysis.results.simulated import told
+from analysis.results.verdict import Verdict
+
+MODEL_NAMES = outcomes.MODEL_NAMES | {
+    "eiv": "least squares corrected for noise in engagement",
+    "calibration": "regression calibration for noise in engagement",
+    "corrected-score": "the corrected score for noise in engagement",
+}  # fmt: skip
+
+
+NOISE = {
+    "no": "Engagement is taken as recorded; noise in it is not corrected.",
+    "yes": "Noise in recorded engagement is corrected.",
+    "partial": "Noise in recorded engagement is corrected where the plan says how large it is, and nowhere else.",
+}
+
+
+def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
+    """Return the verdict as one paragraph: what was held, what was found, how sure, what was not corrected."""
+    score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
+    if verdict.verdict == "refused":
+        refused = f"These data cannot say whether {score} tells anything about {outcome}: {verdict.reasons[0]}"
+        return told(findings.dataset, refused)
+    tells = {
+        "adds": f"{score} tells something more about {outcome}",
+        "trivial": f"{score} tells something more about {outcome}, but too little to matter",
+        "nothing": f"{score} tells practically nothing more about {outcome}",
+        "inconclusive": f"these data do not decide whether {score} tells anything more about {outcome}",
+    }[verdict.verdict]
+    held = held_constant(findings)
+    sentences = [f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
+                 size_clause(findings, verdict), too_long_a_step(findings, verdict)]  # fmt: skip
+    if verdict.verdict in ("nothing", "inconclusive"):
+        sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
+                         f"{detectable(findings, verdict)}.")  # fmt: skip
+    sentences.append(NOISE[verdict.corrected])
+    return told(findings.dataset, " ".join(filter(None, sentences)))
+
+
+def held_constant(findings: Findings) -> str:
+    """Return what engagement and controls are called; many of them are only counted."""
+    plan, label = findings.plan, findings.dataset.label
+    engagement = [label(column) for column in plan.engagement.columns]
+    controls = [label(column) for column in plan.controls.columns]
+    if len(engagement) > 4:
+        engagement = [f"{len(engagement)} measures of engagement"]
+    if len(controls) > 3:
+        controls = [f"{len(controls)} controls"]
+    return listed([*engagement, *controls])
+
+
+def effect_clause(findings: Findings, verdict: Verdict) -> str:
+    """Return "one standard deviation more (25.9) goes with 5.9 % less (-5.9 %; 95 % CI ...; z = ..., p = ...; ...)"."""
+    estimate = verdict.deciding
+    rows = f"n = {estimate.n:,}" + (f" in {estimate.clusters:,} clusters" if estimate.clusters else "")
+    return (
+        f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)} ({estimate.displayed}; "
+        f"{interval_text(estimate, findings.plan.inference.level)}; {test_text(estimate)}; "
+        f"{MODEL_NAMES[estimate.model]}, {rows})"
+    )
+
+
+def step_text(findings: Findings, score: str) -> str:
+    """Return what the effect is per: "one standard deviation more (25.9 percentage points)", or one unit."""
+    transform, unit = findings.plan.score.transform_of(score), findings.dataset.unit(score)
+    named = {"identity": f" {unit}" if unit else "", "log1p": " on the log scale", "rank": " on the scale of ranks"}
+    if findings.plan.score.scale == "sd":
+        size = display(score_scale(findings.sample, score), "number")
+        return f"one standard deviation more ({size}{named[transform]})"
+    return "one unit more" + ("" if transform == "identity" else named[transform])
+
+
+def change_text(findings: Findings, verdict: Verdict) -> str:
+    """Return the effect as one reads it aloud: "5.9 % less", "a probability 3.8 percentage points higher"."""
+    estimate = verdict.deciding
+    size = unsigned(findings, verdict, estimate.estimate)
+    down = estimate.estimate < 0
+    if estimate.unit == "points":
+        return f"a probability {size} {'lower' if down else 'higher'}"
+    exposure = findings.plan.outcomes[verdict.outcome].exposure
+    per = f" per unit of {findings.dataset.label(exposure)}" if exposure else ""
+    return f"{size} {'less' if down else 'more'}{per}"
+
+
+def too_long_a_step(findings: Findings, verdict: Verdict) -> str:
+    """Return a warning where the average slope times the step is more than a probability can change, else nothing."""
+    estimate = verdict.deciding
+    if estimate.unit != "points":
+        return ""
+    share = findings.mean(verdict.outcome)
+    reach = max(abs(edge) for edge in estimate.interval(findings.plan.inference.level))
+    if reach <= max(share, 1 - share):
+        return ""
+    return (
+        "These are average slopes; over a step this long they come to more than a probability can change, so read the "
+        "sign, and take a shorter step or a transform of the score for the size."
+    )
+
+
+def _unit(findings: Findings, verdict: Verdict) -> str:
+    """Return the outcome's unit with a space before it, for effects in outcome units."""
+    unit = findings.dataset.unit(verdict.outcome) if verdict.deciding.unit == "outcome" else ""
+    return f" {unit}" if unit else ""
+
+
+def span_text(low: float, high: float, unit: str) -> str:
+    """Return "-10.1 % to -1.6 %"; the word "points" is said once."""
+    left = display(low, unit)
+    return f"{left.removesuffix(' points')} to {display(high, unit)}"
+
+
+def interval_text(estimate: Estimate, level: float) -> str:
+    """Return "95 % CI -10.1 % to -1.6 %" in the units of `displayed`."""
+    return f"{100 * level:g} % CI {span_text(*estimate.interval(level), estimate.unit)}"
+
+
+def test_text(estimate: Estimate) -> str:
+    """Return "t(612) = 2.31, p = .021", from which the p-value can be computed again.
+
+    A wild bootstrap's p comes from its own draws, and is said to.
+    """
+    wild = estimate.covariance == "wild"
+    name = "t" if wild else "z" if estimate.df is None else f"t({estimate.df:.0f})"
+    shown = display(estimate.p_value, "p")
+    p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+    return f"{name} = {estimate.statistic:.2f}, {p}{' by the wild cluster bootstrap' if wild else ''}"
+
+
+def size_clause(findings: Findings, verdict: Verdict) -> str:
+    """Return how the interval lies to the smallest effect size of interest."""
+    size = unsigned(findings, verdict, verdict.band[1])
+    per = "" if findings.plan.score.scale == "sd" else " for one unit of the score"
+    band = f"the plan's smallest effect of interest ({size} either way{per})"
+    if verdict.verdict in ("nothing", "trivial"):
+        level = 1 - 2 * (1 - findings.plan.inference.level)
+        return f"The {interval_text(verdict.deciding, level)} lies within {band}."
+    if verdict.verdict == "inconclusive":
+        return _undecided(findings, verdict, band)
+    return {
+        "yes": f"The whole interval lies beyond {band}.",
+        "no": f"The interval lies within {band}.",
+        "unclear": f"The interval reaches into {band}, so it is unclear whether the effect is large enough to matter.",
+    }[verdict.beyond_sesoi]
+
+
+def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
+    """Return why nothing is decided: the interval's own reach, or another analysis that the rule asks for."""
+    alone = word_for(verdict.deciding, verdict.band, findings.plan.inference.level)
+    if alone == "inconclusive":
+        return f"The interval holds zero as well as effects beyond {band}."
+    said = {"adds": "excludes zero", "trivial": f"excludes zero and lies within {band}",
+            "nothing": f"lies within {band}"}[alone]  # fmt: skip
+    return f"Alone this interval {said}, but another analysis that the plan's rule asks for does not confirm it."
+
+
+def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
+    """Return the minimal detectable effect of the plan's two-sided test, without a sign."""
+    estimate = verdict.deciding
+    level = findings.plan.inference.level
+    size = detectable_effect(estimate.std_error, level=level, power=power, df=estimate.reference_df)
+    if estimate.unit == "percent":
+        return f"{unsigned(findings, verdict, size)} more or {unsigned(findings, verdict, -size)} less"
+    return unsigned(findings, verdict, size)
+
+
+def unsigned(findings: Findings, verdict: Verdict, size: float) -> str:
+    """Return the size of an effect in the deciding estimate's unit, in full words and without a sign."""
+    shown = display(size, verdict.deciding.unit).lstrip("+-")
+    return shown.replace(" points", " percentage points") + _unit(findings, verdict)
+
+
+def listed(names: list[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# --- before a run ----------------------------------------------------------------------------------------
+
+CHECK_QUESTIONS = {
+    "reading": "Could the file be read?",
+    "last_period": "Do the data have the outcome of the period before?",
+    "duplicates": "Is any row there twice?",
+    "left_out_beside": "Is the verdict about all rows that have what it needs?",
+    "long_file": "Could the halves of engagement be built?",
+    "reconstructability": "Is the score more than engagement under another name?",
+    "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
+    "effective_clusters": "Do the clusters count in full for this score?",
+    "reset": "Is the mean as straight as the model has it?",
+    "calibration": "Do observed means follow the predicted ones?",
+    "curved_score": "Is engagement as straight in the score as its correction takes it?",
+    "variance": "Does the variance grow as the deciding model supposes?",
+    "dispersion": "Do the counts vary no more than Poisson ones?",
+    "zeros": "Are there as many zeros as a count model expects?",
+    "panel": "Are units known in enough rows?",
+    "neighbours": "Are units and periods known in enough rows?",
+    "versions": "Are both versions of the score known in enough rows?",
+    "panel_ols": "How much of the panel counts, by least squares?",
+    "panel_poisson": "How much of the panel counts, by Poisson?",
+    "panel_reliability": "Are changes of engagement within a unit recorded well enough?",
+    "bootstrap_t": "Does a bootstrap interval say the same?",
+    "companion_nb2": "Could a negative binomial model be fitted beside?",
+    "companion_hurdle": "Could a model of two parts be fitted beside?",
+    "segments": "Does every segment have an effect of its own?",
+    "score_shift": "Has the distribution of the score stayed where it was?",
+    "invariance": "Does a point of the score mean the same before and after the change?",
+    "instrument": "Can the displayed number be told from behaviour?",
+    "interruption": "Is the series long enough?",
+    "placebo_score_jump": "Does the score jump at other dates, too?",
+    "placebo_outcome_jump": "Does the outcome jump at other dates, too?",
+    "threshold": "Are there rows near the threshold?",
+    "bunching": "Do people stay where they are, just below the threshold?",
+    "gaming": "Can gamed rows be told from others?",
+    "decoupling": "Does a point of the score mean the same while it is gamed?",
+    "gaming_noise": "Can noise in engagement be taken out within units?",
+    "gaming_signature": "When gaming lifts the score, does the outcome rise with it?",
+    "pretrend_score": "Did the score go the same way before gaming began?",
+    "pretrend_outcome": "Did the outcome go the same way before gaming began?",
+    "misalignment": "Does the score reward the parts of engagement that the outcome rests on?",
+    "ratio": "Is there a ratio to what was put in?",
+    "few_segments": "Are there enough segments?",
+    "transport": "Is the effect expected to hold in a segment nobody has looked at?",
+    "prediction": "Are rows that were left out predicted better with the score?",
+    "flexible": "Does the effect hold when controls may act in any form?",
+    "clusters": "Are there enough clusters, and none that dominates?",
+    "re_expression": "Can the score be rebuilt from engagement on rows that were left out?",
+    "bad_control": "Is engagement something else than the outcome, and measured before it?",
+    "part_whole": "Is no engagement column a part of the score?",
+    "derived": "Is no engagement column derived from the others?",
+    "timing": "Did the score come before the outcome?",
+    "selection": "Are outcome and score known as often for little engagement as for much?",
+    "heaping": "Are score and outcome free of ceilings, classes and round numbers?",
+    "positive": "Are there few zeros where a logarithm or root is taken?",
+    "structural_zeros": "Could the outcome of every row be more than zero?",
+    "isolated": "Are there no few values far below all others?",
+    "within_clusters": "Does the score vary within clusters?",
+    "entity": "Does each row speak for itself?",
+    "folds": "Is nothing on both sides of a fold?",
+    "influence": "Does the word of the plain fit rest on more than a few rows?",
+    "future_score": "Does the score to come stay silent about what was before it?",
+    "lagged_score": "Does the score of the period before give the same word?",
+    "one_segment": "Is the word the same without any one large segment?",
+    "without_repeats": "Is the word the same without repeated rows?",
+    "entities_kept": "Is the word the same when the rows of one entity are kept together?",
+    "placebos": "Does this audit leave worthless scores alone on these rows?",
+    "planted": "Does this audit see real effects on these rows?",
+    "assay": "What does this audit do with known answers?",
+}
+
+
+def check_question(check: Check) -> str:
+    """Return what a check asks, as report and terminal print it."""
+    return CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
+
+
+def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]) -> list[str]:
+    """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and the checks."""
+    plan, dataset = sample.plan, sample.dataset
+    data = "Simulated data" if dataset.simulated else "Data"
+    lines = [
+        f"{plan.name}: {plan.question}",
+        f"{data}: {dataset.address}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
+    ]
+    lines += [f"  left out, {reason}: {count:,}" for reason, count in sample.exclusions.items()]
+    lines.append(f"  analysed: {sample.rows:,} rows")
+    for outcome in plan.outcome:
+        columns = ", ".join(terms[outcome.column][1:])
+        lines.append(f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}")
+        lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
+    marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
+    failed = [check for check in checks if check.passed is False]
+    rest = [check for check in checks if check.passed is not False]
+    several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
+    said = [f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}. {check.reason}"
+            for check in (*failed, *rest)]  # fmt: skip
+    lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
+    refusals = [check for check in failed if check.refused]
+    if refusals:
+        return [*lines, _refusal_line(refusals, plan.score.columns)]
+    if failed:
+        count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
+        return [*lines, f"Nothing stands in the way of a run, but {count} failed: read what stands at the top."]
+    return [*lines, "Plan and data are in order; nothing stands in the way of a run."]
+
+
+def _about(check: Check) -> str:
+    """Return which score and outcome a check is about."""
+    return f"{', '.join(filter(None, [check.score, check.outcome]))}: " if check.score or check.outcome else ""
+
+
+def _refusal_line(refusals: list[Check], scores: tuple[str, ...]) -> str:
+    """Return what a run would come to, and why; scores are named where others are not refused."""
+    named = {check.score for check in refusals}
+    about = "" if "" in named or named >= set(scores) else f" for {listed([s for s in scores if s in named])}"
+    reasons = " ".join(dict.fromkeys(check.reason for check in refusals))
+    return f"The plan can be run, but these data cannot answer: the verdict would be refused{about}, because: {reasons}"
+
+
+def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
+    """Return what the declared SESOI is, in the outcome's own unit."""
+    entry = sample.dataset.column(outcome.column)
+    unit = f" {entry.unit}" if entry and entry.unit else ""
+    step = "1 unit"
+    if sample.plan.score.scale == "sd":
+        step = f"one standard deviation ({display(score_scale(sample, score), 'number')})"
+    mean = sample.mean(outcome.column)
+    if outcome.is_relative:
+        size = outcome.sesoi * abs(mean)
+        amount = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} = {amount_text(size)}{unit}"
+    elif outcome.kind == "binary":
+        amount = f"{100 * outcome.sesoi:g} percentage points on a share of {100 * mean:.1f} %"
+    else:
+        amount = f"{amount_text(outcome.sesoi)}{unit} on a mean of {amount_text(mean)}{unit}"
+    return f"SESOI: {amount}, per {step} of {score}"
+
+
+def amount_text(value: float) -> str:
+    """Return an amount in the outcome's unit: whole above a thousand, four digits below."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+
+
+def multiverse_sentence(findings: Findings) -> str:
+    """Return what all the reasonable analyses say together, and which single decision changes the word."""
+    table = findings.multiverse.table
+    words = table["verdict"].dropna().value_counts()
+    said = {"adds": "say that the score adds something", "trivial": "that it adds too little to matter",
+            "nothing": "that it adds practically nothing", "inconclusive": "do not decide"}  # fmt: skip
+    shares = [f"{count:,} {said[word]}" for word, count in words.items()]
+    sentences = [f"Of {len(table):,} analyses that the plan calls reasonable, {listed(shares)}."]
+    lost = int(table["verdict"].isna().sum())
+    if lost:
+        sentences.append(f"{lost:,} could not be estimated.")
+    corrected = int((table["estimate"].notna() & table["p_adjusted"].isna()).sum())
+    if corrected:
+        sentences.append(
+            f"{corrected:,} of them are corrected for noise in engagement; the joint test is of the others."
+        )
+    joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
+    for row in joint:
+        form = f", {row.variant} of the outcome" if row.variant else ""
+        sentences.append(
+            f"The joint sign-flip test that the score adds nothing in any of them ({MODEL_NAMES[row.model]}{form}) has "
+            f"p {display(row.p_value, 'p') if row.p_value < 0.001 else '= ' + display(row.p_value, 'p')}."
+        )
+    flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
+    own = "the plan's own analysis"
+    changed = f"alone change the word of {own}: {listed(flips)}" if flips else f"alone changes the word of {own}: none"
+    return told(findings.dataset, " ".join([*sentences, f"Decisions that {changed}."]))

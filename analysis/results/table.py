@@ -1,0 +1,251 @@
+"""Tables as data, and as Markdown, LaTeX, HTML and DOCX."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import printable
+from analysis.results.estimates import Estimate, display
+from analysis.results.findings import Findings
+from analysis.results.sentence import MODEL_NAMES, span_text
+from analysis.results.simulated import captioned
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shown:
+    """A table that shows itself in a notebook: caption first, header cells scoped, the same bytes each time.
+
+    Attributes
+    ----------
+    table : DataFrame
+    caption : str
+    """
+
+    table: pd.DataFrame
+    caption: str
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f'<th scope="col" style="text-align:left">{escape(str(name))}</th>' for name in self.table.columns
+        )
+        body = "".join(
+            "<tr>" + "".join(f'<td style="text-align:left">{escape(_cell(value))}</td>' for value in record) + "</tr>"
+            for record in self.table.itertuples(index=False)
+        )
+        caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n\n{to_markdown(self.table.map(_cell))}"
+
+
+def show(table: pd.DataFrame | Mapping[str, object], caption: str) -> Shown:
+    """Return a table for a notebook; a mapping becomes two columns.
+
+    Examples
+    --------
+    >>> show({"rows": 3}, "What there is")._repr_html_()[:7]
+    '<table>'
+    """
+    if isinstance(table, Mapping):
+        table = pd.DataFrame({"what": list(table), "value": list(table.values())}, dtype=object)
+    return Shown(table, caption)
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_cell, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+COLUMN_NAMES = {"raw": "engagement ignored", "increment": "engagement held constant"}
+
+
+def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
+    """Return the printed table of an outcome: every model, with and without engagement, as text.
+
+    Returns
+    -------
+    DataFrame
+        score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in `model`.
+    """
+    deciding = _deciding(findings)
+    records = [
+        {
+            "score": row.score,
+            "model": _model(findings, row) + (" *" if row.id in deciding else ""),
+            "engagement": COLUMN_NAMES[row.method],
+            "effect": row.displayed,
+            "interval": _interval(row, findings.plan.inference.level),
+            "p": display(row.p_value, "p"),
+            "n": f"{row.n:,}",
+            "errors": row.covariance,
+        }
+        for row in findings.estimates
+        if row.outcome == outcome and row.scale == findings.plan.score.scale and row.method in COLUMN_NAMES
+    ]
+    return pd.DataFrame(records)
+
+
+def _deciding(findings: Findings) -> set[str]:
+    """Return the ids of the estimates that decide; where the verdict is refused, none does."""
+    return {ruling.deciding.id for ruling in findings.rulings if ruling.verdict != "refused"}
+
+
+def _model(findings: Findings, row: Estimate) -> str:
+    """Return the model of a row, and the outcome's unit where the effect is in it."""
+    unit = findings.dataset.unit(row.outcome) if row.unit == "outcome" else ""
+    return _fitted(row) + (f", in {unit}" if unit else "")
+
+
+def _fitted(row: Estimate) -> str:
+    if row.model == "logit":
+        return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
+    if row.model == "hurdle":
+        parts = {"zero": "whether there is any: logit, log odds", "positive": "how much, where there is any"}
+        return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
+    if row.variant.startswith("bootstrap-t"):
+        return f"{MODEL_NAMES[row.model]}, bootstrap interval"
+    function, _, unit = row.variant.partition("-in-")
+    if function in ("log1p", "asinh"):
+        return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (f" in {unit}" if unit else "")
+    return MODEL_NAMES[row.model] + (", scores together" if row.variant.startswith("together") else "")
+
+
+def _interval(row: Estimate, level: float) -> str:
+    return span_text(*row.interval(level), row.unit)
+
+
+def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | bool]]:
+    """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside engagement held.
+
+    Returns
+    -------
+    list of dict
+        score, model, errors, and for each of `raw` and `increment` the effect and "CI; p"; `decides` marks the
+        deciding model.
+    """
+    level, deciding = findings.plan.inference.level, _deciding(findings)
+    entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
+    for row in findings.estimates:
+        if row.outcome != outcome or row.scale != findings.plan.score.scale or row.method not in COLUMN_NAMES:
+            continue
+        blank = {"score": findings.dataset.label(row.score), "model": _model(findings, row), "errors": row.covariance,
+                 "decides": False, "raw": "", "raw_more": "", "increment": "", "increment_more": ""}  # fmt: skip
+        entry = entries.setdefault((row.score, row.model, row.variant), blank)
+        p = display(row.p_value, "p")
+        entry[row.method] = row.displayed
+        said = (p if p.startswith("<") else f"= {p}").replace(" ", "\N{NO-BREAK SPACE}")
+        entry[f"{row.method}_more"] = f"{_interval(row, level)}; p\N{NO-BREAK SPACE}{said}"
+        entry["decides"] = entry["decides"] or row.id in deciding
+    order = {findings.dataset.label(score): at for at, score in enumerate(findings.plan.score.columns)}
+    return sorted(entries.values(), key=lambda entry: order[entry["score"]])
+
+
+def exclusions_table(findings: Findings) -> pd.DataFrame:
+    """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
+    flow = [("rows in the dataset", findings.dataset.rows)]
+    flow += [(reason, -count) for reason, count in findings.sample.exclusions.items()]
+    flow += [("rows analysed", findings.sample.rows)]
+    return pd.DataFrame([{"step": step, "rows": f"{count:,}"} for step, count in flow])
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """Return a Markdown table; what Markdown or HTML would act on is escaped in the data.
+
+    Only a `<` that starts a tag and a `&` that starts an entity are: "< .001" stays as one reads it.
+    """
+    special = str.maketrans({char: "\\" + char for char in "\\|[]`"})
+    safe = table.map(lambda cell: _inert_html(_one_line(cell)).translate(special))
+    return safe.to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def _inert_html(text: str) -> str:
+    text = re.sub(r"&(?=#|[A-Za-z])", "&amp;", text)
+    tag = re.compile(r"<(?=[A-Za-z/!?])")
+    return tag.sub("&lt;", text).replace(">", "&gt;") if tag.search(text) else text
+
+
+def _one_line(cell: object) -> str:
+    """Return a cell as one line of printable text: no newline, control character or change of direction."""
+    return printable(" ".join(str(cell).split()), limit=400)
+
+
+def to_latex(table: pd.DataFrame, caption: str) -> str:
+    """Return a LaTeX table (booktabs), everything escaped."""
+    heads = [str(name) for name in table.columns]
+    safe = table.map(lambda cell: latex_escape(_one_line(cell)))
+    caption = latex_escape(_one_line(caption))
+    return safe.to_latex(index=False, escape=False, caption=caption, column_format="l" * len(heads))
+
+
+def to_html(table: pd.DataFrame, caption: str, *, table_id: str) -> str:
+    """Return an HTML table without random ids, header cells scoped, caption first."""
+    from great_tables import GT, html
+
+    safe = table.map(_one_line)
+    return GT(safe, id=table_id).tab_header(title=html(escape(_one_line(caption)))).as_raw_html()
+
+
+def to_docx(table: pd.DataFrame, caption: str) -> bytes:
+    """Return a Word document with one table; the same table gives the same bytes."""
+    import datetime
+
+    from docx import Document
+
+    document = Document()
+    fixed = datetime.datetime(2000, 1, 1)
+    document.core_properties.created = document.core_properties.modified = fixed
+    document.add_paragraph(_one_line(caption))
+    grid = document.add_table(rows=1, cols=len(table.columns), style="Light List")
+    for cell, name in zip(grid.rows[0].cells, table.columns, strict=True):
+        cell.text = str(name)
+    for record in table.itertuples(index=False):
+        for cell, value in zip(grid.add_row().cells, record, strict=True):
+            cell.text = _one_line(value)
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return _same_times(buffer.getvalue())
+
+
+def _same_times(content: bytes) -> bytes:
+    """Return a zip archive with every time stamp set to its earliest value."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), old.read(name), zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def latex_escape(text: str) -> str:
+    """Return text with LaTeX's special characters escaped; braces by name, since BibTeX counts even escaped ones."""
+    special = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+               "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "~": r"\textasciitilde{}",
+               "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}  # fmt: skip
+    return "".join(special.get(char, char) for char in text)
+
+
+def write_tables(findings: Findings, folder: Path) -> None:
+    """Write every table in its four formats."""
+    tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
+    for number, outcome in enumerate(findings.plan.outcome, 1):
+        caption = f"{outcome.column}: what the score adds (* marks the row that decides)"
+        if all(ruling.verdict == "refused" for ruling in findings.rulings if ruling.outcome == outcome.column):
+            caption = f"{outcome.column}: estimates for completeness; the verdict is refused"
+        tables[f"effects-{number}"] = (effects_table(findings, outcome.column), caption)
+    for name, (table, plain) in tables.items():
+        caption = captioned(findings.dataset, plain)
+        (folder / f"{name}.md").write_text(to_markdown(table), "utf-8")
+        (folder / f"{name}.tex").write_text(to_latex(table, caption), "utf-8")
+        (folder / f"{name}.html").write_text(to_html(table, caption, table_id=name), "utf-8")
+        (folder / f"{name}.docx").write_bytes(to_docx(table, caption))

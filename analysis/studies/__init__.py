@@ -1,0 +1,1 @@
+"""A folder a question: what is asked of one score and one outcome."""

@@ -1,0 +1,198 @@
+"""What the score adds to predictions of rows that were left out, in the deviance of the outcome's own family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from analysis.data.sample import Sample
+from analysis.errors import DesignError, Fault
+from analysis.models import fit_model
+from analysis.models.design import Design, build_design
+from analysis.models.family import POWERS, family_of
+from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.plan.sections.outcome import OutcomeSection
+from analysis.results.estimates import Check, Estimate, Found
+
+FOLDS = 10
+"""Folds of a partition; fewer where there are fewer than 20 clusters."""
+
+REPEATS = 10
+"""Partitions at most."""
+
+ROWS_OF_REPEATS = 50_000
+"""Rows predicted at most, all partitions together; one partition is always made."""
+
+ENOUGH = 1e-7
+"""Steps on an orthonormal basis end below this."""
+
+CHORDS = 12
+"""Steps with the information of the first one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """The deviance gained by fold, a row on average.
+
+    Attributes
+    ----------
+    means : ndarray, shape (J,)
+        Of the folds of all partitions.
+    folds : int
+        Folds of one partition.
+    """
+
+    means: np.ndarray
+    folds: int
+
+    @property
+    def estimate(self) -> float:
+        return float(self.means.mean())
+
+    @property
+    def df(self) -> float:
+        return float(len(self.means) - 1)
+
+    def std_error(self) -> float:
+        """Return the corrected resampled standard error.
+
+        Notes
+        -----
+        ``(1 / J + n_test / n_train) s^2``: Nadeau & Bengio (2003), doi:10.1023/A:1024068626366. Folds share their
+        training rows; the plain error of J fold means, ``s^2 / J``, is far too small.
+        """
+        spread = self.means.var(ddof=1)
+        return float(np.sqrt((1 / len(self.means) + 1 / (self.folds - 1)) * spread))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        half = float(scipy.stats.t.isf((1 - level) / 2, self.df)) * self.std_error()
+        return self.estimate - half, self.estimate + half
+
+
+def cross_validated_gain(
+    design: Design, model: str, *, rng: np.random.Generator, folds: int = FOLDS, repeats: int = REPEATS
+) -> Gain:
+    """Return what the score columns gain out of sample, by repeated partitions into folds of whole clusters.
+
+    Parameters
+    ----------
+    design : Design
+        Its score columns are those that may add; both models leave out the same rows.
+    model : {"ols", "logit", "poisson", "tweedie", "gamma"}
+    folds : int
+        At most; never more than half of the clusters.
+
+    Returns
+    -------
+    Gain
+        In the model's deviance, of the outcome in its own unit (for least squares, squared).
+
+    Raises
+    ------
+    DesignError
+        When a model has no estimate without one of the folds.
+    """
+    groups = np.arange(design.n) if design.clusters is None else design.clusters
+    folds = max(2, min(folds, (int(groups.max()) + 1) // 2))
+    family, y = family_of(model), design.response
+    unit = 1.0 if model in ("ols", "logit") else float(y.mean())
+    fits = [_Nested(design, model, unit), _Nested(design.without("score"), model, unit)]
+    means = []
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        for child in rng.spawn(repeats):
+            codes = cluster_folds(groups, folds, child)
+            for fold in range(folds):
+                out = codes == fold
+                losses = [family.loss(y[out] / unit, one.predict(out)) for one in fits]
+                means.append(float((losses[1] - losses[0]).mean()))
+    if not np.isfinite(means).all():
+        raise DesignError("the model", [Fault("prediction", "no finite prediction of a fold left out", "finite ones")])
+    scale = {"ols": 1.0, "logit": 1.0, "gamma": 1.0, "tweedie": np.sqrt(unit)}.get(model, unit)
+    return Gain(np.array(means) * scale, folds)
+
+
+class _Nested:
+    """One of two nested models, fitted to all rows; without a fold, a few steps from there."""
+
+    def __init__(self, design: Design, model: str, unit: float) -> None:
+        fit = fit_model(design, model, "HC1")
+        self.k, self.offset, self.y = design.k, design.offset, design.response / unit
+        self.family = family_of(model)
+        triangle = design.basis[1]
+        shift = np.zeros(design.k)
+        shift[0] = 0.0 if model in ("ols", "logit") else np.log(unit)
+        self.basis = design.basis[0]
+        self.start = triangle @ (fit.params - shift)
+        self.information = self._information(np.ones(design.n, dtype=bool), self.start)
+
+    def _rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
+        return self.basis[rows], self.y[rows], 0.0 if self.offset is None else self.offset[rows]
+
+    def _information(self, rows: np.ndarray, params: np.ndarray) -> np.ndarray:
+        basis, _, offset = self._rows(rows)
+        return basis.T @ (basis * self.family.weights(basis @ params + offset)[:, None])
+
+    def predict(self, out: np.ndarray) -> np.ndarray:
+        """Return the linear predictor of the rows left out, of the model fitted to the others.
+
+        The first step needs the rows left out alone: at the estimate the contributions of all rows add up to zero.
+        For least squares it is the answer. The next steps keep the first one's information; where that does not
+        settle, it is worked out anew at each step.
+        """
+        held, y, shift = self._rows(out)
+        information = self.information - self._information(out, self.start)
+        step = -_solved(information, held.T @ self.family.score(y, held @ self.start + shift))
+        params, stay = self.start + step, ~out
+        basis, y, offset = self._rows(stay)
+        for attempt in range(60 if self.family.bent else 0):
+            if np.abs(step).max() < ENOUGH:
+                break
+            if attempt >= CHORDS:
+                information = self._information(stay, params)
+            step = _solved(information, basis.T @ self.family.score(y, basis @ params + offset))
+            params = params + step
+        return held @ params + shift
+
+
+def _solved(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
+        fault = Fault("prediction", "no estimate without one of the folds", "columns that vary within every fold")
+        raise DesignError("the model", [fault])
+    return np.linalg.solve(information, gradient)
+
+
+def study_prediction(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
+    """Return the out-of-sample gain of the deciding model, as a share of the outcome's deviance; or why there is none.
+
+    A negative binomial or hurdle outcome is predicted by the Poisson, whose mean it shares.
+    """
+    plan = sample.plan
+    if plan.quick:
+        reason = "The plan says quick = true, so out-of-sample predictions were not made."
+        return Found(checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),))
+    model = outcome.deciding_model if outcome.deciding_model in ("ols", "logit", *POWERS) else "poisson"
+    design = build_design(sample, outcome.column, (score,))
+    repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
+    try:
+        found = cross_validated_gain(design, model, rng=np.random.default_rng(plan.inference.seed), repeats=repeats)
+    except DesignError as error:
+        reason = f"Out-of-sample predictions cannot be made: {error.faults[0].found}."
+        return Found(checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),))
+    return Found((_row(sample, outcome, score, design, model, found),))
+
+
+def _row(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str, found: Gain) -> Estimate:
+    whole = fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance / design.n
+    by, unit = (1 / whole, "share") if np.isfinite(whole) and whole > 0 else (1.0, "number")
+    blocks = "" if design.clusters is None else " of whole clusters"
+    what = "share of the outcome's deviance" if unit == "share" else "deviance a row"
+    note = f"{what} gained out of sample; {len(found.means)} folds{blocks}, the interval of Nadeau and Bengio"
+    return Estimate(
+        sample.plan.name, outcome.column, score, "prediction", model, "gain", n=design.n, clusters=design.n_clusters,
+        estimate=found.estimate * by, std_error=found.std_error() * by, df=found.df, unit=unit, note=note,
+    )  # fmt: skip
+
+
