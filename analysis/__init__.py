@@ -1,4 +1,5 @@
-"""score-audit: does a score tell you anything about money that the engagement you can already see does not?
+"""score-audit: does a score tell you anything about money that the engagement you can already see
+does not?
 
 >>> import analysis as sa
 >>> sa.read_plan("movies").score.columns
@@ -31,7 +32,9 @@ _PUBLIC = {
     "sesoi_from_price": "analysis.studies.power.sesoi",
     "verify": "analysis.audit",
 }
-"""What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not wait for pandas."""
+"""What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not
+wait for pandas.
+"""
 
 _MODULES = ("scores", "simulate")
 """Modules that are offered as such: `sa.simulate.creators(seed=7)`."""
@@ -46,8 +49,8 @@ def __dir__() -> list[str]:
 class _Package(ModuleType):
     """The package itself: public names are imported on first use.
 
-    `audit` is both a module and the function it is about. The property keeps the function under this name when the
-    import system binds the module to it.
+    `audit` is both a module and the function it is about. The property keeps the function under
+    this name when the import system binds the module to it.
     """
 
     def __getattr__(self, name: str) -> Any:

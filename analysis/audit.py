@@ -20,11 +20,10 @@ from analysis.out_of_core.audit import audit_table, audit_table_together, inspec
 from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.questions.indicators import study_indicators
 from analysis.report.citation import read_ledger, result_folder
 from analysis.report.ledger import ledger, verdict_record
 from analysis.report.verify import Verification, compare, find_in_text, read_text
-from analysis.results.estimates import Check, Estimate, Estimates, Found, tidy_checks
+from analysis.results.estimates import Check, Estimate, Estimates, StudyResult, tidy_checks
 from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence
@@ -65,24 +64,35 @@ class Audit(Findings):
     """What a run found, with the views one wants in a notebook."""
 
     def __repr__(self) -> str:
-        words = "; ".join(f"{ruling.outcome} | {ruling.score}: {ruling.verdict}" for ruling in self.rulings)
-        return f"<Audit of {self.plan.name}{' (simulated data)' if self.dataset.simulated else ''}: {words}>"
+        words = "; ".join(
+            f"{verdict.outcome} | {verdict.score}: {verdict.verdict}" for verdict in self.decided
+        )
+        return (
+            f"<Audit of {self.plan.name}{' (simulated data)' if self.dataset.simulated else ''}:"
+            f" {words}>"
+        )
 
     @property
     def verdicts(self) -> pd.DataFrame:
         """One row per outcome and score, with the ledger's keys as columns."""
-        return pd.DataFrame([verdict_record(self, ruling) for ruling in self.rulings], columns=list(COLUMNS))
+        return pd.DataFrame(
+            [verdict_record(self, verdict) for verdict in self.decided], columns=list(COLUMNS)
+        )
 
     def tidy_checks(self) -> pd.DataFrame:
         """One row per check."""
         return tidy_checks(self.checks)
 
     def sentence(self, outcome: str | None = None, score: str | None = None) -> str:
-        """Return the verdict in a sentence; the plan's first outcome and score where none is named."""
-        return verdict_sentence(self, self.ruling(outcome, score))
+        """Return the verdict in a sentence; the plan's first outcome and score where none is
+        named.
+        """
+        return verdict_sentence(self, self.verdict_on(outcome, score))
 
     def plot(self, outcome: str | None = None) -> Figure:
-        """Return the figure of one outcome: the effect with and without engagement, and the SESOI band."""
+        """Return the figure of one outcome: the effect with and without engagement, and the SESOI
+        band.
+        """
         from analysis.results.figure import effect_figure
 
         return effect_figure(self, outcome or self.plan.outcome[0].column)
@@ -109,23 +119,31 @@ class Audit(Findings):
         """
         from analysis.studies.segments.report import segments_figure, travelling
 
-        ruling = self.ruling(outcome, score)
-        seen = travelling(self, ruling)
+        verdict = self.verdict_on(outcome, score)
+        seen = travelling(self, verdict)
         if seen is None:
-            raise LookupError("no effects by segment: the plan names no segments, or fewer than two have one")
-        return segments_figure(self, ruling, seen)
+            raise LookupError(
+                "no effects by segment: the plan names no segments, or fewer than two have one"
+            )
+        return segments_figure(self, verdict, seen)
 
     def plot_reliability(self, outcome: str | None = None) -> Figure:
-        """Return the figure of one outcome's verdicts over the reliability of engagement, from one half to 1."""
+        """Return the figure of one outcome's verdicts over the reliability of engagement, from one
+        half to 1.
+        """
         from analysis.measurement_error.report import reliability_figure
 
         return reliability_figure(self, outcome or self.plan.outcome[0].column)
 
-    def reliability_sentences(self, outcome: str | None = None, score: str | None = None) -> tuple[str, ...]:
-        """Return what noise in engagement could do: the calibrated null, the break-even reliability, the sweep."""
+    def reliability_sentences(
+        self, outcome: str | None = None, score: str | None = None
+    ) -> tuple[str, ...]:
+        """Return what noise in engagement could do: the calibrated null, the break-even
+        reliability, the sweep.
+        """
         from analysis.measurement_error.report import reliability_sentences
 
-        return reliability_sentences(self, self.ruling(outcome, score))
+        return reliability_sentences(self, self.verdict_on(outcome, score))
 
     def table(self, outcome: str | None = None) -> pd.DataFrame:
         """Return the printed table of one outcome."""
@@ -142,38 +160,55 @@ class Audit(Findings):
         return show(self.table(outcome), captioned(self.dataset, caption))
 
     def show_rows(self) -> Shown:
-        """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
+        """Return the flow of rows: all of them, each reason for leaving some out, those
+        analysed.
+        """
         from analysis.results.table import exclusions_table, show
 
-        return show(exclusions_table(self), captioned(self.dataset, "Rows in, left out and analysed"))
+        return show(
+            exclusions_table(self), captioned(self.dataset, "Rows in, left out and analysed")
+        )
 
     def cite(self, result_id: str | None = None) -> Citation:
-        """Return the citation of a result of this run; of the first verdict where no id is given."""
+        """Return the citation of a result of this run; of the first verdict where no id is
+        given.
+        """
         from analysis.report.citation import cite_from
         from analysis.report.ledger import ledger
 
-        return cite_from(ledger(self), result_id or self.rulings[0].id)
+        return cite_from(ledger(self), result_id or self.decided[0].id)
 
     def colophon(self) -> Shown:
-        """Return what this result was made from and with: hashes, versions, commit. It differs between machines."""
+        """Return what this result was made from and with: hashes, versions, commit. It differs
+        between machines.
+        """
         from analysis.report.ledger import environment
         from analysis.results.table import show
 
         made = environment()
-        facts = {"plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
-                 "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
-                 "Python": made["python"], **made["packages"], "commit": made["commit"]}  # fmt: skip
+        facts = {
+            "plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
+            "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
+            "Python": made["python"],
+            **made["packages"],
+            "commit": made["commit"],
+        }
         return show(facts, "Colophon")
 
     def export(self, folder: str | Path) -> Path:
-        """Write the ledger, tables, figures and the report; the old results stay whole until the new ones are."""
+        """Write the ledger, tables, figures and the report; the old results stay whole until the
+        new ones are.
+        """
         from analysis.report.folder import write_results
 
         return write_results(self, Path(folder))
 
 
 def audit(
-    plan: Plan | str | Path | dict, data: pd.DataFrame | None = None, *, progress: Progress = lambda step: None
+    plan: Plan | str | Path | dict,
+    data: pd.DataFrame | None = None,
+    *,
+    progress: Progress = lambda step: None,
 ) -> Audit:
     """Run a plan: read, select, fit, check, decide. Writes no files.
 
@@ -194,7 +229,7 @@ def audit(
     Examples
     --------
     >>> import analysis as sa
-    >>> sa.audit("movies").ruling().verdict
+    >>> sa.audit("movies").verdict_on().verdict
     'adds'
     """
     sample = _sample(plan, data, progress)
@@ -203,19 +238,20 @@ def audit(
     rows += multiverse.estimates if multiverse else ()
     progress("Deciding")
     drawn = "simulated data" if sample.dataset.simulated else ""
-    noted = [replace(row, note="; ".join(filter(None, [row.note, sample.note, drawn]))) for row in rows]
+    noted = [
+        replace(row, note="; ".join(filter(None, [row.note, sample.note, drawn]))) for row in rows
+    ]
     estimates = Estimates(tuple(noted), sample.plan.inference.level)
-    rulings, more = _rule(sample, estimates, [*checks, *doubts], noise)
+    verdicts, more = _rule(sample, estimates, [*checks, *doubts], noise)
     sample.kept.clear()  # what the studies shared is large
-    return Audit(sample, estimates, (*checks, *doubts, *more), rulings, multiverse)
+    return Audit(sample, estimates, (*checks, *doubts, *more), verdicts, multiverse)
 
 
 Key = tuple[str, str]
 
-Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], Found]
+Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], StudyResult]
 
 STUDIES: tuple[Study, ...] = (
-    study_indicators,
     study_size,
     study_confounding,
     study_prediction,
@@ -234,8 +270,8 @@ STUDIES: tuple[Study, ...] = (
     study_diagnostics,
     study_influence,
 )
-"""What is asked beside the increment and its correction, in this order; a new question is one function, and one entry
-here. Each takes
+"""What is asked beside the increment and its correction, in this order; a new question is one
+function, and one entry here. Each takes
 
 sample : Sample
 outcome : OutcomeSection
@@ -247,8 +283,12 @@ estimates : tuple of Estimate
 and returns the rows and checks it adds; none where the question does not arise."""
 
 
-def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:
-    """Return the estimates and checks of every outcome and score, and what is known of noise in engagement."""
+def _fit_all(
+    sample: Sample, progress: Progress
+) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:
+    """Return the estimates and checks of every outcome and score, and what is known of noise in
+    engagement.
+    """
     plan, rows, checks = sample.plan, [], check_rows(sample)
     noise: dict[Key, Noise] = {}
     for outcome in plan.outcome:
@@ -268,7 +308,9 @@ def _fit_all(sample: Sample, progress: Progress) -> tuple[list[Estimate], list[C
                 rows += found.rows
                 checks += found.checks
         if len(plan.score.columns) > 1:
-            found, doubts = (audit_table_together if sample.whole else audit_together)(sample, outcome)
+            found, doubts = (audit_table_together if sample.whole else audit_together)(
+                sample, outcome
+            )
             rows += found
             checks += doubts
     return rows, checks, noise
@@ -294,22 +336,41 @@ def _rule(
     plan = sample.plan
     tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1], estimates) for key in noise}
     more = [tail.check for tail in tails.values() if tail is not None]
-    fragile = {} if plan.quick else {
-        key: study_fragility(sample, plan.outcomes[key[0]], key[1], known) for key, known in noise.items()
-    }  # fmt: skip
-    rulings = []
+    fragile = (
+        {}
+        if plan.quick
+        else {
+            key: study_fragility(sample, plan.outcomes[key[0]], key[1], known)
+            for key, known in noise.items()
+        }
+    )
+    verdicts = []
     for outcome in plan.outcome:
         mean = sample.mean(outcome.column)
         for score in plan.score.columns:
             key = outcome.column, score
             known = noise.get(key, NOTHING_KNOWN)
-            rulings.append(decide(plan, outcome, score, mean, estimates, [*checks, *more], known, fragile.get(key),
-                                  tails.get(key)))  # fmt: skip
-    return tuple(rulings), more
+            verdicts.append(
+                decide(
+                    plan,
+                    outcome,
+                    score,
+                    mean,
+                    estimates,
+                    [*checks, *more],
+                    known,
+                    fragile.get(key),
+                    tails.get(key),
+                )
+            )
+    return tuple(verdicts), more
 
 
-def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None) -> Verification:
-    """Recompute a result folder's ledger and compare; with `text`, also find its results in an article.
+def verify(
+    folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None
+) -> Verification:
+    """Recompute a result folder's ledger and compare; with `text`, also find its results in an
+    article.
 
     Parameters
     ----------
@@ -335,7 +396,9 @@ def verify(folder: str | Path, text: str | Path | None = None, *, plan: str | Pa
 
 
 def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:
-    """Return where the plan of a ledger is: beside the results as it was, or a plan of this name."""
+    """Return where the plan of a ledger is: beside the results as it was, or a plan of this
+    name.
+    """
     beside = old["environment"].get("plan_file")
     if beside and (folder / beside).is_file():
         return (folder / beside).resolve()
@@ -357,7 +420,8 @@ class Inspection:
 
 
 def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> Inspection:
-    """Read and check plan and data: what would be analysed, what is wrong. Fits nothing, writes nothing.
+    """Read and check plan and data: what would be analysed, what is wrong. Fits nothing, writes
+    nothing.
 
     Raises
     ------
@@ -380,11 +444,15 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
 
 
 def _left_to_memory(plan: Plan, outcome: OutcomeSection, score: str) -> Check:
-    reason = "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
+    reason = (
+        "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
+    )
     return Check(plan.name, "beyond_memory", None, reason, None, outcome.column, score)
 
 
-def _one_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
+def _one_score(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> tuple[list[Estimate], list[Check]]:
     """Return the estimates and checks of one score: from the rows, or beyond memory from sums."""
     if sample.whole:
         return audit_table(sample, outcome, score)
@@ -393,7 +461,9 @@ def _one_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[lis
     return rows, checks + check_overlap(sample, design, outcome.column, score)
 
 
-def _sample(plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress: Progress) -> Sample:
+def _sample(
+    plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress: Progress
+) -> Sample:
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
     progress(f"Reading {plan.dataset if data is None else 'the data frame'}")
     if data is None and is_beyond_memory(plan.dataset, plan.folder):

@@ -1,4 +1,6 @@
-"""The command `score-audit`. Heavy libraries are imported inside the commands: `--help` does not wait for them."""
+"""The command `score-audit`. Heavy libraries are imported inside the commands: `--help` does not
+wait for them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from analysis.audit import Inspection
 
 DONE, DIFFERENCE, WRONG, INTERRUPTED = 0, 1, 2, 3
-"""Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong; interrupted."""
+"""Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong;
+interrupted.
+"""
 
 
 class _InOrder(click.Group):
@@ -50,29 +54,53 @@ def cli() -> None:
 
 @cli.command(short_help="Draft a plan and a codebook for your data.")
 @click.argument("data")
-@click.option("--score", multiple=True, metavar="COLUMN", help="What is audited; repeat it for several columns.")
-@click.option("--engagement", multiple=True, metavar="COLUMN", help="What anyone can see people do; may be repeated.")
-@click.option("--control", multiple=True, metavar="COLUMN", help="What else is held constant; may be repeated.")
+@click.option(
+    "--score",
+    multiple=True,
+    metavar="COLUMN",
+    help="What is audited; repeat it for several columns.",
+)
+@click.option(
+    "--engagement",
+    multiple=True,
+    metavar="COLUMN",
+    help="What anyone can see people do; may be repeated.",
+)
+@click.option(
+    "--control",
+    multiple=True,
+    metavar="COLUMN",
+    help="What else is held constant; may be repeated.",
+)
 @click.option("--outcome", metavar="COLUMN", help="What pays. It is never guessed.")
-@click.option("--kind", type=click.Choice(["revenue", "count", "binary", "continuous"]), help="What the outcome is.")
-@click.option("--sesoi", type=float, help="The smallest effect that would matter to you. It is never guessed.")
+@click.option(
+    "--kind",
+    type=click.Choice(["revenue", "count", "binary", "continuous"]),
+    help="What the outcome is.",
+)
+@click.option(
+    "--sesoi", type=float, help="The smallest effect that would matter to you. It is never guessed."
+)
 @click.option("--row", metavar="COLUMN", help="What identifies a row.")
 @click.option("--cluster", metavar="COLUMN", help="What rows belong to together.")
 @click.option("--sheet", help="Of a workbook. [default: the first]")
 @click.option("--table", help="Of a database. [default: the only one]")
 @click.option("--name", help="Of the study. [default: the file's]")
-@click.option("--out", type=click.Path(path_type=Path), help="The plan. [default: plans/<name>.toml]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The plan. [default: plans/<name>.toml]"
+)
 @click.option("--notebook", is_flag=True, help="Write a notebook for the study, too.")
 @click.option("--force", is_flag=True, help="Replace a plan or notebook that is there.")
 def init(data: str, **given: Any) -> None:
     """Look at a file of data, and write a plan and a codebook for it.
 
-    On a terminal it asks which column is what; otherwise it takes options, proposes what it can from names and types,
-    and says which lines of the plan are left to edit.
+    On a terminal it asks which column is what; otherwise it takes options, proposes what it can
+    from names and types, and says which lines of the plan are left to edit.
 
     \b
     score-audit init shops.csv
-    score-audit init shops.csv --score klout --engagement likes --outcome sales --kind revenue --sesoi 0.05
+    score-audit init shops.csv --score klout --engagement likes --outcome sales --kind revenue
+    --sesoi 0.05
     """
     from analysis.start.questions import ask
     from analysis.start.study import init as start
@@ -85,16 +113,35 @@ def init(data: str, **given: Any) -> None:
 @cli.command(short_help="Say what would be analysed, what is wrong.")
 @click.argument("plan")
 @click.option("--price", type=float, help="What the score costs per account, in money.")
-@click.option("--share", type=float, help="Share of accounts for which the score changes what you do.")
-@click.option("--mean-revenue", type=float, help="Mean revenue per account. [default: the mean of the revenue outcome]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; of faults, too (exit code 2).")
-@click.option("--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data.")
+@click.option(
+    "--share", type=float, help="Share of accounts for which the score changes what you do."
+)
+@click.option(
+    "--mean-revenue",
+    type=float,
+    help="Mean revenue per account. [default: the mean of the revenue outcome]",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; of faults, too (exit code 2)."
+)
+@click.option(
+    "--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data."
+)
 def check(
-    plan: str, price: float | None, share: float | None, mean_revenue: float | None, as_json: bool, schema: bool
+    plan: str,
+    price: float | None,
+    share: float | None,
+    mean_revenue: float | None,
+    as_json: bool,
+    schema: bool,
 ) -> None:
-    """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in money."""
+    """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in
+    money.
+    """
     if (price is None) != (share is None):
-        raise click.UsageError("--price and --share go together: what the score costs, and how often it is acted on")
+        raise click.UsageError(
+            "--price and --share go together: what the score costs, and how often it is acted on"
+        )
     from analysis.audit import check as inspect
     from analysis.results.sentence import inspection_lines
     from analysis.studies.power.sesoi import sesoi_from_price
@@ -121,16 +168,31 @@ def check(
 
 @cli.command(short_help="Say what a plan could show, before any data.")
 @click.argument("plan")
-@click.option("--n", type=int, multiple=True, help="Rows; may be repeated. [default: the data's; else 300, 1000, 5000]")
-@click.option("--r2-score", type=float, help="Share of the score that engagement and controls explain.")
-@click.option("--r2-outcome", type=float, help="Share of the outcome that engagement and controls explain.")
+@click.option(
+    "--n",
+    type=int,
+    multiple=True,
+    help="Rows; may be repeated. [default: the data's; else 300, 1000, 5000]",
+)
+@click.option(
+    "--r2-score", type=float, help="Share of the score that engagement and controls explain."
+)
+@click.option(
+    "--r2-outcome", type=float, help="Share of the outcome that engagement and controls explain."
+)
 @click.option("--reliability", type=float, help="Share of truth in recorded engagement.")
 @click.option("--mean", type=float, help="Mean of the outcome.")
 @click.option("--sd", type=float, help="Standard deviation of the outcome.")
-@click.option("--sd-score", type=float, help="Standard deviation of the score, where effects are per unit of it.")
+@click.option(
+    "--sd-score",
+    type=float,
+    help="Standard deviation of the score, where effects are per unit of it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None) -> None:
-    """Say what a plan could show, before any data exist: detectable effects, and the rows needed."""
+    """Say what a plan could show, before any data exist: detectable effects, and the rows
+    needed.
+    """
     from analysis.studies.power.study import power as prospect
 
     found = prospect(plan, n=n, **assumed)
@@ -143,7 +205,9 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
 
 @cli.command(short_help="Run the whole audit and write its report.")
 @click.argument("plan")
-@click.option("--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]"
+)
 def run(plan: str, out: Path | None) -> None:
     """Run the whole audit and write the ledger, tables, figures and report.
 
@@ -160,22 +224,32 @@ def run(plan: str, out: Path | None) -> None:
     found = audit(plan, progress=progress)
     folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
     progress("")
-    for ruling in found.rulings:
-        direction = f" ({ruling.direction})" if ruling.direction else ""
-        click.echo(f"{printable(ruling.outcome)} | {printable(ruling.score)}: {ruling.verdict}{direction}")
-        _tell(found.sentence(ruling.outcome, ruling.score))
-        click.echo(f"Result id: {ruling.id}")
-        if ruling.verdict != "refused":
-            click.echo(f"Its number: {ruling.deciding.id}")
+    for verdict in found.decided:
+        direction = f" ({verdict.direction})" if verdict.direction else ""
+        click.echo(
+            f"{printable(verdict.outcome)} | {printable(verdict.score)}: {verdict.verdict}{direction}"
+        )
+        _tell(found.sentence(verdict.outcome, verdict.score))
+        click.echo(f"Result id: {verdict.id}")
+        if verdict.verdict != "refused":
+            click.echo(f"Its number: {verdict.deciding.id}")
     for key, then, now in changed_keys(read_history(folder)):
-        _tell(f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then, {_value(now)} now")
+        _tell(
+            f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then,"
+            f" {_value(now)} now"
+        )
     click.echo(f"Report: {_short(folder / 'report.html')}")
 
 
 @cli.command(short_help="Print a result so that it can be cited.")
 @click.argument("result_id")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
-              help="A result folder, or the folder that holds them.")  # fmt: skip
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="A result folder, or the folder that holds them.",
+)
 def cite(result_id: str, results: Path) -> None:
     """Print a result's sentence, table cell, LaTeX macro and BibTeX.
 
@@ -189,13 +263,17 @@ def cite(result_id: str, results: Path) -> None:
 
 @cli.command(short_help="Recompute results; say what still holds.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--text", type=click.Path(path_type=Path), help="An article that cites results by id or LaTeX macro.")
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    help="An article that cites results by id or LaTeX macro.",
+)
 @click.option("--plan", help="The plan, where its file has moved since the run.")
 def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     """Recompute the ledger of a result folder (or of results/DIR); say what still holds.
 
-    With --text, find the ids and LaTeX macros in an article and say whether their numbers are printed there. Exit
-    code 1 when something differs, or when the article cites nothing.
+    With --text, find the ids and LaTeX macros in an article and say whether their numbers are
+    printed there. Exit code 1 when something differs, or when the article cites nothing.
 
     \b
     score-audit verify results/movies --text article.md
@@ -210,7 +288,11 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
 
 @cli.command("new-notebook")
 @click.argument("plan")
-@click.option("--out", type=click.Path(path_type=Path), help="The notebook. [default: notebooks/<plan's name>.ipynb]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The notebook. [default: notebooks/<plan's name>.ipynb]",
+)
 @click.option("--force", is_flag=True, help="Replace a notebook that is there.")
 def new_notebook(plan: str, out: Path | None, force: bool) -> None:
     """Write a notebook that runs a plan from top to bottom."""
@@ -223,14 +305,17 @@ def new_notebook(plan: str, out: Path | None, force: bool) -> None:
 @cli.command()
 @click.argument("name")
 @click.argument("data", required=False)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the whole table with the score, as CSV.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the whole table with the score, as CSV."
+)
 @click.option("--card", is_flag=True, help="Say what the score is made of, and what it cannot see.")
 def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     """Compute a score in a vendor's style.
 
     One of klout, klout_old, kred, trustcloud, credit, history, placebo.
 
-    DATA is an activity table: a name in data/raw, a path, or an address such as simulated:creators?seed=7.
+    DATA is an activity table: a name in data/raw, a path, or an address such as
+    simulated:creators?seed=7.
     """
     from analysis.data.dataset import read_dataset
     from analysis.data.scored import score_only, with_score, write_scored
@@ -269,7 +354,9 @@ def lab(arguments: tuple[str, ...]) -> None:
     )
     folder = root / "notebooks" if (root / "notebooks").is_dir() else root
     options = ["--KernelManager.transport_encryption=auto", "--LabApp.news_url="]
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)]))
+    raise SystemExit(
+        subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)])
+    )
 
 
 def _write_schema(plan: str) -> None:
@@ -279,7 +366,9 @@ def _write_schema(plan: str) -> None:
     from analysis.plan import read_plan
 
     said = read_plan(plan)
-    written = write_schema(read_dataset(said.dataset, folder=said.folder, reading=said.reading), said)
+    written = write_schema(
+        read_dataset(said.dataset, folder=said.folder, reading=said.reading), said
+    )
     click.echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
 
 
@@ -292,7 +381,9 @@ def _mean_revenue(seen: Inspection) -> float:
     """Return the mean of the plan's first revenue outcome."""
     columns = [outcome.column for outcome in seen.sample.plan.outcome if outcome.kind == "revenue"]
     if not columns:
-        raise click.UsageError("--price needs --mean-revenue: the plan has no outcome of kind revenue")
+        raise click.UsageError(
+            "--price needs --mean-revenue: the plan has no outcome of kind revenue"
+        )
     return seen.sample.mean(columns[0])
 
 
@@ -301,12 +392,16 @@ def _tell(text: str) -> None:
     text = printable(text, limit=2000)
     if sys.stdout.isatty():
         width = max(40, shutil.get_terminal_size().columns)
-        text = textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        text = textwrap.fill(
+            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
     click.echo(text)
 
 
 def _key_name(key: str) -> str:
-    """Return how the plan calls a key: "level in [inference]", "sesoi in [[outcome]] no. 2"; for the first, "sesoi"."""
+    """Return how the plan calls a key: "level in [inference]", "sesoi in [[outcome]] no. 2"; for
+    the first, "sesoi".
+    """
     table, _, name = key.rpartition(".")
     table, _, number = table.partition(" ")
     if not table or (table, number) == ("outcome", "1"):
@@ -324,9 +419,13 @@ def _short(path: Path) -> str:
 
 
 def _progress() -> Callable[[str], None]:
-    """Return a reporter: one line that is overwritten on a terminal, one line per step otherwise; to stderr."""
+    """Return a reporter: one line that is overwritten on a terminal, one line per step otherwise;
+    to stderr.
+    """
     if sys.stderr.isatty():
-        return lambda step: click.echo(f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False)
+        return lambda step: click.echo(
+            f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False
+        )
     return lambda step: click.echo(printable(step), err=True) if step else None
 
 
@@ -334,7 +433,9 @@ def main() -> NoReturn:
     """Run the command; what a user can put right is shown as one block, never as a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its code
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that cannot show a character shows its code
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of the libraries; ours are checks
     try:
@@ -355,7 +456,9 @@ def main() -> NoReturn:
         _say("Interrupted: nothing was changed; a result folder holds its last completed run.")
         sys.exit(INTERRUPTED)
     except SystemExit as left:
-        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):  # a closed pipe: its reader has seen enough
+        if type(sys.stdout).__name__.endswith(
+            "PacifyFlushWrapper"
+        ):  # a closed pipe: its reader has seen enough
             sys.exit(DONE)
         raise left
     except Exception as error:
@@ -379,11 +482,16 @@ def _own_fault(error: Exception) -> str:
 
     what = f"{type(error).__name__}: {printable(error, limit=300)}"
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="score-audit-fault-", suffix=".txt", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="score-audit-fault-", suffix=".txt", delete=False
+        ) as file:
             file.write("".join(traceback.format_exception(error)))
     except OSError:
         return f"score-audit failed, which is its own fault: {what}"
-    return f"score-audit failed, which is its own fault: {what}\nThe details are in {file.name}: please report them."
+    return (
+        f"score-audit failed, which is its own fault: {what}\nThe details are in {file.name}:"
+        " please report them."
+    )
 
 
 if __name__ == "__main__":

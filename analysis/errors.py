@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 
 def printable(value: object, *, limit: int = 120) -> str:
-    """Return `value` as text with control and bidirectional characters escaped, cut at `limit` characters."""
+    """Return `value` as text with control and bidirectional characters escaped, cut at `limit`
+    characters.
+    """
     try:
         text = str(value)[: 2 * limit]
     except ValueError:  # Python writes no integer of more than 4,300 digits
         text = f"a number of type {type(value).__name__} with thousands of digits"
-    text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    text = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

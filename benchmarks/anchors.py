@@ -1,8 +1,10 @@
-"""Whether what was published of the scores holds for those computed here, in words: docs/anchors.md.
+"""Whether what was published of the scores holds for those computed here, in words:
+docs/anchors.md.
 
     python benchmarks/anchors.py
 
-The sources stand in `analysis.scores.record` and on each score's card; the tests hold the same figures.
+The sources stand in `analysis.scores.record` and on each score's card; the tests hold the same
+figures.
 """
 
 from __future__ import annotations
@@ -69,14 +71,22 @@ def anchors() -> list[Anchor]:
 
 
 def like_golliher(rng: np.random.Generator) -> pd.DataFrame:
-    """Draw accounts as his were: followers over several powers of ten, reactions that do not stray far from them."""
+    """Draw accounts as his were: followers over several powers of ten, reactions that do not stray
+    far from them.
+    """
     followers = np.exp(rng.uniform(np.log(50), np.log(1e6), ACCOUNTS))
     reactions = rng.poisson(followers * 0.1 * np.exp(0.5 * rng.normal(size=ACCOUNTS)))
-    return pd.DataFrame({
-        "posts": rng.poisson(60, ACCOUNTS) + 1, "followers": followers, "reactions": reactions,
-        "reactors": rng.binomial(reactions, 0.6), "reactor_score": rng.normal(30, 8, ACCOUNTS).clip(0),
-        "replies_up": rng.poisson(15, ACCOUNTS), "replies_down": rng.poisson(15, ACCOUNTS),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "posts": rng.poisson(60, ACCOUNTS) + 1,
+            "followers": followers,
+            "reactions": reactions,
+            "reactors": rng.binomial(reactions, 0.6),
+            "reactor_score": rng.normal(30, 8, ACCOUNTS).clip(0),
+            "replies_up": rng.poisson(15, ACCOUNTS),
+            "replies_down": rng.poisson(15, ACCOUNTS),
+        }
+    )
 
 
 def r_squared(frame: pd.DataFrame, known: str) -> float:
@@ -87,57 +97,103 @@ def r_squared(frame: pd.DataFrame, known: str) -> float:
 def _rebuilt(creators: pd.DataFrame) -> list[Anchor]:
     rng = np.random.default_rng(2)
     drawn = [like_golliher(rng) for _ in range(50)]
-    reported = f"R2 {GOLLIHER:g} of Klout on log retweets, or log followers, alone ({ACCOUNTS} accounts)"
+    reported = (
+        f"R2 {GOLLIHER:g} of Klout on log retweets, or log followers, alone ({ACCOUNTS} accounts)"
+    )
     rows = [
-        (f"{ACCOUNTS} made-up accounts from 50 to 1,000,000 followers, 50 times: mean R2",
-         *(float(np.mean([r_squared(frame, known) for frame in drawn])) for known in ("reactions", "followers"))),
-        (f"{len(creators):,} simulated creators, of like size: R2",
-         *(r_squared(creators, known) for known in ("reactions", "followers"))),
-    ]  # fmt: skip
-    return [Anchor(reported, "Golliher 2011", f"{who} {one:.2f} on log reactions, {two:.2f} on log followers",
-                   said(min(one, two) > GOLLIHER - NEAR)) for who, one, two in rows]  # fmt: skip
+        (
+            f"{ACCOUNTS} made-up accounts from 50 to 1,000,000 followers, 50 times: mean R2",
+            *(
+                float(np.mean([r_squared(frame, known) for frame in drawn]))
+                for known in ("reactions", "followers")
+            ),
+        ),
+        (
+            f"{len(creators):,} simulated creators, of like size: R2",
+            *(r_squared(creators, known) for known in ("reactions", "followers")),
+        ),
+    ]
+    return [
+        Anchor(
+            reported,
+            "Golliher 2011",
+            f"{who} {one:.2f} on log reactions, {two:.2f} on log followers",
+            said(min(one, two) > GOLLIHER - NEAR),
+        )
+        for who, one, two in rows
+    ]
 
 
 def _bought(table: pd.DataFrame) -> Anchor:
     gained = float(table.loc[("Klout-style", "bought followers"), "points"])
-    return Anchor("10,000 bought followers: Klout stays at 65-67", "Ignite Social Media 2012",
-                  f"10,000 followers who do not react move a Klout-style score by {gained:.1f} points (it counts who "
-                  "reacts, as the vendor said)", said(abs(gained) < LITTLE))  # fmt: skip
+    return Anchor(
+        "10,000 bought followers: Klout stays at 65-67",
+        "Ignite Social Media 2012",
+        f"10,000 followers who do not react move a Klout-style score by {gained:.1f} points (it"
+        " counts who reacts, as the vendor said)",
+        said(abs(gained) < LITTLE),
+    )
 
 
 def _bot() -> Anchor:
     minutes = np.array([1, 5, 15, 30])
     posts = 30 * 24 * 60 / minutes
-    bots = pd.DataFrame({"posts": posts, "reactions": 0.01 * posts, "reactors": 0.006 * posts, "reactor_score": 10.0,
-                         "replies_up": 0, "replies_down": 0})  # fmt: skip
+    bots = pd.DataFrame(
+        {
+            "posts": posts,
+            "reactions": 0.01 * posts,
+            "reactors": 0.006 * posts,
+            "reactor_score": 10.0,
+            "replies_up": 0,
+            "replies_down": 0,
+        }
+    )
     values = klout.klout(bots, days=30).to_numpy()
     shown = ", ".join(f"{value:.0f}" for value in values)
     holds = bool((np.diff(values) < 0).all()) and values[0] - values[-1] > MUCH
-    return Anchor("A dormant account whose bot posts every 1, 5, 15, 30 minutes: the faster, the higher",
-                  '"Klout is broken", December 2010', f"{shown} points, from 10", said(holds))  # fmt: skip
+    return Anchor(
+        "A dormant account whose bot posts every 1, 5, 15, 30 minutes: the faster, the higher",
+        '"Klout is broken", December 2010',
+        f"{shown} points, from 10",
+        said(holds),
+    )
 
 
 def _bot_on(table: pd.DataFrame) -> Anchor:
     row = table.loc[("Klout-style", "posting bot")]
-    return Anchor("The same, taken to hold for accounts with an audience too", "-",
-                  f"{row.points:+.1f} points for 1,000 posts by a script, {row.idle_points:+.1f} on a dormant account",
-                  said(row.points > 0))  # fmt: skip
+    return Anchor(
+        "The same, taken to hold for accounts with an audience too",
+        "-",
+        f"{row.points:+.1f} points for 1,000 posts by a script, {row.idle_points:+.1f} on a dormant"
+        " account",
+        said(row.points > 0),
+    )
 
 
 def _kred() -> list[Anchor]:
     starts = kred.points_of_level([1, 2])
     gift = (kred.GIFT_TO_RECEIVER, float(kred.outreach_points(0, gifts_given=1)))
     return [
-        Anchor("Kred outreach level 1 at 100 points, level 2 at 270", "docs.score.kred",
-               f"levels begin at {starts[0]:.0f} and {starts[1]:.0f}", said(bool(np.allclose(starts, [100, 270])))),
-        Anchor("+Kred: 70 points to the receiver, 30 to the giver", "blog.kred.com",
-               f"{gift[0]:.0f} of influence and {gift[1]:.0f} of outreach", said(gift == (70, 30))),
-    ]  # fmt: skip
+        Anchor(
+            "Kred outreach level 1 at 100 points, level 2 at 270",
+            "docs.score.kred",
+            f"levels begin at {starts[0]:.0f} and {starts[1]:.0f}",
+            said(bool(np.allclose(starts, [100, 270]))),
+        ),
+        Anchor(
+            "+Kred: 70 points to the receiver, 30 to the giver",
+            "blog.kred.com",
+            f"{gift[0]:.0f} of influence and {gift[1]:.0f} of outreach",
+            said(gift == (70, 30)),
+        ),
+    ]
 
 
 def render(found: list[Anchor]) -> str:
     """Return the page."""
-    rows = "".join(f"| {one.reported} | {one.source} | {one.found} | **{one.word}** |\n" for one in found)
+    rows = "".join(
+        f"| {one.reported} | {one.source} | {one.found} | **{one.word}** |\n" for one in found
+    )
     return HEAD.format(world=simulate.address("creators", **WORLD)) + rows + TAIL
 
 

@@ -1,10 +1,11 @@
 """The package's estimators on many samples at once: intercept, one noisy column, the score.
 
-Nothing here is trusted: before a size is recorded, `calibration.py` compares it with the package's own `fit_model`,
-`correct_fit`, `corrected_margin`, `corrected_score` and `conditional_score` on samples of the same cell.
+Nothing here is trusted: before a size is recorded, `calibration.py` compares it with the package's
+own `fit_model`, `correct_fit`, `corrected_margin`, `corrected_score` and `conditional_score` on
+samples of the same cell.
 
-Columns are centred within a sample, so that with an intercept the corrected moment matrix of a sample is 2 x 2.
-Arrays of rows have shape (samples, n), everything else has the samples first.
+Columns are centred within a sample, so that with an intercept the corrected moment matrix of a
+sample is 2 x 2. Arrays of rows have shape (samples, n), everything else has the samples first.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from analysis.measurement_error.corrected import SMALLEST_TRUE_SHARE, WEAKEST_ID
 STEPS, CLOSE = 40, 1e-11
 
 Pair = tuple[np.ndarray, np.ndarray]
-"""Estimates and standard errors of the score's effect, shape (samples,); NaN where a correction is refused."""
+"""Estimates and standard errors of the score's effect, shape (samples,); NaN where a correction is
+refused.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Columns centred within each sample, and their moments: variances and covariance, divided by n."""
+    """Columns centred within each sample, and their moments: variances and covariance, divided by
+    n.
+    """
 
     likes: np.ndarray
     klout: np.ndarray
@@ -34,9 +39,13 @@ class Sums:
 
     @classmethod
     def of(cls, draws: Draws) -> Sums:
-        likes, klout = (column - column.mean(axis=1, keepdims=True) for column in (draws.likes, draws.klout))
+        likes, klout = (
+            column - column.mean(axis=1, keepdims=True) for column in (draws.likes, draws.klout)
+        )
         ones = np.ones_like(likes)
-        products = np.stack([ones, likes, klout, likes * likes, likes * klout, klout * klout], axis=1)
+        products = np.stack(
+            [ones, likes, klout, likes * likes, likes * klout, klout * klout], axis=1
+        )
         means = products[:, 3:].mean(axis=2)
         moment = np.stack([means[:, [0, 1]], means[:, [1, 2]]], axis=1)
         return cls(likes, klout, products, moment)
@@ -62,7 +71,9 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class Plain:
-    """The plain fits: coefficients (samples, 3), estimating residuals and weights (samples, n), and what decides."""
+    """The plain fits: coefficients (samples, 3), estimating residuals and weights (samples, n), and
+    what decides.
+    """
 
     params: np.ndarray
     residuals: np.ndarray
@@ -100,7 +111,9 @@ def fit(draws: Draws, sums: Sums, model: str) -> Plain:
         weights, residuals = np.ones_like(y), y / fitted - 1
     information = sums.weighted(weights)
     plain = Plain(params, residuals, weights, fitted, information, (params[:, 2], params[:, 2]))
-    decides = _margin(sums, plain) if model == "logit" else (params[:, 2], _std_error(sums, plain, model))
+    decides = (
+        _margin(sums, plain) if model == "logit" else (params[:, 2], _std_error(sums, plain, model))
+    )
     return Plain(params, residuals, weights, fitted, information, decides)
 
 
@@ -131,7 +144,9 @@ def _coefficients(y: np.ndarray, sums: Sums, model: str) -> np.ndarray:
 
 
 def _negative_binomial(y: np.ndarray, sums: Sums) -> Plain:
-    """Fit NB2 by Newton steps in the coefficients and the logarithm of the dispersion, from the Poisson estimates."""
+    """Fit NB2 by Newton steps in the coefficients and the logarithm of the dispersion, from the
+    Poisson estimates.
+    """
     params = np.column_stack([_coefficients(y, sums, "poisson"), np.full(len(y), -0.7)])
     counts, largest = y.astype(int), int(y.max())
     for _ in range(STEPS):
@@ -156,14 +171,21 @@ def _negative_binomial(y: np.ndarray, sums: Sums) -> Plain:
 
 
 def _nb2_parts(y: np.ndarray, counts: np.ndarray, largest: int, mean: np.ndarray, size: np.ndarray):
-    """Return each row's derivatives by eta, (minus) eta twice, theta, both, and theta twice; theta = -log(size)."""
+    """Return each row's derivatives by eta, (minus) eta twice, theta, both, and theta twice; theta
+    = -log(size).
+    """
     at = size[:, None] + np.arange(largest + 1)
     first, second = (polygamma(order, at) for order in (0, 1))
     size = size[:, None]
     total = size + mean
     by_eta = size * (y - mean) / total
     curvature = size * mean * (size + y) / total**2
-    slope = np.take_along_axis(first, counts, axis=1) - first[:, :1] + np.log(size / total) + (mean - y) / total
+    slope = (
+        np.take_along_axis(first, counts, axis=1)
+        - first[:, :1]
+        + np.log(size / total)
+        + (mean - y) / total
+    )
     bend = np.take_along_axis(second, counts, axis=1) - second[:, :1]
     bend += 1 / size - 2 / total + (y + size) / total**2
     both = -size * (y - mean) * mean / total**2
@@ -176,8 +198,14 @@ def _std_error(sums: Sums, plain: Plain, model: str) -> np.ndarray:
     if model != "ols":
         return np.sqrt(square_sum(parts) / sums.n**2 * (sums.n / (sums.n - 3)))
     inverse = np.linalg.inv(plain.information)[:, [0, 1, 1, 2], [0, 1, 2, 2]] * [1, 1, 2, 1]
-    leverage = inverse[:, :1] + sum(w[:, None] * c for w, c in zip(
-        inverse[:, 1:].T, (sums.products[:, 3], sums.products[:, 4], sums.products[:, 5]), strict=True))  # fmt: skip
+    leverage = inverse[:, :1] + sum(
+        w[:, None] * c
+        for w, c in zip(
+            inverse[:, 1:].T,
+            (sums.products[:, 3], sums.products[:, 4], sums.products[:, 5]),
+            strict=True,
+        )
+    )
     return np.sqrt(square_sum(parts / (1 - leverage / sums.n))) / sums.n
 
 
@@ -188,13 +216,15 @@ def _margin(sums: Sums, plain: Plain) -> Pair:
     gradient = slope[:, None] * sums.score(plain.weights * (1 - 2 * plain.fitted))
     gradient[:, 2] += density
     parts = sums.form(np.einsum("sij,sj->si", inverse, gradient)) * plain.residuals
-    # the derivative is by coefficients on centred columns; the margin does not depend on where they are centred
+    # the derivative is by coefficients on centred columns; the margin does not depend on where they
+    # are centred
     return slope * density, np.sqrt(square_sum(parts) / sums.n**2 * (sums.n / (sums.n - 3)))
 
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Errors of the record: half-differences, centred, or the variance (1 - r) times that of the column.
+    """Errors of the record: half-differences, centred, or the variance (1 - r) times that of the
+    column.
 
     Attributes
     ----------
@@ -212,12 +242,16 @@ class Errors:
     shared: np.ndarray
 
     @classmethod
-    def of(cls, draws: Draws, sums: Sums, *, shared: bool = False, reliability: float | None = None) -> Errors:
+    def of(
+        cls, draws: Draws, sums: Sums, *, shared: bool = False, reliability: float | None = None
+    ) -> Errors:
         none = np.zeros(len(sums.moment))
         if reliability is not None:
             return cls(None, None, 1 - reliability, (1 - reliability) * sums.moment[:, 0, 0], none)
         likes = draws.likes_spread - draws.likes_spread.mean(axis=1, keepdims=True)
-        klout = draws.klout_spread - draws.klout_spread.mean(axis=1, keepdims=True) if shared else None
+        klout = (
+            draws.klout_spread - draws.klout_spread.mean(axis=1, keepdims=True) if shared else None
+        )
         covariance = np.einsum("sn,sn->s", likes, klout) / sums.n if shared else none
         return cls(likes, klout, None, square_sum(likes) / sums.n, covariance)
 
@@ -268,11 +302,13 @@ def refused(sums: Sums, errors: Errors) -> np.ndarray:
     return (share < SMALLEST_TRUE_SHARE) | (strength < WEAKEST_IDENTIFICATION)
 
 
-# --- corrected and conditional score: printed beside, never deciding ---------------------------------------
+# --- corrected and conditional score: printed beside, never deciding ------------------------------
 
 
 def second(draws: Draws, sums: Sums, plain: Plain, errors: Errors, model: str) -> Pair:
-    """Return the corrected score of an exponential mean, or the conditional score of a logit (the coefficient)."""
+    """Return the corrected score of an exponential mean, or the conditional score of a logit (the
+    coefficient).
+    """
     equations = _corrected_score if model == "poisson" else _conditional_score
     gone = refused(sums, errors)
     variance = np.where(gone, 0.0, errors.variance)
@@ -293,7 +329,9 @@ def second(draws: Draws, sums: Sums, plain: Plain, errors: Errors, model: str) -
         params += step / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1.0)
     rows, slope, by_error, by_quadratic = equations(draws.response, sums, params, variance)
     slope[failed] = -np.eye(3)
-    failed |= (size >= 1e-10) | (np.linalg.eigvalsh(-(slope + slope.transpose(0, 2, 1)) / 2)[:, 0] <= 0)
+    failed |= (size >= 1e-10) | (
+        np.linalg.eigvalsh(-(slope + slope.transpose(0, 2, 1)) / 2)[:, 0] <= 0
+    )
     change = (errors.likes**2 - variance[:, None]) * params[:, 1:2]
     psi = rows + np.einsum("sn,sk->skn", change * params[:, 1:2], by_quadratic)
     psi[:, 1] += by_error[:, None] * change

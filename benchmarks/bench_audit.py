@@ -1,4 +1,6 @@
-"""The whole audit from the command line, a file to the verdict and the report: the first run, and one more."""
+"""The whole audit from the command line, a file to the verdict and the report: the first run, and
+one more.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS, PAIRS = 200_000, 1
 COMMAND = "from analysis.cli import main; main()"
 NOTE = (
-    "a process of its own from the command line to the written report, nothing switched off. First: an empty folder "
-    "for the results, and no fonts known to matplotlib. Again: the same once more, and the goal is for this one. The "
-    "limit is processor time, user and system: on a busy machine the clock says more"
+    "a process of its own from the command line to the written report, nothing switched off. First:"
+    " an empty folder for the results, and no fonts known to matplotlib. Again: the same once more,"
+    " and the goal is for this one. The limit is processor time, user and system: on a busy machine"
+    " the clock says more"
 )
 PLAN = """
 name = "creators"
@@ -50,7 +53,9 @@ column = "shop"
 
 
 def write_study(folder: Path, rows: int) -> Path:
-    """Write a plan and its creators, a hundred to a shop: skewed counts, money with zeros and a heavy tail."""
+    """Write a plan and its creators, a hundred to a shop: skewed counts, money with zeros and a
+    heavy tail.
+    """
     rng = np.random.default_rng(rows)
     shops, activity = max(rows // 100, 20), rng.normal(size=rows)
     shop = rng.integers(shops, size=rows)
@@ -59,15 +64,25 @@ def write_study(folder: Path, rows: int) -> Path:
         for size, mean, slope in ((1.2, 30, 0.8), (1.0, 8, 0.6), (4.0, 3, 0.4))
     )
     tenure = rng.gamma(3, 10, rows).round(1)
-    klout = np.clip(40 + 5 * np.log1p(likes) + 3 * np.log1p(replies) + rng.normal(0, 8, rows), 1, 100).round(1)
+    klout = np.clip(
+        40 + 5 * np.log1p(likes) + 3 * np.log1p(replies) + rng.normal(0, 8, rows), 1, 100
+    ).round(1)
     level = 2 + 0.25 * np.log1p(likes) + 0.2 * np.log1p(replies) + 0.006 * klout + 0.005 * tenure
     money = np.exp(level + rng.normal(0, 0.3, shops)[shop]) * 1.5 * rng.pareto(1.7, rows)
     revenue = np.where(rng.random(rows) < 0.45, money, 0).round(2)
-    pd.DataFrame({
-        "id": [f"c{number:06d}" for number in range(rows)], "klout": klout, "likes": likes, "replies": replies,
-        "reviews": reviews, "tenure": tenure, "country": rng.choice(["BE", "DE", "FR", "LU", "NL"], rows),
-        "shop": [f"s{number:04d}" for number in shop], "revenue": revenue,
-    }).to_csv(folder / "creators.csv", index=False)  # fmt: skip
+    pd.DataFrame(
+        {
+            "id": [f"c{number:06d}" for number in range(rows)],
+            "klout": klout,
+            "likes": likes,
+            "replies": replies,
+            "reviews": reviews,
+            "tenure": tenure,
+            "country": rng.choice(["BE", "DE", "FR", "LU", "NL"], rows),
+            "shop": [f"s{number:04d}" for number in shop],
+            "revenue": revenue,
+        }
+    ).to_csv(folder / "creators.csv", index=False)
     path = folder / "creators.toml"
     path.write_text(PLAN, encoding="utf-8")
     return path
@@ -78,8 +93,13 @@ def audited(plan: Path, out: Path, fonts: Path) -> tuple[float, float]:
     env = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "NUMBA")}
     env |= {"MPLCONFIGDIR": str(fonts), "PYTHONPATH": str(ROOT)}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([sys.executable, "-c", COMMAND, "run", str(plan), "--out", str(out)], check=True, env=env,
-                   cwd=plan.parent, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", COMMAND, "run", str(plan), "--out", str(out)],
+        check=True,
+        env=env,
+        cwd=plan.parent,
+        capture_output=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.perf_counter() - start, used
@@ -110,6 +130,19 @@ def run(bench: Bench) -> None:
                 seen.append((first, again))
             for at, work in enumerate(("first", "again")):
                 clock, used = (median(pair[at][which] for pair in seen) for which in (0, 1))
-                bench.add(f"score-audit run, {work}", f"no peer: {study}", clock, None, n=told[0], goal=None,
-                          goal_s=goal if at else None, max_rel_diff=0.0, runs=pairs, kernel=kernel(), threads="1",
-                          extrapolated=None, cpu_s=used, note=NOTE)  # fmt: skip
+                bench.add(
+                    f"score-audit run, {work}",
+                    f"no peer: {study}",
+                    clock,
+                    None,
+                    n=told[0],
+                    goal=None,
+                    goal_s=goal if at else None,
+                    max_rel_diff=0.0,
+                    runs=pairs,
+                    kernel=kernel(),
+                    threads="1",
+                    extrapolated=None,
+                    cpu_s=used,
+                    note=NOTE,
+                )

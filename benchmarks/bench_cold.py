@@ -64,7 +64,9 @@ def process(code: str, csv: str, count: int = 1) -> tuple[float, list[float]]:
     """Run a whole process; seconds, and the two numbers it printed."""
     env = os.environ | {f"{name}_NUM_THREADS": str(count) for name in ("OMP", "OPENBLAS", "NUMBA")}
     start = time.perf_counter()
-    run = subprocess.run([sys.executable, "-c", code, csv], capture_output=True, text=True, check=True, env=env)
+    run = subprocess.run(
+        [sys.executable, "-c", code, csv], capture_output=True, text=True, check=True, env=env
+    )
     return time.perf_counter() - start, json.loads(run.stdout)
 
 
@@ -78,8 +80,11 @@ def write_rows(path: Path) -> str:
 
 
 def run(bench: Bench) -> None:
-    peers = [("statsmodels arrays", "statsmodels", ARRAYS), ("statsmodels formulas", "statsmodels", FORMULA),
-             ("pyfixest", "pyfixest", PYFIXEST)]  # fmt: skip
+    peers = [
+        ("statsmodels arrays", "statsmodels", ARRAYS),
+        ("statsmodels formulas", "statsmodels", FORMULA),
+        ("pyfixest", "pyfixest", PYFIXEST),
+    ]
     runs = 2 if bench.quick else 7
     with TemporaryDirectory() as folder:
         csv = write_rows(Path(folder) / "rows.csv")
@@ -87,19 +92,38 @@ def run(bench: Bench) -> None:
         goals = {"goal": 2.5, "goal_s": 0.5}
         for work, ours, note in (
             ("cold process, OLS with HC1", OURS, "both print the estimate and its error"),
-            ("cold process, sa.audit of a plan", AUDIT, "ours also checks the rows and decides a verdict"),
+            (
+                "cold process, sa.audit of a plan",
+                AUDIT,
+                "ours also checks the rows and decides a verdict",
+            ),
         ):
             for peer, module, theirs in peers if ours == OURS else peers[1:2]:
                 if find_spec(module) is None:
                     bench.skip(work, peer, f"{module} is not installed (extra `bench`)")
                     continue
-                difference = relative(process(ours, csv)[1], process(theirs, csv)[1])  # also fills the disk cache
+                difference = relative(
+                    process(ours, csv)[1], process(theirs, csv)[1]
+                )  # also fills the disk cache
                 if not difference < 1e-6:
                     raise SystemExit(f"{work} / {peer}: the results differ by {difference:g}")
                 pairs = [(process(ours, csv)[0], process(theirs, csv)[0]) for _ in range(runs)]
                 ours_s, one = (float(value) for value in np.median(pairs, axis=0))
-                two = float(np.median([process(theirs, csv, 2)[0] for _ in range(2 if bench.quick else 3)]))
+                two = float(
+                    np.median([process(theirs, csv, 2)[0] for _ in range(2 if bench.quick else 3)])
+                )
                 bench.add(
-                    work, peer, ours_s, min(one, two), n=ROWS, max_rel_diff=difference, runs=runs, kernel=kernel(),
-                    threads="1" if one <= two else "1 (peer 2)", extrapolated=None, numpy_s=bare, note=note, **goals,
-                )  # fmt: skip
+                    work,
+                    peer,
+                    ours_s,
+                    min(one, two),
+                    n=ROWS,
+                    max_rel_diff=difference,
+                    runs=runs,
+                    kernel=kernel(),
+                    threads="1" if one <= two else "1 (peer 2)",
+                    extrapolated=None,
+                    numpy_s=bare,
+                    note=note,
+                    **goals,
+                )

@@ -18,7 +18,9 @@ KINDS = (("HC1", 80, 120), ("CRV1", 150, 250))
 
 
 def curve_data(n=20_000, g=200, controls=10, seed=0):
-    """Ten controls with cluster effects, a score made of them, two outcomes with unequal variances."""
+    """Ten controls with cluster effects, a score made of them, two outcomes with unequal
+    variances.
+    """
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, g, n)
     e = rng.normal(size=(n, controls)) + 0.3 * rng.normal(size=(g, controls))[codes]
@@ -39,11 +41,17 @@ def our_curve(table, names, codes, kind, outcomes=("y",)):
     outcome = [y for y in outcomes for _ in range(1024)]
     cluster = "cluster" if groups else None
     subsets = chosen_names(names) * len(outcomes)
-    return fit_subsets(moments, subsets, outcome=outcome, term="s", covariance=[kind], cluster=cluster)
+    return fit_subsets(
+        moments, subsets, outcome=outcome, term="s", covariance=[kind], cluster=cluster
+    )
 
 
 def options(kind, codes):
-    return {"cov_type": "HC1"} if kind == "HC1" else {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
+    return (
+        {"cov_type": "HC1"}
+        if kind == "HC1"
+        else {"cov_type": "cluster", "cov_kwds": {"groups": codes}}
+    )
 
 
 def array_curve(table, codes, kind, chosen=CHOICE, y=11):
@@ -66,13 +74,17 @@ def naive_curve(table, codes, kind):
         if kind == "HC1":
             variance = score @ score * n / (n - k)
         else:
-            variance = np.sum(np.bincount(codes, weights=score) ** 2) * g / (g - 1) * (n - 1) / (n - k)
+            variance = (
+                np.sum(np.bincount(codes, weights=score) ** 2) * g / (g - 1) * (n - 1) / (n - k)
+            )
         out[i] = beta[-1], np.sqrt(variance)
     return out
 
 
 def curve_agrees(kind, chosen=slice(None)):
-    return lambda a, b: max(relative(a.estimate[chosen], b[:, 0]), relative(a.std_error[kind][chosen], b[:, 1]))
+    return lambda a, b: max(
+        relative(a.estimate[chosen], b[:, 0]), relative(a.std_error[kind][chosen], b[:, 1])
+    )
 
 
 def in_order(found):
@@ -83,13 +95,20 @@ def in_order(found):
 def bench_arrays(bench: Bench, table, names, codes) -> None:
     limit = limits(table)
     for kind, goal, _ in KINDS:
-        for peer, goal_here, theirs in (("statsmodels arrays", goal, array_curve),
-                                        ("numpy normal equations", None, naive_curve)):  # fmt: skip
+        for peer, goal_here, theirs in (
+            ("statsmodels arrays", goal, array_curve),
+            ("numpy normal equations", None, naive_curve),
+        ):
             bench.compare(
-                f"1,024 specifications, {kind}", peer, lambda kind=kind: our_curve(table, names, codes, kind),
-                lambda kind=kind, theirs=theirs: theirs(table, codes, kind), curve_agrees(kind),
-                n=len(table), goal=goal_here, limit=limit,
-            )  # fmt: skip
+                f"1,024 specifications, {kind}",
+                peer,
+                lambda kind=kind: our_curve(table, names, codes, kind),
+                lambda kind=kind, theirs=theirs: theirs(table, codes, kind),
+                curve_agrees(kind),
+                n=len(table),
+                goal=goal_here,
+                limit=limit,
+            )
 
 
 def bench_formulas(bench: Bench, table, names, codes) -> None:
@@ -106,10 +125,16 @@ def bench_formulas(bench: Bench, table, names, codes) -> None:
 
     for kind, *_ in KINDS:
         bench.compare(
-            f"1,024 specifications, {kind}", "statsmodels formulas",
-            lambda kind=kind: our_curve(table, names, codes, kind), lambda kind=kind: formulas(kind),
-            curve_agrees(kind, part), n=len(table), goal=300, limit=limit, times=16,
-        )  # fmt: skip
+            f"1,024 specifications, {kind}",
+            "statsmodels formulas",
+            lambda kind=kind: our_curve(table, names, codes, kind),
+            lambda kind=kind: formulas(kind),
+            curve_agrees(kind, part),
+            n=len(table),
+            goal=300,
+            limit=limit,
+            times=16,
+        )
 
 
 def bench_pyfixest(bench: Bench, table, names, codes) -> None:
@@ -124,15 +149,23 @@ def bench_pyfixest(bench: Bench, table, names, codes) -> None:
     def one_call(kind):
         vcov = "HC1" if kind == "HC1" else {"CRV1": "g"}
         fits = pyfixest.feols(formula, frame, vcov=vcov, ssc=pyfixest.ssc(k_adj=True)).to_list()
-        return {frozenset(f.coef().index) - {"Intercept", "s"}: (f.coef()["s"], f.se()["s"]) for f in fits}
+        return {
+            frozenset(f.coef().index) - {"Intercept", "s"}: (f.coef()["s"], f.se()["s"])
+            for f in fits
+        }
 
     for work, (kind, *_) in zip(works, KINDS, strict=True):
         agree = curve_agrees(kind)
         bench.compare(
-            work, "pyfixest, one call", lambda kind=kind: our_curve(table, names, codes, kind),
-            lambda kind=kind: one_call(kind), lambda a, b, agree=agree: agree(a, in_order(b)),
-            n=len(table), goal=300, limit=limit,
-        )  # fmt: skip
+            work,
+            "pyfixest, one call",
+            lambda kind=kind: our_curve(table, names, codes, kind),
+            lambda kind=kind: one_call(kind),
+            lambda a, b, agree=agree: agree(a, in_order(b)),
+            n=len(table),
+            goal=300,
+            limit=limit,
+        )
 
 
 def bench_specification_curve(bench: Bench, table, names) -> None:
@@ -145,10 +178,14 @@ def bench_specification_curve(bench: Bench, table, names) -> None:
 
     def ours():
         moments = measure_moments(table[:, :12], names[:12], fourth=False)
-        return fit_subsets(moments, chosen_names(names), outcome="y", term="s", covariance=["classical"])
+        return fit_subsets(
+            moments, chosen_names(names), outcome="y", term="s", covariance=["classical"]
+        )
 
     def theirs():
-        curve = specification_curve.SpecificationCurve(frame, y_endog="y", x_exog="s", controls=names[:10])
+        curve = specification_curve.SpecificationCurve(
+            frame, y_endog="y", x_exog="s", controls=names[:10]
+        )
         curve.fit()
         found = curve.df_r[["Specification", "Coefficient", "bse"]].itertuples(index=False)
         return {frozenset(spec) - {"s", "y"}: (b, se) for spec, b, se in found}
@@ -161,23 +198,42 @@ def bench_specification_curve(bench: Bench, table, names) -> None:
 
 def bench_large(bench: Bench, table, names, codes) -> None:
     """Two outcomes, four sets of rows; the peer fits 64 of each 1,024."""
-    filters = [np.ones(len(table), bool), table[:, 0] > -1, table[:, 1] < 1, np.arange(len(table)) % 2 == 0]
+    filters = [
+        np.ones(len(table), bool),
+        table[:, 0] > -1,
+        table[:, 1] < 1,
+        np.arange(len(table)) % 2 == 0,
+    ]
     part = np.random.default_rng(1).choice(1024, 64, replace=False)
     for kind, _, goal in KINDS:
 
         def ours(kind=kind):
-            return [our_curve(table[rows], names, codes[rows], kind, ("y", "z")) for rows in filters]
+            return [
+                our_curve(table[rows], names, codes[rows], kind, ("y", "z")) for rows in filters
+            ]
 
         def theirs(kind=kind):
             chosen = CHOICE[part]
-            return [[array_curve(table[rows], codes[rows], kind, chosen, y) for y in (11, 12)] for rows in filters]
+            return [
+                [array_curve(table[rows], codes[rows], kind, chosen, y) for y in (11, 12)]
+                for rows in filters
+            ]
 
         def agree(a, b, kind=kind):
             both = [(fits, j, ys[j]) for fits, ys in zip(a, b, strict=True) for j in (0, 1)]
             return max(curve_agrees(kind, part + 1024 * j)(fits, y) for fits, j, y in both)
 
-        bench.compare(f"8,192 specifications, {kind}", "statsmodels arrays", ours, theirs, agree, n=len(table),
-                      goal=goal, limit=limits(table), times=16)  # fmt: skip
+        bench.compare(
+            f"8,192 specifications, {kind}",
+            "statsmodels arrays",
+            ours,
+            theirs,
+            agree,
+            n=len(table),
+            goal=goal,
+            limit=limits(table),
+            times=16,
+        )
 
 
 def resampled_rows(codes, draws):
@@ -185,7 +241,9 @@ def resampled_rows(codes, draws):
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(codes.max() + 2))
     for draw in draws:
-        yield np.concatenate([np.tile(order[starts[c] : starts[c + 1]], int(w)) for c, w in enumerate(draw) if w])
+        yield np.concatenate(
+            [np.tile(order[starts[c] : starts[c + 1]], int(w)) for c, w in enumerate(draw) if w]
+        )
 
 
 def bench_joint(bench: Bench, table, names, codes) -> None:
@@ -210,8 +268,18 @@ def bench_joint(bench: Bench, table, names, codes) -> None:
         shift, t = _null_t(a[0], "cluster", draws)
         return max(relative(shift[chosen], b[..., 0]), relative(t[chosen], b[..., 1]))
 
-    bench.compare("joint test, 1,024 specifications x 500 resamples", "statsmodels loop", ours, theirs, agree,
-                  n=len(table), goal=5000, goal_s=0.5, limit=limits(table), times=1024 * 500 / 96)  # fmt: skip
+    bench.compare(
+        "joint test, 1,024 specifications x 500 resamples",
+        "statsmodels loop",
+        ours,
+        theirs,
+        agree,
+        n=len(table),
+        goal=5000,
+        goal_s=0.5,
+        limit=limits(table),
+        times=1024 * 500 / 96,
+    )
 
 
 def run(bench: Bench) -> None:

@@ -1,9 +1,11 @@
-"""The nested test with CRV1 from Parquet rows beyond memory, and the whole audit, against pandas and statsmodels.
+"""The nested test with CRV1 from Parquet rows beyond memory, and the whole audit, against pandas
+and statsmodels.
 
-Each route runs in a process of its own, file to answer, imports included; wall time and peak memory are the
-process's. `nested` does what the peer does: the full and the reduced equation, the coefficient with its CRV1 error, and
-what R2 gains. `audit` also looks for faults and exclusions, draws and checks a sample, fits the companions and decides.
-The decoding scan (DuckDB sums every column) is the physical limit beside it.
+Each route runs in a process of its own, file to answer, imports included; wall time and peak memory
+are the process's. `nested` does what the peer does: the full and the reduced equation, the
+coefficient with its CRV1 error, and what R2 gains. `audit` also looks for faults and exclusions,
+draws and checks a sample, fits the companions and decides. The decoding scan (DuckDB sums every
+column) is the physical limit beside it.
 
     python benchmarks/bench_engine.py [rows] [rows of the second, ours only] [runs]
 """
@@ -34,7 +36,8 @@ def draw(rows: int, path: Path) -> None:
     others = ", ".join(f"{normal} as {name}" for name in ("e2", *CONTROLS, "noise"))
     with duckdb.connect() as engine:
         engine.execute(
-            "set enable_progress_bar = false; set threads = 2; set memory_limit = '2GB'; select setseed(0.42)"
+            "set enable_progress_bar = false; set threads = 2; set memory_limit = '2GB'; select"
+            " setseed(0.42)"
         )
         engine.execute(f"""
             copy (select score, e1, e2, c1, c2, c3, c4, g,
@@ -47,11 +50,16 @@ def draw(rows: int, path: Path) -> None:
 
 def plan(path: Path) -> dict:
     return {
-        "name": "bench", "question": "Does the score tell more?", "dataset": str(path.parent / "*.parquet"),
-        "score": {"columns": ["score"]}, "engagement": {"columns": list(ENGAGEMENT)},
-        "controls": {"columns": list(CONTROLS)}, "cluster": {"column": "g"}, "inference": {"covariance": "CRV1"},
+        "name": "bench",
+        "question": "Does the score tell more?",
+        "dataset": str(path.parent / "*.parquet"),
+        "score": {"columns": ["score"]},
+        "engagement": {"columns": list(ENGAGEMENT)},
+        "controls": {"columns": list(CONTROLS)},
+        "cluster": {"column": "g"},
+        "inference": {"covariance": "CRV1"},
         "outcome": [{"column": "y", "kind": "continuous", "sesoi": 0.05}],
-    }  # fmt: skip
+    }
 
 
 def nested(path: Path) -> list[float]:
@@ -102,12 +110,17 @@ ROUTES = {"nested": nested, "audit": audit, "peer": peer, "decode": decode}
 
 def apart(route: str, path: Path) -> dict:
     """Run one route in a process of its own."""
-    limits = {"OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "2"), "SCORE_AUDIT_THREADS": "2"}
+    limits = {
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "2"),
+        "SCORE_AUDIT_THREADS": "2",
+    }
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, __file__, "--route", route, str(path)], capture_output=True, text=True,
+        [sys.executable, __file__, "--route", route, str(path)],
+        capture_output=True,
+        text=True,
         env=os.environ | limits,
-    )  # fmt: skip
+    )
     wall = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{route}: {done.stderr[-2000:]}")
@@ -127,8 +140,8 @@ def measure(path: Path, routes: tuple[str, ...], runs: int) -> dict[str, list[di
 
 
 def difference(found: dict[str, list[dict]], route: str) -> float:
-    """Largest relative difference (coefficient, CRV1 error, gain in R2) from the peer, or where it was not run from
-    the first route."""
+    """Largest relative difference (coefficient, CRV1 error, gain in R2) from the peer, or where it
+    was not run from the first route."""
     other = "peer" if "peer" in found else next(name for name in found if name != "decode")
     pairs = zip(found[route][0]["answer"], found[other][0]["answer"], strict=True)
     return max(abs(a / b - 1) for a, b in pairs)
@@ -138,9 +151,12 @@ def report(rows: int, path: Path, found: dict[str, list[dict]]) -> None:
     line = {"rows": rows, "bytes": path.stat().st_size, "runs": len(found["decode"])}
     for route, results in found.items():
         seconds = [r["answer"][0] if route == "decode" else r["wall"] for r in results]
-        line[route] = {"seconds": statistics.median(seconds), "all": seconds,
-                       "cpu": statistics.median(r["cpu"] for r in results),
-                       "peak_mib": statistics.median(r["peak_mib"] for r in results)}  # fmt: skip
+        line[route] = {
+            "seconds": statistics.median(seconds),
+            "all": seconds,
+            "cpu": statistics.median(r["cpu"] for r in results),
+            "peak_mib": statistics.median(r["peak_mib"] for r in results),
+        }
         if route != "decode":
             line[route]["difference"] = difference(found, route)
     print(json.dumps(line, indent=1))
@@ -152,11 +168,24 @@ def main() -> None:
         start = time.perf_counter()
         answer = ROUTES[route](Path(path))
         used = resource.getrusage(resource.RUSAGE_SELF)
-        print(json.dumps({"answer": answer, "seconds": time.perf_counter() - start,
-                          "cpu": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}))  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "answer": answer,
+                    "seconds": time.perf_counter() - start,
+                    "cpu": used.ru_utime + used.ru_stime,
+                    "peak_mib": used.ru_maxrss / 1024,
+                }
+            )
+        )
         return
-    rows, more, runs = (int(value) for value in (*sys.argv[1:], *("10000000", "50000000", "3")[len(sys.argv) - 1 :]))
-    for number, routes in ((rows, ("decode", "nested", "audit", "peer")), (more, ("decode", "nested", "audit"))):
+    rows, more, runs = (
+        int(value) for value in (*sys.argv[1:], *("10000000", "50000000", "3")[len(sys.argv) - 1 :])
+    )
+    for number, routes in (
+        (rows, ("decode", "nested", "audit", "peer")),
+        (more, ("decode", "nested", "audit")),
+    ):
         if number:
             with tempfile.TemporaryDirectory(prefix="score-audit-") as folder:
                 path = Path(folder) / "rows.parquet"

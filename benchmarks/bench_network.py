@@ -1,4 +1,6 @@
-"""The influence of 1,000,000 accounts from 10,000,000 ties, beside networkx and beside scipy as one would write it."""
+"""The influence of 1,000,000 accounts from 10,000,000 ties, beside networkx and beside scipy as one
+would write it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ def drawn(accounts: int, ties: int) -> pd.DataFrame:
 
 
 def by_power(ties: pd.DataFrame, accounts: int) -> np.ndarray:
-    """Iterate with a row-stochastic matrix that is transposed in every step, until nothing moves by 1e-12."""
-    matrix = sparse.coo_matrix((np.ones(len(ties)), (ties["reactor"], ties["author"])), shape=(accounts, accounts))
+    """Iterate with a row-stochastic matrix that is transposed in every step, until nothing moves by
+    1e-12.
+    """
+    matrix = sparse.coo_matrix(
+        (np.ones(len(ties)), (ties["reactor"], ties["author"])), shape=(accounts, accounts)
+    )
     matrix = matrix.tocsr()
     total = np.asarray(matrix.sum(axis=1)).ravel()
     share = sparse.diags(np.divide(1.0, total, out=np.zeros(accounts), where=total > 0)) @ matrix
@@ -37,11 +43,17 @@ def by_power(ties: pd.DataFrame, accounts: int) -> np.ndarray:
 
 
 def by_solver(ties: pd.DataFrame, accounts: int) -> np.ndarray:
-    """Solve the linear equation by bicgstab; accounts that react to nobody only scale the solution."""
-    matrix = sparse.csr_matrix((np.ones(len(ties)), (ties["author"], ties["reactor"])), shape=(accounts, accounts))
+    """Solve the linear equation by bicgstab; accounts that react to nobody only scale the
+    solution.
+    """
+    matrix = sparse.csr_matrix(
+        (np.ones(len(ties)), (ties["author"], ties["reactor"])), shape=(accounts, accounts)
+    )
     total = np.asarray(matrix.sum(axis=0)).ravel()
     flow = matrix @ sparse.diags(np.divide(DAMPING, total, out=np.zeros(accounts), where=total > 0))
-    x, failed = bicgstab(sparse.identity(accounts, format="csr") - flow, np.full(accounts, 1 / accounts), rtol=1e-9)
+    x, failed = bicgstab(
+        sparse.identity(accounts, format="csr") - flow, np.full(accounts, 1 / accounts), rtol=1e-9
+    )
     if failed:
         raise SystemExit("bicgstab did not converge")
     return x / x.sum()
@@ -83,6 +95,12 @@ def run(bench: Bench) -> None:
         if peer == "networkx" and not bench.has(work, peer, "networkx", in_quick=True):
             continue
         bench.compare(
-            work, peer, lambda ties=ties: influence(ties, tolerance=1e-11).values,
-            lambda ties=ties, size=size, solve=solve: solve(ties, size), difference, n=len(ties), goal=None, note=NOTE,
-        )  # fmt: skip
+            work,
+            peer,
+            lambda ties=ties: influence(ties, tolerance=1e-11).values,
+            lambda ties=ties, size=size, solve=solve: solve(ties, size),
+            difference,
+            n=len(ties),
+            goal=None,
+            note=NOTE,
+        )

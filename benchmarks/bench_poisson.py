@@ -32,15 +32,21 @@ print((kib("VmHWM") - base) / 1024)
 
 
 def extra_memory(n: int) -> float | None:
-    """Growth of the peak resident set in MiB, in a process of its own that holds only the data; Linux only."""
-    run = subprocess.run([sys.executable, "-c", MEMORY, str(n)], capture_output=True, text=True, check=False)
+    """Growth of the peak resident set in MiB, in a process of its own that holds only the data;
+    Linux only.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(n)], capture_output=True, text=True, check=False
+    )
     return float(run.stdout) if run.returncode == 0 else None
 
 
 def glum_fit(x, y):
     import glum
 
-    model = glum.GeneralizedLinearRegressor(family="poisson", alpha=0, gradient_tol=1e-9, fit_intercept=True).fit(x, y)
+    model = glum.GeneralizedLinearRegressor(
+        family="poisson", alpha=0, gradient_tol=1e-9, fit_intercept=True
+    ).fit(x, y)
     table = model.covariance_matrix(x, y, robust=True, clusters=None)
     return np.concatenate([[model.intercept_], model.coef_]), np.sqrt(np.diag(table))
 
@@ -59,7 +65,10 @@ def run(bench: Bench) -> None:
     x = rng.normal(size=(n, 11))
     y = rng.poisson(np.exp(0.5 + x @ rng.uniform(-0.15, 0.15, 11))).astype(float)
     names = [f"x{i}" for i in range(11)]
-    with_constant, frame = np.column_stack([np.ones(n), x]), pd.DataFrame(x, columns=names).assign(y=y)
+    with_constant, frame = (
+        np.column_stack([np.ones(n), x]),
+        pd.DataFrame(x, columns=names).assign(y=y),
+    )
     factor = np.sqrt(n / (n - 12))  # statsmodels' HC1 of a GLM is its HC0
 
     def glm():
@@ -75,10 +84,30 @@ def run(bench: Bench) -> None:
 
     work = "Poisson PML, 12 coefficients, HC1"
     said = {"n": n, "limit": limits(with_constant), "extra_mib": extra_memory(n), "goal_mib": 50}
-    peers = [("statsmodels GLM", "statsmodels", glm, 12, {}), ("statsmodels Poisson", "statsmodels", newton, None, {}),
-             ("glum, robust", "glum", lambda: glum_fit(x, y), 2, {}),
-             ("pyfixest", "pyfixest", lambda: pyfixest_fit(frame, names), 4,
-              {"same": 1e-5, "note": "the peer stops at its default tolerance: faster, and not as close"})]  # fmt: skip
+    peers = [
+        ("statsmodels GLM", "statsmodels", glm, 12, {}),
+        ("statsmodels Poisson", "statsmodels", newton, None, {}),
+        ("glum, robust", "glum", lambda: glum_fit(x, y), 2, {}),
+        (
+            "pyfixest",
+            "pyfixest",
+            lambda: pyfixest_fit(frame, names),
+            4,
+            {
+                "same": 1e-5,
+                "note": "the peer stops at its default tolerance: faster, and not as close",
+            },
+        ),
+    ]
     for peer, module, theirs, goal, more in peers:
         if bench.has(work, peer, module, in_quick=module == "statsmodels"):
-            bench.compare(work, peer, lambda: fit_poisson(x, y, names), theirs, agree, goal=goal, **said, **more)
+            bench.compare(
+                work,
+                peer,
+                lambda: fit_poisson(x, y, names),
+                theirs,
+                agree,
+                goal=goal,
+                **said,
+                **more,
+            )

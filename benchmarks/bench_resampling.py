@@ -25,7 +25,12 @@ def boot_data(n=100_000, g=500, p=11, seed=0):
     codes = rng.integers(0, g, n)
     x = rng.normal(size=(n, p - 1)) + 0.3 * rng.normal(size=(g, p - 1))[codes]
     s = x @ rng.uniform(0.0, 0.3, p - 1) + rng.normal(size=n) + 0.3 * rng.normal(size=g)[codes]
-    y = x @ rng.uniform(-0.5, 0.5, p - 1) + 0.05 * s + rng.normal(size=n) + 0.3 * rng.normal(size=g)[codes]
+    y = (
+        x @ rng.uniform(-0.5, 0.5, p - 1)
+        + 0.05 * s
+        + rng.normal(size=n)
+        + 0.3 * rng.normal(size=g)[codes]
+    )
     return np.column_stack([x, s, y]), [*(f"x{i}" for i in range(p - 1)), "s", "y"], codes
 
 
@@ -39,21 +44,32 @@ def bench_pairs(bench: Bench, table, names, codes) -> None:
     x, y = np.column_stack([np.ones(len(table)), table[:, :-1]]), table[:, -1]
 
     def ours():
-        return bootstrap_clusters(our_fits(table, names, cluster=codes), "cluster", replicates=2000, seed=3)
+        return bootstrap_clusters(
+            our_fits(table, names, cluster=codes), "cluster", replicates=2000, seed=3
+        )
 
     def gain(full, base):
         return full.params[-1], full.rsquared - base.rsquared
 
     def repeated():
         rows = resampled_rows(codes, draws)
-        return np.array([gain(sm.OLS(y[r], x[r]).fit(), sm.OLS(y[r], x[r][:, :-1]).fit()) for r in rows])
+        return np.array(
+            [gain(sm.OLS(y[r], x[r]).fit(), sm.OLS(y[r], x[r][:, :-1]).fit()) for r in rows]
+        )
 
     def weighted():
         weights = [draw[codes] for draw in draws]
-        return np.array([gain(sm.WLS(y, x, weights=w).fit(), sm.WLS(y, x[:, :-1], weights=w).fit()) for w in weights])
+        return np.array(
+            [
+                gain(sm.WLS(y, x, weights=w).fit(), sm.WLS(y, x[:, :-1], weights=w).fit())
+                for w in weights
+            ]
+        )
 
     def agree(a, b):
-        return max(relative(a.estimate[0, : len(b)], b[:, 0]), relative(a.delta_r2[0, : len(b)], b[:, 1]))
+        return max(
+            relative(a.estimate[0, : len(b)], b[:, 0]), relative(a.delta_r2[0, : len(b)], b[:, 1])
+        )
 
     work = "pairs-cluster bootstrap, B = 2,000"
     same = {"n": len(table), "goal": 2000, "limit": limits(table)}
@@ -81,7 +97,10 @@ def bench_pairs(bench: Bench, table, names, codes) -> None:
 
 def bench_wild(bench: Bench, table, names, codes) -> None:
     x, y = np.column_stack([np.ones(len(table)), table[:, :-1]]), table[:, -1]
-    work, same = "wild cluster bootstrap, B = 9,999", {"n": len(table), "goal": 30, "limit": limits(table)}
+    work, same = (
+        "wild cluster bootstrap, B = 9,999",
+        {"n": len(table), "goal": 30, "limit": limits(table)},
+    )
 
     def ours():
         fits = our_fits(table, names, cluster=codes)
@@ -91,7 +110,9 @@ def bench_wild(bench: Bench, table, names, codes) -> None:
         from wildboottest.wildboottest import WildboottestCL
 
         def theirs():
-            test = WildboottestCL(X=x, Y=y, cluster=codes, R=np.eye(x.shape[1])[-1], B=9_999, seed=12)
+            test = WildboottestCL(
+                X=x, Y=y, cluster=codes, R=np.eye(x.shape[1])[-1], B=9_999, seed=12
+            )
             test.get_scores(bootstrap_type="11", impose_null=True)
             test.get_weights(weights_type="rademacher")
             for step in ("numer", "denom", "tboot", "vcov", "tstat", "pvalue"):
@@ -100,7 +121,9 @@ def bench_wild(bench: Bench, table, names, codes) -> None:
 
         def agree(a, b):
             null = wild_statistics(a[0], "cluster", b.v.T)
-            return max(np.max(np.abs(null - b.t_boot)), abs(a[1].statistic / np.ravel(b.t_stat)[0] - 1))
+            return max(
+                np.max(np.abs(null - b.t_boot)), abs(a[1].statistic / np.ravel(b.t_stat)[0] - 1)
+            )
 
         bench.compare(work, "wildboottest", ours, theirs, agree, **same)
     if bench.has(work, "pyfixest", "pyfixest"):
@@ -108,9 +131,15 @@ def bench_wild(bench: Bench, table, names, codes) -> None:
 
         frame = pd.DataFrame(table, columns=names).assign(g=codes)
         fit = pyfixest.feols("y ~ " + " + ".join(names[:-1]), frame, vcov={"CRV1": "g"})
-        bench.compare(work, "pyfixest", ours, lambda: fit.wildboottest(param="s", reps=9_999, seed=1),
-                      lambda a, b: abs(a[1].statistic / b["t value"] - 1), **same,
-                      note="the peer's fit is not counted, ours is")  # fmt: skip
+        bench.compare(
+            work,
+            "pyfixest",
+            ours,
+            lambda: fit.wildboottest(param="s", reps=9_999, seed=1),
+            lambda a, b: abs(a[1].statistic / b["t value"] - 1),
+            **same,
+            note="the peer's fit is not counted, ours is",
+        )
 
 
 def bench_folds(bench: Bench, table, names) -> None:
@@ -124,14 +153,28 @@ def bench_folds(bench: Bench, table, names) -> None:
     def theirs():
         cv = RepeatedKFold(n_splits=10, n_repeats=10, random_state=4)
         said = {"cv": cv, "scoring": "neg_mean_squared_error"}
-        both = [cross_val_score(LinearRegression(), table[:, :k], table[:, -1], **said) for k in (-1, -2)]
+        both = [
+            cross_val_score(LinearRegression(), table[:, :k], table[:, -1], **said)
+            for k in (-1, -2)
+        ]
         return -np.column_stack(both)
 
     def agree(a, b):
-        return max(relative(a.with_term[0] / a.sizes, b[:, 0]), relative(a.without_term[0] / a.sizes, b[:, 1]))
+        return max(
+            relative(a.with_term[0] / a.sizes, b[:, 0]),
+            relative(a.without_term[0] / a.sizes, b[:, 1]),
+        )
 
-    bench.compare("10 x 10-fold nested cross-validation", "scikit-learn", ours, theirs, agree, n=len(table), goal=45,
-                  limit=limits(table))  # fmt: skip
+    bench.compare(
+        "10 x 10-fold nested cross-validation",
+        "scikit-learn",
+        ours,
+        theirs,
+        agree,
+        n=len(table),
+        goal=45,
+        limit=limits(table),
+    )
 
 
 def run(bench: Bench) -> None:

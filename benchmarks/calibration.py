@@ -1,16 +1,19 @@
-"""How often a worthless score passes: the plain test, the corrections, and the verdict's rule, by simulation.
+"""How often a worthless score passes: the plain test, the corrections, and the verdict's rule, by
+simulation.
 
-    python benchmarks/calibration.py                        the cells that calibration.jsonl does not have yet
-    python benchmarks/calibration.py --models ols --n 1000  some of them
-    python benchmarks/calibration.py --tails heavy          another world, printed and never gated
-    python benchmarks/calibration.py --tails heavy --n 1000 --reliability 0.8 --draws 1000    what of it is committed
-    python benchmarks/calibration.py --table                only write docs/calibration.md again
+    python benchmarks/calibration.py                        the cells that calibration.jsonl does
+    not have yet python benchmarks/calibration.py --models ols --n 1000  some of them python
+    benchmarks/calibration.py --tails heavy          another world, printed and never gated python
+    benchmarks/calibration.py --tails heavy --n 1000 --reliability 0.8 --draws 1000    what of it is
+    committed python benchmarks/calibration.py --table                only write docs/calibration.md
+    again
 
-The worlds stand in worlds.py. Samples are analysed many at a time by batch.py; on the first samples of every cell,
-with and without an effect, its numbers are compared with those of the package's own functions, and a cell in which
-they differ is not recorded. 5,000 samples a cell for least squares and Poisson, 2,000 elsewhere, as many again with an
-effect. `adds` means that an interval of 95 % excludes zero: no band of smallest effects of interest stands in the way,
-which makes the sizes the largest possible.
+The worlds stand in worlds.py. Samples are analysed many at a time by batch.py; on the first samples
+of every cell, with and without an effect, its numbers are compared with those of the package's own
+functions, and a cell in which they differ is not recorded. 5,000 samples a cell for least squares
+and Poisson, 2,000 elsewhere, as many again with an effect. `adds` means that an interval of 95 %
+excludes zero: no band of smallest effects of interest stands in the way, which makes the sizes the
+largest possible.
 """
 
 from __future__ import annotations
@@ -59,18 +62,22 @@ SECOND = 1000
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-# --- estimates ---------------------------------------------------------------------------------------------
+# --- estimates ------------------------------------------------------------------------------------
 
 
 def by_batch(draws: Draws, cell: Cell, with_second: bool) -> Pairs:
-    """Return {estimator: (estimates, standard errors)} of the score's effect; NaN where a correction is refused."""
+    """Return {estimator: (estimates, standard errors)} of the score's effect; NaN where a
+    correction is refused.
+    """
     sums = batch.Sums.of(draws)
     plain = batch.fit(draws, sums, cell.fitted)
     unshared = batch.Errors.of(draws, sums)
     found = {"plain": plain.decides, "unshared": batch.correct(sums, plain, unshared, cell.fitted)}
     found["known"] = found["unshared"]
     if cell.sharing:
-        found["known"] = batch.correct(sums, plain, batch.Errors.of(draws, sums, shared=True), cell.fitted)
+        found["known"] = batch.correct(
+            sums, plain, batch.Errors.of(draws, sums, shared=True), cell.fitted
+        )
     stated = batch.Errors.of(draws, sums, reliability=cell.reliability)
     found["declared"] = batch.correct(sums, plain, stated, cell.fitted)
     if with_second and has_second(cell):
@@ -92,7 +99,9 @@ def by_package(draws: Draws, cell: Cell, with_second: bool) -> Pairs:
     return {name: tuple(np.array(pairs, dtype=float).T) for name, pairs in found.items()}
 
 
-def _one_sample(draws: Draws, at: int, cell: Cell, with_second: bool) -> dict[str, tuple[float, float]]:
+def _one_sample(
+    draws: Draws, at: int, cell: Cell, with_second: bool
+) -> dict[str, tuple[float, float]]:
     matrix = np.column_stack([np.ones(cell.n), draws.likes[at], draws.klout[at]])
     design = Design(draws.response[at], matrix, TERMS, BLOCKS)
     fit = fit_model(design, cell.fitted, "HC3" if cell.model == "ols" else "HC1")
@@ -101,10 +110,14 @@ def _one_sample(draws: Draws, at: int, cell: Cell, with_second: bool) -> dict[st
     plain = (float(fit.params[2]), float(fit.std_errors()[2]))
     found = {"plain": average_marginal_effect(fit, "klout") if cell.model == "logit" else plain}
     found["unshared"] = _corrected(fit, unshared)
-    found["known"] = _corrected(fit, measure(design, halves=halves)) if cell.sharing else found["unshared"]
+    found["known"] = (
+        _corrected(fit, measure(design, halves=halves)) if cell.sharing else found["unshared"]
+    )
     found["declared"] = _corrected(fit, measure(design, declared={"likes": cell.reliability}))
     if with_second and has_second(cell):
-        found["second"] = _pair((conditional_score if cell.model == "logit" else corrected_score)(fit, unshared))
+        found["second"] = _pair(
+            (conditional_score if cell.model == "logit" else corrected_score)(fit, unshared)
+        )
     return found
 
 
@@ -124,11 +137,16 @@ def _pair(result: object) -> tuple[float, float]:
 
 
 def disagreement(draws: Draws, cell: Cell, found: Pairs) -> float:
-    """Return the largest relative difference between batch and package in the first samples, in standard errors."""
+    """Return the largest relative difference between batch and package in the first samples, in
+    standard errors.
+    """
     first = Draws(**{f.name: getattr(draws, f.name)[:COMPARED] for f in fields(draws)})
     largest = 0.0
     for name, (estimate, error) in by_package(first, cell, "second" in found).items():
-        one, other = np.array([estimate, error]), np.array([values[:COMPARED] for values in found[name]])
+        one, other = (
+            np.array([estimate, error]),
+            np.array([values[:COMPARED] for values in found[name]]),
+        )
         if (np.isnan(one) != np.isnan(other)).any():
             return np.inf
         distance = np.abs(one - other) / error
@@ -136,7 +154,7 @@ def disagreement(draws: Draws, cell: Cell, found: Pairs) -> float:
     return largest
 
 
-# --- one cell ----------------------------------------------------------------------------------------------
+# --- one cell -------------------------------------------------------------------------------------
 
 
 def simulate(cell: Cell, *, package: bool = False) -> dict[str, Any]:
@@ -146,8 +164,8 @@ def simulate(cell: Cell, *, package: bool = False) -> dict[str, Any]:
     ----------
     cell : Cell
     package : bool
-        Analyse every sample by the package's own functions: slow, what the tests do, and needed with heavy tails, where
-        the package takes HC3 if few rows weigh much.
+        Analyse every sample by the package's own functions: slow, what the tests do, and needed
+        with heavy tails, where the package takes HC3 if few rows weigh much.
 
     Raises
     ------
@@ -164,18 +182,22 @@ def simulate(cell: Cell, *, package: bool = False) -> dict[str, Any]:
             if at == 0 and not package:
                 worst = max(worst, disagreement(draws, cell, found))
             blocks.append(found)
-        pairs = {name: np.concatenate([block[name] for block in blocks if name in block], axis=1)
-                 for name in blocks[0]}  # fmt: skip
+        pairs = {
+            name: np.concatenate([block[name] for block in blocks if name in block], axis=1)
+            for name in blocks[0]
+        }
         sides[real] = {name: _sides(*pair) for name, pair in pairs.items()}
         if real:
             covered = {name: _covers(*pair, _aim(cell, name)) for name, pair in pairs.items()}
     if not worst < AGREEMENT:
         raise RuntimeError(f"{cell}: batch and package differ by {worst:.1g} standard errors")
     return {
-        **asdict(cell), "compared": worst, "seconds": round(time.process_time() - started, 1),
+        **asdict(cell),
+        "compared": worst,
+        "seconds": round(time.process_time() - started, 1),
         "counts": {name: _counts(sides, covered, name) for name in sides[False]},
         "rule": [int(_rule(sides[real]).sum()) for real in (False, True)],
-    }  # fmt: skip
+    }
 
 
 def _blocks(cell: Cell, real: bool) -> Iterator[tuple[int, Draws]]:
@@ -190,7 +212,9 @@ def _aim(cell: Cell, name: str) -> float:
 
 
 def _sides(estimate: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Return the side of zero on which each interval lies, 0 where it holds zero, NaN where it was refused."""
+    """Return the side of zero on which each interval lies, 0 where it holds zero, NaN where it was
+    refused.
+    """
     side = np.where(np.abs(estimate) > stats.norm.isf(0.025) * error, np.sign(estimate), 0.0)
     return np.where(np.isnan(estimate), np.nan, side)
 
@@ -200,28 +224,38 @@ def _covers(estimate: np.ndarray, error: np.ndarray, aim: float) -> int:
 
 
 def _rule(sides: dict[str, np.ndarray]) -> np.ndarray:
-    """Return where the plain and the corrected interval exclude zero on the same side: sharing is unknown."""
+    """Return where the plain and the corrected interval exclude zero on the same side: sharing is
+    unknown.
+    """
     return (sides["plain"] != 0) & (sides["plain"] == sides["unshared"])
 
 
-def _counts(sides: dict[bool, dict[str, np.ndarray]], covered: dict[str, int], name: str) -> dict[str, int]:
+def _counts(
+    sides: dict[bool, dict[str, np.ndarray]], covered: dict[str, int], name: str
+) -> dict[str, int]:
     null, real = sides[False][name], sides[True][name]
-    return {"samples": len(null), "passed": int((np.abs(null) == 1).sum()), "refused": int(np.isnan(null).sum()),
-            "found": int((np.abs(real) == 1).sum()), "unanswered": int(np.isnan(real).sum()),
-            "covered": covered[name]}  # fmt: skip
+    return {
+        "samples": len(null),
+        "passed": int((np.abs(null) == 1).sum()),
+        "refused": int(np.isnan(null).sum()),
+        "found": int((np.abs(real) == 1).sum()),
+        "unanswered": int(np.isnan(real).sum()),
+        "covered": covered[name],
+    }
 
 
-# --- rates and gates ---------------------------------------------------------------------------------------
+# --- rates and gates ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Rates:
     """Shares of samples in which an interval excludes zero, and of those that cover the effect.
 
-    `known` uses the structure of the errors as it is: halves of engagement where the score shares none, halves of
-    both where it does. `unshared` takes errors as unshared whatever they are; `rule` asks plain and unshared for the
-    same side; for a logit these are margins. `second` is the corrected (Poisson) or conditional (logit) score. A
-    refused correction passes nothing, and is left out of the coverage.
+    `known` uses the structure of the errors as it is: halves of engagement where the score shares
+    none, halves of both where it does. `unshared` takes errors as unshared whatever they are;
+    `rule` asks plain and unshared for the same side; for a logit these are margins. `second` is the
+    corrected (Poisson) or conditional (logit) score. A refused correction passes nothing, and is
+    left out of the coverage.
     """
 
     plain: float
@@ -252,19 +286,25 @@ def rates(record: dict[str, Any]) -> Rates:
 
     return Rates(
         *(share(name, "passed") for name in ("plain", "unshared", "known", "declared", "second")),
-        rule=record["rule"][0] / draws, refused=share("known", "refused"), power_plain=share("plain", "found"),
-        power_known=share("known", "found"), power_rule=record["rule"][1] / draws, coverage=coverage("known"),
-        coverage_declared=coverage("declared"), coverage_second=coverage("second"),
-    )  # fmt: skip
+        rule=record["rule"][0] / draws,
+        refused=share("known", "refused"),
+        power_plain=share("plain", "found"),
+        power_known=share("known", "found"),
+        power_rule=record["rule"][1] / draws,
+        coverage=coverage("known"),
+        coverage_declared=coverage("declared"),
+        coverage_second=coverage("second"),
+    )
 
 
 def faults(record: dict[str, Any]) -> list[str] | None:
     """Return what a gated cell gets wrong; None where the cell is printed and not gated.
 
-    A size passes when its exact 99 % binomial interval meets [.04, .06] (the rule's: [0, .06]) and, from 2,000 samples,
-    its point lies in [.035, .065] (at most .065). Declared errors are right, and gated, where none are shared. The
-    coverage of an interval that decides is at least .93. Where a correction is refused in some samples, those that
-    are answered pass less often than the level, and only too many passes are a fault.
+    A size passes when its exact 99 % binomial interval meets [.04, .06] (the rule's: [0, .06]) and,
+    from 2,000 samples, its point lies in [.035, .065] (at most .065). Declared errors are right,
+    and gated, where none are shared. The coverage of an interval that decides is at least .93.
+    Where a correction is refused in some samples, those that are answered pass less often than the
+    level, and only too many passes are a fault.
     """
     if record["n"] < 1000 or record["tails"] != "light":
         return None
@@ -277,12 +317,18 @@ def faults(record: dict[str, Any]) -> list[str] | None:
         one_sided = name == "rule" or record["counts"][name]["refused"] > 0
         low, least = (0.0, 0.0) if one_sided else (0.04, GATE[0])
         if not meets(size, record["draws"], low, 0.06):
-            wrong.append(f"size of {name} {size:.3f}: its 99 % interval does not meet [{low:g}, .06]")
+            wrong.append(
+                f"size of {name} {size:.3f}: its 99 % interval does not meet [{low:g}, .06]"
+            )
         elif record["draws"] >= 2000 and not least <= size <= GATE[1]:
             wrong.append(f"size of {name} {size:.3f} outside [{least:g}, {GATE[1]:g}]")
     for name, share in coverages.items():
         answered = record["counts"][name]["samples"] - record["counts"][name]["unanswered"]
-        short = share < COVERAGE if record["draws"] >= 2000 else answered and not meets(share, answered, COVERAGE, 1.0)
+        short = (
+            share < COVERAGE
+            if record["draws"] >= 2000
+            else answered and not meets(share, answered, COVERAGE, 1.0)
+        )
         if short:
             wrong.append(f"coverage of {name} {share:.3f} below {COVERAGE:g}")
     return wrong
@@ -300,11 +346,15 @@ def meets(rate: float, draws: int, low: float, high: float) -> bool:
     return interval.low <= high and interval.high >= low
 
 
-# --- the whole table ---------------------------------------------------------------------------------------
+# --- the whole table ------------------------------------------------------------------------------
 
 
-def cells(models: Iterable[str] = MODELS, sizes: Iterable[int] = SIZES, draws: int | None = None,
-          tails: str = "light") -> list[Cell]:  # fmt: skip
+def cells(
+    models: Iterable[str] = MODELS,
+    sizes: Iterable[int] = SIZES,
+    draws: int | None = None,
+    tails: str = "light",
+) -> list[Cell]:
     """Return the worlds, in the order in which they are run: those that are gated first."""
     grid = product(sizes, models, RELIABILITIES, SHARINGS)
     full = {"ols": 5000, "poisson": 5000} if tails == "light" else dict.fromkeys(MODELS, 1000)
@@ -312,7 +362,9 @@ def cells(models: Iterable[str] = MODELS, sizes: Iterable[int] = SIZES, draws: i
 
 
 def read(path: Path = RESULTS) -> dict[tuple, dict[str, Any]]:
-    """Return the records of a file by their world: the one with most samples where there are several."""
+    """Return the records of a file by their world: the one with most samples where there are
+    several.
+    """
     found: dict[tuple, dict[str, Any]] = {}
     for line in path.read_text("utf-8").splitlines() if path.exists() else ():
         record = json.loads(line)
@@ -323,36 +375,58 @@ def read(path: Path = RESULTS) -> dict[tuple, dict[str, Any]]:
 
 
 def run(todo: list[Cell], path: Path, jobs: int) -> int:
-    """Simulate cells and append each one's record as soon as it is there; return how many failed their gate."""
+    """Simulate cells and append each one's record as soon as it is there; return how many failed
+    their gate.
+    """
     failed = 0
     with ProcessPoolExecutor(jobs) as pool:
         for record in pool.map(simulate, todo):
             with path.open("a", encoding="utf-8") as sink:
                 sink.write(json.dumps(record) + "\n")
             failed += gate(record) == "FAILED"
-            values = " ".join(f"{name} {value:.3f}" for name, value in asdict(rates(record)).items())
-            world = f"{record['model']} n {record['n']} r {record['reliability']} sharing {record['sharing']}"
+            values = " ".join(
+                f"{name} {value:.3f}" for name, value in asdict(rates(record)).items()
+            )
+            world = (
+                f"{record['model']} n {record['n']} r {record['reliability']} sharing"
+                f" {record['sharing']}"
+            )
             print(f"{world} {values} {gate(record)} {record['seconds']} s", flush=True)
     return failed
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--n", default=",".join(map(str, SIZES)))
     parser.add_argument("--reliability", default=",".join(map(str, RELIABILITIES)))
     parser.add_argument("--draws", type=int, help="samples a cell, instead of the full number")
     parser.add_argument("--tails", choices=("light", "heavy"), default="light")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where records are added; cells it has are skipped")
-    parser.add_argument("--table", action="store_true", help="run nothing, write docs/calibration.md")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS,
+        help="where records are added; cells it has are skipped",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="run nothing, write docs/calibration.md"
+    )
     args = parser.parse_args()
     failed = 0
     if not args.table:
         wanted = cells(args.models.split(","), map(int, args.n.split(",")), args.draws, args.tails)
-        wanted = [cell for cell in wanted if cell.reliability in set(map(float, args.reliability.split(",")))]
+        wanted = [
+            cell
+            for cell in wanted
+            if cell.reliability in set(map(float, args.reliability.split(",")))
+        ]
         there = read(args.out)
-        todo = [cell for cell in wanted if there.get(cell.key(), {"draws": 0})["draws"] < cell.draws]
+        todo = [
+            cell for cell in wanted if there.get(cell.key(), {"draws": 0})["draws"] < cell.draws
+        ]
         failed = run(todo, args.out, args.jobs)
     if args.out == RESULTS:
         from calibration_table import render

@@ -11,11 +11,13 @@ from worlds import EFFECT, MODELS
 from analysis.measurement_error.calibrated_null import null_rates, plain_rate
 
 NAMES = {
-    "ols": "Least squares (HC3), corrected by moments", "poisson": "Poisson PML, regression calibration",
-    "gamma": "Gamma PML, regression calibration", "logit": "Logit, margins, regression calibration",
+    "ols": "Least squares (HC3), corrected by moments",
+    "poisson": "Poisson PML, regression calibration",
+    "gamma": "Gamma PML, regression calibration",
+    "logit": "Logit, margins, regression calibration",
     "nb2": "Counts drawn from NB2, fitted by Poisson QMLE, regression calibration",
     "nb2-ml": "Counts drawn from NB2, fitted by NB2, regression calibration",
-}  # fmt: skip
+}
 
 HEAD = """# How often a worthless score passes
 
@@ -45,8 +47,24 @@ of the intervals that decide cover. *known* and *rule* are gated everywhere, *de
 correction is refused in some samples, only too many passes are a fault. The other cells are printed.
 """
 
-COLUMNS = ("n", "reliability", "sharing", "samples", "size: plain", "known", "declared", "rule", "refused",
-           "power: plain", "known", "rule", "coverage: known", "declared", "second", "gate")  # fmt: skip
+COLUMNS = (
+    "n",
+    "reliability",
+    "sharing",
+    "samples",
+    "size: plain",
+    "known",
+    "declared",
+    "rule",
+    "refused",
+    "power: plain",
+    "known",
+    "rule",
+    "coverage: known",
+    "declared",
+    "second",
+    "gate",
+)
 
 
 HEAVY = """## Heavy tails
@@ -59,12 +77,22 @@ By the package's own functions, sample by sample, since they take HC3 where few 
 def render(records: dict[tuple, dict[str, Any]]) -> str:
     """Return the page."""
     light = {key: record for key, record in records.items() if record["tails"] == "light"}
-    sized = {effect: [model for model in MODELS if EFFECT[model] == effect] for effect in sorted(set(EFFECT.values()))}
+    sized = {
+        effect: [model for model in MODELS if EFFECT[model] == effect]
+        for effect in sorted(set(EFFECT.values()))
+    }
     effects = " and ".join(f"{effect:g} ({', '.join(models)})" for effect, models in sized.items())
     compared = max((record["compared"] for record in records.values()), default=0.0)
-    seconds = {r["counts"]["second"]["samples"] for r in records.values() if "second" in r["counts"]}
-    head = HEAD.format(effects=effects, compared=compared, low=GATE[0], high=GATE[1],
-                       second=f"{max(seconds, default=0):,}")  # fmt: skip
+    seconds = {
+        r["counts"]["second"]["samples"] for r in records.values() if "second" in r["counts"]
+    }
+    head = HEAD.format(
+        effects=effects,
+        compared=compared,
+        low=GATE[0],
+        high=GATE[1],
+        second=f"{max(seconds, default=0):,}",
+    )
     parts = [head, _state(light), _naive(light)]
     for model in MODELS:
         rows = _in_order([record for record in light.values() if record["model"] == model])
@@ -89,36 +117,55 @@ def _state(light: dict[tuple, dict[str, Any]]) -> str:
     words = [gate(record) for record in light.values()]
     lines = [
         "## Where it stands\n",
-        f"{complete} of {len(wanted)} cells have their full number of samples (5,000 for least squares and Poisson, "
-        f"2,000 elsewhere), {len(light)} have any. Of the {len(words) - words.count('printed')} gated cells among them "
-        f"{words.count('passed')} pass and {words.count('FAILED')} fail.\n",
+        (
+            f"{complete} of {len(wanted)} cells have their full number of samples (5,000 for least"
+            f" squares and Poisson, 2,000 elsewhere), {len(light)} have any. Of the"
+            f" {len(words) - words.count('printed')} gated cells among them {words.count('passed')}"
+            f" pass and {words.count('FAILED')} fail.\n"
+        ),
     ]
     for record in _in_order(list(light.values())):
         wrong = faults(record)
         if wrong:
-            lines.append(f"* {record['model']}, n = {record['n']:,}, reliability {record['reliability']}, sharing "
-                         f"{record['sharing']:g}: {'; '.join(wrong)}.")  # fmt: skip
+            lines.append(
+                f"* {record['model']}, n = {record['n']:,}, reliability {record['reliability']},"
+                f" sharing {record['sharing']:g}: {'; '.join(wrong)}."
+            )
     missing = [cell for cell in wanted if cell.key() not in light]
     if missing:
-        named = [f"{model} at n = {n:,} ({count} of {len(RELIABILITIES) * len(SHARINGS)})" for model in MODELS
-                 for n in sorted(SIZES) if (count := sum((c.model, c.n) == (model, n) for c in missing))]  # fmt: skip
+        named = [
+            f"{model} at n = {n:,} ({count} of {len(RELIABILITIES) * len(SHARINGS)})"
+            for model in MODELS
+            for n in sorted(SIZES)
+            if (count := sum((c.model, c.n) == (model, n) for c in missing))
+        ]
         lines.append(f"* Not run yet: {', '.join(named)}.")
     return "\n".join(lines) + "\n"
 
 
 def _naive(light: dict[tuple, dict[str, Any]]) -> str:
-    """Compare the sizes of the wrong test with what theory says: the noncentral t, and large-sample normality."""
-    lines = ["## What the wrong test does\n",
-             "Reliability .8, least squares. Plain where the score saw other records; corrected as if unshared where "
-             "it was computed from the record. In brackets what theory says (noncentral t; large samples).\n",
-             "| n | plain, sharing 0 | corrected as unshared, sharing 1 |", "|--:|--:|--:|"]  # fmt: skip
+    """Compare the sizes of the wrong test with what theory says: the noncentral t, and large-sample
+    normality.
+    """
+    lines = [
+        "## What the wrong test does\n",
+        (
+            "Reliability .8, least squares. Plain where the score saw other records; corrected as"
+            " if unshared where it was computed from the record. In brackets what theory says"
+            " (noncentral t; large samples).\n"
+        ),
+        "| n | plain, sharing 0 | corrected as unshared, sharing 1 |",
+        "|--:|--:|--:|",
+    ]
     for n in sorted(SIZES):
         cellwise = [light.get(("ols", n, 0.8, sharing, "light")) for sharing in (0.0, 1.0)]
         if None in cellwise:
             continue
         theory = plain_rate(n, 0.7, 0.5, 0.8), null_rates(n, 0.7, 0.5, 0.8, sharing=1.0).corrected
         shown = rates(cellwise[0]).plain, rates(cellwise[1]).unshared
-        pairs = " | ".join(f"{seen:.3f} ({told:.3f})" for seen, told in zip(shown, theory, strict=True))
+        pairs = " | ".join(
+            f"{seen:.3f} ({told:.3f})" for seen, told in zip(shown, theory, strict=True)
+        )
         lines.append(f"| {n:,} | {pairs} |")
     return "\n".join(lines) + "\n"
 
@@ -127,12 +174,25 @@ def _table(rows: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(COLUMNS)} |", "|" + "--:|" * (len(COLUMNS) - 1) + "---|"]
     for record in rows:
         found, draws = rates(record), record["draws"]
-        sized = [f"{found.plain:.3f}", _with_interval(found.known, draws), _shown(found.declared),
-                 _with_interval(found.rule, draws), _shown(found.refused)]  # fmt: skip
-        others = [found.power_plain, found.power_known, found.power_rule, found.coverage, found.coverage_declared,
-                  found.coverage_second]  # fmt: skip
-        lines.append(f"| {record['n']:,} | {record['reliability']:g} | {record['sharing']:g} | {draws:,} | "
-                     f"{' | '.join([*sized, *map(_shown, others)])} | {gate(record)} |")  # fmt: skip
+        sized = [
+            f"{found.plain:.3f}",
+            _with_interval(found.known, draws),
+            _shown(found.declared),
+            _with_interval(found.rule, draws),
+            _shown(found.refused),
+        ]
+        others = [
+            found.power_plain,
+            found.power_known,
+            found.power_rule,
+            found.coverage,
+            found.coverage_declared,
+            found.coverage_second,
+        ]
+        lines.append(
+            f"| {record['n']:,} | {record['reliability']:g} | {record['sharing']:g} | {draws:,} | "
+            f"{' | '.join([*sized, *map(_shown, others)])} | {gate(record)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

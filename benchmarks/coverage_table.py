@@ -12,12 +12,19 @@ from intervals import read as kinds_by_study
 from scipy import stats
 
 DEMANDED, POOR = 0.93, 0.90
-DECIDES = {"increment": ("ols", "poisson", "gamma", "tweedie", "logit", "nb2", "hurdle"),
-           "corrected": ("eiv", "calibration", "corrected-score")}  # fmt: skip
-"""Models of the rows that decide a verdict: the plan's own model without a variant (for a logit its margin)."""
+DECIDES = {
+    "increment": ("ols", "poisson", "gamma", "tweedie", "logit", "nb2", "hurdle"),
+    "corrected": ("eiv", "calibration", "corrected-score"),
+}
+"""Models of the rows that decide a verdict: the plan's own model without a variant (for a logit its
+margin).
+"""
 BOUND = ("equivalence", "delta_r2_bound")
 LEFT = {
-    ("prediction", "gain"): "simulated in [prediction.md](prediction.md) (a refit of 100 folds a draw): .90 to .94",
+    (
+        "prediction",
+        "gain",
+    ): "simulated in [prediction.md](prediction.md) (a refit of 100 folds a draw): .90 to .94",
 }
 """Rows with an interval that are not in the table, and why."""
 
@@ -38,7 +45,7 @@ declared parameter, or (marked *) what the same function says of a very large sa
   the corrected score where engagement is a curve of the score). Such intervals are asked for {demanded:.2f}. The corrected ones
   stand at many more reliabilities and sizes in [calibration.md](calibration.md), whole verdicts in
   [recovery.md](recovery.md), the out-of-sample gain in [prediction.md](prediction.md).
-"""  # noqa: E501
+"""
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,16 @@ class Row:
 
     @property
     def decides(self) -> bool:
-        wanted = "margin" if self.model in ("logit", "calibration") and self.world.endswith("renewals") else ""
-        return self.model in DECIDES.get(self.method, ()) and self.variant == wanted and self.term == "SCORE"
+        wanted = (
+            "margin"
+            if self.model in ("logit", "calibration") and self.world.endswith("renewals")
+            else ""
+        )
+        return (
+            self.model in DECIDES.get(self.method, ())
+            and self.variant == wanted
+            and self.term == "SCORE"
+        )
 
     @property
     def name(self) -> str:
@@ -92,8 +107,19 @@ def rows_of(records: dict[str, dict[str, Any]]) -> Iterator[Row]:
                 term, large = kind_of(world.read(), term, segments), world.truth.get(key) == LARGE
             else:
                 term, large = term.replace(":likes", ":ENGAGEMENT"), False
-            yield Row(name, key, method, term, model, variant, counts["held"], counts["below"], counts["above"],
-                      counts["none"], large)  # fmt: skip
+            yield Row(
+                name,
+                key,
+                method,
+                term,
+                model,
+                variant,
+                counts["held"],
+                counts["below"],
+                counts["above"],
+                counts["none"],
+                large,
+            )
 
 
 def render(records: dict[str, dict[str, Any]]) -> str:
@@ -105,7 +131,10 @@ def render(records: dict[str, dict[str, Any]]) -> str:
     parts = [HEAD.format(demanded=DEMANDED, studies=studies), _state(rows, records)]
     titles = dict.fromkeys(row.method for row in rows)
     for method in titles:
-        parts += [f"## `{method}`\n", _table([row for row in rows if row.method == method], records)]
+        parts += [
+            f"## `{method}`\n",
+            _table([row for row in rows if row.method == method], records),
+        ]
     if unfair:
         parts += ["## Where a method cannot help\n", _unfair(unfair)]
     parts += ["## The worlds\n", _worlds(records), "## Not in the table\n", _left()]
@@ -119,36 +148,51 @@ def _fair(row: Row) -> bool:
 
 def _unfair(rows: list[Row]) -> str:
     """Say how often flexible controls take a worthless score for one that adds."""
-    passed = [f"`{row.model}` in {row.below + row.above} of {row.answered} samples ({1 - row.coverage:.2f})"
-              for row in rows]  # fmt: skip
+    passed = [
+        f"`{row.model}` in {row.below + row.above} of {row.answered} samples"
+        f" ({1 - row.coverage:.2f})"
+        for row in rows
+    ]
     return (
-        "Flexible controls do not rescue noisy ones. With a reliability of .8, n = 1,000 and a worthless score, "
-        f"an interval of 95 % excludes zero by {' and by '.join(passed)}. The plain fit does so in .88 of samples "
-        "([calibration.md](calibration.md)). A test repeats this in small (`tests/test_flexible.py`).\n"
+        "Flexible controls do not rescue noisy ones. With a reliability of .8, n = 1,000 and a"
+        f" worthless score, an interval of 95 % excludes zero by {' and by '.join(passed)}. The"
+        " plain fit does so in .88 of samples ([calibration.md](calibration.md)). A test repeats"
+        " this in small (`tests/test_flexible.py`).\n"
     )
 
 
 def _state(rows: list[Row], records: dict[str, dict[str, Any]]) -> str:
-    short = sorted((row for row in rows if row.interval[1] < DEMANDED), key=lambda row: row.coverage)
+    short = sorted(
+        (row for row in rows if row.interval[1] < DEMANDED), key=lambda row: row.coverage
+    )
     deciding = [row for row in rows if row.decides]
     fail = [row for row in deciding if row.interval[1] < DEMANDED]
     near = sum(row.coverage < DEMANDED for row in deciding) - len(fail)
-    missing = [world.name for world in BY_NAME.values()
-               if records.get(world.name, {"draws": 0})["draws"] < world.draws]  # fmt: skip
+    missing = [
+        world.name
+        for world in BY_NAME.values()
+        if records.get(world.name, {"draws": 0})["draws"] < world.draws
+    ]
     lines = [
         "## Where it stands\n",
-        f"{len(rows)} intervals in {len(records)} worlds. Of the {len(deciding)} that can decide a verdict, "
-        f"{len(fail)} cover less than {DEMANDED} beyond chance; {near} "
-        "more have a share below it that so few samples cannot tell from it. "
-        f"{sum(row.coverage < POOR for row in rows)} of all cover less than {POOR:.2f}. Short of {DEMANDED} beyond "
-        "chance (their 99 % interval lies below it), the worst first:\n",
-        *[f"* `{row.key}` in `{row.world}`: **{row.coverage:.3f}** [{row.interval[0]:.3f}, {row.interval[1]:.3f}]"
-          f"{', can decide' if row.decides else ''}." for row in short],
-    ]  # fmt: skip
+        (
+            f"{len(rows)} intervals in {len(records)} worlds. Of the {len(deciding)} that can"
+            f" decide a verdict, {len(fail)} cover less than {DEMANDED} beyond chance; {near} more"
+            " have a share below it that so few samples cannot tell from it."
+            f" {sum(row.coverage < POOR for row in rows)} of all cover less than {POOR:.2f}. Short"
+            f" of {DEMANDED} beyond chance (their 99 % interval lies below it), the worst first:\n"
+        ),
+        *[
+            f"* `{row.key}` in `{row.world}`: **{row.coverage:.3f}** [{row.interval[0]:.3f},"
+            f" {row.interval[1]:.3f}]{', can decide' if row.decides else ''}."
+            for row in short
+        ],
+    ]
     if any(row.term == "prediction_interval" for row in short):
         lines.append(
-            "\nThe range for a new segment rests on an estimate of the variance between segments that is often zero; "
-            "the report says that it holds less often than its level says where segments hardly differ."
+            "\nThe range for a new segment rests on an estimate of the variance between segments"
+            " that is often zero; the report says that it holds less often than its level says"
+            " where segments hardly differ."
         )
     if missing:
         none = ", ".join(name for name in missing if name not in records)
@@ -158,16 +202,22 @@ def _state(rows: list[Row], records: dict[str, dict[str, Any]]) -> str:
 
 
 def _table(rows: list[Row], records: dict[str, dict[str, Any]]) -> str:
-    lines = ["| row | world | samples | none | coverage | below | above | decides |",
-             "|---|---|--:|--:|--:|--:|--:|---|"]  # fmt: skip
+    lines = [
+        "| row | world | samples | none | coverage | below | above | decides |",
+        "|---|---|--:|--:|--:|--:|--:|---|",
+    ]
     for row in rows:
         low, high = row.interval
         below, above = row.below / row.answered, row.above / row.answered
-        lines.append(f"| `{row.key}`{' *' if row.large else ''} | {row.world} | {records[row.world]['draws']:,} | "
-                     f"{row.none:,} | {row.coverage:.3f} [{low:.3f}, {high:.3f}] | {below:.3f} | {above:.3f} | "
-                     f"{'yes' if row.decides else 'no'} |")  # fmt: skip
+        lines.append(
+            f"| `{row.key}`{' *' if row.large else ''} | {row.world} |"
+            f" {records[row.world]['draws']:,} | {row.none:,} | {row.coverage:.3f} [{low:.3f},"
+            f" {high:.3f}] | {below:.3f} | {above:.3f} | {'yes' if row.decides else 'no'} |"
+        )
     note = (
-        f"\n`{ONE_SIDED}` is an upper bound: it holds what lies below it.\n" if rows[0].method == "equivalence" else ""
+        f"\n`{ONE_SIDED}` is an upper bound: it holds what lies below it.\n"
+        if rows[0].method == "equivalence"
+        else ""
     )
     return "\n".join(lines) + "\n" + note
 
@@ -189,12 +239,24 @@ def _left() -> str:
     by_method: dict[str, list[str]] = {}
     for method, term in lack:
         by_method.setdefault(method, []).append(f"`{term}`")
-    return "\n".join([
-        *[f"* `{method}`, `{term}`: {why}." for (method, term), why in LEFT.items()],
-        "* A declared reliability (`reliability/declared`) is printed with the range that the plan declares; that is "
-        "no estimate.",
-        "* The specifications of a multiverse have the intervals of `increment` and `corrected`.",
-        "\nPrinted without an interval, so that there is nothing to simulate here (tests, bounds, and numbers that are "
-        "translations of others):\n",
-        *[f"* `{method}`: {', '.join(terms)}." for method, terms in by_method.items()],
-    ]) + "\n"  # fmt: skip
+    return (
+        "\n".join(
+            [
+                *[f"* `{method}`, `{term}`: {why}." for (method, term), why in LEFT.items()],
+                (
+                    "* A declared reliability (`reliability/declared`) is printed with the range"
+                    " that the plan declares; that is no estimate."
+                ),
+                (
+                    "* The specifications of a multiverse have the intervals of `increment` and"
+                    " `corrected`."
+                ),
+                (
+                    "\nPrinted without an interval, so that there is nothing to simulate here"
+                    " (tests, bounds, and numbers that are translations of others):\n"
+                ),
+                *[f"* `{method}`: {', '.join(terms)}." for method, terms in by_method.items()],
+            ]
+        )
+        + "\n"
+    )

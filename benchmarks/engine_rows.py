@@ -18,8 +18,11 @@ LARGE_MIB = 1.2 * 1024
 THREADS = "2 (both)"
 NOTES = {
     "nested": "whole processes with two threads, imports included",
-    "audit": "whole processes with two threads, imports included; ours also validates and counts exclusions, draws a "
-    "sample, runs the checks, fits without engagement too, and decides, so that no goal of the nested test is its own",
+    "audit": (
+        "whole processes with two threads, imports included; ours also validates and counts"
+        " exclusions, draws a sample, runs the checks, fits without engagement too, and decides, so"
+        " that no goal of the nested test is its own"
+    ),
 }
 
 
@@ -31,16 +34,33 @@ def run(bench: Bench) -> None:
     found = measure(rows, ("decode", "nested", "audit", "peer"), runs)
     said = {"n": rows, "runs": runs, "kernel": kernel(), "extrapolated": None, "threads": THREADS}
     for route, work, goals in (("nested", NESTED, GOALS), ("audit", AUDIT, {"goal": None})):
-        bench.add(work, PEER, wall(found[route]), wall(found["peer"]), **scan(found, route), **goals, **said,
-                  max_rel_diff=bench_engine.difference(found, route), peer_mib=peak(found["peer"]),
-                  note=NOTES[route])  # fmt: skip
+        bench.add(
+            work,
+            PEER,
+            wall(found[route]),
+            wall(found["peer"]),
+            **scan(found, route),
+            **goals,
+            **said,
+            max_rel_diff=bench_engine.difference(found, route),
+            peer_mib=peak(found["peer"]),
+            note=NOTES[route],
+        )
     if not bench.quick:
         rows, runs = 50_000_000, 3
         found = measure(rows, ("decode", "nested", "audit"), runs)
         said |= {"n": rows, "runs": runs, "goal": None, "max_rel_diff": None}
         for route, work in (("nested", NESTED), ("audit", AUDIT)):
-            bench.add(work, PEER + ", not run", wall(found[route]), None, **scan(found, route), goal_mib=LARGE_MIB,
-                      **said, note=NOTES[route])  # fmt: skip
+            bench.add(
+                work,
+                PEER + ", not run",
+                wall(found[route]),
+                None,
+                **scan(found, route),
+                goal_mib=LARGE_MIB,
+                **said,
+                note=NOTES[route],
+            )
 
 
 def measure(rows: int, routes: tuple[str, ...], runs: int) -> dict[str, list[dict[str, Any]]]:
@@ -61,4 +81,7 @@ def peak(results: list[dict[str, Any]]) -> float:
 
 def scan(found: dict[str, list[dict[str, Any]]], route: str) -> dict[str, float]:
     """The decoding scan without the start of its process, and our peak."""
-    return {"scan_s": median(one["answer"][0] for one in found["decode"]), "ours_mib": peak(found[route])}
+    return {
+        "scan_s": median(one["answer"][0] for one in found["decode"]),
+        "ours_mib": peak(found[route]),
+    }

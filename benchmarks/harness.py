@@ -1,4 +1,6 @@
-"""How a time is taken: agreement first, then pairs in turn with one BLAS thread; the peer's better of one and two."""
+"""How a time is taken: agreement first, then pairs in turn with one BLAS thread; the peer's better
+of one and two.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def threads(count: int) -> Iterator[None]:
 
 
 def timed(function: Callable[[], Any]) -> float:
-    gc.collect()  # some peers' results refer to themselves: a gigabyte each, which the next contender would pay for
+    # some peers' results refer to themselves: a gigabyte each, which the next contender would pay
+    # for
+    gc.collect()
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
@@ -50,7 +54,9 @@ def load() -> float:
 
 def kernel() -> str:
     """Return the processor kernel that BLAS chose."""
-    found = {info.get("architecture", "?") for info in threadpool_info() if info["user_api"] == "blas"}
+    found = {
+        info.get("architecture", "?") for info in threadpool_info() if info["user_api"] == "blas"
+    }
     return ", ".join(sorted(found))
 
 
@@ -61,7 +67,9 @@ def relative(a, b) -> float:
 
 
 def limits(table: np.ndarray) -> dict[str, float]:
-    """Seconds for one read of a table, and for one product of it with itself: no method is faster than the first."""
+    """Seconds for one read of a table, and for one product of it with itself: no method is faster
+    than the first.
+    """
     with threads(1):
         table.T @ table
         read = float(np.median([timed(table.sum) for _ in range(9)]))
@@ -93,34 +101,74 @@ class Bench:
         return False
 
     def compare(
-        self, work: str, peer: str, ours: Callable, theirs: Callable, agree: Callable, *, n: int, goal: float | None,
-        limit: dict[str, float] | None = None, times: float = 1, same: float = SAME, **said: Any,
-    ) -> None:  # fmt: skip
-        """Check agreement, time pairs, keep a row; ``times`` multiplies a peer that did a part of the work."""
+        self,
+        work: str,
+        peer: str,
+        ours: Callable,
+        theirs: Callable,
+        agree: Callable,
+        *,
+        n: int,
+        goal: float | None,
+        limit: dict[str, float] | None = None,
+        times: float = 1,
+        same: float = SAME,
+        **said: Any,
+    ) -> None:
+        """Check agreement, time pairs, keep a row; ``times`` multiplies a peer that did a part of
+        the work.
+        """
         with threads(1):  # also warms imports, compiled code and caches
             difference = float(agree(ours(), theirs()))
         if not difference < same:
-            raise SystemExit(f"{work} / {peer}: the results differ by {difference:g}, so no time is told")
+            raise SystemExit(
+                f"{work} / {peer}: the results differ by {difference:g}, so no time is told"
+            )
         with threads(1):
             pairs = [(timed(ours), timed(theirs)) for _ in range(self.pairs)]
         ours_s, one = (float(value) for value in np.median(pairs, axis=0))
         with threads(2):
             two = min(timed(theirs) for _ in range(1 if one > LONG or self.quick else 3))
         self.add(
-            work, peer, ours_s, min(one, two) * times, n=n, goal=goal, max_rel_diff=difference, runs=self.pairs,
-            kernel=kernel(), threads="1" if one <= two else "1 (peer 2)", extrapolated=times if times != 1 else None,
-            **(limit or {}), **said,
-        )  # fmt: skip
+            work,
+            peer,
+            ours_s,
+            min(one, two) * times,
+            n=n,
+            goal=goal,
+            max_rel_diff=difference,
+            runs=self.pairs,
+            kernel=kernel(),
+            threads="1" if one <= two else "1 (peer 2)",
+            extrapolated=times if times != 1 else None,
+            **(limit or {}),
+            **said,
+        )
 
     def add(self, work: str, peer: str, ours_s: float, peer_s: float | None, **said: Any) -> None:
         """Keep a row; ``peer_s`` is None where the peer was not run."""
-        row = {"part": self.part, "work": work, "peer": peer, "ours_s": ours_s, "peer_s": peer_s,
-               "ratio": None if peer_s is None else peer_s / ours_s, "load": load(), **said}  # fmt: skip
+        row = {
+            "part": self.part,
+            "work": work,
+            "peer": peer,
+            "ours_s": ours_s,
+            "peer_s": peer_s,
+            "ratio": None if peer_s is None else peer_s / ours_s,
+            "load": load(),
+            **said,
+        }
         self.rows.append(row)
         more = f" (extrapolated x{row['extrapolated']:g})" if row.get("extrapolated") else ""
-        beside = "" if peer_s is None else f"  peer {peer_s:9.3f}{more}  ratio {row['ratio']:8.1f}  goal {row['goal']}"
+        beside = (
+            ""
+            if peer_s is None
+            else f"  peer {peer_s:9.3f}{more}  ratio {row['ratio']:8.1f}  goal {row['goal']}"
+        )
         agreed = "" if row["max_rel_diff"] is None else f"  diff {row['max_rel_diff']:.1e}"
-        print(f"{work:44s} {peer:30s} ours {ours_s:8.4f}{beside}{agreed}  load {row['load']}", flush=True)
+        print(
+            f"{work:44s} {peer:30s} ours {ours_s:8.4f}{beside}{agreed}  load {row['load']}",
+            flush=True,
+        )
         self.save()
 
     def save(self) -> None:

@@ -1,11 +1,13 @@
-"""How often printed intervals hold what they are about: simulated coverage of everything that carries an interval.
+"""How often printed intervals hold what they are about: simulated coverage of everything that
+carries an interval.
 
-    python benchmarks/interval_coverage.py                   the draws that coverage.jsonl does not have yet
-    python benchmarks/interval_coverage.py --worlds money    one world
-    python benchmarks/interval_coverage.py --table           only write docs/coverage.md again
+    python benchmarks/interval_coverage.py                   the draws that coverage.jsonl does not
+    have yet python benchmarks/interval_coverage.py --worlds money    one world python
+    benchmarks/interval_coverage.py --table           only write docs/coverage.md again
 
-The worlds stand in coverage_worlds.py. The package's own functions are asked, sample by sample; each draw's seed comes
-from its world and its number, so that a later run adds to what is there. Records are appended in blocks.
+The worlds stand in coverage_worlds.py. The package's own functions are asked, sample by sample;
+each draw's seed comes from its world and its number, so that a later run adds to what is there.
+Records are appended in blocks.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ TABLE = Path(__file__).resolve().parents[1] / "docs" / "coverage.md"
 SEED, BLOCK = 20121105, 50
 
 
-def simulate(world: World | Direct, first: int, draws: int, truths: dict[str, float]) -> dict[str, Any]:
+def simulate(
+    world: World | Direct, first: int, draws: int, truths: dict[str, float]
+) -> dict[str, Any]:
     """Return the record of some draws of a world.
 
     Parameters
@@ -54,8 +58,14 @@ def simulate(world: World | Direct, first: int, draws: int, truths: dict[str, fl
         for key, (interval, truth) in held.items():
             counts[key][_place(interval, truth)] += 1
     known = {key: value for key, value in truths.items() if value == value}
-    return {"world": world.name, "first": first, "draws": draws, "seconds": round(time.process_time() - started, 1),
-            "truths": known, "counts": {key: dict(found) for key, found in counts.items()}}  # fmt: skip
+    return {
+        "world": world.name,
+        "first": first,
+        "draws": draws,
+        "seconds": round(time.process_time() - started, 1),
+        "truths": known,
+        "counts": {key: dict(found) for key, found in counts.items()},
+    }
 
 
 def _place(interval: tuple[float, float] | None, truth: float) -> str:
@@ -75,14 +85,17 @@ def read(path: Path = RESULTS) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for line in path.read_text("utf-8").splitlines() if path.exists() else ():
         record = json.loads(line)
-        whole = found.setdefault(record["world"], {"draws": 0, "seconds": 0.0, "truths": record["truths"],
-                                                   "counts": {}})  # fmt: skip
+        whole = found.setdefault(
+            record["world"], {"draws": 0, "seconds": 0.0, "truths": record["truths"], "counts": {}}
+        )
         if record["first"] != whole["draws"]:
             raise ValueError(f"{path.name}: a block of {record['world']} is missing or there twice")
         whole["draws"] += record["draws"]
         whole["seconds"] += record["seconds"]
         for key, counts in record["counts"].items():
-            own = whole["counts"].setdefault(key, dict.fromkeys(("held", "below", "above", "none"), 0))
+            own = whole["counts"].setdefault(
+                key, dict.fromkeys(("held", "below", "above", "none"), 0)
+            )
             for place, count in counts.items():
                 own[place] += count
     return found
@@ -95,7 +108,9 @@ def run(worlds: list[World | Direct], path: Path, most: int | None = None) -> No
         seen, wanted = there.get(world.name, {"draws": 0}), min(world.draws, most or world.draws)
         if seen["draws"] >= wanted:
             continue
-        truths = seen["truths"] if seen["draws"] and not isinstance(world, Direct) else truths_of(world)
+        truths = (
+            seen["truths"] if seen["draws"] and not isinstance(world, Direct) else truths_of(world)
+        )
         for first in range(seen["draws"], wanted, BLOCK):
             record = simulate(world, first, min(BLOCK, wanted - first), truths)
             with path.open("a", encoding="utf-8") as sink:
@@ -104,10 +119,19 @@ def run(worlds: list[World | Direct], path: Path, most: int | None = None) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--worlds", default=",".join(BY_NAME))
-    parser.add_argument("--draws", type=int, help="at most so many draws of a world, instead of the full number")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where records are added; draws it has are skipped")
+    parser.add_argument(
+        "--draws", type=int, help="at most so many draws of a world, instead of the full number"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS,
+        help="where records are added; draws it has are skipped",
+    )
     parser.add_argument("--table", action="store_true", help="run nothing, write docs/coverage.md")
     args = parser.parse_args()
     names = args.worlds.split(",")

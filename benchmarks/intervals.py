@@ -1,9 +1,11 @@
-"""Which printed rows carry an interval: read off the audits of the shipped plans and of interval_coverage.py's worlds.
+"""Which printed rows carry an interval: read off the audits of the shipped plans and of
+interval_coverage.py's worlds.
 
     python benchmarks/intervals.py              write intervals.json again, all of it
     python benchmarks/intervals.py ebay money   some studies of it
 
-A kind of row is (method, term), with the score's, an engagement column's or a segment's name replaced by what it is.
+A kind of row is (method, term), with the score's, an engagement column's or a segment's name
+replaced by what it is.
 """
 
 from __future__ import annotations
@@ -23,8 +25,16 @@ from analysis.plan import Plan
 
 LIST = Path(__file__).with_name("intervals.json")
 SHIPPED = (
-    "movies", "genres", "ebay", "mariokart", "professors", "lawschools", "tournament", "publications", "lending",
-)  # fmt: skip
+    "movies",
+    "genres",
+    "ebay",
+    "mariokart",
+    "professors",
+    "lawschools",
+    "tournament",
+    "publications",
+    "lending",
+)
 
 
 def audit_of(name: str) -> Audit:
@@ -36,7 +46,9 @@ def audit_of(name: str) -> Audit:
 
 
 def kinds(audit: Audit, *, interval: bool = True) -> set[tuple[str, str]]:
-    """Return (method, kind of term) of the rows with an interval, or of the kinds of rows that never have one."""
+    """Return (method, kind of term) of the rows with an interval, or of the kinds of rows that
+    never have one.
+    """
     segment = audit.plan.segment
     names = set() if segment is None else set(map(str, audit.sample.frame[segment.column]))
     have, lack = set(), set()
@@ -71,7 +83,9 @@ def studies() -> Iterator[str]:
 
 
 def read() -> dict[str, dict[str, list[list[str]]]]:
-    """Return by study the kinds of rows with an interval ("interval"), and of those without ("none")."""
+    """Return by study the kinds of rows with an interval ("interval"), and of those without
+    ("none").
+    """
     return json.loads(LIST.read_text("utf-8")) if LIST.exists() else {}
 
 
@@ -81,8 +95,10 @@ def main() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             audit = audit_of(name)
-        found[name] = {"interval": sorted(map(list, kinds(audit))),
-                       "none": sorted(map(list, kinds(audit, interval=False)))}  # fmt: skip
+        found[name] = {
+            "interval": sorted(map(list, kinds(audit))),
+            "none": sorted(map(list, kinds(audit, interval=False))),
+        }
         print(name, len(found[name]["interval"]), flush=True)
         lines = [f" {json.dumps(study)}: {json.dumps(kind)}" for study, kind in found.items()]
         LIST.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -1,13 +1,15 @@
-"""Whether the verdict says so when a claim is true, and when it is false: recovery on simulated creators.
+"""Whether the verdict says so when a claim is true, and when it is false: recovery on simulated
+creators.
 
-    python benchmarks/recovery.py                      the draws that recovery.jsonl does not have yet
-    python benchmarks/recovery.py --claims perk        one claim
-    python benchmarks/recovery.py --table              only write docs/recovery.md again
+    python benchmarks/recovery.py                      the draws that recovery.jsonl does not have
+    yet python benchmarks/recovery.py --claims perk        one claim python benchmarks/recovery.py
+    --table              only write docs/recovery.md again
 
-The claims stand in claims.py. A cell is a claim and its truth; its draws are recorded in blocks, and each draw's seed
-comes from the claim, its truth and the number of the draw, so that a later run adds to what is there. Only what can
-change a word is computed (the deciding fit, its correction, the tail); on the first draw of every cell the answer is
-compared with that of `sa.audit`, and nothing is recorded where they differ.
+The claims stand in claims.py. A cell is a claim and its truth; its draws are recorded in blocks,
+and each draw's seed comes from the claim, its truth and the number of the draw, so that a later run
+adds to what is there. Only what can change a word is computed (the deciding fit, its correction,
+the tail); on the first draw of every cell the answer is compared with that of `sa.audit`, and
+nothing is recorded where they differ.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ BY_NAME = {claim.name: claim for claim in CLAIMS}
 
 @dataclass(frozen=True)
 class Answer:
-    """What one draw says: a word, and the interval that decides; no interval where there is none."""
+    """What one draw says: a word, and the interval that decides; no interval where there is
+    none.
+    """
 
     word: str
     interval: tuple[float, float] | None
@@ -78,7 +82,7 @@ class Answer:
 
 NO_SCORE = Answer("no score", None)
 
-# --- answers -----------------------------------------------------------------------------------------------
+# --- answers --------------------------------------------------------------------------------------
 
 
 def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
@@ -102,9 +106,17 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         return _differs(_row_of(claim, study.jumps().rows))
     study = Corrections.of(sample, outcome, score)
     rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
-    ruling = decide(sample.plan, outcome, score, sample.mean(outcome.column), Estimates(rows, LEVEL), (),
-                    _noise(study), tail=study_tail(sample, outcome, score))  # fmt: skip
-    return _ruled(ruling)
+    verdict = decide(
+        sample.plan,
+        outcome,
+        score,
+        sample.mean(outcome.column),
+        Estimates(rows, LEVEL),
+        (),
+        _noise(study),
+        tail=study_tail(sample, outcome, score),
+    )
+    return _ruled(verdict)
 
 
 def _noise(study: Corrections) -> Noise:
@@ -114,15 +126,22 @@ def _noise(study: Corrections) -> Noise:
         return NOTHING_KNOWN
     free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
     found = study.deciding()
-    return replace(NOTHING_KNOWN, status="partial" if free else "yes", effects=found.effects, refusal=found.refusal,
-                   error_free=free, doubt=found.doubt, supposed=found.supposed)  # fmt: skip
+    return replace(
+        NOTHING_KNOWN,
+        status="partial" if free else "yes",
+        effects=found.effects,
+        refusal=found.refusal,
+        error_free=free,
+        doubt=found.doubt,
+        supposed=found.supposed,
+    )
 
 
 def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
     """Return the answer of a whole audit."""
     audit = sa.audit(claim.plan(real), frame)
     if claim.question == "verdict":
-        return _ruled(audit.ruling())
+        return _ruled(audit.verdict_on())
     rows = audit.estimates.rows
     if claim.question == "transport":
         row = next(row for row in rows if (row.term, row.variant) == ("prediction_interval", ""))
@@ -132,30 +151,46 @@ def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
 
 def _row_of(claim: Claim, rows: Iterable[Estimate]) -> Estimate | None:
     """Return the row that answers; there is none where the study has no estimate."""
-    wanted = {"threshold": ("algorithm", "perk"), "instrument": ("algorithm", "instrument"),
-              "jump": ("gaming", "outcome_jump")}[claim.question]  # fmt: skip
+    wanted = {
+        "threshold": ("algorithm", "perk"),
+        "instrument": ("algorithm", "instrument"),
+        "jump": ("gaming", "outcome_jump"),
+    }[claim.question]
     return next((row for row in rows if (row.method, row.term, row.variant) == (*wanted, "")), None)
 
 
-def _ruled(ruling: Any) -> Answer:
-    word = f"{ruling.verdict} ({ruling.direction})" if ruling.verdict == "adds" else ruling.verdict
-    return Answer(word, None if ruling.verdict == "refused" else ruling.deciding.interval(LEVEL))
+def _ruled(verdict: Any) -> Answer:
+    word = (
+        f"{verdict.verdict} ({verdict.direction})" if verdict.verdict == "adds" else verdict.verdict
+    )
+    return Answer(word, None if verdict.verdict == "refused" else verdict.deciding.interval(LEVEL))
 
 
 def _travels(bounds: tuple[float, float] | None) -> Answer:
-    return Answer("none" if bounds is None else "travels" if bounds[0] > 0 or bounds[1] < 0 else "either sign", bounds)
+    return Answer(
+        "none"
+        if bounds is None
+        else "travels"
+        if bounds[0] > 0 or bounds[1] < 0
+        else "either sign",
+        bounds,
+    )
 
 
 def _differs(row: Estimate | None) -> Answer:
     if row is None:
         return Answer("none", None)
     low, high = row.interval(LEVEL)
-    return Answer("differs (positive)" if low > 0 else "differs (negative)" if high < 0 else "no difference",
-                  (low, high))  # fmt: skip
+    return Answer(
+        "differs (positive)" if low > 0 else "differs (negative)" if high < 0 else "no difference",
+        (low, high),
+    )
 
 
 def _decoupled(rows: Iterable[Estimate]) -> Answer:
-    """Return the answer of the ratio of slopes, corrected for noise where it is; no interval where the set is none."""
+    """Return the answer of the ratio of slopes, corrected for noise where it is; no interval where
+    the set is none.
+    """
     found = {row.model: row for row in rows if (row.method, row.term) == ("gaming", "decoupling")}
     row = found.get("calibrated", found.get("poisson"))
     if row is None:
@@ -173,11 +208,13 @@ def disagreement(one: Answer, other: Answer) -> float:
     return float(max(abs(a - b) for a, b in zip(one.interval, other.interval, strict=True)) / half)
 
 
-# --- samples and truths ------------------------------------------------------------------------------------
+# --- samples and truths ---------------------------------------------------------------------------
 
 
 def selected(claim: Claim, real: bool, frame: pd.DataFrame, like: Sample | None) -> Sample:
-    """Return the analysis set of a drawn frame: by the package, or in the form of another draw's."""
+    """Return the analysis set of a drawn frame: by the package, or in the form of another
+    draw's.
+    """
     if like is None or claim.outcome["kind"] == "roi":
         plan = claim.plan(real)
         return select_sample(plan, from_frame(frame[used(claim, real)]))
@@ -195,7 +232,8 @@ def used(claim: Claim, real: bool) -> list[str]:
 
 @cache
 def truth(claim: Claim, real: bool) -> float:
-    """Return what the deciding interval should hold: a declared parameter, or a fit that sees true engagement.
+    """Return what the deciding interval should hold: a declared parameter, or a fit that sees true
+    engagement.
 
     As a share of the mean outcome where the effect is in the outcome's unit.
     """
@@ -215,22 +253,30 @@ def truth(claim: Claim, real: bool) -> float:
 
 
 def _jump(claim: Claim) -> float:
-    """Return the mean outcome at the threshold without a perk, times what the perk multiplies it by, less one.
+    """Return the mean outcome at the threshold without a perk, times what the perk multiplies it
+    by, less one.
 
-    As a share of the mean of all, with the perk; averaged over worlds, since a period that moves everybody's engagement
-    moves the scores past the threshold.
+    As a share of the mean of all, with the perk; averaged over worlds, since a period that moves
+    everybody's engagement moves the scores past the threshold.
     """
     column, shares = claim.outcome["column"], []
     for world in range(WORLDS):
-        parameters = claim.parameters(False, DRAWS * 1000 + world).model_copy(update={"n": MANY // WORLDS})
-        without, perked = (draw(parameters.model_copy(update=change), panel=False).frame for change in ({}, claim.true))
+        parameters = claim.parameters(False, DRAWS * 1000 + world).model_copy(
+            update={"n": MANY // WORLDS}
+        )
+        without, perked = (
+            draw(parameters.model_copy(update=change), panel=False).frame
+            for change in ({}, claim.true)
+        )
         near = (without["klout"] - THRESHOLD).abs() < 2
         shares.append(without.loc[near, column].mean() / perked[column].mean())
     return float(np.mean(shares) * np.expm1(claim.true["perk_effect"]))
 
 
 def _paid(claim: Claim) -> float:
-    """Return the mean outcome of gamed rows, less what it would be without the effect: the noise is the same."""
+    """Return the mean outcome of gamed rows, less what it would be without the effect: the noise is
+    the same.
+    """
     parameters = claim.parameters(True, DRAWS * 1000).model_copy(update={"n": MANY // 20})
     paid = draw(parameters, panel=True).frame
     without = draw(parameters.model_copy(update={"gaming_effect": 0.0}), panel=True).frame
@@ -245,14 +291,20 @@ def _seen(claim: Claim, world: World) -> float:
     if outcome.kind == "roi":
         response = response - frame[outcome.cost].to_numpy()
     values = transform(frame[claim.score(True)].to_numpy(dtype=float), claim.transform)
-    matrix = np.column_stack([np.ones(len(values)), np.log(frame["true_engagement"]), values / values.std(ddof=1)])
-    design = Design(response, matrix, ("const", "engagement", "score"), ("intercept", "engagement", "score"))
+    matrix = np.column_stack(
+        [np.ones(len(values)), np.log(frame["true_engagement"]), values / values.std(ddof=1)]
+    )
+    design = Design(
+        response, matrix, ("const", "engagement", "score"), ("intercept", "engagement", "score")
+    )
     fit = fit_model(design, outcome.deciding_model, "HC1")
-    effect = float(average_marginal_effect(fit, "score")[0] if fit.model == "logit" else fit.params[2])
+    effect = float(
+        average_marginal_effect(fit, "score")[0] if fit.model == "logit" else fit.params[2]
+    )
     return effect / float(frame[outcome.column].mean()) if claim.relative else effect
 
 
-# --- a block of draws --------------------------------------------------------------------------------------
+# --- a block of draws -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -266,12 +318,15 @@ class Block:
 
 
 def _varies(claim: Claim, real: bool, frame: pd.DataFrame) -> bool:
-    """Return whether there is a score to audit: a scorecard of columns that say nothing may have a single bin."""
+    """Return whether there is a score to audit: a scorecard of columns that say nothing may have a
+    single bin.
+    """
     return frame[claim.score(real)].nunique() > 1
 
 
 def simulate(block: Block) -> dict[str, Any]:
-    """Return the record of a block: how often each word was said, and how many intervals held the truth.
+    """Return the record of a block: how often each word was said, and how many intervals held the
+    truth.
 
     Raises
     ------
@@ -281,31 +336,51 @@ def simulate(block: Block) -> dict[str, Any]:
     started, claim, real = time.process_time(), BY_NAME[block.claim], block.real
     share, worst = truth(claim, real), None
     frames = (claim.drawn(real, at).frame for at in count(block.first + block.draws))
-    like = selected(claim, real, next(frame for frame in frames if _varies(claim, real, frame)), None)
+    like = selected(
+        claim, real, next(frame for frame in frames if _varies(claim, real, frame)), None
+    )
     answers, aims = [], []
     for at in range(block.first, block.first + block.draws):
         frame = claim.drawn(real, at).frame
         varies = _varies(claim, real, frame)
-        answers.append(by_shortcut(claim, real, selected(claim, real, frame, like)) if varies else NO_SCORE)
-        aims.append(share * float(frame[claim.outcome["column"]].mean()) if claim.relative else share)
+        answers.append(
+            by_shortcut(claim, real, selected(claim, real, frame, like)) if varies else NO_SCORE
+        )
+        aims.append(
+            share * float(frame[claim.outcome["column"]].mean()) if claim.relative else share
+        )
         if at == 0:
             worst = disagreement(answers[0], by_audit(claim, real, frame[used(claim, real)]))
             if not worst < AGREEMENT:
-                raise RuntimeError(f"{block}: the shortcut and sa.audit differ by {worst:.1g} half-widths")
-    held = [(answer.interval, aim) for answer, aim in zip(answers, aims, strict=True) if answer.interval is not None]
+                raise RuntimeError(
+                    f"{block}: the shortcut and sa.audit differ by {worst:.1g} half-widths"
+                )
+    held = [
+        (answer.interval, aim)
+        for answer, aim in zip(answers, aims, strict=True)
+        if answer.interval is not None
+    ]
     return {
-        "claim": claim.name, "real": real, "n": claim.n, "first": block.first, "draws": block.draws,
+        "claim": claim.name,
+        "real": real,
+        "n": claim.n,
+        "first": block.first,
+        "draws": block.draws,
         "truth": float(np.mean(aims)),
         "words": dict(sorted(Counter(answer.word for answer in answers).items())),
-        "found": sum(answer.found for answer in answers), "answered": len(held),
-        "right": sum(("negative" in answer.word) == (share < 0) for answer in answers if answer.found),
+        "found": sum(answer.found for answer in answers),
+        "answered": len(held),
+        "right": sum(
+            ("negative" in answer.word) == (share < 0) for answer in answers if answer.found
+        ),
         "covered": sum(bool(low <= aim <= high) for (low, high), aim in held),
         "middle": float(np.mean([sum(interval) / 2 for interval, _ in held])) if held else None,
-        "compared": worst, "seconds": round(time.process_time() - started, 2),
-    }  # fmt: skip
+        "compared": worst,
+        "seconds": round(time.process_time() - started, 2),
+    }
 
 
-# --- cells and gates ---------------------------------------------------------------------------------------
+# --- cells and gates ------------------------------------------------------------------------------
 
 
 def read(path: Path = RESULTS) -> dict[tuple[str, bool], dict[str, Any]]:
@@ -323,15 +398,23 @@ def read(path: Path = RESULTS) -> dict[tuple[str, bool], dict[str, Any]]:
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = one | {"truth": (one["truth"] * one["draws"] + other["truth"] * other["draws"])
-                  / (one["draws"] + other["draws"])}  # fmt: skip
-    both |= {name: one[name] + other[name] for name in ("draws", "found", "right", "answered", "covered")}
+    both = one | {
+        "truth": (one["truth"] * one["draws"] + other["truth"] * other["draws"])
+        / (one["draws"] + other["draws"])
+    }
+    both |= {
+        name: one[name] + other[name] for name in ("draws", "found", "right", "answered", "covered")
+    }
     words = Counter(one["words"]) + Counter(other["words"])
     worst = max((r["compared"] for r in (one, other) if r["compared"] is not None), default=None)
     weights = [(r["middle"], r["answered"]) for r in (one, other) if r["answered"]]
     middle = sum(m * k for m, k in weights) / sum(k for _, k in weights) if weights else None
-    return both | {"words": dict(sorted(words.items())), "compared": worst, "middle": middle,
-                   "seconds": round(one["seconds"] + other["seconds"], 2)}  # fmt: skip
+    return both | {
+        "words": dict(sorted(words.items())),
+        "compared": worst,
+        "middle": middle,
+        "seconds": round(one["seconds"] + other["seconds"], 2),
+    }
 
 
 def exact_interval(count: int, draws: int) -> tuple[float, float]:
@@ -343,18 +426,22 @@ def exact_interval(count: int, draws: int) -> tuple[float, float]:
 def faults(record: dict[str, Any]) -> list[str]:
     """Return what a cell gets wrong.
 
-    The 99 % interval of the size (a claim that is false is found) meets [0, .06]; that of the coverage of the intervals
-    that decide meets [.93, 1].
+    The 99 % interval of the size (a claim that is false is found) meets [0, .06]; that of the
+    coverage of the intervals that decide meets [.93, 1].
     """
     wrong = []
     if not record["real"]:
         low, _ = exact_interval(record["found"], record["draws"])
         if low > SIZE:
-            wrong.append(f"found in {record['found'] / record['draws']:.3f} of the draws though it is false")
+            wrong.append(
+                f"found in {record['found'] / record['draws']:.3f} of the draws though it is false"
+            )
     if record["answered"]:
         _, high = exact_interval(record["covered"], record["answered"])
         if high < COVERAGE:
-            wrong.append(f"coverage {record['covered'] / record['answered']:.3f} below {COVERAGE:g}")
+            wrong.append(
+                f"coverage {record['covered'] / record['answered']:.3f} below {COVERAGE:g}"
+            )
     return wrong
 
 
@@ -365,13 +452,18 @@ def gate(record: dict[str, Any]) -> str:
     return "FAILED" if faults(record) else "passed"
 
 
-def blocks(names: Iterable[str], draws: int, size: int, there: dict[tuple[str, bool], dict[str, Any]]) -> list[Block]:
+def blocks(
+    names: Iterable[str], draws: int, size: int, there: dict[tuple[str, bool], dict[str, Any]]
+) -> list[Block]:
     """Return the blocks that are lacking: a first one of every cell, then the second ones."""
     todo = []
     for name in names:
         for real in (False, True):
             have = there.get((name, real), {"draws": 0})["draws"]
-            todo += [Block(name, real, first, min(size, draws - first)) for first in range(have, draws, size)]
+            todo += [
+                Block(name, real, first, min(size, draws - first))
+                for first in range(have, draws, size)
+            ]
     return sorted(todo, key=lambda block: block.first // size)
 
 
@@ -381,21 +473,46 @@ def run(todo: list[Block], path: Path, jobs: int) -> None:
         for record in pool.map(simulate, todo):
             with path.open("a", encoding="utf-8") as sink:
                 sink.write(json.dumps(record) + "\n")
-            print(*(f"{name} {record[name]}" for name in ("claim", "real", "first", "truth", "middle", "words",
-                                                           "covered", "seconds")), flush=True)  # fmt: skip
+            print(
+                *(
+                    f"{name} {record[name]}"
+                    for name in (
+                        "claim",
+                        "real",
+                        "first",
+                        "truth",
+                        "middle",
+                        "words",
+                        "covered",
+                        "seconds",
+                    )
+                ),
+                flush=True,
+            )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--claims", default=",".join(BY_NAME))
     parser.add_argument("--draws", type=int, default=DRAWS, help="draws a cell")
     parser.add_argument("--block", type=int, default=BLOCK, help="draws that are recorded at once")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where records are added; draws it has are skipped")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS,
+        help="where records are added; draws it has are skipped",
+    )
     parser.add_argument("--table", action="store_true", help="run nothing, write docs/recovery.md")
     args = parser.parse_args()
     if not args.table:
-        run(blocks(args.claims.split(","), args.draws, args.block, read(args.out)), args.out, args.jobs)
+        run(
+            blocks(args.claims.split(","), args.draws, args.block, read(args.out)),
+            args.out,
+            args.jobs,
+        )
     if args.out == RESULTS:
         from recovery_table import render
 

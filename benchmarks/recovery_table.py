@@ -77,13 +77,27 @@ exists was drawn again.
   coverage.)
 """
 
-COLUMNS = ("claim", "truth", "creators", "draws", "effect", "mean estimate", "found", "99 % interval", "right sign",
-           "coverage", "answers", "gate")  # fmt: skip
+COLUMNS = (
+    "claim",
+    "truth",
+    "creators",
+    "draws",
+    "effect",
+    "mean estimate",
+    "found",
+    "99 % interval",
+    "right sign",
+    "coverage",
+    "answers",
+    "gate",
+)
 
 
 def render(records: Records) -> str:
     """Return the page."""
-    compared = max((r["compared"] for r in records.values() if r["compared"] is not None), default=0.0)
+    compared = max(
+        (r["compared"] for r in records.values() if r["compared"] is not None), default=0.0
+    )
     head = HEAD.format(compared=compared, many=MANY, size=SIZE, coverage=COVERAGE, draws=DRAWS)
     gated = [claim for claim in CLAIMS if claim.gated]
     printed = [claim for claim in CLAIMS if not claim.gated]
@@ -98,12 +112,14 @@ def render(records: Records) -> str:
     if printed:
         parts += [
             "## Not gated\n",
-            "In `referrals-mislabelled` the plan's statement about shared errors does not hold, and the "
-            "mean estimate shows what that costs. `shares_error = \"full\"` is right where "
-            "engagement as the plan holds it is all that the score knows of engagement; where the score also saw posts "
-            "and bots, they belong into the plan.\n",
+            (
+                "In `referrals-mislabelled` the plan's statement about shared errors does not"
+                ' hold, and the mean estimate shows what that costs. `shares_error = "full"` is'
+                " right where engagement as the plan holds it is all that the score knows of"
+                " engagement; where the score also saw posts and bots, they belong into the plan.\n"
+            ),
             _table(printed, records),
-        ]  # fmt: skip
+        ]
     return "\n".join(parts)
 
 
@@ -114,9 +130,11 @@ def _state(records: Records) -> str:
     words = [gate(record) for record in records.values()]
     lines = [
         "## Where it stands\n",
-        f"{complete} of {len(cells)} cells have {DRAWS:,} draws, {len(records)} have any. Of the "
-        f"{len(words) - words.count('printed')} gated cells among them {words.count('passed')} pass and "
-        f"{words.count('FAILED')} fail.\n",
+        (
+            f"{complete} of {len(cells)} cells have {DRAWS:,} draws, {len(records)} have any. Of"
+            f" the {len(words) - words.count('printed')} gated cells among them"
+            f" {words.count('passed')} pass and {words.count('FAILED')} fail.\n"
+        ),
     ]
     for (name, real), record in records.items():
         if gate(record) == "FAILED":
@@ -124,8 +142,11 @@ def _state(records: Records) -> str:
     missing = [f"`{name}`, {_truth(real)}" for name, real in cells if (name, real) not in records]
     if missing:
         lines.append(f"* Not run yet: {'; '.join(missing)}.")
-    short = [f"`{name}`, {_truth(real)} ({records[name, real]['draws']:,})" for name, real in cells
-             if 0 < records.get((name, real), {"draws": 0})["draws"] < DRAWS]  # fmt: skip
+    short = [
+        f"`{name}`, {_truth(real)} ({records[name, real]['draws']:,})"
+        for name, real in cells
+        if 0 < records.get((name, real), {"draws": 0})["draws"] < DRAWS
+    ]
     if short:
         lines.append(f"* With fewer draws so far: {'; '.join(short)}.")
     return "\n".join(lines) + "\n"
@@ -134,23 +155,39 @@ def _state(records: Records) -> str:
 def _changed(records: Records) -> list[str]:
     """Say what failed before and was changed, where both draws are there."""
     before = read(BEFORE)
-    cells = {"kred": ("validity", False), "gamed": ("gamed-points", False), "guessed": ("gaming-pays-inferred", False)}
-    halves, hidden, paid = ("scorecard-halves", False), ("gaming-pays-hidden", False), ("gaming-pays-inferred", True)
+    cells = {
+        "kred": ("validity", False),
+        "gamed": ("gamed-points", False),
+        "guessed": ("gaming-pays-inferred", False),
+    }
+    halves, hidden, paid = (
+        ("scorecard-halves", False),
+        ("gaming-pays-hidden", False),
+        ("gaming-pays-inferred", True),
+    )
     now = [*cells.values(), ("scorecard", False), hidden]
-    if not all(cell in records for cell in now) or not all(cell in before for cell in (*cells.values(), halves, paid)):
+    if not all(cell in records for cell in now) or not all(
+        cell in before for cell in (*cells.values(), halves, paid)
+    ):
         return []
     said = {name: _found(records[cell]) for name, cell in cells.items()}
     said |= {f"{name}_before": _found(before[cell]) for name, cell in cells.items()}
     said |= {"halves": _found(records["scorecard", False]), "halves_before": _found(before[halves])}
     silent = 100 * (1 - records[hidden]["answered"] / records[hidden]["draws"])
-    return [CHANGED.format(**said, silent=silent, missed=f"{before[paid]['answered'] // before[paid]['covered']:,}")]
+    return [
+        CHANGED.format(
+            **said, silent=silent, missed=f"{before[paid]['answered'] // before[paid]['covered']:,}"
+        )
+    ]
 
 
 def _found(record: dict[str, Any]) -> str:
     """Return how often a claim was found, with its interval and the coverage."""
     low, high = exact_interval(record["found"], record["draws"])
     covered = record["covered"] / record["answered"]
-    return f"{record['found'] / record['draws']:.3f} [{low:.3f}, {high:.3f}] (coverage {covered:.3f})"
+    return (
+        f"{record['found'] / record['draws']:.3f} [{low:.3f}, {high:.3f}] (coverage {covered:.3f})"
+    )
 
 
 def _truth(real: bool) -> str:
@@ -160,10 +197,15 @@ def _truth(real: bool) -> str:
 def _said(claims: tuple[Claim, ...]) -> str:
     lines = []
     for claim in claims:
-        worlds = [", ".join(f"{name}={value:g}" for name, value in given.items())
-                  for given in (claim.false, claim.true, claim.world)]  # fmt: skip
-        false, true = (claim.scores if claim.scores[0] != claim.scores[1] else
-                       (worlds[0] or "every effect null", worlds[1]))  # fmt: skip
+        worlds = [
+            ", ".join(f"{name}={value:g}" for name, value in given.items())
+            for given in (claim.false, claim.true, claim.world)
+        ]
+        false, true = (
+            claim.scores
+            if claim.scores[0] != claim.scores[1]
+            else (worlds[0] or "every effect null", worlds[1])
+        )
         both = f" In both: {worlds[2]}." if worlds[2] else ""
         lines.append(f"* `{claim.name}`: {claim.says} False: {false}. True: {true}.{both}")
     return "\n".join(lines) + "\n"
@@ -184,7 +226,17 @@ def _cells(claim: Claim, record: dict[str, Any]) -> list[str]:
     said = ", ".join(f"{word} {count / draws:.3f}" for word, count in record["words"].items())
     covered = f"{record['covered'] / record['answered']:.3f}" if record["answered"] else "-"
     middle = "-" if record["middle"] is None else f"{record['middle']:.3g}"
-    return [f"`{claim.name}`", _truth(real), f"{claim.n:,}", f"{draws:,}",
-            f"{record['truth']:.3g}{'' if claim.exact or not real else ' *'}", middle, f"{record['found'] / draws:.3f}",
-            f"[{low:.3f}, {high:.3f}]", f"{record['right'] / draws:.3f}" if real else "-", covered, said,
-            gate(record)]  # fmt: skip
+    return [
+        f"`{claim.name}`",
+        _truth(real),
+        f"{claim.n:,}",
+        f"{draws:,}",
+        f"{record['truth']:.3g}{'' if claim.exact or not real else ' *'}",
+        middle,
+        f"{record['found'] / draws:.3f}",
+        f"[{low:.3f}, {high:.3f}]",
+        f"{record['right'] / draws:.3f}" if real else "-",
+        covered,
+        said,
+        gate(record),
+    ]

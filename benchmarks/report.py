@@ -16,10 +16,19 @@ TITLES = {
     "network": "Influence in a network",
 }
 COLUMNS = {
-    "work": "---", "rows": "--:", "against": "---", "ours": "--:", "peer": "--:", "ratio": "--:", "goal": "---",
-    "difference": "--:", "limit: one read / one X'X (ours / X'X)": "---", "pairs": "--:", "threads": "---",
+    "work": "---",
+    "rows": "--:",
+    "against": "---",
+    "ours": "--:",
+    "peer": "--:",
+    "ratio": "--:",
+    "goal": "---",
+    "difference": "--:",
+    "limit: one read / one X'X (ours / X'X)": "---",
+    "pairs": "--:",
+    "threads": "---",
     "load": "--:",
-}  # fmt: skip
+}
 HEAD = """# Beside the peers
 
 <!-- Written by benchmarks/run.py from benchmarks/results.json. Do not edit: run `make bench`. -->
@@ -59,22 +68,35 @@ def goals(row: dict[str, Any]) -> list[tuple[str, str, bool]]:
         met = row["ratio"] is not None and row["ratio"] >= row["goal"]
         found.append((f">= {row['goal']:,g}x", times(row["ratio"]), met))
     if row.get("goal_s") is not None:
-        found.append((f"<= {seconds(row['goal_s'])}", seconds(row["ours_s"]), row["ours_s"] <= row["goal_s"]))
+        found.append(
+            (f"<= {seconds(row['goal_s'])}", seconds(row["ours_s"]), row["ours_s"] <= row["goal_s"])
+        )
     key, more = ("extra_mib", " more") if "extra_mib" in row else ("ours_mib", "")
     if row.get("goal_mib") is not None and row.get(key) is not None:
-        found.append((f"<= {row['goal_mib']:,g} MiB{more}", f"{row[key]:,.0f} MiB", row[key] <= row["goal_mib"]))
+        found.append(
+            (
+                f"<= {row['goal_mib']:,g} MiB{more}",
+                f"{row[key]:,.0f} MiB",
+                row[key] <= row["goal_mib"],
+            )
+        )
     if row.get("goal_memory") is not None and row.get("peer_mib"):
         share = row["ours_mib"] / row["peer_mib"]
         said = f"<= 1/{1 / row['goal_memory']:.3g} of the memory"
         found.append((said, f"1/{1 / share:.3g}", share <= row["goal_memory"]))
     if row.get("goal_scan") is not None and row.get("scan_s"):
         share = row["ours_s"] / row["scan_s"]
-        found.append((f"<= {row['goal_scan']:g}x the scan", times(share), share <= row["goal_scan"]))
+        found.append(
+            (f"<= {row['goal_scan']:g}x the scan", times(share), share <= row["goal_scan"])
+        )
     return found
 
 
 def reached(row: dict[str, Any]) -> str:
-    return ", ".join(f"{said} {'yes' if met else '**no**'}" for said, _, met in goals(row)) or "no goal"
+    return (
+        ", ".join(f"{said} {'yes' if met else '**no**'}" for said, _, met in goals(row))
+        or "no goal"
+    )
 
 
 def memory(row: dict[str, Any]) -> str:
@@ -91,7 +113,10 @@ def memory(row: dict[str, Any]) -> str:
 def limit(row: dict[str, Any]) -> str:
     """The physical limit, and how far ours is from it."""
     if row.get("product_s"):
-        return f"{seconds(row['read_s'])} / {seconds(row['product_s'])} ({times(row['ours_s'] / row['product_s'])})"
+        return (
+            f"{seconds(row['read_s'])} / {seconds(row['product_s'])}"
+            f" ({times(row['ours_s'] / row['product_s'])})"
+        )
     if row.get("scan_s"):
         return f"decoding scan {seconds(row['scan_s'])} ({times(row['ours_s'] / row['scan_s'])})"
     if row.get("cpu_s"):
@@ -110,8 +135,13 @@ def part_table(results: dict[str, Any], part: str) -> list[str]:
     skipped = [row for row in results["skipped"] if row["part"] == part]
     if not rows and not skipped:
         return []
-    lines = ["", f"## {TITLES[part]}", "",
-             "| " + " | ".join(COLUMNS) + " |", "|" + "|".join(COLUMNS.values()) + "|"]  # fmt: skip
+    lines = [
+        "",
+        f"## {TITLES[part]}",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|" + "|".join(COLUMNS.values()) + "|",
+    ]
     notes = []
     for row in rows:
         work = row["work"]
@@ -120,13 +150,30 @@ def part_table(results: dict[str, Any], part: str) -> list[str]:
                 notes.append(row["note"])
             work += f" [{notes.index(row['note']) + 1}]"
         more = f", extrapolated x{row['extrapolated']:,.4g}" if row["extrapolated"] else ""
-        cells = [work, "" if row["n"] is None else f"{row['n']:,}", row["peer"], seconds(row["ours_s"]),
-                 seconds(row["peer_s"]) + more, times(row["ratio"]), reached(row), difference(row), limit(row),
-                 str(row["runs"] or ""), row["threads"],
-                 "" if row["load"] is None else f"{row['load']:.2f}"]  # fmt: skip
+        cells = [
+            work,
+            "" if row["n"] is None else f"{row['n']:,}",
+            row["peer"],
+            seconds(row["ours_s"]),
+            seconds(row["peer_s"]) + more,
+            times(row["ratio"]),
+            reached(row),
+            difference(row),
+            limit(row),
+            str(row["runs"] or ""),
+            row["threads"],
+            "" if row["load"] is None else f"{row['load']:.2f}",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += [f"| {row['work']} | | {row['peer']} | not run: {row['reason']} | | | | | | | | |" for row in skipped]
-    lines += [line for i, note in enumerate(notes, 1) for line in ("", f"[{i}] {note[0].upper()}{note[1:]}.")]
+    lines += [
+        f"| {row['work']} | | {row['peer']} | not run: {row['reason']} | | | | | | | | |"
+        for row in skipped
+    ]
+    lines += [
+        line
+        for i, note in enumerate(notes, 1)
+        for line in ("", f"[{i}] {note[0].upper()}{note[1:]}.")
+    ]
     stored = dict.fromkeys(f"{row['work']}: {memory(row)}" for row in rows if memory(row))
     return lines + [line for said in stored for line in ("", f"Memory. {said}.")]
 
@@ -135,7 +182,8 @@ def missed(results: dict[str, Any]) -> list[str]:
     """What is not reached, not run, or not there: said plainly."""
     lines = ["", "## What is not reached", ""]
     found = [
-        f"- {row['work']} against {row['peer']}: {measured}, where the goal is {said} (load {row['load']:.2f})."
+        f"- {row['work']} against {row['peer']}: {measured}, where the goal is {said} (load"
+        f" {row['load']:.2f})."
         for row in results["rows"]
         for said, measured, met in goals(row)
         if not met
@@ -146,7 +194,13 @@ def missed(results: dict[str, Any]) -> list[str]:
         lines += [f"- {row['work']}, {row['peer']}: {row['reason']}." for row in results["skipped"]]
         lines += [f"- the part `{name}` failed, and is not complete." for name in results["failed"]]
     if not any(row["part"] == "engine" for row in results["rows"]):
-        lines += ["", "Nothing is told here of data larger than memory (DuckDB, Spark): that part was not run."]
+        lines += [
+            "",
+            (
+                "Nothing is told here of data larger than memory (DuckDB, Spark): that part was not"
+                " run."
+            ),
+        ]
     return lines
 
 
@@ -154,23 +208,36 @@ def growth_section(results: dict[str, Any]) -> list[str]:
     growth = results["growth"]
     if not growth:
         return []
-    rows, many = ([one for one in growth if one["over"] == over] for over in ("rows", "specifications"))
+    rows, many = (
+        [one for one in growth if one["over"] == over] for over in ("rows", "specifications")
+    )
     first, last = rows[0], rows[-1]
     few, most = many[0], many[-1]
     alt = (
-        f"Two panels on logarithmic axes. Left: seconds for {first['specifications']:,} specifications over the number "
-        f"of rows; score-audit takes {seconds(first['ours_s'])} at {first['rows']:,} rows and "
-        f"{seconds(last['ours_s'])} at {last['rows']:,}, a loop of statsmodels {seconds(first['peer_s'])} and "
-        f"{seconds(last['peer_s'])}. Right: seconds at {few['rows']:,} rows over the number of specifications; "
-        f"{seconds(few['ours_s'])} for {few['specifications']:,} and {seconds(most['ours_s'])} for "
-        f"{most['specifications']:,}. A dotted line in each panel shows exact proportionality."
+        f"Two panels on logarithmic axes. Left: seconds for {first['specifications']:,}"
+        f" specifications over the number of rows; score-audit takes {seconds(first['ours_s'])} at"
+        f" {first['rows']:,} rows and {seconds(last['ours_s'])} at {last['rows']:,}, a loop of"
+        f" statsmodels {seconds(first['peer_s'])} and {seconds(last['peer_s'])}. Right: seconds at"
+        f" {few['rows']:,} rows over the number of specifications; {seconds(few['ours_s'])} for"
+        f" {few['specifications']:,} and {seconds(most['ours_s'])} for {most['specifications']:,}."
+        " A dotted line in each panel shows exact proportionality."
     )
-    lines = ["", "## Growth", "", f"![{alt}](growth.svg)", "",
-             "HC1 and cluster errors both, one thread, the pass over the rows included. Where a curve lies above its "
-             "dotted line the other cost shows: of the specifications when rows are few, of the pass over the rows "
-             "when specifications are few. The peer's loop has HC1 errors only, and is extrapolated.",
-             "", "| rows | specifications | controls | ours | statsmodels arrays (extrapolated) | load |",
-             "|--:|--:|--:|--:|--:|--:|"]  # fmt: skip
+    lines = [
+        "",
+        "## Growth",
+        "",
+        f"![{alt}](growth.svg)",
+        "",
+        (
+            "HC1 and cluster errors both, one thread, the pass over the rows included. Where a"
+            " curve lies above its dotted line the other cost shows: of the specifications when"
+            " rows are few, of the pass over the rows when specifications are few. The peer's loop"
+            " has HC1 errors only, and is extrapolated."
+        ),
+        "",
+        "| rows | specifications | controls | ours | statsmodels arrays (extrapolated) | load |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
     for one in growth:
         peer = f"{seconds(one['peer_s'])}, x{one['peer_extrapolated']:g}" if "peer_s" in one else ""
         counts = " | ".join(f"{one[name]:,}" for name in ("rows", "specifications", "controls"))
@@ -182,8 +249,15 @@ def machine_section(results: dict[str, Any]) -> list[str]:
     machine = results["machine"]
     kernels = dict.fromkeys(row["kernel"] for row in results["rows"] if row["kernel"])
     loads = [row["load"] for row in results["rows"] if row["load"] is not None]
-    lines = ["", "## Machine", "", f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
-             f"Python {machine['python']}; BLAS kernel {', '.join(kernels)}."]  # fmt: skip
+    lines = [
+        "",
+        "## Machine",
+        "",
+        (
+            f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, "
+            f"Python {machine['python']}; BLAS kernel {', '.join(kernels)}."
+        ),
+    ]
     if loads:
         span = f"{min(loads):.2f} to {max(loads):.2f}"
         lines.append(f"Load average over one minute, the benchmark itself included: {span}.")
@@ -201,7 +275,10 @@ def render(results: dict[str, Any]) -> str:
         lines += ["", "**A trial with small data (`--quick`): these times say nothing.**"]
     for part in TITLES:
         lines += part_table(results, part)
-    return "\n".join([*lines, *growth_section(results), *missed(results), *machine_section(results)]) + "\n"
+    return (
+        "\n".join([*lines, *growth_section(results), *missed(results), *machine_section(results)])
+        + "\n"
+    )
 
 
 def write_docs(results: dict[str, Any], folder: Path) -> None:

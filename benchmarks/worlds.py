@@ -1,8 +1,10 @@
-"""The worlds of the calibration: samples in which a score is worthless, or adds a known effect, drawn many at a time.
+"""The worlds of the calibration: samples in which a score is worthless, or adds a known effect,
+drawn many at a time.
 
-True engagement E is of unit variance and recorded in two parallel halves; the score is .7 (E + sharing x error of the
-record) plus noise of variance .51, so that its correlation with E is .7 where it shares no error; the outcome depends
-on E, with correlation .5 for least squares, and on the score not at all, or by `EFFECT`.
+True engagement E is of unit variance and recorded in two parallel halves; the score is .7 (E +
+sharing x error of the record) plus noise of variance .51, so that its correlation with E is .7
+where it shares no error; the outcome depends on E, with correlation .5 for least squares, and on
+the score not at all, or by `EFFECT`.
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ class Cell:
     Attributes
     ----------
     model : {"ols", "poisson", "gamma", "logit", "nb2", "nb2-ml"}
-        What is drawn, and fitted; counts of "nb2" are fitted as the package decides on counts unless the plan says
-        otherwise, by Poisson QMLE, those of "nb2-ml" by NB2 maximum likelihood.
+        What is drawn, and fitted; counts of "nb2" are fitted as the package decides on counts
+        unless the plan says otherwise, by Poisson QMLE, those of "nb2-ml" by NB2 maximum
+        likelihood.
     n : int
     reliability : float
         Of recorded engagement, the mean of its halves.
     sharing : float
-        Share of the record's error that the score sees: 0 (other records), .5, 1 (computed from the record).
+        Share of the record's error that the score sees: 0 (other records), .5, 1 (computed from the
+        record).
     draws : int
     tails : {"light", "heavy"}
     """
@@ -54,7 +58,12 @@ class Cell:
 
     def rng(self, real: bool) -> np.random.Generator:
         """Return the generator of the samples without (or with) an effect."""
-        numbers = [MODELS.index(self.model), self.n, round(100 * self.reliability), round(100 * self.sharing)]
+        numbers = [
+            MODELS.index(self.model),
+            self.n,
+            round(100 * self.reliability),
+            round(100 * self.sharing),
+        ]
         return np.random.default_rng([SEED, *numbers, int(self.tails == "heavy"), int(real)])
 
 
@@ -81,27 +90,41 @@ class Draws:
     def halves(self, at: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the halves of engagement and of the score in one sample."""
         return {
-            "likes": (self.likes[at] + self.likes_spread[at], self.likes[at] - self.likes_spread[at]),
-            "klout": (self.klout[at] + self.klout_spread[at], self.klout[at] - self.klout_spread[at]),
+            "likes": (
+                self.likes[at] + self.likes_spread[at],
+                self.likes[at] - self.likes_spread[at],
+            ),
+            "klout": (
+                self.klout[at] + self.klout_spread[at],
+                self.klout[at] - self.klout_spread[at],
+            ),
         }
 
 
 def draw(rng: np.random.Generator, cell: Cell, effect: float, count: int) -> Draws:
     """Draw `count` samples.
 
-    The error of the mean of two halves and half their difference are independent and equally large, so that they are
-    drawn as such.
+    The error of the mean of two halves and half their difference are independent and equally large,
+    so that they are drawn as such.
     """
     shape = (count, cell.n)
-    truth = rng.standard_normal(shape) if cell.tails == "light" else rng.standard_t(6, size=shape) / np.sqrt(1.5)
+    truth = (
+        rng.standard_normal(shape)
+        if cell.tails == "light"
+        else rng.standard_t(6, size=shape) / np.sqrt(1.5)
+    )
     size = np.sqrt((1 - cell.reliability) / cell.reliability)
     error, spread = rng.standard_normal(shape) * size, rng.standard_normal(shape) * size
-    klout = SCORE_TRUTH * (truth + cell.sharing * error) + rng.standard_normal(shape) * np.sqrt(1 - SCORE_TRUTH**2)
+    klout = SCORE_TRUTH * (truth + cell.sharing * error) + rng.standard_normal(shape) * np.sqrt(
+        1 - SCORE_TRUTH**2
+    )
     response = outcome(rng, cell, truth, effect * klout)
     return Draws(response, truth, truth + error, spread, klout, SCORE_TRUTH * cell.sharing * spread)
 
 
-def outcome(rng: np.random.Generator, cell: Cell, truth: np.ndarray, added: np.ndarray) -> np.ndarray:
+def outcome(
+    rng: np.random.Generator, cell: Cell, truth: np.ndarray, added: np.ndarray
+) -> np.ndarray:
     """Draw the outcome given true engagement and what the score adds to the linear predictor."""
     heavy, shape = cell.tails == "heavy", truth.shape
     if cell.model == "ols":
@@ -114,7 +137,9 @@ def outcome(rng: np.random.Generator, cell: Cell, truth: np.ndarray, added: np.n
         return rng.poisson(mean).astype(float)
     if cell.model in ("nb2", "nb2-ml"):
         return rng.poisson(mean * rng.gamma(2.0, 0.5, size=shape)).astype(float)
-    return mean * (np.exp(rng.normal(-0.5, 1, size=shape)) if heavy else rng.gamma(1.5, 1 / 1.5, size=shape))
+    return mean * (
+        np.exp(rng.normal(-0.5, 1, size=shape)) if heavy else rng.gamma(1.5, 1 / 1.5, size=shape)
+    )
 
 
 def chance(truth: np.ndarray, added: np.ndarray) -> np.ndarray:
@@ -124,7 +149,9 @@ def chance(truth: np.ndarray, added: np.ndarray) -> np.ndarray:
 
 @cache
 def target(cell: Cell) -> float:
-    """Return what the interval is to cover: the effect, or for a logit its margin over a million true rows."""
+    """Return what the interval is to cover: the effect, or for a logit its margin over a million
+    true rows.
+    """
     effect = EFFECT[cell.model]
     if cell.model != "logit":
         return effect

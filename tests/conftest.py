@@ -1,4 +1,6 @@
-"""What the tests of more than one module share: tolerances, reference values, and a small study with a known truth."""
+"""What the tests of more than one module share: tolerances, reference values, and a small study
+with a known truth.
+"""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "tests" / "reference"
 
 # The same examples in every run: a test that fails today and passes tomorrow tells nobody anything.
-hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=30, database=None)
+hypothesis.settings.register_profile(
+    "fixed", derandomize=True, deadline=None, max_examples=30, database=None
+)
 hypothesis.settings.load_profile("fixed")
 
 
@@ -29,9 +33,14 @@ class Tolerances:
 
     exact: float = 1e-12  # the same arithmetic in another order: some thousand roundings of 1e-16
     route: float = 1e-10  # two direct algorithms on well-conditioned columns (condition below 1e4)
-    reference: float = 1e-8  # issue 2's demand on agreement with R; iterations there and here stop near 1e-12
-    root: float = 1e-6  # a general root finder or a numerical derivative, which stops at about half of the digits
-    standard_errors: float = 4.5  # an estimate from its known truth: once in 150,000 draws, and the seeds are fixed
+    reference: float = (
+        1e-8  # issue 2's demand on agreement with R; iterations there and here stop near 1e-12
+    )
+    # a general root finder or a numerical derivative, which stops at about half of the digits
+    root: float = 1e-6
+    standard_errors: float = (
+        4.5  # an estimate from its known truth: once in 150,000 draws, and the seeds are fixed
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +48,7 @@ def tolerance():
     return Tolerances()
 
 
-# --- paths and reference values --------------------------------------------------------------------------
+# --- paths and reference values -------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -71,14 +80,26 @@ BLOCKS = {"(Intercept)": "intercept", "score": "score", "e1": "engagement", "e2"
 def design_of():
     """Make a design straight from columns of a frame, in the order in which R has them."""
 
-    def make(frame, response, names=("(Intercept)", "score", "e1", "e2", "x1"), *, cluster=None, offset=None):
-        columns = [np.ones(len(frame)) if name == "(Intercept)" else frame[name].to_numpy(float) for name in names]
+    def make(
+        frame,
+        response,
+        names=("(Intercept)", "score", "e1", "e2", "x1"),
+        *,
+        cluster=None,
+        offset=None,
+    ):
+        columns = [
+            np.ones(len(frame)) if name == "(Intercept)" else frame[name].to_numpy(float)
+            for name in names
+        ]
         return Design(
-            response=frame[response].to_numpy(float), matrix=np.column_stack(columns), terms=tuple(names),
+            response=frame[response].to_numpy(float),
+            matrix=np.column_stack(columns),
+            terms=tuple(names),
             blocks=tuple(BLOCKS.get(name, "control") for name in names),
             clusters=None if cluster is None else pd.factorize(frame[cluster])[0],
             offset=None if offset is None else np.log(frame[offset].to_numpy(float)),
-        )  # fmt: skip
+        )
 
     return make
 
@@ -86,8 +107,13 @@ def design_of():
 @pytest.fixture(scope="session")
 def case(r_values, creators, design_of):
     """Return (R's record, our design) for a model and "full" or "reduced"."""
-    responses = {"ols": "y_cont", "poisson_rev": "y_rev", "poisson_count": "y_count", "logit": "y_bin",
-                 "gamma": "y_rev"}  # fmt: skip
+    responses = {
+        "ols": "y_cont",
+        "poisson_rev": "y_rev",
+        "poisson_count": "y_count",
+        "logit": "y_bin",
+        "gamma": "y_rev",
+    }
 
     def make(model, which):
         record = r_values[model][which]
@@ -97,10 +123,12 @@ def case(r_values, creators, design_of):
     return make
 
 
-# --- a small study with a known truth --------------------------------------------------------------------
+# --- a small study with a known truth -------------------------------------------------------------
 
 TRUTH = {"likes": 0.5, "klout": 0.02, "north": 0.2, "west": -0.1}
-"""Per log1p(like), per point of klout, and against the region "east": on the log, the logit or the plain scale."""
+"""Per log1p(like), per point of klout, and against the region "east": on the log, the logit or the
+plain scale.
+"""
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +138,9 @@ def truth():
 
 @pytest.fixture(scope="session")
 def make_frame():
-    """Draw accounts whose outcomes follow `truth`; `klout` and `likes` share a cause, so that leaving one out shows."""
+    """Draw accounts whose outcomes follow `truth`; `klout` and `likes` share a cause, so that
+    leaving one out shows.
+    """
 
     def make(n=400, seed=20121105, *, klout=TRUTH["klout"], agencies=60):
         rng = np.random.default_rng(seed)
@@ -123,33 +153,50 @@ def make_frame():
         effect = TRUTH["likes"] * np.log1p(likes) + klout * score
         effect = effect + TRUTH["north"] * (region == "north") + TRUTH["west"] * (region == "west")
         mean = np.exp(1 + effect)
-        return pd.DataFrame({
-            "account": [f"a{i}" for i in range(n)],
-            "klout": score, "klout2": score + 4 * rng.normal(size=n), "likes": likes, "region": region,
-            "months": months, "agency": [f"agency {a}" for a in agency],
-            "sales": mean * rng.gamma(1.5, 1 / 1.5, size=n) * (rng.random(n) < 0.8) / 0.8,
-            "referrals": rng.poisson(mean / 20),
-            "leads": rng.poisson(months * mean / 400),
-            "renewed": (rng.random(n) < 1 / (1 + np.exp(-(effect - 3)))).astype(int),
-            "growth": 2 + effect + rng.normal(size=n) * (0.5 + np.abs(talent)),
-        })  # fmt: skip
+        return pd.DataFrame(
+            {
+                "account": [f"a{i}" for i in range(n)],
+                "klout": score,
+                "klout2": score + 4 * rng.normal(size=n),
+                "likes": likes,
+                "region": region,
+                "months": months,
+                "agency": [f"agency {a}" for a in agency],
+                "sales": mean * rng.gamma(1.5, 1 / 1.5, size=n) * (rng.random(n) < 0.8) / 0.8,
+                "referrals": rng.poisson(mean / 20),
+                "leads": rng.poisson(months * mean / 400),
+                "renewed": (rng.random(n) < 1 / (1 + np.exp(-(effect - 3)))).astype(int),
+                "growth": 2 + effect + rng.normal(size=n) * (0.5 + np.abs(talent)),
+            }
+        )
 
     return make
 
 
 @pytest.fixture(scope="session")
 def plan_of():
-    """Return a plan of the small study; keyword arguments replace whole keys, and None leaves a key out."""
+    """Return a plan of the small study; keyword arguments replace whole keys, and None leaves a key
+    out.
+    """
 
     def make(kind="revenue", column=None, *, outcome=None, **changes):
-        columns = {"revenue": "sales", "count": "referrals", "binary": "renewed", "continuous": "growth"}
+        columns = {
+            "revenue": "sales",
+            "count": "referrals",
+            "binary": "renewed",
+            "continuous": "growth",
+        }
         plan = {
-            "name": "demo", "question": "Does klout say more about sales than likes do?", "dataset": "demo",
+            "name": "demo",
+            "question": "Does klout say more about sales than likes do?",
+            "dataset": "demo",
             "score": {"columns": ["klout"]},
             "engagement": {"columns": ["likes"], "transform": "log1p"},
             "controls": {"columns": ["region"]},
-            "outcome": [{"column": column or columns[kind], "kind": kind, "sesoi": 0.05, **(outcome or {})}],
-        } | changes  # fmt: skip
+            "outcome": [
+                {"column": column or columns[kind], "kind": kind, "sesoi": 0.05, **(outcome or {})}
+            ],
+        } | changes
         return read_plan({key: value for key, value in plan.items() if value is not None})
 
     return make
@@ -163,10 +210,12 @@ def sample_of():
     return make
 
 
-# --- simulations -----------------------------------------------------------------------------------------
+# --- simulations ----------------------------------------------------------------------------------
 
 NOMINAL = (0.04, 0.065)
-"""Where the true size of a nominal 5 % test at n = 300 may lie: sandwich covariances err a little upwards."""
+"""Where the true size of a nominal 5 % test at n = 300 may lie: sandwich covariances err a little
+upwards.
+"""
 
 
 @pytest.fixture(scope="session")

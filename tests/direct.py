@@ -5,7 +5,9 @@ import numpy as np
 
 def design(table, chosen, term):
     """[1, others, term] of some columns of a table."""
-    return np.column_stack([np.ones(len(table)), table[:, [i for i in chosen if i != term]], table[:, term]])
+    return np.column_stack(
+        [np.ones(len(table)), table[:, [i for i in chosen if i != term]], table[:, term]]
+    )
 
 
 def fit(x, y, weights=None):

@@ -3,8 +3,8 @@
     python tests/notebooks.py            execute every notebook in place
     python tests/notebooks.py --check    only say which are not in normal form
 
-Normal form: fixed cell ids, kernel python3, execution counts from 1, no execution times, streams in one piece, and a
-final newline. Outputs are kept: readers on the web see nothing else.
+Normal form: fixed cell ids, kernel python3, execution counts from 1, no execution times, streams in
+one piece, and a final newline. Outputs are kept: readers on the web see nothing else.
 """
 
 import re
@@ -31,16 +31,24 @@ def executed(path, timeout=240):
     # "auto" keeps ipykernel's warning about an unencrypted connection out of the outputs
     quiet = Config({"KernelManager": {"transport_encryption": "auto"}})
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=timeout, kernel_name="python3", config=quiet, resources=resources).execute()
+    NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", config=quiet, resources=resources
+    ).execute()
     return normalised(notebook)
 
 
 def normalised(notebook):
     """Return the notebook without what differs between two runs or two machines."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    )
     count = 0
     for number, cell in enumerate(notebook.cells, 1):
-        cell.id = cell.get("id") if re.fullmatch(r"[a-z][a-z0-9-]*", cell.get("id", "")) else f"cell-{number}"
+        cell.id = (
+            cell.get("id")
+            if re.fullmatch(r"[a-z][a-z0-9-]*", cell.get("id", ""))
+            else f"cell-{number}"
+        )
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         if cell.cell_type == "code":
@@ -55,7 +63,9 @@ def normalised(notebook):
 
 
 def joined(outputs):
-    """Return outputs with neighbouring pieces of one stream in one: where they are cut is chance."""
+    """Return outputs with neighbouring pieces of one stream in one: where they are cut is
+    chance.
+    """
     whole = []
     for output in outputs:
         if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
@@ -70,25 +80,33 @@ def written(notebook):
 
 
 def texts(cell):
-    """Return what a reader reads of a cell's outputs; images are left out, their descriptions are not."""
+    """Return what a reader reads of a cell's outputs; images are left out, their descriptions are
+    not.
+    """
     found = []
     for output in cell.outputs:
         if output.output_type == "stream":
             found.append(output.text)
         for kind in ("text/html", "text/markdown", "text/plain"):
             if kind in output.get("data", {}):
-                found.append(re.sub(r"data:image/png;base64,[\w+/=]+", "data:image", output.data[kind]))
+                found.append(
+                    re.sub(r"data:image/png;base64,[\w+/=]+", "data:image", output.data[kind])
+                )
     return found
 
 
 def difference(fresh, committed, tolerance=1e-6):
-    """Return what differs between two texts, or None: words exactly, numbers to a relative tolerance."""
+    """Return what differs between two texts, or None: words exactly, numbers to a relative
+    tolerance.
+    """
     if fresh == committed:
         return None
     if NUMBER.split(fresh) != NUMBER.split(committed):
         return f"fresh:     {fresh}\ncommitted: {committed}"
     for one, other in zip(NUMBER.findall(fresh), NUMBER.findall(committed), strict=True):
-        a, b = (float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in (one, other))
+        a, b = (
+            float(text.replace(",", "").replace("\N{MINUS SIGN}", "-")) for text in (one, other)
+        )
         if one != other and abs(a - b) > tolerance * max(abs(a), abs(b)):
             return f"fresh {one}, committed {other}"
     return None

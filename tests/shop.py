@@ -15,25 +15,31 @@ ROWS = 60
 
 
 def table() -> pd.DataFrame:
-    """Shops whose revenue follows likes and, less, their influence score; ids with leading zeros."""
+    """Shops whose revenue follows likes and, less, their influence score; ids with leading
+    zeros.
+    """
     rng = np.random.default_rng(11)
     likes = rng.poisson(20, ROWS)
     klout = rng.normal(50, 10, ROWS).round(2)
     revenue = np.exp(1 + 0.05 * likes + 0.01 * klout + rng.normal(0, 0.3, ROWS)).round(2)
-    return pd.DataFrame({
-        "id": [f"{number:03d}" for number in range(ROWS)],
-        "klout": klout,
-        "likes": likes,
-        "revenue": revenue,
-        "orders": rng.poisson(3, ROWS),
-        "bought": rng.integers(0, 2, ROWS),
-        "country": ["BE", "NL", "LU"] * (ROWS // 3),
-        "opened": pd.date_range("2014-01-01", periods=ROWS).strftime("%Y-%m-%d"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "id": [f"{number:03d}" for number in range(ROWS)],
+            "klout": klout,
+            "likes": likes,
+            "revenue": revenue,
+            "orders": rng.poisson(3, ROWS),
+            "bought": rng.integers(0, 2, ROWS),
+            "country": ["BE", "NL", "LU"] * (ROWS // 3),
+            "opened": pd.date_range("2014-01-01", periods=ROWS).strftime("%Y-%m-%d"),
+        }
+    )
 
 
 def plan(**changes) -> dict:
-    """A plan for these shops; `score__columns=[...]` changes one key of a section, None takes a key away."""
+    """A plan for these shops; `score__columns=[...]` changes one key of a section, None takes a key
+    away.
+    """
     content = {
         "name": "shops",
         "question": "Does the score of a shop say anything about its revenue?",
@@ -47,7 +53,9 @@ def plan(**changes) -> dict:
         section, _, inner = key.partition("__")
         place = content
         if inner:
-            place = content["outcome"][0] if section == "outcome" else content.setdefault(section, {})
+            place = (
+                content["outcome"][0] if section == "outcome" else content.setdefault(section, {})
+            )
         if value is None:
             place.pop(inner or section)
         else:
@@ -60,11 +68,17 @@ def toml(content: dict) -> str:
 
     def line(key, value):
         if isinstance(value, dict):
-            value = "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
+            value = (
+                "{"
+                + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items())
+                + "}"
+            )
             return f"{key} = {value}"
         return f"{key} = {json.dumps(value)}"
 
-    plain = [line(key, value) for key, value in content.items() if not isinstance(value, (dict, list))]
+    plain = [
+        line(key, value) for key, value in content.items() if not isinstance(value, (dict, list))
+    ]
     for key, value in content.items():
         if isinstance(value, dict):
             plain += [f"[{key}]", *(line(k, v) for k, v in value.items())]
@@ -75,7 +89,9 @@ def toml(content: dict) -> str:
 
 
 def spoiled(**cells) -> str:
-    """Return the table as csv with single cells replaced: ``revenue={3: "x"}`` by spreadsheet row."""
+    """Return the table as csv with single cells replaced: ``revenue={3: "x"}`` by spreadsheet
+    row.
+    """
     frame = table().astype(object)
     for column, changes in cells.items():
         for row, value in changes.items():
@@ -83,7 +99,9 @@ def spoiled(**cells) -> str:
     return frame.to_csv(index=False, lineterminator="\n")
 
 
-def write(folder: Path, data: str | bytes | None = None, *, name: str = "shops.csv", **changes) -> Path:
+def write(
+    folder: Path, data: str | bytes | None = None, *, name: str = "shops.csv", **changes
+) -> Path:
     """Write data and plan into a folder; return the plan's path."""
     data = spoiled() if data is None else data
     (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -104,7 +122,9 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def xlsx(frame: pd.DataFrame) -> bytes:
-    """Return a minimal workbook: text as inline strings, numbers as numbers, booleans as booleans, gaps left out."""
+    """Return a minimal workbook: text as inline strings, numbers as numbers, booleans as booleans,
+    gaps left out.
+    """
 
     def cell(value) -> str:
         if isinstance(value, (bool, np.bool_)):
@@ -112,7 +132,11 @@ def xlsx(frame: pd.DataFrame) -> bytes:
         if value is None or value != value:
             return "<c/>"
         if isinstance(value, (int, float, np.integer, np.floating)):
-            return f"<c><v>{value!r}</v></c>".replace("np.float64(", "").replace("np.int64(", "").replace(")", "")
+            return (
+                f"<c><v>{value!r}</v></c>".replace("np.float64(", "")
+                .replace("np.int64(", "")
+                .replace(")", "")
+            )
         return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
 
     records = [list(frame.columns), *frame.astype(object).to_numpy().tolist()]
@@ -122,17 +146,27 @@ def xlsx(frame: pd.DataFrame) -> bytes:
     package = "http://schemas.openxmlformats.org/package/2006"
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
     files = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
-        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{kind}.worksheet+xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" '
-        'r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
+        "[Content_Types].xml": (
+            f'<Types xmlns="{package}/content-types"><Default Extension="rels"'
+            ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override'
+            f' PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/><Override'
+            f' PartName="/xl/worksheets/sheet1.xml" ContentType="{kind}.worksheet+xml"/></Types>'
+        ),
+        "_rels/.rels": (
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
+        ),
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" '
+            'r:id="r1"/></sheets></workbook>'
+        ),
+        "xl/_rels/workbook.xml.rels": (
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+            f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>'
+        ),
+        "xl/worksheets/sheet1.xml": (
+            f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
+        ),
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

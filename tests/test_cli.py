@@ -1,4 +1,6 @@
-"""The command as its user meets it: exit codes, one block of text, and nothing written when something is wrong."""
+"""The command as its user meets it: exit codes, one block of text, and nothing written when
+something is wrong.
+"""
 
 import os
 import signal
@@ -39,40 +41,96 @@ def run(monkeypatch, capsys, tmp_path):
 
 
 def start(folder, *arguments, **options) -> subprocess.Popen:
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], cwd=folder, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **options)  # fmt: skip
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
 
 
-# --- bad input -------------------------------------------------------------------------------------------
+# --- bad input ------------------------------------------------------------------------------------
 
 FRAME = shop.table()
 CSV = shop.spoiled()
 BAD = {
     "missing plan": ({}, None, ["no such file", 'Did you mean "study.toml"?']),
-    "unknown key": ({"scroe": {"columns": ["klout"]}}, CSV, ["study.toml", "scroe", 'Did you mean "score"?']),
-    "missing column": ({"score__columns": ["klot"]}, CSV, ["shops.csv", '"klot" (score)', 'Did you mean "klout"?']),
-    "text in a numeric column": ({}, shop.spoiled(likes={5: "many"}), ['"likes"', 'row 5 "many"', "numbers"]),
-    "negative revenue": ({}, shop.spoiled(revenue={7: -3}), ['"revenue" (outcome)', "row 7 (-3)", "zero or more"]),
+    "unknown key": (
+        {"scroe": {"columns": ["klout"]}},
+        CSV,
+        ["study.toml", "scroe", 'Did you mean "score"?'],
+    ),
+    "missing column": (
+        {"score__columns": ["klot"]},
+        CSV,
+        ["shops.csv", '"klot" (score)', 'Did you mean "klout"?'],
+    ),
+    "text in a numeric column": (
+        {},
+        shop.spoiled(likes={5: "many"}),
+        ['"likes"', 'row 5 "many"', "numbers"],
+    ),
+    "negative revenue": (
+        {},
+        shop.spoiled(revenue={7: -3}),
+        ['"revenue" (outcome)', "row 7 (-3)", "zero or more"],
+    ),
     "counts that are not whole": (
-        {"outcome__column": "orders", "outcome__kind": "count"}, shop.spoiled(orders={4: 1.5}),
-        ['"orders" (outcome)', "row 4 (1.5)", "whole numbers from 0"]),
+        {"outcome__column": "orders", "outcome__kind": "count"},
+        shop.spoiled(orders={4: 1.5}),
+        ['"orders" (outcome)', "row 4 (1.5)", "whole numbers from 0"],
+    ),
     "constant outcome": (
-        {}, FRAME.assign(revenue=2).to_csv(index=False), ['"revenue" (outcome)', "2 in each of 60 rows"]),
+        {},
+        FRAME.assign(revenue=2).to_csv(index=False),
+        ['"revenue" (outcome)', "2 in each of 60 rows"],
+    ),
     "constant score": (
-        {}, FRAME.assign(klout=2).to_csv(index=False), ['"klout" (score)', "at least two different values"]),
+        {},
+        FRAME.assign(klout=2).to_csv(index=False),
+        ['"klout" (score)', "at least two different values"],
+    ),
     "perfect collinearity": (
-        {"controls__columns": ["orders"]}, FRAME.assign(orders=3 + 2 * FRAME["klout"]).to_csv(index=False),
-        ['term "klout"', "an exact linear combination of orders"]),
-    "too few rows": ({}, FRAME.head(12).to_csv(index=False), ["12 rows for 3 coefficients", "ten rows more"]),
-    "repeated ids": ({"row": "id"}, shop.spoiled(id={9: "003"}), ['"id" (row)', "row 9 (003)", 'duplicates = "first"']),
-    "infinities": ({}, shop.spoiled(klout={6: "inf"}), ['"klout" (score)', 'row 6 "inf"', "finite numbers"]),
+        {"controls__columns": ["orders"]},
+        FRAME.assign(orders=3 + 2 * FRAME["klout"]).to_csv(index=False),
+        ['term "klout"', "an exact linear combination of orders"],
+    ),
+    "too few rows": (
+        {},
+        FRAME.head(12).to_csv(index=False),
+        ["12 rows for 3 coefficients", "ten rows more"],
+    ),
+    "repeated ids": (
+        {"row": "id"},
+        shop.spoiled(id={9: "003"}),
+        ['"id" (row)', "row 9 (003)", 'duplicates = "first"'],
+    ),
+    "infinities": (
+        {},
+        shop.spoiled(klout={6: "inf"}),
+        ['"klout" (score)', 'row 6 "inf"', "finite numbers"],
+    ),
     "an empty file": ({}, "", ["shops.csv", "an empty file"]),
-    "another format": ({}, shop.xlsx(FRAME), ["shops.csv", "a zip archive or an Excel file", ".csv promises"]),
-    "CRV1 without clusters": ({"inference": {"covariance": "CRV1"}}, CSV, ["[inference] covariance", "[cluster]"]),
+    "another format": (
+        {},
+        shop.xlsx(FRAME),
+        ["shops.csv", "a zip archive or an Excel file", ".csv promises"],
+    ),
+    "CRV1 without clusters": (
+        {"inference": {"covariance": "CRV1"}},
+        CSV,
+        ["[inference] covariance", "[cluster]"],
+    ),
     "two roles": ({"engagement__columns": ["klout"]}, CSV, ['"klout"', "score and engagement"]),
-    "no such data": ({"dataset": "shosp.csv"}, CSV, ["no such dataset", 'Did you mean "shops.csv"?']),
+    "no such data": (
+        {"dataset": "shosp.csv"},
+        CSV,
+        ["no such dataset", 'Did you mean "shops.csv"?'],
+    ),
     "data outside the project": ({"dataset": "../shops.csv"}, CSV, ["leaves the project"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
@@ -86,7 +144,9 @@ def test_bad_input_is_one_block_and_exit_2_and_nothing_is_written(run, tmp_path,
     assert out == ""
     for piece in pieces:
         assert piece in err
-    block = err[err.index(next(line for line in err.splitlines() if line.endswith(("1 fault", "faults")))) :]
+    block = err[
+        err.index(next(line for line in err.splitlines() if line.endswith(("1 fault", "faults")))) :
+    ]
     assert all(line.startswith("  ") for line in block.splitlines()[1:])
     assert "found:" in block
     assert "allowed:" in block
@@ -124,7 +184,7 @@ def test_an_unknown_plan(run, plan):
     assert 'Did you mean "movies"?' in err
 
 
-# --- usage -----------------------------------------------------------------------------------------------
+# --- usage ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -158,7 +218,9 @@ def test_without_arguments_there_is_help(run):
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("command", [[], ["init"], ["run"], ["check"], ["cite"], ["verify"], ["new-notebook"], ["lab"]])
+@pytest.mark.parametrize(
+    "command", [[], ["init"], ["run"], ["check"], ["cite"], ["verify"], ["new-notebook"], ["lab"]]
+)
 def test_help(run, command, option):
     code, out, err = run(*command, *([option] if command != ["lab"] else ["--help"]))
     assert (code, err) == (0, "")
@@ -175,16 +237,24 @@ def test_help_does_not_wait_for_the_heavy_libraries(tmp_path):
         before = os.times()
         subprocess.run([*COMMAND, "--help"], check=True, capture_output=True, cwd=tmp_path)
         after = os.times()  # processor time: a busy machine is no fault of the command
-        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        seconds.append(
+            after.children_user
+            + after.children_system
+            - before.children_user
+            - before.children_system
+        )
     assert statistics.median(seconds[1:]) < 0.5
     code = (
-        "import sys, analysis, analysis.cli; print([n for n in ('numpy', 'pandas', 'statsmodels') if n in sys.modules])"
+        "import sys, analysis, analysis.cli; print([n for n in ('numpy', 'pandas', 'statsmodels')"
+        " if n in sys.modules])"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
     assert loaded.stdout.strip() == "[]"
 
 
-# --- a run -----------------------------------------------------------------------------------------------
+# --- a run ----------------------------------------------------------------------------------------
 
 
 def test_a_run_prints_verdict_and_report_and_steps_go_to_stderr(run, tmp_path):
@@ -205,7 +275,10 @@ def test_a_run_says_which_keys_have_changed_since_the_first_on_these_data(run, t
     shop.write(tmp_path, outcome__sesoi=0.5, inference={"level": 0.9})
     out = run("run", "study.toml")[1].splitlines()
     assert "sesoi has changed since the first run on these data: 0.05 then, 0.5 now" in out
-    assert "level in [inference] has changed since the first run on these data: nothing then, 0.9 now" in out
+    assert (
+        "level in [inference] has changed since the first run on these data: nothing then, 0.9 now"
+        in out
+    )
 
 
 def test_sentences_are_wrapped_on_a_terminal_only(capsys, monkeypatch):
@@ -245,7 +318,9 @@ def test_check_says_what_would_be_analysed_and_writes_nothing(run, tmp_path):
 
 
 def test_a_refused_verdict_is_no_failure(run, tmp_path):
-    shop.write(tmp_path, FRAME.assign(klout=FRAME["likes"] + FRAME.index % 2 * 1e-3).to_csv(index=False))
+    shop.write(
+        tmp_path, FRAME.assign(klout=FRAME["likes"] + FRAME.index % 2 * 1e-3).to_csv(index=False)
+    )
     code, out, _ = run("run", "study.toml")
     assert code == 0
     assert out.startswith("revenue | klout: refused")
@@ -267,13 +342,18 @@ def test_the_command_itself(tmp_path):
     assert shop.hashes(tmp_path) == before
 
 
-@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, "Fitting"), (signal.SIGTERM, "Drawing")])
+@pytest.mark.parametrize(
+    ("number", "after"), [(signal.SIGINT, "Fitting"), (signal.SIGTERM, "Drawing")]
+)
 def test_an_interrupted_run_leaves_the_old_results(run, tmp_path, number, after):
     shop.write(tmp_path)
     assert run("run", "study.toml")[0] == 0
     before = shop.hashes(tmp_path)
     process = start(
-        tmp_path, "run", "study.toml", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+        tmp_path,
+        "run",
+        "study.toml",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     for line in process.stderr:
         if line.startswith(after):
@@ -288,7 +368,9 @@ def test_an_interrupted_run_leaves_the_old_results(run, tmp_path, number, after)
 
 
 def test_a_fault_of_our_own_is_no_traceback_either(monkeypatch, capsys, tmp_path):
-    """An error nobody thought of ends in a block that says whose fault it is and where the details are."""
+    """An error nobody thought of ends in a block that says whose fault it is and where the details
+    are.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)

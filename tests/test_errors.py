@@ -54,7 +54,10 @@ def test_listing_counts_the_rest():
 
 
 def test_an_error_is_one_block_with_every_fault():
-    faults = [Fault('column "a"', "x", "numbers"), Fault("[score] scale", '"st"', "sd or raw", 'Did you mean "sd"?')]
+    faults = [
+        Fault('column "a"', "x", "numbers"),
+        Fault("[score] scale", '"st"', "sd or raw", 'Did you mean "sd"?'),
+    ]
     assert str(DataError("shops.csv", faults)) == (
         "shops.csv: 2 faults\n"
         '  column "a"\n    found:   x\n    allowed: numbers\n'

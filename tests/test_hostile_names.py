@@ -26,9 +26,17 @@ NAMES = {
     "latex": r"\input{/etc/passwd} $x$ %",
     "markdown": "[a](javascript:alert(1)) | **b** |",
     "terminal": "\x1b[31mred\x1b[0m",
-    "plus": "+1+1", "minus": "-2+3", "at": "@SUM(A1)", "tab": "\tx", "template": "{{ 7 * 7 }}", "percent": "%s%n",
-    "dunder": "__class__", "formula": "Q('x')", "emoji": "\N{GRINNING FACE}", "null-like": "NaN",
-}  # fmt: skip
+    "plus": "+1+1",
+    "minus": "-2+3",
+    "at": "@SUM(A1)",
+    "tab": "\tx",
+    "template": "{{ 7 * 7 }}",
+    "percent": "%s%n",
+    "dunder": "__class__",
+    "formula": "Q('x')",
+    "emoji": "\N{GRINNING FACE}",
+    "null-like": "NaN",
+}
 ROLES = ("score", "engagement", "control", "outcome")
 
 
@@ -38,10 +46,15 @@ def study(names):
     score, likes, size = rng.normal(50, 9, 80), rng.poisson(20, 80), rng.normal(size=80)
     revenue = np.exp(1 + 0.05 * likes + rng.normal(0, 0.3, 80))
     plan = {
-        "name": "hostile", "question": "Is it safe?", "dataset": "x", "quick": True,
-        "score": {"columns": [names[0]]}, "engagement": {"columns": [names[1]]}, "controls": {"columns": [names[2]]},
+        "name": "hostile",
+        "question": "Is it safe?",
+        "dataset": "x",
+        "quick": True,
+        "score": {"columns": [names[0]]},
+        "engagement": {"columns": [names[1]]},
+        "controls": {"columns": [names[2]]},
         "outcome": [{"column": names[3], "kind": "revenue", "sesoi": 0.05}],
-    }  # fmt: skip
+    }
     return plan, pd.DataFrame(dict(zip(names, (score, likes, size, revenue), strict=True)))
 
 
@@ -57,7 +70,7 @@ def test_hostile_names_from_audit_to_export(tmp_path, start):
     names = [*NAMES.values(), "a", "b", "c"][start : start + 4]
     plan, frame = study(names)
     audit = sa.audit(plan, data=frame)
-    assert audit.ruling().verdict in {"adds", "trivial", "nothing", "inconclusive", "refused"}
+    assert audit.verdict_on().verdict in {"adds", "trivial", "nothing", "inconclusive", "refused"}
     folder = audit.export(tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     texts = texts_of(folder)
@@ -78,22 +91,38 @@ def test_hostile_names_from_audit_to_export(tmp_path, start):
 
 
 def test_names_that_a_file_cannot_have(tmp_path):
-    for header, piece in (("a,a", "columns named twice"), ("a,", "no name in column 2"), ('a,"\n"', "no name")):
+    for header, piece in (
+        ("a,a", "columns named twice"),
+        ("a,", "no name in column 2"),
+        ('a,"\n"', "no name"),
+    ):
         (tmp_path / "x.csv").write_text(f"{header}\n1,2\n")
         with pytest.raises(DataError, match=piece):
             sa.read_dataset("x.csv", folder=tmp_path)
 
 
 def test_a_plan_is_never_evaluated(tmp_path):
-    plan, frame = study(["__import__('os').system('touch x')", "exec('1')", "lambda: 1", "open('y','w')"])
+    plan, frame = study(
+        ["__import__('os').system('touch x')", "exec('1')", "lambda: 1", "open('y','w')"]
+    )
     before = set(sys.modules)
     sa.audit(plan, data=frame)
     assert not list(tmp_path.iterdir())
     assert not {name for name in set(sys.modules) - before if name in {"antigravity", "this"}}
 
 
-FORBIDDEN = ("import pickle", "read_pickle", "joblib.load", "import socket", "import requests", "urllib.request",
-             "http.client", "eval(", "exec(", "os.system")  # fmt: skip
+FORBIDDEN = (
+    "import pickle",
+    "read_pickle",
+    "joblib.load",
+    "import socket",
+    "import requests",
+    "urllib.request",
+    "http.client",
+    "eval(",
+    "exec(",
+    "os.system",
+)
 
 
 def test_no_network_and_no_pickle():

@@ -1,4 +1,6 @@
-"""The newcomer's path with nothing but the README: a file from elsewhere, init, two edits, check, run, the notebook."""
+"""The newcomer's path with nothing but the README: a file from elsewhere, init, two edits, check,
+run, the notebook.
+"""
 
 import re
 import subprocess
@@ -16,25 +18,31 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def foreign_csv(path):
-    """Write a shopkeeper's export: semicolons, decimal commas, cp1252, odd German headers, a column of names."""
+    """Write a shopkeeper's export: semicolons, decimal commas, cp1252, odd German headers, a column
+    of names.
+    """
     rng = np.random.default_rng(20121105)
     n = 240
     talent = rng.normal(size=n)
     likes = np.floor(np.exp(4 + 0.8 * talent + 0.4 * rng.normal(size=n))).astype(int)
-    pd.DataFrame({
-        "Händler-Nr.": [f"{i:05d}" for i in range(n)],
-        "Name des Händlers": [f"Handlung {i}" for i in range(n)],
-        "Klout-Score (2014)": (50 + 8 * talent + 7 * rng.normal(size=n)).round(1),
-        "Likes": likes,
-        "Kommentare": np.where(np.arange(n) % 17, rng.poisson(likes / 10), np.nan),
-        "Region": rng.choice(["Nord", "Süd", "West"], n),
-        "eröffnet am": pd.date_range("2010-01-01", periods=n).strftime("%d.%m.%Y"),
-        "Umsatz, netto": np.exp(1 + 0.5 * np.log1p(likes) + 0.2 * rng.normal(size=n)).round(2),
-    }).to_csv(path, index=False, sep=";", decimal=",", encoding="cp1252")  # fmt: skip
+    pd.DataFrame(
+        {
+            "Händler-Nr.": [f"{i:05d}" for i in range(n)],
+            "Name des Händlers": [f"Handlung {i}" for i in range(n)],
+            "Klout-Score (2014)": (50 + 8 * talent + 7 * rng.normal(size=n)).round(1),
+            "Likes": likes,
+            "Kommentare": np.where(np.arange(n) % 17, rng.poisson(likes / 10), np.nan),
+            "Region": rng.choice(["Nord", "Süd", "West"], n),
+            "eröffnet am": pd.date_range("2010-01-01", periods=n).strftime("%d.%m.%Y"),
+            "Umsatz, netto": np.exp(1 + 0.5 * np.log1p(likes) + 0.2 * rng.normal(size=n)).round(2),
+        }
+    ).to_csv(path, index=False, sep=";", decimal=",", encoding="cp1252")
 
 
 def typed(folder, *command):
-    done = subprocess.run([COMMAND, *command], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [COMMAND, *command], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -42,7 +50,9 @@ def typed(folder, *command):
 @pytest.mark.slow
 def test_from_a_foreign_file_to_a_verdict_and_a_notebook(tmp_path):
     foreign_csv(tmp_path / "Verkäufe 2014.csv")
-    started = typed(tmp_path, "init", "Verkäufe 2014.csv", "--outcome", "Umsatz, netto", "--notebook")
+    started = typed(
+        tmp_path, "init", "Verkäufe 2014.csv", "--outcome", "Umsatz, netto", "--notebook"
+    )
     assert started.returncode == 0, started.stderr
     assert "Read as " in started.stdout
     assert "Edit these 2 lines of plans/verkaufe-2014.toml:" in started.stdout
@@ -62,18 +72,30 @@ def test_from_a_foreign_file_to_a_verdict_and_a_notebook(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.rstrip().endswith("Report: results/verkaufe-2014/report.html")
     notebook = notebooks.executed(tmp_path / "notebooks" / "verkaufe-2014.ipynb")
-    shown = "\n".join(text for cell in notebook.cells if cell.cell_type == "code" for text in notebooks.texts(cell))
+    shown = "\n".join(
+        text
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for text in notebooks.texts(cell)
+    )
     assert ran.stdout.splitlines()[1] in shown, "the same sentence"
     assert "Handlung" not in shown
-    assert [o.text for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"] == []
+    assert [
+        o.text for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"
+    ] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("study", ["movies", "publications"])
 def test_the_template_runs_on_other_plans(tmp_path, study):
-    """Without a row or a multiverse, with either; several kinds of outcome; a dataset of a package."""
+    """Without a row or a multiverse, with either; several kinds of outcome; a dataset of a
+    package.
+    """
     written = typed(README.parent, "new-notebook", study, "--out", str(tmp_path / "n.ipynb"))
     assert written.returncode == 0, written.stderr
     notebook = notebooks.executed(tmp_path / "n.ipynb")
-    assert all(notebooks.texts(cell) or "import" in cell.source or cell.id == "parameters"
-               for cell in notebook.cells if cell.cell_type == "code")  # fmt: skip
+    assert all(
+        notebooks.texts(cell) or "import" in cell.source or cell.id == "parameters"
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    )

@@ -1,4 +1,6 @@
-"""The notebooks run, print what is committed, and keep to the rules that make them read like articles."""
+"""The notebooks run, print what is committed, and keep to the rules that make them read like
+articles.
+"""
 
 import ast
 import importlib.metadata
@@ -14,7 +16,17 @@ from packaging.requirements import Requirement
 import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTIONS = ("question", "data", "plan", "estimates", "figure", "verdict", "robustness", "how to cite", "colophon")
+SECTIONS = (
+    "question",
+    "data",
+    "plan",
+    "estimates",
+    "figure",
+    "verdict",
+    "robustness",
+    "how to cite",
+    "colophon",
+)
 LINES_PER_CELL = 5
 NUMERIC = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn")
 PATHS = notebooks.paths()
@@ -24,8 +36,14 @@ each = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 def pinned():
     """Whether the packages that make the numbers have the versions of the committed outputs."""
-    pins = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["constraint-dependencies"]
-    newest = [pin for pin in map(Requirement, pins) if pin.name in NUMERIC and "<" not in str(pin.marker or "")]
+    pins = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"][
+        "constraint-dependencies"
+    ]
+    newest = [
+        pin
+        for pin in map(Requirement, pins)
+        if pin.name in NUMERIC and "<" not in str(pin.marker or "")
+    ]
     return all(importlib.metadata.version(pin.name) in pin.specifier for pin in newest)
 
 
@@ -35,7 +53,9 @@ def read():
 
 
 class Fresh(dict):
-    """Fresh runs by path, each made when it is first asked for: one slow notebook does not hold up the others."""
+    """Fresh runs by path, each made when it is first asked for: one slow notebook does not hold up
+    the others.
+    """
 
     def __missing__(self, path):
         self[path] = notebooks.executed(path)
@@ -70,7 +90,9 @@ def test_a_fresh_run_prints_what_is_committed(path, read, fresh):
         assert len(one) == len(other), f"cell {ours.id} has another number of outputs"
         for a, b in zip(one, other, strict=True):
             found = notebooks.difference(a, b, tolerance=0 if exact else 1e-6)
-            assert found is None, f"cell {ours.id}; rerun tests/notebooks.py if this is meant\n{found}"
+            assert found is None, (
+                f"cell {ours.id}; rerun tests/notebooks.py if this is meant\n{found}"
+            )
 
 
 @each
@@ -89,7 +111,9 @@ def test_it_is_committed_in_normal_form(path, read):
 @each
 def test_it_has_a_kernel_and_tagged_cells(path, read):
     notebook = read[path]
-    assert notebook.metadata.kernelspec.name == "python3", "JupyterLab stops at a dialog without one"
+    assert notebook.metadata.kernelspec.name == "python3", (
+        "JupyterLab stops at a dialog without one"
+    )
     assert "parameters" in code_cells(notebook)[0].metadata.tags
     assert re.fullmatch(r'study = "[a-z]+"', code_cells(notebook)[0].source)
     assert volatile(code_cells(notebook)[-1]), "the colophon comes last"
@@ -99,7 +123,12 @@ def test_it_has_a_kernel_and_tagged_cells(path, read):
 
 @each
 def test_it_reads_in_the_order_of_an_article(path, read):
-    headings = [line for cell in prose(read[path]) for line in cell.source.splitlines() if line.startswith("## ")]
+    headings = [
+        line
+        for cell in prose(read[path])
+        for line in cell.source.splitlines()
+        if line.startswith("## ")
+    ]
     assert [heading[3:].lower().removeprefix("the ") for heading in headings] == list(SECTIONS)
     kinds = [cell.cell_type for cell in read[path].cells]
     runs = re.findall("c+", "".join(kind[0] for kind in kinds))
@@ -120,7 +149,9 @@ def test_no_number_is_typed_in_a_sentence_that_code_prints(path, read):
         widths = [node.format_spec for node in tree if isinstance(node, ast.FormattedValue)]
         for node in tree:
             if isinstance(node, ast.JoinedStr) and not any(node is width for width in widths):
-                typed = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+                typed = "".join(
+                    part.value for part in node.values if isinstance(part, ast.Constant)
+                )
                 assert not re.search(r"\d", typed), f"cell {cell.id}"
 
 
@@ -134,7 +165,9 @@ def test_cells_are_short_and_hold_no_helpers(path, read):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 assert node.end_lineno - node.lineno < 8, f"cell {cell.id}"
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                assert not re.search(r"(^|\s)[\w.~-]*/[\w./-]+\.\w+|\.(csv|toml)\b", node.value), f"a path in {cell.id}"
+                assert not re.search(r"(^|\s)[\w.~-]*/[\w./-]+\.\w+|\.(csv|toml)\b", node.value), (
+                    f"a path in {cell.id}"
+                )
         assert "head()" not in cell.source, "tables are shown with a caption"
 
 
@@ -161,7 +194,9 @@ def test_images_are_described_and_tables_have_captions_and_scopes(path, read):
         for output in cell.outputs:
             data = output.get("data", {})
             found.feed(data.get("text/html", ""))
-            assert ("image/png" not in data) or ("<img" in data["text/html"]), "an image without a description"
+            assert ("image/png" not in data) or ("<img" in data["text/html"]), (
+                "an image without a description"
+            )
     assert found.images
     assert all(len(image.get("alt", "")) > 40 for image in found.images)
     assert found.tables == found.captions > 0
@@ -170,7 +205,9 @@ def test_images_are_described_and_tables_have_captions_and_scopes(path, read):
 
 @each
 def test_the_caution_is_on_the_first_screen(path, read):
-    """Above the heading "The data", and printed by code: the codebook's, or that the data are simulated."""
+    """Above the heading "The data", and printed by code: the codebook's, or that the data are
+    simulated.
+    """
     import analysis as sa
 
     before = []
@@ -178,10 +215,16 @@ def test_the_caution_is_on_the_first_screen(path, read):
         if cell.source.startswith("## The data"):
             break
         before.append(cell)
-    shown = "\n".join(text for cell in before if cell.cell_type == "code" for text in notebooks.texts(cell))
+    shown = "\n".join(
+        text for cell in before if cell.cell_type == "code" for text in notebooks.texts(cell)
+    )
     study = re.search(r'"(\w+)"', code_cells(read[path])[0].source)[1]
     shipped = (ROOT / "plans" / f"{study}.toml").exists()
-    caution = sa.read_dataset(sa.read_plan(study).dataset).codebook.caution if shipped else "These data are simulated"
+    caution = (
+        sa.read_dataset(sa.read_plan(study).dataset).codebook.caution
+        if shipped
+        else "These data are simulated"
+    )
     assert caution in shown
     assert len("".join(cell.source for cell in before if cell.cell_type == "markdown")) < 1000
 

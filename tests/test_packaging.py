@@ -1,4 +1,6 @@
-"""The files around the package agree with each other, and what is built carries what it promises."""
+"""The files around the package agree with each other, and what is built carries what it
+promises.
+"""
 
 import hashlib
 import json
@@ -28,7 +30,8 @@ STUDY = {
 }
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / "pyproject.toml").exists(), reason="the repository is not here, only an installed copy"
+    not (ROOT / "pyproject.toml").exists(),
+    reason="the repository is not here, only an installed copy",
 )
 
 
@@ -54,7 +57,9 @@ def citation():
 def test_conda_and_pip_install_the_same_dependencies(pyproject, environment):
     conda = {}
     for line in environment["dependencies"]:
-        assert isinstance(line, str), "no pip section: repo2docker reads this file before the source is there"
+        assert isinstance(line, str), (
+            "no pip section: repo2docker reads this file before the source is there"
+        )
         listed = Requirement(line)
         conda[canonicalize_name(CONDA_NAMES.get(listed.name, listed.name))] = listed.specifier
     python = conda.pop("python")
@@ -75,7 +80,9 @@ def test_every_direct_dependency_is_pinned_and_the_pin_is_allowed(pyproject):
     lines = [*project["dependencies"], *extras["test"]]
     for extra in ("datasets", "excel", "parquet"):
         lines += extras[extra]
-    wanted = {canonicalize_name(r.name): r for r in map(Requirement, lines) if r.name != project["name"]}
+    wanted = {
+        canonicalize_name(r.name): r for r in map(Requirement, lines) if r.name != project["name"]
+    }
     pinned = set()
     for line in pyproject["tool"]["uv"]["constraint-dependencies"]:
         pin = Requirement(line)
@@ -83,7 +90,9 @@ def test_every_direct_dependency_is_pinned_and_the_pin_is_allowed(pyproject):
         assert clause.operator == "==", f"{line} is not an exact pin"
         pinned.add(canonicalize_name(pin.name))
         if pin.name in wanted:
-            assert clause.version in wanted[pin.name].specifier, f"{line} is outside {wanted[pin.name]}"
+            assert clause.version in wanted[pin.name].specifier, (
+                f"{line} is outside {wanted[pin.name]}"
+            )
     assert set(wanted) <= pinned, f"no pin for {sorted(set(wanted) - pinned)}"
 
 
@@ -98,7 +107,9 @@ def test_the_schema_is_the_genuine_one():
 def test_citation_is_valid(citation):
     schema = json.loads((ROOT / "tests/schemas/cff-1.2.0.json").read_text(encoding="utf-8"))
     validator = jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker())
-    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(citation)] == []
+    assert [
+        f"{error.json_path}: {error.message}" for error in validator.iter_errors(citation)
+    ] == []
 
 
 def test_citation_agrees_with_the_project(citation, pyproject):
@@ -148,7 +159,16 @@ def committed_files():
     if listing.returncode == 0 and (ROOT / ".git").exists():
         paths = [ROOT / name for name in listing.stdout.split("\0") if name]
     else:
-        skipped = {".venv", ".venvs", ".uv", ".git", "results", "__pycache__", ".pytest_cache", ".ruff_cache"}
+        skipped = {
+            ".venv",
+            ".venvs",
+            ".uv",
+            ".git",
+            "results",
+            "__pycache__",
+            ".pytest_cache",
+            ".ruff_cache",
+        }
         paths = [p for p in ROOT.rglob("*") if not skipped.intersection(p.relative_to(ROOT).parts)]
     return sorted(p for p in paths if p.is_file() and p.name != "uv.lock")
 
@@ -213,7 +233,9 @@ def test_the_wheel_carries_the_default_study(wheel):
         for packed, source in STUDY.items():
             assert packed in names
             assert archive.read(packed) == (ROOT / source).read_bytes(), f"{packed} is not {source}"
-    notebooks = {f"analysis/shipped/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")}
+    notebooks = {
+        f"analysis/shipped/notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")
+    }
     assert notebooks, "there is no notebook to ship"
     assert notebooks <= names
     assert "analysis/start/study.ipynb" in names
@@ -261,6 +283,13 @@ def test_an_installed_wheel_finds_its_study_from_anywhere(wheel, tmp_path):
 def test_the_sdist_can_be_built_from_and_tested(tmp_path):
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    needed = ["pyproject.toml", "Makefile", "environment.yml", "CITATION.cff", "LICENSE", "tests/conftest.py"]
+    needed = [
+        "pyproject.toml",
+        "Makefile",
+        "environment.yml",
+        "CITATION.cff",
+        "LICENSE",
+        "tests/conftest.py",
+    ]
     assert {*needed, *STUDY.values()} <= names
     assert not [n for n in names if n.startswith((".venv", ".uv", "results", "uv.lock"))]

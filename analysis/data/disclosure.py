@@ -1,4 +1,6 @@
-"""What may be said of few rows: counts under a minimum are not shown, nor the names that go with them."""
+"""What may be said of few rows: counts under a minimum are not shown, nor the names that go with
+them.
+"""
 
 from __future__ import annotations
 

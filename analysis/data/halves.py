@@ -17,13 +17,14 @@ from analysis.plan.sections.long import LongSection, half_names
 def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
     """Return the dataset with two columns for each column that the plan builds from a long file.
 
-    An account with fewer than two rows has no halves: it is left out as any row with a missing value is.
+    An account with fewer than two rows has no halves: it is left out as any row with a missing
+    value is.
 
     Raises
     ------
     DataError
-        When the long file lacks a column, has cells that are no numbers, names an account and a time twice, or holds
-        none of the accounts.
+        When the long file lacks a column, has cells that are no numbers, names an account and a
+        time twice, or holds none of the accounts.
     """
     long = plan.engagement.long
     if long is None:
@@ -34,11 +35,17 @@ def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
     faults: list[Fault] = []
     counted = _counted(long, rows, faults)
     _taken(long, dataset, faults)
-    ids = texts_of(dataset.frame[plan.row]) if plan.row in dataset.frame else pd.Series(dtype=object)
+    ids = (
+        texts_of(dataset.frame[plan.row]) if plan.row in dataset.frame else pd.Series(dtype=object)
+    )
     if plan.row in dataset.frame and not faults and not ids.isin(counted["account"]).any():
         found = f"none of the {ids.nunique():,} values of {printable(plan.row)}"
         faults.append(
-            Fault(f'column "{printable(long.row)}"', found, "the accounts under the names the plan's data use")
+            Fault(
+                f'column "{printable(long.row)}"',
+                found,
+                "the accounts under the names the plan's data use",
+            )
         )
     if faults:
         raise DataError(where, faults)
@@ -50,7 +57,8 @@ def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
 
 
 def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return what the means of the halves were made of: by column, the sums of the same rows, for each account.
+    """Return what the means of the halves were made of: by column, the sums of the same rows, for
+    each account.
 
     Parameters
     ----------
@@ -66,17 +74,28 @@ def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray
     long = plan.engagement.long
     if long is None or long.how != "mean":
         return {}
-    sums = half_columns(_counted(long, read_dataset(long.dataset, folder=plan.folder), []), long, of="sum")
+    sums = half_columns(
+        _counted(long, read_dataset(long.dataset, folder=plan.folder), []), long, of="sum"
+    )
     ids = texts_of(accounts)
-    return {column: tuple(ids.map(sums[name]).to_numpy(dtype=float) for name in half_names(column, long.split))
-            for column in long.columns}  # fmt: skip
+    return {
+        column: tuple(
+            ids.map(sums[name]).to_numpy(dtype=float) for name in half_names(column, long.split)
+        )
+        for column in long.columns
+    }
 
 
 def source_of(plan: Plan) -> str:
-    """Return where the halves come from, and which bytes were read: "likes from weeks.csv, 5,200 rows, SHA-256 ..."."""
+    """Return where the halves come from, and which bytes were read: "likes from weeks.csv, 5,200
+    rows, SHA-256 ...".
+    """
     long = plan.engagement.long
     rows = read_dataset(long.dataset, folder=plan.folder)
-    return f"{listing(long.columns)} from {printable(long.dataset)}, {rows.rows:,} rows, SHA-256 {rows.sha256}"
+    return (
+        f"{listing(long.columns)} from {printable(long.dataset)}, {rows.rows:,} rows, SHA-256"
+        f" {rows.sha256}"
+    )
 
 
 def half_columns(counted: pd.DataFrame, long: LongSection, *, of: str = "") -> pd.DataFrame:
@@ -109,28 +128,44 @@ def half_columns(counted: pd.DataFrame, long: LongSection, *, of: str = "") -> p
 def _require(long: LongSection, rows: Dataset, where: str) -> None:
     names = [str(name) for name in rows.frame.columns]
     wanted = {long.row: "row", long.order: "order", **dict.fromkeys(long.columns, "columns")}
-    faults = [Fault(f'column "{printable(name)}" ([engagement] long, {role})', "no such column",
-                    "one of: " + listing(names, limit=30), did_you_mean(name, names))
-              for name, role in wanted.items() if name not in names]  # fmt: skip
+    faults = [
+        Fault(
+            f'column "{printable(name)}" ([engagement] long, {role})',
+            "no such column",
+            "one of: " + listing(names, limit=30),
+            did_you_mean(name, names),
+        )
+        for name, role in wanted.items()
+        if name not in names
+    ]
     if faults:
         raise DataError(where, faults)
 
 
 def _counted(long: LongSection, rows: Dataset, faults: list[Fault]) -> pd.DataFrame:
-    """Return the accounts, the order and the numbers; collect cells that are none, and times named twice."""
+    """Return the accounts, the order and the numbers; collect cells that are none, and times named
+    twice.
+    """
     account = texts_of(rows.frame[long.row])
     columns = {"account": account, "order": _order(rows.frame[long.order], long.order, faults)}
     for column in long.columns:
         columns[column] = numbers_of(rows.frame[column])
         bad = columns[column].isna() | ~np.isfinite(columns[column])
-        not_numbers(rows.frame[column], bad & account.notna(), f'column "{printable(column)}"', faults)
+        not_numbers(
+            rows.frame[column], bad & account.notna(), f'column "{printable(column)}"', faults
+        )
     counted = pd.DataFrame(columns)[account.notna().to_numpy()]
     twice = counted.duplicated(["account", "order"])
     if twice.any():
         first = counted[twice].iloc[0]
-        found = f"{int(twice.sum()):,} rows with an account and a time named before: {printable(first['account'])}, "
+        found = (
+            f"{int(twice.sum()):,} rows with an account and a time named before:"
+            f" {printable(first['account'])}, "
+        )
         found += f"row {counted.index[twice][0]}"
-        faults.append(Fault(f'column "{printable(long.order)}"', found, "each time once for each account"))
+        faults.append(
+            Fault(f'column "{printable(long.order)}"', found, "each time once for each account")
+        )
     return counted
 
 
@@ -140,12 +175,25 @@ def _order(raw: pd.Series, name: str, faults: list[Fault]) -> pd.Series:
     if numbers.notna().sum() < 0.5 * len(numbers):
         days = pd.to_datetime(texts_of(raw), format="ISO8601", errors="coerce")
         numbers = pd.Series(np.where(days.isna(), np.nan, days.astype("int64")), index=raw.index)
-    not_numbers(raw, numbers.isna(), f'column "{printable(name)}"', faults, what="no number and no date",
-                allowed="numbers, or dates as YYYY-MM-DD with or without a time")  # fmt: skip
+    not_numbers(
+        raw,
+        numbers.isna(),
+        f'column "{printable(name)}"',
+        faults,
+        what="no number and no date",
+        allowed="numbers, or dates as YYYY-MM-DD with or without a time",
+    )
     return numbers
 
 
 def _taken(long: LongSection, dataset: Dataset, faults: list[Fault]) -> None:
-    names = [name for column in long.columns for name in half_names(column, long.split) if name in dataset.frame]
-    faults += [Fault(f'column "{printable(name)}"', "there already", "data without a column of this name")
-               for name in names]  # fmt: skip
+    names = [
+        name
+        for column in long.columns
+        for name in half_names(column, long.split)
+        if name in dataset.frame
+    ]
+    faults += [
+        Fault(f'column "{printable(name)}"', "there already", "data without a column of this name")
+        for name in names
+    ]

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """What is known of all rows of an analysis set beyond memory, of which `Sample.frame` holds a seeded sample.
+    """What is known of all rows of an analysis set beyond memory, of which `Sample.frame` holds a
+    seeded sample.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class Whole:
     low, high : dict of str to float
         The extremes of each numeric column.
     products : Products
-        Of the numeric columns as the equations use them (`analysis.engine.products`).
+        Of the numeric columns as the equations use them (`analysis.out_of_core.products`).
     """
 
     rows: int
@@ -75,8 +76,9 @@ class Sample:
     plan, dataset : Plan, Dataset
         What it was made from.
     frame : DataFrame
-        One typed column for each column of the plan (numbers as float64, text controls and clusters as str),
-        indexed by spreadsheet row number. Only columns in a role of `BESIDE` have missing values.
+        One typed column for each column of the plan (numbers as float64, text controls and clusters
+        as str), indexed by spreadsheet row number. Only columns in a role of `BESIDE` have missing
+        values.
     exclusions : dict of str to int
         Rows left out, by reason, in the order in which the reasons were applied.
     identical_rows : int
@@ -113,7 +115,9 @@ class Sample:
 
     @property
     def raw(self) -> pd.DataFrame | None:
-        """The analysed rows with every column of the file as it was read; None beyond memory, where they are not."""
+        """The analysed rows with every column of the file as it was read; None beyond memory, where
+        they are not.
+        """
         lacking = self.whole or self.note or self.dataset.frame.empty
         return None if lacking else self.dataset.frame.loc[self.frame.index]
 
@@ -122,14 +126,24 @@ class Sample:
         return self.whole.means[column] if self.whole else float(self.numbers(column).mean())
 
     def numbers(self, column: str) -> np.ndarray:
-        """Return a numeric column as float64, shape (rows,); an engagement column with halves is their mean."""
+        """Return a numeric column as float64, shape (rows,); an engagement column with halves is
+        their mean.
+        """
         if column not in self.frame and column in self.plan.engagement.halves:
-            return np.mean([self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0)
+            return np.mean(
+                [self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0
+            )
         return self.frame[column].to_numpy(dtype=float)
 
     def known(self, columns: Iterable[str]) -> Sample:
-        """Return the rows in which each of these columns has a value; this very sample where none lacks one."""
-        gaps = tuple(dict.fromkeys(name for name in columns if name in self.frame and self.frame[name].isna().any()))
+        """Return the rows in which each of these columns has a value; this very sample where none
+        lacks one.
+        """
+        gaps = tuple(
+            dict.fromkeys(
+                name for name in columns if name in self.frame and self.frame[name].isna().any()
+            )
+        )
         if not gaps:
             return self
         key = ("known", gaps)
@@ -140,15 +154,22 @@ class Sample:
 
     @property
     def segments(self) -> np.ndarray | None:
-        """The name of each row's segment, shape (rows,), None where it is not known; None where the plan names none."""
+        """The name of each row's segment, shape (rows,), None where it is not known; None where the
+        plan names none.
+        """
         if self.plan.segment is None or self.whole:
             return None
         cells = self.frame[self.plan.segment.column]
         names = [f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells]
-        return np.array([name if there else None for name, there in zip(names, cells.notna(), strict=True)], object)
+        return np.array(
+            [name if there else None for name, there in zip(names, cells.notna(), strict=True)],
+            object,
+        )
 
     def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
-        """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what was put in."""
+        """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what
+        was put in.
+        """
         if outcome.kind == "roi" and outcome.is_relative:
             return invested(outcome, self.frame)
         return None if outcome.exposure is None else self.numbers(outcome.exposure)
@@ -157,9 +178,9 @@ class Sample:
 def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     """Select the rows of `dataset` that the plan analyses.
 
-    Filters come first, then repeated row ids, then negative revenue where the plan excludes it, then missing
-    values by column, except of columns that only add to the verdict (`BESIDE`). One common sample serves every
-    score and outcome of the plan, so that they can be compared.
+    Filters come first, then repeated row ids, then negative revenue where the plan excludes it,
+    then missing values by column, except of columns that only add to the verdict (`BESIDE`). One
+    common sample serves every score and outcome of the plan, so that they can be compared.
 
     Raises
     ------
@@ -183,15 +204,28 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     frame, dataset = _net_of_inputs(plan, frame, dataset)
     faults += [fault for outcome in plan.outcome for fault in outcome_faults(outcome, frame)]
     faults += transform_faults(plan, frame) + range_faults(dataset, frame)
-    faults = faults or [*constant_faults(plan, frame), *same_half_faults(plan, frame), *score_half_faults(plan, frame)]
+    faults = faults or [
+        *constant_faults(plan, frame),
+        *same_half_faults(plan, frame),
+        *score_half_faults(plan, frame),
+    ]
     if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
-        faults = [Fault("rows", f"none left ({counted})", "at least one row with every column known")]
+        faults = [
+            Fault("rows", f"none left ({counted})", "at least one row with every column known")
+        ]
     if faults:
         raise DataError(where, faults)
     filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}
-    return Sample(plan, dataset, frame, exclusions, _identical(dataset.frame.loc[frame.index]), filled,
-                  candidates=candidates)  # fmt: skip
+    return Sample(
+        plan,
+        dataset,
+        frame,
+        exclusions,
+        _identical(dataset.frame.loc[frame.index]),
+        filled,
+        candidates=candidates,
+    )
 
 
 def _identical(raw: pd.DataFrame) -> int:
@@ -228,7 +262,9 @@ def _exclude_negative(plan: Plan, frame: pd.DataFrame, exclusions: dict[str, int
     return frame
 
 
-def _exclude_missing(frame: pd.DataFrame, needed: list[str], exclusions: dict[str, int]) -> pd.DataFrame:
+def _exclude_missing(
+    frame: pd.DataFrame, needed: list[str], exclusions: dict[str, int]
+) -> pd.DataFrame:
     for column in needed:
         missing = frame[column].isna()
         if missing.any():
@@ -237,7 +273,9 @@ def _exclude_missing(frame: pd.DataFrame, needed: list[str], exclusions: dict[st
     return frame
 
 
-def _net_of_inputs(plan: Plan, frame: pd.DataFrame, dataset: Dataset) -> tuple[pd.DataFrame, Dataset]:
+def _net_of_inputs(
+    plan: Plan, frame: pd.DataFrame, dataset: Dataset
+) -> tuple[pd.DataFrame, Dataset]:
     """Put the net return in the place of revenue, and say so in its name."""
     labels = dict(dataset.labels)
     for outcome in plan.outcome:
@@ -245,12 +283,16 @@ def _net_of_inputs(plan: Plan, frame: pd.DataFrame, dataset: Dataset) -> tuple[p
             continue
         of = f"{dataset.label(outcome.column)} per unit of money put in"
         if not outcome.is_relative:
-            frame = frame.assign(**{outcome.column: frame[outcome.column] - invested(outcome, frame)})
+            frame = frame.assign(
+                **{outcome.column: frame[outcome.column] - invested(outcome, frame)}
+            )
             of = f"net return ({dataset.label(outcome.column)} less {_inputs(outcome, dataset)})"
         labels[outcome.column] = of
     return frame, replace(dataset, labels=labels)
 
 
 def _inputs(outcome: OutcomeSection, dataset: Dataset) -> str:
-    hours = f"{dataset.label(outcome.hours)} at {outcome.hour_price:g} each" if outcome.hours else ""
+    hours = (
+        f"{dataset.label(outcome.hours)} at {outcome.hour_price:g} each" if outcome.hours else ""
+    )
     return " and ".join(filter(None, [dataset.label(outcome.cost) if outcome.cost else "", hours]))

@@ -1,4 +1,6 @@
-"""The table that a plan needs, as a Frictionless Table Schema: others can check a file without this package."""
+"""The table that a plan needs, as a Frictionless Table Schema: others can check a file without this
+package.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +18,34 @@ from analysis.plan import Plan
 
 STANDARD = "https://datapackage.org/profiles/2.0/tableschema.json"
 
-TYPES = {"text": "string", "category": "string", "ordinal": "string", "date": "date", "integer": "integer",
-         "number": "number", "binary": "integer"}  # fmt: skip
+TYPES = {
+    "text": "string",
+    "category": "string",
+    "ordinal": "string",
+    "date": "date",
+    "integer": "integer",
+    "number": "number",
+    "binary": "integer",
+}
 """A codebook's types in the words of the standard; columns with levels are text there."""
 
 
 def table_schema(dataset: Dataset, plan: Plan | None = None) -> dict[str, Any]:
-    """Return the Table Schema of a dataset: names, types, ranges and levels of its codebook, and what a plan demands.
+    """Return the Table Schema of a dataset: names, types, ranges and levels of its codebook, and
+    what a plan demands.
 
     Parameters
     ----------
     dataset : Dataset
         Its columns, in their order; a codebook gives types, ranges, levels and descriptions.
     plan : Plan, optional
-        Adds that its columns are numbers, that revenue and counts are not negative, that ids are unique.
+        Adds that its columns are numbers, that revenue and counts are not negative, that ids are
+        unique.
 
     Notes
     -----
-    https://datapackage.org/standard/table-schema/. Rows that `[[keep]]` leaves out are judged, too: the standard has
-    no filters.
+    https://datapackage.org/standard/table-schema/. Rows that `[[keep]]` leaves out are judged, too:
+    the standard has no filters.
     """
     names = [str(name) for name in dataset.frame.columns]
     wanted = [] if plan is None else [name for name in columns_of(plan) if name not in names]
@@ -69,13 +80,19 @@ def _field(name: str, dataset: Dataset, plan: Plan | None) -> dict[str, Any]:
 
 
 def _demanded(name: str, dataset: Dataset, plan: Plan) -> tuple[str, dict[str, Any]]:
-    """Return the type and the limits that a plan's use of a column demands; an empty type where it demands none."""
+    """Return the type and the limits that a plan's use of a column demands; an empty type where it
+    demands none.
+    """
     role = columns_of(plan).get(name)
     if role is None or role in ("cluster", "segment", "control", "panel unit", "panel time"):
         return "", {}
     rules: dict[str, Any] = {}
     outcome = plan.outcomes.get(name)
-    if outcome is not None and outcome.kind in ("revenue", "count") and outcome.negative == "refuse":
+    if (
+        outcome is not None
+        and outcome.kind in ("revenue", "count")
+        and outcome.negative == "refuse"
+    ):
         rules = {"minimum": 0}
     logged = any(
         name in section.columns and section.transform_of(name) in ("log1p", "sqrt")
@@ -94,7 +111,10 @@ def _marks(name: str, dataset: Dataset, plan: Plan) -> dict[str, Any]:
     """Return how the numbers of a column are written, where not with a point alone."""
     form = written(plan.columns[name], dataset.decimal) if name in plan.columns else None
     decimal = form.decimal if form else dataset.decimal
-    marks = {"decimalChar": "" if decimal == "." else decimal, "groupChar": form.thousands if form else ""}
+    marks = {
+        "decimalChar": "" if decimal == "." else decimal,
+        "groupChar": form.thousands if form else "",
+    }
     bare = {"bareNumber": False} if form is not None and form.kind != "plain" else {}
     return {key: value for key, value in marks.items() if value} | bare
 
@@ -108,12 +128,18 @@ def write_schema(dataset: Dataset, plan: Plan | None = None) -> Path:
         Where the data are no file, something else has that name, or the folder cannot be written.
     """
     if dataset.path is None:
-        raise OutputError(dataset.address, [Fault("--schema", "data that are no file", "a plan whose data are a file")])
+        raise OutputError(
+            dataset.address,
+            [Fault("--schema", "data that are no file", "a plan whose data are a file")],
+        )
     path = dataset.path.with_suffix(".schema.json")
     text = json.dumps(table_schema(dataset, plan), indent=2, ensure_ascii=False) + "\n"
     try:
         if path.exists() and '"fields"' not in path.read_text("utf-8", "replace"):
-            raise OutputError(str(path), [Fault("--schema", "a file that is no Table Schema", "a name that is free")])
+            raise OutputError(
+                str(path),
+                [Fault("--schema", "a file that is no Table Schema", "a name that is free")],
+            )
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -121,5 +147,7 @@ def write_schema(dataset: Dataset, plan: Plan | None = None) -> Path:
         os.replace(name, path)
     except OSError as error:
         found = printable(error.strerror or error)
-        raise OutputError(str(path), [Fault("--schema", found, "a folder that can be written")]) from None
+        raise OutputError(
+            str(path), [Fault("--schema", found, "a folder that can be written")]
+        ) from None
     return path

@@ -1,4 +1,6 @@
-"""A score computed from a dataset: by its address, and written beside the data it was computed from."""
+"""A score computed from a dataset: by its address, and written beside the data it was computed
+from.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def score(name: str, data: pd.DataFrame | str) -> pd.Series:
     name : str
         klout, klout_old, kred, trustcloud, credit, history or placebo.
     data : DataFrame or str
-        An activity table, or the address of one. `analysis.scores.card(name)` says which columns it needs.
+        An activity table, or the address of one. `analysis.scores.card(name)` says which columns it
+        needs.
 
     Raises
     ------
@@ -57,9 +60,11 @@ def score_only(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_scored(name: str, dataset: Dataset, path: Path) -> Path:
-    """Write the table with the score as CSV, and a codebook beside it that says how it was computed.
+    """Write the table with the score as CSV, and a codebook beside it that says how it was
+    computed.
 
-    Names and texts that a spreadsheet would run as a formula have an apostrophe before them; numbers stay numbers.
+    Names and texts that a spreadsheet would run as a formula have an apostrophe before them;
+    numbers stay numbers.
 
     Raises
     ------
@@ -71,8 +76,10 @@ def write_scored(name: str, dataset: Dataset, path: Path) -> Path:
         found = "the file of the data" if own else f'a name ending in "{printable(path.suffix)}"'
         raise OutputError(str(path), [Fault("--out", found, "another file, ending in .csv")])
     frame = with_score(name, dataset)
-    texts = {path: inert_table(frame).to_csv(index=False, lineterminator="\n"),
-             path.with_suffix(".toml"): _codebook(name, dataset, str(frame.columns[-1]))}  # fmt: skip
+    texts = {
+        path: inert_table(frame).to_csv(index=False, lineterminator="\n"),
+        path.with_suffix(".toml"): _codebook(name, dataset, str(frame.columns[-1])),
+    }
     try:
         for target, text in texts.items():
             staged = target.with_name(f".{target.name}.part")
@@ -89,18 +96,27 @@ def _codebook(name: str, dataset: Dataset, column: str) -> str:
     known, said = dataset.codebook, card(name)
     lines = {
         "title": f"{known.title if known else dataset.address}, with the {said.name} score",
-        "source": f"{known.source if known else dataset.address}; the score was computed by score-audit",
+        "source": (
+            f"{known.source if known else dataset.address}; the score was computed by score-audit"
+        ),
         "licence": known.licence if known else "that of the data",
     }
     text = [f"{key} = {_toml(value)}" for key, value in lines.items()]
     if dataset.simulated:
         text += ["simulated = true", f"caution = {_toml(known.caution)}"]
     for column_name, entry in (known.columns if known else {}).items():
-        fields = {key: value for key, value in entry.model_dump().items() if value not in (None, "", ())}
+        fields = {
+            key: value for key, value in entry.model_dump().items() if value not in (None, "", ())
+        }
         text += ["", f"[columns.{_toml(inert(column_name))}]"]
         text += [f"{key} = {_toml(value)}" for key, value in fields.items()]
-    text += ["", f"[columns.{_toml(column)}]", f"meaning = {_toml(said.says)}", 'type = "number"',
-             f"label = {_toml(f'the {said.name} score')}"]  # fmt: skip
+    text += [
+        "",
+        f"[columns.{_toml(column)}]",
+        f"meaning = {_toml(said.says)}",
+        'type = "number"',
+        f"label = {_toml(f'the {said.name} score')}",
+    ]
     return "\n".join(text) + "\n"
 
 

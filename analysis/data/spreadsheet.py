@@ -16,14 +16,19 @@ SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
 
 
 def inert(cell: object) -> object:
-    """Return text that starts like a formula with an apostrophe before it; signed numbers stay as they are.
+    """Return text that starts like a formula with an apostrophe before it; signed numbers stay as
+    they are.
 
     >>> inert("=1+1"), inert("-1.5"), inert(-1.5)
     ("'=1+1", '-1.5', -1.5)
     """
     if not isinstance(cell, str) or SIGNED_NUMBER.fullmatch(cell):
         return cell
-    return "'" + cell if cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA) else cell
+    return (
+        "'" + cell
+        if cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA)
+        else cell
+    )
 
 
 def inert_table(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""Break-even reliability: how well engagement must be measured for the score's effect to survive."""
+"""Break-even reliability: how well engagement must be measured for the score's effect to
+survive.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ class BreakEven:
     reason : str
         Why there is none; empty otherwise.
     formal : float or None
-        The solution of the equations whether or not such a reliability can exist: below zero, say, or so low
-        that true engagement would vary less than the score implies.
+        The solution of the equations whether or not such a reliability can exist: below zero, say,
+        or so low that true engagement would vary less than the score implies.
     """
 
     reliability: float | None
@@ -37,9 +39,15 @@ class BreakEven:
 
 
 def break_even(
-    fit: Fit, term: str, noisy: tuple[str, ...], *, others: Measurement | None = None, target: float = 0.0
+    fit: Fit,
+    term: str,
+    noisy: tuple[str, ...],
+    *,
+    others: Measurement | None = None,
+    target: float = 0.0,
 ) -> BreakEven:
-    """Return the reliability of recorded engagement at which the corrected effect equals `target`, in closed form.
+    """Return the reliability of recorded engagement at which the corrected effect equals `target`,
+    in closed form.
 
     Parameters
     ----------
@@ -48,7 +56,8 @@ def break_even(
     term : str
         The score.
     noisy : tuple of str
-        Columns that share the reliability sought: all engagement columns for one common r, or one of them.
+        Columns that share the reliability sought: all engagement columns for one common r, or one
+        of them.
     others : Measurement, optional
         Errors of columns that are not in `noisy`, subtracted throughout.
     target : float
@@ -56,18 +65,23 @@ def break_even(
 
     Notes
     -----
-    With the controls partialled out, one noisy column E, score S, ``m = M b_plain`` (for least squares the
-    covariances with the outcome): error variance ``s = v_E - c_SE m_E / m_S`` makes the effect zero, and
-    ``r = 1 - s / var(E)``. It is admissible while ``0 <= s < v_E`` given the score. With several columns s is a
-    generalised eigenvalue. The same for all models, since all are corrected by ``(M - C)^-1 M``.
+    With the controls partialled out, one noisy column E, score S, ``m = M b_plain`` (for least
+    squares the covariances with the outcome): error variance ``s = v_E - c_SE m_E / m_S`` makes the
+    effect zero, and ``r = 1 - s / var(E)``. It is admissible while ``0 <= s < v_E`` given the
+    score. With several columns s is a generalised eigenvalue. The same for all models, since all
+    are corrected by ``(M - C)^-1 M``.
     """
     moment, plain, scale = _standardised(fit, others)
     at = fit.position(term)
     rest = [i for i in range(fit.design.k) if i != at]
     share = np.diag([float(fit.design.terms[i] in noisy) for i in rest])
     aim = target * scale[at]
-    left = np.block([[moment[np.ix_(rest, rest)], (plain - moment[:, at] * aim)[rest][:, None]],
-                     [moment[at, rest], plain[at] - moment[at, at] * aim]])  # fmt: skip
+    left = np.block(
+        [
+            [moment[np.ix_(rest, rest)], (plain - moment[:, at] * aim)[rest][:, None]],
+            [moment[at, rest], plain[at] - moment[at, at] * aim],
+        ]
+    )
     right = np.zeros_like(left)
     right[:-1, :-1] = share
     roots = _real_roots(left, right)
@@ -94,14 +108,19 @@ def _why_not(moment: np.ndarray, plain: np.ndarray, full: np.ndarray, at: int, a
 
 
 def sesoi_break_even(
-    interval_at: Callable[[float], tuple[float, float]], band: tuple[float, float], *, low: float = 0.3
+    interval_at: Callable[[float], tuple[float, float]],
+    band: tuple[float, float],
+    *,
+    low: float = 0.3,
 ) -> BreakEven:
-    """Return the highest reliability at which the interval lies inside the band of the smallest effect of interest.
+    """Return the highest reliability at which the interval lies inside the band of the smallest
+    effect of interest.
 
     Parameters
     ----------
     interval_at : callable
-        The corrected interval of the equivalence test (level 2 level - 1) at a reliability; NaN where refused.
+        The corrected interval of the equivalence test (level 2 level - 1) at a reliability; NaN
+        where refused.
     band : (float, float)
     low : float
         Lowest reliability to look at.
@@ -123,12 +142,18 @@ def sesoi_break_even(
             return BreakEven(found, "", found)
         above = float(below)
     return BreakEven(
-        None, "At no reliability does its interval lie inside the band of the smallest effect of interest."
+        None,
+        "At no reliability does its interval lie inside the band of the smallest effect of"
+        " interest.",
     )
 
 
-def _standardised(fit: Fit, others: Measurement | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (M - C of the other columns, M b_plain, scale) for columns centred and in units of their sd."""
+def _standardised(
+    fit: Fit, others: Measurement | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (M - C of the other columns, M b_plain, scale) for columns centred and in units of
+    their sd.
+    """
     matrix = fit.design.matrix.copy()
     start = 1 if fit.design.blocks[0] == "intercept" else 0
     centre = matrix[:, start:].mean(axis=0) if start else 0.0

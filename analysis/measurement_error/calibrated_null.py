@@ -1,4 +1,6 @@
-"""How often a score that adds nothing passes: the plain test, the corrected test, and the rule that asks both."""
+"""How often a score that adds nothing passes: the plain test, the corrected test, and the rule that
+asks both.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from analysis.measurement_error.measurement import Measurement, error_in_basis
 from analysis.models.fit import Fit
 
 FAR = 4.0
-"""Standard errors beyond the critical value where the normal replaces the noncentral t, which has no digits there."""
+"""Standard errors beyond the critical value where the normal replaces the noncentral t, which has
+no digits there.
+"""
 
 
 def spurious_partial_r(score_truth: float, truth_outcome: float, reliability: float) -> float:
@@ -36,8 +40,8 @@ def spurious_partial_r(score_truth: float, truth_outcome: float, reliability: fl
 
     Notes
     -----
-    ``a b (1 - r) / sqrt((1 - r a^2) (1 - r b^2))``: Westfall & Yarkoni (2016), doi:10.1371/journal.pone.0152719, for
-    a score whose own noise is not shared with engagement.
+    ``a b (1 - r) / sqrt((1 - r a^2) (1 - r b^2))``: Westfall & Yarkoni (2016),
+    doi:10.1371/journal.pone.0152719, for a score whose own noise is not shared with engagement.
 
     Examples
     --------
@@ -55,9 +59,16 @@ def spurious_delta_r2(score_truth: float, truth_outcome: float, reliability: flo
 
 
 def plain_rate(
-    n: int, score_truth: float, truth_outcome: float, reliability: float, *, level: float = 0.95, controls: int = 0
+    n: int,
+    score_truth: float,
+    truth_outcome: float,
+    reliability: float,
+    *,
+    level: float = 0.95,
+    controls: int = 0,
 ) -> float:
-    """Return the share of samples in which the plain t-test passes a worthless score, by the noncentral t.
+    """Return the share of samples in which the plain t-test passes a worthless score, by the
+    noncentral t.
 
     Parameters
     ----------
@@ -85,13 +96,14 @@ class NullRates:
     Attributes
     ----------
     plain, corrected, both : float
-        Shares of samples in which the plain interval, the corrected interval, and both on the same side exclude 0.
-        A correction that is refused passes nothing.
+        Shares of samples in which the plain interval, the corrected interval, and both on the same
+        side exclude 0. A correction that is refused passes nothing.
     true_share : float
-        Share of truth in recorded engagement, given the score, as the correction sees it; it is refused below .05.
+        Share of truth in recorded engagement, given the score, as the correction sees it; it is
+        refused below .05.
     plain_error, corrected_error : float
-        Standard errors of the two, for an outcome and a score of unit variance: their ratio is what it costs to
-        correct.
+        Standard errors of the two, for an outcome and a score of unit variance: their ratio is what
+        it costs to correct.
     """
 
     plain: float
@@ -103,10 +115,18 @@ class NullRates:
 
 
 def null_rates(
-    n: int, score_truth: float, truth_outcome: float, reliability: float, *, sharing: float = 0.0,
-    assumed: float | None = None, structure: Literal["unshared", "halves"] = "unshared", level: float = 0.95,
-) -> NullRates:  # fmt: skip
-    """Return the large-sample rates at which a worthless score passes, for normal variables and least squares.
+    n: int,
+    score_truth: float,
+    truth_outcome: float,
+    reliability: float,
+    *,
+    sharing: float = 0.0,
+    assumed: float | None = None,
+    structure: Literal["unshared", "halves"] = "unshared",
+    level: float = 0.95,
+) -> NullRates:
+    """Return the large-sample rates at which a worthless score passes, for normal variables and
+    least squares.
 
     Parameters
     ----------
@@ -114,8 +134,8 @@ def null_rates(
     score_truth, truth_outcome, reliability : float
         As in `spurious_partial_r`.
     sharing : float
-        The score sees true engagement plus this share of the error in recorded engagement: 0 when it saw other
-        records, 1 when it is computed from the recorded column itself.
+        The score sees true engagement plus this share of the error in recorded engagement: 0 when
+        it saw other records, 1 when it is computed from the recorded column itself.
     assumed : float, optional
         A declared reliability, taken as known. None: estimated from halves.
     structure : {"unshared", "halves"}
@@ -123,23 +143,31 @@ def null_rates(
 
     Notes
     -----
-    Both estimators are asymptotically normal; their variances and covariance are those of products of normal
-    variables (Isserlis 1918).
+    Both estimators are asymptotically normal; their variances and covariance are those of products
+    of normal variables (Isserlis 1918).
     """
     world = _World(score_truth, truth_outcome, reliability, sharing)
     plain, fixed = world.plain(), world.corrected(assumed, structure)
-    errors = [np.sqrt(_product_covariance(one.products, one.products) / n) for one in (plain, fixed)]
+    errors = [
+        np.sqrt(_product_covariance(one.products, one.products) / n) for one in (plain, fixed)
+    ]
     correlation = _product_covariance(plain.products, fixed.products) / n / (errors[0] * errors[1])
     shifts = np.array([plain.limit / errors[0], fixed.limit / errors[1]])
     critical = scipy.stats.norm.isf((1 - level) / 2)
     single = scipy.stats.norm.sf(critical - shifts) + scipy.stats.norm.sf(critical + shifts)
-    joint = scipy.stats.multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
+    joint = scipy.stats.multivariate_normal(
+        cov=[[1, correlation], [correlation, 1]], allow_singular=True
+    )
     both = joint.cdf(shifts - critical) + joint.cdf(-shifts - critical)
     passes = 1.0 if fixed.true_share >= SMALLEST_TRUE_SHARE else 0.0
     return NullRates(
-        plain=float(single[0]), corrected=float(passes * single[1]), both=float(passes * both),
-        true_share=fixed.true_share, plain_error=float(errors[0]), corrected_error=float(errors[1]),
-    )  # fmt: skip
+        plain=float(single[0]),
+        corrected=float(passes * single[1]),
+        both=float(passes * both),
+        true_share=fixed.true_share,
+        plain_error=float(errors[0]),
+        corrected_error=float(errors[1]),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +181,9 @@ class _Limit:
 
 @dataclass(frozen=True)
 class _World:
-    """Linear forms in (truth, error of engagement, half-difference, noise of the score, noise of the outcome)."""
+    """Linear forms in (truth, error of engagement, half-difference, noise of the score, noise of
+    the outcome).
+    """
 
     score_truth: float
     truth_outcome: float
@@ -166,7 +196,13 @@ class _World:
 
     @property
     def columns(self) -> np.ndarray:
-        score = [self.score_truth, self.score_truth * self.sharing * self.error, 0, np.sqrt(1 - self.score_truth**2), 0]
+        score = [
+            self.score_truth,
+            self.score_truth * self.sharing * self.error,
+            0,
+            np.sqrt(1 - self.score_truth**2),
+            0,
+        ]
         return np.array([[1, self.error, 0, 0, 0], score])
 
     @property
@@ -179,7 +215,9 @@ class _World:
     def corrected(self, assumed: float | None, structure: str) -> _Limit:
         variance = self.error**2
         shared = self.score_truth * self.sharing * variance if structure == "halves" else 0.0
-        differences = np.array([[0, 0, self.error, 0, 0], [0, 0, self.score_truth * self.sharing * self.error, 0, 0]])
+        differences = np.array(
+            [[0, 0, self.error, 0, 0], [0, 0, self.score_truth * self.sharing * self.error, 0, 0]]
+        )
         if structure == "unshared":
             differences[1] = 0
         if assumed is not None:
@@ -205,9 +243,14 @@ def _product_covariance(left: list, right: list) -> float:
 
 
 def rate_of_fit(
-    fit: Fit, truth: Measurement, term: str, *, correction: Correction | None = None,
-    assumed: Measurement | None = None, level: float = 0.95,
-) -> float | Refusal:  # fmt: skip
+    fit: Fit,
+    truth: Measurement,
+    term: str,
+    *,
+    correction: Correction | None = None,
+    assumed: Measurement | None = None,
+    level: float = 0.95,
+) -> float | Refusal:
     """Return how often a score that adds nothing would pass, with the correlations of these data.
 
     Parameters
@@ -219,8 +262,8 @@ def rate_of_fit(
     term : str
         The score.
     correction, assumed : Correction and Measurement, optional
-        Both or neither. With them the corrected test is asked: one that assumes errors that may not be the true
-        ones.
+        Both or neither. With them the corrected test is asked: one that assumes errors that may not
+        be the true ones.
 
     Returns
     -------
@@ -229,9 +272,9 @@ def rate_of_fit(
 
     Notes
     -----
-    Under the null the coefficients are those of the corrected model without the score; the plain estimator tends
-    to ``M^-1 (M - S)`` times them, the corrected one to ``(M - S_assumed)^-1 (M - S)`` times them. The distance from
-    zero in standard errors gives the rate.
+    Under the null the coefficients are those of the corrected model without the score; the plain
+    estimator tends to ``M^-1 (M - S)`` times them, the corrected one to ``(M - S_assumed)^-1 (M -
+    S)`` times them. The distance from zero in standard errors gives the rate.
     """
     if refusal := refuse_weak("calibrated-null", identification(fit.design, truth)):
         return refusal
@@ -240,11 +283,15 @@ def rate_of_fit(
     at = fit.position(term)
     rest = np.arange(fit.design.k) != at
     null = np.zeros(fit.design.k)
-    null[rest] = np.linalg.solve(moment[np.ix_(rest, rest)], (triangle.T @ (triangle @ fit.params))[rest])
+    null[rest] = np.linalg.solve(
+        moment[np.ix_(rest, rest)], (triangle.T @ (triangle @ fit.params))[rest]
+    )
     used = np.eye(fit.design.k)
     if assumed is not None:
         used -= error_in_basis(fit.design, assumed)[1]
-    limit = np.linalg.solve(triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null)))[at]
+    limit = np.linalg.solve(
+        triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null))
+    )[at]
     shift = limit / (fit.std_errors()[at] if correction is None else correction.std_error(term))
     critical = scipy.stats.norm.isf((1 - level) / 2)
     return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))

@@ -1,4 +1,6 @@
-"""Noise in engagement, corrected without a model for true engagement: corrected score and conditional score."""
+"""Noise in engagement, corrected without a model for true engagement: corrected score and
+conditional score.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from analysis.measurement_error.measurement import Measurement, error_in_basis
 from analysis.models.fit import Fit
 
 STEPS = 60
-"""Newton steps; the equations are smooth, and ten suffice where there is a solution near the calibrated one."""
+"""Newton steps; the equations are smooth, and ten suffice where there is a solution near the
+calibrated one.
+"""
 
 CLOSE = 1e-10
 """Largest estimating equation, in units of its standard deviation, that counts as solved."""
@@ -47,7 +51,8 @@ class Equations:
 
 
 def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
-    """Correct an exponential mean for normal errors in columns, whatever the distribution of true engagement.
+    """Correct an exponential mean for normal errors in columns, whatever the distribution of true
+    engagement.
 
     Parameters
     ----------
@@ -58,8 +63,9 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     Returns
     -------
     Correction or Refusal
-        A `Refusal` also when the equations have no solution near the calibrated coefficients, or when the score
-        shares errors and its own are left in place: then the equations do not apply, and `correct_fit` does.
+        A `Refusal` also when the equations have no solution near the calibrated coefficients, or
+        when the score shares errors and its own are left in place: then the equations do not apply,
+        and `correct_fit` does.
 
     Notes
     -----
@@ -80,7 +86,9 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
         slope = error * mean.mean() - moved.T @ (moved * mean[:, None]) / len(basis)
         return Equations(rows, slope, float(mean.mean()), (moved * mean[:, None]).mean(axis=0) / 2)
 
-    return _solve("corrected-score", fit, measurement, equations, np.log(fit.design.response.mean()))
+    return _solve(
+        "corrected-score", fit, measurement, equations, np.log(fit.design.response.mean())
+    )
 
 
 def conditional_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
@@ -95,13 +103,14 @@ def conditional_score(fit: Fit, measurement: Measurement) -> Correction | Refusa
     Returns
     -------
     Correction or Refusal
-        As `corrected_score`. Log odds ratios given true engagement: larger than those given calibrated
-        engagement, which average over what is not known of it. Compare margins, not log odds.
+        As `corrected_score`. Log odds ratios given true engagement: larger than those given
+        calibrated engagement, which average over what is not known of it. Compare margins, not log
+        odds.
 
     Notes
     -----
-    Stefanski & Carroll (1987), doi:10.1093/biomet/74.4.703: ``d_i = z_i + y_i S b`` is sufficient for the truth,
-    ``logit P(y = 1 | d) = d b - b'S b / 2``, and ``sum_i (y_i - P_i) d_i = 0``.
+    Stefanski & Carroll (1987), doi:10.1093/biomet/74.4.703: ``d_i = z_i + y_i S b`` is sufficient
+    for the truth, ``logit P(y = 1 | d) = d b - b'S b / 2``, and ``sum_i (y_i - P_i) d_i = 0``.
     """
     response = fit.design.response
 
@@ -111,20 +120,30 @@ def conditional_score(fit: Fit, measurement: Measurement) -> Correction | Refusa
         rest, density = response - share, share * (1 - share)
         sufficient = basis + response[:, None] * pull
         gradient = basis + (2 * response - 1)[:, None] * pull
-        slope = error * (rest * response).mean() - sufficient.T @ (gradient * density[:, None]) / len(basis)
+        slope = error * (rest * response).mean() - sufficient.T @ (
+            gradient * density[:, None]
+        ) / len(basis)
         quadratic = -(sufficient * (density * (response - 0.5))[:, None]).mean(axis=0)
-        return Equations(sufficient * rest[:, None], slope, float((rest * response).mean()), quadratic)
+        return Equations(
+            sufficient * rest[:, None], slope, float((rest * response).mean()), quadratic
+        )
 
     return _solve("conditional-score", fit, measurement, equations, 0.0)
 
 
 def _solve(
-    model: str, fit: Fit, measurement: Measurement,
-    equations: Callable[[np.ndarray, np.ndarray, np.ndarray], Equations], shift: float,
-) -> Correction | Refusal:  # fmt: skip
+    model: str,
+    fit: Fit,
+    measurement: Measurement,
+    equations: Callable[[np.ndarray, np.ndarray, np.ndarray], Equations],
+    shift: float,
+) -> Correction | Refusal:
     """Solve from the calibrated coefficients; `shift` is the logarithm of the response's unit."""
     if measurement.one_sided:
-        reason = "The score shares errors with engagement and keeps its own: regression calibration applies, not this."
+        reason = (
+            "The score shares errors with engagement and keeps its own: regression calibration"
+            " applies, not this."
+        )
         return Refusal(model, reason)
     found = identification(fit.design, measurement)
     basis, triangle = fit.design.basis
@@ -132,9 +151,15 @@ def _solve(
     start = triangle @ fit.params
     start[0] -= shift * np.sign(basis[0, 0])
     refusal = refuse_weak(model, found)
-    params = None if refusal else newton(equations, basis, error, np.linalg.solve(np.eye(fit.design.k) - error, start))
+    params = (
+        None
+        if refusal
+        else newton(equations, basis, error, np.linalg.solve(np.eye(fit.design.k) - error, start))
+    )
     if params is None:
-        return refusal or Refusal(model, "The corrected equations have no solution near the calibrated coefficients.")
+        return refusal or Refusal(
+            model, "The corrected equations have no solution near the calibrated coefficients."
+        )
     influence = _influence(equations(basis, error, params), measurement, rows, params)
     params[0] += shift * np.sign(basis[0, 0])
     return corrected(model, fit, params, influence, found)
@@ -142,9 +167,13 @@ def _solve(
 
 def newton(
     equations: Callable[[np.ndarray, np.ndarray, np.ndarray], Equations],
-    basis: np.ndarray, error: np.ndarray, start: np.ndarray,
-) -> np.ndarray | None:  # fmt: skip
-    """Return the root next to `start`, or None when there is none at which the slope is negative definite."""
+    basis: np.ndarray,
+    error: np.ndarray,
+    start: np.ndarray,
+) -> np.ndarray | None:
+    """Return the root next to `start`, or None when there is none at which the slope is negative
+    definite.
+    """
     params, step_length = start, 1.0
     with np.errstate(all="ignore"):
         now = equations(basis, error, params)
@@ -165,8 +194,12 @@ def _is_maximum(slope: np.ndarray) -> bool:
     return bool(np.linalg.eigvalsh(-(slope + slope.T) / 2)[0] > 0)
 
 
-def _influence(now: Equations, measurement: Measurement, rows: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """Return each row's influence on the coefficients, the estimated error covariance in the stack."""
+def _influence(
+    now: Equations, measurement: Measurement, rows: np.ndarray, params: np.ndarray
+) -> np.ndarray:
+    """Return each row's influence on the coefficients, the estimated error covariance in the
+    stack.
+    """
     slopes = rows @ params
     parts = measurement.times(slopes)
     change = parts - measurement.subtracted @ slopes

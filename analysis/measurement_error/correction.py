@@ -1,4 +1,6 @@
-"""Noise in engagement, corrected: moments for least squares, regression calibration for every other model."""
+"""Noise in engagement, corrected: moments for least squares, regression calibration for every other
+model.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,8 @@ from analysis.models.fit import Fit
 def correct_fit(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     """Correct a fitted model for errors in recorded columns.
 
-    For least squares this is the moment errors-in-variables estimator; for every other model it is linear
-    regression calibration. Both are one formula.
+    For least squares this is the moment errors-in-variables estimator; for every other model it is
+    linear regression calibration. Both are one formula.
 
     Parameters
     ----------
@@ -43,22 +45,24 @@ def correct_fit(fit: Fit, measurement: Measurement) -> Correction | Refusal:
 
     Notes
     -----
-    With M the recorded moments and C those of the record with its error, the best linear prediction of the true
-    columns is ``Z M^-1 (M - C)``. A model that is linear in its columns and fitted to them has the coefficients
+    With M the recorded moments and C those of the record with its error, the best linear prediction
+    of the true columns is ``Z M^-1 (M - C)``. A model that is linear in its columns and fitted to
+    them has the coefficients
 
         b = (M - C)^-1 M b_plain,
 
-    which for least squares is ``(M - C)^-1 Z'y / n`` (Fuller 1987, *Measurement Error Models*, chapter 2). C is the
-    error covariance; where the score shares the error, it has the shared part in the score's row, and nothing in
-    its column. For a score made of the recorded column alone the score's coefficient is then the plain one. For an
-    exponential mean it is exact when the truth is normal given what is recorded; for a logit it is exact at
-    zero, and a little attenuated elsewhere (Carroll, Ruppert, Stefanski & Crainiceanu 2006, chapter 4). Each
-    row's influence is
+    which for least squares is ``(M - C)^-1 Z'y / n`` (Fuller 1987, *Measurement Error Models*,
+    chapter 2). C is the error covariance; where the score shares the error, it has the shared part
+    in the score's row, and nothing in its column. For a score made of the recorded column alone the
+    score's coefficient is then the plain one. For an exponential mean it is exact when the truth is
+    normal given what is recorded; for a logit it is exact at zero, and a little attenuated
+    elsewhere (Carroll, Ruppert, Stefanski & Crainiceanu 2006, chapter 4). Each row's influence is
 
         (M - C)^-1 [ M H^-1 g_i + z_i z_i' (b_plain - b) + C_i b ]
 
-    with g_i and H score and information of the plain fit, and C_i the row's part of C: M and C are estimated,
-    and the covariance says so. Declared reliabilities are taken as known, the column's variance is not.
+    with g_i and H score and information of the plain fit, and C_i the row's part of C: M and C are
+    estimated, and the covariance says so. Declared reliabilities are taken as known, the column's
+    variance is not.
     """
     model = "eiv" if fit.model == "ols" else "calibration"
     found = identification(fit.design, measurement)
@@ -80,7 +84,8 @@ def _corrected(model: str, fit: Fit, measurement: Measurement, found: Identifica
 
 
 def _without_each_cluster(fit: Fit, measurement: Measurement) -> np.ndarray | None:
-    """Return the corrected coefficients on the basis without each cluster, shape (G, k); None where one has none.
+    """Return the corrected coefficients on the basis without each cluster, shape (G, k); None where
+    one has none.
 
     Moments and errors are sums over the rows, so a cluster is taken out of them by subtraction.
     """
@@ -97,14 +102,18 @@ def _without_each_cluster(fit: Fit, measurement: Measurement) -> np.ndarray | No
 
 
 def plain_influence(fit: Fit) -> np.ndarray:
-    """Return each row's influence on the plain coefficients, on the orthonormal basis, shape (n, k)."""
+    """Return each row's influence on the plain coefficients, on the orthonormal basis, shape (n,
+    k).
+    """
     basis, _ = fit.design.basis
     return np.linalg.solve(fit.information, (basis * fit.residuals[:, None]).T).T
 
 
 @dataclass(frozen=True)
 class Effect:
-    """An estimate with its standard error; on a normal reference, or with degrees of freedom on that of t."""
+    """An estimate with its standard error; on a normal reference, or with degrees of freedom on
+    that of t.
+    """
 
     estimate: float
     std_error: float
@@ -124,14 +133,16 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
 
     Notes
     -----
-    ``b mean(p (1 - p))`` at the calibrated columns, whose linear predictor is that of the plain fit: the average
-    over what is not known of true engagement is already in p. The rows are taken as they are; its error is of the
-    kind that the correction's is.
+    ``b mean(p (1 - p))`` at the calibrated columns, whose linear predictor is that of the plain
+    fit: the average over what is not known of true engagement is already in p. The rows are taken
+    as they are; its error is of the kind that the correction's is.
     """
     at = fit.position(term)
     density = fit.weights.mean()
     change = (fit.weights * (1 - 2 * fit.fitted)) @ fit.design.basis[0] / fit.design.n
-    parts = density * correction.influence[:, at] + correction.params[at] * (plain_influence(fit) @ change)
+    parts = density * correction.influence[:, at] + correction.params[at] * (
+        plain_influence(fit) @ change
+    )
     if correction.covariance == "HC3":
         left = 1 - hat_diagonal(fit.design.basis[0], fit.weights)
         return Effect(float(correction.params[at] * density), float(np.linalg.norm(parts / left)))
@@ -142,10 +153,14 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     return Effect(float(correction.params[at] * density), float(np.sqrt(variance)), correction.df)
 
 
-def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool = False) -> Effect | Refusal:
-    """Return one corrected coefficient (or, for a logit, its margin): what `correct_fit` gives, many times as fast.
+def correct_term(
+    fit: Fit, measurement: Measurement, term: str, *, margin: bool = False
+) -> Effect | Refusal:
+    """Return one corrected coefficient (or, for a logit, its margin): what `correct_fit` gives,
+    many times as fast.
 
-    Only that coefficient's influence is computed, and no matrix with a row for each row of the data.
+    Only that coefficient's influence is computed, and no matrix with a row for each row of the
+    data.
     """
     model = "eiv" if fit.model == "ols" else "calibration"
     refusal = refuse_weak(model, identification(fit.design, measurement))
@@ -160,7 +175,9 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
     weights = np.linalg.solve(moment.T, own)
     inverse = np.linalg.inv(fit.information)
     parts = (basis @ (inverse @ weights)) * fit.residuals
-    curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (rows @ weights)
+    curved = (basis @ weights) * (basis @ (plain - params)) + measurement.times(rows @ params) @ (
+        rows @ weights
+    )
     parts += curved / n
     estimate = float(own @ params)
     alone = parts
@@ -174,15 +191,21 @@ def correct_term(fit: Fit, measurement: Measurement, term: str, *, margin: bool 
         return Effect(estimate, float(np.linalg.norm(parts / (1 - leverage))))
     others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
     if others is None:
-        return Effect(estimate, float(np.sqrt(stacked_covariance(parts[:, None], fit.design.clusters, k)[0][0, 0])))
-    error, crude = np.sqrt(np.diag(stacked_covariance(np.column_stack([parts, alone]), fit.design.clusters, k)[0]))
+        return Effect(
+            estimate,
+            float(np.sqrt(stacked_covariance(parts[:, None], fit.design.clusters, k)[0][0, 0])),
+        )
+    error, crude = np.sqrt(
+        np.diag(stacked_covariance(np.column_stack([parts, alone]), fit.design.clusters, k)[0])
+    )
     wider = np.sqrt(own @ around(params, others) @ own) / crude
     return Effect(estimate, float(error * wider), fit.df)
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The corrected coefficient over a range of reliabilities: the figure, and where an interval crosses.
+    """The corrected coefficient over a range of reliabilities: the figure, and where an interval
+    crosses.
 
     Attributes
     ----------
@@ -200,9 +223,15 @@ class Sweep:
 
 
 def sweep(
-    fit: Fit, term: str, noisy: tuple[str, ...], *, grid: np.ndarray | None = None, margin: bool = False
+    fit: Fit,
+    term: str,
+    noisy: tuple[str, ...],
+    *,
+    grid: np.ndarray | None = None,
+    margin: bool = False,
 ) -> Sweep:
-    """Return the corrected coefficient (or, for a logit, margin) of `term` for each reliability of the noisy columns.
+    """Return the corrected coefficient (or, for a logit, margin) of `term` for each reliability of
+    the noisy columns.
 
     Parameters
     ----------
@@ -226,18 +255,24 @@ def _at(fit: Fit, term: str, declared: dict[str, float], margin: bool) -> Effect
     return Effect(np.nan, np.nan) if isinstance(found, Refusal) else found
 
 
-def agree(plain: str, corrected_word: str, plain_estimate: float, corrected_estimate: float) -> bool:
-    """Return whether plain and corrected give the same word, and for `adds` and `trivial` the same direction.
+def agree(
+    plain: str, corrected_word: str, plain_estimate: float, corrected_estimate: float
+) -> bool:
+    """Return whether plain and corrected give the same word, and for `adds` and `trivial` the same
+    direction.
 
     This is the rule where it is not known whether the score shares the errors of engagement.
     """
     if plain != corrected_word:
         return False
-    return plain not in ("adds", "trivial") or np.sign(plain_estimate) == np.sign(corrected_estimate)
+    return plain not in ("adds", "trivial") or np.sign(plain_estimate) == np.sign(
+        corrected_estimate
+    )
 
 
 def eiv(design: Design, measurement: Measurement) -> Correction | Refusal:
-    """Return least squares corrected for errors in recorded columns, without fitting a plain model first.
+    """Return least squares corrected for errors in recorded columns, without fitting a plain model
+    first.
 
     Raises
     ------

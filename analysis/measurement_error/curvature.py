@@ -1,4 +1,6 @@
-"""Whether engagement is a curve of the score: what a linear calibration takes for granted that it is not."""
+"""Whether engagement is a curve of the score: what a linear calibration takes for granted that it
+is not.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from analysis.models.design import Design, transform
 from analysis.models.distributions import f_sf, normal_isf
 
 CURVED = 0.03
-"""From this share of what a straight line in the score leaves of recorded engagement on, the curve matters. With .20
-(a normal score, engagement exponential in it) linear calibration rejects a worthless score, at 5 %, in 34 % of samples
-of 1,000 and 84 % of 4,000, the corrected score in 6 % of either; with .19 (engagement bounded) in 15 % and 5 % of 5,000
-(300 samples each). Of 400 straight samples of 1,000 and of 4,000 none showed .015 with the certainty below."""
+"""From this share of what a straight line in the score leaves of recorded engagement on, the curve
+matters. With .20 (a normal score, engagement exponential in it) linear calibration rejects a
+worthless score, at 5 %, in 34 % of samples of 1,000 and 84 % of 4,000, the corrected score in 6 %
+of either; with .19 (engagement bounded) in 15 % and 5 % of 5,000 (300 samples each). Of 400
+straight samples of 1,000 and of 4,000 none showed .015 with the certainty below."""
 
 POWERS = 3
 
@@ -31,8 +34,8 @@ class Curvature:
     Attributes
     ----------
     share : float
-        Partial R2 of powers of the score's normal scores in the recorded column, given the score and what is held
-        constant.
+        Partial R2 of powers of the score's normal scores in the recorded column, given the score
+        and what is held constant.
     p_value : float
         Of the F test that it is zero.
     """
@@ -58,18 +61,21 @@ def curvature(design: Design, column: str, noisy: tuple[str, ...]) -> Curvature:
 
     Notes
     -----
-    Noise that is independent of the score moves neither the line nor the curve, so recorded engagement shows what true
-    engagement would. Normal scores, ``z((rank - 1/2) / n)``, are the same for every growing transform of the score: a
-    score that is a steep curve of something normal, as points by a power of the logarithm are, is straight in them. A
-    test for curvature of this kind, with powers in their place, is RESET (Ramsey 1969,
+    Noise that is independent of the score moves neither the line nor the curve, so recorded
+    engagement shows what true engagement would. Normal scores, ``z((rank - 1/2) / n)``, are the
+    same for every growing transform of the score: a score that is a steep curve of something
+    normal, as points by a power of the logarithm are, is straight in them. A test for curvature of
+    this kind, with powers in their place, is RESET (Ramsey 1969,
     doi:10.1111/j.2517-6161.1969.tb00796.x).
 
     Examples
     --------
     >>> rng = np.random.default_rng(1)
     >>> talent = rng.normal(size=500)
-    >>> matrix = np.column_stack([np.ones(500), talent + rng.normal(size=500), np.exp(1.5 * talent)])
-    >>> design = Design(rng.normal(size=500), matrix, ("const", "likes", "kred"), ("intercept", "engagement", "score"))
+    >>> likes, kred = talent + rng.normal(size=500), np.exp(1.5 * talent)
+    >>> matrix = np.column_stack([np.ones(500), likes, kred])
+    >>> terms, blocks = ("const", "likes", "kred"), ("intercept", "engagement", "score")
+    >>> design = Design(rng.normal(size=500), matrix, terms, blocks)
     >>> curvature(design, "likes", ("likes",)).curved
     True
     """
@@ -87,7 +93,9 @@ def curvature(design: Design, column: str, noisy: tuple[str, ...]) -> Curvature:
 
 
 def _beyond(basis: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Return orthonormal columns for what powers of the normal scores add to an orthonormal basis."""
+    """Return orthonormal columns for what powers of the normal scores add to an orthonormal
+    basis.
+    """
     found = basis
     for power in range(1, POWERS + 1):
         bend = normal**power

@@ -1,4 +1,6 @@
-"""How much of recorded engagement is truth: halves, repeated windows, several indicators, or a declared range."""
+"""How much of recorded engagement is truth: halves, repeated windows, several indicators, or a
+declared range.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ DECLARED_MARGIN = 0.10
 """A reliability declared as a bare number is a range of plus or minus this."""
 
 FLATTERS = (
-    "Agreement between indicators of one period flatters: an error that they share (a viral week, a bought campaign) "
-    "counts as truth, and nothing that changes from week to week is seen."
+    "Agreement between indicators of one period flatters: an error that they share (a viral week, a"
+    " bought campaign) counts as truth, and nothing that changes from week to week is seen."
 )
 
 
@@ -50,7 +52,9 @@ class Reliability:
     note: str = ""
 
 
-def declared_reliability(value: float, low: float | None = None, high: float | None = None) -> Reliability:
+def declared_reliability(
+    value: float, low: float | None = None, high: float | None = None
+) -> Reliability:
     """Return a declared reliability; a bare number stands for plus or minus .10, clipped to (0, 1].
 
     Examples
@@ -63,14 +67,21 @@ def declared_reliability(value: float, low: float | None = None, high: float | N
     high = min(value + DECLARED_MARGIN, 1.0) if high is None else high
     if not 0 < low <= value <= high <= 1:
         found = f"low {low:g}, value {value:g}, high {high:g}"
-        raise DesignError("the plan", [Fault("reliability", found, "0 < low <= value <= high <= 1")])
+        raise DesignError(
+            "the plan", [Fault("reliability", found, "0 < low <= value <= high <= 1")]
+        )
     return Reliability("declared", value, low, high)
 
 
 def split_half(
-    first: np.ndarray, second: np.ndarray, *, clusters: np.ndarray | None = None, level: float = 0.95,
-    replicates: int = 1999, rng: np.random.Generator | None = None,
-) -> Reliability:  # fmt: skip
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    clusters: np.ndarray | None = None,
+    level: float = 0.95,
+    replicates: int = 1999,
+    rng: np.random.Generator | None = None,
+) -> Reliability:
     """Return the reliability of the mean of two parallel halves (odd and even weeks).
 
     Parameters
@@ -82,8 +93,9 @@ def split_half(
 
     Notes
     -----
-    Spearman-Brown, ``2 r / (1 + r)`` with r the correlation of the halves. The correction itself uses the error
-    variance ``var(h1 - h2) / 4``, for which the halves' errors need not be equally large.
+    Spearman-Brown, ``2 r / (1 + r)`` with r the correlation of the halves. The correction itself
+    uses the error variance ``var(h1 - h2) / 4``, for which the halves' errors need not be equally
+    large.
     """
     halves = np.column_stack([first, second])
     value, low, high = _bootstrap(halves, spearman_brown, clusters, level, replicates, rng)
@@ -92,10 +104,16 @@ def split_half(
 
 
 def repeated_windows(
-    windows: np.ndarray, *, averaged: bool = True, clusters: np.ndarray | None = None, level: float = 0.95,
-    replicates: int = 1999, rng: np.random.Generator | None = None,
-) -> Reliability:  # fmt: skip
-    """Return the consistency of repeated windows: the intraclass correlation ICC(C,1), or of their mean, ICC(C,k).
+    windows: np.ndarray,
+    *,
+    averaged: bool = True,
+    clusters: np.ndarray | None = None,
+    level: float = 0.95,
+    replicates: int = 1999,
+    rng: np.random.Generator | None = None,
+) -> Reliability:
+    """Return the consistency of repeated windows: the intraclass correlation ICC(C,1), or of their
+    mean, ICC(C,k).
 
     Parameters
     ----------
@@ -106,21 +124,29 @@ def repeated_windows(
 
     Notes
     -----
-    McGraw & Wong (1996), doi:10.1037/1082-989X.1.1.30. True change between windows counts as error: a lower
-    bound where engagement moves.
+    McGraw & Wong (1996), doi:10.1037/1082-989X.1.1.30. True change between windows counts as error:
+    a lower bound where engagement moves.
     """
     k = windows.shape[1]
-    value, low, high = _bootstrap(windows, icc_mean if averaged else icc_single, clusters, level, replicates, rng)
+    value, low, high = _bootstrap(
+        windows, icc_mean if averaged else icc_single, clusters, level, replicates, rng
+    )
     total = float(np.cov(windows.T).sum() / k**2 if averaged else np.cov(windows.T).trace() / k)
     note = "True change between windows counts as error."
     return Reliability("test-retest", value, low, high, level, (1 - value) * total, note)
 
 
 def internal_consistency(
-    indicators: np.ndarray, *, how: Literal["alpha", "omega"] = "omega", clusters: np.ndarray | None = None,
-    level: float = 0.95, replicates: int = 1999, rng: np.random.Generator | None = None,
-) -> Reliability:  # fmt: skip
-    """Return alpha or omega of the mean of standardised indicators (likes, comments, shares), and why it flatters.
+    indicators: np.ndarray,
+    *,
+    how: Literal["alpha", "omega"] = "omega",
+    clusters: np.ndarray | None = None,
+    level: float = 0.95,
+    replicates: int = 1999,
+    rng: np.random.Generator | None = None,
+) -> Reliability:
+    """Return alpha or omega of the mean of standardised indicators (likes, comments, shares), and
+    why it flatters.
 
     Parameters
     ----------
@@ -129,13 +155,17 @@ def internal_consistency(
 
     Notes
     -----
-    Cronbach (1951), doi:10.1007/BF02310555. Omega is ``(sum l)^2 / ((sum l)^2 + sum (1 - l^2))`` with loadings l
-    of one common factor by least squares. Both miss transient error: Schmidt, Le & Ilies (2003),
-    doi:10.1037/1082-989X.8.2.206.
+    Cronbach (1951), doi:10.1007/BF02310555. Omega is ``(sum l)^2 / ((sum l)^2 + sum (1 - l^2))``
+    with loadings l of one common factor by least squares. Both miss transient error: Schmidt, Le &
+    Ilies (2003), doi:10.1037/1082-989X.8.2.206.
     """
     least = 2 if how == "alpha" else 3
     if indicators.shape[1] < least:
-        fault = Fault("[engagement] indicators", f"{indicators.shape[1]} columns", f"{least} or more for {how}")
+        fault = Fault(
+            "[engagement] indicators",
+            f"{indicators.shape[1]} columns",
+            f"{least} or more for {how}",
+        )
         raise DesignError("the plan", [fault])
     statistic = alpha_of if how == "alpha" else omega_of
     value, low, high = _bootstrap(indicators, statistic, clusters, level, replicates, rng)
@@ -155,8 +185,8 @@ def within_person(reliability: float, autocorrelation: float) -> float:
 
     Notes
     -----
-    ``(r - a) / (1 - a)``: Griliches & Hausman (1986), doi:10.1016/0304-4076(86)90058-8. Fixed effects remove truth
-    and keep error.
+    ``(r - a) / (1 - a)``: Griliches & Hausman (1986), doi:10.1016/0304-4076(86)90058-8. Fixed
+    effects remove truth and keep error.
 
     Examples
     --------
@@ -166,7 +196,7 @@ def within_person(reliability: float, autocorrelation: float) -> float:
     return (reliability - autocorrelation) / (1 - autocorrelation)
 
 
-# --- statistics of a covariance matrix, or of a stack of them ----------------------------------------------
+# --- statistics of a covariance matrix, or of a stack of them -------------------------------------
 
 
 def spearman_brown(cov: np.ndarray) -> np.ndarray:
@@ -183,7 +213,9 @@ def icc_single(cov: np.ndarray) -> np.ndarray:
 
 
 def icc_mean(cov: np.ndarray) -> np.ndarray:
-    """Return ICC(C,k), the reliability of the mean of the k columns (alpha of the columns as they are)."""
+    """Return ICC(C,k), the reliability of the mean of the k columns (alpha of the columns as they
+    are).
+    """
     k = cov.shape[-1]
     total = cov.sum(axis=(-2, -1))
     return k / (k - 1) * (1 - np.trace(cov, axis1=-2, axis2=-1) / total)
@@ -202,7 +234,9 @@ def omega_of(cov: np.ndarray) -> np.ndarray:
 
 
 def one_factor(corr: np.ndarray, *, steps: int = 200) -> np.ndarray:
-    """Return the loadings of one common factor by iterated principal axes (least squares), shape (..., k)."""
+    """Return the loadings of one common factor by iterated principal axes (least squares), shape
+    (..., k).
+    """
     k = corr.shape[-1]
     share = np.broadcast_to(np.abs(corr - np.eye(k)).max(axis=-1), corr.shape[:-1])
     loading = np.sqrt(share)
@@ -222,10 +256,16 @@ def correlations(cov: np.ndarray) -> np.ndarray:
 
 
 def _bootstrap(
-    columns: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], clusters: np.ndarray | None, level: float,
-    replicates: int, rng: np.random.Generator | None,
-) -> tuple[float, float, float]:  # fmt: skip
-    """Return (value, low, high) of a statistic of the covariance matrix by a percentile (cluster) bootstrap."""
+    columns: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    clusters: np.ndarray | None,
+    level: float,
+    replicates: int,
+    rng: np.random.Generator | None,
+) -> tuple[float, float, float]:
+    """Return (value, low, high) of a statistic of the covariance matrix by a percentile (cluster)
+    bootstrap.
+    """
     columns = np.asarray(columns, dtype=float) - np.mean(columns, axis=0)
     n, k = columns.shape
     products = np.einsum("ni,nj->nij", columns, columns).reshape(n, k * k)
@@ -236,7 +276,9 @@ def _bootstrap(
     rng = np.random.default_rng(20121105) if rng is None else rng
     sizes = [BLOCK] * (replicates // BLOCK) + [replicates % BLOCK]
     children = rng.spawn(len(sizes))
-    drawn = np.concatenate([_resampled(sums, size, child) for size, child in zip(sizes, children, strict=True)])
+    drawn = np.concatenate(
+        [_resampled(sums, size, child) for size, child in zip(sizes, children, strict=True)]
+    )
     values = statistic(_covariances(drawn, k))
     low, high = np.quantile(values[np.isfinite(values)], [(1 - level) / 2, (1 + level) / 2])
     return value, float(low), float(high)

@@ -1,4 +1,6 @@
-"""Noise in engagement as a picture: more of it is added, and the trend followed back to none (SIMEX)."""
+"""Noise in engagement as a picture: more of it is added, and the trend followed back to none
+(SIMEX).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,12 @@ class Simex:
 
 
 def simex(
-    fit: Fit, measurement: Measurement, term: str, *, replicates: int = 50, rng: np.random.Generator | None = None
+    fit: Fit,
+    measurement: Measurement,
+    term: str,
+    *,
+    replicates: int = 50,
+    rng: np.random.Generator | None = None,
 ) -> Simex | Refusal:
     """Return the score's coefficient with more and more error added to engagement.
 

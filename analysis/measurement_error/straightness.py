@@ -1,4 +1,6 @@
-"""What decides where recorded engagement is a curve of the score, which a linear calibration takes for straight."""
+"""What decides where recorded engagement is a curve of the score, which a linear calibration takes
+for straight.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,26 @@ from analysis.results.estimates import Check
 
 
 def bend_of(fit: Fit, noisy: tuple[str, ...]) -> Curvature:
-    """Return how curved recorded engagement is in the score, where that matters: of the column that is most so.
+    """Return how curved recorded engagement is in the score, where that matters: of the column that
+    is most so.
 
     Least squares corrected by moments asks for no straight line: there it is zero.
     """
     if fit.model == "ols":
         return Curvature(0.0, 1.0)
     return max(
-        (curvature(fit.design, column, noisy) for column in noisy), key=lambda found: (found.curved, found.share)
+        (curvature(fit.design, column, noisy) for column in noisy),
+        key=lambda found: (found.curved, found.share),
     )
 
 
 def straightened(fit: Fit, errors: Mapping[str, Measurement]) -> dict[str, Correction] | None:
-    """Return corrections that take no line for granted, by the same keys; None where there are none.
+    """Return corrections that take no line for granted, by the same keys; None where there are
+    none.
 
-    The corrected score of an exponential mean asks for normal noise, and for nothing about engagement and score. Its
-    errors allow for the few rows that hold most of a curved score's variance.
+    The corrected score of an exponential mean asks for normal noise, and for nothing about
+    engagement and score. Its errors allow for the few rows that hold most of a curved score's
+    variance.
     """
     if fit.model != "poisson":
         return None
@@ -43,19 +49,28 @@ def straightened(fit: Fit, errors: Mapping[str, Measurement]) -> dict[str, Corre
 def bend_reason(label: str, bend: Curvature, *, decided: bool) -> str:
     """Return the reason that a curve gives a verdict."""
     so = (
-        "the corrected score, which does not, decides." if decided else
-        "the effect is shown and decides nothing: another transform of the score (log1p, rank) may make it straight."
-    )  # fmt: skip
+        "the corrected score, which does not, decides."
+        if decided
+        else (
+            "the effect is shown and decides nothing: another transform of the score (log1p, rank)"
+            " may make it straight."
+        )
+    )
     return (
-        f"Recorded engagement is a curve of {label}: the curve explains {100 * bend.share:.0f} % of what a straight "
-        f"line leaves. Regression calibration takes it for straight; {so}"
+        f"Recorded engagement is a curve of {label}: the curve explains {100 * bend.share:.0f} % of"
+        f" what a straight line leaves. Regression calibration takes it for straight; {so}"
     )
 
 
 def bend_check(blank: Check, bend: Curvature) -> Check:
-    """Return the check that recorded engagement is as straight in the score as the calibration has it."""
+    """Return the check that recorded engagement is as straight in the score as the calibration has
+    it.
+    """
     reason = (
-        f"A curve of the score explains {100 * bend.share:.1f} % of what a straight line leaves of recorded "
-        f"engagement; calibration, which takes the line, allows for less than {100 * CURVED:.0f} %."
+        f"A curve of the score explains {100 * bend.share:.1f} % of what a straight line leaves of"
+        " recorded engagement; calibration, which takes the line, allows for less than"
+        f" {100 * CURVED:.0f} %."
     )
-    return Check(blank.plan, "curved_score", not bend.curved, reason, bend.share, blank.outcome, blank.score)
+    return Check(
+        blank.plan, "curved_score", not bend.curved, reason, bend.share, blank.outcome, blank.score
+    )

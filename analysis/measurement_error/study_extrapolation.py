@@ -1,4 +1,6 @@
-"""More noise added on purpose, and the trend followed back to none (SIMEX): rows for a picture, never for a verdict."""
+"""More noise added on purpose, and the trend followed back to none (SIMEX): rows for a picture,
+never for a verdict.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,17 @@ from analysis.results.estimates import Estimate
 
 TERM, BACK = "simex", "extrapolated"
 MOST_ROWS = 20_000
-"""Rows up to which the picture is made: it refits the model some eighty times and decides nothing."""
+"""Rows up to which the picture is made: it refits the model some eighty times and decides nothing.
+"""
 REPLICATES, FEWER = 20, 5
 """Samples with added noise a point; of a likelihood of more than the mean, fewer."""
 
 
-def extrapolation_rows(blank: Estimate, fit: Fit, errors: Measurement, by: float, seed: int) -> list[Estimate]:
-    """Return the score's coefficient with more and more noise in engagement, and where a parabola ends without any.
+def extrapolation_rows(
+    blank: Estimate, fit: Fit, errors: Measurement, by: float, seed: int
+) -> list[Estimate]:
+    """Return the score's coefficient with more and more noise in engagement, and where a parabola
+    ends without any.
 
     Parameters
     ----------
@@ -36,9 +42,9 @@ def extrapolation_rows(blank: Estimate, fit: Fit, errors: Measurement, by: float
     Returns
     -------
     list of Estimate
-        One row per amount of noise, in units of the estimated error variance (`@0.0` is the record as it is), and
-        `@extrapolated`. None has an interval. Empty where there are more than `MOST_ROWS` rows, or the score shares the
-        noise.
+        One row per amount of noise, in units of the estimated error variance (`@0.0` is the record
+        as it is), and `@extrapolated`. None has an interval. Empty where there are more than
+        `MOST_ROWS` rows, or the score shares the noise.
     """
     if fit.design.n > MOST_ROWS:
         return []
@@ -46,8 +52,14 @@ def extrapolation_rows(blank: Estimate, fit: Fit, errors: Measurement, by: float
     found = simex(fit, errors, blank.score, replicates=replicates, rng=np.random.default_rng(seed))
     if isinstance(found, Refusal):
         return []
-    rows = [replace(blank, variant=f"{amount:.1f}", estimate=by * float(estimate),
-                    note=f"with {amount:g} times the error variance added to engagement; a picture")
-            for amount, estimate in zip(found.added, found.estimates, strict=True)]  # fmt: skip
+    rows = [
+        replace(
+            blank,
+            variant=f"{amount:.1f}",
+            estimate=by * float(estimate),
+            note=f"with {amount:g} times the error variance added to engagement; a picture",
+        )
+        for amount, estimate in zip(found.added, found.estimates, strict=True)
+    ]
     note = "of a parabola, where no error would be left; a picture that keeps a part of the bias"
     return [*rows, replace(blank, variant=BACK, estimate=by * found.extrapolated, note=note)]

@@ -1,4 +1,6 @@
-"""What noise in engagement does to one audit: corrected effects, reliability, and what noise alone could do."""
+"""What noise in engagement does to one audit: corrected effects, reliability, and what noise alone
+could do.
+"""
 
 from __future__ import annotations
 
@@ -50,15 +52,21 @@ def study_noise(sample: Sample, outcome: OutcomeSection, score: str) -> Noise:
         When the deciding model cannot be fitted.
     """
     if outcome.deciding_model == "hurdle":
-        reason = "No correction for noise in engagement exists for a model of two parts; noise in it was not corrected."
+        reason = (
+            "No correction for noise in engagement exists for a model of two parts; noise in it was"
+            " not corrected."
+        )
         return replace(NOTHING_KNOWN, reasons=(reason,))
     return _noise(Corrections.of(sample, outcome, score))
 
 
 def _noise(made: Corrections) -> Noise:
     plan = made.sample.plan
-    bent = [c for c in (*plan.engagement.halves, *plan.engagement.reliability)
-            if plan.engagement.transform_of(c) in ("rank", "spline")]  # fmt: skip
+    bent = [
+        c
+        for c in (*plan.engagement.halves, *plan.engagement.reliability)
+        if plan.engagement.transform_of(c) in ("rank", "spline")
+    ]
     if bent or not made.noisy:
         return _uncorrected(made, bent)
     whole = set(made.noisy) == set(plan.engagement.columns)
@@ -67,7 +75,12 @@ def _noise(made: Corrections) -> Noise:
     rows, full = [], plan.score.shares_error == "full"
     if not found.refusal:
         kinds = [found.linear] if found.decides is found.linear else [found.linear, found.decides]
-        rows = [made.variant_at(row, at) for kind in kinds for at, one in kind.items() for row in made.rows_of(one, at)]
+        rows = [
+            made.variant_at(row, at)
+            for kind in kinds
+            for at, one in kind.items()
+            for row in made.rows_of(one, at)
+        ]
         rows += [one.effect for one in found.supposed]
         rows += [*_beside(made, skip=found.decides["value"].model), *_picture(made)]
     reliable = _reliabilities(made)
@@ -78,9 +91,20 @@ def _noise(made: Corrections) -> Noise:
     checks = () if full else (*_small_counts(made), *_straight(made, found.bend))
     if full:  # the score shares the noise, so the plain fit is right and nothing vanishes with it
         said, gone = [], None
-    return Noise("no" if full else status, (*rows, *more), checks, found.effects, None if full else found.refusal,
-                 (*found.reasons, *said), gone, believed, free, found.doubt, found.supposed,
-                 *((None, None) if full or found.refusal else (made, found)))  # fmt: skip
+    return Noise(
+        "no" if full else status,
+        (*rows, *more),
+        checks,
+        found.effects,
+        None if full else found.refusal,
+        (*found.reasons, *said),
+        gone,
+        believed,
+        free,
+        found.doubt,
+        found.supposed,
+        *((None, None) if full or found.refusal else (made, found)),
+    )
 
 
 def _beside(made: Corrections, *, skip: str) -> list[Estimate]:
@@ -89,8 +113,13 @@ def _beside(made: Corrections, *, skip: str) -> list[Estimate]:
     found = [other(made.fit, made.errors())] if other else []
     if made.fit.model == "ols" and not made.declared and made.score not in made.halves:
         found.append(oriv(made.fit.design, made.halves))
-    return [row for correction in found if not isinstance(correction, Refusal) and correction.model != skip
-            for row in made.rows_of(correction, "value") if not row.variant.startswith("margin")]  # fmt: skip
+    return [
+        row
+        for correction in found
+        if not isinstance(correction, Refusal) and correction.model != skip
+        for row in made.rows_of(correction, "value")
+        if not row.variant.startswith("margin")
+    ]
 
 
 def _picture(made: Corrections) -> list[Estimate]:
@@ -113,74 +142,137 @@ def _reliabilities(made: Corrections) -> dict[str, Reliability]:
             found[column] = declared_reliability(value, low, high)
         else:
             rng = np.random.default_rng(plan.inference.seed)
-            drawn = {"clusters": made.fit.design.clusters, "level": plan.inference.level,
-                     "replicates": plan.inference.bootstrap, "rng": rng}  # fmt: skip
+            drawn = {
+                "clusters": made.fit.design.clusters,
+                "level": plan.inference.level,
+                "replicates": plan.inference.bootstrap,
+                "rng": rng,
+            }
             long = plan.engagement.long
             windows = long is not None and long.split == "windows" and column in long.columns
             pair = made.halves[column]
-            found[column] = (repeated_windows(np.column_stack(pair), **drawn) if windows
-                             else split_half(*pair, **drawn))  # fmt: skip
+            found[column] = (
+                repeated_windows(np.column_stack(pair), **drawn)
+                if windows
+                else split_half(*pair, **drawn)
+            )
     return found
 
 
 def _reliability_row(made: Corrections, column: str, found: Reliability) -> Estimate:
     how = "halves" if found.how == "split-half" else found.how
-    note = {"declared": "declared range", "halves": "Spearman-Brown of two halves, bootstrap interval"}.get(
+    note = {
+        "declared": "declared range",
+        "halves": "Spearman-Brown of two halves, bootstrap interval",
+    }.get(
         how, f"intraclass correlation of the mean of two windows, bootstrap interval. {found.note}"
     )
-    return replace(made.blank("reliability", how, f"reliability:{column}"), estimate=found.value,
-                   bounds=(found.low, found.high), note=note)  # fmt: skip
+    return replace(
+        made.blank("reliability", how, f"reliability:{column}"),
+        estimate=found.value,
+        bounds=(found.low, found.high),
+        note=note,
+    )
 
 
 def _what_noise_could_do(
-    made: Corrections, found: Correction | Refusal, reliable: dict[str, Reliability], bend: Curvature
+    made: Corrections,
+    found: Correction | Refusal,
+    reliable: dict[str, Reliability],
+    bend: Curvature,
 ) -> tuple[list[Estimate], list[str], float | None]:
-    """Return rows, sentences and the break-even reliability where the plan says how noisy engagement is."""
+    """Return rows, sentences and the break-even reliability where the plan says how noisy
+    engagement is.
+    """
     how = "declared" if made.declared else "halves"
     rows, said, gone = _break_even(made, how, made.noisy)
-    rates = {"naive": rate_of_fit(made.fit, made.errors(), made.score, level=made.sample.plan.inference.level)}
+    rates = {
+        "naive": rate_of_fit(
+            made.fit, made.errors(), made.score, level=made.sample.plan.inference.level
+        )
+    }
     if isinstance(found, Correction):
-        rates["corrected"] = rate_of_fit(made.fit, made.errors(), made.score, correction=found,
-                                         assumed=made.errors(), level=made.sample.plan.inference.level)  # fmt: skip
+        rates["corrected"] = rate_of_fit(
+            made.fit,
+            made.errors(),
+            made.score,
+            correction=found,
+            assumed=made.errors(),
+            level=made.sample.plan.inference.level,
+        )
     known = {name: rate for name, rate in rates.items() if not isinstance(rate, Refusal)}
-    notes = {"corrected": "of regression calibration, were engagement straight in the score" if bend.curved else ""}
-    rows += [replace(made.blank("reliability", how, f"false_positive_{name}"), estimate=rate,
-                     note=notes.get(name, "")) for name, rate in known.items()]  # fmt: skip
+    notes = {
+        "corrected": (
+            "of regression calibration, were engagement straight in the score"
+            if bend.curved
+            else ""
+        )
+    }
+    rows += [
+        replace(
+            made.blank("reliability", how, f"false_positive_{name}"),
+            estimate=rate,
+            note=notes.get(name, ""),
+        )
+        for name, rate in known.items()
+    ]
     if "naive" in known:
         stated = ", ".join(f"{column} {r.value:.2f}" for column, r in reliable.items())
-        also = f", and the corrected test {100 * known['corrected']:.0f} %" if "corrected" in known else ""
+        also = (
+            f", and the corrected test {100 * known['corrected']:.0f} %"
+            if "corrected" in known
+            else ""
+        )
         if also and open_columns(made.sample.plan, made.score):
             none = "where the score shares none of this noise"
-            also = f"{also} {none}" if not made.sample.plan.score.halves else (
-                f"; the corrected test holds its level only {none}")  # fmt: skip
+            also = (
+                f"{also} {none}"
+                if not made.sample.plan.score.halves
+                else (f"; the corrected test holds its level only {none}")
+            )
         if bend.curved:
-            also = ", and the corrected test in a share that is not known: engagement is a curve of the score"
+            also = (
+                ", and the corrected test in a share that is not known: engagement is a curve of"
+                " the score"
+            )
         said.append(
-            f"With these rows, these correlations and this reliability ({stated}), a score that adds nothing would "
-            f"pass the ordinary test {100 * known['naive']:.0f} % of the time{also}."
+            f"With these rows, these correlations and this reliability ({stated}), a score that"
+            f" adds nothing would pass the ordinary test {100 * known['naive']:.0f} % of the"
+            f" time{also}."
         )
     return rows, said, gone
 
 
-def _break_even(made: Corrections, how: str, noisy: tuple[str, ...]) -> tuple[list[Estimate], list[str], float | None]:
+def _break_even(
+    made: Corrections, how: str, noisy: tuple[str, ...]
+) -> tuple[list[Estimate], list[str], float | None]:
     """Return the reliability at which the effect is gone, and at which it is inside the band."""
     found = break_even(made.fit, made.score, noisy)
-    row = replace(made.blank("reliability", how, "break_even"), estimate=found.reliability, note=found.reason)
+    row = replace(
+        made.blank("reliability", how, "break_even"), estimate=found.reliability, note=found.reason
+    )
     outcome = made.outcome
     band = sesoi_band(outcome, outcome.deciding_model, made.sample.mean(outcome.column))
     inside = sesoi_break_even(_inner_interval(made, noisy), band)
-    small = replace(made.blank("reliability", how, "break_even_sesoi"), estimate=inside.reliability, note=inside.reason)
+    small = replace(
+        made.blank("reliability", how, "break_even_sesoi"),
+        estimate=inside.reliability,
+        note=inside.reason,
+    )
     said = []
     if found.reliability is not None:
         said.append(
-            f"The score's effect vanishes if recorded engagement has a reliability of {found.reliability:.2f}: "
-            "below that, the score takes over what engagement lost to noise."
+            "The score's effect vanishes if recorded engagement has a reliability of"
+            f" {found.reliability:.2f}: below that, the score takes over what engagement lost to"
+            " noise."
         )
     return [row, small, *_sweep(made, how, noisy)], said, found.reliability
 
 
 def _sweep(made: Corrections, how: str, noisy: tuple[str, ...]) -> list[Estimate]:
-    """Return the effect over reliabilities; none for a score that is said to share the noise in full."""
+    """Return the effect over reliabilities; none for a score that is said to share the noise in
+    full.
+    """
     if made.sample.plan.score.shares_error == "full":
         return []
     scale, unit = made.sample.plan.score.scale, made.unit
@@ -206,27 +298,44 @@ def _inner_interval(made: Corrections, noisy: tuple[str, ...]):
 
 
 def _uncorrected(made: Corrections, bent: list[str]) -> Noise:
-    """Return what can be said where nothing is known of the noise, or where no correction exists."""
+    """Return what can be said where nothing is known of the noise, or where no correction
+    exists.
+    """
     plan = made.sample.plan
     reasons, rows, gone = [], [], None
     if bent:
         reasons.append(
-            f"No correction exists for engagement under a rank or spline transform ({', '.join(bent)}), so noise "
-            "in it was not corrected although the plan states its reliability."
+            "No correction exists for engagement under a rank or spline transform"
+            f" ({', '.join(bent)}), so noise in it was not corrected although the plan states its"
+            " reliability."
         )
-    plain = tuple(c for c in plan.engagement.columns if plan.engagement.transform_of(c) not in ("rank", "spline"))
+    plain = tuple(
+        c
+        for c in plan.engagement.columns
+        if plan.engagement.transform_of(c) not in ("rank", "spline")
+    )
     if plain and not bent:
         rows, said, gone = _break_even(made, "none", plain)
         reasons += said
-        rate = rate_of_fit(made.fit, measure(made.fit.design, declared=dict.fromkeys(plain, SUPPOSED)), made.score,
-                           level=plan.inference.level)  # fmt: skip
+        rate = rate_of_fit(
+            made.fit,
+            measure(made.fit.design, declared=dict.fromkeys(plain, SUPPOSED)),
+            made.score,
+            level=plan.inference.level,
+        )
         if not isinstance(rate, Refusal):
             note = f"if recorded engagement had a reliability of {SUPPOSED}"
-            rows.append(replace(made.blank("reliability", "none", "false_positive_naive"), estimate=rate, note=note))
+            rows.append(
+                replace(
+                    made.blank("reliability", "none", "false_positive_naive"),
+                    estimate=rate,
+                    note=note,
+                )
+            )
             reasons.append(
-                f"If recorded engagement had a reliability of {SUPPOSED}, a score that adds nothing would pass "
-                f"this test {100 * rate:.0f} % of the time with these rows and correlations; record engagement in "
-                "two halves (odd and even weeks) to find out."
+                f"If recorded engagement had a reliability of {SUPPOSED}, a score that adds nothing"
+                f" would pass this test {100 * rate:.0f} % of the time with these rows and"
+                " correlations; record engagement in two halves (odd and even weeks) to find out."
             )
     return Noise("no", tuple(rows), (), (), None, tuple(reasons), gone, BELIEVABLE)
 
@@ -238,7 +347,9 @@ def _straight(made: Corrections, bend: Curvature) -> list[Check]:
 
 
 def _small_counts(made: Corrections) -> list[Check]:
-    """Whether halves of counts are large enough for the error of their logarithm to be plain noise."""
+    """Whether halves of counts are large enough for the error of their logarithm to be plain
+    noise.
+    """
     plan, checks = made.sample.plan, []
     unnamed = plan.row is None or made.sample.raw is None
     behind = {} if unnamed else counts_behind(plan, made.sample.raw[plan.row])
@@ -247,6 +358,16 @@ def _small_counts(made: Corrections) -> list[Check]:
         counts = all(np.array_equal(half, np.floor(half)) for half in (first, second))
         if plan.engagement.transform_of(column) == "log1p" and counts:
             found = check_small_counts(first, second)
-            checks.append(Check(plan.name, "small_counts", found.passed, f"{column}: {found.reason}",
-                                max(found.shares), made.outcome.column, made.score, refuses=True))  # fmt: skip
+            checks.append(
+                Check(
+                    plan.name,
+                    "small_counts",
+                    found.passed,
+                    f"{column}: {found.reason}",
+                    max(found.shares),
+                    made.outcome.column,
+                    made.score,
+                    refuses=True,
+                )
+            )
     return checks

@@ -1,4 +1,6 @@
-"""The score's effect swept over the reliability of engagement: what the figure draws, and the word at each point."""
+"""The score's effect swept over the reliability of engagement: what the figure draws, and the word
+at each point.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def sweep_rows(blank: Estimate, fit: Fit, noisy: tuple[str, ...], by: float) -> 
     fit : Fit
         The plain fit.
     noisy : tuple of str
-        Columns that share the reliability; all others, and the score, count as free of shared error.
+        Columns that share the reliability; all others, and the score, count as free of shared
+        error.
     by : float
         Size of one step of the score in its own unit.
     """
@@ -37,14 +40,32 @@ def sweep_rows(blank: Estimate, fit: Fit, noisy: tuple[str, ...], by: float) -> 
     covariance = "HC1" if fit.design.clusters is None else "CRV1" if found.df is None else "CRV3"
     rows = []
     for at, estimate, error in zip(found.reliability, found.estimate, found.std_error, strict=True):
-        row = replace(blank, term=TERM, variant=f"{at:.3f}", covariance=covariance, clusters=fit.design.n_clusters)
+        row = replace(
+            blank,
+            term=TERM,
+            variant=f"{at:.3f}",
+            covariance=covariance,
+            clusters=fit.design.n_clusters,
+        )
         if np.isfinite(estimate):
             note = f"if recorded engagement had a reliability of {at:g}"
-            row = replace(row, estimate=float(estimate * by), std_error=float(error * by), note=note,
-                          statistic=float(estimate / error), p_value=p_value(estimate / error, found.df),
-                          df=found.df)  # fmt: skip
+            row = replace(
+                row,
+                estimate=float(estimate * by),
+                std_error=float(error * by),
+                note=note,
+                statistic=float(estimate / error),
+                p_value=p_value(estimate / error, found.df),
+                df=found.df,
+            )
         else:
-            row = replace(row, note=f"refused: at a reliability of {at:g} hardly any truth is left, given the others")
+            row = replace(
+                row,
+                note=(
+                    f"refused: at a reliability of {at:g} hardly any truth is left, given the"
+                    " others"
+                ),
+            )
         rows.append(row)
     return rows
 
@@ -69,7 +90,11 @@ class Stretch:
 
     @property
     def said(self) -> str:
-        return self.word if self.positive is None else f"{self.word} ({'positive' if self.positive else 'negative'})"
+        return (
+            self.word
+            if self.positive is None
+            else f"{self.word} ({'positive' if self.positive else 'negative'})"
+        )
 
 
 def stretches(rows: Iterable[Estimate], band: Interval, level: float) -> tuple[Stretch, ...]:

@@ -1,4 +1,6 @@
-"""Noise in what is recorded, within units: the slopes of a fit with fixed effects, had the truth been recorded."""
+"""Noise in what is recorded, within units: the slopes of a fit with fixed effects, had the truth
+been recorded.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,14 @@ SMALLEST_SHARE = 0.02
 
 
 def corrected_within(
-    params: np.ndarray, influence: np.ndarray, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
+    params: np.ndarray,
+    influence: np.ndarray,
+    columns: np.ndarray,
+    differences: np.ndarray,
+    clusters: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return slopes and their covariance, with the columns' truth in the place of what was recorded.
+    """Return slopes and their covariance, with the columns' truth in the place of what was
+    recorded.
 
     Parameters
     ----------
@@ -25,7 +32,8 @@ def corrected_within(
     columns : ndarray, shape (n, k)
         As they are left when the fixed effects are swept out.
     differences : ndarray, shape (n, k)
-        Half of (first half - second half) of each recorded column, swept alike; zero for a column without noise.
+        Half of (first half - second half) of each recorded column, swept alike; zero for a column
+        without noise.
     clusters : ndarray of int, shape (n,)
 
     Raises
@@ -36,15 +44,18 @@ def corrected_within(
     Notes
     -----
     With ``A`` the columns' moments and ``S`` those of the differences, the truth is expected to be
-    ``(I - A^-1 S)`` times what is recorded, so the fitted slopes are that matrix times the true ones. For least
-    squares that is errors in variables (Fuller 1987, section 2.2); for an exponential mean regression calibration
-    (Carroll, Ruppert, Stefanski & Crainiceanu 2006, chapter 4). The covariance takes in that ``S`` is estimated.
+    ``(I - A^-1 S)`` times what is recorded, so the fitted slopes are that matrix times the true
+    ones. For least squares that is errors in variables (Fuller 1987, section 2.2); for an
+    exponential mean regression calibration (Carroll, Ruppert, Stefanski & Crainiceanu 2006, chapter
+    4). The covariance takes in that ``S`` is estimated.
     """
     moments, noise = columns.T @ columns, differences.T @ differences
     shrink = np.eye(len(params)) - np.linalg.solve(moments, noise)
     if (np.linalg.eigvals(shrink).real < SMALLEST_SHARE).any():
         found = "engagement whose changes within units are nothing but noise"
-        raise DesignError("the model", [Fault("correction", found, "halves that agree better within units")])
+        raise DesignError(
+            "the model", [Fault("correction", found, "halves that agree better within units")]
+        )
     back, inverse = np.linalg.inv(shrink), np.linalg.inv(moments)
     found = back @ params
     pull = inverse @ noise @ found

@@ -21,7 +21,8 @@ def fit_model(design: Design, model: str, covariance: str, *, counts: bool = Fal
         "ols", "poisson", "gamma", "tweedie", "logit", "nb2" or "hurdle".
     covariance : str
     counts : bool
-        Beyond a hurdle counts have a truncated negative binomial distribution; anything else a Gamma pseudo-likelihood.
+        Beyond a hurdle counts have a truncated negative binomial distribution; anything else a
+        Gamma pseudo-likelihood.
     """
     key = (model, covariance, counts)
     if design.kept is None:
@@ -45,12 +46,16 @@ def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
 
 def _count_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
     whether, positive = split(design)
-    return fit_logit(whether, covariance=covariance), fit_nb2(positive, covariance=covariance, truncated=True)
+    return fit_logit(whether, covariance=covariance), fit_nb2(
+        positive, covariance=covariance, truncated=True
+    )
 
 
 def _money_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
     whether, positive = split(design)
-    return fit_logit(whether, covariance=covariance), fit_pml(positive, family="gamma", covariance=covariance)
+    return fit_logit(whether, covariance=covariance), fit_pml(
+        positive, family="gamma", covariance=covariance
+    )
 
 
 __all__ = ["fit_hurdle", "fit_logit", "fit_model", "fit_nb2", "fit_ols", "fit_pml"]

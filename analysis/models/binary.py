@@ -1,4 +1,6 @@
-"""Logit for outcomes that happen or do not, and the average marginal effect in which two logits compare."""
+"""Logit for outcomes that happen or do not, and the average marginal effect in which two logits
+compare.
+"""
 
 from __future__ import annotations
 
@@ -39,23 +41,37 @@ def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:
     weights = fitted * (1 - fitted)
     residuals = design.response - fitted
     if covariance == "CRV3":
-        cov = jackknife(lambda stay: _solve(design.response[stay], basis[stay]), estimate, design.clusters)
+        cov = jackknife(
+            lambda stay: _solve(design.response[stay], basis[stay]), estimate, design.clusters
+        )
     else:
         bread = np.linalg.inv(information_of(basis, weights))
-        leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis) if covariance in ("HC2", "HC3") else None
+        leverage = (
+            weights * np.einsum("ij,ij->i", basis @ bread, basis)
+            if covariance in ("HC2", "HC3")
+            else None
+        )
         scores = basis * residuals[:, None]
         cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
     back = np.linalg.inv(triangle)
     share = np.full(design.n, design.response.mean())
     return Fit(
-        design=design, model="logit", params=np.linalg.solve(triangle, estimate), cov=back @ cov @ back.T,
-        covariance=covariance, fitted=fitted, residuals=residuals, weights=weights,
-        deviance=_deviance(design.response, fitted), null_deviance=_deviance(design.response, share),
-    )  # fmt: skip
+        design=design,
+        model="logit",
+        params=np.linalg.solve(triangle, estimate),
+        cov=back @ cov @ back.T,
+        covariance=covariance,
+        fitted=fitted,
+        residuals=residuals,
+        weights=weights,
+        deviance=_deviance(design.response, fitted),
+        null_deviance=_deviance(design.response, share),
+    )
 
 
 def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
-    """Return the mean change in probability per unit of a column, and its standard error by the delta method.
+    """Return the mean change in probability per unit of a column, and its standard error by the
+    delta method.
 
     Parameters
     ----------
@@ -65,9 +81,9 @@ def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
 
     Notes
     -----
-    The effect is ``mean(b p (1 - p))`` over the rows; the rows are taken as they are. Log odds change with what
-    is controlled even where nothing is confounded, average marginal effects hardly do: Mood (2010),
-    doi:10.1093/esr/jcp006.
+    The effect is ``mean(b p (1 - p))`` over the rows; the rows are taken as they are. Log odds
+    change with what is controlled even where nothing is confounded, average marginal effects hardly
+    do: Mood (2010), doi:10.1093/esr/jcp006.
     """
     gradient = marginal_gradient(fit, term)
     effect = fit.params[fit.position(term)] * fit.weights.mean()
@@ -75,9 +91,13 @@ def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
 
 
 def marginal_gradient(fit: Fit, term: str) -> np.ndarray:
-    """Return the derivative of the mean change in probability by the coefficients of a logit, shape (k,)."""
+    """Return the derivative of the mean change in probability by the coefficients of a logit, shape
+    (k,).
+    """
     at, density = fit.position(term), fit.weights
-    gradient = fit.params[at] * ((density * (1 - 2 * fit.fitted)) @ fit.design.matrix) / fit.design.n
+    gradient = (
+        fit.params[at] * ((density * (1 - 2 * fit.fitted)) @ fit.design.matrix) / fit.design.n
+    )
     gradient[at] += density.mean()
     return gradient
 
@@ -87,9 +107,13 @@ def _solve(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
         params = (_plain_newton if len(response) > MANY_ROWS else _newton)(response, basis)
         probability = expit(basis @ params)
         information = information_of(basis, probability * (1 - probability))
-    # A large predictor alone is no separation: one account with a huge count has one, and the others still inform.
+    # A large predictor alone is no separation: one account with a huge count has one, and the
+    # others still inform.
     if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
-        found = "a combination of columns that separates the two outcomes (almost) perfectly: no finite estimate"
+        found = (
+            "a combination of columns that separates the two outcomes (almost) perfectly: no finite"
+            " estimate"
+        )
         fault = Fault("logit", found, "columns with both outcomes among their values")
         raise DesignError("the model", [fault])
     return params
@@ -110,7 +134,8 @@ def _newton(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def _plain_newton(response: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Return the estimate by the same steps from sums over the rows, which for many of them takes a tenth of the time.
+    """Return the estimate by the same steps from sums over the rows, which for many of them takes a
+    tenth of the time.
 
     Where a step loses digits or leads away, statsmodels' estimate.
     """

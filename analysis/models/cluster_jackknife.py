@@ -1,4 +1,6 @@
-"""Fits with fixed effects, each cluster left out in turn: a covariance that does not flatter few or uneven clusters."""
+"""Fits with fixed effects, each cluster left out in turn: a covariance that does not flatter few or
+uneven clusters.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import cluster_products, cluster_sums
 
 ALONE = 1e-6
-"""What is left of the information in some direction without a cluster; with less, that cluster alone carries it."""
+"""What is left of the information in some direction without a cluster; with less, that cluster
+alone carries it.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +39,10 @@ class WithoutClusters:
 
         Notes
         -----
-        ``(sum g)**2 / sum g**2`` with g what each cluster adds to the variance where errors are independent: Carter,
-        Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639. A slope in gamed rows rests on those who gamed, and
-        among them on the few with long episodes and many sales.
+        ``(sum g)**2 / sum g**2`` with g what each cluster adds to the variance where errors are
+        independent: Carter, Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639. A slope in
+        gamed rows rests on those who gamed, and among them on the few with long episodes and many
+        sales.
         """
         along = np.linalg.solve(self.information, direction)
         added = np.einsum("i,gij,j->g", along, self.parts, along)
@@ -45,7 +50,11 @@ class WithoutClusters:
 
 
 def without_clusters(
-    params: np.ndarray, columns: np.ndarray, weights: np.ndarray, residuals: np.ndarray, clusters: np.ndarray
+    params: np.ndarray,
+    columns: np.ndarray,
+    weights: np.ndarray,
+    residuals: np.ndarray,
+    clusters: np.ndarray,
 ) -> WithoutClusters:
     """Return the slopes without each cluster, by one Newton step from those with all.
 
@@ -80,7 +89,8 @@ def without_clusters(
 def corrected_without(
     without: WithoutClusters, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    """Return the slopes without each cluster, corrected for noise: what `corrected_within` gives, shape (G, k).
+    """Return the slopes without each cluster, corrected for noise: what `corrected_within` gives,
+    shape (G, k).
 
     Raises
     ------
@@ -90,8 +100,11 @@ def corrected_without(
     parts, noise = (cluster_products(x, x, clusters) for x in (columns, differences))
     _refuse_alone(parts.sum(axis=0), parts)
     left = parts.sum(axis=0) - parts
-    # A (I - A^-1 S) = A - S: the corrected slopes solve (A - S) b = A b_plain, as `corrected_within` has them
-    back = np.linalg.solve(left - (noise.sum(axis=0) - noise), left @ without.slopes[:, :, None])[:, :, 0]
+    # A (I - A^-1 S) = A - S: the corrected slopes solve (A - S) b = A b_plain, as
+    # `corrected_within` has them
+    back = np.linalg.solve(left - (noise.sum(axis=0) - noise), left @ without.slopes[:, :, None])[
+        :, :, 0
+    ]
     if not np.isfinite(back).all():
         raise _alone()
     return back

@@ -1,4 +1,6 @@
-"""Negative binomial regression of counts, whole or given that they are positive, with the observed information."""
+"""Negative binomial regression of counts, whole or given that they are positive, with the observed
+information.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +21,20 @@ LARGEST_LOG_DISPERSION = 6.0
 
 
 def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False) -> CountFit:
-    """Fit counts with mean ``mu = exp(X b + offset)`` and variance ``mu + alpha mu**2`` by maximum likelihood.
+    """Fit counts with mean ``mu = exp(X b + offset)`` and variance ``mu + alpha mu**2`` by maximum
+    likelihood.
 
     Parameters
     ----------
     design : Design
         The response is a whole number of zero or more; with `truncated`, of one or more.
     covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
-        The bread is the observed information of coefficients and log(alpha); k in HC1 and CRV1 counts alpha. HC2 and
-        HC3 use the leverages of the coefficients, weighted by the observed information.
+        The bread is the observed information of coefficients and log(alpha); k in HC1 and CRV1
+        counts alpha. HC2 and HC3 use the leverages of the coefficients, weighted by the observed
+        information.
     truncated : bool
-        Use the distribution given that the count is positive; `mu` stays the mean before the truncation.
+        Use the distribution given that the count is positive; `mu` stays the mean before the
+        truncation.
 
     Raises
     ------
@@ -38,14 +43,17 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
 
     Notes
     -----
-    Cameron & Trivedi (1986), doi:10.1002/jae.3950010104. The coefficients of the whole distribution are consistent
-    for an exponential mean whatever the variance (Gourieroux, Monfort & Trognon 1984, doi:10.2307/1913471, for a given
-    alpha); those of the truncated one need the distribution. Where the derivative of the likelihood by alpha is not
-    positive at alpha = 0, the estimate is the Poisson one.
+    Cameron & Trivedi (1986), doi:10.1002/jae.3950010104. The coefficients of the whole distribution
+    are consistent for an exponential mean whatever the variance (Gourieroux, Monfort & Trognon
+    1984, doi:10.2307/1913471, for a given alpha); those of the truncated one need the distribution.
+    Where the derivative of the likelihood by alpha is not positive at alpha = 0, the estimate is
+    the Poisson one.
     """
     counts = design.response
     if (counts != np.round(counts)).any():
-        fault = Fault("negative binomial regression", "outcomes that are not whole numbers", "counts")
+        fault = Fault(
+            "negative binomial regression", "outcomes that are not whole numbers", "counts"
+        )
         raise DesignError("the model", [fault])
     basis, triangle = design.basis
     found = _solve(counts, basis, design.offset, truncated)
@@ -54,7 +62,9 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     rows = _Rows.of(counts, eta, theta, truncated)
     scores, bread = rows.scores(basis), np.linalg.inv(rows.information(basis))
     if covariance == "CRV3":
-        cov = jackknife(lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters)
+        cov = jackknife(
+            lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters
+        )
     else:
         leverage = hat_diagonal(basis, -rows.eta_eta) if covariance in ("HC2", "HC3") else None
         cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
@@ -62,15 +72,27 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     back[:k, :k] = np.linalg.inv(triangle)
     cov = back @ cov @ back.T
     return CountFit(
-        design=design, model="nb2", params=back[:k, :k] @ found[:k], cov=cov[:k, :k], covariance=covariance,
-        fitted=np.exp(eta), residuals=rows.by_eta, weights=-rows.eta_eta, deviance=float("nan"),
-        null_deviance=float("nan"), note="" if theta is not None else "no more variance than Poisson: alpha = 0",
-        dispersion=0.0 if theta is None else float(np.exp(theta)), every_param=back @ found,
-        scores=scores @ np.linalg.inv(back), bread=back @ bread @ back.T,
-    )  # fmt: skip
+        design=design,
+        model="nb2",
+        params=back[:k, :k] @ found[:k],
+        cov=cov[:k, :k],
+        covariance=covariance,
+        fitted=np.exp(eta),
+        residuals=rows.by_eta,
+        weights=-rows.eta_eta,
+        deviance=float("nan"),
+        null_deviance=float("nan"),
+        note="" if theta is not None else "no more variance than Poisson: alpha = 0",
+        dispersion=0.0 if theta is None else float(np.exp(theta)),
+        every_param=back @ found,
+        scores=scores @ np.linalg.inv(back),
+        bread=back @ bread @ back.T,
+    )
 
 
-def log_likelihood(counts: np.ndarray, mean: np.ndarray, dispersion: float, *, truncated: bool = False) -> np.ndarray:
+def log_likelihood(
+    counts: np.ndarray, mean: np.ndarray, dispersion: float, *, truncated: bool = False
+) -> np.ndarray:
     """Return each row's log probability of its count, shape (n,).
 
     Parameters
@@ -103,7 +125,9 @@ def log_likelihood(counts: np.ndarray, mean: np.ndarray, dispersion: float, *, t
     return value - np.log(-np.expm1(none)) if truncated else value
 
 
-def _of_each(function: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, r: float) -> np.ndarray:
+def _of_each(
+    function: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, r: float
+) -> np.ndarray:
     """Return ``function(counts + r)``, computed once for equal counts."""
     values, at = np.unique(counts, return_inverse=True)
     return function(values + r)[at]
@@ -111,7 +135,9 @@ def _of_each(function: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, r
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """First and second derivatives of each row's log likelihood by eta = log(mean) and theta = log(alpha)."""
+    """First and second derivatives of each row's log likelihood by eta = log(mean) and theta =
+    log(alpha).
+    """
 
     by_eta: np.ndarray
     eta_eta: np.ndarray
@@ -128,14 +154,30 @@ class _Rows:
         r = np.exp(-theta)
         s = r + mean
         by_r = _of_each(digamma, counts, r) - digamma(r) - np.log1p(mean / r) + (mean - counts) / s
-        r_r = _of_each(lambda v: polygamma(1, v), counts, r) - polygamma(1, r) + 1 / r - 1 / s - (mean - counts) / s**2
-        own = ((counts - mean) * r / s, -mean * r * (r + counts) / s**2, -r * by_r,
-               -r * (counts - mean) * mean / s**2, r**2 * r_r + r * by_r)  # fmt: skip
+        r_r = (
+            _of_each(lambda v: polygamma(1, v), counts, r)
+            - polygamma(1, r)
+            + 1 / r
+            - 1 / s
+            - (mean - counts) / s**2
+        )
+        own = (
+            (counts - mean) * r / s,
+            -mean * r * (r + counts) / s**2,
+            -r * by_r,
+            -r * (counts - mean) * mean / s**2,
+            r**2 * r_r + r * by_r,
+        )
         if not truncated:
             return cls(*own)
         none, none_r = -r * np.log1p(mean / r), -np.log1p(mean / r) + mean / s
-        of_none = (-mean * r / s, -mean * r**2 / s**2, -r * none_r, r * mean**2 / s**2,
-                   r * mean**2 / s**2 + r * none_r)  # fmt: skip
+        of_none = (
+            -mean * r / s,
+            -mean * r**2 / s**2,
+            -r * none_r,
+            r * mean**2 / s**2,
+            r * mean**2 / s**2 + r * none_r,
+        )
         return cls(*_given_positive(own, of_none, none))
 
     def scores(self, basis: np.ndarray) -> np.ndarray:
@@ -161,7 +203,11 @@ def _given_positive(
     odds = 1 / np.expm1(-log_none)
     bend = odds * (1 + odds)
     slopes = (none[0],) if len(none) == 2 else (none[0], none[2])
-    products = [slopes[0] ** 2] if len(none) == 2 else [slopes[0] ** 2, slopes[0] * slopes[1], slopes[1] ** 2]
+    products = (
+        [slopes[0] ** 2]
+        if len(none) == 2
+        else [slopes[0] ** 2, slopes[0] * slopes[1], slopes[1] ** 2]
+    )
     second = iter(products)
     first = (0, 2)
     return tuple(
@@ -174,7 +220,9 @@ def _shift(design: Design) -> np.ndarray:
     return np.zeros(design.n) if design.offset is None else design.offset
 
 
-def _solve(counts: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, truncated: bool) -> np.ndarray:
+def _solve(
+    counts: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, truncated: bool
+) -> np.ndarray:
     """Return the coefficients on the basis, then log(alpha) unless alpha is zero."""
     shift = np.zeros(len(counts)) if offset is None else offset
     start = np.zeros(basis.shape[1])
@@ -182,7 +230,9 @@ def _solve(counts: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, tru
     poisson = _maximum(counts, basis, shift, truncated, start)
     mean = np.exp(basis @ poisson + shift)
     excess = (counts - mean) ** 2 - counts
-    if truncated:  # the derivative of -log(1 - P(0)) by alpha at zero is mean**2 / 2 times the odds of none
+    if (
+        truncated
+    ):  # the derivative of -log(1 - P(0)) by alpha at zero is mean**2 / 2 times the odds of none
         excess = excess + mean**2 / np.expm1(mean)
     if excess.sum() <= 0:
         return poisson
@@ -198,12 +248,16 @@ def _maximum(
     spread = len(start) > k
 
     def parts(params: np.ndarray) -> tuple[np.ndarray, float | None]:
-        return np.clip(basis @ params[:k] + shift, -500.0, 200.0), float(params[k]) if spread else None
+        return np.clip(basis @ params[:k] + shift, -500.0, 200.0), float(
+            params[k]
+        ) if spread else None
 
     def loss(params: np.ndarray) -> float:
         eta, theta = parts(params)
         alpha = 0.0 if theta is None else float(np.exp(theta))
-        return -float(log_likelihood(counts, np.exp(eta), alpha, truncated=truncated).sum()) / len(counts)
+        return -float(log_likelihood(counts, np.exp(eta), alpha, truncated=truncated).sum()) / len(
+            counts
+        )
 
     def gradient(params: np.ndarray) -> np.ndarray:
         return -_Rows.of(counts, *parts(params), truncated).scores(basis).sum(axis=0) / len(counts)
@@ -215,8 +269,14 @@ def _maximum(
         try:
             found = _newton(gradient, curvature, start)
             if found is None:
-                found = scipy.optimize.minimize(loss, start, jac=gradient, hess=curvature, method="trust-exact",
-                                 options={"gtol": 1e-8, "maxiter": 200}).x  # fmt: skip
+                found = scipy.optimize.minimize(
+                    loss,
+                    start,
+                    jac=gradient,
+                    hess=curvature,
+                    method="trust-exact",
+                    options={"gtol": 1e-8, "maxiter": 200},
+                ).x
                 found = found - np.linalg.solve(curvature(found), gradient(found))
             condition, left = np.linalg.cond(curvature(found)), np.abs(gradient(found)).max()
         except (ValueError, np.linalg.LinAlgError):
@@ -224,15 +284,23 @@ def _maximum(
     if not (condition < 1e12 and left < 1e-6) or (spread and found[k] > LARGEST_LOG_DISPERSION):
         what = "the positive counts" if truncated else "the counts"
         text = f"no finite estimate of a negative binomial distribution of {what}"
-        allowed = "more positive counts, or fewer columns" if truncated else "columns with counts on both sides"
+        allowed = (
+            "more positive counts, or fewer columns"
+            if truncated
+            else "columns with counts on both sides"
+        )
         raise DesignError("the model", [Fault("negative binomial regression", text, allowed)])
     return found
 
 
 def _newton(
-    gradient: Callable[[np.ndarray], np.ndarray], curvature: Callable[[np.ndarray], np.ndarray], start: np.ndarray
+    gradient: Callable[[np.ndarray], np.ndarray],
+    curvature: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
 ) -> np.ndarray | None:
-    """Return the minimum that short full steps reach from a good start; None where a step is long or goes uphill."""
+    """Return the minimum that short full steps reach from a good start; None where a step is long
+    or goes uphill.
+    """
     params = start
     for _ in range(12):
         bend = curvature(params)
@@ -247,8 +315,12 @@ def _newton(
     return None
 
 
-def _refit(design: Design, basis: np.ndarray, stay: np.ndarray, truncated: bool, full: np.ndarray) -> np.ndarray:
-    """Return the estimate without some rows, on the same basis, with alpha where the full estimate has it."""
+def _refit(
+    design: Design, basis: np.ndarray, stay: np.ndarray, truncated: bool, full: np.ndarray
+) -> np.ndarray:
+    """Return the estimate without some rows, on the same basis, with alpha where the full estimate
+    has it.
+    """
     rest = design.take(stay)
     try:
         return _maximum(rest.response, basis[stay], _shift(rest), truncated, full)

@@ -15,16 +15,22 @@ from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, listing, printable
 
 RANK_TOLERANCE = 1e-12
-"""A column whose part outside the others is smaller than this share of it counts as their linear combination."""
+"""A column whose part outside the others is smaller than this share of it counts as their linear
+combination.
+"""
 
 MOST_LEVELS, FEW_LEVELS = 1 / 3, 10
 """Levels of a text as a control: at most this share of the rows; and so many are never too many."""
 
 MANY_ROWS, CONDITION_LIMIT = 20_000, 1e10
-"""From so many rows on a basis is made from cross products, where the condition of these is below the limit."""
+"""From so many rows on a basis is made from cross products, where the condition of these is below
+the limit.
+"""
 
 SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
-"""Knots of the restricted cubic spline with four knots (Harrell, Regression Modeling Strategies, 2nd ed., 2.4.6)."""
+"""Knots of the restricted cubic spline with four knots (Harrell, Regression Modeling Strategies,
+2nd ed., 2.4.6).
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,8 @@ class Design:
     response : ndarray, shape (n,)
         In the outcome's own unit.
     matrix : ndarray, shape (n, k)
-        Column 0 is the intercept unless the design was made without one; then controls, engagement, score.
+        Column 0 is the intercept unless the design was made without one; then controls, engagement,
+        score.
     terms : tuple of str, length k
     blocks : tuple of str, length k
         "intercept", "control", "engagement" or "score" for each column.
@@ -47,7 +54,8 @@ class Design:
     rows : ndarray of int, shape (n,)
         Spreadsheet row numbers.
     kept : dict or None
-        For a design of a whole sample, which many studies fit: its reduced designs and fits, made once.
+        For a design of a whole sample, which many studies fit: its reduced designs and fits, made
+        once.
     """
 
     response: np.ndarray
@@ -78,16 +86,19 @@ class Design:
 
     @cached_property
     def basis(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (Q, T): an orthonormal basis times sqrt(n), and the upper triangle with ``matrix = Q T``.
+        """Return (Q, T): an orthonormal basis times sqrt(n), and the upper triangle with ``matrix =
+        Q T``.
 
-        Columns are centred (when there is an intercept) and scaled before the factorisation, so that
-        neither the unit nor the offset of a column costs digits.
+        Columns are centred (when there is an intercept) and scaled before the factorisation, so
+        that neither the unit nor the offset of a column costs digits.
         """
         return orthonormal_basis(self.matrix, centre=self.blocks[0] == "intercept")
 
     @cached_property
     def largest_leverage(self) -> float:
-        """Return the largest diagonal entry of the columns' hat matrix, every row with the same weight."""
+        """Return the largest diagonal entry of the columns' hat matrix, every row with the same
+        weight.
+        """
         basis, _ = self.basis
         return float(np.einsum("ij,ij->i", basis, basis).max()) / self.n
 
@@ -101,7 +112,9 @@ class Design:
         return rest
 
     def keeping(self) -> Design:
-        """Return this very design, which from now on keeps its reduced designs and fits; one made from it does not."""
+        """Return this very design, which from now on keeps its reduced designs and fits; one made
+        from it does not.
+        """
         object.__setattr__(self, "kept", {})
         return self
 
@@ -110,27 +123,44 @@ class Design:
         return self.matrix[:, [i for i, block in enumerate(self.blocks) if block in blocks]]
 
     def take(self, keep: np.ndarray) -> Design:
-        """Return the design of some rows (a boolean mask or positions); clusters keep their codes."""
+        """Return the design of some rows (a boolean mask or positions); clusters keep their
+        codes.
+        """
         pick = {
-            name: None if (a := getattr(self, name)) is None else a[keep] for name in ("clusters", "offset", "rows")
+            name: None if (a := getattr(self, name)) is None else a[keep]
+            for name in ("clusters", "offset", "rows")
         }
         return replace(self, response=self.response[keep], matrix=self.matrix[keep], **pick)
 
     def rest(self, keep: np.ndarray) -> Design:
-        """Return the design of some rows, a mask: clusters numbered anew, without controls that vary no more."""
+        """Return the design of some rows, a mask: clusters numbered anew, without controls that
+        vary no more.
+        """
         left = self.take(keep)
-        still = [at for at, block in enumerate(left.blocks) if block == "control" and np.ptp(left.matrix[:, at]) == 0]
+        still = [
+            at
+            for at, block in enumerate(left.blocks)
+            if block == "control" and np.ptp(left.matrix[:, at]) == 0
+        ]
         if still:
             stay = [at for at in range(left.k) if at not in still]
-            left = replace(left, matrix=left.matrix[:, stay], terms=tuple(left.terms[at] for at in stay),
-                           blocks=tuple(left.blocks[at] for at in stay))  # fmt: skip
+            left = replace(
+                left,
+                matrix=left.matrix[:, stay],
+                terms=tuple(left.terms[at] for at in stay),
+                blocks=tuple(left.blocks[at] for at in stay),
+            )
         if left.clusters is None:
             return left
         return replace(left, clusters=np.unique(left.clusters, return_inverse=True)[1])
 
     def with_last(self, column: np.ndarray, response: np.ndarray) -> Design:
-        """Return the design with another last column and response; the basis of the others is not made again."""
-        changed = replace(self, matrix=np.column_stack([self.matrix[:, :-1], column]), response=response)
+        """Return the design with another last column and response; the basis of the others is not
+        made again.
+        """
+        changed = replace(
+            self, matrix=np.column_stack([self.matrix[:, :-1], column]), response=response
+        )
         vars(changed)["basis"] = extended_basis(*self.basis, column)
         return changed
 
@@ -140,11 +170,17 @@ class Design:
 
     def _columns(self, keep: list[int]) -> Design:
         terms = tuple(self.terms[i] for i in keep)
-        return replace(self, matrix=self.matrix[:, keep], terms=terms, blocks=tuple(self.blocks[i] for i in keep))
+        return replace(
+            self,
+            matrix=self.matrix[:, keep],
+            terms=terms,
+            blocks=tuple(self.blocks[i] for i in keep),
+        )
 
 
 def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Factor ``matrix = Q T`` with ``Q'Q = n I`` and T upper triangular, by Householder QR of scaled columns.
+    """Factor ``matrix = Q T`` with ``Q'Q = n I`` and T upper triangular, by Householder QR of
+    scaled columns.
 
     Parameters
     ----------
@@ -174,8 +210,11 @@ def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.nd
     return q, (r / np.sqrt(n)) @ back
 
 
-def extended_basis(basis: np.ndarray, triangle: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return basis and triangle of a matrix with another last column, by two projections on the others.
+def extended_basis(
+    basis: np.ndarray, triangle: np.ndarray, column: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return basis and triangle of a matrix with another last column, by two projections on the
+    others.
 
     Parameters
     ----------
@@ -197,13 +236,14 @@ def extended_basis(basis: np.ndarray, triangle: np.ndarray, column: np.ndarray) 
 
 
 def _factors_of_many(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return Q and R by Cholesky factors of cross products, twice; None where the columns are close to dependent.
+    """Return Q and R by Cholesky factors of cross products, twice; None where the columns are close
+    to dependent.
 
     Notes
     -----
-    With a condition number far below 1e8 the second round makes Q orthonormal to rounding, as Householder's steps do
-    (Yamamoto, Nakatsukasa, Yanagisawa & Fukaya 2015, Electronic Transactions on Numerical Analysis 44, 306-326); of
-    many rows a product takes a fraction of the time.
+    With a condition number far below 1e8 the second round makes Q orthonormal to rounding, as
+    Householder's steps do (Yamamoto, Nakatsukasa, Yanagisawa & Fukaya 2015, Electronic Transactions
+    on Numerical Analysis 44, 306-326); of many rows a product takes a fraction of the time.
     """
     q, r = scaled, np.eye(scaled.shape[1])
     for _ in range(2):
@@ -216,7 +256,9 @@ def _factors_of_many(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def score_scale(sample: Sample, column: str) -> float:
-    """Return the standard deviation (ddof = 1) of a transformed score in the main analysis sample."""
+    """Return the standard deviation (ddof = 1) of a transformed score in the main analysis
+    sample.
+    """
     if sample.of is not None:
         return score_scale(sample.of, column)
     if sample.whole:
@@ -228,7 +270,8 @@ def score_scale(sample: Sample, column: str) -> float:
 
 
 def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
-    """Return the full design: intercept, controls, engagement (as the plan transforms it), then the scores.
+    """Return the full design: intercept, controls, engagement (as the plan transforms it), then the
+    scores.
 
     It is built once, and kept with the sample while an audit runs.
 
@@ -247,18 +290,30 @@ def _built(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
     plan = sample.plan
     where = str(sample.dataset.path or sample.dataset.address)
     pieces = [("intercept", "intercept", np.ones(sample.rows))]
-    pieces += [("control", *piece) for column in plan.controls.columns for piece in _control(sample, column)]
-    pieces += [("engagement", *piece) for column in plan.engagement.columns for piece in _engagement(sample, column)]
+    pieces += [
+        ("control", *piece)
+        for column in plan.controls.columns
+        for piece in _control(sample, column)
+    ]
+    pieces += [
+        ("engagement", *piece)
+        for column in plan.engagement.columns
+        for piece in _engagement(sample, column)
+    ]
     pieces += [("score", column, transformed_score(sample, column)) for column in scores]
     matrix = np.column_stack([values for _, _, values in pieces])
     terms = tuple(term for _, term, _ in pieces)
     exposure = sample.exposure(plan.outcomes[outcome])
     clusters = pd.factorize(sample.frame[plan.cluster.column])[0] if plan.cluster else None
     design = Design(
-        response=sample.numbers(outcome), matrix=matrix, terms=terms, blocks=tuple(block for block, _, _ in pieces),
-        clusters=clusters, offset=None if exposure is None else np.log(exposure),
+        response=sample.numbers(outcome),
+        matrix=matrix,
+        terms=terms,
+        blocks=tuple(block for block, _, _ in pieces),
+        clusters=clusters,
+        offset=None if exposure is None else np.log(exposure),
         rows=sample.frame.index.to_numpy(),
-    )  # fmt: skip
+    )
     check_estimable(design, where)
     return design
 
@@ -271,13 +326,21 @@ def check_estimable(design: Design, where: str) -> None:
     dependent = dependent_terms(design.matrix, design.terms)
     if dependent:
         allowed = "columns none of which follows from the others: leave one out of the plan"
-        faults = [Fault(f'term "{printable(term)}"', f"an exact linear combination of {listing(others)}", allowed)
-                  for term, others in dependent]  # fmt: skip
+        faults = [
+            Fault(
+                f'term "{printable(term)}"',
+                f"an exact linear combination of {listing(others)}",
+                allowed,
+            )
+            for term, others in dependent
+        ]
         raise DesignError(where, faults)
 
 
 def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[str, list[str]]]:
-    """Return each column that is a linear combination of the columns before it, with those it is made of."""
+    """Return each column that is a linear combination of the columns before it, with those it is
+    made of.
+    """
     centred = matrix - np.concatenate([[0.0], matrix[:, 1:].mean(axis=0)])
     norms = np.linalg.norm(centred, axis=0)
     constant = norms <= RANK_TOLERANCE * np.linalg.norm(matrix, axis=0)
@@ -285,16 +348,20 @@ def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[st
     left = [at for at in range(matrix.shape[1]) if at not in found]
     while True:
         unit = centred[:, left] / norms[left]
-        apart = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))  # how far each is from those before it
+        apart = np.abs(
+            np.diagonal(np.linalg.qr(unit, mode="r"))
+        )  # how far each is from those before it
         near = np.flatnonzero(apart <= RANK_TOLERANCE)
         if not len(near) and len(apart) == len(left):
             return [(terms[at], makers) for at, makers in sorted(found.items())]
         first = int(near[0]) if len(near) else len(apart)
         weights = np.linalg.lstsq(unit[:, :first], unit[:, first], rcond=None)[0]
-        found[left.pop(first)] = [terms[at] for at, w in zip(left, weights, strict=False) if abs(w) > 1e-8]
+        found[left.pop(first)] = [
+            terms[at] for at, w in zip(left, weights, strict=False) if abs(w) > 1e-8
+        ]
 
 
-# --- columns ---------------------------------------------------------------------------------------------
+# --- columns --------------------------------------------------------------------------------------
 
 
 def transformed_score(sample: Sample, column: str) -> np.ndarray:
@@ -302,7 +369,9 @@ def transformed_score(sample: Sample, column: str) -> np.ndarray:
 
 
 def recorded(sample: Sample, column: str, how: str) -> np.ndarray:
-    """Return an engagement column under a transform; one with halves is the mean of its transformed halves."""
+    """Return an engagement column under a transform; one with halves is the mean of its transformed
+    halves.
+    """
     halves = sample.plan.engagement.halves.get(column)
     if halves is None:
         return transform(sample.numbers(column), how)
@@ -330,7 +399,8 @@ def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
 
 
 def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
-    """Return the three columns of a natural cubic spline with four knots, linear beyond the outer ones.
+    """Return the three columns of a natural cubic spline with four knots, linear beyond the outer
+    ones.
 
     Parameters
     ----------
@@ -344,9 +414,17 @@ def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
     knots = np.quantile(values, SPLINE_QUANTILES)
     if len(np.unique(knots)) < len(knots):
         found = f"knots at {listing([f'{knot:g}' for knot in knots])}"
-        allowed = 'four different quantiles (.05, .35, .65, .95); too many equal values: use "log1p", "sqrt" or "rank"'
-        raise DesignError("the plan", [Fault(f'[engagement] transform of "{printable(name)}"', found, allowed)])
-    scaled, (a, b, c, d) = (values - knots[0]) / (knots[3] - knots[0]), (knots - knots[0]) / (knots[3] - knots[0])
+        allowed = (
+            'four different quantiles (.05, .35, .65, .95); too many equal values: use "log1p",'
+            ' "sqrt" or "rank"'
+        )
+        raise DesignError(
+            "the plan", [Fault(f'[engagement] transform of "{printable(name)}"', found, allowed)]
+        )
+    scaled, (a, b, c, d) = (
+        (values - knots[0]) / (knots[3] - knots[0]),
+        (knots - knots[0]) / (knots[3] - knots[0]),
+    )
 
     def cubic(knot: float) -> np.ndarray:
         return np.maximum(scaled - knot, 0.0) ** 3
@@ -361,22 +439,31 @@ def _control(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
     Raises
     ------
     DesignError
-        For text with so many levels that most have a row or two: an identifier, a date, a free text.
+        For text with so many levels that most have a row or two: an identifier, a date, a free
+        text.
     """
     values = sample.frame[column]
     if pd.api.types.is_float_dtype(values):
         return [(column, values.to_numpy(dtype=float))]
     levels = sorted(set(values))
     if len(levels) > max(MOST_LEVELS * sample.rows, FEW_LEVELS):
-        found = f"{len(levels):,} different texts in {sample.rows:,} rows, each of which would be a column"
-        allowed = f"at most one for {1 / MOST_LEVELS:.0f} rows: groups of them, or a number (of a date, the year)"
+        found = (
+            f"{len(levels):,} different texts in {sample.rows:,} rows, each of which would be a"
+            " column"
+        )
+        allowed = (
+            f"at most one for {1 / MOST_LEVELS:.0f} rows: groups of them, or a number (of a date,"
+            " the year)"
+        )
         where = str(sample.dataset.path or sample.dataset.address)
         raise DesignError(where, [Fault(f'column "{printable(column)}" (control)', found, allowed)])
     return [(f"{column}[{level}]", (values == level).to_numpy(dtype=float)) for level in levels[1:]]
 
 
 def shown_terms(design: Design, controls: Iterable[str]) -> tuple[str, ...]:
-    """Return the terms as they may be printed: without the name of a level that too few rows have."""
+    """Return the terms as they may be printed: without the name of a level that too few rows
+    have.
+    """
     shown = []
     for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
         column = next((name for name in controls if term.startswith(f"{name}[")), None)

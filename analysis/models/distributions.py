@@ -1,4 +1,6 @@
-"""Tail probabilities and quantiles of the reference distributions, for those who cannot wait for scipy.stats."""
+"""Tail probabilities and quantiles of the reference distributions, for those who cannot wait for
+scipy.stats.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Scores and information of an exponential mean near its estimate, from sums over clusters instead of rows."""
+"""Scores and information of an exponential mean near its estimate, from sums over clusters instead
+of rows.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +16,31 @@ MOST_SUMS = 1 << 24
 """Numbers in the sums of all clusters; beyond it nothing is expanded."""
 
 STEPS, SMALL, CONDITION_LIMIT = 25, 1e-9, 1e12
-"""Newton steps at most; the longest last step that counts as none; the condition of a draw's information."""
+"""Newton steps at most; the longest last step that counts as none; the condition of a draw's
+information.
+"""
 
 
 def worth_expanding(groups: int, rows: int, columns: int) -> bool:
-    """Return whether sums over clusters are fewer than the rows' own numbers, and few enough to be held."""
+    """Return whether sums over clusters are fewer than the rows' own numbers, and few enough to be
+    held.
+    """
     return 20 * groups <= rows and groups * 2 * len(_triples(columns)[0]) <= MOST_SUMS
 
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """Sums over each of G clusters of what the estimating equations and their derivatives are made of.
+    """Sums over each of G clusters of what the estimating equations and their derivatives are made
+    of.
 
-    With a mean exp(x'b) and the working variance mean ** p, the equations are ``sum x s(x'b) = 0`` with
-    ``s = (y - mean) mean ** (1 - p)``, and their sandwich has ``v = mean ** (2 - p)`` in the information. Near an
-    estimate b, with d the way from it,
+    With a mean exp(x'b) and the working variance mean ** p, the equations are ``sum x s(x'b) = 0``
+    with ``s = (y - mean) mean ** (1 - p)``, and their sandwich has ``v = mean ** (2 - p)`` in the
+    information. Near an estimate b, with d the way from it,
 
         s(b + d) = s + s' x'd + s'' (x'd)^2 / 2,   v(b + d) = v + v' x'd + v'' (x'd)^2 / 2,
 
-    so that products of one, two and three columns, summed by cluster, are all that any draw of clusters needs.
+    so that products of one, two and three columns, summed by cluster, are all that any draw of
+    clusters needs.
 
     Attributes
     ----------
@@ -54,17 +62,29 @@ class Expansion:
 
     @classmethod
     def of(
-        cls, response: np.ndarray, basis: np.ndarray, predictor: np.ndarray, power: float, clusters: np.ndarray
+        cls,
+        response: np.ndarray,
+        basis: np.ndarray,
+        predictor: np.ndarray,
+        power: float,
+        clusters: np.ndarray,
     ) -> Expansion:
-        """Sum over the clusters at a predictor, shape (n,), that includes the offset; codes 0 .. G-1."""
+        """Sum over the clusters at a predictor, shape (n,), that includes the offset; codes 0 ..
+        G-1.
+        """
         order = np.argsort(clusters, kind="stable")
         codes, mean = clusters[order], np.exp(predictor[order])
         response, basis = response[order], basis[order]
         up, working = response * mean ** (1 - power), mean ** (2 - power)
-        rates = np.column_stack([
-            up - working, (2 - power) * working - (1 - power) * up,
-            (2 - power) ** 2 * working - (1 - power) ** 2 * up, working, (2 - power) * working,
-        ])  # fmt: skip
+        rates = np.column_stack(
+            [
+                up - working,
+                (2 - power) * working - (1 - power) * up,
+                (2 - power) ** 2 * working - (1 - power) ** 2 * up,
+                working,
+                (2 - power) * working,
+            ]
+        )
         groups, k = int(codes[-1]) + 1, basis.shape[1]
         first, second = _pairs(k)
         triples = _triples(k)[0]
@@ -77,7 +97,9 @@ class Expansion:
             three = pairs[:, triples[:, 0]] * x[:, triples[:, 1]]
             starts = np.flatnonzero(np.concatenate([[True], np.diff(codes[part]) > 0]))
             present = codes[part][starts]
-            for at, (total, columns) in enumerate(zip(sums, (x, pairs, three, pairs, three), strict=False)):
+            for at, (total, columns) in enumerate(
+                zip(sums, (x, pairs, three, pairs, three), strict=False)
+            ):
                 total[present] += np.add.reduceat(columns * rate[:, [at]], starts, axis=0)
         return cls(*sums, *(sums[1:3] if power == 1 else ()))
 
@@ -112,7 +134,9 @@ class Expansion:
                     break
             information = _full_pairs(drawn @ self.information, k)
             growth = curve if self.growth is self.curve else _full_triples(drawn @ self.growth, k)
-            along = solved(information + np.einsum("bijl,bl->bij", growth, way), np.tile(back, (len(drawn), 1)))
+            along = solved(
+                information + np.einsum("bijl,bl->bij", growth, way), np.tile(back, (len(drawn), 1))
+            )
             influence = along @ self.score.T - _pair_weights(along, way) @ self.slope.T
             influence -= _triple_weights(along, way) @ self.curve.T / 2
             error = np.sqrt((drawn * influence**2).sum(axis=1))
@@ -127,13 +151,24 @@ def _pairs(k: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _triples(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (pair, third column) of every triple i <= j <= l; where triple (i, j, l) stands; how often it counts."""
-    place = {pair: at for at, pair in enumerate(zip(*(part.tolist() for part in _pairs(k)), strict=True))}
+    """Return (pair, third column) of every triple i <= j <= l; where triple (i, j, l) stands; how
+    often it counts.
+    """
+    place = {
+        pair: at for at, pair in enumerate(zip(*(part.tolist() for part in _pairs(k)), strict=True))
+    }
     made, number, times = [], np.empty((k, k, k), dtype=int), []
     for i in range(k):
         for j in range(i, k):
             for last in range(j, k):
-                orders = {(i, j, last), (i, last, j), (j, i, last), (j, last, i), (last, i, j), (last, j, i)}
+                orders = {
+                    (i, j, last),
+                    (i, last, j),
+                    (j, i, last),
+                    (j, last, i),
+                    (last, i, j),
+                    (last, j, i),
+                }
                 for order in orders:
                     number[order] = len(made)
                 made.append((place[i, j], last))
@@ -155,7 +190,11 @@ def _full_triples(packed: np.ndarray, k: int) -> np.ndarray:
 def _pair_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return weights w with ``a' M b = w . packed M`` for symmetric M, shape (B, k (k + 1) / 2)."""
     first, second = _pairs(a.shape[1])
-    return np.where(first == second, a[:, first] * b[:, first], a[:, first] * b[:, second] + a[:, second] * b[:, first])
+    return np.where(
+        first == second,
+        a[:, first] * b[:, first],
+        a[:, first] * b[:, second] + a[:, second] * b[:, first],
+    )
 
 
 def _triple_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:

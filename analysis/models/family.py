@@ -18,7 +18,8 @@ class Family:
     Attributes
     ----------
     score : callable
-        (y, predictor) -> contributions whose cross product with the columns is zero at the estimate.
+        (y, predictor) -> contributions whose cross product with the columns is zero at the
+        estimate.
     weights : callable
         predictor -> weights of the information.
     loss : callable
@@ -36,7 +37,9 @@ class Family:
     bent: bool = True
 
     def deviance(self, y: np.ndarray, at: np.ndarray) -> float:
-        """Return the deviance of a linear predictor: squared error, twice the log loss, or that of the power's mean."""
+        """Return the deviance of a linear predictor: squared error, twice the log loss, or that of
+        the power's mean.
+        """
         return float((self.loss(y, at) - self.perfect(y)).sum())
 
 
@@ -60,8 +63,15 @@ def family_of(model: str) -> Family:
     def perfect(y: np.ndarray) -> np.ndarray:
         if power == 1:
             return 2 * (y - xlogy(y, y))
-        return 2 * (np.log(y) + 1) if power == 2 else 2 * y ** (2 - power) * (1 / (2 - power) + 1 / (power - 1))
+        return (
+            2 * (np.log(y) + 1)
+            if power == 2
+            else 2 * y ** (2 - power) * (1 / (2 - power) + 1 / (power - 1))
+        )
 
     return Family(
-        lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at), lambda at: np.exp((2 - power) * at), loss, perfect
+        lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at),
+        lambda at: np.exp((2 - power) * at),
+        loss,
+        perfect,
     )

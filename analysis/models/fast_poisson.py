@@ -1,4 +1,6 @@
-"""Poisson pseudo maximum likelihood of many rows: Newton steps over blocks, with no copy of the table."""
+"""Poisson pseudo maximum likelihood of many rows: Newton steps over blocks, with no copy of the
+table.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,25 @@ from analysis.errors import DesignError, Fault, listing
 
 BLOCK_ROWS = 8192
 CLUSTER_ROWS = 65_536  # rows whose scores are added to their clusters together
-SUBSAMPLES = (50, 7)  # every 50th row finds the start, every 7th betters it: one pass less over all rows
+SUBSAMPLES = (
+    50,
+    7,
+)  # every 50th row finds the start, every 7th betters it: one pass less over all rows
 START_TOLERANCE = 0.03  # of those: chance in them makes a nearer step idle
 STEPS = 50
-STEP_TOLERANCE = 1e-4  # of the linear predictor, per standard deviation; the error left is about its square
+STEP_TOLERANCE = (
+    1e-4  # of the linear predictor, per standard deviation; the error left is about its square
+)
 ROUNDING = 1e-6  # a step below this that is not half as long as the one before ends in rounding
-LAST_TOLERANCE = 4e-9  # of the last step at the farthest row: beyond it the covariance, a step behind, is taken again
-FAR = 100.0  # squared standard deviations from the mean beyond which sums of squares are taken again around the mean
+# of the last step at the farthest row: beyond it the covariance, a step behind, is taken again
+LAST_TOLERANCE = 4e-9
+# squared standard deviations from the mean beyond which sums of squares are taken again around the
+# mean
+FAR = 100.0
 TINY = np.finfo(float).tiny  # in the place of 0 in y log y
-CONDITION_LIMIT = 1e13  # of the scaled information: beyond it no finite or no single estimate exists
+CONDITION_LIMIT = (
+    1e13  # of the scaled information: beyond it no finite or no single estimate exists
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,21 +100,23 @@ def fit_poisson(
     offset : array, shape (n,), optional
         Known part of the linear predictor: the log of an exposure.
     start : array, shape (p + 1,), optional
-        Coefficients of a similar fit, the constant first. Without it every 50th row is fitted first, then every 7th.
+        Coefficients of a similar fit, the constant first. Without it every 50th row is fitted
+        first, then every 7th.
     block_rows : int
-        Rows looked at together; memory beyond the data is about ``16 * block_rows * (p + 1)`` bytes.
+        Rows looked at together; memory beyond the data is about ``16 * block_rows * (p + 1)``
+        bytes.
 
     Raises
     ------
     DesignError
-        Negative, missing or all-zero outcomes; dependent columns; an estimate that does not exist because a
-        combination of columns is non-zero only where the outcome is zero.
+        Negative, missing or all-zero outcomes; dependent columns; an estimate that does not exist
+        because a combination of columns is non-zero only where the outcome is zero.
 
     Notes
     -----
-    The estimate solves sum (y - mu) x = 0; only the mean has to be right, see Gourieroux, Monfort & Trognon
-    (1984), Econometrica 52(3). The covariance is A^-1 B A^-1 with A = sum mu x x' and B the sum of outer
-    products of the scores (y - mu) x, or of their cluster sums.
+    The estimate solves sum (y - mu) x = 0; only the mean has to be right, see Gourieroux, Monfort &
+    Trognon (1984), Econometrica 52(3). The covariance is A^-1 B A^-1 with A = sum mu x x' and B the
+    sum of outer products of the scores (y - mu) x, or of their cluster sums.
 
     Examples
     --------
@@ -127,16 +141,25 @@ def fit_poisson(
     except DesignError:
         if start is not None:
             raise
-        beta, steps = _newton(rows, _flat(rows))  # the rows that found the start were unlike the others
+        beta, steps = _newton(
+            rows, _flat(rows)
+        )  # the rows that found the start were unlike the others
     codes, clusters = _cluster_codes(cluster, len(rows.outcome))
     beta, steps, (bread, meat, deviance) = _last_step(rows, beta, steps, codes, clusters)
     inverse = np.linalg.inv(bread)
     back = rows.to_units()
     correction = _small_sample(covariance, len(rows.outcome), len(beta), clusters)
     return PoissonFit(
-        ("const", *names), back @ beta, correction * back @ inverse @ meat @ inverse @ back.T, covariance, deviance,
-        len(rows.outcome), clusters, steps, float(np.sqrt(_scaled_condition(bread))),
-    )  # fmt: skip
+        ("const", *names),
+        back @ beta,
+        correction * back @ inverse @ meat @ inverse @ back.T,
+        covariance,
+        deviance,
+        len(rows.outcome),
+        clusters,
+        steps,
+        float(np.sqrt(_scaled_condition(bread))),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +177,14 @@ class _Rows:
         columns, outcome = np.asarray(columns, dtype=float), np.asarray(outcome, dtype=float)
         offset = None if offset is None else np.asarray(offset, dtype=float)
         n = len(outcome)
-        if columns.shape != (n, len(names)) or outcome.ndim != 1 or (offset is not None and offset.shape != (n,)):
-            raise _refusal("columns", f"shape {columns.shape}", f"{(n, len(names))}: outcomes by names")
+        if (
+            columns.shape != (n, len(names))
+            or outcome.ndim != 1
+            or (offset is not None and offset.shape != (n,))
+        ):
+            raise _refusal(
+                "columns", f"shape {columns.shape}", f"{(n, len(names))}: outcomes by names"
+            )
         if n <= len(names) + 1:
             raise _refusal("rows", str(n), f"more than the {len(names) + 1} coefficients")
         low, total = outcome.min(), outcome.sum()
@@ -163,13 +192,17 @@ class _Rows:
             raise _refusal("outcome, offset", "missing or infinite values", "finite numbers")
         if low < 0 or total == 0:
             raise _refusal(
-                "outcome", "zero everywhere" if low == 0 else f"{low:g}", "zero or more, not zero everywhere"
+                "outcome",
+                "zero everywhere" if low == 0 else f"{low:g}",
+                "zero or more, not zero everywhere",
             )
         location, scale = _location_scale_of_some(columns, names, block_rows)
         return cls(columns, outcome, offset, location, scale, tuple(names), block_rows)
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Row ranges and [1, scaled columns] transposed, (k, rows); the array is reused, and may be overwritten."""
+        """Row ranges and [1, scaled columns] transposed, (k, rows); the array is reused, and may be
+        overwritten.
+        """
         room = np.empty((len(self.names) + 1, min(self.block_rows, len(self.outcome))))
         scale, location = self.scale[:, None], self.location[:, None]
         for start in range(0, len(self.outcome), self.block_rows):
@@ -189,7 +222,9 @@ class _Rows:
     def every(self, step: int) -> _Rows:
         """Every step-th row."""
         offset = None if self.offset is None else self.offset[::step]
-        return replace(self, columns=self.columns[::step], outcome=self.outcome[::step], offset=offset)
+        return replace(
+            self, columns=self.columns[::step], outcome=self.outcome[::step], offset=offset
+        )
 
     def to_units(self) -> np.ndarray:
         """Matrix from scaled coefficients to coefficients in the columns' units."""
@@ -200,17 +235,23 @@ class _Rows:
     def to_scaled(self, coefficient: np.ndarray) -> np.ndarray:
         if coefficient.shape != (len(self.names) + 1,):
             raise _refusal(
-                "start", f"shape {coefficient.shape}", f"{len(self.names) + 1} coefficients, the constant first"
+                "start",
+                f"shape {coefficient.shape}",
+                f"{len(self.names) + 1} coefficients, the constant first",
             )
-        return np.concatenate([[coefficient[0] + coefficient[1:] @ self.location], coefficient[1:] / self.scale])
+        return np.concatenate(
+            [[coefficient[0] + coefficient[1:] @ self.location], coefficient[1:] / self.scale]
+        )
 
 
 def _location_scale_of_some(
     columns: np.ndarray, names: Sequence[str], block_rows: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse standard deviation of the rows that better the start: near enough to scale by.
+    """Mean and inverse standard deviation of the rows that better the start: near enough to scale
+    by.
 
-    Of all rows where those are few, where a column does not vary in them, and where a value is not finite.
+    Of all rows where those are few, where a column does not vary in them, and where a value is not
+    finite.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(columns.sum())
@@ -222,23 +263,33 @@ def _location_scale_of_some(
     return _location_scale(columns, names, block_rows)
 
 
-def _location_scale(columns: np.ndarray, names: Sequence[str], block_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse standard deviation of each column, in a pass over blocks; two where the first rows mislead."""
+def _location_scale(
+    columns: np.ndarray, names: Sequence[str], block_rows: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and inverse standard deviation of each column, in a pass over blocks; two where the
+    first rows mislead.
+    """
     some = columns[:: max(len(columns) // block_rows, 1)].mean(axis=0)
     location, square, away = _around(columns, some, block_rows)
     if not (away <= FAR * square).all():
         location, square, _ = _around(columns, location, block_rows)
     if not np.isfinite(location).all():
         bad = [name for name, value in zip(names, location, strict=True) if not np.isfinite(value)]
-        raise _refusal("columns", "missing or infinite values in " + listing(bad), "complete columns")
+        raise _refusal(
+            "columns", "missing or infinite values in " + listing(bad), "complete columns"
+        )
     spread = np.sqrt(square)
     flat = spread <= 16 * np.finfo(float).eps * np.abs(location)
     if flat.any():
-        raise _refusal("columns", "no variation in " + listing(np.asarray(names)[flat]), "columns that vary")
+        raise _refusal(
+            "columns", "no variation in " + listing(np.asarray(names)[flat]), "columns that vary"
+        )
     return location, 1.0 / spread
 
 
-def _around(columns: np.ndarray, centre: np.ndarray, block_rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _around(
+    columns: np.ndarray, centre: np.ndarray, block_rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, variance and squared distance from `centre` of each column, from sums around that."""
     n, total, square = len(columns), np.zeros(columns.shape[1]), np.zeros(columns.shape[1])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -270,12 +321,18 @@ def _first_guess(rows: _Rows) -> np.ndarray:
 
 def _flat(rows: _Rows) -> np.ndarray:
     """The mean alone."""
-    total = rows.outcome.sum() / (len(rows.outcome) if rows.offset is None else np.exp(rows.offset).sum())
+    total = rows.outcome.sum() / (
+        len(rows.outcome) if rows.offset is None else np.exp(rows.offset).sum()
+    )
     return np.concatenate([[np.log(total)], np.zeros(len(rows.names))])
 
 
-def _newton(rows: _Rows, beta: np.ndarray, enough: float = STEP_TOLERANCE) -> tuple[np.ndarray, int]:
-    """Newton steps, halved while the pseudo likelihood falls, down to `enough`; the estimate and their number."""
+def _newton(
+    rows: _Rows, beta: np.ndarray, enough: float = STEP_TOLERANCE
+) -> tuple[np.ndarray, int]:
+    """Newton steps, halved while the pseudo likelihood falls, down to `enough`; the estimate and
+    their number.
+    """
     tolerance = 1e-10 * rows.outcome.sum()
     loss, step = np.inf, np.zeros(len(beta))
     for number in range(STEPS):
@@ -311,9 +368,11 @@ def _pass(rows: _Rows, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]
     return loss, score, information
 
 
-def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None):
-    """Take the step that the pass for the covariance shows, again while it is long and becomes shorter: estimate,
-    steps and the parts. Of nearly dependent columns it ends in rounding."""
+def _last_step(
+    rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None
+):
+    """Take the step that the pass for the covariance shows, again while it is long and becomes
+    shorter: estimate, steps and the parts. Of nearly dependent columns it ends in rounding."""
     before = np.inf
     for number in range(steps, STEPS + 1):
         score, farthest, *parts = _sandwich_parts(rows, beta, codes, clusters)
@@ -326,7 +385,9 @@ def _last_step(rows: _Rows, beta: np.ndarray, steps: int, codes: np.ndarray | No
 
 
 def _sandwich_parts(rows: _Rows, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
-    """Score, largest values, information, sum of outer products of the scores (or of their cluster sums), deviance."""
+    """Score, largest values, information, sum of outer products of the scores (or of their cluster
+    sums), deviance.
+    """
     (score, farthest), (bread, meat) = np.zeros((2, len(beta))), np.zeros((2, len(beta), len(beta)))
     sums, deviance = np.zeros((len(beta), clusters or 0)), 0.0
     if codes is not None:
@@ -363,7 +424,9 @@ def _cluster_codes(cluster, n: int) -> tuple[np.ndarray | None, int | None]:
 
         codes, labels = pd.factorize(cluster)
         if codes.min() < 0:
-            raise _refusal("cluster", f"a missing label in row {int(np.argmin(codes))}", "a label for each row")
+            raise _refusal(
+                "cluster", f"a missing label in row {int(np.argmin(codes))}", "a label for each row"
+            )
     if len(labels) < 2:
         raise _refusal("clusters", "1", "at least 2")
     return codes, len(labels)
@@ -386,8 +449,15 @@ def _scaled_condition(information: np.ndarray) -> float:
 
 def _no_estimate(rows: _Rows, information: np.ndarray) -> DesignError:
     vectors = np.linalg.eigh(information)[1]
-    terms = [name for name, share in zip(("const", *rows.names), np.abs(vectors[:, 0]), strict=True) if share > 0.1]
-    found = f"a combination of {listing(terms)} that is zero, or differs from zero only where the outcome is zero"
+    terms = [
+        name
+        for name, share in zip(("const", *rows.names), np.abs(vectors[:, 0]), strict=True)
+        if share > 0.1
+    ]
+    found = (
+        f"a combination of {listing(terms)} that is zero, or differs from zero only where the"
+        " outcome is zero"
+    )
     return _refusal("columns", found, "columns for which an estimate exists")
 
 

@@ -35,8 +35,8 @@ class Fit:
     weights : ndarray, shape (n,)
         So that the information is ``X' diag(weights) X``.
     deviance, null_deviance : float
-        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares; NaN where there is
-        none.
+        Of the model and of the intercept (with the same offset) alone; for OLS sums of squares; NaN
+        where there is none.
     note : str
         What a reader of its rows has to know.
     parts : tuple of Fit
@@ -64,14 +64,18 @@ class Fit:
 
     @property
     def df(self) -> float | None:
-        """Degrees of freedom of the reference: G - 1 with clusters, n - k for OLS, None for the normal."""
+        """Degrees of freedom of the reference: G - 1 with clusters, n - k for OLS, None for the
+        normal.
+        """
         if self.covariance.startswith("CRV"):
             return float(self.design.n_clusters - 1)
         return float(self.design.n - self.design.k) if self.model == "ols" else None
 
     @property
     def r_squared(self) -> float:
-        """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer 1997)."""
+        """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer
+        1997).
+        """
         return 1.0 - self.deviance / self.null_deviance
 
     @cached_property
@@ -81,7 +85,8 @@ class Fit:
 
     @cached_property
     def without_clusters(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is left without each cluster, on the orthonormal basis: moments (G, k, k) and coefficients (G, k).
+        """What is left without each cluster, on the orthonormal basis: moments (G, k, k) and
+        coefficients (G, k).
 
         The coefficients are one Newton step from the fit, which for least squares is exact.
 
@@ -92,15 +97,21 @@ class Fit:
         """
         (basis, triangle), clusters = self.design.basis, self.design.clusters
         moments = self.design.n * np.eye(self.design.k) - cluster_products(basis, basis, clusters)
-        information = self.information - cluster_products(basis, basis * self.weights[:, None], clusters)
+        information = self.information - cluster_products(
+            basis, basis * self.weights[:, None], clusters
+        )
         scores = cluster_sums(basis * self.residuals[:, None], clusters)
-        return moments, triangle @ self.params - np.linalg.solve(information, scores[:, :, None])[:, :, 0]
+        return moments, triangle @ self.params - np.linalg.solve(information, scores[:, :, None])[
+            :, :, 0
+        ]
 
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))
 
     def position(self, term: str) -> int:
-        """Return the column of a term: the last one of this name, since scores stand last in a design."""
+        """Return the column of a term: the last one of this name, since scores stand last in a
+        design.
+        """
         return len(self.design.terms) - 1 - self.design.terms[::-1].index(term)
 
 
@@ -111,7 +122,8 @@ class CountFit(Fit):
     Attributes
     ----------
     dispersion : float
-        alpha in ``variance = mean + alpha mean**2``; 0 where the counts vary no more than Poisson ones.
+        alpha in ``variance = mean + alpha mean**2``; 0 where the counts vary no more than Poisson
+        ones.
     every_param : ndarray, shape (k,) or (k + 1,)
         Coefficients, then log(alpha) unless it is the boundary.
     scores : ndarray, shape (n, k) or (n, k + 1)
@@ -137,7 +149,9 @@ def p_value(statistic: float, df: float | None) -> float:
 
 
 def critical_value(level: float, df: float | None) -> float:
-    """Return the quantile that a two-sided interval of this level multiplies the standard error by."""
+    """Return the quantile that a two-sided interval of this level multiplies the standard error
+    by.
+    """
     tail = (1 - level) / 2
     return float(normal_isf(tail) if df is None else t_isf(tail, df))
 
@@ -145,10 +159,11 @@ def critical_value(level: float, df: float | None) -> float:
 def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
     """Return (statistic, p) of the robust Wald test that the coefficients of `terms` are all zero.
 
-    A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n - k), or with
-    clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a covariance estimated from G
-    clusters has G - 1 degrees of freedom in every direction at once. For a model of two parts all coefficients of
-    `terms` in both of them are tested: without clusters the sum of the parts' statistics.
+    A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n
+    - k), or with clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a
+    covariance estimated from G clusters has G - 1 degrees of freedom in every direction at once.
+    For a model of two parts all coefficients of `terms` in both of them are tested: without
+    clusters the sum of the parts' statistics.
 
     Raises
     ------
@@ -158,13 +173,18 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
     cov, params, at = fit.cov, fit.params, [fit.position(term) for term in terms]
     if fit.parts:
         params = np.concatenate([part.params for part in fit.parts])
-        cov, at = fit.stacked, [place + fit.design.k * number for number in range(len(fit.parts)) for place in at]
+        cov, at = (
+            fit.stacked,
+            [place + fit.design.k * number for number in range(len(fit.parts)) for place in at],
+        )
         if not fit.covariance.startswith("CRV"):  # the parts are independent, whatever the rows say
             cov = np.where(np.equal.outer(*(np.arange(len(cov)) // fit.design.k,) * 2), cov, 0.0)
     q = len(at)
     if fit.covariance.startswith("CRV") and q > 1 and fit.design.n_clusters <= q:
         found = f"{q} coefficients tested at once with {fit.design.n_clusters} clusters"
-        raise DesignError("the model", [Fault("joint Wald test", found, "more clusters than coefficients")])
+        raise DesignError(
+            "the model", [Fault("joint Wald test", found, "more clusters than coefficients")]
+        )
     value = float(params[at] @ np.linalg.solve(cov[np.ix_(at, at)], params[at]))
     if fit.df is None:
         return value, float(chi2_sf(value, q))
@@ -176,7 +196,8 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
 
 
 def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float, float]:
-    """Return (chi-square, p) of the robust score test of the columns that `design` adds to `reduced`.
+    """Return (chi-square, p) of the robust score test of the columns that `design` adds to
+    `reduced`.
 
     Parameters
     ----------
@@ -189,8 +210,8 @@ def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float,
 
     Notes
     -----
-    ``s' V^-1 s`` with s the sum of the score columns' contributions, made orthogonal to the reduced model's
-    columns under its weights: Wooldridge (1991), Journal of Econometrics 48, 29-55.
+    ``s' V^-1 s`` with s the sum of the score columns' contributions, made orthogonal to the reduced
+    model's columns under its weights: Wooldridge (1991), Journal of Econometrics 48, 29-55.
     """
     columns, root = design.block("score"), np.sqrt(reduced.weights)[:, None]
     held = reduced.design.basis[0]

@@ -1,4 +1,6 @@
-"""The score within a unit: least squares and Poisson with unit (and period) fixed effects, swept out."""
+"""The score within a unit: least squares and Poisson with unit (and period) fixed effects, swept
+out.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from analysis.models.design import Design
 SWEEPS = 10_000
 TOLERANCE = 1e-10
 ABSORBED = 1e-6
-"""A column whose part within units and periods is smaller than this share of its spread is a fixed effect itself."""
+"""A column whose part within units and periods is smaller than this share of its spread is a fixed
+effect itself.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +29,12 @@ class WithinFit:
     model : str
         "ols" or "poisson".
     design : Design
-        The rows that count, their columns within units and periods (for Poisson under the last weights), without
-        intercept; its clusters are those of the covariance.
+        The rows that count, their columns within units and periods (for Poisson under the last
+        weights), without intercept; its clusters are those of the covariance.
     params : ndarray, shape (k,)
     cov : ndarray, shape (k, k)
-        CRV1; k in its factor counts slopes, an intercept and periods, but no unit where units lie within clusters.
+        CRV1; k in its factor counts slopes, an intercept and periods, but no unit where units lie
+        within clusters.
     residuals, weights : ndarray, shape (n,)
     units, periods : int
     dropped : int
@@ -57,14 +62,20 @@ class WithinFit:
 
 
 def fit_within(
-    design: Design, unit: np.ndarray, time: np.ndarray | None = None, *, model: str = "ols", terms: tuple[str, ...] = ()
+    design: Design,
+    unit: np.ndarray,
+    time: np.ndarray | None = None,
+    *,
+    model: str = "ols",
+    terms: tuple[str, ...] = (),
 ) -> WithinFit:
     """Fit a linear or an exponential mean with a fixed effect for each unit (and period).
 
     Parameters
     ----------
     design : Design
-        With an intercept, which the fixed effects take over; its clusters, or else the units, are those of the errors.
+        With an intercept, which the fixed effects take over; its clusters, or else the units, are
+        those of the errors.
     unit, time : ndarray, shape (n,)
         Codes.
     model : {"ols", "poisson"}
@@ -74,18 +85,23 @@ def fit_within(
     Raises
     ------
     DesignError
-        When one of `terms` does not vary within units and periods, too few rows are left, or nothing converges.
+        When one of `terms` does not vary within units and periods, too few rows are left, or
+        nothing converges.
 
     Notes
     -----
-    Fixed effects are swept out by alternating projections; for Poisson within each weighted step (Correia, Guimaraes &
-    Zylkin 2020, doi:10.1177/1536867X20909691). Slopes and errors are those of a regression on dummies: for Poisson
-    the effects of units are no nuisance to the slopes (Wooldridge 1999, doi:10.1016/S0304-4076(98)00033-5).
+    Fixed effects are swept out by alternating projections; for Poisson within each weighted step
+    (Correia, Guimaraes & Zylkin 2020, doi:10.1177/1536867X20909691). Slopes and errors are those of
+    a regression on dummies: for Poisson the effects of units are no nuisance to the slopes
+    (Wooldridge 1999, doi:10.1016/S0304-4076(98)00033-5).
     """
     keep = _informative(design.response, unit, model)
     if not keep.any():
         raise _refusal("no unit with two rows to compare", "units that are seen more than once")
-    rest, groups = design.take(keep), [_codes(unit[keep])] + ([] if time is None else [_codes(time[keep])])
+    rest, groups = (
+        design.take(keep),
+        [_codes(unit[keep])] + ([] if time is None else [_codes(time[keep])]),
+    )
     clusters = groups[0] if design.clusters is None else _codes(design.clusters[keep])
     columns = [i for i, block in enumerate(design.blocks) if block != "intercept"]
     spread = rest.matrix[:, columns].std(axis=0)
@@ -95,26 +111,54 @@ def fit_within(
     absorbed = tuple(name for name, moves in zip(names, varies, strict=True) if not moves)
     still = next((term for term in terms if term in absorbed), None)
     if still is not None:
-        raise _refusal(f"{still}, which does not change within units and periods", "a score that changes within units")
+        raise _refusal(
+            f"{still}, which does not change within units and periods",
+            "a score that changes within units",
+        )
     kept = [i for i, moves in zip(columns, varies, strict=True) if moves]
     swept = len(groups[1:]) and int(groups[1].max())
     if len(rest.response) < len(kept) + int(groups[0].max()) + swept + 10:
-        raise _refusal(f"{len(rest.response)} rows for {len(kept)} slopes and the fixed effects", "more rows per unit")
+        raise _refusal(
+            f"{len(rest.response)} rows for {len(kept)} slopes and the fixed effects",
+            "more rows per unit",
+        )
     fit = _least_squares if model == "ols" else _poisson
     x, params, residuals, weights = fit(rest, rest.matrix[:, kept], groups)
-    inside = replace(rest, response=residuals, matrix=x, terms=tuple(design.terms[i] for i in kept), clusters=clusters,
-                     blocks=tuple(design.blocks[i] for i in kept), offset=None)  # fmt: skip
+    inside = replace(
+        rest,
+        response=residuals,
+        matrix=x,
+        terms=tuple(design.terms[i] for i in kept),
+        clusters=clusters,
+        blocks=tuple(design.blocks[i] for i in kept),
+        offset=None,
+    )
     bread = np.linalg.inv(x.T @ (x * weights[:, None]))
     nested = _nested(groups[0], clusters)
     lost = 1 + swept + (0 if nested else int(groups[0].max()))
     n, k = x.shape
-    cov = sandwich(bread, x * residuals[:, None], "CRV1", clusters=clusters) * ((n - k) / (n - k - lost))
-    return WithinFit(model, inside, params, cov, residuals, weights, int(groups[0].max()) + 1, 1 + swept,
-                     int((~keep).sum()), absorbed)  # fmt: skip
+    cov = sandwich(bread, x * residuals[:, None], "CRV1", clusters=clusters) * (
+        (n - k) / (n - k - lost)
+    )
+    return WithinFit(
+        model,
+        inside,
+        params,
+        cov,
+        residuals,
+        weights,
+        int(groups[0].max()) + 1,
+        1 + swept,
+        int((~keep).sum()),
+        absorbed,
+    )
 
 
-def sweep(columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
-    """Return columns, shape (n, q), less their (weighted) means by each grouping, until nothing moves.
+def sweep(
+    columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return columns, shape (n, q), less their (weighted) means by each grouping, until nothing
+    moves.
 
     Examples
     --------
@@ -127,7 +171,9 @@ def sweep(columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | N
     for _ in range(SWEEPS):
         before = left
         for codes, total in zip(groups, totals, strict=True):
-            means = np.column_stack([np.bincount(codes, weights * column) / total for column in left.T])
+            means = np.column_stack(
+                [np.bincount(codes, weights * column) / total for column in left.T]
+            )
             left = left - means[codes]
         if len(groups) == 1 or (np.abs(left - before).max(axis=0) <= TOLERANCE * scale).all():
             return left
@@ -135,7 +181,8 @@ def sweep(columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | N
 
 
 def autocorrelation(values: np.ndarray, unit: np.ndarray, time: np.ndarray | None = None) -> float:
-    """Return the correlation of a column with itself in the unit's next row; without time, between a unit's rows.
+    """Return the correlation of a column with itself in the unit's next row; without time, between
+    a unit's rows.
 
     Parameters
     ----------
@@ -199,7 +246,9 @@ def _poisson(
         if np.isfinite(before).all() and np.abs(x @ (params - before)).max() < 1e-9:
             mean = np.exp(eta)
             return sweep(columns, groups, mean), params, (y - mean) * unit, mean * unit
-    raise _refusal("no finite estimate with fixed effects", "units and periods with positive outcomes")
+    raise _refusal(
+        "no finite estimate with fixed effects", "units and periods with positive outcomes"
+    )
 
 
 def _solved(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -208,7 +257,8 @@ def _solved(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     scaled = x / scale * root
     if np.linalg.cond(scaled) > 1e10:
         raise _refusal(
-            "columns that depend on each other within units and periods", "columns that change by themselves"
+            "columns that depend on each other within units and periods",
+            "columns that change by themselves",
         )
     return np.linalg.lstsq(scaled, y * root[:, 0], rcond=None)[0] / scale
 

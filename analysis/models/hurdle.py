@@ -1,4 +1,6 @@
-"""A hurdle and what lies beyond it: two equations, and what they say together about the overall mean."""
+"""A hurdle and what lies beyond it: two equations, and what they say together about the overall
+mean.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,16 @@ Parts = Callable[[Design, str], tuple[Fit, Fit]]
 
 
 def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> Fit:
-    """Fit whether the outcome is positive, and how large it is then; recombine them into the overall mean.
+    """Fit whether the outcome is positive, and how large it is then; recombine them into the
+    overall mean.
 
     Parameters
     ----------
     design : Design
         The response is zero or more, and zero somewhere.
     fit_parts : callable
-        Takes a design and a covariance; returns the logit of ``y > 0`` on all rows and the fit of the positive rows
-        (`split` makes their designs).
+        Takes a design and a covariance; returns the logit of ``y > 0`` on all rows and the fit of
+        the positive rows (`split` makes their designs).
     covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
         Of each part, with its own rows, columns and leverages.
 
@@ -42,9 +45,10 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
     -------
     Fit
         ``params`` are, per unit of each column, the derivatives of the log of the overall mean
-        ``sum_i P(y_i > 0) E[y_i | y_i > 0]`` when the column rises by the same amount in every row: for an exponential
-        mean they are its coefficients. Their covariance is by the delta method from the stacked sandwich of both
-        parts, the rows taken as they are. `parts` are the two fits, `stacked` their joint covariance.
+        ``sum_i P(y_i > 0) E[y_i | y_i > 0]`` when the column rises by the same amount in every row:
+        for an exponential mean they are its coefficients. Their covariance is by the delta method
+        from the stacked sandwich of both parts, the rows taken as they are. `parts` are the two
+        fits, `stacked` their joint covariance.
 
     Raises
     ------
@@ -53,24 +57,40 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
 
     Notes
     -----
-    Mullahy (1986), doi:10.1016/0304-4076(86)90002-3. The positive part alone compares rows that were selected by what
-    the score may have changed; it is never reported without the other.
+    Mullahy (1986), doi:10.1016/0304-4076(86)90002-3. The positive part alone compares rows that
+    were selected by what the score may have changed; it is never reported without the other.
     """
-    plain = "CRV1" if covariance == "CRV3" else covariance  # of the parts, until their joint covariance is known
+    plain = (
+        "CRV1" if covariance == "CRV3" else covariance
+    )  # of the parts, until their joint covariance is known
     zero, positive = fit_parts(design, plain)
-    stacked = _jackknifed(design, fit_parts, zero, positive) if covariance == "CRV3" else \
-        _sandwiched(design, zero, positive, covariance)  # fmt: skip
+    stacked = (
+        _jackknifed(design, fit_parts, zero, positive)
+        if covariance == "CRV3"
+        else _sandwiched(design, zero, positive, covariance)
+    )
     k = design.k
     value, gradient = overall_effects(design.matrix, design.offset, zero, positive)
-    parts = (replace(zero, cov=stacked[:k, :k], covariance=covariance),
-             replace(positive, cov=stacked[k : 2 * k, k : 2 * k], covariance=covariance))  # fmt: skip
+    parts = (
+        replace(zero, cov=stacked[:k, :k], covariance=covariance),
+        replace(positive, cov=stacked[k : 2 * k, k : 2 * k], covariance=covariance),
+    )
     return Fit(
-        design=design, model="hurdle", params=value, cov=gradient @ stacked @ gradient.T, covariance=covariance,
-        fitted=_mean(design.matrix, design.offset, zero, positive)[0], residuals=np.full(design.n, np.nan),
-        weights=np.full(design.n, np.nan), deviance=float("nan"), null_deviance=float("nan"), parts=parts,
-        stacked=stacked[: 2 * k, : 2 * k], note=positive.note,
+        design=design,
+        model="hurdle",
+        params=value,
+        cov=gradient @ stacked @ gradient.T,
+        covariance=covariance,
+        fitted=_mean(design.matrix, design.offset, zero, positive)[0],
+        residuals=np.full(design.n, np.nan),
+        weights=np.full(design.n, np.nan),
+        deviance=float("nan"),
+        null_deviance=float("nan"),
+        parts=parts,
+        stacked=stacked[: 2 * k, : 2 * k],
+        note=positive.note,
         influence=_joint_influence(design, zero, positive) @ gradient.T,
-    )  # fmt: skip
+    )
 
 
 def split(design: Design) -> tuple[Design, Design]:
@@ -83,13 +103,22 @@ def split(design: Design) -> tuple[Design, Design]:
     """
     at = design.response > 0
     if design.offset is not None:
-        fault = Fault("hurdle", "an exposure", "no exposure: it does not say what it does to the chance of any")
+        fault = Fault(
+            "hurdle",
+            "an exposure",
+            "no exposure: it does not say what it does to the chance of any",
+        )
         raise DesignError("the model", [fault])
     if at.all():
-        raise DesignError("the model", [Fault("hurdle", "no outcome of zero", "outcomes of zero and positive ones")])
+        raise DesignError(
+            "the model",
+            [Fault("hurdle", "no outcome of zero", "outcomes of zero and positive ones")],
+        )
     if at.sum() < design.k + FEWEST:
         found = f"{int(at.sum())} positive outcomes for {design.k} coefficients"
-        raise DesignError("the model", [Fault("hurdle", found, "at least ten more than coefficients")])
+        raise DesignError(
+            "the model", [Fault("hurdle", found, "at least ten more than coefficients")]
+        )
     positive = design.take(at)
     if positive.clusters is not None:
         positive = replace(positive, clusters=np.unique(positive.clusters, return_inverse=True)[1])
@@ -99,7 +128,8 @@ def split(design: Design) -> tuple[Design, Design]:
 def overall_effects(
     matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (effects, gradient) on the log of the overall mean, of every column and by every parameter.
+    """Return (effects, gradient) on the log of the overall mean, of every column and by every
+    parameter.
 
     Parameters
     ----------
@@ -123,15 +153,19 @@ def overall_effects(
 
     scale = np.concatenate([_spread(zero), _spread(positive)])
     steps = 1e-4 * scale
-    columns = [(effects(params + step) - effects(params - step)) / (2 * size)
-               for step, size in zip(np.diag(steps), steps, strict=True)]  # fmt: skip
+    columns = [
+        (effects(params + step) - effects(params - step)) / (2 * size)
+        for step, size in zip(np.diag(steps), steps, strict=True)
+    ]
     return effects(params), np.column_stack(columns)
 
 
 def _mean(
     matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each row's overall mean, and its derivatives by the two linear predictors, shape (n,) each."""
+    """Return each row's overall mean, and its derivatives by the two linear predictors, shape (n,)
+    each.
+    """
     chance = expit(matrix @ zero.params)
     base = np.exp(matrix @ positive.params + (0.0 if offset is None else offset))
     if isinstance(positive, CountFit):
@@ -165,8 +199,12 @@ def _with(zero: Fit, positive: Fit, params: np.ndarray) -> tuple[Fit, Fit]:
 
 
 def _sandwiched(design: Design, zero: Fit, positive: Fit, kind: str) -> np.ndarray:
-    """Return the joint covariance: each part with its own small-sample factor, as if it had been fitted alone."""
-    influence = _joint_influence(design, zero, positive, (_factor(zero, kind), _factor(positive, kind)))
+    """Return the joint covariance: each part with its own small-sample factor, as if it had been
+    fitted alone.
+    """
+    influence = _joint_influence(
+        design, zero, positive, (_factor(zero, kind), _factor(positive, kind))
+    )
     if kind in CLUSTERED:
         influence = cluster_sums(influence, design.clusters)
     return influence.T @ influence

@@ -1,4 +1,6 @@
-"""One coefficient of an exponential mean without some of its many rows, by steps from the fit of all of them."""
+"""One coefficient of an exponential mean without some of its many rows, by steps from the fit of
+all of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ COVARIANCES = ("HC0", "HC1", "CRV1")
 """Those that a row's or a cluster's influence alone gives."""
 
 STEPS, SMALL, CONDITION_LIMIT = 25, 1e-8, 1e10
-"""Steps at most; the longest last step on the basis, of which about the square is left; the information's condition."""
+"""Steps at most; the longest last step on the basis, of which about the square is left; the
+information's condition.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
     Raises
     ------
     DesignError
-        When the steps do not converge, or the rows that stay hardly determine a column: nothing is known then, and a
-        fit from afar may still find an estimate.
+        When the steps do not converge, or the rows that stay hardly determine a column: nothing is
+        known then, and a fit from afar may still find an estimate.
     """
     design, at, power = fit.design, fit.position(term), VARIANCE_POWER[fit.model]
     basis, triangle = design.basis
@@ -59,18 +63,35 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
             step = np.linalg.solve(information, score)
             params = params + step
             if np.abs(step).max() < SMALL:
-                return _coefficient(fit, response, shift, power, params, information, weights, covariance, at)
-    raise DesignError("the model", [Fault("without some rows", "no convergence", "rows with a finite estimate")])
+                return _coefficient(
+                    fit, response, shift, power, params, information, weights, covariance, at
+                )
+    raise DesignError(
+        "the model", [Fault("without some rows", "no convergence", "rows with a finite estimate")]
+    )
 
 
 def _coefficient(
-    fit: Fit, response: np.ndarray, shift: np.ndarray | float, power: float, params: np.ndarray,
-    information: np.ndarray, weights: np.ndarray, covariance: str, at: int,
-) -> Coefficient:  # fmt: skip
-    """Return the coefficient at its estimate; the information of the last step is that of the one before it."""
+    fit: Fit,
+    response: np.ndarray,
+    shift: np.ndarray | float,
+    power: float,
+    params: np.ndarray,
+    information: np.ndarray,
+    weights: np.ndarray,
+    covariance: str,
+    at: int,
+) -> Coefficient:
+    """Return the coefficient at its estimate; the information of the last step is that of the one
+    before it.
+    """
     (basis, triangle), clusters = fit.design.basis, fit.design.clusters
-    own = np.linalg.solve(triangle.T, np.eye(len(params))[at])  # the coefficient as a sum over the basis
-    parts = weights * influence(response, basis, shift, power, params, np.linalg.solve(information, own))
+    own = np.linalg.solve(
+        triangle.T, np.eye(len(params))[at]
+    )  # the coefficient as a sum over the basis
+    parts = weights * influence(
+        response, basis, shift, power, params, np.linalg.solve(information, own)
+    )
     n, k, df = float(weights.sum()), len(params), None
     factor = n / (n - k) if covariance == "HC1" else 1.0
     if covariance == "CRV1":

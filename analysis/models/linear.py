@@ -21,14 +21,14 @@ def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
     Returns
     -------
     Fit
-        Coefficients in units of the outcome per unit of the column. `residuals` and `weights` are those of
-        the estimating equations ``X'(y - Xb) = 0``.
+        Coefficients in units of the outcome per unit of the column. `residuals` and `weights` are
+        those of the estimating equations ``X'(y - Xb) = 0``.
 
     Notes
     -----
-    On an orthonormal basis of the columns the coefficients are projections (twice, since what is left of the first one
-    is rounding), and they are carried back through the triangle of the factorisation: digits are lost in proportion to
-    the condition number, not to its square.
+    On an orthonormal basis of the columns the coefficients are projections (twice, since what is
+    left of the first one is rounding), and they are carried back through the triangle of the
+    factorisation: digits are lost in proportion to the condition number, not to its square.
     """
     basis, triangle = design.basis
     projections = basis.T @ design.response / design.n
@@ -39,19 +39,30 @@ def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
     cov = _covariance(design, basis, residuals, covariance)
     centred = design.response - (design.response.mean() if design.blocks[0] == "intercept" else 0.0)
     return Fit(
-        design=design, model="ols", params=np.linalg.solve(triangle, projections), cov=back @ cov @ back.T,
-        covariance=covariance, fitted=fitted, residuals=residuals, weights=np.ones(design.n),
-        deviance=float(residuals @ residuals), null_deviance=float(centred @ centred),
-    )  # fmt: skip
+        design=design,
+        model="ols",
+        params=np.linalg.solve(triangle, projections),
+        cov=back @ cov @ back.T,
+        covariance=covariance,
+        fitted=fitted,
+        residuals=residuals,
+        weights=np.ones(design.n),
+        deviance=float(residuals @ residuals),
+        null_deviance=float(centred @ centred),
+    )
 
 
 def _covariance(design: Design, basis: np.ndarray, residuals: np.ndarray, kind: str) -> np.ndarray:
-    """Return the covariance of the coefficients on the orthonormal basis, where the bread is I / n."""
+    """Return the covariance of the coefficients on the orthonormal basis, where the bread is I /
+    n.
+    """
     if kind == "CRV3":
         return jackknife(_refit_without(design, basis), np.zeros(design.k), design.clusters)
     bread = np.eye(design.k) / design.n
     leverage = (basis**2).sum(axis=1) / design.n
-    return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters)
+    return sandwich(
+        bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters
+    )
 
 
 def _refit_without(design: Design, basis: np.ndarray):
@@ -63,7 +74,9 @@ def _refit_without(design: Design, basis: np.ndarray):
         gone = basis[~stay]
         information = design.n * np.eye(design.k) - gone.T @ gone
         if np.linalg.cond(information) > 1e12:
-            raise DesignError("the model", [Fault("least squares", "a singular design", "independent columns")])
+            raise DesignError(
+                "the model", [Fault("least squares", "a singular design", "independent columns")]
+            )
         return -np.linalg.solve(information, gone.T @ residuals[~stay])
 
     return refit

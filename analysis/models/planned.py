@@ -18,7 +18,8 @@ FEWEST_CLUSTERS = 6
 def covariance_of(plan: Plan, model: str, design: Design) -> str:
     """Return the plan's covariance, or the default for this model and number of clusters.
 
-    The wild bootstrap has no covariance: what takes its place elsewhere is the default with clusters.
+    The wild bootstrap has no covariance: what takes its place elsewhere is the default with
+    clusters.
     """
     if plan.inference.covariance and plan.inference.covariance != "wild":
         return plan.inference.covariance
@@ -28,9 +29,11 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
 
 
 def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:
-    """Fit with the plan's covariance or the default one, or where that does not exist with HC1 (CRV1 with clusters).
+    """Fit with the plan's covariance or the default one, or where that does not exist with HC1
+    (CRV1 with clusters).
 
-    For what is said beside the deciding row, which alone is bound to a covariance that the plan names.
+    For what is said beside the deciding row, which alone is bound to a covariance that the plan
+    names.
 
     Raises
     ------

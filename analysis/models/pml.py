@@ -1,4 +1,6 @@
-"""Pseudo-maximum likelihood for a conditional mean ``E[y | X] = exp(X b + offset)``: revenue and counts."""
+"""Pseudo-maximum likelihood for a conditional mean ``E[y | X] = exp(X b + offset)``: revenue and
+counts.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from analysis.models.steps import MANY_ROWS, equations, information_of
 Family = Literal["poisson", "gamma", "tweedie"]
 
 VARIANCE_POWER: dict[str, float] = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
-"""Working variance mean ** power. The coefficients are the same in the population; the weights of rows differ."""
+"""Working variance mean ** power. The coefficients are the same in the population; the weights of
+rows differ.
+"""
 
 
 def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC1") -> Fit:
@@ -32,8 +36,8 @@ def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC
     Returns
     -------
     Fit
-        Coefficients are log ratios of the mean per unit of the column, and do not depend on the unit of the
-        response.
+        Coefficients are log ratios of the mean per unit of the column, and do not depend on the
+        unit of the response.
 
     Raises
     ------
@@ -42,9 +46,9 @@ def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC
 
     Notes
     -----
-    Only the mean has to be right: Gourieroux, Monfort & Trognon (1984), doi:10.2307/1913471; Santos Silva &
-    Tenreyro (2006), doi:10.1162/rest.88.4.641. The bread is the expected information
-    ``X' diag(mu ** (2 - power)) X``.
+    Only the mean has to be right: Gourieroux, Monfort & Trognon (1984), doi:10.2307/1913471; Santos
+    Silva & Tenreyro (2006), doi:10.1162/rest.88.4.641. The bread is the expected information ``X'
+    diag(mu ** (2 - power)) X``.
     """
     power = VARIANCE_POWER[family]
     basis, triangle = design.basis
@@ -58,11 +62,17 @@ def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC
     back = np.linalg.inv(triangle)
     scale = unit ** (2 - power)
     return Fit(
-        design=design, model=family, params=params, cov=back @ cov @ back.T, covariance=covariance,
-        fitted=fitted * unit, residuals=residuals * scale, weights=weights * scale,
+        design=design,
+        model=family,
+        params=params,
+        cov=back @ cov @ back.T,
+        covariance=covariance,
+        fitted=fitted * unit,
+        residuals=residuals * scale,
+        weights=weights * scale,
         deviance=scale * _deviance(design.response / unit, fitted, power),
         null_deviance=scale * _null_deviance(design, unit, power),
-    )  # fmt: skip
+    )
 
 
 def _solve(
@@ -78,7 +88,8 @@ def _solve(
         params = _damped_newton(response, basis, offset, power, start)
     if params is None:
         found = (
-            "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do not determine them"
+            "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do"
+            " not determine them"
         )
         allowed = "columns (or levels of a text control) with positive outcomes on both sides"
         raise DesignError("the model", [Fault(f"{family} regression", found, allowed)])
@@ -86,16 +97,26 @@ def _solve(
 
 
 def _scoring(
-    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str, start: np.ndarray
+    response: np.ndarray,
+    basis: np.ndarray,
+    offset: np.ndarray | None,
+    family: str,
+    start: np.ndarray,
 ) -> np.ndarray | None:
     """Return statsmodels' estimate, or None where its full steps do not converge."""
     from statsmodels.genmod.families import Gamma, Poisson, Tweedie
     from statsmodels.genmod.families.links import Log
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    families = {"poisson": Poisson(), "gamma": Gamma(link=Log()), "tweedie": Tweedie(link=Log(), var_power=1.5)}
+    families = {
+        "poisson": Poisson(),
+        "gamma": Gamma(link=Log()),
+        "tweedie": Tweedie(link=Log(), var_power=1.5),
+    }
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # about Gamma with zeros, and about convergence, which is returned
+        warnings.simplefilter(
+            "ignore"
+        )  # about Gamma with zeros, and about convergence, which is returned
         model = GLM(response, basis, family=families[family], offset=offset)
         try:
             result = model.fit(start_params=start, maxiter=100, tol=1e-12, tol_criterion="params")
@@ -106,11 +127,17 @@ def _scoring(
 
 
 def _plain_scoring(
-    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str, start: np.ndarray
+    response: np.ndarray,
+    basis: np.ndarray,
+    offset: np.ndarray | None,
+    family: str,
+    start: np.ndarray,
 ) -> np.ndarray | None:
-    """Return the estimate by the same steps as `_scoring`, from sums over the rows: for many rows a tenth of the time.
+    """Return the estimate by the same steps as `_scoring`, from sums over the rows: for many rows a
+    tenth of the time.
 
-    On an orthonormal basis the normal equations lose no digits that matter; where a step does, None is returned.
+    On an orthonormal basis the normal equations lose no digits that matter; where a step does, None
+    is returned.
     """
     power, shift = VARIANCE_POWER[family], 0.0 if offset is None else offset
     params = start
@@ -127,19 +154,27 @@ def _plain_scoring(
 
 
 def _damped_newton(
-    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, power: float, start: np.ndarray
+    response: np.ndarray,
+    basis: np.ndarray,
+    offset: np.ndarray | None,
+    power: float,
+    start: np.ndarray,
 ) -> np.ndarray | None:
-    """Return the estimate by Newton steps that are halved until they help, or None where there is none.
+    """Return the estimate by Newton steps that are halved until they help, or None where there is
+    none.
 
-    The criterion is convex in the coefficients for powers 1 to 2, so this converges from anywhere. Rows far out
-    (an untransformed count with a long tail) send full scoring steps into a cycle or an overflow.
+    The criterion is convex in the coefficients for powers 1 to 2, so this converges from anywhere.
+    Rows far out (an untransformed count with a long tail) send full scoring steps into a cycle or
+    an overflow.
     """
     shift = 0.0 if offset is None else offset
 
     def criterion(params: np.ndarray) -> float:
         predictor = basis @ params + shift
         up = np.exp((2 - power) * predictor) / (2 - power) if power < 2 else predictor
-        down = response * (np.exp((1 - power) * predictor) / (power - 1) if power > 1 else -predictor)
+        down = response * (
+            np.exp((1 - power) * predictor) / (power - 1) if power > 1 else -predictor
+        )
         return float((up + down).sum())
 
     params = start
@@ -148,9 +183,14 @@ def _damped_newton(
             value = criterion(params)
             mean = np.exp(basis @ params + shift)
             gradient = basis.T @ ((mean - response) * mean ** (1 - power))
-            curvature = (2 - power) * mean ** (2 - power) + (power - 1) * response * mean ** (1 - power)
+            curvature = (2 - power) * mean ** (2 - power) + (power - 1) * response * mean ** (
+                1 - power
+            )
             information = basis.T @ (basis * curvature[:, None])
-            if not (np.isfinite(value) and np.isfinite(information).all()) or np.linalg.cond(information) > 1e13:
+            if (
+                not (np.isfinite(value) and np.isfinite(information).all())
+                or np.linalg.cond(information) > 1e13
+            ):
                 return None
             step = -np.linalg.solve(information, gradient)
             if np.abs(step).max() < 1e-9:
@@ -162,7 +202,9 @@ def _damped_newton(
 
 
 def _null_intercept(response: np.ndarray, offset: np.ndarray | None, power: float) -> float:
-    """Return the intercept of the model without columns, whose estimating equation has a closed form."""
+    """Return the intercept of the model without columns, whose estimating equation has a closed
+    form.
+    """
     if offset is None:
         return float(np.log(response.mean()))
     weights = np.exp(offset * (1 - power))
@@ -170,9 +212,15 @@ def _null_intercept(response: np.ndarray, offset: np.ndarray | None, power: floa
 
 
 def _covariance(
-    design: Design, basis: np.ndarray, estimate: np.ndarray, residuals: np.ndarray, weights: np.ndarray,
-    kind: str, family: str, unit: float,
-) -> np.ndarray:  # fmt: skip
+    design: Design,
+    basis: np.ndarray,
+    estimate: np.ndarray,
+    residuals: np.ndarray,
+    weights: np.ndarray,
+    kind: str,
+    family: str,
+    unit: float,
+) -> np.ndarray:
     """Return the covariance on the basis; CRV3 refits the model without each cluster."""
     if kind == "CRV3":
 
@@ -182,8 +230,12 @@ def _covariance(
 
         return jackknife(refit, estimate, design.clusters)
     bread = np.linalg.inv(information_of(basis, weights))
-    leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis) if kind in ("HC2", "HC3") else None
-    return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters)
+    leverage = (
+        weights * np.einsum("ij,ij->i", basis @ bread, basis) if kind in ("HC2", "HC3") else None
+    )
+    return sandwich(
+        bread, basis * residuals[:, None], kind, leverage=leverage, clusters=design.clusters
+    )
 
 
 def _null_deviance(design: Design, unit: float, power: float) -> float:
@@ -194,7 +246,9 @@ def _null_deviance(design: Design, unit: float, power: float) -> float:
 
 
 def _deviance(response: np.ndarray, mean: np.ndarray, power: float) -> float:
-    """Return the unit deviances' sum; NaN for the Gamma with outcomes of zero, where it is infinite."""
+    """Return the unit deviances' sum; NaN for the Gamma with outcomes of zero, where it is
+    infinite.
+    """
     if power == 1.0:
         ratio = np.where(response > 0, response / mean, 1.0)
         return float(2 * (response * np.log(ratio) - (response - mean)).sum())
@@ -204,5 +258,10 @@ def _deviance(response: np.ndarray, mean: np.ndarray, power: float) -> float:
         return float(2 * (-np.log(response / mean) + (response - mean) / mean).sum())
     constant = response ** (2 - power) / ((1 - power) * (2 - power))
     return float(
-        2 * (constant - response * mean ** (1 - power) / (1 - power) + mean ** (2 - power) / (2 - power)).sum()
+        2
+        * (
+            constant
+            - response * mean ** (1 - power) / (1 - power)
+            + mean ** (2 - power) / (2 - power)
+        ).sum()
     )

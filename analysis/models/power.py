@@ -1,4 +1,6 @@
-"""What a study can show before it is run: the smallest detectable effect, and the chance to conclude `nothing`."""
+"""What a study can show before it is run: the smallest detectable effect, and the chance to
+conclude `nothing`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ import scipy
 from analysis.models.fit import critical_value
 
 
-def power_to_detect(effect: float, std_error: float, *, level: float = 0.95, df: float | None = None) -> float:
+def power_to_detect(
+    effect: float, std_error: float, *, level: float = 0.95, df: float | None = None
+) -> float:
     """Return the probability that the interval of this level excludes zero."""
     critical, shift = critical_value(level, df), effect / std_error
     if df is None:
@@ -18,7 +22,9 @@ def power_to_detect(effect: float, std_error: float, *, level: float = 0.95, df:
     return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 
 
-def detectable_effect(std_error: float, *, level: float = 0.95, power: float = 0.8, df: float | None = None) -> float:
+def detectable_effect(
+    std_error: float, *, level: float = 0.95, power: float = 0.8, df: float | None = None
+) -> float:
     """Return the effect whose interval of this level excludes zero with probability `power`.
 
     Examples
@@ -30,13 +36,23 @@ def detectable_effect(std_error: float, *, level: float = 0.95, power: float = 0
     def gap(effect: float) -> float:
         return power_to_detect(effect, std_error, level=level, df=df) - power
 
-    return float(scipy.optimize.brentq(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error))
+    return float(
+        scipy.optimize.brentq(
+            gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error
+        )
+    )
 
 
 def power_nothing(
-    std_error: float, band: tuple[float, float], *, effect: float = 0.0, level: float = 0.95, df: float | None = None
+    std_error: float,
+    band: tuple[float, float],
+    *,
+    effect: float = 0.0,
+    level: float = 0.95,
+    df: float | None = None,
 ) -> float:
-    """Return the probability that the equivalence test's interval (level 2 level - 1) lies inside the band.
+    """Return the probability that the equivalence test's interval (level 2 level - 1) lies inside
+    the band.
 
     Parameters
     ----------
@@ -47,8 +63,8 @@ def power_nothing(
 
     Notes
     -----
-    With a t reference the estimate's standard error is taken as known, which for df above 30 changes the third
-    digit.
+    With a t reference the estimate's standard error is taken as known, which for df above 30
+    changes the third digit.
     """
     critical = critical_value(2 * level - 1, df)
     low, high = (band[0] - effect) / std_error + critical, (band[1] - effect) / std_error - critical
@@ -57,7 +73,9 @@ def power_nothing(
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Rows needed to detect an increment, and to conclude that one that is absent is too small to matter."""
+    """Rows needed to detect an increment, and to conclude that one that is absent is too small to
+    matter.
+    """
 
     detect: int
     equivalence: int
@@ -75,8 +93,8 @@ def rows_needed(
 
     Notes
     -----
-    ``f^2 = delta / (1 - R2)``: about 7.85 / f^2 rows to detect and 8.56 / f^2 for the two one-sided tests at 5 % and
-    80 %, the score's slope tested.
+    ``f^2 = delta / (1 - R2)``: about 7.85 / f^2 rows to detect and 8.56 / f^2 for the two one-sided
+    tests at 5 % and 80 %, the score's slope tested.
     """
     ratio = delta_r2 / (1 - r2_full)
 
@@ -91,14 +109,15 @@ def rows_needed(
 
 
 def score_error(n: int, *, r2_full: float, r2_score: float, sd_outcome: float = 1.0) -> float:
-    """Return the standard error of the slope per standard deviation of the score, before any data exist.
+    """Return the standard error of the slope per standard deviation of the score, before any data
+    exist.
 
     Parameters
     ----------
     r2_full : float
         Share of the outcome's variance that the full model explains.
     r2_score : float
-        Share of the score's variance that engagement and controls explain: at .94 the error is 4.1 times what it
-        would be without them.
+        Share of the score's variance that engagement and controls explain: at .94 the error is 4.1
+        times what it would be without them.
     """
     return sd_outcome * math.sqrt((1 - r2_full) / ((1 - r2_score) * n))

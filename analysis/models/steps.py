@@ -1,4 +1,6 @@
-"""Score, information and influence of an exponential mean, over blocks of rows that stay in the cache."""
+"""Score, information and influence of an exponential mean, over blocks of rows that stay in the
+cache.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,15 @@ MANY_ROWS = 20_000
 
 
 def equations(
-    response: np.ndarray, basis: np.ndarray, shift: np.ndarray | float, power: float, params: np.ndarray,
+    response: np.ndarray,
+    basis: np.ndarray,
+    shift: np.ndarray | float,
+    power: float,
+    params: np.ndarray,
     weights: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, float]:  # fmt: skip
-    """Return the estimating equations, the expected information, and the range of the linear predictor.
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the estimating equations, the expected information, and the range of the linear
+    predictor.
 
     Parameters
     ----------
@@ -55,14 +62,22 @@ def equations(
 
 
 def influence(
-    response: np.ndarray, basis: np.ndarray, shift: np.ndarray | float, power: float, params: np.ndarray,
+    response: np.ndarray,
+    basis: np.ndarray,
+    shift: np.ndarray | float,
+    power: float,
+    params: np.ndarray,
     along: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Return each row's part of a coefficient, shape (n,): its estimating equations along a direction, shape (k,)."""
+) -> np.ndarray:
+    """Return each row's part of a coefficient, shape (n,): its estimating equations along a
+    direction, shape (k,).
+    """
     parts = np.empty(len(response))
     for part, rows in _blocks(basis):
         mean = np.exp(rows @ params + _of(shift, part))
-        parts[part] = (response[part] - mean) * (rows @ along) * (mean ** (1 - power) if power != 1 else 1.0)
+        parts[part] = (
+            (response[part] - mean) * (rows @ along) * (mean ** (1 - power) if power != 1 else 1.0)
+        )
     return parts
 
 

@@ -1,4 +1,6 @@
-"""Few clusters: the restricted wild cluster bootstrap with an interval, and how many clusters there are in effect."""
+"""Few clusters: the restricted wild cluster bootstrap with an interval, and how many clusters there
+are in effect.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,15 @@ from analysis.models.fit import Fit
 from analysis.models.sufficient_statistics.resampling import Weights, exceedance, sign_draws
 
 FEW_FOR_SIGNS = 12
-"""With fewer clusters than this, and more sign vectors than replicates, Webb's six points take the place of signs."""
+"""With fewer clusters than this, and more sign vectors than replicates, Webb's six points take the
+place of signs.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class WildTest:
-    """The wild cluster bootstrap of one coefficient of least squares, for every value it is tested against.
+    """The wild cluster bootstrap of one coefficient of least squares, for every value it is tested
+    against.
 
     Attributes
     ----------
@@ -46,7 +51,9 @@ class WildTest:
         return self.estimate / self.std_error
 
     def p_value(self, value: float = 0.0) -> float:
-        """Return the symmetric p-value against a value: the share of bootstrap |t| at or beyond the observed one."""
+        """Return the symmetric p-value against a value: the share of bootstrap |t| at or beyond the
+        observed one.
+        """
         top = np.abs(self.numerators[0] - value * self.numerators[1])
         squares = self.squares[0] - value * self.squares[1] + value**2 * self.squares[2]
         null = top / np.sqrt(np.maximum(squares, np.finfo(float).tiny))
@@ -54,7 +61,8 @@ class WildTest:
         return float(exceedance(null, np.array(observed), exact=self.enumerated))
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return the values that the test does not reject, between the first rejected one on either side.
+        """Return the values that the test does not reject, between the first rejected one on either
+        side.
 
         Raises
         ------
@@ -71,8 +79,13 @@ class WildTest:
                 break
             inside, step = outside, 1.5 * step
         else:
-            found = f"an interval of {100 * level:g} % from {len(self.numerators[0]):,} sign vectors"
-            raise DesignError("the model", [Fault("wild cluster bootstrap", found, "more clusters, or a lower level")])
+            found = (
+                f"an interval of {100 * level:g} % from {len(self.numerators[0]):,} sign vectors"
+            )
+            raise DesignError(
+                "the model",
+                [Fault("wild cluster bootstrap", found, "more clusters, or a lower level")],
+            )
         while abs(outside - inside) > 1e-7 * self.std_error:
             middle = (inside + outside) / 2
             if self.p_value(middle) <= 1 - level + 1e-12:
@@ -96,18 +109,20 @@ def wild_test(design: Design, term: str, *, replicates: int, seed: int) -> WildT
 
     Notes
     -----
-    Cameron, Gelbach & Miller (2008), doi:10.1162/rest.90.3.414. The residuals of the model with the coefficient held at
-    the tested value get one weight per cluster. They are linear in that value, so one set of draws serves all values,
-    and the interval is the test inverted. With w the term's part outside the other columns over its square, the
-    numerator is ``sum_g v_g w_g'u_g`` and the CRV1 error of the bootstrap sample comes from the clusters' sums of
-    ``w_i`` times its residuals.
+    Cameron, Gelbach & Miller (2008), doi:10.1162/rest.90.3.414. The residuals of the model with the
+    coefficient held at the tested value get one weight per cluster. They are linear in that value,
+    so one set of draws serves all values, and the interval is the test inverted. With w the term's
+    part outside the other columns over its square, the numerator is ``sum_g v_g w_g'u_g`` and the
+    CRV1 error of the bootstrap sample comes from the clusters' sums of ``w_i`` times its residuals.
     """
     if design.clusters is None or design.n_clusters < 2:
         fault = Fault("wild cluster bootstrap", "no clusters", "[cluster] with at least two")
         raise DesignError("the model", [fault])
     at = len(design.terms) - 1 - design.terms[::-1].index(term)
     columns, own = design.basis[0], design.matrix[:, at]
-    others = np.linalg.qr(np.delete(design.matrix / np.linalg.norm(design.matrix, axis=0), at, axis=1))[0]
+    others = np.linalg.qr(
+        np.delete(design.matrix / np.linalg.norm(design.matrix, axis=0), at, axis=1)
+    )[0]
     y = design.response - others @ (others.T @ design.response)
     s = own - others @ (others.T @ own)
     influence = s / (s @ s)
@@ -115,22 +130,30 @@ def wild_test(design: Design, term: str, *, replicates: int, seed: int) -> WildT
     factor = _factor(design)
     scores = cluster_sums((influence * (y - estimate * s))[:, None], design.clusters)[:, 0]
     groups = design.n_clusters
-    weights: Weights = "webb" if groups < FEW_FOR_SIGNS and 1 << groups > replicates else "rademacher"
+    weights: Weights = (
+        "webb" if groups < FEW_FOR_SIGNS and 1 << groups > replicates else "rademacher"
+    )
     enumerated, blocks = sign_draws(groups, replicates, seed, weights)
-    parts = [_bootstrap(design.clusters, columns / np.sqrt(design.n), influence, (y, s), draws) for _, draws in blocks]
+    parts = [
+        _bootstrap(design.clusters, columns / np.sqrt(design.n), influence, (y, s), draws)
+        for _, draws in blocks
+    ]
     numerators, squares = (np.concatenate(pieces, axis=1) for pieces in zip(*parts, strict=True))
     error = float(np.sqrt(factor * scores @ scores))
     return WildTest(estimate, error, enumerated, weights, numerators, factor * squares)
 
 
 def _bootstrap(
-    clusters: np.ndarray, columns: np.ndarray, influence: np.ndarray, residuals: tuple[np.ndarray, np.ndarray],
+    clusters: np.ndarray,
+    columns: np.ndarray,
+    influence: np.ndarray,
+    residuals: tuple[np.ndarray, np.ndarray],
     draws: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Return numerators (2, B) and squared errors' coefficients (3, B) for draws of shape (B, G).
 
-    Residuals of a bootstrap sample are ``v u - H v u``; both the restricted residuals of the outcome and the term's own
-    part take the place of u, since a tested value enters linearly.
+    Residuals of a bootstrap sample are ``v u - H v u``; both the restricted residuals of the
+    outcome and the term's own part take the place of u, since a tested value enters linearly.
     """
     spread = cluster_sums(influence[:, None] * columns, clusters)
     tops, sums = [], []
@@ -140,7 +163,9 @@ def _bootstrap(
         tops.append(draws @ along)
         sums.append(draws * along - fitted @ spread.T)
     first, second = sums
-    return np.array(tops), np.array([(first**2).sum(axis=1), 2 * (first * second).sum(axis=1), (second**2).sum(axis=1)])
+    return np.array(tops), np.array(
+        [(first**2).sum(axis=1), 2 * (first * second).sum(axis=1), (second**2).sum(axis=1)]
+    )
 
 
 def _factor(design: Design) -> float:
@@ -160,14 +185,16 @@ def effective_clusters(fit: Fit, term: str) -> tuple[float, float]:
     Returns
     -------
     (float, float)
-        When the errors of a cluster are independent, and when they are one common shock, the conservative case.
+        When the errors of a cluster are independent, and when they are one common shock, the
+        conservative case.
 
     Notes
     -----
-    ``G / (1 + V)``, with V the squared coefficient of variation (population form) of what each cluster adds to the
-    coefficient's variance: Carter, Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639. With w the rows' weights in
-    the coefficient a cluster adds ``sum w**2`` or ``(sum w)**2``. For a model with a link the rows are weighted by the
-    roots of the information, which is our extension.
+    ``G / (1 + V)``, with V the squared coefficient of variation (population form) of what each
+    cluster adds to the coefficient's variance: Carter, Schnepel & Steigerwald (2017),
+    doi:10.1162/REST_a_00639. With w the rows' weights in the coefficient a cluster adds ``sum
+    w**2`` or ``(sum w)**2``. For a model with a link the rows are weighted by the roots of the
+    information, which is our extension.
     """
     basis, triangle = fit.design.basis
     information = basis.T @ (basis * fit.weights[:, None])
@@ -179,5 +206,7 @@ def effective_clusters(fit: Fit, term: str) -> tuple[float, float]:
 
 
 def _evenness(added: np.ndarray) -> float:
-    """Return ``(sum x)**2 / sum x**2``, which is G over one plus the squared coefficient of variation."""
+    """Return ``(sum x)**2 / sum x**2``, which is G over one plus the squared coefficient of
+    variation.
+    """
     return float(added.sum() ** 2 / (added @ added)) if added.any() else 0.0

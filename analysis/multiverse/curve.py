@@ -1,4 +1,6 @@
-"""The specification curve: every analysis in order of its effect, and below it the decisions that made it."""
+"""The specification curve: every analysis in order of its effect, and below it the decisions that
+made it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, ren
 from analysis.results.findings import Findings
 
 CAPTION = (
-    "Every point is one analysis, every line its interval; filled points are those whose interval excludes zero. "
-    "The ticks below say which option of each decision an analysis took."
+    "Every point is one analysis, every line its interval; filled points are those whose interval"
+    " excludes zero. The ticks below say which option of each decision an analysis took."
 )
 MOST_ROWS = 40
 """Options beyond this number are not drawn below the curve (the table has them all)."""
@@ -27,8 +29,8 @@ MOST_ROWS = 40
 def curve_figure(findings: Findings) -> Figure:
     """Draw the curve of the specifications that estimate what the plan's own analysis estimates.
 
-    Filled points are specifications whose interval excludes zero. A tick below a point says which option of each
-    decision it took. The other estimands are in the table.
+    Filled points are specifications whose interval excludes zero. A tick below a point says which
+    option of each decision it took. The other estimands are in the table.
     """
     multiverse = findings.multiverse
     curve = multiverse.fellows().sort_values("estimate", kind="stable", ignore_index=True)
@@ -37,24 +39,37 @@ def curve_figure(findings: Findings) -> Figure:
     shown = _axis(multiverse.own, outcome)
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(5.6, 2.6 + 0.17 * len(rows)), layout="constrained")
-        top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2])
+        top, bottom = canvas.subplots(
+            2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2]
+        )
         _draw_effects(top, curve, shown)
         _draw_options(bottom, curve, rows)
         about = findings.dataset.label(multiverse.own.outcome)
         title = plain_label(f"{len(curve):,} analyses of {about}\n{shown.label}")
         top.set_title(title, loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
-        return rendered(canvas, _alt(curve, shown), f"{_which(findings, curve)} {CAPTION}", findings.dataset)
+        return rendered(
+            canvas, _alt(curve, shown), f"{_which(findings, curve)} {CAPTION}", findings.dataset
+        )
 
 
 def _which(findings: Findings, curve: pd.DataFrame) -> str:
-    """Return which of the analyses are drawn: those that estimate the same thing as the plan's own."""
+    """Return which of the analyses are drawn: those that estimate the same thing as the plan's
+    own.
+    """
     multiverse = findings.multiverse
     own, count = multiverse.own, len(multiverse.table)
-    form = "" if own.outcome_transform == "identity" else f" of the {own.outcome_transform} of the outcome"
+    form = (
+        ""
+        if own.outcome_transform == "identity"
+        else f" of the {own.outcome_transform} of the outcome"
+    )
     if len(curve) == count:
         return f"All {count:,} analyses, by {MODEL_NAMES[own.model]}{form}."
-    return f"{len(curve):,} of the {count:,} analyses: those by {MODEL_NAMES[own.model]}{form}, as the plan's own."
+    return (
+        f"{len(curve):,} of the {count:,} analyses: those by {MODEL_NAMES[own.model]}{form}, as the"
+        " plan's own."
+    )
 
 
 @dataclass(frozen=True)
@@ -78,9 +93,19 @@ def _axis(own: Specification, outcome: OutcomeSection) -> _Axis:
 
 
 def _option_rows(plan: Plan, curve: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return (decision, option) for each option that the curve's specifications take, in the plan's order."""
-    names = {decision.name: [option.name for option in options_of(decision)] for decision in plan.multiverse.decision}
-    rows = [(name, option) for name, options in names.items() for option in options if (curve[name] == option).any()]
+    """Return (decision, option) for each option that the curve's specifications take, in the plan's
+    order.
+    """
+    names = {
+        decision.name: [option.name for option in options_of(decision)]
+        for decision in plan.multiverse.decision
+    }
+    rows = [
+        (name, option)
+        for name, options in names.items()
+        for option in options
+        if (curve[name] == option).any()
+    ]
     return rows[:MOST_ROWS]
 
 
@@ -90,8 +115,16 @@ def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis)
     low, high = (shown.of(curve[edge].to_numpy()) for edge in ("conf_low", "conf_high"))
     axes.vlines(at, low, high, color="#b8b8b8", linewidth=0.5, rasterized=True)
     axes.plot(at[sure], effect[sure], ".", color=ACCENT, markersize=4, rasterized=True)
-    axes.plot(at[~sure], effect[~sure], "o", color=INK, markersize=3, markerfacecolor="white", markeredgewidth=0.6,
-              rasterized=True)  # fmt: skip
+    axes.plot(
+        at[~sure],
+        effect[~sure],
+        "o",
+        color=INK,
+        markersize=3,
+        markerfacecolor="white",
+        markeredgewidth=0.6,
+        rasterized=True,
+    )
     axes.axhline(0, color=INK, linewidth=0.8)
 
 
@@ -100,10 +133,20 @@ def _sure(curve: pd.DataFrame) -> np.ndarray:
     return ((curve["conf_low"] > 0) | (curve["conf_high"] < 0)).to_numpy()
 
 
-def _draw_options(axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+def _draw_options(
+    axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tuple[str, str]]
+) -> None:
     for height, (decision, option) in enumerate(rows):
         at = np.flatnonzero((curve[decision] == option).to_numpy())
-        axes.plot(at, np.full(len(at), height), "|", color=INK, markersize=5, markeredgewidth=0.5, rasterized=True)
+        axes.plot(
+            at,
+            np.full(len(at), height),
+            "|",
+            color=INK,
+            markersize=5,
+            markeredgewidth=0.5,
+            rasterized=True,
+        )
     axes.set_yticks(range(len(rows)), [plain_label(f"{d}: {o}"[:60]) for d, o in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)
 
@@ -111,6 +154,7 @@ def _draw_options(axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tu
 def _alt(curve: pd.DataFrame, shown: _Axis) -> str:
     low, middle, high = (shown.of(curve["estimate"].quantile(q)) for q in (0.0, 0.5, 1.0))
     return (
-        f"Specification curve of {len(curve):,} analyses, {shown.label}: median {middle:+.3g}, from {low:+.3g} to "
-        f"{high:+.3g}; {100 * _sure(curve).mean():.0f} % of the intervals exclude zero."
+        f"Specification curve of {len(curve):,} analyses, {shown.label}: median {middle:+.3g}, from"
+        f" {low:+.3g} to {high:+.3g}; {100 * _sure(curve).mean():.0f} % of the intervals exclude"
+        " zero."
     )

@@ -50,7 +50,9 @@ class Piece:
 
 
 def fit_pool(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[Piece]:
-    """Fit a pool's specifications: least squares from moments, Poisson and corrections for noise from the rows."""
+    """Fit a pool's specifications: least squares from moments, Poisson and corrections for noise
+    from the rows.
+    """
     noisy = [(position, spec) for position, spec in group if spec.reliability]
     group = [(position, spec) for position, spec in group if not spec.reliability]
     yield from (correct_specification(pool, position, spec) for position, spec in noisy)
@@ -75,7 +77,9 @@ def _covariance(pool: Pool, spec: Specification) -> str:
 def _fit_linear(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[Piece]:
     """One factorisation of all columns, then one small solve for each specification."""
     named = [pool.regressors(spec) for _, spec in group]
-    columns = {name: values for one in named for name, values in one.items()} | {RESPONSE: pool.response()}
+    columns = {name: values for one in named for name, values in one.items()} | {
+        RESPONSE: pool.response()
+    }
     names = list(columns)
     table = np.column_stack(list(columns.values()))
     at = {name: place for place, name in enumerate(names)}
@@ -84,15 +88,25 @@ def _fit_linear(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[
         row[[at[name] for name in one]] = True
     clusters = {spec.cluster for _, spec in group if spec.cluster}
     kinds = [(spec.cluster, _covariance(pool, spec)) for _, spec in group]
-    groups = {"unit": pool.units()} | {f"cluster {cluster}": pool.labels(cluster) for cluster in clusters}
-    moments = measure_moments(table, names, groups=groups, fourth=any(not cluster for cluster, _ in kinds))
+    groups = {"unit": pool.units()} | {
+        f"cluster {cluster}": pool.labels(cluster) for cluster in clusters
+    }
+    moments = measure_moments(
+        table, names, groups=groups, fourth=any(not cluster for cluster, _ in kinds)
+    )
     for cluster, kind in dict.fromkeys(kinds):
         fit = partial(_linear_piece, pool, group, moments, table, included, cluster)
-        yield from _with_fallback(fit, kind, [i for i, own in enumerate(kinds) if own == (cluster, kind)])
+        yield from _with_fallback(
+            fit, kind, [i for i, own in enumerate(kinds) if own == (cluster, kind)]
+        )
 
 
-def _with_fallback(fit: Callable[[str, list[int]], Piece], kind: str, chosen: list[int]) -> Iterator[Piece]:
-    """Yield the fits; those for which HC2, HC3 or CRV3 does not exist take HC1 or CRV1, and say so."""
+def _with_fallback(
+    fit: Callable[[str, list[int]], Piece], kind: str, chosen: list[int]
+) -> Iterator[Piece]:
+    """Yield the fits; those for which HC2, HC3 or CRV3 does not exist take HC1 or CRV1, and say
+    so.
+    """
     try:
         yield fit(kind, chosen)
     except DesignError:
@@ -112,24 +126,47 @@ def _with_fallback(fit: Callable[[str, list[int]], Piece], kind: str, chosen: li
 
 
 def _linear_piece(
-    pool: Pool, group: list[tuple[int, Specification]], moments: Moments, table: np.ndarray, included: np.ndarray,
-    cluster: str, kind: str, chosen: list[int],
-) -> Piece:  # fmt: skip
+    pool: Pool,
+    group: list[tuple[int, Specification]],
+    moments: Moments,
+    table: np.ndarray,
+    included: np.ndarray,
+    cluster: str,
+    kind: str,
+    chosen: list[int],
+) -> Piece:
     """Fit some specifications of a pool with one covariance."""
     fits = fit_subsets(
-        moments, included[chosen], outcome=RESPONSE, term=[pool.score_name(group[i][1]) for i in chosen],
-        covariance=[kind], cluster=f"cluster {cluster}" if cluster else None, rows=table, singular="drop",
-    )  # fmt: skip
+        moments,
+        included[chosen],
+        outcome=RESPONSE,
+        term=[pool.score_name(group[i][1]) for i in chosen],
+        covariance=[kind],
+        cluster=f"cluster {cluster}" if cluster else None,
+        rows=table,
+        singular="drop",
+    )
     positions = np.array([group[i][0] for i in chosen])
     return Piece(
-        group[0][1].estimand, positions[fits.kept], fits.estimate, fits.std_error[kind], fits.df[kind].astype(float),
-        moments.n, fits.clusters, kind, moments.group("unit").labels, effective_scores(fits, "unit"), fits,
+        group[0][1].estimand,
+        positions[fits.kept],
+        fits.estimate,
+        fits.std_error[kind],
+        fits.df[kind].astype(float),
+        moments.n,
+        fits.clusters,
+        kind,
+        moments.group("unit").labels,
+        effective_scores(fits, "unit"),
+        fits,
         tuple((int(positions[at]), why) for at, why in fits.refused),
-    )  # fmt: skip
+    )
 
 
 def _fit_poisson(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[Piece]:
-    """Each specification starts from the last one's estimate where the columns are the same in number."""
+    """Each specification starts from the last one's estimate where the columns are the same in
+    number.
+    """
     labels, units = np.unique(pool.units(), return_inverse=True)
     response = pool.sample.numbers(pool.outcome)
     nulls: dict[tuple[str, ...], np.ndarray] = {}
@@ -145,14 +182,35 @@ def _fit_poisson(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator
             if held not in nulls:
                 nulls[held] = _null_means(table[:, :-1], response, names[:-1])
         except DesignError as error:
-            yield Piece(spec.estimand, np.array([], dtype=int), *np.zeros((3, 0)), len(response), None, kind, labels,
-                         np.zeros((len(labels), 0)), None, ((position, error.faults[0].found),))  # fmt: skip
+            yield Piece(
+                spec.estimand,
+                np.array([], dtype=int),
+                *np.zeros((3, 0)),
+                len(response),
+                None,
+                kind,
+                labels,
+                np.zeros((len(labels), 0)),
+                None,
+                ((position, error.faults[0].found),),
+            )
             continue
         scores = _poisson_scores(table, response, nulls[held])
         df = float(fit.clusters - 1) if fit.clusters else np.nan
-        yield Piece(spec.estimand, np.array([position]), fit.coefficient[-1:], fit.std_error[-1:], np.array([df]),
-                     fit.n, fit.clusters, kind, labels,
-                     np.bincount(units, weights=scores, minlength=len(labels))[:, None], None, ())  # fmt: skip
+        yield Piece(
+            spec.estimand,
+            np.array([position]),
+            fit.coefficient[-1:],
+            fit.std_error[-1:],
+            np.array([df]),
+            fit.n,
+            fit.clusters,
+            kind,
+            labels,
+            np.bincount(units, weights=scores, minlength=len(labels))[:, None],
+            None,
+            (),
+        )
 
 
 def _null_means(columns: np.ndarray, response: np.ndarray, names: list[str]) -> np.ndarray:
@@ -162,7 +220,9 @@ def _null_means(columns: np.ndarray, response: np.ndarray, names: list[str]) -> 
 
 
 def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return each row's effective score: the score column outside the others, times the null residual."""
+    """Return each row's effective score: the score column outside the others, times the null
+    residual.
+    """
     root = np.sqrt(means)
     others = np.column_stack([np.ones(len(table)), table[:, :-1]])
     basis = np.linalg.qr(others / np.linalg.norm(others, axis=0) * root[:, None])[0]
@@ -170,7 +230,7 @@ def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) 
     return (weighted - basis @ (basis.T @ weighted)) / root * (response - means)
 
 
-# --- corrected for noise -----------------------------------------------------------------------------------
+# --- corrected for noise --------------------------------------------------------------------------
 
 
 def correct_specification(pool: Pool, position: int, spec: Specification) -> Piece:
@@ -178,10 +238,11 @@ def correct_specification(pool: Pool, position: int, spec: Specification) -> Pie
 
     Notes
     -----
-    Errors in variables for least squares, linear regression calibration for Poisson: `analysis.methods.correction`.
-    HC1 or CRV1 of the stacked equations, on a normal reference, as in the audit's own corrections. A specification
-    that does not hold a column with a reliability, or holds it in a form that has no correction, has no estimate: the
-    plain fit would stand under a name that says otherwise.
+    Errors in variables for least squares, linear regression calibration for Poisson:
+    `analysis.measurement_error.correction`. HC1 or CRV1 of the stacked equations, on a normal reference, as
+    in the audit's own corrections. A specification that does not hold a column with a reliability,
+    or holds it in a form that has no correction, has no estimate: the plain fit would stand under a
+    name that says otherwise.
     """
     n = pool.sample.rows
     try:
@@ -189,16 +250,28 @@ def correct_specification(pool: Pool, position: int, spec: Specification) -> Pie
     except DesignError as error:
         found = Refusal("", error.faults[0].found)
     if isinstance(found, Refusal):
-        return _piece(spec, position, *np.zeros((2, 0)), n, None, "", refused=((position, found.reason),))
+        return _piece(
+            spec, position, *np.zeros((2, 0)), n, None, "", refused=((position, found.reason),)
+        )
     shares = ", ".join(f"{column} {share:g}" for column, share in spec.reliability)
     name = {"eiv": "errors in variables", "calibration": "regression calibration"}[found.model]
-    return _piece(spec, position, found.params[-1:], np.sqrt(found.cov[-1:, -1]), n, found.clusters, found.covariance,
-                  note=f"{name}, reliability of {shares}")  # fmt: skip
+    return _piece(
+        spec,
+        position,
+        found.params[-1:],
+        np.sqrt(found.cov[-1:, -1]),
+        n,
+        found.clusters,
+        found.covariance,
+        note=f"{name}, reliability of {shares}",
+    )
 
 
 def _corrected_fit(pool: Pool, spec: Specification) -> Correction | Refusal:
     forms = dict(spec.engagement)
-    lacking = [column for column, _ in spec.reliability if forms.get(column) in (None, "spline", "rank")]
+    lacking = [
+        column for column, _ in spec.reliability if forms.get(column) in (None, "spline", "rank")
+    ]
     if lacking:
         form = forms.get(lacking[0])
         why = f"in the form {form}, which has no correction" if form else "not held here"
@@ -207,21 +280,45 @@ def _corrected_fit(pool: Pool, spec: Specification) -> Correction | Refusal:
     held = {f"{column} {how}" for column, how in spec.engagement}
     blocks = ["engagement" if name in held else "control" for name in columns]
     design = Design(
-        response=pool.response(), matrix=np.column_stack([np.ones(pool.sample.rows), *columns.values()]),
-        terms=("intercept", *columns), blocks=("intercept", *blocks[:-1], "score"),
-        clusters=np.unique(pool.labels(spec.cluster), return_inverse=True)[1] if spec.cluster else None,
-    )  # fmt: skip
+        response=pool.response(),
+        matrix=np.column_stack([np.ones(pool.sample.rows), *columns.values()]),
+        terms=("intercept", *columns),
+        blocks=("intercept", *blocks[:-1], "score"),
+        clusters=np.unique(pool.labels(spec.cluster), return_inverse=True)[1]
+        if spec.cluster
+        else None,
+    )
     declared = {f"{column} {forms[column]}": share for column, share in spec.reliability}
     fit = fit_model(design, spec.model, "CRV1" if spec.cluster else "HC1")
     return correct_fit(fit, measure(design, declared=declared))
 
 
 def _piece(
-    spec: Specification, position: int, estimate: np.ndarray, std_error: np.ndarray, n: int, clusters: int | None,
-    covariance: str, *, refused: tuple[tuple[int, str], ...] = (), note: str = "",
-) -> Piece:  # fmt: skip
+    spec: Specification,
+    position: int,
+    estimate: np.ndarray,
+    std_error: np.ndarray,
+    n: int,
+    clusters: int | None,
+    covariance: str,
+    *,
+    refused: tuple[tuple[int, str], ...] = (),
+    note: str = "",
+) -> Piece:
     count = len(estimate)
     return Piece(
-        spec.estimand, np.full(count, position), estimate, std_error, np.full(count, np.nan), n, clusters, covariance,
-        np.array([]), np.zeros((0, count)), None, refused, note, corrected=True,
-    )  # fmt: skip
+        spec.estimand,
+        np.full(count, position),
+        estimate,
+        std_error,
+        np.full(count, np.nan),
+        n,
+        clusters,
+        covariance,
+        np.array([]),
+        np.zeros((0, count)),
+        None,
+        refused,
+        note,
+        corrected=True,
+    )

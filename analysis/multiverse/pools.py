@@ -16,15 +16,18 @@ from analysis.plan import Plan
 from analysis.plan.sections.columns import ControlsSection, EngagementSection, ScoreSection
 
 MOST_ROW_GROUPS = 2_000
-"""Above this number of rows without clusters, resampling moves random blocks of rows: as valid, and affordable."""
+"""Above this number of rows without clusters, resampling moves random blocks of rows: as valid, and
+affordable.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
     """The rows that a group of specifications shares, and the columns they draw on.
 
-    `main` is the analysis sample of the plan, `complete` the rows in which every column of every specification is
-    known: a score has the spread it has in the first of them that holds it, in whatever rows it is then used.
+    `main` is the analysis sample of the plan, `complete` the rows in which every column of every
+    specification is known: a score has the spread it has in the first of them that holds it, in
+    whatever rows it is then used.
     """
 
     sample: Sample
@@ -48,7 +51,9 @@ class Pool:
         for name in spec.controls:
             columns |= self._once(("control", name), lambda name=name: self._control(name))
         for name, how in spec.engagement:
-            columns |= self._once(("engagement", name, how), lambda name=name, how=how: self._engagement(name, how))
+            columns |= self._once(
+                ("engagement", name, how), lambda name=name, how=how: self._engagement(name, how)
+            )
         named = self.score_name(spec)
         return columns | {named: self._once(("score", named), lambda: self._score(spec))}
 
@@ -58,14 +63,20 @@ class Pool:
 
     def labels(self, column: str) -> np.ndarray:
         """Return the cluster of each row."""
-        return self._once(("labels", column), lambda: self.sample.frame[column].astype(str).to_numpy())
+        return self._once(
+            ("labels", column), lambda: self.sample.frame[column].astype(str).to_numpy()
+        )
 
     def sizes(self, column: str) -> np.ndarray:
         """Return the number of rows of each cluster."""
-        return self._once(("sizes", column), lambda: np.unique(self.labels(column), return_counts=True)[1])
+        return self._once(
+            ("sizes", column), lambda: np.unique(self.labels(column), return_counts=True)[1]
+        )
 
     def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
-        """Return what was made under this key before: hundreds of specifications share a few dozen columns."""
+        """Return what was made under this key before: hundreds of specifications share a few dozen
+        columns.
+        """
         if key not in self.made:
             self.made[key] = make()
         return self.made[key]
@@ -89,21 +100,29 @@ class Pool:
     def _engagement(self, column: str, how: str) -> dict[str, np.ndarray]:
         values = self.sample.numbers(column)
         if how == "spline":
-            return {f"{column} spline {i}": part for i, part in enumerate(restricted_cubic_spline(values, column).T)}
+            return {
+                f"{column} spline {i}": part
+                for i, part in enumerate(restricted_cubic_spline(values, column).T)
+            }
         return {f"{column} {how}": recorded(self.sample, column, how)}
 
     def _control(self, column: str) -> dict[str, np.ndarray]:
         values = self.sample.frame[column]
         if pd.api.types.is_float_dtype(values):
             return {column: values.to_numpy(dtype=float)}
-        return {f"{column}[{level}]": (values == level).to_numpy(dtype=float) for level in sorted(set(values))[1:]}
+        return {
+            f"{column}[{level}]": (values == level).to_numpy(dtype=float)
+            for level in sorted(set(values))[1:]
+        }
 
 
-def pools(main: Sample, specs: list[Specification]) -> Iterator[tuple[Pool, list[tuple[int, Specification]]]]:
+def pools(
+    main: Sample, specs: list[Specification]
+) -> Iterator[tuple[Pool, list[tuple[int, Specification]]]]:
     """Yield each set of rows and outcome with the specifications that use it.
 
-    Under ``rows = "common"`` all columns of all specifications must be known; under "own" only those that the
-    specification uses, at the price of one factorisation for each pattern.
+    Under ``rows = "common"`` all columns of all specifications must be known; under "own" only
+    those that the specification uses, at the price of one factorisation for each pattern.
     """
     common = main.plan.multiverse.rows == "common"
     complete = select_sample(_wide(main.plan, specs, ()), main.dataset)
@@ -112,7 +131,9 @@ def pools(main: Sample, specs: list[Specification]) -> Iterator[tuple[Pool, list
     for position, spec in enumerate(specs):
         key = (() if common else spec.columns, spec.keep)
         if key not in samples:
-            samples[key] = select_sample(_wide(main.plan, specs if common else [spec], spec.keep), main.dataset)
+            samples[key] = select_sample(
+                _wide(main.plan, specs if common else [spec], spec.keep), main.dataset
+            )
         groups.setdefault((key, spec.outcome, spec.outcome_transform), []).append((position, spec))
     for (key, outcome, how), group in groups.items():
         yield Pool(samples[key], main, complete, outcome, how), group
@@ -126,10 +147,17 @@ def _wide(plan: Plan, specs: list[Specification], keep: tuple) -> Plan:
 
     held = distinct(column for spec in specs for column, _ in spec.engagement)
     halves = {column: pair for column, pair in plan.engagement.halves.items() if column in held}
-    others = distinct(name for spec in specs for name in (*spec.controls, *filter(None, [spec.cluster])))
+    others = distinct(
+        name for spec in specs for name in (*spec.controls, *filter(None, [spec.cluster]))
+    )
     outcomes = distinct(spec.outcome for spec in specs)
-    return plan.model_copy(update={
-        "score": ScoreSection(columns=distinct(spec.score for spec in specs)),
-        "engagement": EngagementSection(columns=held, halves=halves), "controls": ControlsSection(columns=others),
-        "outcome": tuple(plan.outcomes[name] for name in outcomes), "keep": plan.keep + keep, "multiverse": None,
-    })  # fmt: skip
+    return plan.model_copy(
+        update={
+            "score": ScoreSection(columns=distinct(spec.score for spec in specs)),
+            "engagement": EngagementSection(columns=held, halves=halves),
+            "controls": ControlsSection(columns=others),
+            "outcome": tuple(plan.outcomes[name] for name in outcomes),
+            "keep": plan.keep + keep,
+            "multiverse": None,
+        }
+    )

@@ -17,10 +17,12 @@ def multiverse_passage(findings: Findings) -> Passage | None:
         for row in findings.multiverse.decisions.to_dict("records")
     )
     caption = (
-        "What each decision matters: its share of the variance of the effects, and the words one gets by changing it "
-        "alone"
+        "What each decision matters: its share of the variance of the effects, and the words one"
+        " gets by changing it alone"
     )
-    table = PassageTable(caption, ("Decision", "Options", "Variance", "Words"), rows, numbers=(1, 2))
+    table = PassageTable(
+        caption, ("Decision", "Options", "Variance", "Words"), rows, numbers=(1, 2)
+    )
     sentence = multiverse_sentence(findings)
     return Passage("All the reasonable analyses", (sentence,), (curve_figure(findings),), (table,))
 

@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SIZE_BUDGET = 10**9
-"""A .parquet or .csv file of more bytes than this is not read into memory (pandas needs 3 to 15 times as much)."""
+"""A .parquet or .csv file of more bytes than this is not read into memory (pandas needs 3 to 15
+times as much).
+"""
 
 MEMORY = "640MB"
-"""What DuckDB may hold; it spills to disk beyond that. The environment's SCORE_AUDIT_MEMORY replaces it."""
+"""What DuckDB may hold; it spills to disk beyond that. The environment's SCORE_AUDIT_MEMORY
+replaces it.
+"""
 
 DIRECT_BITS = 17
-"""Clusters numbered within a range of 2 to this power are added up in a table without hashing, of a few MB a thread."""
+"""Clusters numbered within a range of 2 to this power are added up in a table without hashing, of a
+few MB a thread.
+"""
 
 MOST_FILES = 100_000
 MOST_NUMBERED = 1_000
@@ -66,12 +72,16 @@ class Source:
         sums = [_sha256(path) for path in self.files]
         if len(sums) == 1:
             return sums[0]
-        lines = "".join(f"{value}  {path.name}\n" for value, path in zip(sums, self.files, strict=True))
+        lines = "".join(
+            f"{value}  {path.name}\n" for value, path in zip(sums, self.files, strict=True)
+        )
         return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_beyond_memory(address: str, folder: Path) -> bool:
-    """Return whether a dataset is analysed by an engine: a pattern, an engine's address, or a file over budget."""
+    """Return whether a dataset is analysed by an engine: a pattern, an engine's address, or a file
+    over budget.
+    """
     if not address.isprintable():
         return False
     scheme, separator, _ = address.partition(":")
@@ -87,12 +97,16 @@ def is_beyond_memory(address: str, folder: Path) -> bool:
         return False
 
 
-def open_table(address: str, folder: Path, *, memory: str | None = None, threads: int | None = None) -> ir.Table:
+def open_table(
+    address: str, folder: Path, *, memory: str | None = None, threads: int | None = None
+) -> ir.Table:
     """Return the table behind an address as an Ibis table. Nothing is read yet."""
     return open_source(address, folder, memory=memory, threads=threads).table
 
 
-def open_source(address: str, folder: Path, *, memory: str | None = None, threads: int | None = None) -> Source:
+def open_source(
+    address: str, folder: Path, *, memory: str | None = None, threads: int | None = None
+) -> Source:
     """Open a table by its address.
 
     Parameters
@@ -119,24 +133,37 @@ def open_source(address: str, folder: Path, *, memory: str | None = None, thread
     except DataError:
         raise
     except ImportError as error:
-        extra = "pyspark and Java 17" if scheme == "spark" else "the extra: pip install 'score-audit[engine]'"
+        extra = (
+            "pyspark and Java 17"
+            if scheme == "spark"
+            else "the extra: pip install 'score-audit[engine]'"
+        )
         fault = Fault("dataset", f'the package "{error.name}" is not installed', extra)
         raise DataError(address, [fault]) from None
     except Exception as error:  # each engine has errors of its own
-        raise DataError(address, [Fault("dataset", _first_line(error), "a table that can be read")]) from None
+        raise DataError(
+            address, [Fault("dataset", _first_line(error), "a table that can be read")]
+        ) from None
 
 
 def _settings(memory: str | None, threads: int | None) -> dict[str, Any]:
     """Return an engine's limits: the caller's, else the environment's, else the defaults."""
-    spill = Path(tempfile.gettempdir()) / f"score-audit-{uuid.uuid4().hex}"  # else a folder where the user stands
+    spill = (
+        Path(tempfile.gettempdir()) / f"score-audit-{uuid.uuid4().hex}"
+    )  # else a folder where the user stands
     number = threads or int(os.environ.get("SCORE_AUDIT_THREADS", "0"))
-    limits = {"memory_limit": memory or os.environ.get("SCORE_AUDIT_MEMORY", MEMORY), "temp_directory": str(spill)}
+    limits = {
+        "memory_limit": memory or os.environ.get("SCORE_AUDIT_MEMORY", MEMORY),
+        "temp_directory": str(spill),
+    }
     return limits | ({"threads": number} if number else {})
 
 
 @contextmanager
 def plain_words(where: str) -> Iterator[None]:
-    """Say what an engine cannot do (a broken row of a csv file, too little memory) as a DataError."""
+    """Say what an engine cannot do (a broken row of a csv file, too little memory) as a
+    DataError.
+    """
     try:
         yield
     except Exception as error:
@@ -151,7 +178,8 @@ def plain_words(where: str) -> Iterator[None]:
 def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
     """Return DuckDB's table with its rows numbered in order, in a new column.
 
-    Of Parquet files each row knows its place in its file; else the rows pass through a window one after the other.
+    Of Parquet files each row knows its place in its file; else the rows pass through a window one
+    after the other.
     """
     import ibis
 
@@ -159,10 +187,15 @@ def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
     taken = {column.casefold() for column in table.columns} & {"file_index", "file_row_number"}
     if source.files[0].suffix.lower() != ".parquet" or len(source.files) > MOST_NUMBERED or taken:
         return table.mutate(**{name: ibis.row_number() + first})
-    engine, files = table.get_backend(), "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]"
+    engine, files = (
+        table.get_backend(),
+        "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]",
+    )
     counts = engine.con.execute(f"select num_rows from parquet_file_metadata({files})").fetchall()
     starts = list(itertools.accumulate((rows for (rows,) in counts), initial=first))[:-1]
-    before = f"({starts}::bigint[])[(file_index + 1)::bigint]" if len(starts) > 1 else str(starts[0])
+    before = (
+        f"({starts}::bigint[])[(file_index + 1)::bigint]" if len(starts) > 1 else str(starts[0])
+    )
     view = f"rows_{uuid.uuid4().hex}"
     number = f"""cast(file_row_number + {before} as bigint) as "{name}\""""
     engine.con.execute(f"create temp view {view} as select *, {number} from read_parquet({files})")
@@ -174,7 +207,9 @@ def _quoted(path: Path) -> str:
 
 
 def forget_extremes(table: ir.Table) -> None:
-    """Make DuckDB look for NaN itself: a Parquet file's extremes leave them out, and it concludes there are none."""
+    """Make DuckDB look for NaN itself: a Parquet file's extremes leave them out, and it concludes
+    there are none.
+    """
     if table.get_backend().name == "duckdb":
         table.get_backend().con.execute("set disabled_optimizers = 'statistics_propagation'")
 
@@ -192,9 +227,17 @@ def _matching(address: str, pattern: str, folder: Path) -> tuple[Path, ...]:
     """Return the files behind a pattern, a file or a folder, in order of their names."""
     whole = Path(pattern)
     if not whole.is_absolute():
-        roots = [root for root in (find_project(folder), find_project(), shipped_studies()) if root is not None]
+        roots = [
+            root
+            for root in (find_project(folder), find_project(), shipped_studies())
+            if root is not None
+        ]
         whole = inside(folder / pattern, [folder.resolve(), *roots], address)
-    found = [whole] if whole.is_file() else [Path(name) for name in glob.glob(str(whole), recursive=True)]
+    found = (
+        [whole]
+        if whole.is_file()
+        else [Path(name) for name in glob.glob(str(whole), recursive=True)]
+    )
     if whole.is_dir():
         found = [path for path in whole.rglob("*") if path.suffix.lower() in SUFFIXES]
     files = tuple(sorted(path for path in found if path.is_file()))
@@ -203,7 +246,9 @@ def _matching(address: str, pattern: str, folder: Path) -> tuple[Path, ...]:
         raise DataError(address, [Fault("dataset", f"{len(files):,} such files", allowed)])
     kinds = sorted({path.suffix.lower() for path in files})
     if len(kinds) > 1:
-        raise DataError(address, [Fault("dataset", f"files of two kinds: {listing(kinds)}", "one kind of file")])
+        raise DataError(
+            address, [Fault("dataset", f"files of two kinds: {listing(kinds)}", "one kind of file")]
+        )
     return files
 
 
@@ -232,7 +277,9 @@ def _open_database(address: str, rest: str, folder: Path, settings: dict[str, An
         raise DataError(address, [Fault("dataset", f'"{printable(rest)}"', "duckdb:FILE/TABLE")])
     files = _matching(address, file, folder)
     engine = _duckdb(str(files[0]), settings, read_only=True)
-    found = engine.con.execute("select table_name from information_schema.tables order by 1").fetchall()
+    found = engine.con.execute(
+        "select table_name from information_schema.tables order by 1"
+    ).fetchall()
     names = [str(row[0]) for row in found]
     if name not in names:
         allowed, hint = "one of: " + listing(names), did_you_mean(name, names)
@@ -247,9 +294,14 @@ def _open_spark(address: str, pattern: str, folder: Path, settings: dict[str, An
 
     files = _matching(address, pattern, folder)
     threads = settings.get("threads", "*")
-    quiet = {"spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1",
-             "spark.driver.host": "127.0.0.1", "spark.sql.session.timeZone": "UTC",
-             "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}  # fmt: skip
+    quiet = {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
     builder = SparkSession.builder.appName("score-audit")
     builder = builder.master(os.environ.get("SPARK_MASTER", f"local[{threads}]"))
     for key, value in quiet.items():

@@ -1,4 +1,6 @@
-"""The nested comparison beyond memory: the rows of `analysis.methods.increment`, from sums over a table."""
+"""The nested comparison beyond memory: the rows of `analysis.studies.increment.study`, from sums over a
+table.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ from analysis.studies.increment.study import tests, together_rows
 MODELS = ("ols", "poisson")
 
 
-def audit_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
+def audit_table(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> tuple[list[Estimate], list[Check]]:
     """Return the estimates and the checks of one score for one outcome, from sums over the table.
 
     Raises
@@ -43,7 +47,9 @@ def audit_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[li
     name = outcome.deciding_model
     if name not in MODELS:
         found = f'the model "{name}" for "{printable(outcome.column)}", beyond memory'
-        raise DesignError("the plan", [Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')])
+        raise DesignError(
+            "the plan", [Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')]
+        )
     basis = build_basis(sample, outcome.column, (score,))
     groups = _groups(sample, basis)
     rows, counted = _one_model(sample, outcome, score, basis, name, groups)
@@ -51,17 +57,39 @@ def audit_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[li
     for other in (*outcome.companion_models, *outcome.variants):
         if other not in MODELS:
             reason = f"The companion {other} was not run beyond memory."
-            checks.append(Check(sample.plan.name, f"companion_{other}", None, reason, None, outcome.column, score))
+            checks.append(
+                Check(
+                    sample.plan.name,
+                    f"companion_{other}",
+                    None,
+                    reason,
+                    None,
+                    outcome.column,
+                    score,
+                )
+            )
             continue
         try:
             rows += _one_model(sample, outcome, score, basis, other, groups)[0]
         except DesignError as error:
             reason = f"The companion model {other} has no estimate here: {error.faults[0].found}."
-            checks.append(Check(sample.plan.name, f"companion_{other}", None, reason, None, outcome.column, score))
+            checks.append(
+                Check(
+                    sample.plan.name,
+                    f"companion_{other}",
+                    None,
+                    reason,
+                    None,
+                    outcome.column,
+                    score,
+                )
+            )
     return rows, checks + _overlap(sample, outcome, score, basis, groups)
 
 
-def audit_table_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estimate], list[Check]]:
+def audit_table_together(
+    sample: Sample, outcome: OutcomeSection
+) -> tuple[list[Estimate], list[Check]]:
     """Return the scores side by side in one equation, as `audit_together` does."""
     plan = sample.plan
     try:
@@ -71,15 +99,21 @@ def audit_table_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[
         model = outcome.deciding_model
         full = _solve(sample, outcome, basis, model, [(list(range(basis.k)), basis.k)], targets)
         kind, note = covariance_of(sample, model, groups, deciding=True)
-        fit = _fits(basis, full, [targets], kind, _null(sample, outcome, basis, model, full[0].unit), groups)[0][0]
+        fit = _fits(
+            basis, full, [targets], kind, _null(sample, outcome, basis, model, full[0].unit), groups
+        )[0][0]
     except DesignError as error:
         fault = error.faults[0]
-        reason = f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
+        reason = (
+            f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
+        )
         return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
     return _noted(together_rows(sample, outcome, fit), note), []
 
 
-def inspect_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[tuple[str, ...], list[Check]]:
+def inspect_table(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> tuple[tuple[str, ...], list[Check]]:
     """Return the terms of an equation and its checks, without a fit."""
     basis = build_basis(sample, outcome.column, (score,))
     return basis.terms, _overlap(sample, outcome, score, basis, count_groups(basis))
@@ -88,7 +122,9 @@ def inspect_table(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[
 def covariance_of(
     sample: Sample, model: str, groups: tuple[int, int, int] | None, *, deciding: bool
 ) -> tuple[str, str]:
-    """Return the plan's covariance or the default for this model and number of clusters, and what to note."""
+    """Return the plan's covariance or the default for this model and number of clusters, and what
+    to note.
+    """
     kind = sample.plan.inference.covariance
     if kind == "wild":
         if deciding:
@@ -99,20 +135,31 @@ def covariance_of(
         alone = "HC3" if model == "ols" else "HC1"
         kind = alone if groups is None else "CRV3" if groups[0] < FEW_CLUSTERS else "CRV1"
         if kind == "CRV3" and model == "poisson":
-            return "CRV1", f"CRV1 with {groups[0]} clusters, since CRV3 would fit again without each of them"
+            return (
+                "CRV1",
+                f"CRV1 with {groups[0]} clusters, since CRV3 would fit again without each of them",
+            )
     if kind == "CRV3" and model == "poisson":
         if deciding:
             found = "CRV3 of a Poisson model, beyond memory"
-            raise DesignError("the model", [Fault("[inference] covariance", found, 'CRV1, or model = "ols"')])
+            raise DesignError(
+                "the model", [Fault("[inference] covariance", found, 'CRV1, or model = "ols"')]
+            )
         return "CRV1", "CRV1, since CRV3 does not exist for this model"
     return kind, ""
 
 
 def _one_model(
-    sample: Sample, outcome: OutcomeSection, score: str, basis: Basis, model: str,
+    sample: Sample,
+    outcome: OutcomeSection,
+    score: str,
+    basis: Basis,
+    model: str,
     groups: tuple[int, int, int] | None,
-) -> tuple[list[Estimate], tuple[int, int, int] | None]:  # fmt: skip
-    """Return every row of one model (increment, raw, tests, what the score adds to the fit), and its clusters."""
+) -> tuple[list[Estimate], tuple[int, int, int] | None]:
+    """Return every row of one model (increment, raw, tests, what the score adds to the fit), and
+    its clusters.
+    """
     kind, note = covariance_of(sample, model, groups, deciding=model == outcome.deciding_model)
     last = basis.k - 1
     everything, raw = list(range(basis.k)), basis.columns("engagement")
@@ -136,13 +183,21 @@ def _one_model(
 
 
 def _noted(rows: list[Estimate], note: str) -> list[Estimate]:
-    return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
+    return (
+        [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
+        if note
+        else rows
+    )
 
 
 def _solve(
-    sample: Sample, outcome: OutcomeSection, basis: Basis, model: str, wanted: list[tuple[list[int], int]],
+    sample: Sample,
+    outcome: OutcomeSection,
+    basis: Basis,
+    model: str,
+    wanted: list[tuple[list[int], int]],
     targets: tuple[int, ...],
-) -> list[Solved]:  # fmt: skip
+) -> list[Solved]:
     """Return the solution of each model; a model of fewer free columns keeps the others at zero."""
     if model == "poisson":
         return solve_poisson(basis, wanted, sample.mean(outcome.column), targets)
@@ -163,7 +218,9 @@ def _fits(
     null: float,
     groups: tuple[int, int, int] | None,
 ) -> tuple[list[Fit], Summed]:
-    """Return a Fit for each of the models that have targets, and the sums; the last model is the score test's."""
+    """Return a Fit for each of the models that have targets, and the sums; the last model is the
+    score test's.
+    """
     contributions = [
         [Contribution(s.spread(s.influence(t), basis.k), m, leverage=True) for t in wanted]
         for m, (s, wanted) in enumerate(zip(models, targets, strict=False))
@@ -171,7 +228,9 @@ def _fits(
     if len(models) > len(targets):
         last = len(models) - 1
         solved = models[last]
-        contributions.append([Contribution(solved.spread(solved.influence(basis.k - 1), basis.k), last)])
+        contributions.append(
+            [Contribution(solved.spread(solved.influence(basis.k - 1), basis.k), last)]
+        )
     summed = contribute(basis, models, contributions, "CRV1" if kind == "CRV3" else kind)
     fits, at = [], 0
     groups = groups or summed.groups
@@ -200,11 +259,13 @@ def _null(sample: Sample, outcome: OutcomeSection, basis: Basis, model: str, uni
     return float(2 * (found["yly"] - found["yo"] - found["y"] * np.log(found["y"] / found["eo"])))
 
 
-# --- checks ----------------------------------------------------------------------------------------------
+# --- checks ---------------------------------------------------------------------------------------
 
 
 def _groups(sample: Sample, basis: Basis) -> tuple[int, int, int] | None:
-    """Return what `count_groups` does, where it is not known anyway once the sums by cluster are taken."""
+    """Return what `count_groups` does, where it is not known anyway once the sums by cluster are
+    taken.
+    """
     return None if sample.plan.inference.covariance == "CRV1" else count_groups(basis)
 
 
@@ -213,27 +274,41 @@ def count_groups(basis: Basis) -> tuple[int, int, int] | None:
     if "g" not in basis.table.columns:
         return None
     table = basis.table.group_by("g").aggregate(size=basis.table.count())
-    found = aggregate(table, {"n": table.count(), "low": table["size"].min(), "high": table["size"].max()})
+    found = aggregate(
+        table, {"n": table.count(), "low": table["size"].min(), "high": table["size"].max()}
+    )
     return int(found["n"]), int(found["low"]), int(found["high"])
 
 
 def _overlap(
-    sample: Sample, outcome: OutcomeSection, score: str, basis: Basis, groups: tuple[int, int, int] | None
+    sample: Sample,
+    outcome: OutcomeSection,
+    score: str,
+    basis: Basis,
+    groups: tuple[int, int, int] | None,
 ) -> list[Check]:
     """Return the checks of `check_overlap`."""
     name, last = sample.plan, basis.k - 1
-    alone, held = (basis.explained(last, blocks) for blocks in (("engagement",), ("engagement", "control")))
+    alone, held = (
+        basis.explained(last, blocks) for blocks in (("engagement",), ("engagement", "control"))
+    )
     checks = [
         reconstructability(name, outcome.column, score, basis.n, alone, held),
         _outcome_from(sample, outcome, score, basis),
     ]
-    return checks + ([clusters_check(name, outcome.column, score, *groups, basis.n)] if groups else [])
+    return checks + (
+        [clusters_check(name, outcome.column, score, *groups, basis.n)] if groups else []
+    )
 
 
 def _outcome_from(sample: Sample, outcome: OutcomeSection, score: str, basis: Basis) -> Check:
-    """Return the check of a computed outcome on the seeded sample: what a few extreme rows make is no sum."""
+    """Return the check of a computed outcome on the seeded sample: what a few extreme rows make is
+    no sum.
+    """
     check = outcome_from_rows(sample, outcome.column, score)
     drawn = len(sample.frame)
     return (
-        check if drawn == basis.n else replace(check, reason=f"{check.reason} (In a seeded sample of {drawn:,} rows.)")
+        check
+        if drawn == basis.n
+        else replace(check, reason=f"{check.reason} (In a seeded sample of {drawn:,} rows.)")
     )

@@ -1,4 +1,6 @@
-"""The columns of an equation as expressions, and their orthonormal basis from sums of products alone."""
+"""The columns of an equation as expressions, and their orthonormal basis from sums of products
+alone.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,19 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 EASY = 30.0
-"""Up to this condition number of the sample's columns, scaling alone keeps thirteen digits in their products."""
+"""Up to this condition number of the sample's columns, scaling alone keeps thirteen digits in their
+products.
+"""
 
 LEAST_PIVOT = 1e-12
-"""A column whose squared part outside the others is a smaller share of it cannot be told from their combination."""
+"""A column whose squared part outside the others is a smaller share of it cannot be told from their
+combination.
+"""
 
 LEAST_SHARE = 1e-2
-"""The squares that the sample's fit leaves are a difference of known sums while they are a larger share of all."""
+"""The squares that the sample's fit leaves are a difference of known sums while they are a larger
+share of all.
+"""
 
 MOST_LEVELS = 200
 MOST_PASSES = 4
@@ -35,12 +43,14 @@ MOST_PASSES = 4
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """The columns of one equation, centred and scaled, with their coordinates in an orthonormal basis.
+    """The columns of one equation, centred and scaled, with their coordinates in an orthonormal
+    basis.
 
     Attributes
     ----------
     table : ibis Table
-        ``z1 .. zp``, the columns less `mean` over `scale`; ``y``, the response; ``g``, the cluster; ``o``, the offset.
+        ``z1 .. zp``, the columns less `mean` over `scale`; ``y``, the response; ``g``, the cluster;
+        ``o``, the offset.
     terms, blocks : tuple of str, length p + 1
         The intercept first, the scores last.
     mean, scale : ndarray, shape (p + 1,)
@@ -81,8 +91,8 @@ class Basis:
     def residual_squares(self, columns: Sequence[int]) -> float:
         """Return the sum of squares of the response around the least-squares fit of some columns.
 
-        What all columns leave, and what these lose of what all explain: squares are added, so none of the digits of a
-        small remainder go.
+        What all columns leave, and what these lose of what all explain: squares are added, so none
+        of the digits of a small remainder go.
         """
         left = np.linalg.qr(self.coordinates[:, list(columns)])[0]
         lost = self.response - left @ (left.T @ self.response)
@@ -102,11 +112,12 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
 
     Notes
     -----
-    CholeskyQR2 with the seeded sample as its first step: the sample's triangle makes the columns of all rows nearly
-    orthonormal, so that one scan of products loses no digits to their condition number. Where the sample cannot be
-    factored, the first scan takes its place; where its columns are far from dependent, the products of the plan's
-    columns as they are lose no digits either, and are known without a scan. In place of the response stands what the
-    sample's own fit leaves of it: the sum of squares of residuals is then no small difference of large numbers, however
+    CholeskyQR2 with the seeded sample as its first step: the sample's triangle makes the columns of
+    all rows nearly orthonormal, so that one scan of products loses no digits to their condition
+    number. Where the sample cannot be factored, the first scan takes its place; where its columns
+    are far from dependent, the products of the plan's columns as they are lose no digits either,
+    and are known without a scan. In place of the response stands what the sample's own fit leaves
+    of it: the sum of squares of residuals is then no small difference of large numbers, however
     good the fit. Yamamoto et al. (2015); Fukaya et al. (2020), doi:10.1137/18M1218212.
 
     Raises
@@ -124,7 +135,9 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     scale = np.sqrt(((pilot.matrix - mean) ** 2).mean(axis=0))
     scale[scale == 0] = 1.0
     shift = float(pilot.response.mean())
-    known = sample.whole.products.part([*(column.name for column in columns), (outcome, "identity")])
+    known = sample.whole.products.part(
+        [*(column.name for column in columns), (outcome, "identity")]
+    )
     if known is not None:
         mean[1:], scale[1:], shift = known.centre[:-1], known.scale[:-1], float(known.centre[-1])
     table = _scaled(sample, outcome, columns, mean, scale)
@@ -134,27 +147,45 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     response = error + coordinates @ guess
     total = unexplained + n * float(response[1:] @ response[1:])
     return Basis(
-        table, pilot.terms, pilot.blocks, mean, scale, coordinates, response, shift, total, unexplained, pilot, n
-    )  # fmt: skip
+        table,
+        pilot.terms,
+        pilot.blocks,
+        mean,
+        scale,
+        coordinates,
+        response,
+        shift,
+        total,
+        unexplained,
+        pilot,
+        n,
+    )
 
 
-def _scaled(sample: Sample, outcome: str, columns: list[Column], mean: np.ndarray, scale: np.ndarray) -> ir.Table:
+def _scaled(
+    sample: Sample, outcome: str, columns: list[Column], mean: np.ndarray, scale: np.ndarray
+) -> ir.Table:
     """Return the table of ``z1 .. zp``, the response, the cluster and the offset."""
     plan, table, keys = sample.plan, sample.whole.table, sample.whole.keys
     exposure = plan.outcomes[outcome].exposure
     others = {"y": table[keys[outcome]]}
     others |= {"g": table[keys[plan.cluster.column]]} if plan.cluster else {}
     others |= {"o": table[keys[exposure]].ln()} if exposure else {}
-    scaled = {f"z{i}": (c.expression - float(mean[i])) * float(1 / scale[i]) for i, c in enumerate(columns, 1)}
+    scaled = {
+        f"z{i}": (c.expression - float(mean[i])) * float(1 / scale[i])
+        for i, c in enumerate(columns, 1)
+    }
     return table.select(**scaled, **others)
 
 
-# --- columns ---------------------------------------------------------------------------------------------
+# --- columns --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column of the equation: an expression over all rows, its values in the seeded sample, what it is made of."""
+    """One column of the equation: an expression over all rows, its values in the seeded sample,
+    what it is made of.
+    """
 
     block: str
     term: str
@@ -164,13 +195,21 @@ class Column:
 
 
 def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
-    """Return the columns but the intercept: controls, engagement as the plan transforms it, then the scores."""
+    """Return the columns but the intercept: controls, engagement as the plan transforms it, then
+    the scores.
+    """
     plan, table, keys = sample.plan, sample.whole.table, sample.whole.keys
     columns = [piece for column in plan.controls.columns for piece in _control(sample, column)]
     named = [("engagement", c, plan.engagement.transform_of(c)) for c in plan.engagement.columns]
     named += [("score", c, plan.score.transform_of(c)) for c in scores]
     return columns + [
-        Column(block, c, transformed(table[keys[c]], how), FUNCTIONS[how](sample.frame[c].to_numpy(float)), (c, how))
+        Column(
+            block,
+            c,
+            transformed(table[keys[c]], how),
+            FUNCTIONS[how](sample.frame[c].to_numpy(float)),
+            (c, how),
+        )
         for block, c, how in named
     ]
 
@@ -182,17 +221,27 @@ def _control(sample: Sample, column: str) -> list[Column]:
         return [Column("control", column, cells, drawn.to_numpy(float), (column, "identity"))]
     names = cells.name("level").as_table().distinct().limit(MOST_LEVELS + 1).to_pandas()["level"]
     if len(names) > MOST_LEVELS:
-        place, allowed = f'column "{printable(column)}" (control)', f"at most {MOST_LEVELS} levels beyond memory"
+        place, allowed = (
+            f'column "{printable(column)}" (control)',
+            f"at most {MOST_LEVELS} levels beyond memory",
+        )
         where = str(sample.dataset.path or sample.dataset.address)
         raise DesignError(where, [Fault(place, f"more than {MOST_LEVELS} levels", allowed)])
     return [
-        Column("control", f"{column}[{level}]", (cells == level).cast("float64"), (drawn == level).to_numpy(float))
+        Column(
+            "control",
+            f"{column}[{level}]",
+            (cells == level).cast("float64"),
+            (drawn == level).to_numpy(float),
+        )
         for level in sorted(names)[1:]
     ]
 
 
 def _pilot(sample: Sample, outcome: str, columns: list[Column]) -> Design:
-    """Return the equation on the seeded sample, with a column for each term, also for levels that it lacks."""
+    """Return the equation on the seeded sample, with a column for each term, also for levels that
+    it lacks.
+    """
     frame, exposure = sample.frame, sample.plan.outcomes[outcome].exposure
     return Design(
         response=frame[outcome].to_numpy(float),
@@ -203,7 +252,7 @@ def _pilot(sample: Sample, outcome: str, columns: list[Column]) -> Design:
     )
 
 
-# --- the factorisation -----------------------------------------------------------------------------------
+# --- the factorisation ----------------------------------------------------------------------------
 
 
 def _factored(
@@ -215,7 +264,9 @@ def _factored(
     known: Products | None,
     where: str,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the triangle of [1, z], the coordinates of the guess's error, and what all columns leave of its square."""
+    """Return the triangle of [1, z], the coordinates of the guess's error, and what all columns
+    leave of its square.
+    """
     easy = _is_easy(unit[:, 1:])
     suspects = [] if easy else dependent_terms(pilot.matrix, pilot.terms)
     factor = np.eye(unit.shape[1])
@@ -225,7 +276,11 @@ def _factored(
     is_plain = np.array_equal(factor, np.eye(len(factor)))
     at_hand = _known_products(known, guess) if known is not None and is_plain else None
     for _ in range(MOST_PASSES):
-        gram = at_hand if at_hand is not None else _products(table, np.linalg.inv(factor), shift, guess)
+        gram = (
+            at_hand
+            if at_hand is not None
+            else _products(table, np.linalg.inv(factor), shift, guess)
+        )
         n, at_hand = gram[0, 0], None
         gram = gram / n
         inner = gram[:-1, :-1]
@@ -235,29 +290,42 @@ def _factored(
         if condition_number(triangle / np.sqrt(np.diag(inner))) < 2 * EASY:
             error = np.linalg.solve(triangle.T, gram[:-1, -1])
             return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
-    fault = Fault("the columns", "too nearly dependent for sums of products", "a table that fits into memory")
+    fault = Fault(
+        "the columns", "too nearly dependent for sums of products", "a table that fits into memory"
+    )
     raise DesignError(where, [fault])
 
 
 def _is_easy(unit: np.ndarray) -> bool:
-    """Return whether the condition number of columns of about one size is at most `EASY`; their products tell."""
+    """Return whether the condition number of columns of about one size is at most `EASY`; their
+    products tell.
+    """
     values = np.linalg.eigvalsh(unit.T @ unit)
     return bool(values[-1] <= EASY**2 * values[0])
 
 
 def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarray) -> np.ndarray:
-    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`; q0 is constant."""
+    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`; q0 is
+    constant.
+    """
     k = len(change)
     mixed = np.abs(change[1:, 1:] - np.diag(np.diag(change)[1:])).max(initial=0.0) > 0
-    columns = {f"q{j}": combination(table, change[:, j]) for j in range(1, k)} if mixed else {
-        f"q{j}": table[f"z{j}"] for j in range(1, k)}  # fmt: skip
-    table = table.select(**columns, y=table["y"] - combination(table, guess + shift * (np.arange(k) == 0)))
+    columns = (
+        {f"q{j}": combination(table, change[:, j]) for j in range(1, k)}
+        if mixed
+        else {f"q{j}": table[f"z{j}"] for j in range(1, k)}
+    )
+    table = table.select(
+        **columns, y=table["y"] - combination(table, guess + shift * (np.arange(k) == 0))
+    )
     names = [*columns, "y"]
     return cross_products(table, names)
 
 
 def _known_products(known: Products, guess: np.ndarray) -> np.ndarray | None:
-    """Return the same of z itself from the products at hand; None where they keep too few digits of the residuals."""
+    """Return the same of z itself from the products at hand; None where they keep too few digits of
+    the residuals.
+    """
     change, k = np.eye(len(known.gram)), len(guess)
     change[k, k], change[:k, k] = known.scale[-1], -guess
     gram = change.T @ known.gram @ change
@@ -278,6 +346,13 @@ def _refuse_dependent(
             kept.append(j)
     if bad:
         allowed = "columns none of which follows from the others: leave one out of the plan"
-        faults = [Fault(f'term "{printable(term)}"', "an exact linear combination of " + listing(
-            makers.get(term, ["the other columns, to twelve digits"])), allowed) for term in bad]  # fmt: skip
+        faults = [
+            Fault(
+                f'term "{printable(term)}"',
+                "an exact linear combination of "
+                + listing(makers.get(term, ["the other columns, to twelve digits"])),
+                allowed,
+            )
+            for term in bad
+        ]
         raise DesignError(where, faults)

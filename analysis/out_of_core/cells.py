@@ -1,4 +1,6 @@
-"""Cells of a table beyond memory as expressions: text, numbers, filters and transforms, as they are read in memory."""
+"""Cells of a table beyond memory as expressions: text, numbers, filters and transforms, as they are
+read in memory.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +76,11 @@ def texts(cells: ir.Value) -> ir.StringValue:
         text = ibis.cases((cells, "True"), (~cells, "False"), else_=ibis.null("string"))
     elif kind.is_floating():
         whole = (cells % 1.0 == 0.0) & (cells.abs() < 2.0**53)
-        text = ibis.cases((cells.isnan(), ibis.null("string")), (whole, cells.try_cast("int64").cast("string")),
-                          else_=cells.cast("string"))  # fmt: skip
+        text = ibis.cases(
+            (cells.isnan(), ibis.null("string")),
+            (whole, cells.try_cast("int64").cast("string")),
+            else_=cells.cast("string"),
+        )
     else:
         text = cells.cast("string").strip()
     return text.isin(sorted(MISSING)).ifelse(ibis.null("string"), text)
@@ -101,7 +106,9 @@ def is_number(cells: ir.Value) -> bool:
 
 
 def typed_value(field: Field, cells: ir.Value) -> ir.Value:
-    """Return a column of the plan as it is analysed: float64, or for clusters and text controls text."""
+    """Return a column of the plan as it is analysed: float64, or for clusters and text controls
+    text.
+    """
     import ibis
 
     if field.is_text:
@@ -122,7 +129,9 @@ def passes(keep: KeepSection, cells: ir.Value) -> ir.BooleanValue:
     """Return whether a row satisfies a filter; a row without a value satisfies none."""
     text = texts(cells)
     passed = text.notnull()
-    wanted = keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else ()
+    wanted = (
+        keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else ()
+    )
     if wanted:
         equal = [_equal(cells, value) for value in wanted]
         passed = passed & _any(equal)
@@ -145,7 +154,9 @@ def _any(conditions: list[ir.BooleanValue]) -> ir.BooleanValue:
 
 def _equal(cells: ir.Value, value: str | float | bool) -> ir.BooleanValue:
     if isinstance(value, bool):
-        return texts(cells).lower().isin(["true", "1"] if value else ["false", "0"]).fill_null(False)
+        return (
+            texts(cells).lower().isin(["true", "1"] if value else ["false", "0"]).fill_null(False)
+        )
     if isinstance(value, (int, float)):
         return (numbers(cells) == float(value)).fill_null(False)
     return (texts(cells) == value).fill_null(False)
@@ -156,7 +167,9 @@ def _days(text: ir.StringValue) -> ir.StringValue:
     import ibis
 
     day = text.substr(0, 10)
-    readable = text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$") & day.try_cast("date").notnull()
+    readable = (
+        text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$") & day.try_cast("date").notnull()
+    )
     return readable.fill_null(False).ifelse(day, ibis.null("string"))
 
 

@@ -71,7 +71,9 @@ class Solved:
         return whole
 
     def influence(self, target: int) -> np.ndarray:
-        """Return the weights on z that make a row's contribution to a coefficient, residual aside."""
+        """Return the weights on z that make a row's contribution to a coefficient, residual
+        aside.
+        """
         return self.whitening[self.columns.index(target)] @ self.whitening.T
 
 
@@ -84,7 +86,7 @@ class Contribution:
     leverage: bool = False
 
 
-# --- least squares ---------------------------------------------------------------------------------------
+# --- least squares --------------------------------------------------------------------------------
 
 
 def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...]) -> Solved:
@@ -92,10 +94,12 @@ def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...]) -> Sol
     q, triangle = np.linalg.qr(basis.coordinates[:, columns])
     beta = np.linalg.solve(triangle, q.T @ basis.response)
     beta[0] += basis.shift
-    return Solved("ols", columns, beta, np.linalg.inv(triangle) / np.sqrt(basis.n), targets, len(columns))
+    return Solved(
+        "ols", columns, beta, np.linalg.inv(triangle) / np.sqrt(basis.n), targets, len(columns)
+    )
 
 
-# --- what the rows contribute ----------------------------------------------------------------------------
+# --- what the rows contribute ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +128,9 @@ def predictor_of(table: ir.Table, weights: np.ndarray) -> ir.Value:
     return predictor + table["o"] if "o" in table.columns else predictor
 
 
-def contribute(basis: Basis, models: list[Solved], groups: list[list[Contribution]], kind: str) -> Summed:
+def contribute(
+    basis: Basis, models: list[Solved], groups: list[list[Contribution]], kind: str
+) -> Summed:
     """Sum contributions, their products within each group, and the deviances, in one scan.
 
     Those of least squares are known from the basis.
@@ -132,9 +138,10 @@ def contribute(basis: Basis, models: list[Solved], groups: list[list[Contributio
     Parameters
     ----------
     kind : {"HC0", "HC1", "HC2", "HC3", "CRV1"}
-        For HC2 and HC3 contributions marked `leverage` are divided by (the root of) one minus the leverage. For
-        CRV1 contributions are summed by cluster first, and the products are of the clusters' sums: two numbers a
-        cluster and model, which the engine keeps, whatever the number of clusters.
+        For HC2 and HC3 contributions marked `leverage` are divided by (the root of) one minus the
+        leverage. For CRV1 contributions are summed by cluster first, and the products are of the
+        clusters' sums: two numbers a cluster and model, which the engine keeps, whatever the number
+        of clusters.
 
     Raises
     ------
@@ -145,7 +152,9 @@ def contribute(basis: Basis, models: list[Solved], groups: list[list[Contributio
     table, pairs = _with_contributions(basis, models, flat, kind), _pairs(groups)
     deviances, sums = [f"d{m}" for m, s in enumerate(models) if s.model != "ols"], {}
     if kind.startswith("CRV"):
-        sums = {name: table[name].sum() for name in (*deviances, *(f"c{i}" for i in range(len(flat))))}
+        sums = {
+            name: table[name].sum() for name in (*deviances, *(f"c{i}" for i in range(len(flat))))
+        }
         table = table.group_by("g").aggregate(**sums, size=table.count())
         sums = {"groups": table.count(), "least": table["size"].min(), "most": table["size"].max()}
     if kind in ("HC2", "HC3"):
@@ -156,16 +165,24 @@ def contribute(basis: Basis, models: list[Solved], groups: list[list[Contributio
     found = aggregate(table, sums)
     for name in (name for name in found if name.startswith("a")):
         refuse_full_leverage(np.ones(int(found[name] or 0)), kind)
-    deviance = [basis.residual_squares(s.columns[: s.free]) if s.model == "ols" else float(found[f"d{m}"])
-                for m, s in enumerate(models)]  # fmt: skip
+    deviance = [
+        basis.residual_squares(s.columns[: s.free]) if s.model == "ols" else float(found[f"d{m}"])
+        for m, s in enumerate(models)
+    ]
     return _summed(found, len(flat), pairs, deviance)
 
 
-def _summed(found: dict[str, Any], size: int, pairs: list[tuple[int, int]], deviance: list[float]) -> Summed:
+def _summed(
+    found: dict[str, Any], size: int, pairs: list[tuple[int, int]], deviance: list[float]
+) -> Summed:
     products = np.zeros((size, size))
     for i, j in pairs:
         products[i, j] = products[j, i] = found[f"p{i}_{j}"]
-    groups = tuple(int(found[name]) for name in ("groups", "least", "most")) if "groups" in found else None
+    groups = (
+        tuple(int(found[name]) for name in ("groups", "least", "most"))
+        if "groups" in found
+        else None
+    )
     total = np.array([found[f"t{i}"] for i in range(size)], dtype=float)
     return Summed(total, products, deviance, groups)
 
@@ -178,26 +195,55 @@ def _pairs(groups: list[list[Contribution]]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _with_contributions(basis: Basis, models: list[Solved], flat: list[Contribution], kind: str) -> ir.Table:
-    """Return a row's contributions ``c0 ..``, deviances ``d0 ..`` and, for HC2 and HC3, leverages ``l0 ..``."""
+def _with_contributions(
+    basis: Basis, models: list[Solved], flat: list[Contribution], kind: str
+) -> ir.Table:
+    """Return a row's contributions ``c0 ..``, deviances ``d0 ..`` and, for HC2 and HC3, leverages
+    ``l0 ..``.
+    """
     table, short = basis.table, _short_cuts(basis, models, flat)
-    fitted = {f"eta{m}": predictor_of(table, s.spread(s.beta, basis.k)) if s.model == "poisson"
-              else combination(table, s.spread(s.beta, basis.k)) for m, s in enumerate(models)
-              if m not in short}  # fmt: skip
+    fitted = {
+        f"eta{m}": predictor_of(table, s.spread(s.beta, basis.k))
+        if s.model == "poisson"
+        else combination(table, s.spread(s.beta, basis.k))
+        for m, s in enumerate(models)
+        if m not in short
+    }
     parts = {f"f{i}": combination(table, c.weights) for i, c in enumerate(flat)}
-    leverages = {f"l{m}": _squared(table, s, basis.k) for m, s in enumerate(models)} if kind in ("HC2", "HC3") else {}
+    leverages = (
+        {f"l{m}": _squared(table, s, basis.k) for m, s in enumerate(models)}
+        if kind in ("HC2", "HC3")
+        else {}
+    )
     others = ["y", "g"] if "g" in table.columns else ["y"]
     table = table.select(*others, **fitted, **parts, **leverages)
-    table = table.mutate(**{f"eta{m}": table[f"eta{other}"] - table[f"f{i}"] * times
-                            for m, (other, i, times) in short.items()})  # fmt: skip
-    means = {f"mu{m}": table[f"eta{m}"].exp() if s.model == "poisson" else table[f"eta{m}"]
-             for m, s in enumerate(models)}  # fmt: skip
+    table = table.mutate(
+        **{
+            f"eta{m}": table[f"eta{other}"] - table[f"f{i}"] * times
+            for m, (other, i, times) in short.items()
+        }
+    )
+    means = {
+        f"mu{m}": table[f"eta{m}"].exp() if s.model == "poisson" else table[f"eta{m}"]
+        for m, s in enumerate(models)
+    }
     table = table.mutate(**means)
-    table = table.mutate(**{f"e{m}": table["y"] / s.unit - table[f"mu{m}"] if s.model == "poisson"
-                            else table["y"] - table[f"mu{m}"] for m, s in enumerate(models)},
-                         **{f"l{m}": table[f"l{m}"] * (table[f"mu{m}"] if s.model == "poisson" else 1.0)
-                            for m, s in enumerate(models) if leverages})  # fmt: skip
-    columns = {f"d{m}": _unit_deviance(table, m, s) for m, s in enumerate(models) if s.model != "ols"}
+    table = table.mutate(
+        **{
+            f"e{m}": table["y"] / s.unit - table[f"mu{m}"]
+            if s.model == "poisson"
+            else table["y"] - table[f"mu{m}"]
+            for m, s in enumerate(models)
+        },
+        **{
+            f"l{m}": table[f"l{m}"] * (table[f"mu{m}"] if s.model == "poisson" else 1.0)
+            for m, s in enumerate(models)
+            if leverages
+        },
+    )
+    columns = {
+        f"d{m}": _unit_deviance(table, m, s) for m, s in enumerate(models) if s.model != "ols"
+    }
     for i, c in enumerate(flat):
         value = table[f"f{i}"] * table[f"e{c.residual}"]
         if c.leverage and leverages:
@@ -207,17 +253,27 @@ def _with_contributions(basis: Basis, models: list[Solved], flat: list[Contribut
     return table.select(*others, *(f"l{m}" for m in range(len(models)) if leverages), **columns)
 
 
-def _short_cuts(basis: Basis, models: list[Solved], flat: list[Contribution]) -> dict[int, tuple[int, int, float]]:
-    """Return the models whose fit is another's less a multiple of a contribution's weights: (other, which, times).
+def _short_cuts(
+    basis: Basis, models: list[Solved], flat: list[Contribution]
+) -> dict[int, tuple[int, int, float]]:
+    """Return the models whose fit is another's less a multiple of a contribution's weights: (other,
+    which, times).
 
-    Without its last column least squares loses that column's part outside the others, times its coefficient (Frisch
-    and Waugh 1933): what the column's own contributions are made of, so that no row is combined twice.
+    Without its last column least squares loses that column's part outside the others, times its
+    coefficient (Frisch and Waugh 1933): what the column's own contributions are made of, so that no
+    row is combined twice.
     """
     found, betas = {}, [s.spread(s.beta, basis.k) for s in models]
     for m, solved in enumerate(models):
         for i, c in enumerate(flat):
             other, last = c.residual, c.weights[-1]
-            if other >= m or other in found or solved.model != "ols" or models[other].model != "ols" or last == 0:
+            if (
+                other >= m
+                or other in found
+                or solved.model != "ols"
+                or models[other].model != "ols"
+                or last == 0
+            ):
                 continue
             lost = betas[other] - betas[m]
             times = float(lost[-1] / last)
@@ -243,19 +299,26 @@ def _unit_deviance(table: ir.Table, m: int, solved: Solved) -> ir.Value:
     return (ibis.cases((y > 0, y * (y.ln() - table[f"eta{m}"])), else_=0.0) - table[f"e{m}"]) * 2.0
 
 
-# --- fits ------------------------------------------------------------------------------------------------
+# --- fits -----------------------------------------------------------------------------------------
 
 
 def fitted(
-    basis: Basis, solved: Solved, summed: Summed, at: list[int], kind: str, deviance: float, null: float,
+    basis: Basis,
+    solved: Solved,
+    summed: Summed,
+    at: list[int],
+    kind: str,
+    deviance: float,
+    null: float,
     clusters: int | None,
-) -> Fit:  # fmt: skip
+) -> Fit:
     """Return a Fit whose covariance is known for the model's targets.
 
     Notes
     -----
-    The contributions to a coefficient sum to zero at the estimate. What is left of that sum is a rounding of the
-    orthonormal basis, and the exact correction to the coefficient, since they carry the inverse information.
+    The contributions to a coefficient sum to zero at the estimate. What is left of that sum is a
+    rounding of the orthonormal basis, and the exact correction to the coefficient, since they carry
+    the inverse information.
     """
     n, k = basis.n, len(solved.columns)
     factor = {"HC1": n / (n - k), "CRV1": 1.0}.get(kind, 1.0)
@@ -271,21 +334,29 @@ def fitted(
 
 
 def _fit(
-    basis: Basis, solved: Solved, params: np.ndarray, cov: np.ndarray, kind: str, deviance: float, null: float,
+    basis: Basis,
+    solved: Solved,
+    params: np.ndarray,
+    cov: np.ndarray,
+    kind: str,
+    deviance: float,
+    null: float,
     clusters: int | None,
-) -> Fit:  # fmt: skip
+) -> Fit:
     size = Size(tuple(basis.terms[i] for i in solved.columns), basis.n, clusters)
     empty = np.empty(0)
     return Fit(size, solved.model, params, cov, kind, empty, empty, empty, deviance, null)
 
 
 def jackknifed(basis: Basis, solved: Solved, fit: Fit) -> Fit:
-    """Return a least-squares Fit with CRV3 instead: each cluster left out, from sums by cluster alone.
+    """Return a least-squares Fit with CRV3 instead: each cluster left out, from sums by cluster
+    alone.
 
     Raises
     ------
     DesignError
-        When a column cannot be estimated without one of the clusters, or there are too many clusters.
+        When a column cannot be estimated without one of the clusters, or there are too many
+        clusters.
     """
     k, clusters = len(solved.columns), fit.design.n_clusters
     if clusters * k * (k + 3) / 2 > MOST_JACKKNIFE:
@@ -293,12 +364,18 @@ def jackknifed(basis: Basis, solved: Solved, fit: Fit) -> Fit:
         raise DesignError("the model", [Fault("[inference] covariance", found, "CRV1")])
     table, names = basis.table, [f"q{j}" for j in range(k)]
     inner = solved.whitening * np.sqrt(basis.n)
-    columns = {name: combination(table, solved.spread(inner[:, j], basis.k)) + 0.0 * table["y"]
-               for j, name in enumerate(names)}  # fmt: skip
+    columns = {
+        name: combination(table, solved.spread(inner[:, j], basis.k)) + 0.0 * table["y"]
+        for j, name in enumerate(names)
+    }
     error = table["y"] - combination(table, solved.spread(solved.beta, basis.k))
     table = table.select("g", e=error, **columns)
     sums = {f"s{j}": (table[name] * table["e"]).sum() for j, name in enumerate(names)}
-    sums |= {f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum() for i in range(k) for j in range(i + 1)}
+    sums |= {
+        f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum()
+        for i in range(k)
+        for j in range(i + 1)
+    }
     frame = table.group_by("g").aggregate(**sums).order_by("g").to_pandas()
     deviations = np.array([_without(row, k, basis.n) for row in frame.to_dict("records")])
     cov = inner @ (deviations.T @ deviations * ((clusters - 1) / clusters)) @ inner.T
@@ -315,5 +392,8 @@ def _without(row: dict[str, float], k: int, n: int) -> np.ndarray:
             information[j, i] = information[i, j]
     if np.linalg.cond(information) > 1e12:
         found = "CRV3, and a cluster without which a column of the design cannot be estimated"
-        raise DesignError("the model", [Fault("[inference] covariance", found, "CRV1, or a plan without that column")])
+        raise DesignError(
+            "the model",
+            [Fault("[inference] covariance", found, "CRV1, or a plan without that column")],
+        )
     return -np.linalg.solve(information, np.array([row[f"s{j}"] for j in range(k)]))

@@ -1,4 +1,6 @@
-"""Poisson pseudo-maximum likelihood beyond memory: Newton steps, one scan for a step of several models."""
+"""Poisson pseudo-maximum likelihood beyond memory: Newton steps, one scan for a step of several
+models.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 
 STEPS = 60
 STEEPEST = 50.0
-"""Per standard deviation: a start beyond it is no estimate but a column that the sample cannot tell from zero."""
+"""Per standard deviation: a start beyond it is no estimate but a column that the sample cannot tell
+from zero.
+"""
 
 STEP_TOLERANCE = 1e-9
-"""Of the coefficients on orthonormal columns; the information is then that of the estimate to as many digits."""
+"""Of the coefficients on orthonormal columns; the information is then that of the estimate to as
+many digits.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +53,8 @@ def solve_poisson(
     ----------
     basis : Basis
     wanted : sequence of (columns, free)
-        The first `free` of the columns have coefficients; the others are zero, and only enter the information.
+        The first `free` of the columns have coefficients; the others are zero, and only enter the
+        information.
     unit : float
         The response is divided by it.
     targets : tuple of int
@@ -71,7 +78,10 @@ def solve_poisson(
 
 
 def _no_estimate() -> DesignError:
-    found = "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do not determine them"
+    found = (
+        "no finite estimate: some columns predict an outcome of zero perfectly, or the rows do not"
+        " determine them"
+    )
     allowed = "columns (or levels of a text control) with positive outcomes on both sides"
     return DesignError("the model", [Fault("poisson regression", found, allowed)])
 
@@ -84,9 +94,12 @@ def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
     beta = np.zeros(len(columns))
     used = columns[:free]
     pilot = replace(
-        basis.pilot, matrix=basis.pilot.matrix[:, used], terms=tuple(basis.terms[i] for i in used),
-        blocks=tuple(basis.blocks[i] for i in used), clusters=None,
-    )  # fmt: skip
+        basis.pilot,
+        matrix=basis.pilot.matrix[:, used],
+        terms=tuple(basis.terms[i] for i in used),
+        blocks=tuple(basis.blocks[i] for i in used),
+        clusters=None,
+    )
     try:
         params = fit_pml(pilot, family="poisson", covariance="HC0").params
         beta[:free] = params * basis.scale[used]
@@ -99,26 +112,40 @@ def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
     return _Step(columns, free, triangle, beta)
 
 
-def _scan(states: list[_Step], basis: Basis, unit: float) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """Return each model's criterion, gradient and information on its orthonormal columns, in one scan."""
+def _scan(
+    states: list[_Step], basis: Basis, unit: float
+) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Return each model's criterion, gradient and information on its orthonormal columns, in one
+    scan.
+    """
     table = basis.table.mutate(y=basis.table["y"] / unit)
     columns: dict[str, ir.Value] = {}
     for m, state in enumerate(states):
         columns[f"eta{m}"] = predictor_of(table, _placed(state.beta, state.columns, basis.k))
         inverse = np.linalg.inv(state.triangle)
-        columns |= {f"q{m}_{j}": combination(table, _placed(inverse[:, j], state.columns, basis.k))
-                    for j in range(len(state.columns))}  # fmt: skip
+        columns |= {
+            f"q{m}_{j}": combination(table, _placed(inverse[:, j], state.columns, basis.k))
+            for j in range(len(state.columns))
+        }
     table = table.select("y", **columns)
     table = table.mutate(**{f"mu{m}": table[f"eta{m}"].exp() for m in range(len(states))})
-    table = table.mutate(**{f"w{m}_{j}": table[f"mu{m}"] * table[f"q{m}_{j}"]
-                            for m, state in enumerate(states) for j in range(len(state.columns))})  # fmt: skip
+    table = table.mutate(
+        **{
+            f"w{m}_{j}": table[f"mu{m}"] * table[f"q{m}_{j}"]
+            for m, state in enumerate(states)
+            for j in range(len(state.columns))
+        }
+    )
     sums = {}
     for m, state in enumerate(states):
         mean, k = table[f"mu{m}"], len(state.columns)
         sums[f"f{m}"] = (mean - table["y"] * table[f"eta{m}"]).sum()
         sums |= {f"g{m}_{j}": ((table["y"] - mean) * table[f"q{m}_{j}"]).sum() for j in range(k)}
-        sums |= {f"h{m}_{i}_{j}": (table[f"w{m}_{i}"] * table[f"q{m}_{j}"]).sum()
-                 for i in range(k) for j in range(i + 1)}  # fmt: skip
+        sums |= {
+            f"h{m}_{i}_{j}": (table[f"w{m}_{i}"] * table[f"q{m}_{j}"]).sum()
+            for i in range(k)
+            for j in range(i + 1)
+        }
     found = aggregate(table, sums)
     return [_collected(found, m, len(state.columns)) for m, state in enumerate(states)]
 
@@ -151,10 +178,14 @@ def _moved(state: _Step, value: float, gradient: np.ndarray, information: np.nda
     step = np.zeros_like(state.beta)
     step[:free] = np.linalg.solve(state.triangle[:free, :free], move)
     done = bool(np.abs(move).max() < STEP_TOLERANCE)
-    return replace(state, beta=state.beta + step, value=value, step=step, information=information, done=done)
+    return replace(
+        state, beta=state.beta + step, value=value, step=step, information=information, done=done
+    )
 
 
 def _solved(state: _Step, targets: tuple[int, ...], unit: float) -> Solved:
     triangle = np.linalg.cholesky(state.information).T @ state.triangle
     kept = tuple(target for target in targets if target in state.columns)
-    return Solved("poisson", state.columns, state.beta, np.linalg.inv(triangle), kept, state.free, unit)
+    return Solved(
+        "poisson", state.columns, state.beta, np.linalg.inv(triangle), kept, state.free, unit
+    )

@@ -1,8 +1,10 @@
-"""Moments of a table beyond memory: `measure_moments` and `fit_subsets` where no row comes into Python.
+"""Moments of a table beyond memory: `measure_moments` and `fit_subsets` where no row comes into
+Python.
 
-One scan of sums of products gives every least-squares fit of every subset of the columns. Errors that are robust to
-heteroskedasticity or clusters take one more scan, for all the fits together: a row gives one number to each fit, which
-the engine adds up (or squares) by itself, whatever the number of clusters.
+One scan of sums of products gives every least-squares fit of every subset of the columns. Errors
+that are robust to heteroskedasticity or clusters take one more scan, for all the fits together: a
+row gives one number to each fit, which the engine adds up (or squares) by itself, whatever the
+number of clusters.
 """
 
 from __future__ import annotations
@@ -35,13 +37,18 @@ if TYPE_CHECKING:
     from analysis.models.sufficient_statistics.regressions import SubsetFits
 
 HEAD_ROWS = 10_000
-"""Rows at the head of the table whose means are subtracted from every cell before it is multiplied."""
+"""Rows at the head of the table whose means are subtracted from every cell before it is multiplied.
+"""
 
 FAR = 10.0
-"""A mean of so many standard deviations after that: the table is summed again around the means it has."""
+"""A mean of so many standard deviations after that: the table is summed again around the means it
+has.
+"""
 
 EASY = 60.0
-"""Up to this condition number sums of products keep twelve digits; beyond it an orthonormal basis is summed."""
+"""Up to this condition number sums of products keep twelve digits; beyond it an orthonormal basis
+is summed.
+"""
 
 MOST_SCANS = 5
 
@@ -51,7 +58,10 @@ MOST_SUMS = 10_000_000
 FITS_A_SCAN = 64
 """Fits whose contributions one scan sums: an engine takes a query of a few thousand terms."""
 
-DEPENDENT, IN_MEMORY = "too nearly dependent for sums of products", "a table that fits into memory: measure_moments"
+DEPENDENT, IN_MEMORY = (
+    "too nearly dependent for sums of products",
+    "a table that fits into memory: measure_moments",
+)
 
 Scanned = Literal["classical", "HC0", "HC1", "CRV1"]
 
@@ -63,10 +73,11 @@ class Scan:
     Attributes
     ----------
     moments : Moments
-        As `measure_moments` returns them, without fourth moments: all that asks no row (bootstrap and cross-validation
-        by group, CRV3, joint tests) takes them as they are.
+        As `measure_moments` returns them, without fourth moments: all that asks no row (bootstrap
+        and cross-validation by group, CRV3, joint tests) takes them as they are.
     table : ibis Table
-        ``z1 .. zp``, the columns less `centre`; ``g0``, ``g1`` ..., the other columns by the order of `others`.
+        ``z1 .. zp``, the columns less `centre`; ``g0``, ``g1`` ..., the other columns by the order
+        of `others`.
     centre : ndarray, shape (p,)
     others : tuple of str
     """
@@ -84,20 +95,25 @@ class Scan:
 
 
 def measure_table(
-    table: str | ir.Table, columns: Sequence[str], *, groups: Sequence[str] = (), folder: Path | None = None
+    table: str | ir.Table,
+    columns: Sequence[str],
+    *,
+    groups: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> Scan:
-    """Measure a table beyond memory, so that any subset of its columns can be fitted without the rows.
+    """Measure a table beyond memory, so that any subset of its columns can be fitted without the
+    rows.
 
     Parameters
     ----------
     table : str or ibis Table
-        An address as in a plan (``rows/*.parquet``, ``duckdb:FILE/TABLE``, ``spark:PATH``), or an Ibis table that an
-        engine holds.
+        An address as in a plan (``rows/*.parquet``, ``duckdb:FILE/TABLE``, ``spark:PATH``), or an
+        Ibis table that an engine holds.
     columns : sequence of str, length p
         Regressors and outcomes: numbers, complete; no constant.
     groups : sequence of str
-        Columns by which pair sums are taken and brought into memory, one more scan each: needed for CRV3, for the
-        bootstrap and for cross-validation, not for CRV1.
+        Columns by which pair sums are taken and brought into memory, one more scan each: needed for
+        CRV3, for the bootstrap and for cross-validation, not for CRV1.
     folder : Path, optional
         Where relative paths start: the current folder.
 
@@ -106,20 +122,22 @@ def measure_table(
     DataError
         When there is no such table.
     DesignError
-        A column that is absent, text, constant, incomplete, or (to the digits that sums of products keep) a combination
-        of the others; too many groups.
+        A column that is absent, text, constant, incomplete, or (to the digits that sums of products
+        keep) a combination of the others; too many groups.
 
     Notes
     -----
-    Cells are centred before they are multiplied, and the condition number of the centred, scaled columns is looked at
-    after the scan: beyond `EASY` the columns are summed again in the basis that the last sums make orthonormal, until
-    that is one (CholeskyQR2; Yamamoto et al. 2015; Fukaya et al. 2020, doi:10.1137/18M1218212).
+    Cells are centred before they are multiplied, and the condition number of the centred, scaled
+    columns is looked at after the scan: beyond `EASY` the columns are summed again in the basis
+    that the last sums make orthonormal, until that is one (CholeskyQR2; Yamamoto et al. 2015;
+    Fukaya et al. 2020, doi:10.1137/18M1218212).
 
     Examples
     --------
     >>> import ibis
     >>> engine = ibis.duckdb.connect()
-    >>> rows = engine.create_table("rows", ibis.memtable({"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}))
+    >>> table = {"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}
+    >>> rows = engine.create_table("rows", ibis.memtable(table))
     >>> measure_table(rows, ["x", "y"]).moments.location.round(3).tolist()
     [2.5, 6.167]
     """
@@ -137,7 +155,11 @@ def measure_table(
                 scan = replace(scan, moments=_grouped(scan, name))
             return scan
         centre = centre + means
-    raise refusal("columns", "means that cannot be subtracted from the cells", "columns that vary about their means")
+    raise refusal(
+        "columns",
+        "means that cannot be subtracted from the cells",
+        "columns that vary about their means",
+    )
 
 
 def fit_table(
@@ -150,7 +172,8 @@ def fit_table(
     cluster: str | None = None,
     singular: Literal["raise", "drop"] = "raise",
 ) -> SubsetFits:
-    """Fit many regressions as `fit_subsets` does; for HC0, HC1 and CRV1 the engine looks at each row once more.
+    """Fit many regressions as `fit_subsets` does; for HC0, HC1 and CRV1 the engine looks at each
+    row once more.
 
     Parameters
     ----------
@@ -167,44 +190,59 @@ def fit_table(
 
     Notes
     -----
-    With h the influence and u the residual of a regression, row i adds c_i = (h'q_i)(u'q_i): HC0 is the sum of c_i^2,
-    CRV1 that of the squares of their sums by cluster. The c_i sum to zero but for the rounding of the basis, which
-    moves the estimate by exactly that sum: it is added.
+    With h the influence and u the residual of a regression, row i adds c_i = (h'q_i)(u'q_i): HC0 is
+    the sum of c_i^2, CRV1 that of the squares of their sums by cluster. The c_i sum to zero but for
+    the rounding of the basis, which moves the estimate by exactly that sum: it is added.
 
     Examples
     --------
     >>> import ibis
     >>> engine = ibis.duckdb.connect()
-    >>> rows = engine.create_table("rows", ibis.memtable({"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}))
-    >>> fits = fit_table(measure_table(rows, ["x", "y"]), [[]], outcome="y", term="x", covariance=["HC1"])
+    >>> table = {"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}
+    >>> rows = engine.create_table("rows", ibis.memtable(table))
+    >>> sums = measure_table(rows, ["x", "y"])
+    >>> fits = fit_table(sums, [[]], outcome="y", term="x", covariance=["HC1"])
     >>> fits.estimate.round(3).tolist()
     [2.143]
     """
     wrong = [kind for kind in covariance if kind not in get_args(Scanned)]
     if wrong:
-        raise refusal("covariance", listing(wrong), listing(get_args(Scanned)) + "; others take fit_subsets, on groups")
+        raise refusal(
+            "covariance",
+            listing(wrong),
+            listing(get_args(Scanned)) + "; others take fit_subsets, on groups",
+        )
     if "CRV1" in covariance and cluster is None:
         raise refusal("covariance 'CRV1'", "no cluster=", "a column of the table")
     plain = [kind for kind in covariance if kind == "classical"]
-    fits = fit_subsets(scan.moments, subsets, outcome=outcome, term=term, covariance=plain, singular=singular)
+    fits = fit_subsets(
+        scan.moments, subsets, outcome=outcome, term=term, covariance=plain, singular=singular
+    )
     std_error, df, clusters, moved = dict(fits.std_error), dict(fits.df), None, 0.0
     free = scan.moments.n - fits.subsets.parameters
     if {"HC0", "HC1"} & set(covariance):
         squares, moved, _ = _squares(scan, fits, None)
         for kind in (kind for kind in ("HC0", "HC1") if kind in covariance):
             factor = scan.moments.n / free if kind == "HC1" else 1.0
-            std_error[kind], df[kind] = np.abs(fits.unit) * np.sqrt(squares * factor), degrees(fits, kind, None)
+            std_error[kind], df[kind] = (
+                np.abs(fits.unit) * np.sqrt(squares * factor),
+                degrees(fits, kind, None),
+            )
     if "CRV1" in covariance:
         squares, moved, clusters = _squares(scan, fits, scan.label(cluster))
         factor = clusters / (clusters - 1) * (scan.moments.n - 1) / free
         std_error["CRV1"] = np.abs(fits.unit) * np.sqrt(squares * factor)
         df["CRV1"] = degrees(fits, "CRV1", clusters)
     return replace(
-        fits, estimate=fits.estimate + fits.unit * moved, std_error=std_error, df=df, clusters=clusters
-    )  # fmt: skip
+        fits,
+        estimate=fits.estimate + fits.unit * moved,
+        std_error=std_error,
+        df=df,
+        clusters=clusters,
+    )
 
 
-# --- the table -------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def _check_columns(raw: ir.Table, columns: Sequence[str]) -> None:
@@ -213,7 +251,11 @@ def _check_columns(raw: ir.Table, columns: Sequence[str]) -> None:
     absent = [name for name in columns if name not in raw.columns]
     if absent:
         raise refusal("columns", listing(absent), listing(raw.columns))
-    text = [name for name in columns if not (raw[name].type().is_numeric() or raw[name].type().is_boolean())]
+    text = [
+        name
+        for name in columns
+        if not (raw[name].type().is_numeric() or raw[name].type().is_boolean())
+    ]
     if text:
         raise refusal("columns", f"no numbers in {listing(text)}", "columns of numbers")
 
@@ -223,46 +265,74 @@ def _cells(raw: ir.Table, name: str) -> ir.Value:
 
 
 def _head(raw: ir.Table, columns: Sequence[str]) -> np.ndarray:
-    """Return the means at the head of the table: near enough to leave the products their digits, as a rule."""
-    head = raw.select(**{f"z{i}": _cells(raw, name) for i, name in enumerate(columns, 1)}).limit(HEAD_ROWS)
+    """Return the means at the head of the table: near enough to leave the products their digits, as
+    a rule.
+    """
+    head = raw.select(**{f"z{i}": _cells(raw, name) for i, name in enumerate(columns, 1)}).limit(
+        HEAD_ROWS
+    )
     found = aggregate(head, {name: head[name].mean() for name in head.columns})
     centre = np.array([float(found[name]) for name in head.columns])
     return np.where(np.isfinite(centre), centre, 0.0)
 
 
-def _centred(raw: ir.Table, columns: Sequence[str], others: Sequence[str], centre: np.ndarray) -> ir.Table:
-    """Return the columns less the centre, and the other columns: an engine reads those that are asked for."""
-    scaled = {f"z{i}": _cells(raw, name) - float(centre[i - 1]) for i, name in enumerate(columns, 1)}
+def _centred(
+    raw: ir.Table, columns: Sequence[str], others: Sequence[str], centre: np.ndarray
+) -> ir.Table:
+    """Return the columns less the centre, and the other columns: an engine reads those that are
+    asked for.
+    """
+    scaled = {
+        f"z{i}": _cells(raw, name) - float(centre[i - 1]) for i, name in enumerate(columns, 1)
+    }
     return raw.select(**scaled, **{f"g{i}": raw[name] for i, name in enumerate(others)})
 
 
-# --- the factorisation -----------------------------------------------------------------------------------
+# --- the factorisation ----------------------------------------------------------------------------
 
 
 def _summed(table: ir.Table, columns: Sequence[str]) -> np.ndarray:
     """Return the cross products of [1, z], or refuse rows that are not complete."""
     names = [f"z{i}" for i in range(1, len(columns) + 1)]
-    found = aggregate(table, product_sums(table, names) | {f"n{name}": table[name].count() for name in names})
+    found = aggregate(
+        table, product_sums(table, names) | {f"n{name}": table[name].count() for name in names}
+    )
     if found["n"] < 2:
         raise refusal("table", f"{found['n']} rows", "at least two")
     bad = {name: found["n"] - found[f"nz{i}"] for i, name in enumerate(columns, 1)}
     gram = gram_of(found, len(columns))
-    strange = [name for name, square in zip(columns, np.diag(gram)[1:], strict=True) if not np.isfinite(square)]
+    strange = [
+        name
+        for name, square in zip(columns, np.diag(gram)[1:], strict=True)
+        if not np.isfinite(square)
+    ]
     if any(bad.values()):
         said = listing([f"{name} ({count:,} rows)" for name, count in bad.items() if count])
-        raise refusal("columns", f"missing values in {said}", "complete columns: filter the table first")
+        raise refusal(
+            "columns", f"missing values in {said}", "complete columns: filter the table first"
+        )
     if strange:
-        raise refusal("columns", f"NaN or infinite values in {listing(strange)}", "finite numbers: filter first")
+        raise refusal(
+            "columns",
+            f"NaN or infinite values in {listing(strange)}",
+            "finite numbers: filter first",
+        )
     return gram
 
 
 def _spread(gram: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, as far as its mean leaves it digits."""
-    return np.sqrt(np.maximum(np.diag(gram)[1:] / gram[0, 0] - (gram[0, 1:] / gram[0, 0]) ** 2, 0.0))
+    return np.sqrt(
+        np.maximum(np.diag(gram)[1:] / gram[0, 0] - (gram[0, 1:] / gram[0, 0]) ** 2, 0.0)
+    )
 
 
-def _factored(table: ir.Table, centre: np.ndarray, gram: np.ndarray, columns: Sequence[str]) -> Moments:
-    """Return the moments of centred columns from their cross products; from more of them where needed."""
+def _factored(
+    table: ir.Table, centre: np.ndarray, gram: np.ndarray, columns: Sequence[str]
+) -> Moments:
+    """Return the moments of centred columns from their cross products; from more of them where
+    needed.
+    """
     n, means = gram[0, 0], gram[0, 1:] / gram[0, 0]
     location, spread = centre + means, np.sqrt(n) * _spread(gram)
     spread[spread <= CONSTANT_SPREAD * np.sqrt(n) * np.abs(location)] = 0.0
@@ -276,8 +346,12 @@ def _factored(table: ir.Table, centre: np.ndarray, gram: np.ndarray, columns: Se
         change = np.zeros((len(centre) + 1, len(kept)))
         change[kept + 1] = np.linalg.inv(triangle) / spread[kept, None]
         change[0] = -means @ change[1:]
-        rotated = table.select(**{f"q{j}": combination(table, column) for j, column in enumerate(change.T)})
-        last = _around_means(gram_of(aggregate(rotated, product_sums(rotated, rotated.columns)), len(kept)))
+        rotated = table.select(
+            **{f"q{j}": combination(table, column) for j, column in enumerate(change.T)}
+        )
+        last = _around_means(
+            gram_of(aggregate(rotated, product_sums(rotated, rotated.columns)), len(kept))
+        )
         triangle = _cholesky(last) @ triangle
     else:
         raise refusal("columns", DEPENDENT, IN_MEMORY)
@@ -302,7 +376,7 @@ def _cholesky(inner: np.ndarray) -> np.ndarray:
         raise refusal("columns", DEPENDENT, IN_MEMORY) from None
 
 
-# --- what the rows contribute ----------------------------------------------------------------------------
+# --- what the rows contribute ---------------------------------------------------------------------
 
 
 def _weights(scan: Scan, vector: np.ndarray) -> np.ndarray:
@@ -310,13 +384,17 @@ def _weights(scan: Scan, vector: np.ndarray) -> np.ndarray:
     moments = scan.moments
     kept = np.flatnonzero(moments.spread)
     weights = np.zeros(len(moments.names) + 1)
-    weights[kept + 1] = np.linalg.solve(moments.coordinates[1:, kept], vector[1:]) / moments.spread[kept]
+    weights[kept + 1] = (
+        np.linalg.solve(moments.coordinates[1:, kept], vector[1:]) / moments.spread[kept]
+    )
     weights[0] = vector[0] / np.sqrt(moments.n) - weights[1:] @ (moments.location - scan.centre)
     return weights
 
 
 def _squares(scan: Scan, fits: SubsetFits, label: str | None) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return sums of squared contributions (of their sums by cluster), their sums, and the number of clusters."""
+    """Return sums of squared contributions (of their sums by cluster), their sums, and the number
+    of clusters.
+    """
     squares, total, clusters = np.zeros(len(fits)), np.zeros(len(fits)), 0
     for start in range(0, len(fits), FITS_A_SCAN):
         part = range(start, min(start + FITS_A_SCAN, len(fits)))
@@ -325,7 +403,8 @@ def _squares(scan: Scan, fits: SubsetFits, label: str | None) -> tuple[np.ndarra
         factors |= {f"e{i}": combination(table, _weights(scan, fits.residual[i])) for i in part}
         table = table.select(**factors, **({"g": table[label]} if label else {}))
         table = table.select(
-            **{f"c{i}": table[f"f{i}"] * table[f"e{i}"] for i in part}, **({"g": table["g"]} if label else {})
+            **{f"c{i}": table[f"f{i}"] * table[f"e{i}"] for i in part},
+            **({"g": table["g"]} if label else {}),
         )
         sums = {}
         if label:
@@ -351,7 +430,9 @@ def _check_labels(scan: Scan, label: str | None, clusters: int, labels: int) -> 
 
 
 def _grouped(scan: Scan, name: str) -> Moments:
-    """Return the moments with pair sums by a column's values, and their basis orthonormal to rounding."""
+    """Return the moments with pair sums by a column's values, and their basis orthonormal to
+    rounding.
+    """
     moments, label, table = scan.moments, scan.label(name), scan.table
     k = len(moments.coordinates)
     first, second = np.triu_indices(k)
@@ -361,16 +442,33 @@ def _grouped(scan: Scan, name: str) -> Moments:
     if found["groups"] * len(first) > MOST_SUMS:
         seen = f"{found['groups']:,} groups of {len(first):,} pairs of columns"
         raise refusal(
-            f"groups {name!r}", seen, f"{MOST_SUMS:,} numbers; fit_table(cluster={name!r}) needs none of them"
+            f"groups {name!r}",
+            seen,
+            f"{MOST_SUMS:,} numbers; fit_table(cluster={name!r}) needs none of them",
         )
-    columns = {f"q{j}": combination(table, _weights(scan, column)) for j, column in enumerate(np.eye(k)[1:], 1)}
+    columns = {
+        f"q{j}": combination(table, _weights(scan, column))
+        for j, column in enumerate(np.eye(k)[1:], 1)
+    }
     table = table.select(g=table[label], **columns)
     sums = {f"s{j}": table[f"q{j}"].sum() for j in range(1, k)}
-    sums |= {f"p{a}_{b}": (table[f"q{a}"] * table[f"q{b}"]).sum() for a, b in zip(first, second, strict=True) if a}
+    sums |= {
+        f"p{a}_{b}": (table[f"q{a}"] * table[f"q{b}"]).sum()
+        for a, b in zip(first, second, strict=True)
+        if a
+    }
     with plain_words("the engine"):
         frame = table.group_by("g").aggregate(size=table.count(), **sums).order_by("g").to_pandas()
     sizes, pairs = frame["size"].to_numpy(), np.empty((len(frame), len(first)))
     for place, (a, b) in enumerate(zip(first, second, strict=True)):
-        pairs[:, place] = frame[f"p{a}_{b}"] if a else frame[f"s{b}"] / np.sqrt(moments.n) if b else sizes / moments.n
+        pairs[:, place] = (
+            frame[f"p{a}_{b}"]
+            if a
+            else frame[f"s{b}"] / np.sqrt(moments.n)
+            if b
+            else sizes / moments.n
+        )
     found = GroupSums(frame["g"].to_numpy(), sizes, pairs)
-    return orthonormalise(replace(moments, groups={**moments.groups, name: found}), unpack_pairs(pairs.sum(axis=0)))
+    return orthonormalise(
+        replace(moments, groups={**moments.groups, name: found}), unpack_pairs(pairs.sum(axis=0))
+    )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def aggregate(table: ir.Table, expressions: Mapping[str, ir.Scalar]) -> dict[str, Any]:
     """Return sums over a table, by name, in one scan; the sum of no values is NaN.
 
-    One row comes back. DuckDB hands it over as it is; elsewhere it passes through pandas, which takes longer to import
-    than a scan of a million rows.
+    One row comes back. DuckDB hands it over as it is; elsewhere it passes through pandas, which
+    takes longer to import than a scan of a million rows.
     """
     if not expressions:
         return {}
@@ -31,7 +31,11 @@ def aggregate(table: ir.Table, expressions: Mapping[str, ir.Scalar]) -> dict[str
 
 def _number(value: Any) -> Any:
     """A float of numpy's, whose division by zero is no exception; None as NaN."""
-    return np.float64("nan" if value is None else value) if value is None or isinstance(value, float) else value
+    return (
+        np.float64("nan" if value is None else value)
+        if value is None or isinstance(value, float)
+        else value
+    )
 
 
 def count_of(value: Any) -> int:
@@ -62,12 +66,18 @@ def gram_of(found: Mapping[str, Any], size: int) -> np.ndarray:
     return gram
 
 
-def combination(table: ir.Table, weights: np.ndarray, names: Sequence[str] | None = None) -> ir.Value:
-    """Return ``weights[0] + sum of weights[i] z_i`` as an expression; columns of weight zero are not read."""
+def combination(
+    table: ir.Table, weights: np.ndarray, names: Sequence[str] | None = None
+) -> ir.Value:
+    """Return ``weights[0] + sum of weights[i] z_i`` as an expression; columns of weight zero are
+    not read.
+    """
     import ibis
 
     names = names or [f"z{i}" for i in range(len(weights))]
-    found = [table[name] * float(w) for name, w in zip(names[1:], weights[1:], strict=True) if w != 0]
+    found = [
+        table[name] * float(w) for name, w in zip(names[1:], weights[1:], strict=True) if w != 0
+    ]
     constant = float(weights[0])
     if not found:
         return ibis.literal(constant)

@@ -16,9 +16,11 @@ ColumnType = Literal["text", "category", "integer", "number", "date", "binary", 
 
 
 class CodebookColumn(BaseModel):
-    """What one column means. `binary` codes the first level 0, the second 1; `ordinal` codes 1 .. k.
+    """What one column means. `binary` codes the first level 0, the second 1; `ordinal` codes 1 ..
+    k.
 
-    `label` is what sentences and figures call it, with its article; they use the column's name where it is empty.
+    `label` is what sentences and figures call it, with its article; they use the column's name
+    where it is empty.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +37,9 @@ class CodebookColumn(BaseModel):
         if len(set(self.levels)) < len(self.levels):
             raise ValueError("each level once")
         if self.type == "binary" and len(self.levels) not in (0, 2):
-            raise ValueError("a binary column has two levels: what counts as 0, then what counts as 1")
+            raise ValueError(
+                "a binary column has two levels: what counts as 0, then what counts as 1"
+            )
         return self
 
 
@@ -61,13 +65,17 @@ class Codebook(BaseModel):
 
 
 def read_codebook(path: Path) -> Codebook | None:
-    """Return the codebook, or None when there is none (a TOML with `[score]` is a plan, not a codebook)."""
+    """Return the codebook, or None when there is none (a TOML with `[score]` is a plan, not a
+    codebook).
+    """
     if not path.is_file():
         return None
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(str(path), [Fault("the codebook", printable(error), "a TOML file in UTF-8")]) from None
+        raise DataError(
+            str(path), [Fault("the codebook", printable(error), "a TOML file in UTF-8")]
+        ) from None
     if "score" in data or "outcome" in data:
         return None
     if "not" in data:
@@ -75,11 +83,15 @@ def read_codebook(path: Path) -> Codebook | None:
     try:
         return Codebook.model_validate(data)
     except ValidationError as error:
-        raise DataError(str(path), [_codebook_fault(problem) for problem in error.errors()]) from None
+        raise DataError(
+            str(path), [_codebook_fault(problem) for problem in error.errors()]
+        ) from None
 
 
 def type_line(path: Path, column: str) -> str:
-    """Return where a codebook gives a column's type: "line 12 of shops.toml", or the file where unclear."""
+    """Return where a codebook gives a column's type: "line 12 of shops.toml", or the file where
+    unclear.
+    """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -99,8 +111,14 @@ def _codebook_fault(problem: Any) -> Fault:
     place = [str(part).replace("not_", "not") for part in problem["loc"]]
     of_column = len(place) > 2
     if problem["type"] == "extra_forbidden":
-        keys = [key.replace("not_", "not") for key in (CodebookColumn if of_column else Codebook).model_fields]
-        found, allowed = f'unknown key "{printable(place[-1])}"', "one of: " + listing(keys, limit=20)
+        keys = [
+            key.replace("not_", "not")
+            for key in (CodebookColumn if of_column else Codebook).model_fields
+        ]
+        found, allowed = (
+            f'unknown key "{printable(place[-1])}"',
+            "one of: " + listing(keys, limit=20),
+        )
         hint = did_you_mean(place[-1], keys)
     else:
         found = "nothing" if problem["type"] == "missing" else printable(problem["input"])

@@ -17,48 +17,69 @@ MESSAGES = {
     "string_too_short": "a text that is not empty",
     "string_too_long": "at most {max_length} characters",
     "string_pattern_mismatch": 'letters, digits, ".", "_" and "-", the first a letter or digit',
-    "float_type": "a number", "int_type": "a whole number", "bool_type": "true or false",
-    "finite_number": "a finite number", "greater_than": "more than {gt:g}", "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt:g}", "less_than_equal": "{le} or less",
-    "tuple_type": 'a list such as ["a", "b"]', "too_short": "at least one", "model_type": "a table of keys and values",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le} or less",
+    "tuple_type": 'a list such as ["a", "b"]',
+    "too_short": "at least one",
+    "model_type": "a table of keys and values",
     "dict_type": 'a table such as {{column = "..."}}',
-}  # fmt: skip
+}
 """What is allowed, by pydantic's name for an error."""
 
 EXPLAINED = {
-    "sesoi": "the smallest effect that would matter to you, as a number: sesoi = 0.05 is 5 % of the mean for revenue "
-             "and counts, 5 percentage points for binary, 0.05 of its unit for continuous outcomes",
+    "sesoi": (
+        "the smallest effect that would matter to you, as a number: sesoi = 0.05 is 5 % of the mean"
+        " for revenue and counts, 5 percentage points for binary, 0.05 of its unit for continuous"
+        " outcomes"
+    ),
     "kind": 'what the outcome is: kind = "revenue", "count", "binary" or "continuous"',
     "column": 'a column of the data: column = "revenue"',
     "columns": 'the columns of the data, as a list: columns = ["a", "b"]',
     "question": 'what is asked, as a text: question = "Does the score say anything about revenue?"',
     "dataset": 'where the data are: dataset = "shops.csv", beside the plan, or a name in data/raw',
     "name": 'what the study is called: name = "shops"',
-}  # fmt: skip
+}
 """What a required key is for, with an example."""
 
 TAUGHT = "A fraction or a difference in probability is written with a point: 5 % is written 0.05"
 """What is said of a smallest effect of interest that is no number."""
 
-BRANCH = re.compile(r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*")
+BRANCH = re.compile(
+    r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*"
+)
 """How pydantic marks the branches of a union inside a location."""
 
 Location = tuple[Any, ...]
 
 
 def plan_faults(error: ValidationError, plan: type[BaseModel]) -> list[Fault]:
-    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost place."""
-    problems = [(_location(problem["loc"], plan), problem) for problem in error.errors(include_url=False)]
+    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost
+    place.
+    """
+    problems = [
+        (_location(problem["loc"], plan), problem) for problem in error.errors(include_url=False)
+    ]
     by_place: dict[Location, list[dict[str, Any]]] = {}
     for location, problem in problems:
         by_place.setdefault(location, []).append(problem)
-    inner = [place for place in by_place
-             if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)]  # fmt: skip
+    inner = [
+        place
+        for place in by_place
+        if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)
+    ]
     return [_fault(location, by_place[location], plan) for location in inner]
 
 
 def syntax_fault(error: Exception, content: bytes) -> Fault:
-    """Return what is wrong with a file that is no TOML: the line as it stands, and what it may lack."""
+    """Return what is wrong with a file that is no TOML: the line as it stands, and what it may
+    lack.
+    """
     place = re.search(r"\(at line (\d+), column \d+\)", str(error))
     lines = content.decode("utf-8-sig", "replace").split("\n")
     number = int(place[1]) if place else len(lines) if "end of document" in str(error) else 0
@@ -76,7 +97,9 @@ def syntax_fault(error: Exception, content: bytes) -> Fault:
         hint = 'Text needs quotes: name = "shops".'
     elif re.match(r"[\w.-]+\s*=\s*\[.*[^\W\d]", line):
         hint = 'Text in a list needs quotes, too: columns = ["a", "b"].'
-    return Fault(f"line {number}: {printable(line)}", printable(error), "a TOML file in UTF-8", hint)
+    return Fault(
+        f"line {number}: {printable(line)}", printable(error), "a TOML file in UTF-8", hint
+    )
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:
@@ -105,10 +128,14 @@ def _location(parts: Location, plan: type[BaseModel]) -> Location:
     """Return a location without the marks of union branches, which stand behind the key."""
     key = 0
     for part in parts:  # the key is the first name that is no table
-        if not isinstance(part, int) and (part not in [name for name, _ in _tables(parts[: key + 1], plan)]):
+        if not isinstance(part, int) and (
+            part not in [name for name, _ in _tables(parts[: key + 1], plan)]
+        ):
             break
         key += 1
-    rest = [part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)]
+    rest = [
+        part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)
+    ]
     return (*parts[: key + 1], *rest)
 
 
@@ -133,19 +160,31 @@ def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseMo
 
 def _allowed(location: Location, problem: dict[str, Any], plan: type[BaseModel]) -> str:
     tables = _tables(location, plan)
-    if tables and location[-1] == tables[-1][0] and problem["type"] in ("missing", "tuple_type", "too_short"):
+    if (
+        tables
+        and location[-1] == tables[-1][0]
+        and problem["type"] in ("missing", "tuple_type", "too_short")
+    ):
         header = ".".join(name for name, _ in tables)
         if isinstance(problem["input"], dict) and problem["type"] == "tuple_type":
-            return f"one table or more, each headed [[{header}]]: write [[{header}]] with double brackets"
+            return (
+                f"one table or more, each headed [[{header}]]: write [[{header}]] with double"
+                " brackets"
+            )
         if not _repeats([name for name, _ in tables], plan):
             return f"a table headed [{header}]"
         return f"one table or more, each headed [[{header}]]"
     if problem["type"] == "missing" and location[-1] in EXPLAINED:
-        return f"a value: this key is required. {EXPLAINED[location[-1]][0].upper()}{EXPLAINED[location[-1]][1:]}"
+        return (
+            "a value: this key is required."
+            f" {EXPLAINED[location[-1]][0].upper()}{EXPLAINED[location[-1]][1:]}"
+        )
     if problem["type"] == "literal_error":
         return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(**problem.get("ctx", {}))
+    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(
+        **problem.get("ctx", {})
+    )
 
 
 def _choices(problem: dict[str, Any]) -> list[str]:

@@ -32,7 +32,19 @@ from analysis.plan.sections.reading import ConversionSection, ReadingSection
 from analysis.plan.sections.segment import SegmentSection
 from analysis.plan.sections.timing import TimingSection
 
-DATA_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".dta", ".sav", ".gz", ".zip", ".sqlite", ".db", ".duckdb")
+DATA_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".xlsx",
+    ".parquet",
+    ".dta",
+    ".sav",
+    ".gz",
+    ".zip",
+    ".sqlite",
+    ".db",
+    ".duckdb",
+)
 """What a file of data is called; a plan is not."""
 
 UNEDITED = "EDIT THIS"
@@ -97,19 +109,29 @@ class Plan(Section):
         return {outcome.column: outcome for outcome in self.outcome}
 
     def roles(self) -> list[tuple[str, str]]:
-        """Return (column, role) for every column that enters the model or names a row or cluster."""
+        """Return (column, role) for every column that enters the model or names a row or
+        cluster.
+        """
         pairs = [(column, "score") for column in self.score.columns]
         for column in self.engagement.columns:
             halves = self.engagement.halves.get(column)
-            pairs += [(half, "engagement half") for half in halves] if halves else [(column, "engagement")]
+            pairs += (
+                [(half, "engagement half") for half in halves]
+                if halves
+                else [(column, "engagement")]
+            )
         pairs += [(half, "score half") for halves in self.score.halves.values() for half in halves]
         pairs += [(column, "control") for column in self.controls.columns]
         pairs += [(outcome.column, "outcome") for outcome in self.outcome]
         pairs += [(o.exposure, "exposure") for o in self.outcome if o.exposure]
-        return pairs + [(column, "input") for o in self.outcome for column in (o.cost, o.hours) if column]
+        return pairs + [
+            (column, "input") for o in self.outcome for column in (o.cost, o.hours) if column
+        ]
 
     def content(self) -> dict[str, Any]:
-        """Return what the plan says as a dict that `read_plan` takes: change a copy to get a variant of the plan."""
+        """Return what the plan says as a dict that `read_plan` takes: change a copy to get a
+        variant of the plan.
+        """
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def flat(self) -> dict[str, Any]:
@@ -134,8 +156,8 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
     Parameters
     ----------
     source : str, Path or dict
-        A name in the project's `plans/` folder (or among the plans shipped with the package), the path of
-        a TOML file, or the plan's content as a dict.
+        A name in the project's `plans/` folder (or among the plans shipped with the package), the
+        path of a TOML file, or the plan's content as a dict.
 
     Raises
     ------
@@ -146,7 +168,9 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
         return _validated(source, "the plan given as a dict", None, _hash_of(source))
     if not isinstance(source, (str, Path)):
         found = f"{printable(repr(source), limit=60)} of type {type(source).__name__}"
-        raise PlanError("the plan", [Fault("PLAN", found, "a plan's name, the path of a TOML file, or a dict")])
+        raise PlanError(
+            "the plan", [Fault("PLAN", found, "a plan's name, the path of a TOML file, or a dict")]
+        )
     path = _locate(str(source))
     content = _bytes_of(path)
     try:
@@ -159,7 +183,9 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
 def _hash_of(data: dict[str, Any]) -> str:
     """Return the SHA-256 of the canonical JSON of a plan that is not a file."""
     try:
-        canonical = json.dumps(data, sort_keys=True, default=str, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        canonical = json.dumps(data, sort_keys=True, default=str, ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )
     except (TypeError, ValueError, RecursionError) as error:
         fault = Fault("the whole plan", printable(error), "keys and values as a TOML file has them")
         raise PlanError("the plan given as a dict", [fault]) from None
@@ -170,7 +196,9 @@ def _bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        fault = Fault("the whole file", printable(error.strerror or error), "a TOML file that can be read")
+        fault = Fault(
+            "the whole file", printable(error.strerror or error), "a TOML file that can be read"
+        )
         raise PlanError(str(path), [fault]) from None
 
 
@@ -222,7 +250,9 @@ def _not_yet(data: dict[str, Any]) -> list[Fault]:
         table = data.get(section) if section else data
         if isinstance(table, dict) and key in table:
             place = f"[{section}] {key}" if section else key
-            faults.append(Fault(place, quoted(table[key]), "leave it out: this version does not have " + what))
+            faults.append(
+                Fault(place, quoted(table[key]), "leave it out: this version does not have " + what)
+            )
     return faults
 
 
@@ -233,9 +263,17 @@ def _unedited(data: dict[str, Any]) -> list[Fault]:
         if isinstance(value, dict):
             tables.append((f"[{name}] ", value))
         elif isinstance(value, list):
-            tables += [(f"[[{name}]] no. {n}, ", table) for n, table in enumerate(value, 1) if isinstance(table, dict)]
+            tables += [
+                (f"[[{name}]] no. {n}, ", table)
+                for n, table in enumerate(value, 1)
+                if isinstance(table, dict)
+            ]
     return [
-        Fault(printable(place + key), f'"{UNEDITED}", as init left it', EXPLAINED.get(key, "a value of your own"))
+        Fault(
+            printable(place + key),
+            f'"{UNEDITED}", as init left it',
+            EXPLAINED.get(key, "a value of your own"),
+        )
         for place, table in tables
         for key, value in table.items()
         if value in (UNEDITED, [UNEDITED])
@@ -243,19 +281,30 @@ def _unedited(data: dict[str, Any]) -> list[Fault]:
 
 
 def _role_faults(plan: Plan) -> list[Fault]:
-    """A column has one role: it is not both the score and engagement, nor both control and outcome."""
+    """A column has one role: it is not both the score and engagement, nor both control and
+    outcome.
+    """
     faults = []
     seen: dict[str, str] = {}
     structural = [(plan.row, "row")] if plan.row else []
     if plan.cluster and plan.cluster.column != plan.row:
         structural.append((plan.cluster.column, "cluster"))
-    if plan.segment and plan.segment.column not in (*plan.controls.columns, plan.cluster and plan.cluster.column):
+    if plan.segment and plan.segment.column not in (
+        *plan.controls.columns,
+        plan.cluster and plan.cluster.column,
+    ):
         structural.append((plan.segment.column, "segment"))
     if plan.panel:
-        taken = (*plan.controls.columns, plan.row, plan.cluster and plan.cluster.column,
-                 plan.segment and plan.segment.column)  # fmt: skip
+        taken = (
+            *plan.controls.columns,
+            plan.row,
+            plan.cluster and plan.cluster.column,
+            plan.segment and plan.segment.column,
+        )
         named = [(plan.panel.unit, "panel unit"), (plan.panel.time, "panel time")]
-        structural += [(column, role) for column, role in named if column is not None and column not in taken]
+        structural += [
+            (column, role) for column, role in named if column is not None and column not in taken
+        ]
     faults += _gaming_faults(plan)
     whole = [(column, "engagement") for column in plan.engagement.halves]
     for column, role in [*plan.roles(), *whole, *structural]:
@@ -272,31 +321,53 @@ def _role_faults(plan: Plan) -> list[Fault]:
     for column in plan.score.halves:
         if plan.score.transform_of(column) == "rank":
             found = f'"{printable(column)}", whose transform is "rank"'
-            allowed = 'transform = "identity" or "log1p" for a score with halves: a rank is not the mean of two ranks'
+            allowed = (
+                'transform = "identity" or "log1p" for a score with halves: a rank is not the mean'
+                " of two ranks"
+            )
             faults.append(Fault("[score] halves", found, allowed, "or leave out its halves"))
     for section, table in (("score", plan.score), ("engagement", plan.engagement)):
-        keys = {"transform": table.transform, "halves": table.halves, "reliability": getattr(table, "reliability", {})}
-        named = [(key, column) for key, value in keys.items() if isinstance(value, dict) for column in value]
+        keys = {
+            "transform": table.transform,
+            "halves": table.halves,
+            "reliability": getattr(table, "reliability", {}),
+        }
+        named = [
+            (key, column)
+            for key, value in keys.items()
+            if isinstance(value, dict)
+            for column in value
+        ]
         for key, column in named:
             if column not in table.columns:
                 allowed = "one of its columns: " + listing(table.columns)
                 hint = did_you_mean(column, table.columns)
-                faults.append(Fault(f"[{section}] {key}", f'column "{printable(column)}"', allowed, hint))
+                faults.append(
+                    Fault(f"[{section}] {key}", f'column "{printable(column)}"', allowed, hint)
+                )
     if plan.engagement.long is not None and plan.row is None:
-        faults.append(Fault("[engagement] long", "a plan without row", "row, the column that names the accounts"))
+        faults.append(
+            Fault(
+                "[engagement] long", "a plan without row", "row, the column that names the accounts"
+            )
+        )
     if plan.inference.covariance in ("CRV1", "CRV3", "wild") and plan.cluster is None:
         allowed = "HC0, HC1, HC2 or HC3; CRV1, CRV3 and wild need [cluster]"
         faults.append(Fault("[inference] covariance", str(plan.inference.covariance), allowed))
     for outcome in plan.outcome:
         if plan.inference.covariance == "wild" and outcome.deciding_model != "ols":
             found = f'wild, and model "{outcome.deciding_model}" for "{printable(outcome.column)}"'
-            allowed = 'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other'
+            allowed = (
+                'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other'
+            )
             faults.append(Fault("[inference] covariance", found, allowed))
     return faults
 
 
 def _gaming_faults(plan: Plan) -> list[Fault]:
-    """An episode is somebody's, in time; a flag is no measurement, and a part of engagement no score and no outcome."""
+    """An episode is somebody's, in time; a flag is no measurement, and a part of engagement no
+    score and no outcome.
+    """
     faults, measured = [], [*plan.score.columns, *plan.outcomes]
     if plan.gaming is not None:
         for key in ("unit", "time"):
@@ -305,9 +376,13 @@ def _gaming_faults(plan: Plan) -> list[Fault]:
                 faults.append(Fault(f"[gaming] {key}", "nothing", allowed))
         if plan.gaming.episode in (*measured, *plan.engagement.columns):
             found = f'"{printable(plan.gaming.episode)}", which is score, outcome or engagement'
-            faults.append(Fault("[gaming] episode", found, "a column of 0 and 1 that flags gamed rows"))
+            faults.append(
+                Fault("[gaming] episode", found, "a column of 0 and 1 that flags gamed rows")
+            )
     for column in plan.parts.columns if plan.parts else ():
         if column in measured:
             allowed = "columns that engagement is made of"
-            faults.append(Fault("[parts] columns", f'"{printable(column)}", a score or an outcome', allowed))
+            faults.append(
+                Fault("[parts] columns", f'"{printable(column)}", a score or an outcome', allowed)
+            )
     return faults

@@ -1,4 +1,6 @@
-"""Where plans and data are: the project one works in, or the studies carried by the installed package."""
+"""Where plans and data are: the project one works in, or the studies carried by the installed
+package.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from analysis.errors import DataError, Fault, printable
 
 
 def is_file(path: Path) -> bool:
-    """Return whether `path` is a file; False for what no file can be called, or what may not be looked at."""
+    """Return whether `path` is a file; False for what no file can be called, or what may not be
+    looked at.
+    """
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -16,7 +20,9 @@ def is_file(path: Path) -> bool:
 
 
 def neighbours(path: Path, pattern: str = "*") -> list[Path]:
-    """Return the files beside `path` that match, for a suggestion; none where the folder cannot be read."""
+    """Return the files beside `path` that match, for a suggestion; none where the folder cannot be
+    read.
+    """
     try:
         return sorted(path.parent.glob(pattern))
     except (OSError, ValueError):
@@ -24,7 +30,9 @@ def neighbours(path: Path, pattern: str = "*") -> list[Path]:
 
 
 def find_project(start: Path | None = None) -> Path | None:
-    """Return the nearest folder at or above `start` (default: the current one) with `plans/` or `pyproject.toml`."""
+    """Return the nearest folder at or above `start` (default: the current one) with `plans/` or
+    `pyproject.toml`.
+    """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "plans").is_dir() or (folder / "pyproject.toml").is_file():
@@ -49,7 +57,16 @@ def inside(path: Path, allowed: list[Path], address: str) -> Path:
     resolved = path.resolve()
     if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
         found = f'"{printable(address)}" leaves the project'
-        hint = f'The full path would work: dataset = "{printable(resolved, limit=300)}"' if is_file(resolved) else ""
-        fault = Fault("dataset", found, "a path inside the project or the plan's folder, or an absolute one", hint)
+        hint = (
+            f'The full path would work: dataset = "{printable(resolved, limit=300)}"'
+            if is_file(resolved)
+            else ""
+        )
+        fault = Fault(
+            "dataset",
+            found,
+            "a path inside the project or the plan's folder, or an absolute one",
+            hint,
+        )
         raise DataError(address, [fault])
     return resolved

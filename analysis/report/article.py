@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 OPEN, CLOSE = "\ue000", "\ue001"
-"""What stands around the number of a mention in place of its id, which may hold dots and percent signs."""
+"""What stands around the number of a mention in place of its id, which may hold dots and percent
+signs.
+"""
 MARK = re.compile(f"{OPEN}(\\d+){CLOSE}")
 
-STARTS = re.compile(r"\s*(\||[-*+] |\d+[.)] |#|\[\^|\\item\b|Sources?\b|<(p|li|tr|div|sup|h\d)\b)", re.IGNORECASE)
+STARTS = re.compile(
+    r"\s*(\||[-*+] |\d+[.)] |#|\[\^|\\item\b|Sources?\b|<(p|li|tr|div|sup|h\d)\b)", re.IGNORECASE
+)
 """How a line starts that is no continuation of the line above."""
 FOOT = re.compile(r"[\s>*_(`]*(Sources?\b|\[\^|<sup\b)", re.IGNORECASE)
 LABEL = re.compile(r"\s*(\[\^[^\]\s]+\]):?")
@@ -33,8 +37,9 @@ class Mention:
     line : int
         Of the article, from 1.
     near : tuple of tuple of str
-        Sentences by their distance: what stands between this id and the next one, the id's own sentence, those
-        beside it, and so on to the ends of the paragraph. For a source line or a footnote one group: what it is under.
+        Sentences by their distance: what stands between this id and the next one, the id's own
+        sentence, those beside it, and so on to the ends of the paragraph. For a source line or a
+        footnote one group: what it is under.
     foot : bool
         Whether the id stands in a source line or a footnote.
     paragraph : str
@@ -55,7 +60,9 @@ class Mention:
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of text that ends with its line: a table row, an item, a source line, or a paragraph of prose."""
+    """A piece of text that ends with its line: a table row, an item, a source line, or a paragraph
+    of prose.
+    """
 
     text: str
     paragraph: int
@@ -63,13 +70,17 @@ class Block:
     @property
     def foot(self) -> bool:
         """Whether it is a source line, a footnote, or nothing but ids."""
-        return bool(FOOT.match(self.text)) or (bool(MARK.search(self.text)) and _only_ids(self.text))
+        return bool(FOOT.match(self.text)) or (
+            bool(MARK.search(self.text)) and _only_ids(self.text)
+        )
 
     def sentences(self) -> list[str]:
         """Return its sentences; one with nothing but ids goes with the one before."""
         if self.text.lstrip().startswith("|"):
             return [self.text]
-        text = re.sub(r"([.!?])((?:\[\^[^\]\s]+\])+)", r"\2\1", self.text)  # a footnote's mark goes with its sentence
+        text = re.sub(
+            r"([.!?])((?:\[\^[^\]\s]+\])+)", r"\2\1", self.text
+        )  # a footnote's mark goes with its sentence
         whole: list[str] = []
         for piece in SENTENCE_END.split(text):
             if whole and (_only_ids(piece) or ABBREVIATION.search(whole[-1])):
@@ -121,34 +132,64 @@ def _mention(blocks: list[Block], at: int, number: int, bare: Mention) -> Mentio
     """Return a mention with the text around it."""
     if bare.foot:
         under = _under(blocks, at)
-        return replace(bare, near=(tuple(map(plain, [blocks[at].text, *under])),), paragraph=plain(" ".join(under)))
-    sentences = [s for block in blocks if block.paragraph == blocks[at].paragraph and not block.foot
-                 for s in block.sentences()]  # fmt: skip
+        return replace(
+            bare,
+            near=(tuple(map(plain, [blocks[at].text, *under])),),
+            paragraph=plain(" ".join(under)),
+        )
+    sentences = [
+        s
+        for block in blocks
+        if block.paragraph == blocks[at].paragraph and not block.foot
+        for s in block.sentences()
+    ]
     own = next(place for place, s in enumerate(sentences) if f"{OPEN}{number}{CLOSE}" in s)
     near = [(plain(_share(sentences[own], number)),)]
     for distance in range(len(sentences)):
         places = {own - distance, own + distance}
-        near.append(tuple(plain(sentences[place]) for place in sorted(places) if 0 <= place < len(sentences)))
+        near.append(
+            tuple(
+                plain(sentences[place]) for place in sorted(places) if 0 <= place < len(sentences)
+            )
+        )
     return replace(bare, near=tuple(filter(None, near)), paragraph=plain(" ".join(sentences)))
 
 
 def _under(blocks: list[Block], at: int) -> list[str]:
-    """Return the sentences a footnote is hung on, or those of the paragraph directly before a source line."""
+    """Return the sentences a footnote is hung on, or those of the paragraph directly before a
+    source line.
+    """
     label = LABEL.match(blocks[at].text)
-    hung = [s for block in blocks if label and not block.foot for s in block.sentences() if label[1] in s]
+    hung = [
+        s
+        for block in blocks
+        if label and not block.foot
+        for s in block.sentences()
+        if label[1] in s
+    ]
     if hung:
         return hung
     before = [block for block in blocks[:at] if not block.foot]
-    return [s for block in before if block.paragraph == before[-1].paragraph for s in block.sentences()]
+    return [
+        s for block in before if block.paragraph == before[-1].paragraph for s in block.sentences()
+    ]
 
 
 def _share(sentence: str, number: int) -> str:
-    """Return the part of a sentence with several ids that belongs to one of them: before it, or after each id."""
+    """Return the part of a sentence with several ids that belongs to one of them: before it, or
+    after each id.
+    """
     marks = list(MARK.finditer(sentence))
     at = next(place for place, found in enumerate(marks) if int(found[1]) == number)
     if re.search(r"\d", sentence[: marks[0].start()]):
-        return sentence[marks[at - 1].end() if at else 0 : marks[at].start() if len(marks) > 1 else len(sentence)]
-    return sentence[marks[at].end() : marks[at + 1].start() if at + 1 < len(marks) else len(sentence)]
+        return sentence[
+            marks[at - 1].end() if at else 0 : (
+                marks[at].start() if len(marks) > 1 else len(sentence)
+            )
+        ]
+    return sentence[
+        marks[at].end() : marks[at + 1].start() if at + 1 < len(marks) else len(sentence)
+    ]
 
 
 def _only_ids(text: str) -> bool:
@@ -156,33 +197,55 @@ def _only_ids(text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return text without the differences that typesetting makes: spaces, minus signs, emphasis, how % is written.
+    """Return text without the differences that typesetting makes: spaces, minus signs, emphasis,
+    how % is written.
 
     >>> plain("**\N{MINUS SIGN}5.9** per cent, 1,234 films, 3.8 percentage points")
     '-5.9%, 1234 films, 3.8 points'
     """
     text = html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", " ", MARK.sub(" ", text)))
-    text = re.sub(r"[\u2212\u2013\u2011\u2010\ufe63\uff0d]", "-", re.sub(r"\\[,;:! ]|~|\{\}", " ", text))
+    text = re.sub(
+        r"[\u2212\u2013\u2011\u2010\ufe63\uff0d]", "-", re.sub(r"\\[,;:! ]|~|\{\}", " ", text)
+    )
     text = re.sub(r"\s+", " ", re.sub(r"[*\\_$`{}]", "", text))
-    text = re.sub(r"\b(minus|plus) (?=[\d.])", lambda found: "-" if found[1] == "minus" else "+", text, flags=re.I)
+    text = re.sub(
+        r"\b(minus|plus) (?=[\d.])",
+        lambda found: "-" if found[1] == "minus" else "+",
+        text,
+        flags=re.I,
+    )
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = re.sub(r"(?<=\d)[ -]?(%|per ?cent(?!age)|pct\b\.?)(?![- ]points?\b)", "%", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"(?<=\d)[ -]?(%|per ?cent(?!age)|pct\b\.?)(?![- ]points?\b)",
+        "%",
+        text,
+        flags=re.IGNORECASE,
+    )
     points = r"(?<=\d)[ -]?((%|percentage|per cent|percent)[- ]points?|p\.p\.|pp\b|pts\b|points?\b)"
     return re.sub(points, " points", text, flags=re.IGNORECASE).strip()
 
 
-# --- what a sentence says of a number ----------------------------------------------------------------------
+# --- what a sentence says of a number -------------------------------------------------------------
 
 Reading = Literal["holds", "differs", "other", "absent"]
 
-UP = r"more|rises?|rose|risen|rising|higher|increas\w+|gain\w*|grow\w*|grew|up|larger|greater|added|extra"
-DOWN = (r"less|fewer|falls?|fell|fallen|falling|lower\w*|decreas\w+|declin\w+|drop\w*|los[est]\w*|down|smaller|"
-        r"reduc\w+|shr[aiu]nk\w*")  # fmt: skip
+UP = (
+    r"more|rises?|rose|risen|rising|higher|increas\w+|gain\w*|grow\w*|grew|up|larger|greater|"
+    r"added|extra"
+)
+DOWN = (
+    r"less|fewer|falls?|fell|fallen|falling|lower\w*|decreas\w+|declin\w+|drop\w*|los[est]\w*|down|smaller|"
+    r"reduc\w+|shr[aiu]nk\w*"
+)
 TURN = re.compile(rf"\b(?:(?P<up>{UP})|(?P<down>{DOWN}))\b", re.IGNORECASE)
-BOUND = re.compile(r"\b(?:more|less|higher|lower|greater|larger|smaller|fewer) than (?=[-+]?[\d.])|\bmore or less\b|"
-                   r"\bup to\b|\b(?:standard deviations?|SDs?|units?) (?:more|higher)\b|"
-                   r"\b(?:higher|more|greater) (?:scores?|ratings?|values?)\b|\b(?:something|anything|nothing) more\b",
-                   re.IGNORECASE)  # fmt: skip
+BOUND = re.compile(
+    r"\b(?:more|less|higher|lower|greater|larger|smaller|fewer) than (?=[-+]?[\d.])|\bmore or"
+    r" less\b|"
+    r"\bup to\b|\b(?:standard deviations?|SDs?|units?) (?:more|higher)\b|"
+    r"\b(?:higher|more|greater) (?:scores?|ratings?|values?)\b|\b(?:something|anything|nothing)"
+    r" more\b",
+    re.IGNORECASE,
+)
 """Where such a word gives no direction of the number: a bound, or the step of the score."""
 LEVEL = re.compile(r"\d+(?:\.\d+)?% ?-?(?:CI\b|confidence|interval|credib|level)", re.IGNORECASE)
 
@@ -193,12 +256,13 @@ def reading(sentence: str, displayed: str) -> Reading:
     Returns
     -------
     {"holds", "differs", "other", "absent"}
-        Printed; printed with the opposite sign, in figures or in words; another number of this unit is printed
-        instead; no such number.
+        Printed; printed with the opposite sign, in figures or in words; another number of this unit
+        is printed instead; no such number.
 
     Examples
     --------
-    >>> [reading(text, "-5.9 %") for text in ("5.9% less", "5.9% more", "+5.9%", "7% less", "95% CI")]
+    >>> texts = ("5.9% less", "5.9% more", "+5.9%", "7% less", "95% CI")
+    >>> [reading(text, "-5.9 %") for text in texts]
     ['holds', 'differs', 'differs', 'other', 'absent']
     """
     shown = plain(displayed)
@@ -206,7 +270,9 @@ def reading(sentence: str, displayed: str) -> Reading:
     number = re.escape(shown.lstrip("+-"))
     number = re.sub(r"(?<!\d)\\\.(?=\d)", r"0?\\.", number).replace(r"<\ ", "< ?")
     end = "" if shown.endswith("%") else "%"
-    found = list(re.finditer(rf"(?<![\d.,A-Za-z])(?<!\d-)(?<!%-){number}(?!\.?\d|[A-Za-z{end}])", sentence))
+    found = list(
+        re.finditer(rf"(?<![\d.,A-Za-z])(?<!\d-)(?<!%-){number}(?!\.?\d|[A-Za-z{end}])", sentence)
+    )
     if found:
         signs = [_sign(sentence, place) for place in found] if shown[0] in "+-" else []
         return "differs" if any(sign not in ("", shown[0]) for sign in signs) else "holds"
@@ -215,10 +281,17 @@ def reading(sentence: str, displayed: str) -> Reading:
 
 
 def _sign(sentence: str, place: re.Match[str]) -> str:
-    """Return the sign of a number: printed before it, or that of the nearest word for a direction, or none."""
+    """Return the sign of a number: printed before it, or that of the nearest word for a direction,
+    or none.
+    """
     before = sentence[: place.start()]
     if re.search(r"(?:^|[^\w%])[-+]$", before):
         return before[-1]
-    turns = [(min(abs(turn.start() - place.end()), abs(place.start() - turn.end())), "+" if turn["up"] else "-")
-             for turn in TURN.finditer(sentence)]  # fmt: skip
+    turns = [
+        (
+            min(abs(turn.start() - place.end()), abs(place.start() - turn.end())),
+            "+" if turn["up"] else "-",
+        )
+        for turn in TURN.finditer(sentence)
+    ]
     return min(turns)[1] if turns else ""

@@ -20,7 +20,9 @@ TITLE = "score-audit: does a score tell anything about money that engagement doe
 
 
 def macro_name(result: str) -> str:
-    """Return the LaTeX macro of a result: ``sa`` and the first eight hex digits of its SHA-256 as letters a-p."""
+    """Return the LaTeX macro of a result: ``sa`` and the first eight hex digits of its SHA-256 as
+    letters a-p.
+    """
     digits = hashlib.sha256(result.encode("utf-8")).hexdigest()[:8]
     return "sa" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digits)
 
@@ -31,38 +33,65 @@ def macros(ledger: dict[str, Any]) -> str:
     if ledger.get("dataset", {}).get("simulated"):
         lines.append("% Simulated data: say so where you print these.")
     for row in ledger["estimates"]:
-        lines += [f"% {row['id']}", f"\\newcommand{{\\{macro_name(row['id'])}}}{{{latex_escape(row['displayed'])}}}"]
+        lines += [
+            f"% {row['id']}",
+            f"\\newcommand{{\\{macro_name(row['id'])}}}{{{latex_escape(row['displayed'])}}}",
+        ]
     for row in ledger["verdicts"]:
-        lines += [f"% {row['id']}", f"\\newcommand{{\\{macro_name(row['id'])}}}{{{row['verdict']}}}"]
+        lines += [
+            f"% {row['id']}",
+            f"\\newcommand{{\\{macro_name(row['id'])}}}{{{row['verdict']}}}",
+        ]
     return "\n".join(lines) + "\n"
 
 
 def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
-    """Return BibTeX of the software and of the run; the dataset's own source is named, no DOI is invented."""
+    """Return BibTeX of the software and of the run; the dataset's own source is named, no DOI is
+    invented.
+    """
     plan, data = ledger["plan"], ledger["dataset"]
     year = ledger["environment"]["created"][:4]
     drawn = "simulated data; " if data.get("simulated") else ""
-    note = f"{drawn}plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows used"
+    note = (
+        f"{drawn}plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows"
+        " used"
+    )
     about = f"score-audit of {plan['name']}: {plan['question']}"
     entries = [
-        ("score-audit", {"title": TITLE, "author": "{The score-audit developers}", "year": year,
-                         "version": __version__, "note": "computer software"}),
-        (f"score-audit-{plan['name']}", {"title": about, "year": year, "author": "{The score-audit developers}",
-                                         "note": note}),
-    ]  # fmt: skip
+        (
+            "score-audit",
+            {
+                "title": TITLE,
+                "author": "{The score-audit developers}",
+                "year": year,
+                "version": __version__,
+                "note": "computer software",
+            },
+        ),
+        (
+            f"score-audit-{plan['name']}",
+            {"title": about, "year": year, "author": "{The score-audit developers}", "note": note},
+        ),
+    ]
     if source:
-        entries.append((f"{plan['name']}-data", {"title": source, "note": f"address {data['address']}"}))
+        entries.append(
+            (f"{plan['name']}-data", {"title": source, "note": f"address {data['address']}"})
+        )
     return "\n".join(_entry(key, fields) for key, fields in entries)
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
-    body = ",\n".join(f"  {name} = {{{_bib_escape(name, value)}}}" for name, value in fields.items())
+    body = ",\n".join(
+        f"  {name} = {{{_bib_escape(name, value)}}}" for name, value in fields.items()
+    )
     return f"@misc{{{key},\n{body}\n}}\n"
 
 
 def _bib_escape(name: str, value: str) -> str:
     """Return one line of LaTeX; an institution as author keeps the braces that make it one name."""
-    return value if name == "author" else latex_escape(printable(" ".join(value.split()), limit=2000))
+    return (
+        value if name == "author" else latex_escape(printable(" ".join(value.split()), limit=2000))
+    )
 
 
 def csl(ledger: dict[str, Any]) -> str:
@@ -72,15 +101,27 @@ def csl(ledger: dict[str, Any]) -> str:
     author = [{"literal": "The score-audit developers"}]
     plan, drawn = ledger["plan"], "simulated data; " if ledger["dataset"].get("simulated") else ""
     items = [
-        {"id": "score-audit", "type": "software", "title": TITLE, "author": author, "version": __version__,
-         "issued": issued},
-        {"id": f"score-audit-{plan['name']}", "type": "dataset", "title": plan["question"], "author": author,
-         "issued": issued, "note": f"{drawn}plan {plan['sha256']}; data {ledger['dataset']['sha256']}"},
-    ]  # fmt: skip
+        {
+            "id": "score-audit",
+            "type": "software",
+            "title": TITLE,
+            "author": author,
+            "version": __version__,
+            "issued": issued,
+        },
+        {
+            "id": f"score-audit-{plan['name']}",
+            "type": "dataset",
+            "title": plan["question"],
+            "author": author,
+            "issued": issued,
+            "note": f"{drawn}plan {plan['sha256']}; data {ledger['dataset']['sha256']}",
+        },
+    ]
     return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
 
 
-# --- cite ------------------------------------------------------------------------------------------------
+# --- cite -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -95,8 +136,18 @@ class Citation:
     caution: str = ""
 
     def __str__(self) -> str:
-        return "\n".join([self.sentence, *([self.caution] if self.caution else []), "", f"Table cell:  {self.cell}",
-                          f"LaTeX:       {self.macro}", f"Result id:   {self.id}", "", self.bibtex])  # fmt: skip
+        return "\n".join(
+            [
+                self.sentence,
+                *([self.caution] if self.caution else []),
+                "",
+                f"Table cell:  {self.cell}",
+                f"LaTeX:       {self.macro}",
+                f"Result id:   {self.id}",
+                "",
+                self.bibtex,
+            ]
+        )
 
 
 def cite(result_id: str, *, results: str | Path = "results") -> Citation:
@@ -105,7 +156,8 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     Parameters
     ----------
     result_id : str
-        Of an estimate or a verdict, as in the ledger, or with plain names where the ledger's are percent-encoded.
+        Of an estimate or a verdict, as in the ledger, or with plain names where the ledger's are
+        percent-encoded.
     results : path
         A result folder, or the folder that holds them.
 
@@ -119,11 +171,15 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     for path in ledgers(Path(results)):
         try:
             read.append(read_ledger(path))
-        except OutputError as error:  # another folder's ledger does not stand in the way of this one's
+        except (
+            OutputError
+        ) as error:  # another folder's ledger does not stand in the way of this one's
             damaged += [replace(fault, place=str(path)) for fault in error.faults]
     try:
         return _cited(
-            read, result_id, f"under {printable(os.path.abspath(results), limit=300)} (--results names another)"
+            read,
+            result_id,
+            f"under {printable(os.path.abspath(results), limit=300)} (--results names another)",
         )
     except OutputError as error:
         raise OutputError(error.where, [*error.faults, *damaged]) from None
@@ -142,14 +198,19 @@ def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
 
 def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
     rows = {
-        row["id"]: (row, ledger) for ledger in reversed(read) for row in [*ledger["estimates"], *ledger["verdicts"]]
+        row["id"]: (row, ledger)
+        for ledger in reversed(read)
+        for row in [*ledger["estimates"], *ledger["verdicts"]]
     }
     known = sorted(rows, key=lambda one: "verdict" not in rows[one][0])
     found = found_id(result_id, known)
     if found:
         return _citation(*rows[found])
-    near = [one for one, folded in zip(known, map(str.casefold, known), strict=True)
-            if folded.startswith(plain_id(result_id).casefold() + "/")]  # fmt: skip
+    near = [
+        one
+        for one, folded in zip(known, map(str.casefold, known), strict=True)
+        if folded.startswith(plain_id(result_id).casefold() + "/")
+    ]
     near = near or difflib.get_close_matches(plain_id(result_id), known, n=4, cutoff=0.6)
     examples = f": {listing(near or known, limit=4)}" if known else ", once `run` has written one"
     allowed = f"an id of a ledger {where}{examples}"
@@ -157,7 +218,14 @@ def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
     raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, hint)])
 
 
-KEYS = {"schema": int, "plan": dict, "dataset": dict, "environment": dict, "estimates": list, "verdicts": list}
+KEYS = {
+    "schema": int,
+    "plan": dict,
+    "dataset": dict,
+    "environment": dict,
+    "estimates": list,
+    "verdicts": list,
+}
 """What a ledger has to hold, and of what type."""
 
 
@@ -166,13 +234,18 @@ def ledgers(results: Path) -> list[Path]:
     own = results / "ledger.json"
     if own.is_file():
         return [own]
-    if not os.path.isdir(results):  # also for a name that no folder can have, on which glob fails from Python 3.13
+    if not os.path.isdir(
+        results
+    ):  # also for a name that no folder can have, on which glob fails from Python 3.13
         return []
-    return sorted(path for path in results.glob("*/ledger.json") if not path.parent.name.startswith("."))
+    return sorted(
+        path for path in results.glob("*/ledger.json") if not path.parent.name.startswith(".")
+    )
 
 
 def result_folder(folder: str | Path, *, results: str | Path = "results") -> Path:
-    """Return the folder with the ledger of a run: itself, or the one in `results` that has this name.
+    """Return the folder with the ledger of a run: itself, or the one in `results` that has this
+    name.
 
     Raises
     ------
@@ -184,12 +257,18 @@ def result_folder(folder: str | Path, *, results: str | Path = "results") -> Pat
     for path in (given, *named):
         if is_file(path / "ledger.json"):
             return path
-    written = sorted({str(path.parent) for root in (given, Path(results)) for path in ledgers(root)})
+    written = sorted(
+        {str(path.parent) for root in (given, Path(results)) for path in ledgers(root)}
+    )
     study = given.name if named and _is_plan(given.name) else "movies"
     first = f"run `score-audit run {study}` first"
-    allowed = "a folder with the ledger.json of a run" + (f": {listing(written)}" if written else f"; {first}")
+    allowed = "a folder with the ledger.json of a run" + (
+        f": {listing(written)}" if written else f"; {first}"
+    )
     hint = first[0].upper() + first[1:] + "." if written and named and study == given.name else ""
-    raise OutputError("verify", [Fault("DIR", f"no ledger.json in {printable(given)}", allowed, hint)])
+    raise OutputError(
+        "verify", [Fault("DIR", f"no ledger.json in {printable(given)}", allowed, hint)]
+    )
 
 
 def _is_plan(name: str) -> bool:
@@ -208,13 +287,28 @@ def read_ledger(path: Path) -> dict[str, Any]:
     try:
         ledger = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        fault = Fault("the whole file", f"{type(error).__name__}: {printable(error)}", "a ledger.json that `run` wrote")
+        fault = Fault(
+            "the whole file",
+            f"{type(error).__name__}: {printable(error)}",
+            "a ledger.json that `run` wrote",
+        )
         raise OutputError(str(path), [fault]) from None
-    lacks = [key for key, kind in KEYS.items() if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)]
+    lacks = [
+        key
+        for key, kind in KEYS.items()
+        if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)
+    ]
     rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
-    if lacks or ledger["schema"] != 1 or not all(isinstance(row, dict) and "id" in row for row in rows):
+    if (
+        lacks
+        or ledger["schema"] != 1
+        or not all(isinstance(row, dict) and "id" in row for row in rows)
+    ):
         found = f"no usable {listing(lacks)}" if lacks else "another schema"
-        raise OutputError(str(path), [Fault("the whole file", found, "a ledger.json that `run` wrote, of schema 1")])
+        raise OutputError(
+            str(path),
+            [Fault("the whole file", found, "a ledger.json that `run` wrote, of schema 1")],
+        )
     return ledger
 
 
@@ -227,27 +321,42 @@ def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
         shown = f"{row['displayed']}{interval}, n = {row['n']:,}."
         sentence = f"{drawn}{row['term']} ({row['method']}, {row['model']}): {shown}"
         cell = row["displayed"]
-    source = f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
+    source = (
+        f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
+    )
     name = macro_name(row["id"])
     macro = f"\\newcommand{{\\{name}}}{{{latex_escape(cell)}}}"
-    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger), _caution(row, ledger))
+    return Citation(
+        row["id"], sentence + source, cell, macro, bibtex(ledger), _caution(row, ledger)
+    )
 
 
 def _caution(row: dict[str, Any], ledger: dict[str, Any]) -> str:
     """Return why a number is not the one that its verdict rests on; nothing where it may be."""
-    ruling = next((v for v in ledger["verdicts"] if (v["outcome"], v["score"]) == (row["outcome"], row["score"])), None)
-    if "sentence" in row or ruling is None or row["method"] not in ("raw", "increment"):
+    verdict = next(
+        (
+            v
+            for v in ledger["verdicts"]
+            if (v["outcome"], v["score"]) == (row["outcome"], row["score"])
+        ),
+        None,
+    )
+    if "sentence" in row or verdict is None or row["method"] not in ("raw", "increment"):
         return ""
     if row["method"] == "raw":
-        return f"Caution: engagement is ignored in this number. The verdict is {ruling['id']}."
-    if ruling["corrected"] in ("yes", "partial"):
-        return (f"Caution: noise in engagement is not corrected in this number, and is in the one that the verdict "
-                f"{ruling['id']} rests on.")  # fmt: skip
+        return f"Caution: engagement is ignored in this number. The verdict is {verdict['id']}."
+    if verdict["corrected"] in ("yes", "partial"):
+        return (
+            "Caution: noise in engagement is not corrected in this number, and is in the one that"
+            f" the verdict {verdict['id']} rests on."
+        )
     return ""
 
 
 def _interval(row: dict[str, Any]) -> str:
-    """Return ", 95 % CI -10.1 % to -1.6 %" in the unit that the ledger displays; nothing without an interval."""
+    """Return ", 95 % CI -10.1 % to -1.6 %" in the unit that the ledger displays; nothing without an
+    interval.
+    """
     if row["conf_low"] is None or row["conf_high"] is None:
         return ""
     unit = unit_of(row)
@@ -256,9 +365,16 @@ def _interval(row: dict[str, Any]) -> str:
 
 
 def unit_of(row: dict[str, Any]) -> str:
-    """Return the unit in which an estimate of the ledger is displayed: the one that gives what it displays."""
-    shown = [unit for unit in ("percent", "share", "points", "outcome", "number", "p")
-             if display(row["estimate"], unit) == row["displayed"]]  # fmt: skip
-    if "percent" in shown and "share" in shown:  # near zero the two look the same: coefficients are logarithms
+    """Return the unit in which an estimate of the ledger is displayed: the one that gives what it
+    displays.
+    """
+    shown = [
+        unit
+        for unit in ("percent", "share", "points", "outcome", "number", "p")
+        if display(row["estimate"], unit) == row["displayed"]
+    ]
+    if (
+        "percent" in shown and "share" in shown
+    ):  # near zero the two look the same: coefficients are logarithms
         return "percent" if row["scale"] else "share"
     return shown[0] if shown else "number"

@@ -26,13 +26,17 @@ OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
     rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)})(-\d+)?)\.(svg|png)"
 )
-"""What a run writes, by its path in the folder; anything else belongs to the user and is carried over."""
+"""What a run writes, by its path in the folder; anything else belongs to the user and is carried
+over.
+"""
 
 PATIENCE = 120.0
 """Seconds to wait for another run that is writing beside this one."""
 
 
-def write_results(findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None) -> Path:
+def write_results(
+    findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None
+) -> Path:
     """Write everything a run publishes into `folder`, replacing an earlier run's results at once.
 
     Raises
@@ -67,7 +71,9 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
         _carry_over(folder, staging)
         _sync(staging)
         _replace(staging, folder)
-        _carry_over(staging, folder)  # what was put into the old folder while the new one was being written
+        _carry_over(
+            staging, folder
+        )  # what was put into the old folder while the new one was being written
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -94,7 +100,9 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
-    (staging / "report.html").write_text(report_html(findings, record, figures, passages, history), "utf-8")
+    (staging / "report.html").write_text(
+        report_html(findings, record, figures, passages, history), "utf-8"
+    )
     (staging / "numbers.tex").write_text(macros(record), "utf-8")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""
     (staging / "citation.bib").write_text(bibtex(record, source=source), "utf-8")
@@ -103,37 +111,54 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     (staging / "history.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-# --- history ---------------------------------------------------------------------------------------------
+# --- history --------------------------------------------------------------------------------------
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
-    """Return the entries of earlier runs into this folder, oldest first; a line that is no entry is left out."""
+    """Return the entries of earlier runs into this folder, oldest first; a line that is no entry is
+    left out.
+    """
     entries = []
     path = folder / "history.jsonl"
     if path.is_file():
-        for line in path.read_text("utf-8", "replace").split("\n"):  # splitlines would also split at U+2028
+        for line in path.read_text("utf-8", "replace").split(
+            "\n"
+        ):  # splitlines would also split at U+2028
             with contextlib.suppress(ValueError, RecursionError):
                 entry = json.loads(line)
-                known = isinstance(entry, dict) and {"plan_sha256", "data_sha256", "time", "plan"} <= set(entry)
+                known = isinstance(entry, dict) and {
+                    "plan_sha256",
+                    "data_sha256",
+                    "time",
+                    "plan",
+                } <= set(entry)
                 if known and isinstance(entry["plan"], dict):
                     entries.append(entry)
     return entries
 
 
 def _history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]:
-    return {"time": record["environment"]["created"], "plan_sha256": findings.plan.sha256,
-            "data_sha256": findings.dataset.sha256, "plan": findings.plan.flat()}  # fmt: skip
+    return {
+        "time": record["environment"]["created"],
+        "plan_sha256": findings.plan.sha256,
+        "data_sha256": findings.dataset.sha256,
+        "plan": findings.plan.flat(),
+    }
 
 
-# --- the exchange ----------------------------------------------------------------------------------------
+# --- the exchange ---------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """Wait until no other run writes into this folder (or one beside it); the system ends the turn of a killed run."""
+    """Wait until no other run writes into this folder (or one beside it); the system ends the turn
+    of a killed run.
+    """
     try:
         import fcntl
-    except ImportError:  # no such lock on this system: two runs at once are still each written whole
+    except (
+        ImportError
+    ):  # no such lock on this system: two runs at once are still each written whole
         yield
         return
     handle = os.open(folder.parent, os.O_RDONLY)
@@ -145,7 +170,9 @@ def _turn(folder: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > end:
                     found = f"another run has been writing here for {PATIENCE:g} seconds"
-                    raise OutputError(str(folder), [Fault("--out", found, "a folder no other run writes to")]) from None
+                    raise OutputError(
+                        str(folder), [Fault("--out", found, "a folder no other run writes to")]
+                    ) from None
                 time.sleep(0.05)
                 continue
             except OSError:  # a file system without locks
@@ -162,7 +189,9 @@ def _tidy(folder: Path) -> None:
     if aside.is_dir() and not folder.exists():
         os.replace(aside, folder)
     pattern = re.compile(rf"\.{re.escape(folder.name)}-(staging-[a-z0-9_]{{8}}|replaced)")
-    for left in [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir()]:
+    for left in [
+        path for path in folder.parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir()
+    ]:
         if folder.is_dir():
             _carry_over(left, folder)
         shutil.rmtree(left, ignore_errors=True)
@@ -174,7 +203,10 @@ def _require_results_or_nothing(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         found, allowed = "a file", "a folder"
     elif Path.cwd().is_relative_to(folder):
-        found, allowed = "the folder one works in, or one around it", "another folder: this one is replaced as a whole"
+        found, allowed = (
+            "the folder one works in, or one around it",
+            "another folder: this one is replaced as a whole",
+        )
     elif folder.is_dir() and any(folder.iterdir()) and not _holds_results(folder):
         found = "a folder with other files and no ledger.json of score-audit"
     if found:
@@ -200,7 +232,9 @@ def _carry_over(source: Path, target: Path) -> None:
         elif not os.path.lexists(new) or old.lstat().st_mtime_ns > new.lstat().st_mtime_ns:
             new.unlink(missing_ok=True)
             try:
-                os.link(old, new, follow_symlinks=False)  # one file under two names: nothing to copy, no edit lost
+                os.link(
+                    old, new, follow_symlinks=False
+                )  # one file under two names: nothing to copy, no edit lost
             except OSError:
                 shutil.copy2(old, new, follow_symlinks=False)
 
@@ -215,7 +249,9 @@ def _users_own(folder: Path) -> list[Path]:
     for where, folders, files in os.walk(folder, onerror=stop):
         here = Path(where).relative_to(folder)
         links = [name for name in folders if (Path(where) / name).is_symlink()]
-        found += [here / name for name in [*files, *links] if not OURS.fullmatch((here / name).as_posix())]
+        found += [
+            here / name for name in [*files, *links] if not OURS.fullmatch((here / name).as_posix())
+        ]
         if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
             found.append(here)
     return found
@@ -241,7 +277,9 @@ def _sync(staging: Path) -> None:
 
 
 def _replace(staging: Path, folder: Path) -> None:
-    """Give the new folder the name of the old one: in one step where the system can exchange two names."""
+    """Give the new folder the name of the old one: in one step where the system can exchange two
+    names.
+    """
     if not folder.exists() or not any(folder.iterdir()):
         os.replace(staging, folder)
     elif not _exchange(staging, folder):
@@ -251,12 +289,16 @@ def _replace(staging: Path, folder: Path) -> None:
 
 
 def _aside(folder: Path) -> Path:
-    """Return where the old results are for a moment where two names cannot be exchanged; `_tidy` looks there."""
+    """Return where the old results are for a moment where two names cannot be exchanged; `_tidy`
+    looks there.
+    """
     return folder.parent / f".{folder.name}-replaced"
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names atomically (Linux renameat2, macOS renamex_np); False where there is no such call."""
+    """Exchange two names atomically (Linux renameat2, macOS renamex_np); False where there is no
+    such call.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(one), os.fsencode(other)
     at_cwd, exchange = -100, 2

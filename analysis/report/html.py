@@ -1,4 +1,6 @@
-"""The report: one self-contained HTML file, without a network, readable on a phone and by a screen reader."""
+"""The report: one self-contained HTML file, without a network, readable on a phone and by a screen
+reader.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,12 @@ CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 
 
 def report_html(
-    findings: Findings, record: dict[str, Any], figures: dict[str, Figure], passages: dict[str, Passage],
+    findings: Findings,
+    record: dict[str, Any],
+    figures: dict[str, Figure],
+    passages: dict[str, Passage],
     history: list[dict[str, Any]],
-) -> str:  # fmt: skip
+) -> str:
     """Return the report.
 
     Parameters
@@ -47,38 +52,65 @@ def report_html(
     """
     loader = FileSystemLoader(Path(__file__).parent)
     template = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     ).get_template("report.html.j2")
     label = findings.dataset.label
     sections = [
         {
             "outcome": label(outcome.column),
             "verdicts": [
-                {"word": r.verdict, "headline": VERDICT_WORDS[r.verdict], "score": label(r.score), "id": r.id,
-                 "direction": r.direction, "beyond": r.beyond_sesoi, "sentence": verdict_sentence(findings, r),
-                 "number": None if r.verdict == "refused" else r.deciding.id}
-                for r in findings.rulings if r.outcome == outcome.column
+                {
+                    "word": r.verdict,
+                    "headline": VERDICT_WORDS[r.verdict],
+                    "score": label(r.score),
+                    "id": r.id,
+                    "direction": r.direction,
+                    "beyond": r.beyond_sesoi,
+                    "sentence": verdict_sentence(findings, r),
+                    "number": None if r.verdict == "refused" else r.deciding.id,
+                }
+                for r in findings.decided
+                if r.outcome == outcome.column
             ],
             "figure": _image(figures[f"effect-{number}"]),
             "reasons": _reasons(findings, outcome.column),
             "table": contrast_table(findings, outcome.column),
-            "refused": all(r.verdict == "refused" for r in findings.rulings if r.outcome == outcome.column),
+            "refused": all(
+                r.verdict == "refused" for r in findings.decided if r.outcome == outcome.column
+            ),
         }
         for number, outcome in enumerate(findings.plan.outcome, 1)
-    ]  # fmt: skip
+    ]
     page = template.render(
-        plan=findings.plan, simulated=findings.dataset.simulated,
-        codebook=findings.dataset.codebook, dataset=record["dataset"], record=record,
-        sections=sections, data=_image(figures["data"]), rows=exclusions_table(findings).to_numpy().tolist(),
-        checks=_checks(findings), changes=changed_keys(history), runs=len(history), bibtex=bibtex(record),
+        plan=findings.plan,
+        simulated=findings.dataset.simulated,
+        codebook=findings.dataset.codebook,
+        dataset=record["dataset"],
+        record=record,
+        sections=sections,
+        data=_image(figures["data"]),
+        rows=exclusions_table(findings).to_numpy().tolist(),
+        checks=_checks(findings),
+        changes=changed_keys(history),
+        runs=len(history),
+        bibtex=bibtex(record),
         passages=[_passage(key, passage) for key, passage in passages.items()],
-        held=listed([label(column) for column in findings.plan.engagement.columns]), version=__version__,
-    )  # fmt: skip
+        held=listed([label(column) for column in findings.plan.engagement.columns]),
+        version=__version__,
+    )
     return visible(unbroken(page))
 
 
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""Control characters and marks of direction: they make a reader see something else than what is there."""
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+"""Control characters and marks of direction: they make a reader see something else than what is
+there.
+"""
 
 
 def unbroken(page: str) -> str:
@@ -96,43 +128,71 @@ def visible(text: str) -> str:
 
 
 def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
-    """Return (key, then, now) for what the plan says differently from the first run on the same data."""
+    """Return (key, then, now) for what the plan says differently from the first run on the same
+    data.
+    """
     latest = history[-1]
     first = next(entry for entry in history if entry["data_sha256"] == latest["data_sha256"])
     keys = sorted({*first["plan"], *latest["plan"]})
-    return [(key, first["plan"].get(key), latest["plan"].get(key)) for key in keys
-            if first["plan"].get(key) != latest["plan"].get(key)]  # fmt: skip
+    return [
+        (key, first["plan"].get(key), latest["plan"].get(key))
+        for key in keys
+        if first["plan"].get(key) != latest["plan"].get(key)
+    ]
 
 
 def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
-    """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once, without a score."""
-    rulings = [ruling for ruling in findings.rulings if ruling.outcome == outcome]
+    """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once,
+    without a score.
+    """
+    verdicts = [verdict for verdict in findings.decided if verdict.outcome == outcome]
     told: dict[str, list[str]] = {}
-    for ruling in rulings:
-        for reason in ruling.reasons[ruling.verdict == "refused" :]:  # the first is in the sentence above
-            told.setdefault(reason, []).append(findings.dataset.label(ruling.score))
-    return [("" if len(scores) == len(rulings) else listed(scores), reason) for reason, scores in told.items()]
+    for verdict in verdicts:
+        for reason in verdict.reasons[
+            verdict.verdict == "refused" :
+        ]:  # the first is in the sentence above
+            told.setdefault(reason, []).append(findings.dataset.label(verdict.score))
+    return [
+        ("" if len(scores) == len(verdicts) else listed(scores), reason)
+        for reason, scores in told.items()
+    ]
 
 
 def _checks(findings: Findings) -> list[dict[str, str]]:
-    """Return the checks as questions with answers; what they are about is named where there are several."""
+    """Return the checks as questions with answers; what they are about is named where there are
+    several.
+    """
     label, plan = findings.dataset.label, findings.plan
-    told = {ruling.reasons[0] for ruling in findings.rulings if ruling.verdict == "refused"}
+    told = {verdict.reasons[0] for verdict in findings.decided if verdict.verdict == "refused"}
     shown = []
     for check in findings.checks:
         about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
         about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
         asked = check_question(check)
-        reason = "This is why the verdict is refused; see above." if check.reason in told else check.reason
-        shown.append({"question": f"{asked} ({', '.join(about)})" if about else asked, "reason": reason,
-                      "answer": CHECK_WORDS[check.passed]})  # fmt: skip
+        reason = (
+            "This is why the verdict is refused; see above."
+            if check.reason in told
+            else check.reason
+        )
+        shown.append(
+            {
+                "question": f"{asked} ({', '.join(about)})" if about else asked,
+                "reason": reason,
+                "answer": CHECK_WORDS[check.passed],
+            }
+        )
     return shown
 
 
 def _passage(key: str, passage: Passage) -> dict[str, Any]:
     """Return a passage as the template takes it."""
-    return {"key": key, "title": passage.title, "paragraphs": passage.paragraphs, "tables": passage.tables,
-            "figures": [_image(figure) for figure in passage.figures]}  # fmt: skip
+    return {
+        "key": key,
+        "title": passage.title,
+        "paragraphs": passage.paragraphs,
+        "tables": passage.tables,
+        "figures": [_image(figure) for figure in passage.figures],
+    }
 
 
 def _image(figure: Figure) -> dict[str, str]:

@@ -18,35 +18,60 @@ from analysis.results.sentence import verdict_sentence
 from analysis.results.verdict import COLUMNS, Verdict
 
 SCHEMA = 1
-PACKAGES = ("score-audit", "numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "matplotlib", "seaborn")
+PACKAGES = (
+    "score-audit",
+    "numpy",
+    "scipy",
+    "pandas",
+    "statsmodels",
+    "scikit-learn",
+    "matplotlib",
+    "seaborn",
+)
 
 
-def verdict_record(findings: Findings, ruling: Verdict) -> dict[str, Any]:
+def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
     """Return one verdict under the ledger's keys."""
-    record = {name: getattr(ruling, name) for name in COLUMNS if name not in ("reasons", "sentence")}
-    return {**record, "reasons": list(ruling.reasons), "sentence": verdict_sentence(findings, ruling)}
+    record = {
+        name: getattr(verdict, name) for name in COLUMNS if name not in ("reasons", "sentence")
+    }
+    return {
+        **record,
+        "reasons": list(verdict.reasons),
+        "sentence": verdict_sentence(findings, verdict),
+    }
 
 
 def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     """Return the whole ledger as plain data, ready for JSON.
 
-    Only `environment` may differ between two runs of the same plan on the same data. With the result `folder`,
-    it says where the plan lies from there, so that `verify` finds it.
+    Only `environment` may differ between two runs of the same plan on the same data. With the
+    result `folder`, it says where the plan lies from there, so that `verify` finds it.
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
     drawn = {"simulated": True} if dataset.simulated else {}
     return {
         "schema": SCHEMA,
-        "plan": {"name": plan.name, "sha256": plan.sha256, "question": plan.question,
-                 "registered": plan.registered.model_dump(mode="json") if plan.registered else None},
-        "dataset": {"address": dataset.address, "sha256": dataset.sha256, "rows": dataset.rows,
-                    "rows_used": findings.sample.rows, "exclusions": dict(findings.sample.exclusions), **drawn},
+        "plan": {
+            "name": plan.name,
+            "sha256": plan.sha256,
+            "question": plan.question,
+            "registered": plan.registered.model_dump(mode="json") if plan.registered else None,
+        },
+        "dataset": {
+            "address": dataset.address,
+            "sha256": dataset.sha256,
+            "rows": dataset.rows,
+            "rows_used": findings.sample.rows,
+            "exclusions": dict(findings.sample.exclusions),
+            **drawn,
+        },
         "environment": environment() | {"plan_file": _plan_file(findings, folder)},
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],
-        "verdicts": [verdict_record(findings, ruling) for ruling in findings.rulings],
-    }  # fmt: skip
+        "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],
+    }
 
 
 def to_json(record: dict[str, Any]) -> str:
@@ -70,7 +95,12 @@ def environment() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    return {"python": platform.python_version(), "packages": versions, "commit": _commit(), "created": now.isoformat()}
+    return {
+        "python": platform.python_version(),
+        "packages": versions,
+        "commit": _commit(),
+        "created": now.isoformat(),
+    }
 
 
 def _commit() -> str | None:
@@ -80,7 +110,12 @@ def _commit() -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -88,15 +123,26 @@ def _commit() -> str | None:
 
 
 def write_csv(findings: Findings, folder: Path) -> None:
-    """Write verdicts, estimates, checks and the multiverse as CSV; cells that a spreadsheet would run become text."""
+    """Write verdicts, estimates, checks and the multiverse as CSV; cells that a spreadsheet would
+    run become text.
+    """
     import pandas as pd
 
     from analysis.results.estimates import tidy_checks
 
-    verdicts = pd.DataFrame([verdict_record(findings, r) for r in findings.rulings], columns=list(COLUMNS))
+    verdicts = pd.DataFrame(
+        [verdict_record(findings, r) for r in findings.decided], columns=list(COLUMNS)
+    )
     verdicts["reasons"] = verdicts["reasons"].map(" ".join)
-    frames = {"verdicts": verdicts, "estimates": findings.estimates.tidy(), "checks": tidy_checks(findings.checks)}
+    frames = {
+        "verdicts": verdicts,
+        "estimates": findings.estimates.tidy(),
+        "checks": tidy_checks(findings.checks),
+    }
     if findings.multiverse:
-        frames |= {"specifications": findings.multiverse.table, "decisions": findings.multiverse.decisions}
+        frames |= {
+            "specifications": findings.multiverse.table,
+            "decisions": findings.multiverse.decisions,
+        }
     for name, frame in frames.items():
         inert_table(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")

@@ -44,12 +44,22 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
 def passages_of(findings: Findings) -> dict[str, Passage]:
     """Return the passages that these findings have something to say in."""
     written = {key: write(findings) for key, write in PASSAGES.items()}
-    return {key: passage_told(findings.dataset, passage) for key, passage in written.items() if passage is not None}
+    return {
+        key: passage_told(findings.dataset, passage)
+        for key, passage in written.items()
+        if passage is not None
+    }
 
 
 def passage_told(dataset: Dataset, passage: Passage) -> Passage:
-    """Return a passage whose paragraphs and tables say that the data are simulated, where they are."""
+    """Return a passage whose paragraphs and tables say that the data are simulated, where they
+    are.
+    """
     if not dataset.simulated:
         return passage
-    tables = tuple(replace(table, caption=captioned(dataset, table.caption)) for table in passage.tables)
-    return replace(passage, paragraphs=tuple(told(dataset, text) for text in passage.paragraphs), tables=tables)
+    tables = tuple(
+        replace(table, caption=captioned(dataset, table.caption)) for table in passage.tables
+    )
+    return replace(
+        passage, paragraphs=tuple(told(dataset, text) for text in passage.paragraphs), tables=tables
+    )

@@ -15,8 +15,8 @@ from analysis.report.citation import macro_name
 from analysis.results.estimates import found_id, part
 
 RELATIVE, MOVED = 1e-9, 1e-6
-"""Two runs on different machines agree to about fourteen digits: up to the first is the same, up to the second has
-moved (an iterative fit, another library version), and more is a difference."""
+"""Two runs on different machines agree to about fourteen digits: up to the first is the same, up to
+the second has moved (an iterative fit, another library version), and more is a difference."""
 
 Status = Literal["same", "moved", "differs", "gone", "new", "holds", "not printed", "unknown"]
 HELD: frozenset[Status] = frozenset({"same", "moved", "holds"})
@@ -31,7 +31,8 @@ class Line:
     what : str
         A result id, or "plan" or "data".
     status : str
-        same; moved (digits nobody sees); differs; gone; new; and in an article: holds, not printed, differs, unknown.
+        same; moved (digits nobody sees); differs; gone; new; and in an article: holds, not printed,
+        differs, unknown.
     detail : str
     line : int or None
         Of the article, from 1; 0 for the article as a whole, None for the ledger.
@@ -62,14 +63,18 @@ class Verification:
         return self.told()
 
     def told(self, article: str = "the article") -> str:
-        """Return what is not the same, line by line, and a summary; `article` is what the article is called."""
+        """Return what is not the same, line by line, and a summary; `article` is what the article
+        is called.
+        """
         ledger = [line for line in self.lines if line.line is None]
         cited = [line for line in self.lines if line.line]
         text = [_told(line) for line in self.lines if line.status != "same" and line.line != 0]
         same = sum(line.status == "same" for line in ledger)
         text += [f"Ledger: {same} of {len(ledger)} comparisons are the same."] if ledger else []
         if cited:
-            text.append(f"Article: {sum(line.ok for line in cited)} of {len(cited)} citations hold.")
+            text.append(
+                f"Article: {sum(line.ok for line in cited)} of {len(cited)} citations hold."
+            )
         elif len(self.lines) > len(ledger):
             text.append(f"Article: no result id or macro found in {article}.")
         return "\n".join(text)
@@ -85,31 +90,61 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Verification:
     lines = []
     for name in ("plan", "dataset"):
         then, now = old[name]["sha256"], new[name]["sha256"]
-        lines.append(Line(name, "same") if then == now else
-                     Line(name, "differs", f"SHA-256 {then[:12]} then, {now[:12]} now"))  # fmt: skip
+        lines.append(
+            Line(name, "same")
+            if then == now
+            else Line(name, "differs", f"SHA-256 {then[:12]} then, {now[:12]} now")
+        )
     for kind, keys in (("estimates", _NUMBERS), ("checks", ("statistic",)), ("verdicts", ())):
         then, now = ({row["id"]: row for row in ledger[kind]} for ledger in (old, new))
-        lines += [_compare(name, then.get(name), now.get(name), keys) for name in dict.fromkeys([*then, *now])]
+        lines += [
+            _compare(name, then.get(name), now.get(name), keys)
+            for name in dict.fromkeys([*then, *now])
+        ]
     return Verification(tuple(lines))
 
 
 _NUMBERS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
 _SHOWN = (
-    "displayed", "passed", "verdict", "direction", "beyond_sesoi", "corrected", "fragile", "n", "clusters", "df",
-    "level", "covariance", "scale", "note", "reason", "reasons", "sentence",
-)  # fmt: skip
+    "displayed",
+    "passed",
+    "verdict",
+    "direction",
+    "beyond_sesoi",
+    "corrected",
+    "fragile",
+    "n",
+    "clusters",
+    "df",
+    "level",
+    "covariance",
+    "scale",
+    "note",
+    "reason",
+    "reasons",
+    "sentence",
+)
 
 
-def _compare(name: str, then: dict[str, Any] | None, now: dict[str, Any] | None, keys: tuple[str, ...]) -> Line:
+def _compare(
+    name: str, then: dict[str, Any] | None, now: dict[str, Any] | None, keys: tuple[str, ...]
+) -> Line:
     """Return how one result compares: what is shown first, then the digits behind it."""
     if then is None or now is None:
         return Line(name, "new" if then is None else "gone")
-    shown = [f"{key} {then[key]} then, {now[key]} now" for key in _SHOWN if key in then and then[key] != now.get(key)]
+    shown = [
+        f"{key} {then[key]} then, {now[key]} now"
+        for key in _SHOWN
+        if key in then and then[key] != now.get(key)
+    ]
     if shown:
         return Line(name, "differs", "; ".join(shown))
     for tolerance, status in ((MOVED, "differs"), (RELATIVE, "moved")):
-        apart = [f"{key} {then[key]!r} then, {now[key]!r} now" for key in keys
-                 if not _close(then[key], now[key], tolerance)]  # fmt: skip
+        apart = [
+            f"{key} {then[key]!r} then, {now[key]!r} now"
+            for key in keys
+            if not _close(then[key], now[key], tolerance)
+        ]
         if apart:
             return Line(name, status, "; ".join(apart))
     return Line(name, "same")
@@ -121,13 +156,14 @@ def _close(one: float | None, other: float | None, tolerance: float) -> bool:
     return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
 
 
-# --- in an article ---------------------------------------------------------------------------------------
+# --- in an article --------------------------------------------------------------------------------
 
 WORDS = ("adds", "trivial", "nothing", "inconclusive", "refused")
 
 
 def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
-    """Find every result that an article cites, by id or by LaTeX macro, and say whether it is printed there.
+    """Find every result that an article cites, by id or by LaTeX macro, and say whether it is
+    printed there.
 
     Parameters
     ----------
@@ -137,11 +173,12 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
 
     Notes
     -----
-    A number holds when the sentence with its id prints what the ledger displays, without the opposite sign; where
-    that sentence prints no number of the kind, the nearest sentence of the paragraph that does; for a source line or
-    a footnote, the paragraph it is under. A verdict holds when its word stands in the sentence with the id and none
-    of the other four does, or when the ledger's own sentence is printed. A macro prints its result by itself. An
-    article that cites nothing is a difference.
+    A number holds when the sentence with its id prints what the ledger displays, without the
+    opposite sign; where that sentence prints no number of the kind, the nearest sentence of the
+    paragraph that does; for a source line or a footnote, the paragraph it is under. A verdict holds
+    when its word stands in the sentence with the id and none of the other four does, or when the
+    ledger's own sentence is printed. A macro prints its result by itself. An article that cites
+    nothing is a difference.
     """
     shown = {row["id"]: row["displayed"] for row in ledger["estimates"]}
     verdicts = {row["id"]: row for row in ledger["verdicts"]}
@@ -159,23 +196,37 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     by_macro = {macro_name(result): result for result in [*shown, *verdicts]}
     for found in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
         known, line = by_macro.get(found[1]), text.count("\n", 0, found.start()) + 1
-        lines.append(Line(known, "holds", found[0], line) if known else
-                     Line(found[0], "unknown", "no such macro", line))  # fmt: skip
+        lines.append(
+            Line(known, "holds", found[0], line)
+            if known
+            else Line(found[0], "unknown", "no such macro", line)
+        )
     lines.sort(key=lambda line: line.line)
-    return Verification(tuple(lines) or (Line("article", "unknown", "no result id or macro found", 0),))
+    return Verification(
+        tuple(lines) or (Line("article", "unknown", "no result id or macro found", 0),)
+    )
 
 
 def _id_pattern(plan: str, known: list[str]) -> re.Pattern[str]:
-    """Return what an id looks like in an article: encoded, or with the names of the study as they are."""
+    """Return what an id looks like in an article: encoded, or with the names of the study as they
+    are.
+    """
     tail = r"[\w.%/@-]+"
     pairs = {unquote("/".join(one.split("/")[:3])) for one in known}
-    named = sorted((pair for pair in pairs if not re.fullmatch(tail, pair, re.ASCII)), key=len, reverse=True)
+    named = sorted(
+        (pair for pair in pairs if not re.fullmatch(tail, pair, re.ASCII)), key=len, reverse=True
+    )
     plain_names = "".join(rf"(?i:{re.escape(pair)})(?:/{tail})?(?!\w)|" for pair in named)
-    return re.compile(rf"(?<![\w/%])(?:{plain_names}(?:{re.escape(part(plan))}|{re.escape(plan)})/{tail})", re.ASCII)
+    return re.compile(
+        rf"(?<![\w/%])(?:{plain_names}(?:{re.escape(part(plan))}|{re.escape(plan)})/{tail})",
+        re.ASCII,
+    )
 
 
 def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:
-    """Return how a number is printed near its id: the nearest sentences that print one of its kind decide."""
+    """Return how a number is printed near its id: the nearest sentences that print one of its kind
+    decide.
+    """
     if not re.search(r"\d", displayed):
         return "unknown", "the ledger displays no number for it"
     for group in mention.near:
@@ -183,9 +234,18 @@ def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:
         if "holds" in read:
             return "holds", displayed
         if "differs" in read:
-            return "differs", f"the ledger says {displayed}, the article the opposite sign: {_quoted(read['differs'])}"
+            return (
+                "differs",
+                (
+                    f"the ledger says {displayed}, the article the opposite sign:"
+                    f" {_quoted(read['differs'])}"
+                ),
+            )
         if "other" in read:
-            return "not printed", f"the ledger says {displayed}, the article: {_quoted(read['other'])}"
+            return (
+                "not printed",
+                f"the ledger says {displayed}, the article: {_quoted(read['other'])}",
+            )
     return "not printed", f"{displayed} is not in its paragraph"
 
 
@@ -195,12 +255,21 @@ def _verdict_in(mention: Mention, row: dict[str, Any]) -> tuple[Status, str]:
     if plain(row["sentence"]) in mention.paragraph:
         return "holds", word
     sentences = mention.near[0] if mention.foot else (mention.sentence,)
-    said = [{other for other in WORDS if re.search(rf"\b{other}\b", sentence, re.IGNORECASE)} for sentence in sentences]
+    said = [
+        {other for other in WORDS if re.search(rf"\b{other}\b", sentence, re.IGNORECASE)}
+        for sentence in sentences
+    ]
     if {word} in said:
         return "holds", word
     for sentence, words in zip(sentences, said, strict=True):
         if words:
-            return "differs", f"the ledger says {word}, the article {', '.join(sorted(words))}: {_quoted(sentence)}"
+            return (
+                "differs",
+                (
+                    f"the ledger says {word}, the article {', '.join(sorted(words))}:"
+                    f" {_quoted(sentence)}"
+                ),
+            )
     return "not printed", f'the sentence does not print "{word}"'
 
 
@@ -219,4 +288,6 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(str(path), [Fault("--text", printable(error), "a text file in UTF-8")]) from None
+        raise OutputError(
+            str(path), [Fault("--text", printable(error), "a text file in UTF-8")]
+        ) from None

@@ -1,1 +1,3 @@
-"""What a run found: estimates, checks and verdicts, the decision rule, and how each is said, tabulated and drawn."""
+"""What a run found: estimates, checks and verdicts, the decision rule, and how each is said,
+tabulated and drawn.
+"""

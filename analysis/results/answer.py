@@ -1,4 +1,6 @@
-"""The answer of the plan's rule: the word of one effect, or of all the effects that have to agree on it."""
+"""The answer of the plan's rule: the word of one effect, or of all the effects that have to agree
+on it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,15 @@ from analysis.results.evidence import Noise
 from analysis.results.rule import Word, word_of
 
 FEW_CORRECTED = 20
-"""Clusters without which a correction with CRV1 errors decides nothing: with 8 its interval, which has the normal
-reference, missed zero in 30 % of samples without an effect, with 20 in 9 % (simulated). With CRV3, which is the default
-where clusters are few, it missed zero in 6 and 5 %."""
+"""Clusters without which a correction with CRV1 errors decides nothing: with 8 its interval, which
+has the normal reference, missed zero in 30 % of samples without an effect, with 20 in 9 %
+(simulated). With CRV3, which is the default where clusters are few, it missed zero in 6 and 5 %."""
 
 
 def word_for(estimate: Estimate, band: tuple[float, float], level: float) -> Word:
-    """Return the word for one interval; the narrower interval of the equivalence test has level 2 level - 1."""
+    """Return the word for one interval; the narrower interval of the equivalence test has level 2
+    level - 1.
+    """
     return word_of(estimate.interval(level), estimate.interval(1 - 2 * (1 - level)), band)
 
 
@@ -62,15 +66,17 @@ def answer_of(
     crude = corrected.estimate.covariance == "CRV1" and groups < FEW_CORRECTED
     if crude and corrected.word != "inconclusive":
         reasons.append(
-            f"The corrected interval has the normal reference, which is too narrow with {groups} clusters: with fewer "
-            f"than {FEW_CORRECTED} a correction decides nothing."
+            f"The corrected interval has the normal reference, which is too narrow with {groups}"
+            f" clusters: with fewer than {FEW_CORRECTED} a correction decides nothing."
         )
         return corrected.undecided(), reasons
     if noise.doubt:
         return corrected.undecided(), [*reasons, noise.doubt]
     unknown = open_columns(plan, score)
     worlds = {(): answers[0]}
-    worlds |= {one.shared: Answer.of(one.effect, band, plan.inference.level) for one in noise.supposed}
+    worlds |= {
+        one.shared: Answer.of(one.effect, band, plan.inference.level) for one in noise.supposed
+    }
     worlds.setdefault(unknown, plain)
     said = {shared: one.said for shared, one in worlds.items()}
     if len(set(said.values())) == 1:
@@ -84,8 +90,8 @@ def _range_reason(answers: list[Answer], believed: tuple[float, float]) -> str:
     stated, low, high, *corners = answers
     if len({one.said for one in (stated, low, high)}) > 1:
         return (
-            f"The word does not hold over the stated reliability: {stated.said} as stated, {low.said} at "
-            f"{believed[0]:.2f} and {high.said} at {believed[1]:.2f}."
+            f"The word does not hold over the stated reliability: {stated.said} as stated,"
+            f" {low.said} at {believed[0]:.2f} and {high.said} at {believed[1]:.2f}."
         )
     odd = next(one for one in corners if one.said != stated.said)
     words = f"{stated.said} as stated, {odd.said} {odd.estimate.note}"
@@ -93,10 +99,14 @@ def _range_reason(answers: list[Answer], believed: tuple[float, float]) -> str:
 
 
 MOST = 6
-"""Columns whose ranges, or whose sharing, are tried in every combination: 64 corrections. With more none decides."""
+"""Columns whose ranges, or whose sharing, are tried in every combination: 64 corrections. With more
+none decides.
+"""
 
 
-def sharing_reason(score_has_halves: bool, said: dict[tuple[str, ...], str], columns: Sequence[str]) -> str:
+def sharing_reason(
+    score_has_halves: bool, said: dict[tuple[str, ...], str], columns: Sequence[str]
+) -> str:
     """Return the reason why it is not decided whose noise the score shares.
 
     Parameters
@@ -112,32 +122,41 @@ def sharing_reason(score_has_halves: bool, said: dict[tuple[str, ...], str], col
     none, every = said[()], said[tuple(columns)]
     if none != every:
         return (
-            "It is not known whether the score shares the noise of recorded engagement. If it was computed from these "
-            f"very records, {ordinary} is right and says {every}; if it saw other records, the corrected one is "
-            f"right and says {none}. Say which in the plan (shares_error), or give {asked}."
+            "It is not known whether the score shares the noise of recorded engagement. If it was"
+            f" computed from these very records, {ordinary} is right and says {every}; if it saw"
+            f" other records, the corrected one is right and says {none}. Say which in the plan"
+            f" (shares_error), or give {asked}."
         )
     odd = next(shared for shared, word in said.items() if word != none)
-    matter = [c for c in columns if any(said[_turned(shared, c, columns)] != word for shared, word in said.items())]
+    matter = [
+        c
+        for c in columns
+        if any(said[_turned(shared, c, columns)] != word for shared, word in said.items())
+    ]
     own, apart = ", ".join(odd), ", ".join(column for column in columns if column not in odd)
     return (
-        f"It is not known whose noise the score shares, and for {', '.join(matter)} it decides: if it was computed "
-        f"from the very records of {own} and saw other records of {apart}, the fit that corrects {apart} alone is "
-        f"right and says {said[odd]}; if it shares the noise of all or of none, the answer is {none}. Say which in the "
-        f"plan (shares_error), or give {asked}."
+        f"It is not known whose noise the score shares, and for {', '.join(matter)} it decides: if"
+        f" it was computed from the very records of {own} and saw other records of {apart}, the fit"
+        f" that corrects {apart} alone is right and says {said[odd]}; if it shares the noise of all"
+        f" or of none, the answer is {none}. Say which in the plan (shares_error), or give {asked}."
     )
 
 
 def open_columns(plan: Plan, score: str) -> tuple[str, ...]:
-    """Return the corrected engagement columns of which nobody knows whether the score shares their noise.
+    """Return the corrected engagement columns of which nobody knows whether the score shares their
+    noise.
 
-    None where the plan says that it shares all noise or none. Halves of the score show what it shares with a column
-    that has halves, too; a declared reliability says how large the noise of its column is, and not whose it is.
+    None where the plan says that it shares all noise or none. Halves of the score show what it
+    shares with a column that has halves, too; a declared reliability says how large the noise of
+    its column is, and not whose it is.
     """
     if plan.score.shares_error != "unknown":
         return ()
     known = plan.engagement.halves if score in plan.score.halves else ()
     noisy = {*plan.engagement.halves, *plan.engagement.reliability}
-    return tuple(column for column in plan.engagement.columns if column in noisy and column not in known)
+    return tuple(
+        column for column in plan.engagement.columns if column in noisy and column not in known
+    )
 
 
 def _turned(shared: tuple[str, ...], column: str, columns: Sequence[str]) -> tuple[str, ...]:

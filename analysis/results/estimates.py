@@ -17,9 +17,27 @@ from analysis.models.fit import critical_value
 Unit = Literal["percent", "share", "points", "outcome", "log odds", "log", "number", "p"]
 
 COLUMNS = (
-    "id", "outcome", "score", "method", "model", "term", "scale", "estimate", "std_error", "statistic", "df", "p_value",
-    "conf_low", "conf_high", "level", "n", "clusters", "covariance", "displayed", "note",
-)  # fmt: skip
+    "id",
+    "outcome",
+    "score",
+    "method",
+    "model",
+    "term",
+    "scale",
+    "estimate",
+    "std_error",
+    "statistic",
+    "df",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "level",
+    "n",
+    "clusters",
+    "covariance",
+    "displayed",
+    "note",
+)
 """The columns of `estimates.csv` and the keys of an estimate in `ledger.json`, in this order."""
 
 
@@ -30,23 +48,32 @@ def part(text: str) -> str:
     if text == "-":
         return "%2D"
     return "".join(
-        char if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-" else "".join(f"%{byte:02X}" for byte in char.encode())
+        (
+            char
+            if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-"
+            else "".join(f"%{byte:02X}" for byte in char.encode())
+        )
         for char in text
     )
 
 
 def plain_id(text: str) -> str:
-    """Return an id that was written with plain names, each part percent-encoded; what is encoded already stays.
+    """Return an id that was written with plain names, each part percent-encoded; what is encoded
+    already stays.
 
     >>> plain_id("shops/Revenue 2013/klout")
     'shops/%52evenue%202013/klout'
     """
     pieces = re.split(r"(%[0-9A-Fa-f]{2}|[/@])", text.strip())
-    return "".join(piece if at % 2 or piece in ("", "-") else part(piece) for at, piece in enumerate(pieces))
+    return "".join(
+        piece if at % 2 or piece in ("", "-") else part(piece) for at, piece in enumerate(pieces)
+    )
 
 
 def found_id(text: str, known: Iterable[str]) -> str:
-    """Return the one known id that a text means: as it stands, with plain names, or whatever its case; else ""."""
+    """Return the one known id that a text means: as it stands, with plain names, or whatever its
+    case; else "".
+    """
     known = list(known)
     plain = plain_id(text)
     for wanted in (text, plain):
@@ -57,7 +84,9 @@ def found_id(text: str, known: Iterable[str]) -> str:
     return close.pop() if len(close) == 1 else ""
 
 
-def result_id(plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = "") -> str:
+def result_id(
+    plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = ""
+) -> str:
     """Return the permanent id ``plan/outcome/score/method/model/term[@variant]``."""
     path = "/".join(part(piece) for piece in (plan, outcome, score, method, model, term))
     return f"{path}@{part(variant)}" if variant else path
@@ -110,13 +139,17 @@ class Estimate:
 
     @property
     def id(self) -> str:
-        return result_id(self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant)
+        return result_id(
+            self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant
+        )
 
     def interval(self, level: float) -> tuple[float, float] | None:
-        """Return the two-sided interval of this level, or its own bounds, or None for a number without either.
+        """Return the two-sided interval of this level, or its own bounds, or None for a number
+        without either.
 
-        An interval that is not made of a standard error, a bootstrap's say, exists at the level of the plan alone (that
-        of a test that decides at two levels also at the other one): `level_of` says which one this is.
+        An interval that is not made of a standard error, a bootstrap's say, exists at the level of
+        the plan alone (that of a test that decides at two levels also at the other one): `level_of`
+        says which one this is.
         """
         for own, edges in self.intervals:
             if math.isclose(own, level):
@@ -132,20 +165,26 @@ class Estimate:
 
     @property
     def reference_df(self) -> float | None:
-        """Degrees of freedom of the standard error: those of CRV1 where the interval is a wild bootstrap's."""
+        """Degrees of freedom of the standard error: those of CRV1 where the interval is a wild
+        bootstrap's.
+        """
         if self.covariance == "wild" and self.clusters:
             return float(self.clusters - 1)
         return self.df
 
     @property
     def displayed(self) -> str:
-        """What a reader sees: percent, percentage points, outcome units, a plain number or a p-value."""
+        """What a reader sees: percent, percentage points, outcome units, a plain number or a
+        p-value.
+        """
         if self.estimate is not None:
             return display(self.estimate, self.unit)
         return display(self.p_value, "p") if self.p_value is not None else "-"
 
     def level_of(self, level: float, own: float) -> float:
-        """Return the level of what `interval(level)` gives; `own` is the level at which bounds were worked out."""
+        """Return the level of what `interval(level)` gives; `own` is the level at which bounds were
+        worked out.
+        """
         if self.intervals:
             known = [one for one, _ in self.intervals]
             return level if any(math.isclose(one, level) for one in known) else known[0]
@@ -159,16 +198,25 @@ class Estimate:
         level : float
             Of the interval, where it is made of a standard error.
         own : float, optional
-            The plan's level, at which bounds of another making were worked out; the same unless given.
+            The plan's level, at which bounds of another making were worked out; the same unless
+            given.
         """
         low, high = self.interval(level) or (None, None)
         made = self.level_of(level, level if own is None else own)
-        row = {**{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
-               "conf_low": low, "conf_high": high, "level": made if low is not None else None}  # fmt: skip
+        row = {
+            **{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
+            "conf_low": low,
+            "conf_high": high,
+            "level": made if low is not None else None,
+        }
         row["covariance"] = self.covariance or None
         row["scale"] = self.scale or None
         row["model"] = self.model or None
-        unusable = [key for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+        unusable = [
+            key
+            for key, value in row.items()
+            if isinstance(value, float) and not math.isfinite(value)
+        ]
         if unusable:
             row |= dict.fromkeys(unusable)
             row["note"] = "; ".join(filter(None, [self.note, f"not finite: {', '.join(unusable)}"]))
@@ -184,7 +232,8 @@ def display(value: float, unit: str) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     if unit == "percent" and value > 20:
-        return f"x e^{value:.3g}"  # nobody reads ten digits of a percentage, and expm1 overflows at 710
+        # nobody reads ten digits of a percentage, and expm1 overflows at 710
+        return f"x e^{value:.3g}"
     if unit == "percent":
         return _percent(100 * math.expm1(value)) + " %"
     if unit == "share":
@@ -200,9 +249,15 @@ def display(value: float, unit: str) -> str:
 
 
 def _percent(value: float) -> str:
-    """Return a signed number with one decimal, or with two digits where one decimal would show zero."""
+    """Return a signed number with one decimal, or with two digits where one decimal would show
+    zero.
+    """
     small = 1e-6 < abs(value) < 0.05
-    return _signed(value, min(12, 1 - math.floor(math.log10(abs(value))))) if small else _signed(value, 1)
+    return (
+        _signed(value, min(12, 1 - math.floor(math.log10(abs(value)))))
+        if small
+        else _signed(value, 1)
+    )
 
 
 def _span(interval: tuple[float, float] | None, unit: str) -> str:
@@ -223,7 +278,8 @@ class Estimates:
 
     Examples
     --------
-    >>> row = Estimate("demo", "sales", "klout", "increment", "poisson", "klout", n=100, estimate=0.1, std_error=0.02)
+    >>> parts = ("demo", "sales", "klout", "increment", "poisson", "klout")
+    >>> row = Estimate(*parts, n=100, estimate=0.1, std_error=0.02)
     >>> Estimates((row,)).tidy(0.95)[["term", "estimate", "conf_low"]].round(3).values.tolist()
     [['klout', 0.1, 0.061]]
     """
@@ -239,7 +295,10 @@ class Estimates:
 
     def select(self, **parts: str) -> Estimates:
         """Return the rows whose attributes equal the given ones."""
-        return replace(self, rows=tuple(r for r in self.rows if all(getattr(r, k) == v for k, v in parts.items())))
+        return replace(
+            self,
+            rows=tuple(r for r in self.rows if all(getattr(r, k) == v for k, v in parts.items())),
+        )
 
     def one(self, **parts: str) -> Estimate:
         """Return the single row with these attributes.
@@ -255,28 +314,48 @@ class Estimates:
         return found[0]
 
     def tidy(self, level: float | None = None) -> pd.DataFrame:
-        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is given.
+        """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is
+        given.
 
-        Bounds of a bootstrap, an inverted test or a declared range stay at the level at which they were worked out, and
-        the column `level` says so.
+        Bounds of a bootstrap, an inverted test or a declared range stay at the level at which they
+        were worked out, and the column `level` says so.
         """
-        records = [row.record(self.level if level is None else level, self.level) for row in self.rows]
+        records = [
+            row.record(self.level if level is None else level, self.level) for row in self.rows
+        ]
         return pd.DataFrame(records, columns=list(COLUMNS))
 
     def printed(self, level: float | None = None) -> pd.DataFrame:
-        """Return `tidy` with `interval` and `p` as a reader sees them: text, in the unit of `displayed`."""
+        """Return `tidy` with `interval` and `p` as a reader sees them: text, in the unit of
+        `displayed`.
+        """
         level = self.level if level is None else level
         tests = ["" if row.p_value is None else display(row.p_value, "p") for row in self.rows]
-        return self.tidy(level).assign(interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests)
+        return self.tidy(level).assign(
+            interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests
+        )
 
     def glance(self) -> pd.DataFrame:
         """Return one row per equation: outcome, score, method, model, n, clusters, covariance."""
         names = ["outcome", "score", "method", "model", "n", "clusters", "covariance"]
-        frame = pd.DataFrame([[getattr(row, name) for name in names] for row in self.rows if row.scale], columns=names)
+        frame = pd.DataFrame(
+            [[getattr(row, name) for name in names] for row in self.rows if row.scale],
+            columns=names,
+        )
         return frame.drop_duplicates(ignore_index=True)
 
     def _repr_html_(self) -> str:
-        names = ["method", "model", "term", "displayed", "conf_low", "conf_high", "p_value", "n", "covariance"]
+        names = [
+            "method",
+            "model",
+            "term",
+            "displayed",
+            "conf_low",
+            "conf_high",
+            "p_value",
+            "n",
+            "covariance",
+        ]
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in names) + "</tr>"
@@ -324,13 +403,22 @@ class Check:
         return self.refuses and self.passed is False
 
     def record(self) -> dict[str, object]:
-        statistic = self.statistic if self.statistic is None or math.isfinite(self.statistic) else None
-        return {"id": self.id, "check": self.check, "outcome": self.outcome or None, "score": self.score or None,
-                "passed": self.passed, "statistic": statistic, "reason": self.reason}  # fmt: skip
+        statistic = (
+            self.statistic if self.statistic is None or math.isfinite(self.statistic) else None
+        )
+        return {
+            "id": self.id,
+            "check": self.check,
+            "outcome": self.outcome or None,
+            "score": self.score or None,
+            "passed": self.passed,
+            "statistic": statistic,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True)
-class Found:
+class StudyResult:
     """What one study of one score and outcome found."""
 
     rows: tuple[Estimate, ...] = ()

@@ -1,4 +1,6 @@
-"""What the rule takes into account beside the plain estimate: noise, tails, and what a few rows do."""
+"""What the rule takes into account beside the plain estimate: noise, tails, and what a few rows
+do.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Supposed:
-    """The effect if the score shares all noise of some columns and none of the others, which alone are corrected.
+    """The effect if the score shares all noise of some columns and none of the others, which alone
+    are corrected.
 
     Attributes
     ----------
@@ -37,13 +40,14 @@ class Noise:
     Attributes
     ----------
     status : {"no", "yes", "partial"}
-        Whether a correction was made: "partial" when some engagement column had neither halves nor a reliability.
+        Whether a correction was made: "partial" when some engagement column had neither halves nor
+        a reliability.
     rows : tuple of Estimate
         Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
     checks : tuple of Check
     effects : tuple of Estimate
-        The corrected effect on the scale of the verdict: at the stated reliability, at each end of its range, then at
-        the mixed corners of several ranges.
+        The corrected effect on the scale of the verdict: at the stated reliability, at each end of
+        its range, then at the mixed corners of several ranges.
     refusal : str or None
         Why there is no corrected effect although the plan asks for one.
     reasons : tuple of str
@@ -77,8 +81,12 @@ class Noise:
 
     @property
     def fragile(self) -> bool | None:
-        """True when the break-even reliability lies in the range that is believed; else not settled by this alone."""
-        inside = self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
+        """True when the break-even reliability lies in the range that is believed; else not settled
+        by this alone.
+        """
+        inside = (
+            self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
+        )
         return True if inside and self.break_even < 1 else None
 
 
@@ -115,7 +123,8 @@ class Tail:
     heavy : bool
         Whether the tail index is below 2.
     word : str or None
-        The word of the percentile-t bootstrap interval with its direction; None where it was not asked.
+        The word of the percentile-t bootstrap interval with its direction; None where it was not
+        asked.
     positive : bool or None
         Whether that interval lies above zero.
     """

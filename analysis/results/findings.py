@@ -25,7 +25,7 @@ class Findings:
         With its plan and dataset.
     estimates : Estimates
     checks : tuple of Check
-    rulings : tuple of Verdict
+    decided : tuple of Verdict
         One per outcome and score, in the plan's order.
     multiverse : Multiverse or None
         Every reasonable analysis, where the plan declares them.
@@ -34,7 +34,7 @@ class Findings:
     sample: Sample
     estimates: Estimates
     checks: tuple[Check, ...]
-    rulings: tuple[Verdict, ...]
+    decided: tuple[Verdict, ...]
     multiverse: Multiverse | None = None
 
     @property
@@ -45,7 +45,7 @@ class Findings:
     def dataset(self) -> Dataset:
         return self.sample.dataset
 
-    def ruling(self, outcome: str | None = None, score: str | None = None) -> Verdict:
+    def verdict_on(self, outcome: str | None = None, score: str | None = None) -> Verdict:
         """Return the verdict on an outcome and a score; the first of the plan where none is named.
 
         Raises
@@ -55,10 +55,10 @@ class Findings:
         """
         outcome = outcome or self.plan.outcome[0].column
         score = score or self.plan.score.columns[0]
-        for ruling in self.rulings:
-            if (ruling.outcome, ruling.score) == (outcome, score):
-                return ruling
-        known = ", ".join(f"({r.outcome}, {r.score})" for r in self.rulings)
+        for verdict in self.decided:
+            if (verdict.outcome, verdict.score) == (outcome, score):
+                return verdict
+        known = ", ".join(f"({r.outcome}, {r.score})" for r in self.decided)
         raise KeyError(f"no verdict on ({outcome}, {score}); there are {known}")
 
     def mean(self, column: str) -> float:

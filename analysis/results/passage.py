@@ -49,12 +49,16 @@ class Passage:
 
     def named_figures(self, key: str) -> dict[str, Figure]:
         """Return the figures by the name of their file."""
-        return {key if at == 1 else f"{key}-{at}": figure for at, figure in enumerate(self.figures, 1)}
+        return {
+            key if at == 1 else f"{key}-{at}": figure for at, figure in enumerate(self.figures, 1)
+        }
 
 
 def about(findings: Findings, outcome: str, score: str) -> str:
-    """Return "Outcome and score: " before a paragraph on one verdict of several; nothing where there is one."""
-    if len(findings.rulings) < 2:
+    """Return "Outcome and score: " before a paragraph on one verdict of several; nothing where
+    there is one.
+    """
+    if len(findings.decided) < 2:
         return ""
     which = f"{findings.dataset.label(outcome)} and {findings.dataset.label(score)}: "
     return which[0].upper() + which[1:]

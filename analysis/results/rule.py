@@ -1,4 +1,6 @@
-"""The plan's rule for one interval: a word, against the band of the smallest effect size of interest."""
+"""The plan's rule for one interval: a word, against the band of the smallest effect size of
+interest.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,16 @@ Interval = tuple[float, float]
 
 
 def sesoi_band(outcome: OutcomeSection, model: str, mean: float) -> Interval:
-    """Return the smallest effect size of interest as an interval on the scale of the model's estimate.
+    """Return the smallest effect size of interest as an interval on the scale of the model's
+    estimate.
 
     Parameters
     ----------
     outcome : OutcomeSection
     model : str
     mean : float
-        Of the outcome in the sample, in its own unit: least squares on revenue or counts measures the
-        fraction of it in outcome units.
+        Of the outcome in the sample, in its own unit: least squares on revenue or counts measures
+        the fraction of it in outcome units.
     """
     size = outcome.sesoi
     if outcome.is_relative:
@@ -31,7 +34,9 @@ def sesoi_band(outcome: OutcomeSection, model: str, mean: float) -> Interval:
 
 
 def word_of(interval: Interval, inner: Interval, band: Interval) -> Word:
-    """Return the word for an interval of the plan's level and its inner one, of level 2 level - 1."""
+    """Return the word for an interval of the plan's level and its inner one, of level 2 level -
+    1.
+    """
     excludes_zero = interval[0] > 0 or interval[1] < 0
     if band[0] < inner[0] and inner[1] < band[1]:
         return "trivial" if excludes_zero else "nothing"

@@ -17,34 +17,49 @@ MODEL_NAMES = outcomes.MODEL_NAMES | {
     "eiv": "least squares corrected for noise in engagement",
     "calibration": "regression calibration for noise in engagement",
     "corrected-score": "the corrected score for noise in engagement",
-}  # fmt: skip
+}
 
 
 NOISE = {
     "no": "Engagement is taken as recorded; noise in it is not corrected.",
     "yes": "Noise in recorded engagement is corrected.",
-    "partial": "Noise in recorded engagement is corrected where the plan says how large it is, and nowhere else.",
+    "partial": (
+        "Noise in recorded engagement is corrected where the plan says how large it is, and nowhere"
+        " else."
+    ),
 }
 
 
 def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
-    """Return the verdict as one paragraph: what was held, what was found, how sure, what was not corrected."""
+    """Return the verdict as one paragraph: what was held, what was found, how sure, what was not
+    corrected.
+    """
     score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
     if verdict.verdict == "refused":
-        refused = f"These data cannot say whether {score} tells anything about {outcome}: {verdict.reasons[0]}"
+        refused = (
+            f"These data cannot say whether {score} tells anything about {outcome}:"
+            f" {verdict.reasons[0]}"
+        )
         return told(findings.dataset, refused)
     tells = {
         "adds": f"{score} tells something more about {outcome}",
         "trivial": f"{score} tells something more about {outcome}, but too little to matter",
         "nothing": f"{score} tells practically nothing more about {outcome}",
-        "inconclusive": f"these data do not decide whether {score} tells anything more about {outcome}",
+        "inconclusive": (
+            f"these data do not decide whether {score} tells anything more about {outcome}"
+        ),
     }[verdict.verdict]
     held = held_constant(findings)
-    sentences = [f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
-                 size_clause(findings, verdict), too_long_a_step(findings, verdict)]  # fmt: skip
+    sentences = [
+        f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
+        size_clause(findings, verdict),
+        too_long_a_step(findings, verdict),
+    ]
     if verdict.verdict in ("nothing", "inconclusive"):
-        sentences.append(f"The smallest effect that these rows would show with a power of .80 is "
-                         f"{detectable(findings, verdict)}.")  # fmt: skip
+        sentences.append(
+            "The smallest effect that these rows would show with a power of .80 is "
+            f"{detectable(findings, verdict)}."
+        )
     sentences.append(NOISE[verdict.corrected])
     return told(findings.dataset, " ".join(filter(None, sentences)))
 
@@ -62,20 +77,30 @@ def held_constant(findings: Findings) -> str:
 
 
 def effect_clause(findings: Findings, verdict: Verdict) -> str:
-    """Return "one standard deviation more (25.9) goes with 5.9 % less (-5.9 %; 95 % CI ...; z = ..., p = ...; ...)"."""
+    """Return "one standard deviation more (25.9) goes with 5.9 % less (-5.9 %; 95 % CI ...; z =
+    ..., p = ...; ...)".
+    """
     estimate = verdict.deciding
-    rows = f"n = {estimate.n:,}" + (f" in {estimate.clusters:,} clusters" if estimate.clusters else "")
+    rows = f"n = {estimate.n:,}" + (
+        f" in {estimate.clusters:,} clusters" if estimate.clusters else ""
+    )
     return (
-        f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)} ({estimate.displayed}; "
-        f"{interval_text(estimate, findings.plan.inference.level)}; {test_text(estimate)}; "
-        f"{MODEL_NAMES[estimate.model]}, {rows})"
+        f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
+        f" ({estimate.displayed}; {interval_text(estimate, findings.plan.inference.level)};"
+        f" {test_text(estimate)}; {MODEL_NAMES[estimate.model]}, {rows})"
     )
 
 
 def step_text(findings: Findings, score: str) -> str:
-    """Return what the effect is per: "one standard deviation more (25.9 percentage points)", or one unit."""
+    """Return what the effect is per: "one standard deviation more (25.9 percentage points)", or one
+    unit.
+    """
     transform, unit = findings.plan.score.transform_of(score), findings.dataset.unit(score)
-    named = {"identity": f" {unit}" if unit else "", "log1p": " on the log scale", "rank": " on the scale of ranks"}
+    named = {
+        "identity": f" {unit}" if unit else "",
+        "log1p": " on the log scale",
+        "rank": " on the scale of ranks",
+    }
     if findings.plan.score.scale == "sd":
         size = display(score_scale(findings.sample, score), "number")
         return f"one standard deviation more ({size}{named[transform]})"
@@ -83,7 +108,9 @@ def step_text(findings: Findings, score: str) -> str:
 
 
 def change_text(findings: Findings, verdict: Verdict) -> str:
-    """Return the effect as one reads it aloud: "5.9 % less", "a probability 3.8 percentage points higher"."""
+    """Return the effect as one reads it aloud: "5.9 % less", "a probability 3.8 percentage points
+    higher".
+    """
     estimate = verdict.deciding
     size = unsigned(findings, verdict, estimate.estimate)
     down = estimate.estimate < 0
@@ -95,7 +122,9 @@ def change_text(findings: Findings, verdict: Verdict) -> str:
 
 
 def too_long_a_step(findings: Findings, verdict: Verdict) -> str:
-    """Return a warning where the average slope times the step is more than a probability can change, else nothing."""
+    """Return a warning where the average slope times the step is more than a probability can
+    change, else nothing.
+    """
     estimate = verdict.deciding
     if estimate.unit != "points":
         return ""
@@ -104,8 +133,9 @@ def too_long_a_step(findings: Findings, verdict: Verdict) -> str:
     if reach <= max(share, 1 - share):
         return ""
     return (
-        "These are average slopes; over a step this long they come to more than a probability can change, so read the "
-        "sign, and take a shorter step or a transform of the score for the size."
+        "These are average slopes; over a step this long they come to more than a probability can"
+        " change, so read the sign, and take a shorter step or a transform of the score for the"
+        " size."
     )
 
 
@@ -135,7 +165,9 @@ def test_text(estimate: Estimate) -> str:
     name = "t" if wild else "z" if estimate.df is None else f"t({estimate.df:.0f})"
     shown = display(estimate.p_value, "p")
     p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
-    return f"{name} = {estimate.statistic:.2f}, {p}{' by the wild cluster bootstrap' if wild else ''}"
+    return (
+        f"{name} = {estimate.statistic:.2f}, {p}{' by the wild cluster bootstrap' if wild else ''}"
+    )
 
 
 def size_clause(findings: Findings, verdict: Verdict) -> str:
@@ -151,18 +183,29 @@ def size_clause(findings: Findings, verdict: Verdict) -> str:
     return {
         "yes": f"The whole interval lies beyond {band}.",
         "no": f"The interval lies within {band}.",
-        "unclear": f"The interval reaches into {band}, so it is unclear whether the effect is large enough to matter.",
+        "unclear": (
+            f"The interval reaches into {band}, so it is unclear whether the effect is large enough"
+            " to matter."
+        ),
     }[verdict.beyond_sesoi]
 
 
 def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
-    """Return why nothing is decided: the interval's own reach, or another analysis that the rule asks for."""
+    """Return why nothing is decided: the interval's own reach, or another analysis that the rule
+    asks for.
+    """
     alone = word_for(verdict.deciding, verdict.band, findings.plan.inference.level)
     if alone == "inconclusive":
         return f"The interval holds zero as well as effects beyond {band}."
-    said = {"adds": "excludes zero", "trivial": f"excludes zero and lies within {band}",
-            "nothing": f"lies within {band}"}[alone]  # fmt: skip
-    return f"Alone this interval {said}, but another analysis that the plan's rule asks for does not confirm it."
+    said = {
+        "adds": "excludes zero",
+        "trivial": f"excludes zero and lies within {band}",
+        "nothing": f"lies within {band}",
+    }[alone]
+    return (
+        f"Alone this interval {said}, but another analysis that the plan's rule asks for does not"
+        " confirm it."
+    )
 
 
 def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
@@ -171,12 +214,16 @@ def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> 
     level = findings.plan.inference.level
     size = detectable_effect(estimate.std_error, level=level, power=power, df=estimate.reference_df)
     if estimate.unit == "percent":
-        return f"{unsigned(findings, verdict, size)} more or {unsigned(findings, verdict, -size)} less"
+        return (
+            f"{unsigned(findings, verdict, size)} more or {unsigned(findings, verdict, -size)} less"
+        )
     return unsigned(findings, verdict, size)
 
 
 def unsigned(findings: Findings, verdict: Verdict, size: float) -> str:
-    """Return the size of an effect in the deciding estimate's unit, in full words and without a sign."""
+    """Return the size of an effect in the deciding estimate's unit, in full words and without a
+    sign.
+    """
     shown = display(size, verdict.deciding.unit).lstrip("+-")
     return shown.replace(" points", " percentage points") + _unit(findings, verdict)
 
@@ -186,7 +233,7 @@ def listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-# --- before a run ----------------------------------------------------------------------------------------
+# --- before a run ---------------------------------------------------------------------------------
 
 CHECK_QUESTIONS = {
     "reading": "Could the file be read?",
@@ -264,8 +311,12 @@ def check_question(check: Check) -> str:
     return CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
 
 
-def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]) -> list[str]:
-    """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and the checks."""
+def inspection_lines(
+    sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]
+) -> list[str]:
+    """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and
+    the checks.
+    """
     plan, dataset = sample.plan, sample.dataset
     data = "Simulated data" if dataset.simulated else "Data"
     lines = [
@@ -276,35 +327,54 @@ def inspection_lines(sample: Sample, terms: dict[str, tuple[str, ...]], checks: 
     lines.append(f"  analysed: {sample.rows:,} rows")
     for outcome in plan.outcome:
         columns = ", ".join(terms[outcome.column][1:])
-        lines.append(f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}")
+        lines.append(
+            f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}"
+        )
         lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
     marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
     failed = [check for check in checks if check.passed is False]
     rest = [check for check in checks if check.passed is not False]
     several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
-    said = [f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}. {check.reason}"
-            for check in (*failed, *rest)]  # fmt: skip
+    said = [
+        f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}."
+        f" {check.reason}"
+        for check in (*failed, *rest)
+    ]
     lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
     refusals = [check for check in failed if check.refused]
     if refusals:
         return [*lines, _refusal_line(refusals, plan.score.columns)]
     if failed:
         count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
-        return [*lines, f"Nothing stands in the way of a run, but {count} failed: read what stands at the top."]
+        return [
+            *lines,
+            f"Nothing stands in the way of a run, but {count} failed: read what stands at the top.",
+        ]
     return [*lines, "Plan and data are in order; nothing stands in the way of a run."]
 
 
 def _about(check: Check) -> str:
     """Return which score and outcome a check is about."""
-    return f"{', '.join(filter(None, [check.score, check.outcome]))}: " if check.score or check.outcome else ""
+    return (
+        f"{', '.join(filter(None, [check.score, check.outcome]))}: "
+        if check.score or check.outcome
+        else ""
+    )
 
 
 def _refusal_line(refusals: list[Check], scores: tuple[str, ...]) -> str:
     """Return what a run would come to, and why; scores are named where others are not refused."""
     named = {check.score for check in refusals}
-    about = "" if "" in named or named >= set(scores) else f" for {listed([s for s in scores if s in named])}"
+    about = (
+        ""
+        if "" in named or named >= set(scores)
+        else f" for {listed([s for s in scores if s in named])}"
+    )
     reasons = " ".join(dict.fromkeys(check.reason for check in refusals))
-    return f"The plan can be run, but these data cannot answer: the verdict would be refused{about}, because: {reasons}"
+    return (
+        f"The plan can be run, but these data cannot answer: the verdict would be refused{about},"
+        f" because: {reasons}"
+    )
 
 
 def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
@@ -317,7 +387,10 @@ def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
     mean = sample.mean(outcome.column)
     if outcome.is_relative:
         size = outcome.sesoi * abs(mean)
-        amount = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} = {amount_text(size)}{unit}"
+        amount = (
+            f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} ="
+            f" {amount_text(size)}{unit}"
+        )
     elif outcome.kind == "binary":
         amount = f"{100 * outcome.sesoi:g} percentage points on a share of {100 * mean:.1f} %"
     else:
@@ -331,11 +404,17 @@ def amount_text(value: float) -> str:
 
 
 def multiverse_sentence(findings: Findings) -> str:
-    """Return what all the reasonable analyses say together, and which single decision changes the word."""
+    """Return what all the reasonable analyses say together, and which single decision changes the
+    word.
+    """
     table = findings.multiverse.table
     words = table["verdict"].dropna().value_counts()
-    said = {"adds": "say that the score adds something", "trivial": "that it adds too little to matter",
-            "nothing": "that it adds practically nothing", "inconclusive": "do not decide"}  # fmt: skip
+    said = {
+        "adds": "say that the score adds something",
+        "trivial": "that it adds too little to matter",
+        "nothing": "that it adds practically nothing",
+        "inconclusive": "do not decide",
+    }
     shares = [f"{count:,} {said[word]}" for word, count in words.items()]
     sentences = [f"Of {len(table):,} analyses that the plan calls reasonable, {listed(shares)}."]
     lost = int(table["verdict"].isna().sum())
@@ -344,16 +423,23 @@ def multiverse_sentence(findings: Findings) -> str:
     corrected = int((table["estimate"].notna() & table["p_adjusted"].isna()).sum())
     if corrected:
         sentences.append(
-            f"{corrected:,} of them are corrected for noise in engagement; the joint test is of the others."
+            f"{corrected:,} of them are corrected for noise in engagement; the joint test is of the"
+            " others."
         )
     joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
     for row in joint:
         form = f", {row.variant} of the outcome" if row.variant else ""
+        p = display(row.p_value, "p")
         sentences.append(
-            f"The joint sign-flip test that the score adds nothing in any of them ({MODEL_NAMES[row.model]}{form}) has "
-            f"p {display(row.p_value, 'p') if row.p_value < 0.001 else '= ' + display(row.p_value, 'p')}."
+            "The joint sign-flip test that the score adds nothing in any of them"
+            f" ({MODEL_NAMES[row.model]}{form}) has "
+            f"p {p if row.p_value < 0.001 else '= ' + p}."
         )
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
     own = "the plan's own analysis"
-    changed = f"alone change the word of {own}: {listed(flips)}" if flips else f"alone changes the word of {own}: none"
+    changed = (
+        f"alone change the word of {own}: {listed(flips)}"
+        if flips
+        else f"alone changes the word of {own}: none"
+    )
     return told(findings.dataset, " ".join([*sentences, f"Decisions that {changed}."]))

@@ -13,9 +13,11 @@ SENTENCE, CAPTION = "In simulated data", "Simulated data."
 
 
 def told(dataset: Dataset, sentence: str) -> str:
-    """Return a sentence that begins with "In simulated data" where the data are; of others as it stands.
+    """Return a sentence that begins with "In simulated data" where the data are; of others as it
+    stands.
 
-    A first word that is capital only because it came first loses it: "With likes held ..." and "These data ...".
+    A first word that is capital only because it came first loses it: "With likes held ..." and
+    "These data ...".
     """
     if not dataset.simulated or sentence.startswith(SENTENCE):
         return sentence
@@ -33,7 +35,20 @@ def captioned(dataset: Dataset, caption: str) -> str:
 
 
 def mark(canvas: Canvas, dataset: Dataset) -> None:
-    """Write "simulated data" across a canvas, pale enough to read what is below, where the data are."""
+    """Write "simulated data" across a canvas, pale enough to read what is below, where the data
+    are.
+    """
     if dataset.simulated:
-        canvas.text(0.5, 0.5, "simulated data", ha="center", va="center", rotation=25, fontsize=34, color="#7a2e00",
-                    alpha=0.11, fontweight="bold", zorder=1000)  # fmt: skip
+        canvas.text(
+            0.5,
+            0.5,
+            "simulated data",
+            ha="center",
+            va="center",
+            rotation=25,
+            fontsize=34,
+            color="#7a2e00",
+            alpha=0.11,
+            fontweight="bold",
+            zorder=1000,
+        )

@@ -21,7 +21,8 @@ from analysis.results.simulated import captioned
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shown:
-    """A table that shows itself in a notebook: caption first, header cells scoped, the same bytes each time.
+    """A table that shows itself in a notebook: caption first, header cells scoped, the same bytes
+    each time.
 
     Attributes
     ----------
@@ -34,13 +35,20 @@ class Shown:
 
     def _repr_html_(self) -> str:
         head = "".join(
-            f'<th scope="col" style="text-align:left">{escape(str(name))}</th>' for name in self.table.columns
+            f'<th scope="col" style="text-align:left">{escape(str(name))}</th>'
+            for name in self.table.columns
         )
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left">{escape(_cell(value))}</td>' for value in record) + "</tr>"
+            "<tr>"
+            + "".join(
+                f'<td style="text-align:left">{escape(_cell(value))}</td>' for value in record
+            )
+            + "</tr>"
             for record in self.table.itertuples(index=False)
         )
-        caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
+        caption = (
+            f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
+        )
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def __repr__(self) -> str:
@@ -77,7 +85,8 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in `model`.
+        score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in
+        `model`.
     """
     deciding = _deciding(findings)
     records = [
@@ -92,14 +101,16 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
             "errors": row.covariance,
         }
         for row in findings.estimates
-        if row.outcome == outcome and row.scale == findings.plan.score.scale and row.method in COLUMN_NAMES
+        if row.outcome == outcome
+        and row.scale == findings.plan.score.scale
+        and row.method in COLUMN_NAMES
     ]
     return pd.DataFrame(records)
 
 
 def _deciding(findings: Findings) -> set[str]:
     """Return the ids of the estimates that decide; where the verdict is refused, none does."""
-    return {ruling.deciding.id for ruling in findings.rulings if ruling.verdict != "refused"}
+    return {verdict.deciding.id for verdict in findings.decided if verdict.verdict != "refused"}
 
 
 def _model(findings: Findings, row: Estimate) -> str:
@@ -112,14 +123,21 @@ def _fitted(row: Estimate) -> str:
     if row.model == "logit":
         return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
     if row.model == "hurdle":
-        parts = {"zero": "whether there is any: logit, log odds", "positive": "how much, where there is any"}
+        parts = {
+            "zero": "whether there is any: logit, log odds",
+            "positive": "how much, where there is any",
+        }
         return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
     if row.variant.startswith("bootstrap-t"):
         return f"{MODEL_NAMES[row.model]}, bootstrap interval"
     function, _, unit = row.variant.partition("-in-")
     if function in ("log1p", "asinh"):
-        return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (f" in {unit}" if unit else "")
-    return MODEL_NAMES[row.model] + (", scores together" if row.variant.startswith("together") else "")
+        return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (
+            f" in {unit}" if unit else ""
+        )
+    return MODEL_NAMES[row.model] + (
+        ", scores together" if row.variant.startswith("together") else ""
+    )
 
 
 def _interval(row: Estimate, level: float) -> str:
@@ -127,28 +145,43 @@ def _interval(row: Estimate, level: float) -> str:
 
 
 def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | bool]]:
-    """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside engagement held.
+    """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside
+    engagement held.
 
     Returns
     -------
     list of dict
-        score, model, errors, and for each of `raw` and `increment` the effect and "CI; p"; `decides` marks the
-        deciding model.
+        score, model, errors, and for each of `raw` and `increment` the effect and "CI; p";
+        `decides` marks the deciding model.
     """
     level, deciding = findings.plan.inference.level, _deciding(findings)
     entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
     for row in findings.estimates:
-        if row.outcome != outcome or row.scale != findings.plan.score.scale or row.method not in COLUMN_NAMES:
+        if (
+            row.outcome != outcome
+            or row.scale != findings.plan.score.scale
+            or row.method not in COLUMN_NAMES
+        ):
             continue
-        blank = {"score": findings.dataset.label(row.score), "model": _model(findings, row), "errors": row.covariance,
-                 "decides": False, "raw": "", "raw_more": "", "increment": "", "increment_more": ""}  # fmt: skip
+        blank = {
+            "score": findings.dataset.label(row.score),
+            "model": _model(findings, row),
+            "errors": row.covariance,
+            "decides": False,
+            "raw": "",
+            "raw_more": "",
+            "increment": "",
+            "increment_more": "",
+        }
         entry = entries.setdefault((row.score, row.model, row.variant), blank)
         p = display(row.p_value, "p")
         entry[row.method] = row.displayed
         said = (p if p.startswith("<") else f"= {p}").replace(" ", "\N{NO-BREAK SPACE}")
         entry[f"{row.method}_more"] = f"{_interval(row, level)}; p\N{NO-BREAK SPACE}{said}"
         entry["decides"] = entry["decides"] or row.id in deciding
-    order = {findings.dataset.label(score): at for at, score in enumerate(findings.plan.score.columns)}
+    order = {
+        findings.dataset.label(score): at for at, score in enumerate(findings.plan.score.columns)
+    }
     return sorted(entries.values(), key=lambda entry: order[entry["score"]])
 
 
@@ -163,7 +196,8 @@ def exclusions_table(findings: Findings) -> pd.DataFrame:
 def to_markdown(table: pd.DataFrame) -> str:
     """Return a Markdown table; what Markdown or HTML would act on is escaped in the data.
 
-    Only a `<` that starts a tag and a `&` that starts an entity are: "< .001" stays as one reads it.
+    Only a `<` that starts a tag and a `&` that starts an entity are: "< .001" stays as one reads
+    it.
     """
     special = str.maketrans({char: "\\" + char for char in "\\|[]`"})
     safe = table.map(lambda cell: _inert_html(_one_line(cell)).translate(special))
@@ -177,7 +211,9 @@ def _inert_html(text: str) -> str:
 
 
 def _one_line(cell: object) -> str:
-    """Return a cell as one line of printable text: no newline, control character or change of direction."""
+    """Return a cell as one line of printable text: no newline, control character or change of
+    direction.
+    """
     return printable(" ".join(str(cell).split()), limit=400)
 
 
@@ -221,17 +257,35 @@ def to_docx(table: pd.DataFrame, caption: str) -> bytes:
 def _same_times(content: bytes) -> bytes:
     """Return a zip archive with every time stamp set to its earliest value."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
         for name in old.namelist():
-            new.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), old.read(name), zipfile.ZIP_DEFLATED)
+            new.writestr(
+                zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), old.read(name), zipfile.ZIP_DEFLATED
+            )
     return out.getvalue()
 
 
 def latex_escape(text: str) -> str:
-    """Return text with LaTeX's special characters escaped; braces by name, since BibTeX counts even escaped ones."""
-    special = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-               "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "~": r"\textasciitilde{}",
-               "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}  # fmt: skip
+    """Return text with LaTeX's special characters escaped; braces by name, since BibTeX counts even
+    escaped ones.
+    """
+    special = {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\textbraceleft{}",
+        "}": r"\textbraceright{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
     return "".join(special.get(char, char) for char in text)
 
 
@@ -240,7 +294,11 @@ def write_tables(findings: Findings, folder: Path) -> None:
     tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
     for number, outcome in enumerate(findings.plan.outcome, 1):
         caption = f"{outcome.column}: what the score adds (* marks the row that decides)"
-        if all(ruling.verdict == "refused" for ruling in findings.rulings if ruling.outcome == outcome.column):
+        if all(
+            verdict.verdict == "refused"
+            for verdict in findings.decided
+            if verdict.outcome == outcome.column
+        ):
             caption = f"{outcome.column}: estimates for completeness; the verdict is refused"
         tables[f"effects-{number}"] = (effects_table(findings, outcome.column), caption)
     for name, (table, plain) in tables.items():

@@ -69,7 +69,9 @@ class Verdict:
         return "/".join(part(piece) for piece in (self.plan, self.outcome, self.score))
 
 
-def beyond(estimate: Estimate, band: tuple[float, float], level: float) -> Literal["yes", "no", "unclear"]:
+def beyond(
+    estimate: Estimate, band: tuple[float, float], level: float
+) -> Literal["yes", "no", "unclear"]:
     """Return whether the interval lies wholly beyond the band, inside it, or neither."""
     low, high = estimate.interval(level)
     if low > band[1] or high < band[0]:
@@ -77,18 +79,34 @@ def beyond(estimate: Estimate, band: tuple[float, float], level: float) -> Liter
     return "no" if band[0] < low and high < band[1] else "unclear"
 
 
-def deciding_estimate(plan: Plan, outcome: OutcomeSection, score: str, estimates: Estimates, model: str) -> Estimate:
-    """Return the estimate to which the rule is applied: on the plan's scale; for a logit, the margin."""
+def deciding_estimate(
+    plan: Plan, outcome: OutcomeSection, score: str, estimates: Estimates, model: str
+) -> Estimate:
+    """Return the estimate to which the rule is applied: on the plan's scale; for a logit, the
+    margin.
+    """
     variant = "margin" if model == "logit" else ""
     return estimates.one(
-        outcome=outcome.column, score=score, method="increment", model=model, term=score, variant=variant
+        outcome=outcome.column,
+        score=score,
+        method="increment",
+        model=model,
+        term=score,
+        variant=variant,
     )
 
 
 def decide(
-    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, checks: Iterable[Check],
-    noise: Noise = NOTHING_KNOWN, fragility: Fragility | None = None, tail: Tail | None = None,
-) -> Verdict:  # fmt: skip
+    plan: Plan,
+    outcome: OutcomeSection,
+    score: str,
+    mean: float,
+    estimates: Estimates,
+    checks: Iterable[Check],
+    noise: Noise = NOTHING_KNOWN,
+    fragility: Fragility | None = None,
+    tail: Tail | None = None,
+) -> Verdict:
     """Apply the plan's rule to one score and one outcome.
 
     Parameters
@@ -104,26 +122,53 @@ def decide(
     noise : Noise
         What is known of the noise in engagement, and the corrected effects.
     fragility : Fragility, optional
-        What leaving out a few rows, a cluster or a segment does to the word; None when it was not looked at.
+        What leaving out a few rows, a cluster or a segment does to the word; None when it was not
+        looked at.
     tail : Tail, optional
         Of a revenue outcome.
     """
     level = plan.inference.level
     band = sesoi_band(outcome, outcome.deciding_model, mean)
-    plain = Answer.of(deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level)
-    refusals = [c.reason for c in checks if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)]
+    plain = Answer.of(
+        deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level
+    )
+    refusals = [
+        c.reason
+        for c in checks
+        if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)
+    ]
     refusals += [noise.refusal] if noise.refusal else []
-    common = {"plan": plan.name, "outcome": outcome.column, "score": score, "corrected": noise.status, "band": band}
+    common = {
+        "plan": plan.name,
+        "outcome": outcome.column,
+        "score": score,
+        "corrected": noise.status,
+        "band": band,
+    }
     if refusals:
-        return Verdict(verdict="refused", direction=None, beyond_sesoi=None, fragile=None, reasons=tuple(refusals),
-                       deciding=plain.estimate, **common)  # fmt: skip
+        return Verdict(
+            verdict="refused",
+            direction=None,
+            beyond_sesoi=None,
+            fragile=None,
+            reasons=tuple(refusals),
+            deciding=plain.estimate,
+            **common,
+        )
     answer, choices = answer_of(plan, score, plain, noise, band)
-    ruled, (answer, whales) = answer, _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail)
+    ruled, (answer, whales) = (
+        answer,
+        _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail),
+    )
     choices += whales
     if answer is not ruled:  # what fewer rows would do to the tail was not looked at
         fragility = None
     few = fragility if fragility and fragility.word else None
-    reasons = [*choices, *noise.reasons] if noise.status != "no" else [*choices, _uncorrected(plan), *noise.reasons]
+    reasons = (
+        [*choices, *noise.reasons]
+        if noise.status != "no"
+        else [*choices, _uncorrected(plan), *noise.reasons]
+    )
     reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
     reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
     reasons += [few.reason] if few else []
@@ -131,20 +176,33 @@ def decide(
     reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None
     if plain.estimate.model == "ols" and fragility is not None:
-        left_out = under_a_confounder(plan, outcome, score, estimates, plain.word, plain.estimate, band)
+        left_out = under_a_confounder(
+            plan, outcome, score, estimates, plain.word, plain.estimate, band
+        )
         reasons += [left_out.reason] if left_out and left_out.word else []
     return Verdict(
-        verdict=answer.word, direction=answer.direction, beyond_sesoi=beyond(answer.estimate, band, level),
+        verdict=answer.word,
+        direction=answer.direction,
+        beyond_sesoi=beyond(answer.estimate, band, level),
         fragile=_fragile(answer, noise, None if fragility is None else few is not None, left_out),
-        reasons=tuple(reasons), deciding=answer.estimate, **common,
-    )  # fmt: skip
+        reasons=tuple(reasons),
+        deciding=answer.estimate,
+        **common,
+    )
 
 
 def _under_a_heavy_tail(
-    plan: Plan, outcome: OutcomeSection, score: str, answer: Answer, band: tuple[float, float], estimates: Estimates,
+    plan: Plan,
+    outcome: OutcomeSection,
+    score: str,
+    answer: Answer,
+    band: tuple[float, float],
+    estimates: Estimates,
     tail: Tail | None,
-) -> tuple[Answer, list[str]]:  # fmt: skip
-    """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say the same."""
+) -> tuple[Answer, list[str]]:
+    """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say
+    the same.
+    """
     if tail is None or not tail.heavy or answer.word != "adds":
         return answer, []
     try:
@@ -155,25 +213,51 @@ def _under_a_heavy_tail(
         agrees = False
     agrees = agrees and tail.word == "adds" and tail.positive == (answer.direction == "positive")
     if tail.word is None:
-        why = "the plan says quick = true" if plan.quick else f"there is none for the model {outcome.deciding_model}"
-        why = why if plan.quick or outcome.deciding_model not in VARIANCE_POWER else "too few draws had an estimate"
-        reason = "The outcome has so heavy a tail that an ordinary interval covers too little, and the bootstrap that "
-        return answer.undecided(), [f"{reason}could confirm the effect was not run ({why}), so it is not decided."]
+        why = (
+            "the plan says quick = true"
+            if plan.quick
+            else f"there is none for the model {outcome.deciding_model}"
+        )
+        why = (
+            why
+            if plan.quick or outcome.deciding_model not in VARIANCE_POWER
+            else "too few draws had an estimate"
+        )
+        reason = (
+            "The outcome has so heavy a tail that an ordinary interval covers too little, and the"
+            " bootstrap that "
+        )
+        return answer.undecided(), [
+            f"{reason}could confirm the effect was not run ({why}), so it is not decided."
+        ]
     if agrees:
-        return answer, ["The outcome has a heavy tail; Gamma-PML and a bootstrap interval say the same."]
-    reason = "The outcome has so heavy a tail that an ordinary interval covers too little; Gamma-PML and a bootstrap"
-    return answer.undecided(), [f"{reason} interval do not both confirm the effect, so it is not decided."]
+        return answer, [
+            "The outcome has a heavy tail; Gamma-PML and a bootstrap interval say the same."
+        ]
+    reason = (
+        "The outcome has so heavy a tail that an ordinary interval covers too little; Gamma-PML and"
+        " a bootstrap"
+    )
+    return answer.undecided(), [
+        f"{reason} interval do not both confirm the effect, so it is not decided."
+    ]
 
 
-def _fragile(answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None) -> bool | None:
-    """Return True when noise, a few rows or a confounder could make the word; False when all were looked at.
+def _fragile(
+    answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None
+) -> bool | None:
+    """Return True when noise, a few rows or a confounder could make the word; False when all were
+    looked at.
 
-    Confounders are benchmarked for least squares only: there, without a look at them, it is never False.
+    Confounders are benchmarked for least squares only: there, without a look at them, it is never
+    False.
     """
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
     if vanishes or few or (left_out is not None and left_out.word is not None):
         return True
-    looked = few is not None and (left_out is not None or answer.estimate.model not in ("ols", "eiv"))
+    looked = few is not None and (
+        left_out is not None or answer.estimate.model not in ("ols", "eiv")
+    )
     return False if looked else None
 
 
@@ -183,7 +267,10 @@ def _uncorrected(plan: Plan) -> str:
     known = "" if stated else ": the plan states no reliability for it, so"
     taken = f"Engagement ({columns}) is taken as recorded{known or ', and'} noise in it was not"
     if plan.score.shares_error == "full":
-        return f"{taken} corrected; the plan says that the score is computed from these very columns, so it shares it."
+        return (
+            f"{taken} corrected; the plan says that the score is computed from these very columns,"
+            " so it shares it."
+        )
     return f"{taken} corrected, and noise in engagement can make a worthless score look useful."
 
 
@@ -191,23 +278,41 @@ def _clusters_unused(plan: Plan, estimate: Estimate) -> list[str]:
     """Return a reason where the plan names clusters and asks for errors that ignore them."""
     if plan.cluster is None or estimate.clusters is not None:
         return []
-    return [f"The plan names clusters ({plan.cluster.column}) but asks for {estimate.covariance}, which ignores them."]
+    return [
+        f"The plan names clusters ({plan.cluster.column}) but asks for {estimate.covariance}, which"
+        " ignores them."
+    ]
 
 
 def _units_apart(plan: Plan) -> list[str]:
-    """Return a reason where the plan names units that are seen again and again, but keeps no rows together."""
-    named = [section.unit for section in (plan.panel, plan.gaming) if section is not None and section.unit]
+    """Return a reason where the plan names units that are seen again and again, but keeps no rows
+    together.
+    """
+    named = [
+        section.unit
+        for section in (plan.panel, plan.gaming)
+        if section is not None and section.unit
+    ]
     if plan.cluster is not None or not named:
         return []
     column = named[0]
-    return [f"The plan names units ({column}) but has no [cluster]: this interval counts every row as independent, and "
-            "is too narrow where the rows of a unit are alike."]  # fmt: skip
+    return [
+        f"The plan names units ({column}) but has no [cluster]: this interval counts every row as"
+        " independent, and is too narrow where the rows of a unit are alike."
+    ]
 
 
 def _disagreements(
-    plan: Plan, outcome: OutcomeSection, score: str, mean: float, estimates: Estimates, plain: Answer
+    plan: Plan,
+    outcome: OutcomeSection,
+    score: str,
+    mean: float,
+    estimates: Estimates,
+    plain: Answer,
 ) -> list[str]:
-    """Return a reason for each companion model that gives another word or direction than the deciding one."""
+    """Return a reason for each companion model that gives another word or direction than the
+    deciding one.
+    """
     reasons = []
     for model in outcome.companion_models:
         try:
@@ -232,9 +337,16 @@ BOUND = "bound:"
 
 
 def under_a_confounder(
-    plan: Plan, outcome: OutcomeSection, score: str, estimates: Estimates, word: Word, plain: Estimate, band: Interval
+    plan: Plan,
+    outcome: OutcomeSection,
+    score: str,
+    estimates: Estimates,
+    word: Word,
+    plain: Estimate,
+    band: Interval,
 ) -> Fragility | None:
-    """Return the word with a confounder as strong as the strongest engagement column, for least squares.
+    """Return the word with a confounder as strong as the strongest engagement column, for least
+    squares.
 
     Parameters
     ----------
@@ -247,10 +359,16 @@ def under_a_confounder(
     Returns
     -------
     Fragility or None
-        None where no bound was worked out. Columns as strong as which no confounder can exist are passed over.
+        None where no bound was worked out. Columns as strong as which no confounder can exist are
+        passed over.
     """
-    bounds = [row for row in estimates.select(outcome=outcome.column, score=score, method="sensitivity", model="ols")
-              if row.term.startswith(BOUND)]  # fmt: skip
+    bounds = [
+        row
+        for row in estimates.select(
+            outcome=outcome.column, score=score, method="sensitivity", model="ols"
+        )
+        if row.term.startswith(BOUND)
+    ]
     if not bounds:
         return None
     possible = [row for row in bounds if row.estimate is not None]
@@ -258,26 +376,33 @@ def under_a_confounder(
         return Fragility(word)
     worst = max(possible, key=lambda row: abs(row.estimate - plain.estimate))
     level = plan.inference.level
-    wide, narrow = (worst.interval(part) or (worst.estimate,) * 2 for part in (level, 1 - 2 * (1 - level)))
+    wide, narrow = (
+        worst.interval(part) or (worst.estimate,) * 2 for part in (level, 1 - 2 * (1 - level))
+    )
     other = word_of(wide, narrow, band)
     turned = worst.estimate * plain.estimate < 0 and other in ("adds", "trivial")
     if other == word and not turned:
         return Fragility(word)
     column = worst.term.removeprefix(BOUND)
     became = f"{other} in the other direction" if turned else other
-    reason = f"A confounder left out, as strong as {column} is with score and outcome alike, could turn {word} into "
+    reason = (
+        f"A confounder left out, as strong as {column} is with score and outcome alike, could turn"
+        f" {word} into "
+    )
     return Fragility(word, other, f"{reason}{became}.")
 
 
 def seen_gain(rows: Iterable[Estimate], level: float) -> str:
-    """Return the reason of a verdict where predictions did not gain; empty where they did, or none were made."""
+    """Return the reason of a verdict where predictions did not gain; empty where they did, or none
+    were made.
+    """
     row = next(iter(rows), None)
     if row is None or row.interval(level)[0] > 0:
         return ""
     low, high = (replace(row, estimate=edge).displayed for edge in row.interval(level))
     how = f"worse by {row.displayed.lstrip('-')}" if row.estimate < 0 else f"{row.displayed} better"
     return (
-        f"No out-of-sample gain was seen: with the score, rows that were left out are predicted {how} "
-        f"({100 * level:g} % interval {low} to {high} of the outcome's deviance). Such an interval misses most small "
-        "effects, so this decides nothing."
+        "No out-of-sample gain was seen: with the score, rows that were left out are predicted"
+        f" {how} ({100 * level:g} % interval {low} to {high} of the outcome's deviance). Such an"
+        " interval misses most small effects, so this decides nothing."
     )

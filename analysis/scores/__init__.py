@@ -1,4 +1,5 @@
-"""Scores in the vendors' style, from a table of activity: what is published of them, and free choices that say so.
+"""Scores in the vendors' style, from a table of activity: what is published of them, and free
+choices that say so.
 
 Nothing here is the vendors' code: a computed score is "Klout-style", never "the Klout score".
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 SCORES: dict[str, tuple[Callable[..., pd.Series], Callable[..., Card]]] = {
     "klout": (klout.klout, klout.card),
-    "klout_old": (lambda frame: klout.klout(frame, version="old").rename("klout_old_style"), lambda: klout.card("old")),
+    "klout_old": (
+        lambda frame: klout.klout(frame, version="old").rename("klout_old_style"),
+        lambda: klout.card("old"),
+    ),
     "kred": (kred.kred, kred.card),
     "trustcloud": (trustcloud.trustcloud, trustcloud.card),
     "credit": (credit.credit, credit.card),
@@ -61,6 +65,8 @@ def card(name: str) -> Card:
 
 def _named(name: str) -> tuple[Callable[..., pd.Series], Callable[..., Card]]:
     if name not in SCORES:
-        fault = Fault("NAME", printable(name), f"one of: {listing(list(SCORES))}", did_you_mean(name, SCORES))
+        fault = Fault(
+            "NAME", printable(name), f"one of: {listing(list(SCORES))}", did_you_mean(name, SCORES)
+        )
         raise DataError("score", [fault])
     return SCORES[name]

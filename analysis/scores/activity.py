@@ -16,7 +16,9 @@ COLUMNS = {
     "creator": "identifier of the account; with `month`, what a window is summed within",
     "month": "number or date (ISO 8601) of the month; without it every row is its own period",
     "posts": "posts in the period",
-    "reactions": "replies, shares, likes and mentions received in the period, whoever they came from",
+    "reactions": (
+        "replies, shares, likes and mentions received in the period, whoever they came from"
+    ),
     "reactors": "different accounts behind these reactions",
     "reactor_score": "mean influence of those who react, 0-100 (see `network.reactor_scores`)",
     "replies_up": "own replies, mentions and shares of accounts with more influence",
@@ -65,14 +67,27 @@ def read_columns(frame: pd.DataFrame, needed: Sequence[str], score: str) -> dict
     faults, found = [], {}
     for name in needed:
         if name not in frame:
-            faults.append(Fault(name, "no such column", f"a column of {COLUMNS.get(name, 'numbers')}",
-                                did_you_mean(name, frame.columns)))  # fmt: skip
+            faults.append(
+                Fault(
+                    name,
+                    "no such column",
+                    f"a column of {COLUMNS.get(name, 'numbers')}",
+                    did_you_mean(name, frame.columns),
+                )
+            )
             continue
         values = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
-        bad = [str(frame.index[at]) for at in np.flatnonzero(~(np.isfinite(values) & (values >= 0)))]
+        bad = [
+            str(frame.index[at]) for at in np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+        ]
         if bad:
-            faults.append(Fault(name, f"{len(bad)} cells that are no such number, in row {listing(bad)}",
-                                f"numbers of at least 0: {COLUMNS.get(name, 'a count')}"))  # fmt: skip
+            faults.append(
+                Fault(
+                    name,
+                    f"{len(bad)} cells that are no such number, in row {listing(bad)}",
+                    f"numbers of at least 0: {COLUMNS.get(name, 'a count')}",
+                )
+            )
         found[name] = values
     if faults:
         raise DataError(where, faults)
@@ -80,7 +95,9 @@ def read_columns(frame: pd.DataFrame, needed: Sequence[str], score: str) -> dict
 
 
 class Window:
-    """Sums over the last months of each account; without a `month` column, every row is its own period."""
+    """Sums over the last months of each account; without a `month` column, every row is its own
+    period.
+    """
 
     def __init__(self, frame: pd.DataFrame, length: float, *, days: float | None = None) -> None:
         self.monthly = "month" in frame and "creator" in frame
@@ -96,7 +113,9 @@ class Window:
             self.days = np.minimum(since, self.months) * self.period
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """Return, for each row, the sum over the window that ends with it; months without a row count as nothing."""
+        """Return, for each row, the sum over the window that ends with it; months without a row
+        count as nothing.
+        """
         if not self.monthly:
             return values
         table = np.zeros(self.shape)
@@ -118,7 +137,9 @@ def months_of(frame: pd.DataFrame) -> pd.Series:
 
 
 def _places(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return the account's and the month's position of each row, refusing two rows for one of both."""
+    """Return the account's and the month's position of each row, refusing two rows for one of
+    both.
+    """
     import pandas as pd
 
     account = pd.factorize(frame["creator"])[0]
@@ -128,12 +149,18 @@ def _places(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         faults.append(Fault("creator", "rows without one", "an identifier in every row"))
     if number.isna().any() or (number % 1 != 0).any():
         bad = [str(row) for row in frame.index[(number.isna() | (number % 1 != 0)).to_numpy()]]
-        faults.append(Fault("month", f"no month in row {listing(bad)}", "whole numbers of months, or dates"))
+        faults.append(
+            Fault("month", f"no month in row {listing(bad)}", "whole numbers of months, or dates")
+        )
     elif number.max() - number.min() > 10_000:
-        faults.append(Fault("month", "months that lie more than 10,000 apart", "numbers of months, or dates"))
+        faults.append(
+            Fault("month", "months that lie more than 10,000 apart", "numbers of months, or dates")
+        )
     elif frame.duplicated(["creator", "month"]).any():
         bad = [str(row) for row in frame.index[frame.duplicated(["creator", "month"]).to_numpy()]]
-        faults.append(Fault("creator and month", f"twice, in row {listing(bad)}", "one row for each"))
+        faults.append(
+            Fault("creator and month", f"twice, in row {listing(bad)}", "one row for each")
+        )
     if faults:
         raise DataError("the months of an activity table", faults)
     return account, (number - number.min()).to_numpy(int)

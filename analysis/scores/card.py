@@ -1,4 +1,6 @@
-"""What a score is made of, in one look: inputs, weights, window, sources, free choices, and what it cannot see."""
+"""What a score is made of, in one look: inputs, weights, window, sources, free choices, and what it
+cannot see.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,13 @@ class Card:
     sources: tuple[str, ...] = ()
 
     def _sections(self) -> list[tuple[str, tuple[str, ...]]]:
-        return [("Window", (self.window,)), ("Scale", (self.scale,)), ("It cannot see", self.cannot_see),
-                ("Free choices", self.free), ("Published at", self.sources)]  # fmt: skip
+        return [
+            ("Window", (self.window,)),
+            ("Scale", (self.scale,)),
+            ("It cannot see", self.cannot_see),
+            ("Free choices", self.free),
+            ("Published at", self.sources),
+        ]
 
     def __str__(self) -> str:
         lines = [f"{self.name} score: {self.says}", "", "Inputs"]
@@ -49,14 +56,22 @@ class Card:
 
     def _repr_html_(self) -> str:
         left = ' style="text-align:left;vertical-align:top"'
-        head = "".join(f'<th scope="col"{left}>{name}</th>' for name in ("Input", "Weight", "How it enters"))
+        head = "".join(
+            f'<th scope="col"{left}>{name}</th>' for name in ("Input", "Weight", "How it enters")
+        )
         rows = "".join(
-            "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.inputs
+            "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.inputs
         )
         more = "".join(
-            f'<tr><th scope="row"{left}>{title}</th><td colspan="2"{left}>{"<br>".join(map(escape, texts))}</td></tr>'
-            for title, texts in self._sections() if texts
-        )  # fmt: skip
-        caption = f'<caption style="caption-side:top;text-align:left"><strong>{escape(self.name)} score.</strong> '
+            f'<tr><th scope="row"{left}>{title}</th><td'
+            f' colspan="2"{left}>{"<br>".join(map(escape, texts))}</td></tr>'
+            for title, texts in self._sections()
+            if texts
+        )
+        caption = (
+            f'<caption style="caption-side:top;text-align:left"><strong>{escape(self.name)}'
+            " score.</strong> "
+        )
         caption += f"{escape(self.says)}</caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}{more}</tbody></table>"

@@ -1,13 +1,16 @@
-"""A credit scorecard: bins, weight of evidence, logistic regression, and points that double the odds.
+"""A credit scorecard: bins, weight of evidence, logistic regression, and points that double the
+odds.
 
-The manner of consumer credit (Siddiqi, Credit Risk Scorecards, 2006): each column is cut into bins; a bin's weight of
-evidence is the log of its share of good over its share of bad payers; a logistic regression weighs the columns; the log
-odds become points, so many of which double the odds of paying. FICO publishes weights of what it looks at (payment
-history 35 %, amounts owed 30 %, length 15 %, new credit 10 %, mix 10 %) and a range of 300-850; the scorecard itself is
-not public, so this one is fitted to the data at hand.
+The manner of consumer credit (Siddiqi, Credit Risk Scorecards, 2006): each column is cut into bins;
+a bin's weight of evidence is the log of its share of good over its share of bad payers; a logistic
+regression weighs the columns; the log odds become points, so many of which double the odds of
+paying. FICO publishes weights of what it looks at (payment history 35 %, amounts owed 30 %, length
+15 %, new credit 10 %, mix 10 %) and a range of 300-850; the scorecard itself is not public, so this
+one is fitted to the data at hand.
 
-These hundred lines stand in for optbinning: its bins are solved by an optimiser that the package would have to carry
-for this one use, where quantiles merged until they are monotone give the same kind of table.
+These hundred lines stand in for optbinning: its bins are solved by an optimiser that the package
+would have to carry for this one use, where quantiles merged until they are monotone give the same
+kind of table.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BASE_POINTS, BASE_ODDS, DOUBLE = 600.0, 20.0, 50.0
-"""At 600 points, 20 pay for one who does not; 50 points more double the odds. LOW and HIGH: the published range."""
+"""At 600 points, 20 pay for one who does not; 50 points more double the odds. LOW and HIGH: the
+published range.
+"""
 LOW, HIGH = 300.0, 850.0
 MOST_BINS, SMOOTHING, RIDGE = 5, 0.5, 1e-6
 FEWEST_OF_A_KIND = 20
@@ -81,7 +86,9 @@ class Scorecard:
         return np.clip(BASE_POINTS + DOUBLE / np.log(2) * (odds - np.log(BASE_ODDS)), LOW, HIGH)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a bin: column, up to which value, weight of evidence, points against the average bin."""
+        """Return one row a bin: column, up to which value, weight of evidence, points against the
+        average bin.
+        """
         import pandas as pd
 
         rows = [
@@ -108,9 +115,13 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
     """
     bad = np.asarray(bad, float)
     if not np.isin(bad, (0, 1)).all():
-        raise DataError("the credit scorecard", [Fault("the target", "values other than 0 and 1", "0 and 1")])
+        raise DataError(
+            "the credit scorecard", [Fault("the target", "values other than 0 and 1", "0 and 1")]
+        )
     if min(bad.sum(), len(bad) - bad.sum()) < FEWEST_OF_A_KIND:
-        found = f"{int(bad.sum())} who defaulted among the {len(bad)} rows that the card is fitted to"
+        found = (
+            f"{int(bad.sum())} who defaulted among the {len(bad)} rows that the card is fitted to"
+        )
         allowed = f"at least {FEWEST_OF_A_KIND} who did, and as many who did not"
         raise DataError("the credit scorecard", [Fault("the target", found, allowed)])
     bins = tuple(bin_column(name, values, bad) for name, values in columns.items())
@@ -119,7 +130,9 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
 
 
 def bin_column(name: str, values: np.ndarray, bad: np.ndarray, most: int = MOST_BINS) -> Binned:
-    """Cut a column at its quantiles, merge neighbours until the share of bad is monotone, and weigh each bin."""
+    """Cut a column at its quantiles, merge neighbours until the share of bad is monotone, and weigh
+    each bin.
+    """
     edges = np.unique(np.quantile(values, np.linspace(0, 1, most + 1)[1:-1]))
     edges = edges[edges < values.max()]
     rises = np.corrcoef(values, bad)[0, 1] >= 0 if values.std() > 0 else True
@@ -131,18 +144,24 @@ def bin_column(name: str, values: np.ndarray, bad: np.ndarray, most: int = MOST_
             break
         edges = np.delete(edges, steps.argmin())
     goods = all_ - bads
-    good, poor = ((count + SMOOTHING) / (count.sum() + SMOOTHING * len(count)) for count in (goods, bads))
+    good, poor = (
+        (count + SMOOTHING) / (count.sum() + SMOOTHING * len(count)) for count in (goods, bads)
+    )
     evidence = np.log(good / poor)
     return Binned(name, edges, evidence, float(((good - poor) * evidence).sum()))
 
 
 def _logistic(design: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Return logistic coefficients by Newton's steps, with a ridge that keeps a constant column from dividing by 0."""
+    """Return logistic coefficients by Newton's steps, with a ridge that keeps a constant column
+    from dividing by 0.
+    """
     weights = np.zeros(design.shape[1])
     weights[0] = np.log(good.mean() / (1 - good.mean()))
     for _ in range(50):
         chance = expit(design @ weights)
-        curve = (design * (chance * (1 - chance))[:, None]).T @ design + RIDGE * np.eye(len(weights))
+        curve = (design * (chance * (1 - chance))[:, None]).T @ design + RIDGE * np.eye(
+            len(weights)
+        )
         step = np.linalg.solve(curve, design.T @ (good - chance) - RIDGE * weights)
         weights = weights + np.clip(step, -5, 5)
         if np.abs(step).max() < 1e-10:
@@ -151,13 +170,19 @@ def _logistic(design: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 
 def credit(
-    frame: pd.DataFrame, *, target: str = "default", columns: Sequence[str] = NEEDS, unit: str = "creator",
+    frame: pd.DataFrame,
+    *,
+    target: str = "default",
+    columns: Sequence[str] = NEEDS,
+    unit: str = "creator",
     seed: int = 0,
-) -> pd.Series:  # fmt: skip
-    """Return credit points of 300-850 for one half of the accounts, from a scorecard fitted to the *other* half.
+) -> pd.Series:
+    """Return credit points of 300-850 for one half of the accounts, from a scorecard fitted to the
+    *other* half.
 
-    Rows of one account are in one half: no row's score has seen its own outcome, or that of the same account. Those
-    that the card was fitted to have no points (NaN), and so no part in a test of the score against this very outcome.
+    Rows of one account are in one half: no row's score has seen its own outcome, or that of the
+    same account. Those that the card was fitted to have no points (NaN), and so no part in a test
+    of the score against this very outcome.
 
     Parameters
     ----------
@@ -167,22 +192,25 @@ def credit(
     columns : sequence of str
         What is known before: numbers of at least 0.
     unit : str
-        Column of the accounts; without it each row is one. Where accounts of a group share what befalls them (a team, a
-        region: the plan's cluster), the column of the group: else the card has seen the outcomes of neighbours.
+        Column of the accounts; without it each row is one. Where accounts of a group share what
+        befalls them (a team, a region: the plan's cluster), the column of the group: else the card
+        has seen the outcomes of neighbours.
     seed : int
         For the halves. With a column of accounts they do not depend on the order of the rows.
 
     Raises
     ------
     DataError
-        When a column is missing or not what it should be, there are fewer than two accounts, or too few defaulted.
+        When a column is missing or not what it should be, there are fewer than two accounts, or too
+        few defaulted.
 
     Notes
     -----
-    There are ways to give everybody points, each half or fold by the card of the others, and none is fit for a test:
-    what chance teaches one part it unlearns in the others. An audit at 5 % found worthless columns to add in 33 % of
-    samples of 1,000 with five folds, in 13 % with two halves, and in 8 % with two halves on one scale; with one half
-    scored, in 5 % (simulated; the first two of 150 and 400 samples, the others of 1,000).
+    There are ways to give everybody points, each half or fold by the card of the others, and none
+    is fit for a test: what chance teaches one part it unlearns in the others. An audit at 5 % found
+    worthless columns to add in 33 % of samples of 1,000 with five folds, in 13 % with two halves,
+    and in 8 % with two halves on one scale; with one half scored, in 5 % (simulated; the first two
+    of 150 and 400 samples, the others of 1,000).
     """
     import pandas as pd
 
@@ -217,11 +245,32 @@ def card(columns: Sequence[str] = NEEDS) -> Card:
     return Card(
         name="credit",
         says="What somebody paid before, weighed by how it went with others.",
-        inputs=(*((name, "fitted", "weight of evidence of its bin, in a logistic regression") for name in columns),
-                ("default", "fitted to", "1 where an account of the other half defaulted, 0 where it paid")),
+        inputs=(
+            *(
+                (name, "fitted", "weight of evidence of its bin, in a logistic regression")
+                for name in columns
+            ),
+            (
+                "default",
+                "fitted to",
+                "1 where an account of the other half defaulted, 0 where it paid",
+            ),
+        ),
         window="everything paid before",
-        scale=f"{LOW:.0f}-{HIGH:.0f}; {BASE_POINTS:.0f} is odds of {BASE_ODDS:.0f} to 1, {DOUBLE:.0f} more double them",
-        cannot_see=("who was refused: nobody knows what they would have paid", "engagement, followers, and reputation"),
-        free=("at most five bins at quantiles, merged until monotone", "600 points, 20 to 1, 50 points",
-              "one half of the accounts is fitted, the other scored: no score has seen its own outcome"),
-    )  # fmt: skip
+        scale=(
+            f"{LOW:.0f}-{HIGH:.0f}; {BASE_POINTS:.0f} is odds of {BASE_ODDS:.0f} to 1, {DOUBLE:.0f}"
+            " more double them"
+        ),
+        cannot_see=(
+            "who was refused: nobody knows what they would have paid",
+            "engagement, followers, and reputation",
+        ),
+        free=(
+            "at most five bins at quantiles, merged until monotone",
+            "600 points, 20 to 1, 50 points",
+            (
+                "one half of the accounts is fitted, the other scored: no score has seen its own"
+                " outcome"
+            ),
+        ),
+    )

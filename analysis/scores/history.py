@@ -1,7 +1,9 @@
-"""The credit idea applied to creators: a score made of what somebody's work brought in before, and of nothing else.
+"""The credit idea applied to creators: a score made of what somebody's work brought in before, and
+of nothing else.
 
-A credit score rests on what a person paid, in time before the outcome. This is the same for referrals and revenue: the
-rank of past referrals and of past revenue among all rows, half each. Nobody sells this score; all of it is free choice.
+A credit score rests on what a person paid, in time before the outcome. This is the same for
+referrals and revenue: the rank of past referrals and of past revenue among all rows, half each.
+Nobody sells this score; all of it is free choice.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ NEEDS = ("past_referrals", "past_revenue")
 
 
 def history(frame: pd.DataFrame) -> pd.Series:
-    """Return an outcome-history score of 0-100 for every row: the mean rank of past referrals and past revenue.
+    """Return an outcome-history score of 0-100 for every row: the mean rank of past referrals and
+    past revenue.
 
     Raises
     ------
@@ -41,7 +44,10 @@ def card() -> Card:
     return Card(
         name="outcome-history",
         says="What somebody's work brought in before.",
-        inputs=(("past_referrals", "50 %", "rank among all rows"), ("past_revenue", "50 %", "rank among all rows")),
+        inputs=(
+            ("past_referrals", "50 %", "rank among all rows"),
+            ("past_revenue", "50 %", "rank among all rows"),
+        ),
         window="the period before",
         scale="0-100, mean 50",
         cannot_see=("beginners: without a past everybody is last", "why the past was good"),

@@ -1,17 +1,22 @@
-"""A Klout-style score from a table of activity: true reach, amplification and network impact in one number of 1-100.
+"""A Klout-style score from a table of activity: true reach, amplification and network impact in one
+number of 1-100.
 
-The vendor's code was never published and the service closed on 25 May 2018. What is public, and used here (where it was
-read, in brackets):
+The vendor's code was never published and the service closed on 25 May 2018. What is public, and
+used here (where it was read, in brackets):
 
-* three components, 2010-2012: how many people act on one's content, how likely content is to be acted on, and how
-  influential those are who react (kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/);
-* a window of 30 days, of 90 since 26 October 2011, on a user's account (freshviewconcepts.com/blog/tag/klout-score/);
+* three components, 2010-2012: how many people act on one's content, how likely content is to be
+  acted on, and how
+  influential those are who react
+  (kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/);
+* a window of 30 days, of 90 since 26 October 2011, on a user's account
+  (freshviewconcepts.com/blog/tag/klout-score/);
 * an idle account has about 10; the average was "in the high teens" in 2011
   (retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars).
 
-Free choices, each an argument: the logarithms, the weights, the reach and the reactions per post at which a component
-is full, and the share of network impact that falls with replies to people of less influence (the complaint of users;
-0 switches it off). Two accounts with the same activity have the same score: nothing else enters.
+Free choices, each an argument: the logarithms, the weights, the reach and the reactions per post at
+which a component is full, and the share of network impact that falls with replies to people of less
+influence (the complaint of users; 0 switches it off). Two accounts with the same activity have the
+same score: nothing else enters.
 """
 
 from __future__ import annotations
@@ -62,13 +67,18 @@ class KloutVersion:
     ladder: float = 0.25
 
 
-OLD = KloutVersion("before October 2011", 30, reach=0.70, amplification=0.20, network=0.10, ladder=0.0)
+OLD = KloutVersion(
+    "before October 2011", 30, reach=0.70, amplification=0.20, network=0.10, ladder=0.0
+)
 NEW = KloutVersion("since October 2011", 90, reach=0.55, amplification=0.15, network=0.30)
 VERSIONS = {"old": OLD, "new": NEW}
 
 
-def true_reach(reactors: ArrayLike, version: KloutVersion = NEW, *, days: float | None = None) -> np.ndarray:
-    """Return true reach in [0, 1] from the number of different people who reacted within `days` (default: the window).
+def true_reach(
+    reactors: ArrayLike, version: KloutVersion = NEW, *, days: float | None = None
+) -> np.ndarray:
+    """Return true reach in [0, 1] from the number of different people who reacted within `days`
+    (default: the window).
 
     >>> float(true_reach([1_000_000], days=30)[0])
     1.0
@@ -77,33 +87,48 @@ def true_reach(reactors: ArrayLike, version: KloutVersion = NEW, *, days: float 
     return np.clip(np.log1p(monthly) / np.log1p(version.full_reach), 0, 1)
 
 
-def amplification(reactions: ArrayLike, posts: ArrayLike, version: KloutVersion = NEW) -> np.ndarray:
+def amplification(
+    reactions: ArrayLike, posts: ArrayLike, version: KloutVersion = NEW
+) -> np.ndarray:
     """Return amplification in [0, 1] from reactions per post; 0 without posts."""
     reactions, posts = np.asarray(reactions, float), np.asarray(posts, float)
-    per_post = np.divide(reactions, posts, out=np.zeros(np.broadcast(reactions, posts).shape), where=posts > 0)
+    per_post = np.divide(
+        reactions, posts, out=np.zeros(np.broadcast(reactions, posts).shape), where=posts > 0
+    )
     return np.clip(np.log1p(per_post) / np.log1p(version.full_amplification), 0, 1)
 
 
 def network_impact(
-    reactor_score: ArrayLike, replies_up: ArrayLike, replies_down: ArrayLike, version: KloutVersion = NEW
+    reactor_score: ArrayLike,
+    replies_up: ArrayLike,
+    replies_down: ArrayLike,
+    version: KloutVersion = NEW,
 ) -> np.ndarray:
-    """Return network impact in [0, 1]: the influence of those who react, less for talking to the less influential.
+    """Return network impact in [0, 1]: the influence of those who react, less for talking to the
+    less influential.
 
     Parameters
     ----------
     reactor_score : array, shape (n,)
         Mean influence of those who react, 0-100.
     replies_up, replies_down : array, shape (n,)
-        Replies to people of more and of less influence than one's own. Without any, half count as going up.
+        Replies to people of more and of less influence than one's own. Without any, half count as
+        going up.
     """
     up, down = np.asarray(replies_up, float), np.asarray(replies_down, float)
     share_up = (up + 1) / (up + down + 2)
     return (1 - version.ladder) * np.asarray(reactor_score, float) / 100 + version.ladder * share_up
 
 
-def combined(reach: np.ndarray, amplified: np.ndarray, network: np.ndarray, version: KloutVersion = NEW) -> np.ndarray:
+def combined(
+    reach: np.ndarray, amplified: np.ndarray, network: np.ndarray, version: KloutVersion = NEW
+) -> np.ndarray:
     """Return the score of 10-100 from its components in [0, 1]; whom nobody reaches has `IDLE`."""
-    index = version.reach * reach + version.amplification * amplified + version.network * network * (reach > 0)
+    index = (
+        version.reach * reach
+        + version.amplification * amplified
+        + version.network * network * (reach > 0)
+    )
     return IDLE + (FULL - IDLE) * np.clip(index, 0, 1)
 
 
@@ -116,7 +141,8 @@ def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = Non
     Parameters
     ----------
     frame : DataFrame
-        `NEEDS`, and `creator` and `month` where an account has several rows: then the window reaches back over them.
+        `NEEDS`, and `creator` and `month` where an account has several rows: then the window
+        reaches back over them.
     version : {"new", "old"}
         Since or before the change of October 2011.
     days : float, optional
@@ -140,7 +166,8 @@ def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = Non
     columns = read_columns(frame, NEEDS, "Klout-style")
     window = Window(frame, chosen.window, days=days)
     reactors, reactions, posts, up, down = (
-        window.sum(columns[name]) for name in ("reactors", "reactions", "posts", "replies_up", "replies_down")
+        window.sum(columns[name])
+        for name in ("reactors", "reactions", "posts", "replies_up", "replies_down")
     )
     values = combined(
         true_reach(reactors, chosen, days=window.days),
@@ -165,21 +192,46 @@ def card(version: str = "new") -> Card:
         name=f"Klout-style ({chosen.name})",
         says="How many people act on what one posts, how readily, and how influential they are.",
         inputs=(
-            ("reactors", f"{chosen.reach:.0%}", "true reach: log of different people who reacted, per 30 days"),
-            ("reactions, posts", f"{chosen.amplification:.0%}", "amplification: log of reactions per post"),
-            ("reactor_score", f"{chosen.network * (1 - chosen.ladder):.1%}",
-             "network impact: mean influence of those who react"),
-            ("replies_up, replies_down", f"{chosen.network * chosen.ladder:.1%}",
-             "network impact: share of one's replies that go up the ladder"),
+            (
+                "reactors",
+                f"{chosen.reach:.0%}",
+                "true reach: log of different people who reacted, per 30 days",
+            ),
+            (
+                "reactions, posts",
+                f"{chosen.amplification:.0%}",
+                "amplification: log of reactions per post",
+            ),
+            (
+                "reactor_score",
+                f"{chosen.network * (1 - chosen.ladder):.1%}",
+                "network impact: mean influence of those who react",
+            ),
+            (
+                "replies_up, replies_down",
+                f"{chosen.network * chosen.ladder:.1%}",
+                "network impact: share of one's replies that go up the ladder",
+            ),
         ),
         window=f"{chosen.window} days",
         scale="1-100; 10 without any reaction",
-        cannot_see=("whether a reaction is that of a bot", "who pays: customers and peers count alike",
-                    "revenue, referrals, and everything that happens off the networks", "bought followers"),
-        free=("logarithms, weights, and where a component is full",
-              f"full reach at {chosen.full_reach:,.0f} people, full amplification at {chosen.full_amplification:,.0f} "
-              "reactions per post", f"replies down the ladder cost {chosen.ladder:.0%} of network impact at most"),
-        sources=("kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/",
-                 "freshviewconcepts.com/blog/tag/klout-score/",
-                 "retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars"),
-    )  # fmt: skip
+        cannot_see=(
+            "whether a reaction is that of a bot",
+            "who pays: customers and peers count alike",
+            "revenue, referrals, and everything that happens off the networks",
+            "bought followers",
+        ),
+        free=(
+            "logarithms, weights, and where a component is full",
+            (
+                f"full reach at {chosen.full_reach:,.0f} people, full amplification at"
+                f" {chosen.full_amplification:,.0f} reactions per post"
+            ),
+            f"replies down the ladder cost {chosen.ladder:.0%} of network impact at most",
+        ),
+        sources=(
+            "kurtzdigitalstrategy.com/2011/10/25/klout-changes-formula-for-influence-scores/",
+            "freshviewconcepts.com/blog/tag/klout-score/",
+            "retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars",
+        ),
+    )

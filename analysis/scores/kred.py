@@ -1,13 +1,17 @@
 """A Kred-style score: influence from what others do because of you, outreach from what you do.
 
-Exact where the vendor published the rule (addresses: score.kred/rules, docs.score.kred/docs/scoring-influenc,
-docs.score.kred/docs/scoring-outreach-1, blog.kred.com/category/features/):
+Exact where the vendor published the rule (addresses: score.kred/rules,
+docs.score.kred/docs/scoring-influenc, docs.score.kred/docs/scoring-outreach-1,
+blog.kred.com/category/features/):
 
-* 10 points of influence for each reply, retweet or mention one receives; more when the sender has over 10,000 followers
+* 10 points of influence for each reply, retweet or mention one receives; more when the sender has
+  over 10,000 followers
   (how much more is not published: twice is a free choice);
-* points become a number of 1-1,000 by a curve that grows steeper, so that somebody in every community has 1,000, and
-  only 1 % of the social-media community had 400 or more: here a power of the share of the community's highest log
-  points, its exponent chosen so that the community's best 1 % start at 400 (a free choice of the curve's form).
+* points become a number of 1-1,000 by a curve that grows steeper, so that somebody in every
+  community has 1,000, and
+  only 1 % of the social-media community had 400 or more: here a power of the share of the
+  community's highest log points, its exponent chosen so that the community's best 1 % start at 400
+  (a free choice of the curve's form).
 """
 
 from __future__ import annotations
@@ -32,19 +36,28 @@ BEST, TOP_SHARE, TOP_SCORE = 1000.0, 0.01, 400.0
 
 
 def influence_points(
-    reactions: ArrayLike, *, from_large: ArrayLike = 0.0, new_followers: ArrayLike = 0.0, large: float = 2.0
+    reactions: ArrayLike,
+    *,
+    from_large: ArrayLike = 0.0,
+    new_followers: ArrayLike = 0.0,
+    large: float = 2.0,
 ) -> np.ndarray:
-    """Return points of influence: 10 a reaction, `large` times as much from people with over 10,000 followers.
+    """Return points of influence: 10 a reaction, `large` times as much from people with over 10,000
+    followers.
 
     >>> float(influence_points(7, from_large=1))
     80.0
     """
     reactions, from_large = np.asarray(reactions, float), np.asarray(from_large, float)
-    return POINTS * (reactions + (large - 1) * from_large) + FOLLOW_POINTS * np.asarray(new_followers, float)
+    return POINTS * (reactions + (large - 1) * from_large) + FOLLOW_POINTS * np.asarray(
+        new_followers, float
+    )
 
 
 def normalised(points: ArrayLike, community: ArrayLike | None = None) -> np.ndarray:
-    """Return influence of 1-1,000 by the curve of a community: of these points themselves, where no other is given."""
+    """Return influence of 1-1,000 by the curve of a community: of these points themselves, where no
+    other is given.
+    """
     points = np.asarray(points, float)
     others = points if community is None else np.asarray(community, float)
     highest = np.log1p(others.max(initial=0.0))
@@ -64,24 +77,29 @@ def exponent(share: np.ndarray) -> float:
     return float(np.clip(np.log((TOP_SCORE - 1) / (BEST - 1)) / np.log(edge), 1, 20))
 
 
-# --- outreach and gifts ----------------------------------------------------------------------------------
+# --- outreach and gifts ---------------------------------------------------------------------------
 
 OUTREACH_POINTS = 10.0
 """For replying to, mentioning or retweeting somebody."""
 FIRST_LEVEL, STEP = 100.0, 1.7
-"""Points of the first outreach level; how much more each further level takes: 170 for the second is published, and
-"progressively more" from there is this ratio again, a free choice."""
+"""Points of the first outreach level; how much more each further level takes: 170 for the second is
+published, and "progressively more" from there is this ratio again, a free choice."""
 GIFT_TO_RECEIVER, GIFT_TO_GIVER = 70.0, 30.0
 """+Kred: influence points to whom it is given, outreach points to the giver."""
 
 
 def outreach_points(actions: ArrayLike, *, gifts_given: ArrayLike = 0.0) -> np.ndarray:
-    """Return points of outreach, which never fall: 10 for each reply, mention or retweet of somebody, 30 a gift."""
-    return OUTREACH_POINTS * np.asarray(actions, float) + GIFT_TO_GIVER * np.asarray(gifts_given, float)
+    """Return points of outreach, which never fall: 10 for each reply, mention or retweet of
+    somebody, 30 a gift.
+    """
+    return OUTREACH_POINTS * np.asarray(actions, float) + GIFT_TO_GIVER * np.asarray(
+        gifts_given, float
+    )
 
 
 def outreach_level(points: ArrayLike) -> np.ndarray:
-    """Return the outreach level: 1 at 100 points, 2 at 270, progressively more for each further one.
+    """Return the outreach level: 1 at 100 points, 2 at 270, progressively more for each further
+    one.
 
     >>> outreach_level([99, 100, 269, 270]).tolist()
     [0, 1, 1, 2]
@@ -100,7 +118,7 @@ def points_of_level(level: ArrayLike) -> np.ndarray:
     return FIRST_LEVEL * (STEP ** np.asarray(level, float) - 1) / (STEP - 1)
 
 
-# --- from a table ----------------------------------------------------------------------------------------
+# --- from a table ---------------------------------------------------------------------------------
 
 NEEDS = ("reactions",)
 
@@ -133,11 +151,18 @@ def kred(frame: pd.DataFrame, *, gifts: str | None = None) -> pd.Series:
 
 
 def _new_followers(frame: pd.DataFrame, followers: np.ndarray) -> np.ndarray:
-    """Return followers gained since the account's month before; 0 in its first, and where they fell."""
+    """Return followers gained since the account's month before; 0 in its first, and where they
+    fell.
+    """
     import pandas as pd
 
     ordered = pd.Series(followers, frame.index).iloc[np.argsort(months_of(frame), kind="stable")]
-    gained = ordered.groupby(frame["creator"].reindex(ordered.index), sort=False).diff().fillna(0).clip(lower=0)
+    gained = (
+        ordered.groupby(frame["creator"].reindex(ordered.index), sort=False)
+        .diff()
+        .fillna(0)
+        .clip(lower=0)
+    )
     return gained.reindex(frame.index).to_numpy()
 
 
@@ -145,7 +170,10 @@ def card() -> Card:
     """Return the description of Kred-style influence."""
     return Card(
         name="Kred-style influence",
-        says="Points for what others do because of you, on a curve that grows steeper, within one community.",
+        says=(
+            "Points for what others do because of you, on a curve that grows steeper, within one"
+            " community."
+        ),
         inputs=(
             ("reactions", "10 points each", "replies, retweets and mentions received"),
             ("followers", "1 point each", "followers gained since the month before"),
@@ -153,10 +181,21 @@ def card() -> Card:
         ),
         window="the row's period",
         scale="1-1,000; somebody in every community has 1,000, and its best 1 % start at 400",
-        cannot_see=("whether a reaction is that of a bot", "whether a gift was paid for", "revenue and referrals",
-                    "people outside the table: the same activity has another score in another community"),
-        free=("the curve: a power of the share of the community's highest log points", "1 point for a new follower",
-              "points twice as many from accounts with over 10,000 followers (`influence_points`)"),
-        sources=("score.kred/rules", "docs.score.kred/docs/scoring-influenc", "docs.score.kred/docs/scoring-outreach-1",
-                 "blog.kred.com/category/features/"),
-    )  # fmt: skip
+        cannot_see=(
+            "whether a reaction is that of a bot",
+            "whether a gift was paid for",
+            "revenue and referrals",
+            "people outside the table: the same activity has another score in another community",
+        ),
+        free=(
+            "the curve: a power of the share of the community's highest log points",
+            "1 point for a new follower",
+            "points twice as many from accounts with over 10,000 followers (`influence_points`)",
+        ),
+        sources=(
+            "score.kred/rules",
+            "docs.score.kred/docs/scoring-influenc",
+            "docs.score.kred/docs/scoring-outreach-1",
+            "blog.kred.com/category/features/",
+        ),
+    )

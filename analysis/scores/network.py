@@ -1,14 +1,18 @@
-"""The influence of those who react, solved as what it is: a fixed point, since theirs rests on who reacts to them.
+"""The influence of those who react, solved as what it is: a fixed point, since theirs rests on who
+reacts to them.
 
-An account's influence is what flows to it from those who react to it, each of whom gives their own influence in
-proportion to their reactions; a share (1 - damping) is everybody's alike, as is that of accounts which react to nobody:
+An account's influence is what flows to it from those who react to it, each of whom gives their own
+influence in proportion to their reactions; a share (1 - damping) is everybody's alike, as is that
+of accounts which react to nobody:
 
-    x = (1 - d) / n + d (W' x + s / n),   W[i, j] = the share of i's reactions that go to j,   s = the influence of
+    x = (1 - d) / n + d (W' x + s / n),   W[i, j] = the share of i's reactions that go to j,   s =
+    the influence of
                                           those who react to nobody
 
-It is the stationary distribution of Page, Brin, Motwani & Winograd's (1999) random walk, to which the vendor's word
-"PeopleRank" of October 2011 alludes; that the vendor solved this equation is not published. The iteration contracts by
-at least d in the sum of absolute differences, so its error is at most d / (1 - d) times the last change.
+It is the stationary distribution of Page, Brin, Motwani & Winograd's (1999) random walk, to which
+the vendor's word "PeopleRank" of October 2011 alludes; that the vendor solved this equation is not
+published. The iteration contracts by at least d in the sum of absolute differences, so its error is
+at most d / (1 - d) times the last change.
 """
 
 from __future__ import annotations
@@ -52,7 +56,9 @@ class Influence:
         """Return influence by account."""
         import pandas as pd
 
-        return pd.Series(self.values, index=pd.Index(self.accounts, name="account"), name="influence")
+        return pd.Series(
+            self.values, index=pd.Index(self.accounts, name="account"), name="influence"
+        )
 
     def ranks(self) -> np.ndarray:
         """Return influence as a percentile of 0-100; equal influence has equal rank."""
@@ -61,14 +67,16 @@ class Influence:
         return 100 * (rankdata(self.values) - 0.5) / len(self.values)
 
 
-def influence(ties: pd.DataFrame, *, damping: float = DAMPING, tolerance: float = TOLERANCE) -> Influence:
+def influence(
+    ties: pd.DataFrame, *, damping: float = DAMPING, tolerance: float = TOLERANCE
+) -> Influence:
     """Solve for the influence of every account in a list of ties.
 
     Parameters
     ----------
     ties : DataFrame
-        `reactor` reacted to `author`, `reactions` times (once, without that column); a pair that is listed twice
-        counts twice.
+        `reactor` reacted to `author`, `reactions` times (once, without that column); a pair that is
+        listed twice counts twice.
     damping : float
         Share of influence that flows along ties, in [0, 1).
     tolerance : float
@@ -77,8 +85,8 @@ def influence(ties: pd.DataFrame, *, damping: float = DAMPING, tolerance: float 
     Raises
     ------
     DataError
-        When the list is empty, lacks a column, an end of a tie or a usable number of reactions, or ties an account to
-        itself; or when the fixed point is not reached.
+        When the list is empty, lacks a column, an end of a tie or a usable number of reactions, or
+        ties an account to itself; or when the fixed point is not reached.
 
     Examples
     --------
@@ -88,36 +96,64 @@ def influence(ties: pd.DataFrame, *, damping: float = DAMPING, tolerance: float 
     {'a': 0.213, 'b': 0.213, 'c': 0.574}
     """
     if not 0 <= damping < 1:
-        raise DataError(WHERE, [Fault("damping", printable(damping), "a number of at least 0 and below 1")])
+        raise DataError(
+            WHERE, [Fault("damping", printable(damping), "a number of at least 0 and below 1")]
+        )
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
     return _solve(reactions, total, accounts, damping, tolerance)
 
 
 def read_ties(ties: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return positions of reactors and authors, reactions, and the accounts; refuse a malformed list."""
+    """Return positions of reactors and authors, reactions, and the accounts; refuse a malformed
+    list.
+    """
     import pandas as pd
 
     if not isinstance(ties, pd.DataFrame):
         raise DataError(WHERE, [Fault("ties", type(ties).__name__, "a pandas DataFrame")])
     lacking = [name for name in ("reactor", "author") if name not in ties]
     allowed = "who reacted, and to whom: reactor, author"
-    faults = [Fault(name, "no such column", allowed, did_you_mean(name, ties.columns)) for name in lacking]
+    faults = [
+        Fault(name, "no such column", allowed, did_you_mean(name, ties.columns)) for name in lacking
+    ]
     if not faults and not len(ties):
         faults.append(Fault("the whole list", "no ties", "at least one"))
     if faults:
         raise DataError(WHERE, faults)
-    weight = pd.to_numeric(ties["reactions"], errors="coerce").to_numpy(float) if "reactions" in ties else None
+    weight = (
+        pd.to_numeric(ties["reactions"], errors="coerce").to_numpy(float)
+        if "reactions" in ties
+        else None
+    )
     for name in ("reactor", "author"):
         if ties[name].isna().any():
-            faults.append(_rows(name, ties, ties[name].isna(), "no account", "an account at both ends of every tie"))
+            faults.append(
+                _rows(
+                    name,
+                    ties,
+                    ties[name].isna(),
+                    "no account",
+                    "an account at both ends of every tie",
+                )
+            )
     if weight is not None and not (np.isfinite(weight) & (weight > 0)).all():
         wrong = ~(np.isfinite(weight) & (weight > 0))
-        faults.append(_rows("reactions", ties, wrong, "no number above 0", "a positive number in every row"))
+        faults.append(
+            _rows("reactions", ties, wrong, "no number above 0", "a positive number in every row")
+        )
     codes, accounts = _codes(ties)
     own = codes[0] == codes[1]
     if own.any() and not faults:
-        faults.append(_rows("reactor and author", ties, own, "an account tied to itself", "two different accounts"))
+        faults.append(
+            _rows(
+                "reactor and author",
+                ties,
+                own,
+                "an account tied to itself",
+                "two different accounts",
+            )
+        )
     if faults:
         raise DataError(WHERE, faults)
     return *codes, weight, accounts
@@ -125,7 +161,11 @@ def read_ties(ties: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 
 def _rows(place: str, ties: pd.DataFrame, wrong: object, found: str, allowed: str) -> Fault:
     at = ties.index[np.flatnonzero(np.asarray(wrong))]
-    return Fault(place, f"{found} in {len(at):,} row{'s' if len(at) > 1 else ''}: {listing(list(at[:9]))}", allowed)
+    return Fault(
+        place,
+        f"{found} in {len(at):,} row{'s' if len(at) > 1 else ''}: {listing(list(at[:9]))}",
+        allowed,
+    )
 
 
 def _codes(ties: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -150,13 +190,21 @@ def _codes(ties: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarra
 def flows(
     reactor: np.ndarray, author: np.ndarray, weight: np.ndarray | None, n: int
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return reactions by author (rows) and reactor (columns), shape (n, n), and the sum of each reactor's."""
+    """Return reactions by author (rows) and reactor (columns), shape (n, n), and the sum of each
+    reactor's.
+    """
     counts = np.ones(len(reactor)) if weight is None else weight
-    return sparse.csr_matrix((counts, (author, reactor)), shape=(n, n)), np.bincount(reactor, weight, n)
+    return sparse.csr_matrix((counts, (author, reactor)), shape=(n, n)), np.bincount(
+        reactor, weight, n
+    )
 
 
 def _solve(
-    reactions: sparse.csr_matrix, total: np.ndarray, accounts: np.ndarray, damping: float, tolerance: float
+    reactions: sparse.csr_matrix,
+    total: np.ndarray,
+    accounts: np.ndarray,
+    damping: float,
+    tolerance: float,
 ) -> Influence:
     """Iterate to the fixed point from equal influence."""
     n = len(accounts)
@@ -171,11 +219,14 @@ def _solve(
         if error <= tolerance:
             return Influence(accounts, x / x.sum(), step, error)
     found = f"an error of {error:.2g} after {MOST} steps"
-    raise DataError(WHERE, [Fault("tolerance", found, f"a damping below {damping:g}, or a tolerance above it")])
+    raise DataError(
+        WHERE, [Fault("tolerance", found, f"a damping below {damping:g}, or a tolerance above it")]
+    )
 
 
 def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series:
-    """Return, by author, the mean influence (percentile, 0-100) of those who react: the input `reactor_score`.
+    """Return, by author, the mean influence (percentile, 0-100) of those who react: the input
+    `reactor_score`.
 
     Raises
     ------
@@ -188,6 +239,12 @@ def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series
     reactions, total = flows(reactor, author, weight, len(accounts))
     rank = _solve(reactions, total, accounts, damping, TOLERANCE).ranks()
     got = np.bincount(author, weight, len(accounts))
-    received = np.bincount(author, rank[reactor] * (1.0 if weight is None else weight), len(accounts))
+    received = np.bincount(
+        author, rank[reactor] * (1.0 if weight is None else weight), len(accounts)
+    )
     has = got > 0
-    return pd.Series(received[has] / got[has], index=pd.Index(accounts[has], name="account"), name="reactor_score")
+    return pd.Series(
+        received[has] / got[has],
+        index=pd.Index(accounts[has], name="account"),
+        name="reactor_score",
+    )

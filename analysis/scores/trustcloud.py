@@ -1,9 +1,11 @@
 """A TrustCloud-style score: verification 40 %, behaviour 20 %, transactions 40 %.
 
-The layers and their weights are published (realitysandwich.com/164743/trusting_others_sharing_economy/,
-trustcloud.com/measure-trust), and that the score rises when a member adds sources. How each layer is made is not: here
-verification is the share of three confirmations, behaviour the mean of responsiveness, consistency and longevity (full
-at five years), transactions the rating above 1, shrunk towards nothing while there are few of them.
+The layers and their weights are published
+(realitysandwich.com/164743/trusting_others_sharing_economy/, trustcloud.com/measure-trust), and
+that the score rises when a member adds sources. How each layer is made is not: here verification is
+the share of three confirmations, behaviour the mean of responsiveness, consistency and longevity
+(full at five years), transactions the rating above 1, shrunk towards nothing while there are few of
+them.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def layers(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     rated = np.clip((column["rating"] - 1) / 4, 0, 1)
     return {
         "verification": np.mean([np.minimum(column[name], 1) for name in VERIFICATIONS], axis=0),
-        "behaviour": np.clip((column["responsiveness"] + column["consistency"] + longevity) / 3, 0, 1),
+        "behaviour": np.clip(
+            (column["responsiveness"] + column["consistency"] + longevity) / 3, 0, 1
+        ),
         "transactions": rated * column["endorsements"] / (column["endorsements"] + FEW),
     }
 
@@ -71,13 +75,27 @@ def card() -> Card:
         says="Whether somebody is who they say, answers, and was rated well.",
         inputs=(
             (", ".join(VERIFICATIONS), "40 %", "verification: share of the three confirmations"),
-            ("responsiveness, consistency, longevity", "20 %", "behaviour: their mean, longevity full at five years"),
-            ("rating, endorsements", "40 %", "transactions: the rating, counting half at five endorsements"),
+            (
+                "responsiveness, consistency, longevity",
+                "20 %",
+                "behaviour: their mean, longevity full at five years",
+            ),
+            (
+                "rating, endorsements",
+                "40 %",
+                "transactions: the rating, counting half at five endorsements",
+            ),
         ),
         window="everything so far",
         scale="1-1,000",
-        cannot_see=("what was paid, and what was not", "ratings exchanged between friends",
-                    "that somebody has no source to add, and somebody else hides one"),
+        cannot_see=(
+            "what was paid, and what was not",
+            "ratings exchanged between friends",
+            "that somebody has no source to add, and somebody else hides one",
+        ),
         free=("how each layer is made of its inputs", "five years, and five endorsements"),
-        sources=("realitysandwich.com/164743/trusting_others_sharing_economy/", "trustcloud.com/measure-trust"),
-    )  # fmt: skip
+        sources=(
+            "realitysandwich.com/164743/trusting_others_sharing_economy/",
+            "trustcloud.com/measure-trust",
+        ),
+    )

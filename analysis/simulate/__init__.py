@@ -1,12 +1,14 @@
-"""Creators with a declared truth: every causal effect is a parameter, and a table of truths comes with the data.
+"""Creators with a declared truth: every causal effect is a parameter, and a table of truths comes
+with the data.
 
 >>> from analysis import simulate
 >>> frame = simulate.creators(seed=7, n=100, effect=0.1)
 >>> simulate.truths(seed=7, n=100, effect=0.1).query("term == 'klout'").truth.iloc[0]
 np.float64(0.1)
 
-A frame keeps where it comes from in ``frame.attrs["simulated"]``, its address. It survives pandas' own operations, but
-not a file: `analysis.dataset` labels what is read by its address, ``simulated:creators?seed=7&effect=0.1``.
+A frame keeps where it comes from in ``frame.attrs["simulated"]``, its address. It survives pandas'
+own operations, but not a file: `analysis.dataset` labels what is read by its address,
+``simulated:creators?seed=7&effect=0.1``.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ TABLES = ("creators", "panel")
 
 
 def creators(**parameters: float) -> pd.DataFrame:
-    """Return one row per creator: a quarter's activity, the score at its end, the next quarter's outcomes.
+    """Return one row per creator: a quarter's activity, the score at its end, the next quarter's
+    outcomes.
 
     Parameters
     ----------
@@ -50,14 +53,17 @@ def panel(**parameters: float) -> pd.DataFrame:
 
 
 def address(table: str, **parameters: float) -> str:
-    """Return the address of a table, as a plan's `dataset` takes it: ``simulated:panel?seed=7&effect=0.1``."""
+    """Return the address of a table, as a plan's `dataset` takes it:
+    ``simulated:panel?seed=7&effect=0.1``.
+    """
     return f"simulated:{_address(table, read_parameters(parameters, f'simulated:{table}'))}"
 
 
 def truths(table: str = "creators", **parameters: float) -> pd.DataFrame:
     """Return what a method should find in this table: one row per estimand; see `truths_of`.
 
-    `table` is "creators", "panel", or a whole address: ``truths("simulated:panel?seed=7&effect=0.1")``.
+    `table` is "creators", "panel", or a whole address:
+    ``truths("simulated:panel?seed=7&effect=0.1")``.
     """
     if table.startswith("simulated:"):
         return truths_of(_world(table.removeprefix("simulated:")))
@@ -87,13 +93,20 @@ def read_simulated(rest: str) -> tuple[pd.DataFrame, Codebook]:
         When there is no such table, or a parameter is unknown or not allowed.
     """
     world = _world(rest)
-    return world.frame.copy(), codebook_of(world.parameters, f"simulated:{rest}", panel="month" in world.frame)
+    return world.frame.copy(), codebook_of(
+        world.parameters, f"simulated:{rest}", panel="month" in world.frame
+    )
 
 
 def _address(table: str, parameters: Parameters) -> str:
-    """Return ``creators?effect=0.1&seed=7``: the parameters that differ from their default, and the seed."""
-    given = {name: value for name, value in sorted(parameters.model_dump().items())
-             if name == "seed" or value != Parameters.model_fields[name].default}  # fmt: skip
+    """Return ``creators?effect=0.1&seed=7``: the parameters that differ from their default, and the
+    seed.
+    """
+    given = {
+        name: value
+        for name, value in sorted(parameters.model_dump().items())
+        if name == "seed" or value != Parameters.model_fields[name].default
+    }
     return f"{table}?{urlencode(given)}"
 
 
@@ -102,7 +115,11 @@ def _world(rest: str) -> World:
     """Draw the world behind an address without its scheme; the last four are kept."""
     table, _, query = rest.partition("?")
     if table not in TABLES:
-        fault = Fault("dataset", f'"{printable(table)}"', f"simulated: and one of {listing(TABLES)}, then ?name=value",
-                      did_you_mean(table, TABLES))  # fmt: skip
+        fault = Fault(
+            "dataset",
+            f'"{printable(table)}"',
+            f"simulated: and one of {listing(TABLES)}, then ?name=value",
+            did_you_mean(table, TABLES),
+        )
         raise DataError(f"simulated:{rest}", [fault])
     return draw(read_parameters(query, f"simulated:{rest}"), panel=table == "panel")

@@ -10,25 +10,40 @@ from scipy.special import expit
 
 from analysis.simulate.parameters import Parameters
 
-INDUSTRIES = ("social media", "restaurants", "fashion", "travel", "software", "fitness", "books", "charity")
+INDUSTRIES = (
+    "social media",
+    "restaurants",
+    "fashion",
+    "travel",
+    "software",
+    "fitness",
+    "books",
+    "charity",
+)
 SOCIAL_MEDIA = 0
 """Position of the industry in which what works proves nothing for a restaurant."""
 
 SPREAD, WITHIN, PERSISTENCE = 1.0, 0.5, 0.6
-"""Standard deviations of log true engagement between creators and within one, and the autocorrelation within."""
+"""Standard deviations of log true engagement between creators and within one, and the
+autocorrelation within.
+"""
 MONTHLY_REACTIONS, MONTHLY_POSTS, MONTHLY_REPLIES = 400.0, 20.0, 30.0
 HOURS_PER_POST, HOURS_PER_REPLY = 0.4, 0.08
 DOLLARS_PER_FOLLOWER, DOLLARS_PER_BOT_REACTION = 0.005, 0.02
-"""What posts and replies take, and what bought followers and the reactions of bots cost: prices of this world."""
+"""What posts and replies take, and what bought followers and the reactions of bots cost: prices of
+this world.
+"""
 DISTINCT = 0.6
 """Share of reactions that come from somebody who has not reacted before in the period."""
 
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Everything before the scores; arrays have shape (creators, periods), traits of a creator shape (creators, 1).
+    """Everything before the scores; arrays have shape (creators, periods), traits of a creator
+    shape (creators, 1).
 
-    `engagement` is true engagement, `paying` the part of it that pays (by the parameters' weights). Counts are float.
+    `engagement` is true engagement, `paying` the part of it that pays (by the parameters' weights).
+    Counts are float.
     """
 
     industry: np.ndarray
@@ -63,33 +78,56 @@ def draw_activity(parameters: Parameters, periods: int, length: float, rng: Gene
     log_engagement = np.log(MONTHLY_REACTIONS * length) + talent + _within(shape, rng)
     engagement = np.exp(log_engagement)
     gaming = _episodes(parameters, shape, rng)
-    peers = expit(0.4 + 1.0 * (industry == SOCIAL_MEDIA) + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
+    peers = expit(
+        0.4
+        + 1.0 * (industry == SOCIAL_MEDIA)
+        + 0.7 * rng.normal(size=(n, 1))
+        + 0.3 * rng.normal(size=shape)
+    )
     up = expit(-1.0 + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
     halves = _halves(parameters, engagement, peers, rng)
     always = parameters.robots * rng.lognormal(-0.125, 0.5, size=(n, 1))
     lifted = parameters.intensity * gaming * rng.uniform(1, 3, size=shape)
     bots = rng.poisson(engagement * (always + lifted)).astype(float)
-    reactions = _seen_by_the_score(parameters, engagement, halves["likes_odd"] + halves["likes_even"], rng) + bots
+    reactions = (
+        _seen_by_the_score(parameters, engagement, halves["likes_odd"] + halves["likes_even"], rng)
+        + bots
+    )
     posts = rng.poisson(
-        MONTHLY_POSTS * length * np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1))) * (1 + 2 * gaming)
+        MONTHLY_POSTS
+        * length
+        * np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1)))
+        * (1 + 2 * gaming)
     )
     replies = MONTHLY_REPLIES * length * np.exp(0.5 * rng.normal(size=(n, 1))) * (1 + gaming)
     downwards = expit(0.8 * rng.normal(size=(n, 1)))
     followers, bought = _followers(parameters, talent, gaming, rng)
     return Activity(
-        industry=industry, authority=authority, engagement=engagement,
-        paying=_paying(parameters, engagement, peers, up, bots), halves=halves, bots=bots, reactions=reactions,
+        industry=industry,
+        authority=authority,
+        engagement=engagement,
+        paying=_paying(parameters, engagement, peers, up, bots),
+        halves=halves,
+        bots=bots,
+        reactions=reactions,
         reactors=rng.binomial(reactions.astype(np.int64), DISTINCT).astype(float),
         reactor_score=np.round(100 * expit(-1 + 0.5 * authority + 0.1 * rng.normal(size=shape)), 1),
-        up=rng.binomial((halves["likes_odd"] + halves["likes_even"]).astype(np.int64), up).astype(float),
-        posts=posts.astype(float), replies_up=rng.poisson(replies * (1 - downwards)).astype(float),
-        replies_down=rng.poisson(replies * downwards).astype(float), followers=followers, bought=bought,
+        up=rng.binomial((halves["likes_odd"] + halves["likes_even"]).astype(np.int64), up).astype(
+            float
+        ),
+        posts=posts.astype(float),
+        replies_up=rng.poisson(replies * (1 - downwards)).astype(float),
+        replies_down=rng.poisson(replies * downwards).astype(float),
+        followers=followers,
+        bought=bought,
         gaming=gaming.astype(float),
-    )  # fmt: skip
+    )
 
 
 def _within(shape: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw a creator's own ups and downs (a stationary autoregression), and those that all share."""
+    """Draw a creator's own ups and downs (a stationary autoregression), and those that all
+    share.
+    """
     shocks = WITHIN * rng.normal(size=shape)
     moves = np.empty(shape)
     moves[:, 0] = shocks[:, 0]
@@ -99,7 +137,9 @@ def _within(shape: tuple[int, int], rng: Generator) -> np.ndarray:
 
 
 def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw episodes that begin with probability .1 a period and go on with .6; of a single period, half are gamed."""
+    """Draw episodes that begin with probability .1 a period and go on with .6; of a single period,
+    half are gamed.
+    """
     gamer = rng.random((shape[0], 1)) < parameters.gamers
     drawn = rng.random(shape)
     gaming = np.zeros(shape, bool)
@@ -109,8 +149,12 @@ def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) ->
     return gaming & gamer
 
 
-def _halves(parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, rng: Generator) -> dict[str, np.ndarray]:
-    """Draw what is recorded in odd and even weeks, all of it and by whom, with noise of the declared reliability."""
+def _halves(
+    parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, rng: Generator
+) -> dict[str, np.ndarray]:
+    """Draw what is recorded in odd and even weeks, all of it and by whom, with noise of the
+    declared reliability.
+    """
     variance = 2 * (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
     halves = {}
     for half in ("odd", "even"):
@@ -123,8 +167,10 @@ def _halves(parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, r
 
 def _seen_by_the_score(
     parameters: Parameters, engagement: np.ndarray, likes: np.ndarray, rng: Generator
-) -> np.ndarray:  # fmt: skip
-    """Return the reactions in the vendor's records: its own, the recorded engagement, or a geometric mean of both."""
+) -> np.ndarray:
+    """Return the reactions in the vendor's records: its own, the recorded engagement, or a
+    geometric mean of both.
+    """
     if parameters.shared == 1:
         return likes
     variance = (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
@@ -132,11 +178,17 @@ def _seen_by_the_score(
     own = rng.poisson(engagement * noise)
     if parameters.shared == 0:
         return own.astype(float)
-    return np.round(np.expm1((1 - parameters.shared) * np.log1p(own) + parameters.shared * np.log1p(likes)))
+    return np.round(
+        np.expm1((1 - parameters.shared) * np.log1p(own) + parameters.shared * np.log1p(likes))
+    )
 
 
 def _paying(
-    parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, up: np.ndarray, bots: np.ndarray
+    parameters: Parameters,
+    engagement: np.ndarray,
+    peers: np.ndarray,
+    up: np.ndarray,
+    bots: np.ndarray,
 ) -> np.ndarray:
     """Return the true engagement that pays, every reaction by its worth."""
     by_whom = parameters.peers * peers + parameters.customers * (1 - peers)
@@ -147,7 +199,9 @@ def _paying(
 def _followers(
     parameters: Parameters, talent: np.ndarray, gaming: np.ndarray, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw followers, those by follow-back in gamed months among them, and of these the bought ones."""
+    """Draw followers, those by follow-back in gamed months among them, and of these the bought
+    ones.
+    """
     n, periods = gaming.shape
     growth = np.cumsum(0.01 + 0.08 * gaming + 0.005 * rng.normal(size=gaming.shape), axis=1)
     organic = np.exp(np.log(3000) + 0.9 * talent + 0.4 * rng.normal(size=(n, 1)) + growth)

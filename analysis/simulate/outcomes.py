@@ -1,4 +1,6 @@
-"""What simulated creators earn and pay back: the mean is exactly what the parameters say, whatever the noise."""
+"""What simulated creators earn and pay back: the mean is exactly what the parameters say, whatever
+the noise.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ HISTORY = 12
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Outcomes of the period after each score; `slopes` is the score's effect by industry, per standard deviation."""
+    """Outcomes of the period after each score; `slopes` is the score's effect by industry, per
+    standard deviation.
+    """
 
     revenue: np.ndarray
     referrals: np.ndarray
@@ -31,26 +35,49 @@ class Outcomes:
 
 
 def draw_outcomes(
-    parameters: Parameters, activity: Activity, klout: np.ndarray, kept: slice, length: float, rng: Generator
+    parameters: Parameters,
+    activity: Activity,
+    klout: np.ndarray,
+    kept: slice,
+    length: float,
+    rng: Generator,
 ) -> Outcomes:
     """Draw the outcomes of every period; the score is standardised over the kept ones."""
     shape, among = klout.shape, klout[:, kept]
     score = (klout - among.mean()) / max(among.std(ddof=1), 1e-9)
     slopes = _slopes(parameters, rng)
     loyal = LOYALTY * rng.normal(size=(shape[0], 1)) - LOYALTY**2 / 2
-    index = _index(parameters, activity, klout, score, slopes, kept) + loyal + 0.05 * rng.normal(size=shape[1])
+    index = (
+        _index(parameters, activity, klout, score, slopes, kept)
+        + loyal
+        + 0.05 * rng.normal(size=shape[1])
+    )
     mean = np.exp(index)
-    revenue = mean * MONTHLY_REVENUE * length * _zeros(parameters, index, rng) * _heavy(parameters.tail, shape, rng)
+    revenue = (
+        mean
+        * MONTHLY_REVENUE
+        * length
+        * _zeros(parameters, index, rng)
+        * _heavy(parameters.tail, shape, rng)
+    )
     referrals = rng.poisson(mean * MONTHLY_REFERRALS * length * rng.gamma(2, 0.5, size=shape))
     discipline = rng.normal(size=(shape[0], 1))
     late = rng.binomial(HISTORY, expit(-2.5 - np.broadcast_to(discipline, shape)))
     owed = -2.2 - parameters.payment * discipline + parameters.default_effect * score
-    return Outcomes(np.round(revenue, 2), referrals.astype(float), late.astype(float),
-                    (rng.random(shape) < expit(owed)).astype(float), discipline, slopes)  # fmt: skip
+    return Outcomes(
+        np.round(revenue, 2),
+        referrals.astype(float),
+        late.astype(float),
+        (rng.random(shape) < expit(owed)).astype(float),
+        discipline,
+        slopes,
+    )
 
 
 def _slopes(parameters: Parameters, rng: Generator) -> np.ndarray:
-    """Return the score's effect in each industry; those drawn about the mean have exactly mean 0."""
+    """Return the score's effect in each industry; those drawn about the mean have exactly mean
+    0.
+    """
     drawn = rng.normal(size=len(INDUSTRIES))
     slopes = parameters.effect + parameters.tau * (drawn - drawn.mean()) / drawn.std(ddof=1)
     slopes[SOCIAL_MEDIA] += parameters.social_media
@@ -58,7 +85,12 @@ def _slopes(parameters: Parameters, rng: Generator) -> np.ndarray:
 
 
 def _index(
-    parameters: Parameters, activity: Activity, klout: np.ndarray, score: np.ndarray, slopes: np.ndarray, kept: slice
+    parameters: Parameters,
+    activity: Activity,
+    klout: np.ndarray,
+    score: np.ndarray,
+    slopes: np.ndarray,
+    kept: slice,
 ) -> np.ndarray:
     """Return the log of the mean outcome, relative to the average creator's."""
     gaming = activity.gaming
@@ -81,7 +113,9 @@ def _centred(values: np.ndarray, kept: slice) -> np.ndarray:
 
 
 def _zeros(parameters: Parameters, index: np.ndarray, rng: Generator) -> np.ndarray:
-    """Draw 0 or the inverse of the chance of a sale, which is higher where the mean is: its own mean is 1."""
+    """Draw 0 or the inverse of the chance of a sale, which is higher where the mean is: its own
+    mean is 1.
+    """
     if parameters.zeros == 0:
         return np.ones(index.shape)
     chance = expit(np.log(1 / parameters.zeros - 1) + 0.5 * np.clip(index, -4, 4))

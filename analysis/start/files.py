@@ -14,8 +14,8 @@ from analysis.errors import Fault, OutputError, printable
 def write_together(contents: dict[Path, str], *, replace: Iterable[Path] = ()) -> None:
     """Write each text to its path in UTF-8; what exists is an error unless it is among `replace`.
 
-    Every text is written beside its place first, so that a full disk or a folder that cannot be written changes
-    nothing; a failure at a later file takes the earlier ones back.
+    Every text is written beside its place first, so that a full disk or a folder that cannot be
+    written changes nothing; a failure at a later file takes the earlier ones back.
 
     Raises
     ------
@@ -25,8 +25,13 @@ def write_together(contents: dict[Path, str], *, replace: Iterable[Path] = ()) -
     may = set(replace)
     there = [path for path in contents if os.path.lexists(path) and path not in may]
     if there:
-        allowed = "a path that is free: choose another with --out, or replace what is there with --force"
-        faults = [Fault(printable(path, limit=300), "a file that exists already", allowed) for path in there]
+        allowed = (
+            "a path that is free: choose another with --out, or replace what is there with --force"
+        )
+        faults = [
+            Fault(printable(path, limit=300), "a file that exists already", allowed)
+            for path in there
+        ]
         raise OutputError(str(there[0].parent), faults)
     ready: dict[Path, Path] = {}
     made: list[Path] = []
@@ -55,7 +60,9 @@ def _make_folder(folder: Path) -> list[Path]:
 
 
 def _written_beside(path: Path, text: str) -> Path:
-    with tempfile.NamedTemporaryFile("wb", prefix=".score-audit-", dir=path.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "wb", prefix=".score-audit-", dir=path.parent, delete=False
+    ) as file:
         try:
             file.write(text.encode("utf-8"))
             file.flush()

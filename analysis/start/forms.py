@@ -1,4 +1,6 @@
-"""How the cells of a column are written, and what `[columns]` would say to have them read as numbers or dates."""
+"""How the cells of a column are written, and what `[columns]` would say to have them read as
+numbers or dates.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,31 @@ from analysis.start.toml import table
 PLAIN = "numbers with marks for thousands or decimals"
 WORDED = "numbers, and a few words or dashes that stand for a missing value"
 NUMBERS = (
-    (PLAIN, Written(thousands=",")), (PLAIN, Written(decimal=",", thousands=".")),
-    ("percentages", Written("percent", thousands=",")), ("percentages", Written("percent", ",", ".")),
+    (PLAIN, Written(thousands=",")),
+    (PLAIN, Written(decimal=",", thousands=".")),
+    ("percentages", Written("percent", thousands=",")),
+    ("percentages", Written("percent", ",", ".")),
     ("numbers with k, m or b behind them", Written("suffix", thousands=",")),
     ("numbers with k, m or b behind them", Written("suffix", ",", ".")),
-    ("amounts of money", Written("money", thousands=",")), ("amounts of money", Written("money", ",", ".")),
-)  # fmt: skip
+    ("amounts of money", Written("money", thousands=",")),
+    ("amounts of money", Written("money", ",", ".")),
+)
 """How numbers are written that a model cannot take as they stand, the plainest first."""
 
 EITHER = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
-"""A comma with three digits behind it stands between thousands, or for decimals: nobody can tell from the cell."""
+"""A comma with three digits behind it stands between thousands, or for decimals: nobody can tell
+from the cell.
+"""
 
 DATES = (
-    ("YYYY-MM-DD", r"\d{4}-\d{2}-\d{2}([T ].*)?", ""), ("DD.MM.YYYY", r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
-    ("DD/MM/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"), ("MM/DD/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%m/%d/%Y"),
-    ("YYYY/MM/DD", r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"), ("DD-MM-YYYY", r"\d{1,2}-\d{1,2}-\d{4}", "%d-%m-%Y"),
+    ("YYYY-MM-DD", r"\d{4}-\d{2}-\d{2}([T ].*)?", ""),
+    ("DD.MM.YYYY", r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    ("DD/MM/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"),
+    ("MM/DD/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%m/%d/%Y"),
+    ("YYYY/MM/DD", r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    ("DD-MM-YYYY", r"\d{1,2}-\d{1,2}-\d{4}", "%d-%m-%Y"),
     ("MM-DD-YYYY", r"\d{1,2}-\d{1,2}-\d{4}", "%m-%d-%Y"),
-)  # fmt: skip
+)
 """How days are written: the form, its pattern, and its strptime format where it needs one."""
 
 
@@ -43,7 +53,8 @@ class Form:
     words : str
         What the cells are, such as ``amounts of money``; empty where they can stay as they are.
     conversion : str
-        What `[columns]` says of the column; empty where nothing is needed, or where the cells do not tell.
+        What `[columns]` says of the column; empty where nothing is needed, or where the cells do
+        not tell.
     numbers : Series of float or None
     """
 
@@ -56,7 +67,8 @@ class Form:
 def form_of(texts: pd.Series, decimal: str) -> Form | None:
     """Return how the cells are written as numbers or dates, or None where they are neither.
 
-    A few cells with words that say there is no value, such as ``n/d``, are left out: the numbers lack them.
+    A few cells with words that say there is no value, such as ``n/d``, are left out: the numbers
+    lack them.
 
     Parameters
     ----------
@@ -74,21 +86,35 @@ def form_of(texts: pd.Series, decimal: str) -> Form | None:
         if numbers is not None:
             return Form("number", numbers=numbers)
     if decimal == "." and _all_match(texts, EITHER.pattern):
-        return Form("number", 'numbers with a comma between thousands or for decimals: "thousands" or "decimal" tells')
+        return Form(
+            "number",
+            'numbers with a comma between thousands or for decimals: "thousands" or "decimal"'
+            " tells",
+        )
     for words, form in NUMBERS:
         numbers = _numbers(texts, form)
         if numbers is not None:
-            marked = words != PLAIN or form.thousands is None or texts.str.contains(form.thousands, regex=False).any()
-            return Form("number", words if marked else beside or words, _conversion(form, decimal), numbers)
+            marked = (
+                words != PLAIN
+                or form.thousands is None
+                or texts.str.contains(form.thousands, regex=False).any()
+            )
+            return Form(
+                "number", words if marked else beside or words, _conversion(form, decimal), numbers
+            )
     return _date(texts)
 
 
 def _all_match(texts: pd.Series, pattern: str) -> bool:
-    return bool(texts.iloc[:20].str.fullmatch(pattern).all()) and bool(texts.str.fullmatch(pattern).all())
+    return bool(texts.iloc[:20].str.fullmatch(pattern).all()) and bool(
+        texts.str.fullmatch(pattern).all()
+    )
 
 
 def _numbers(texts: pd.Series, form: Written) -> pd.Series | None:
-    """Return the numbers that all cells hold under a form, or None; few cells decide quickly against it."""
+    """Return the numbers that all cells hold under a form, or None; few cells decide quickly
+    against it.
+    """
     if any(form.number(text) is None for text in texts.iloc[:20]):
         return None
     unique = {text: form.number(text) for text in texts.unique()}
@@ -117,4 +143,8 @@ def _date(texts: pd.Series) -> Form | None:
                 fitting.append((words, layout))
     if len(fitting) == 1:
         return Form("date", f"dates written {fitting[0][0]}", table({"date": fitting[0][1]}))
-    return Form("date", f"dates written {' or '.join(words for words, _ in fitting)}") if fitting else None
+    return (
+        Form("date", f"dates written {' or '.join(words for words, _ in fitting)}")
+        if fitting
+        else None
+    )

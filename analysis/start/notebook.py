@@ -16,14 +16,16 @@ STUDY = 'study = "movies"'
 
 
 def new_notebook(plan: str | Path, out: str | Path | None = None, *, force: bool = False) -> Path:
-    """Write a notebook that runs a plan from top to bottom: question, data, plan, estimates, figure, verdict.
+    """Write a notebook that runs a plan from top to bottom: question, data, plan, estimates,
+    figure, verdict.
 
     Parameters
     ----------
     plan : str or Path
         What `read_plan` takes.
     out : path, optional
-        Where to; by default `notebooks/<plan's name>.ipynb` of its project, or beside a plan that has none.
+        Where to; by default `notebooks/<plan's name>.ipynb` of its project, or beside a plan that
+        has none.
     force : bool
         Replace a file that is there.
 
@@ -41,7 +43,9 @@ def new_notebook(plan: str | Path, out: str | Path | None = None, *, force: bool
 
 
 def notebook_place(plan: Path) -> Path:
-    """Return where the notebook of a plan belongs; that of a shipped plan, in the folder one is in."""
+    """Return where the notebook of a plan belongs; that of a shipped plan, in the folder one is
+    in.
+    """
     root = plan_project(plan)
     shipped = shipped_studies()
     if shipped is not None and plan.is_relative_to(shipped):
@@ -51,7 +55,9 @@ def notebook_place(plan: Path) -> Path:
 
 
 def plan_project(plan: Path) -> Path | None:
-    """Return the project in which a plan is found by its name, also one that begins with this plan."""
+    """Return the project in which a plan is found by its name, also one that begins with this
+    plan.
+    """
     return plan.parent.parent if plan.parent.name == "plans" else None
 
 
@@ -69,7 +75,9 @@ def address_of(plan: Path, folder: Path) -> str:
     root = plan_project(plan)
     shipped = shipped_studies()
     near = find_project(folder) if folder.exists() else None
-    inside = root is not None and folder.is_relative_to(root) and near in (None, root, *root.parents)
+    inside = (
+        root is not None and folder.is_relative_to(root) and near in (None, root, *root.parents)
+    )
     if inside or (root is not None and root == shipped):
         return plan.stem
     try:

@@ -1,4 +1,6 @@
-"""What a column looks like: its type, range and gaps, and whether its values may be shown to anybody."""
+"""What a column looks like: its type, range and gaps, and whether its values may be shown to
+anybody.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,18 @@ MOST = 0.9
 FEW_LEVELS = 30
 """A text column of at most so many different values is a category."""
 
-PAIRS = ({"no", "yes"}, {"n", "y"}, {"false", "true"}, {"nein", "ja"}, {"nee", "ja"}, {"non", "oui"}, {"no", "si"},
-         {"no", "sí"}, {"nej", "ja"}, {"não", "sim"})  # fmt: skip
+PAIRS = (
+    {"no", "yes"},
+    {"n", "y"},
+    {"false", "true"},
+    {"nein", "ja"},
+    {"nee", "ja"},
+    {"non", "oui"},
+    {"no", "si"},
+    {"no", "sí"},
+    {"nej", "ja"},
+    {"não", "sim"},
+)
 """Words of which everybody knows which is 0 and which is 1."""
 
 CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://.*|www\..*|@\w+|\+?\d[\d ()/-]{8,}\d")
@@ -40,9 +52,11 @@ class Profile:
     type : str
         As a codebook has it: text, category, integer, number, date or binary.
     form : str
-        How the cells are written, where they need a conversion, such as ``amounts of money``; empty otherwise.
+        How the cells are written, where they need a conversion, such as ``amounts of money``; empty
+        otherwise.
     conversion : str
-        What `[columns]` says to have them converted; empty where nothing is needed or the cells do not tell.
+        What `[columns]` says to have them converted; empty where nothing is needed or the cells do
+        not tell.
     known, missing : int
         Cells with and without a value.
     odd : int
@@ -91,7 +105,12 @@ class Profile:
 
     def evidence(self, *, examples: bool = True) -> str:
         """Return what was seen: type, range, gaps and, where they may be shown, three values."""
-        what = {"integer": "whole numbers", "number": "numbers", "binary": "two values", "date": "dates"}
+        what = {
+            "integer": "whole numbers",
+            "number": "numbers",
+            "binary": "two values",
+            "date": "dates",
+        }
         parts = [what.get(self.type, f"{self.type} of {self.distinct:,} different values")]
         if self.low is not None and self.high is not None:
             parts.append(f"{self.low:,.6g} to {self.high:,.6g}")
@@ -103,7 +122,9 @@ class Profile:
         percent = f"{100 * share:.0f}" if 0.01 <= share < 0.995 else f"{100 * share:.3g}"
         parts.append("none missing" if self.missing == 0 else f"{percent} % missing")
         if self.odd:
-            parts.append(f"{self.odd:,} of the cells {'is no number' if self.odd == 1 else 'are no numbers'}")
+            parts.append(
+                f"{self.odd:,} of the cells {'is no number' if self.odd == 1 else 'are no numbers'}"
+            )
         if self.personal:
             parts.append(f"values not shown ({self.personal})")
         elif self.examples and examples:
@@ -113,12 +134,17 @@ class Profile:
 
 def profiles(dataset: Dataset) -> dict[str, Profile]:
     """Return what is seen of every column, in their order."""
-    return {str(name): _profile(str(name), dataset.frame[name], dataset.decimal) for name in dataset.frame.columns}
+    return {
+        str(name): _profile(str(name), dataset.frame[name], dataset.decimal)
+        for name in dataset.frame.columns
+    }
 
 
 def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     cells = raw.dropna() if holds_numbers(raw) else texts_of(raw).dropna()
-    plain = cells if holds_numbers(cells) else cells.astype(object)  # of these numbers are read in half the time
+    plain = (
+        cells if holds_numbers(cells) else cells.astype(object)
+    )  # of these numbers are read in half the time
     numbers = pd.to_numeric(plain, errors="coerce").astype(float)
     numbers = numbers[numbers.abs() < float("inf")]
     kind, form, numbers, levels = _kind(name, cells, numbers, decimal)
@@ -127,11 +153,23 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     hidden = bool(personal) or kind == "text" or (kind == "date" and not form.words)
     as_they_stand = counted and not form.words
     return Profile(
-        name, kind, form.words, form.conversion, len(cells), len(raw) - len(cells),
-        len(cells) - len(numbers) if counted else 0, int(cells.nunique()),
-        *((float(numbers.min()), float(numbers.max()), float(numbers.median())) if counted else (None, None, None)),
-        levels, personal, () if hidden else _examples(cells, numbers if as_they_stand else None),
-    )  # fmt: skip
+        name,
+        kind,
+        form.words,
+        form.conversion,
+        len(cells),
+        len(raw) - len(cells),
+        len(cells) - len(numbers) if counted else 0,
+        int(cells.nunique()),
+        *(
+            (float(numbers.min()), float(numbers.max()), float(numbers.median()))
+            if counted
+            else (None, None, None)
+        ),
+        levels,
+        personal,
+        () if hidden else _examples(cells, numbers if as_they_stand else None),
+    )
 
 
 NOTHING = Form("text")
@@ -140,10 +178,14 @@ NOTHING = Form("text")
 def _kind(
     name: str, cells: pd.Series, numbers: pd.Series, decimal: str
 ) -> tuple[str, Form, pd.Series, tuple[str, ...]]:
-    """Return the type of a column, the form of its cells, the numbers in them and the levels of a pair."""
+    """Return the type of a column, the form of its cells, the numbers in them and the levels of a
+    pair.
+    """
     if cells.empty:
         return "text", NOTHING, numbers, ()
-    names = _has_leading_zeros(cells) or (bool(match(name, IDENTIFIER)) and _has_letters_first(cells))
+    names = _has_leading_zeros(cells) or (
+        bool(match(name, IDENTIFIER)) and _has_letters_first(cells)
+    )
     form = form_of(cells, decimal) if _need_a_form(cells, numbers, decimal) else None
     if form is not None and form.type == "date":
         return "date", form, numbers, ()
@@ -162,10 +204,14 @@ def _kind(
 
 
 def _need_a_form(cells: pd.Series, numbers: pd.Series, decimal: str) -> bool:
-    """Return whether cells are text that is no plain number; with decimal commas, a point is no plain number either."""
+    """Return whether cells are text that is no plain number; with decimal commas, a point is no
+    plain number either.
+    """
     if holds_numbers(cells):
         return False
-    return len(numbers) < len(cells) or (decimal == "," and bool(cells.str.contains(".", regex=False).any()))
+    return len(numbers) < len(cells) or (
+        decimal == "," and bool(cells.str.contains(".", regex=False).any())
+    )
 
 
 def _number_type(numbers: pd.Series, cells: int) -> str:
@@ -184,7 +230,9 @@ def _has_leading_zeros(cells: pd.Series) -> bool:
 
 
 def _has_letters_first(cells: pd.Series) -> bool:
-    """Return whether cells such as EUR12, in a column that names things, are names and no amounts."""
+    """Return whether cells such as EUR12, in a column that names things, are names and no
+    amounts.
+    """
     return not holds_numbers(cells) and bool(cells.str.fullmatch(r"[A-Za-z]+[ _-]?\d+").any())
 
 
@@ -202,5 +250,8 @@ def _why_personal(name: str, kind: str, cells: pd.Series) -> str:
 
 def _examples(cells: pd.Series, finite: pd.Series | None) -> tuple[str, ...]:
     values = cells.drop_duplicates() if finite is None else finite.drop_duplicates()
-    shown = [printable(value, limit=24) if finite is None else f"{value:,.6g}" for value in values.iloc[:3]]
+    shown = [
+        printable(value, limit=24) if finite is None else f"{value:,.6g}"
+        for value in values.iloc[:3]
+    ]
     return tuple(f'"{value}"' for value in shown) if finite is None else tuple(shown)

@@ -73,7 +73,9 @@ class Started:
 
     def __str__(self) -> str:
         lines = [f"Read as {printable(note)}" for note in self.notes]
-        lines += [f"Wrote {_near(path)}" for path in self.written] + ([self.kept] if self.kept else [])
+        lines += [f"Wrote {_near(path)}" for path in self.written] + (
+            [self.kept] if self.kept else []
+        )
         if self.proposals:
             lines.append("Proposed from names and types; confirm or change:")
             lines += [_told(number, line) for number, line in self.proposals.items()]
@@ -82,7 +84,9 @@ class Started:
             lines.append(f"Edit {count} of {_near(self.plan)}:")
             lines += [_told(number, line) for number, line in self.edits.items()]
         name = _shell(address_of(self.plan, Path.cwd()))
-        return "\n".join([*lines, f"Then: score-audit check {name}", f"      score-audit run {name}"])
+        return "\n".join(
+            [*lines, f"Then: score-audit check {name}", f"      score-audit run {name}"]
+        )
 
 
 def _told(number: int, line: Line) -> str:
@@ -90,7 +94,9 @@ def _told(number: int, line: Line) -> str:
 
 
 def _near(path: Path) -> str:
-    return printable(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path, limit=300)
+    return printable(
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path, limit=300
+    )
 
 
 def _shell(word: str) -> str:
@@ -100,17 +106,29 @@ def _shell(word: str) -> str:
 
 
 def init(
-    data: str | Path, *, score: str | Iterable[str] = (), engagement: str | Iterable[str] = (),
-    control: str | Iterable[str] = (), outcome: str | None = None, kind: str | None = None, sesoi: float | None = None,
-    cluster: str | None = None, row: str | None = None, sheet: str | None = None, table: str | None = None,
-    name: str | None = None, out: str | Path | None = None, notebook: bool = False, force: bool = False,
+    data: str | Path,
+    *,
+    score: str | Iterable[str] = (),
+    engagement: str | Iterable[str] = (),
+    control: str | Iterable[str] = (),
+    outcome: str | None = None,
+    kind: str | None = None,
+    sesoi: float | None = None,
+    cluster: str | None = None,
+    row: str | None = None,
+    sheet: str | None = None,
+    table: str | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    notebook: bool = False,
+    force: bool = False,
     ask: Ask | None = None,
-) -> Started:  # fmt: skip
+) -> Started:
     """Look at a dataset, and write a plan for it, with a codebook beside the data.
 
-    Roles that are not given are proposed from the columns' names and types and marked; the outcome, its kind and its
-    smallest effect of interest are never guessed: their lines wait for their user, and `check` refuses the plan until
-    they are edited. Either all files are written or none.
+    Roles that are not given are proposed from the columns' names and types and marked; the outcome,
+    its kind and its smallest effect of interest are never guessed: their lines wait for their user,
+    and `check` refuses the plan until they are edited. Either all files are written or none.
 
     Parameters
     ----------
@@ -138,14 +156,27 @@ def init(
     Raises
     ------
     AnalysisError
-        When the data cannot be read, a column does not exist, a role is impossible, or a file exists already.
+        When the data cannot be read, a column does not exist, a role is impossible, or a file
+        exists already.
     """
-    given = Roles(_several(score), _several(engagement), _several(control), row or "", cluster or "", outcome or "",
-                  kind or "", sesoi)  # fmt: skip
+    given = Roles(
+        _several(score),
+        _several(engagement),
+        _several(control),
+        row or "",
+        cluster or "",
+        outcome or "",
+        kind or "",
+        sesoi,
+    )
     reading = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
     dataset, address = _read(data, reading)
     if name is not None and not re.fullmatch(STUDY_NAME, name):
-        fault = Fault("--name", printable(name), 'letters, digits, ".", "_" and "-", the first a letter or digit')
+        fault = Fault(
+            "--name",
+            printable(name),
+            'letters, digits, ".", "_" and "-", the first a letter or digit',
+        )
         raise PlanError("init", [fault])
     _require_columns(dataset, given)
     seen = profiles(dataset)
@@ -173,11 +204,17 @@ def _read(data: str | Path, reading: dict[str, str]) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
         found = f"something of type {type(data).__name__}"
-        raise DataError("init", [Fault("DATA", found, "the path of a file: save the table first, say as data.csv")])
+        raise DataError(
+            "init",
+            [Fault("DATA", found, "the path of a file: save the table first, say as data.csv")],
+        )
     path = Path(data).expanduser()
     address = str(path.resolve()) if is_file(path) else str(data)
     if address.endswith(".toml"):
-        raise DataError(str(data), [Fault("DATA", "a TOML file", "a file of data: the plan is what init writes")])
+        raise DataError(
+            str(data),
+            [Fault("DATA", "a TOML file", "a file of data: the plan is what init writes")],
+        )
     if is_beyond_memory(address, Path.cwd()):
         allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
         raise DataError(str(data), [Fault("DATA", "data beyond memory", allowed)])
@@ -187,17 +224,30 @@ def _read(data: str | Path, reading: dict[str, str]) -> tuple[Dataset, str]:
 def _require_columns(dataset: Dataset, given: Roles) -> None:
     """Refuse roles given to columns that are not there, all at once."""
     names = list(map(str, dataset.frame.columns))
-    roles = {"--score": given.score, "--engagement": given.engagement, "--control": given.controls,
-             "--outcome": (given.outcome,), "--cluster": (given.cluster,), "--row": (given.row,)}  # fmt: skip
+    roles = {
+        "--score": given.score,
+        "--engagement": given.engagement,
+        "--control": given.controls,
+        "--outcome": (given.outcome,),
+        "--cluster": (given.cluster,),
+        "--row": (given.row,),
+    }
     faults = [
-        Fault(f"{flag} {printable(column)}", "no such column", "one of: " + listing(names, limit=30),
-              did_you_mean(column, names))
-        for flag, columns in roles.items() for column in columns if column and column not in names
-    ]  # fmt: skip
+        Fault(
+            f"{flag} {printable(column)}",
+            "no such column",
+            "one of: " + listing(names, limit=30),
+            did_you_mean(column, names),
+        )
+        for flag, columns in roles.items()
+        for column in columns
+        if column and column not in names
+    ]
     faults += [
         Fault("a column's name", printable(name), "a name in UTF-8")
-        for name in names if any("\ud800" <= char <= "\udfff" for char in name)
-    ]  # fmt: skip
+        for name in names
+        if any("\ud800" <= char <= "\udfff" for char in name)
+    ]
     if faults:
         raise DataError(str(dataset.path or dataset.address), faults)
 
@@ -225,7 +275,9 @@ def _place(out: str | Path | None, name: str) -> Path:
 
 
 def _address(dataset: Dataset, address: str, plan: Path) -> str:
-    """Return how the plan calls the data: a name in data/raw, a path from the plan's folder, or a full path."""
+    """Return how the plan calls the data: a name in data/raw, a path from the plan's folder, or a
+    full path.
+    """
     if dataset.path is None:
         return address
     path = dataset.path.resolve()
@@ -247,7 +299,11 @@ def _codebook_place(dataset: Dataset, address: str, plan: Path) -> tuple[Path | 
         root = plan.parent.parent if plan.parent.name == "plans" else find_project(plan.parent)
         stem = re.sub(r"[:/]", "-", address)
         root = root if address.partition(":")[0] in PACKAGES else None
-        return (root / "data" / "raw" / f"{stem}.toml", "") if root else (None, "No codebook: the data are no file")
+        return (
+            (root / "data" / "raw" / f"{stem}.toml", "")
+            if root
+            else (None, "No codebook: the data are no file")
+        )
     path = dataset.path.resolve()
     book = (path.with_suffix("") if path.suffix.lower() in ARCHIVES else path).with_suffix(".toml")
     if book == plan or is_file(book):
@@ -261,7 +317,9 @@ def _validate(lines: list[Line], plan: Path) -> None:
     trial, outcome = dict(content), content["outcome"][0]
     open_ = {key for key, value in outcome.items() if value == UNEDITED}
     kind = "continuous" if "kind" in open_ else outcome["kind"]
-    trial["outcome"] = [{**outcome, "kind": kind, "sesoi": 0.5 if "sesoi" in open_ else outcome["sesoi"]}]
+    trial["outcome"] = [
+        {**outcome, "kind": kind, "sesoi": 0.5 if "sesoi" in open_ else outcome["sesoi"]}
+    ]
     if "column" in open_:
         trial["outcome"][0]["column"] = f"{UNEDITED} (outcome)"
     for section in ("score", "engagement"):

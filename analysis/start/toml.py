@@ -1,4 +1,6 @@
-"""Values as TOML writes them: whatever a column is called, what is written reads back as the same text."""
+"""Values as TOML writes them: whatever a column is called, what is written reads back as the same
+text.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def text(value: str) -> str:
-    """Return a basic string; what a screen does not show as itself (controls, right-to-left marks) is escaped.
+    """Return a basic string; what a screen does not show as itself (controls, right-to-left marks)
+    is escaped.
 
     Raises
     ------
@@ -55,7 +58,9 @@ def table(entries: Mapping[str, str]) -> str:
 
 def number(value: float) -> str:
     """Return a number: whole ones without a point, others with every digit they have."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+    return (
+        str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))
+    )
 
 
 def remark(words: str) -> str:

@@ -18,22 +18,32 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
-# By what it is, not `shell.currentWidget`: what comes to the front while the page settles is not always the notebook.
-WIDGET = "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path?.endsWith('.ipynb'))"
+# By what it is, not `shell.currentWidget`: what comes to the front while the page settles is not
+# always the notebook.
+WIDGET = (
+    "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path?.endsWith('.ipynb'))"
+)
 IDLE = f"() => {WIDGET}?.sessionContext?.session?.kernel?.status === 'idle'"
-# A promise of a command that is awaited by evaluate() may never return: start it, and look at the notebook's model.
+# A promise of a command that is awaited by evaluate() may never return: start it, and look at the
+# notebook's model.
 RUN = f"""() => {{
   window.jupyterapp.shell.activateById({WIDGET}.id);
   window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => {{ window.ran = true; }});
 }}"""
 DONE = f"""() => {{
-  const cells = {WIDGET}.content.widgets.filter(w => w.model.type === 'code' && w.model.sharedModel.source.trim());
+  const cells = {WIDGET}.content.widgets.filter(
+    w => w.model.type === 'code' && w.model.sharedModel.source.trim());
   const failed = cells.some(w => w.model.outputs.toJSON().some(o => o.output_type === 'error'));
-  return failed || (window.ran && cells.every(w => w.model.executionCount !== null && w.prompt !== '*'));
+  return failed || (window.ran && cells.every(
+    w => w.model.executionCount !== null && w.prompt !== '*'));
 }}"""
-OUTPUTS = f"() => {WIDGET}.content.widgets.flatMap(w => w.model.type === 'code' ? w.model.outputs.toJSON() : [])"
-# Only cells in view are in the page, so each cell is scrolled to before its images are read. JupyterLab scrolls of its
-# own accord after a run, and rejects the other's wish when two meet: then we ask again.
+OUTPUTS = (
+    f"() => {WIDGET}.content.widgets.flatMap(w => w.model.type === 'code' ?"
+    " w.model.outputs.toJSON() : [])"
+)
+# Only cells in view are in the page, so each cell is scrolled to before its images are read.
+# JupyterLab scrolls of its own accord after a run, and rejects the other's wish when two meet: then
+# we ask again.
 IMAGES = f"""async () => {{
   const panel = {WIDGET}, seen = new Map();
   for (let at = 0; at < panel.content.widgets.length; at++) {{
@@ -66,21 +76,41 @@ def wait_for(url, server, log, seconds=60):
 
 @pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
-    """The address of a JupyterLab of its own on copies of the notebooks; its whole process group ends with the test."""
+    """The address of a JupyterLab of its own on copies of the notebooks; its whole process group
+    ends with the test.
+    """
     folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     for path in NOTEBOOKS:
         shutil.copy(path, folder)
     settings = own / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "run",
-              "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}  # fmt: skip
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "run",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
     environment = {**os.environ, **{name: str(own / place) for name, place in places.items()}}
     port = free_port()
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-               f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t", "--LabApp.news_url=",
-               f"--ServerApp.root_dir={folder}", "--expose-app-in-browser", "--LabApp.extension_manager=readonly",
-               "--KernelManager.transport_encryption=auto"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=t",
+        "--LabApp.news_url=",
+        f"--ServerApp.root_dir={folder}",
+        "--expose-app-in-browser",
+        "--LabApp.extension_manager=readonly",
+        "--KernelManager.transport_encryption=auto",
+    ]
     log = own / "log"
     with log.open("w") as sink:
         server = subprocess.Popen(

@@ -19,7 +19,10 @@ worst = {}
 
 def design(data, names):
     return np.column_stack(
-        [np.ones(len(data)) if name == "(Intercept)" else data[name].to_numpy(float) for name in names]
+        [
+            np.ones(len(data)) if name == "(Intercept)" else data[name].to_numpy(float)
+            for name in names
+        ]
     )
 
 
@@ -33,7 +36,8 @@ def compare(label, found, expected):
     worst[label] = max(worst.get(label, 0), float(np.max(np.abs(found - expected) / scale)))
 
 
-# mean; working weight of the Hessian (canonical or expected); the residual that multiplies x in the score
+# mean; working weight of the Hessian (canonical or expected); the residual that multiplies x in the
+# score
 LINKS = {
     "ols": (lambda eta: eta, lambda mu: np.ones_like(mu), lambda y, mu: y - mu),
     "poisson": (np.exp, lambda mu: mu, lambda y, mu: y - mu),
@@ -93,7 +97,9 @@ def nb2(y, x, params):
     beta, a = np.array(params[:-1]), params[-1]
     mu = np.exp(x @ beta)
     j = [np.sum(1 / (np.arange(int(v)) + 1 / a)) for v in y]  # digamma(y + 1/a) - digamma(1/a)
-    j2 = [np.sum(1 / (np.arange(int(v)) + 1 / a) ** 2) for v in y]  # trigamma(1/a) - trigamma(y + 1/a)
+    j2 = [
+        np.sum(1 / (np.arange(int(v)) + 1 / a) ** 2) for v in y
+    ]  # trigamma(1/a) - trigamma(y + 1/a)
     m = 1 + a * mu
     d_alpha = (np.log(m) - j) / a**2 + (y - mu) / (a * m)
     scores = np.column_stack([x * ((y - mu) / m)[:, None], d_alpha])
@@ -101,7 +107,10 @@ def nb2(y, x, params):
     ba = x.T @ (mu * (y - mu) / m**2)
     # minus the second derivative in alpha, term by term
     aa = -np.sum(
-        mu / (m * a**2) - 2 * (np.log(m) - j) / a**3 - np.array(j2) / a**4 - (y - mu) * (1 + 2 * a * mu) / (a * m) ** 2
+        mu / (m * a**2)
+        - 2 * (np.log(m) - j) / a**3
+        - np.array(j2) / a**4
+        - (y - mu) * (1 + 2 * a * mu) / (a * m) ** 2
     )
     hessian = np.block([[bb, ba[:, None]], [ba[None, :], np.array([[aa]])]])
     bread = np.linalg.inv(hessian)
@@ -150,7 +159,9 @@ def main():
             ame = R["logit"]["ame_score"]
             compare("logit ame", beta[1] * weight.mean(), ame["ame"])
             for name in ("HC1", "HC3", "CRV1"):
-                compare(f"logit ame se {name}", np.sqrt(jacobian @ v[name] @ jacobian), ame["se"][name])
+                compare(
+                    f"logit ame se {name}", np.sqrt(jacobian @ v[name] @ jacobian), ame["se"][name]
+                )
             n, k = x.shape  # statsmodels' HC1 of a discrete model is HC0
             compare(
                 "logit ame se HC0, statsmodels",
@@ -158,7 +169,11 @@ def main():
                 ame["se"]["HC1"],
             )
     full, reduced = (R["ols"][w] for w in ("full", "reduced"))
-    compare("ols wald F HC3", full["coef"][1] ** 2 / full["vcov"]["HC3"][1][1], R["ols"]["waldtest_HC3"]["F"])
+    compare(
+        "ols wald F HC3",
+        full["coef"][1] ** 2 / full["vcov"]["HC3"][1][1],
+        R["ols"]["waldtest_HC3"]["F"],
+    )
     compare(
         "ols delta R2",
         1 - full["rss"] / np.sum((DATA.y_cont - DATA.y_cont.mean()) ** 2) - reduced["r2"],
@@ -173,8 +188,16 @@ def main():
         compare("gamma coef", beta, r["coef"])
         compare("gamma coef, statsmodels", beta, s["coef"])
         compare("gamma HC0, expected bread", bread @ (x.T * u**2) @ x @ bread, r["vcov"]["HC0"])
-        compare("gamma HC0, observed bread", observed @ (x.T * u**2) @ x @ observed, r["vcov"]["HC0_observed"])
-        compare("gamma HC0, observed bread, statsmodels", observed @ (x.T * u**2) @ x @ observed, s["vcov"]["HC0"])
+        compare(
+            "gamma HC0, observed bread",
+            observed @ (x.T * u**2) @ x @ observed,
+            r["vcov"]["HC0_observed"],
+        )
+        compare(
+            "gamma HC0, observed bread, statsmodels",
+            observed @ (x.T * u**2) @ x @ observed,
+            s["vcov"]["HC0"],
+        )
         r, s = R["nb2"][which], S["nb2"][which]
         x, y = design(DATA, r["names"]), DATA.y_count.to_numpy(float)
         compare("nb2 coef and alpha, MASS and statsmodels", s["params"], r["coef"] + [r["alpha"]])
@@ -199,7 +222,9 @@ def main():
 
     def bend(a):
         return (
-            cube(e - a) - cube(e - t[2]) * (t[3] - a) / (t[3] - t[2]) + cube(e - t[3]) * (t[2] - a) / (t[3] - t[2])
+            cube(e - a)
+            - cube(e - t[2]) * (t[3] - a) / (t[3] - t[2])
+            + cube(e - t[3]) * (t[2] - a) / (t[3] - t[2])
         ) / (t[3] - t[0]) ** 2
 
     x = np.column_stack([np.ones(len(e)), e, bend(t[0]), bend(t[1]), DATA.score])

@@ -1,8 +1,9 @@
-"""Reference values from statsmodels, where R's packages in Debian have none: statsmodels_values.json.
+"""Reference values from statsmodels, where R's packages in Debian have none:
+statsmodels_values.json.
 
-Score tests for the omitted score (Poisson, logit), NB2 by joint maximum likelihood with the observed Hessian,
-Gamma with the observed information, and the average marginal effect of the logit a second time.
-Usage, from this folder: python make_statsmodels_values.py
+Score tests for the omitted score (Poisson, logit), NB2 by joint maximum likelihood with the
+observed Hessian, Gamma with the observed information, and the average marginal effect of the logit
+a second time. Usage, from this folder: python make_statsmodels_values.py
 """
 
 import json
@@ -25,7 +26,9 @@ def design(data, terms):
 
 
 def numbers(value):
-    return np.asarray(value, dtype=float).tolist()  # json writes the shortest digits that read back to the same double
+    return np.asarray(
+        value, dtype=float
+    ).tolist()  # json writes the shortest digits that read back to the same double
 
 
 def score_tests(y, family, data):
@@ -34,7 +37,11 @@ def score_tests(y, family, data):
     for name, kind in (("model_based", "nonrobust"), ("HC0", "HC0")):
         test = fit.score_test(data[["score"]].to_numpy(float), cov_type=kind)
         chi2, p_value = test
-        out[name] = {"chi2": float(np.squeeze(chi2)), "df": 1, "p_value": float(np.squeeze(p_value))}
+        out[name] = {
+            "chi2": float(np.squeeze(chi2)),
+            "df": 1,
+            "p_value": float(np.squeeze(p_value)),
+        }
     out["HC0"]["note"] = (
         "statsmodels centres the scores and divides by n-1 (n np.cov); "
         "uncentred scores give score_test.robust_auxiliary_regression in r_values.json"
@@ -59,10 +66,21 @@ def nb2(y, x):
     }
     final = {}
     for kind in ("nonrobust", "HC0", "HC1"):
-        fit = model.fit(start_params=params, method="newton", maxiter=0, disp=0, cov_type=kind, warn_convergence=False)
+        fit = model.fit(
+            start_params=params,
+            method="newton",
+            maxiter=0,
+            disp=0,
+            cov_type=kind,
+            warn_convergence=False,
+        )
         assert np.allclose(fit.params, params, rtol=1e-13, atol=0)
         final[kind] = numbers(fit.cov_params())
-    out["vcov"] = {"nonrobust": final["nonrobust"], "HC0": final["HC0"], "HC1_statsmodels": final["HC1"]}
+    out["vcov"] = {
+        "nonrobust": final["nonrobust"],
+        "HC0": final["HC0"],
+        "HC1_statsmodels": final["HC1"],
+    }
     out["hc1_note"] = "HC1 of a statsmodels discrete model carries no n/(n-k): it equals HC0"
     out["hc1_over_hc0"] = float(np.asarray(final["HC1"])[0, 0] / np.asarray(final["HC0"])[0, 0])
     return out
@@ -70,9 +88,9 @@ def nb2(y, x):
 
 def gamma(data, terms):
     rows = data[data.y_rev > 0]
-    fit = sm.GLM(rows.y_rev, design(rows, terms), family=sm.families.Gamma(sm.families.links.Log())).fit(
-        method="newton", tol=1e-15, maxiter=200, cov_type="HC0"
-    )
+    fit = sm.GLM(
+        rows.y_rev, design(rows, terms), family=sm.families.Gamma(sm.families.links.Log())
+    ).fit(method="newton", tol=1e-15, maxiter=200, cov_type="HC0")
     return {
         "names": list(fit.params.index),
         "coef": numbers(fit.params),

@@ -1,1 +1,3 @@
-"""How files become tables: formats, archives, databases, and cells that are converted as the plan says."""
+"""How files become tables: formats, archives, databases, and cells that are converted as the plan
+says.
+"""

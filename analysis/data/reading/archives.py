@@ -10,13 +10,16 @@ from pathlib import Path
 from analysis.errors import DataError, Fault, printable
 
 LARGEST = 10**9
-"""Bytes of a file, packed or unpacked, that are read into memory; more than that goes to an engine."""
+"""Bytes of a file, packed or unpacked, that are read into memory; more than that goes to an engine.
+"""
 
 LONGEST_LINE = 10**7
 """Bytes of one line of text."""
 
 BOMB_SIZE, BOMB_RATIO = 10**8, 200
-"""What unpacks to more than this many bytes, and to more than this many times its size, is no table."""
+"""What unpacks to more than this many bytes, and to more than this many times its size, is no
+table.
+"""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -31,15 +34,24 @@ def read_bytes(path: Path) -> bytes:
         before = path.stat()
         if before.st_size > LARGEST:
             found = f"a file of {before.st_size / 1e9:,.1f} GB"
-            allowed = f"at most {LARGEST / 1e9:g} GB; beyond that a .csv or .parquet, or duckdb:FILE/TABLE"
+            allowed = (
+                f"at most {LARGEST / 1e9:g} GB; beyond that a .csv or .parquet, or"
+                " duckdb:FILE/TABLE"
+            )
             raise DataError(str(path), [Fault("the whole file", found, allowed)])
         content = path.read_bytes()
         after = path.stat()
     except OSError as error:
         fault = Fault("dataset", printable(error.strerror or error), "a file that can be read")
         raise DataError(str(path), [fault]) from None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
-        fault = Fault("the whole file", "it changed while it was being read", "a file that nothing else is writing")
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(
+        content
+    ) != after.st_size:
+        fault = Fault(
+            "the whole file",
+            "it changed while it was being read",
+            "a file that nothing else is writing",
+        )
         raise DataError(str(path), [fault])
     return content
 
@@ -52,8 +64,18 @@ def unpacked(content: bytes, path: Path) -> tuple[bytes, str]:
             return _gunzip(content, str(path)), path.stem
         if suffix == ".zip":
             return _unzip(content, str(path))
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise DataError(str(path), [Fault("the whole file", printable(error), f"a sound {suffix} file")]) from None
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise DataError(
+            str(path), [Fault("the whole file", printable(error), f"a sound {suffix} file")]
+        ) from None
     return content, path.name
 
 
@@ -66,11 +88,20 @@ def _gunzip(content: bytes, where: str) -> bytes:
 
 def _unzip(content: bytes, where: str) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        held = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+        held = [
+            info
+            for info in archive.infolist()
+            if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+        ]
         if len(held) != 1:
-            raise DataError(where, [Fault("the whole file", f"{len(held)} files in one archive", "exactly one")])
+            raise DataError(
+                where, [Fault("the whole file", f"{len(held)} files in one archive", "exactly one")]
+            )
         with archive.open(held[0]) as file:
-            return _within_limits(file, len(content), where), Path(held[0].filename.replace("\\", "/")).name
+            return (
+                _within_limits(file, len(content), where),
+                Path(held[0].filename.replace("\\", "/")).name,
+            )
 
 
 def _within_limits(file: io.BufferedIOBase, packed: int, where: str) -> bytes:
@@ -86,7 +117,10 @@ def _within_limits(file: io.BufferedIOBase, packed: int, where: str) -> bytes:
 def _check_size(size: int, packed: int, where: str) -> None:
     if size > LARGEST or (size > BOMB_SIZE and size > BOMB_RATIO * packed):
         found = f"{packed:,} bytes that unpack to more than {size:,}"
-        allowed = f"at most {LARGEST:,} bytes, and above {BOMB_SIZE:,} at most {BOMB_RATIO} times the packed size"
+        allowed = (
+            f"at most {LARGEST:,} bytes, and above {BOMB_SIZE:,} at most {BOMB_RATIO} times the"
+            " packed size"
+        )
         raise DataError(where, [Fault("the whole file", found, allowed)])
 
 
@@ -106,6 +140,10 @@ def check_lines(content: bytes, where: str) -> None:
         stop = max(content.rfind(mark, start, start + LONGEST_LINE) for mark in (b"\n", b"\r"))
         if stop < 0:
             line = content.count(b"\n", 0, start) + 1
-            fault = Fault(f"line {line}", f"more than {LONGEST_LINE:,} bytes in one line", "rows separated by newlines")
+            fault = Fault(
+                f"line {line}",
+                f"more than {LONGEST_LINE:,} bytes in one line",
+                "rows separated by newlines",
+            )
             raise DataError(where, [fault])
         start = stop + 1

@@ -13,14 +13,22 @@ LARGEST, SMALLEST = 1e100, 1e-100
 
 
 def holds_numbers(raw: pd.Series) -> bool:
-    """Return whether a column's type is that of real numbers (not text, dates, booleans or complex numbers)."""
+    """Return whether a column's type is that of real numbers (not text, dates, booleans or complex
+    numbers).
+    """
     kind = raw.dtype
     types = pd.api.types
-    return types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind) and not types.is_complex_dtype(kind)
+    return (
+        types.is_numeric_dtype(kind)
+        and not types.is_bool_dtype(kind)
+        and not types.is_complex_dtype(kind)
+    )
 
 
 def texts_of(raw: pd.Series) -> pd.Series:
-    """Return the cells as a csv file would hold them, without outer blanks; None where there is no value."""
+    """Return the cells as a csv file would hold them, without outer blanks; None where there is no
+    value.
+    """
     if isinstance(raw.dtype, pd.StringDtype):
         texts = raw.str.strip()
     else:
@@ -30,7 +38,11 @@ def texts_of(raw: pd.Series) -> pd.Series:
 
 
 def _is_nothing(cell: object) -> bool:
-    return cell is None or cell is pd.NA or cell is pd.NaT or cell != cell if pd.api.types.is_scalar(cell) else False
+    return (
+        cell is None or cell is pd.NA or cell is pd.NaT or cell != cell
+        if pd.api.types.is_scalar(cell)
+        else False
+    )
 
 
 def _text(cell: object) -> str:
@@ -55,14 +67,22 @@ def numbers_of(raw: pd.Series) -> pd.Series:
 
 
 def not_numbers(
-    raw: pd.Series, bad: pd.Series, place: str, faults: list[Fault], *,
-    what: str = "not numeric", allowed: str = "numbers, with a point for decimals", hint: str = "",
-) -> None:  # fmt: skip
+    raw: pd.Series,
+    bad: pd.Series,
+    place: str,
+    faults: list[Fault],
+    *,
+    what: str = "not numeric",
+    allowed: str = "numbers, with a point for decimals",
+    hint: str = "",
+) -> None:
     """Add one fault that quotes the cells at fault by spreadsheet row."""
     if bad.any():
         rows = raw.index[bad.to_numpy()]
         texts = texts_of(raw.loc[rows[:6]])
-        cells = listing([f'row {row} "{printable(text, limit=30)}"' for row, text in texts.items()], limit=6)
+        cells = listing(
+            [f'row {row} "{printable(text, limit=30)}"' for row, text in texts.items()], limit=6
+        )
         more = f" and {len(rows) - 6} more" if len(rows) > 6 else ""
         noun = "cell is" if len(rows) == 1 else "cells are"
         faults.append(Fault(place, f"{len(rows)} {noun} {what}: {cells}{more}", allowed, hint))

@@ -1,4 +1,6 @@
-"""Delimited text: its encoding, the mark between cells and the decimal mark, stated or detected - and then reported."""
+"""Delimited text: its encoding, the mark between cells and the decimal mark, stated or detected -
+and then reported.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,13 @@ WESTERN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿŒœŠšŽžŸ€£¥¢§©®°�
 """What a text in a Western European language is made of."""
 
 FOREIGN = re.compile(rb"[\x80-\xff]{3,}")
-"""Three accented letters in a row: no Western text has many of them, other alphabets are made of them."""
+"""Three accented letters in a row: no Western text has many of them, other alphabets are made of
+them.
+"""
 
-UTF8_PAIR = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+UTF8_PAIR = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
 
 
 def read_delimited(content: bytes, where: str, usual: str, reading: ReadingSection) -> RawTable:
@@ -58,16 +64,29 @@ def read_delimited(content: bytes, where: str, usual: str, reading: ReadingSecti
 
 def _decoded(content: bytes, where: str, reading: ReadingSection) -> tuple[str, str]:
     """Return the text, and how it was decoded where that is not plain UTF-8."""
-    marked = "utf-16" if content.startswith(UTF16) else "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else ""
+    marked = (
+        "utf-16"
+        if content.startswith(UTF16)
+        else "utf-8-sig"
+        if content.startswith(codecs.BOM_UTF8)
+        else ""
+    )
     stated = reading.encoding
     if stated:
         family = stated.removesuffix("-le").removesuffix("-be")
         if marked and family not in (marked, marked.removesuffix("-sig")):
             found = f"the mark of {marked.removesuffix('-sig').upper()} at its start"
-            fault = Fault("[reading] encoding", found, f'a file in "{stated}", as the plan or codebook says')
+            fault = Fault(
+                "[reading] encoding", found, f'a file in "{stated}", as the plan or codebook says'
+            )
             raise DataError(where, [fault])
         note = f"text in {stated}, as stated" if stated not in ("utf-8", "ascii") else ""
-        return _decode(content, "utf-8-sig" if stated == "utf-8" else stated, where).removeprefix("\ufeff"), note
+        return (
+            _decode(content, "utf-8-sig" if stated == "utf-8" else stated, where).removeprefix(
+                "\ufeff"
+            ),
+            note,
+        )
     if marked == "utf-16":
         return _decode(content, "utf-16", where), "text in UTF-16, by the mark at its start"
     try:
@@ -85,11 +104,15 @@ def _decode(content: bytes, encoding: str, where: str) -> str:
     except (UnicodeError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise DataError(where, [_undecodable(content, error)]) from None
-        raise DataError(where, [Fault("the whole file", printable(error), f"text in {encoding}")]) from None
+        raise DataError(
+            where, [Fault("the whole file", printable(error), f"text in {encoding}")]
+        ) from None
 
 
 def _western(content: bytes) -> str | None:
-    """Return the text in Windows-1252 where every sign of it is one that Western European texts have."""
+    """Return the text in Windows-1252 where every sign of it is one that Western European texts
+    have.
+    """
     if UTF8_PAIR.search(content) or FOREIGN.search(content):
         return None  # UTF-8 with a damaged place, or another alphabet
     try:
@@ -103,10 +126,14 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
     line = content[: error.start].count(b"\n") + 1
     name = "UTF-8" if error.encoding in ("utf-8", "utf-8-sig") else error.encoding
     found = f"byte {content[error.start]:#04x}, which is not {name}"
-    return Fault(f"line {line}", found, 'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."')
+    return Fault(
+        f"line {line}",
+        found,
+        'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."',
+    )
 
 
-# --- between cells ---------------------------------------------------------------------------------------
+# --- between cells --------------------------------------------------------------------------------
 
 
 def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tuple[str, str]:
@@ -119,7 +146,10 @@ def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tu
     rivals = [mark for mark in fitting if mark != usual and widths[mark] >= widths[usual]]
     if usual in fitting and rivals:
         found = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]} that would both make a table"
-        allowed = f'which of them stands between cells: [reading] separator = "{printable(usual)}" in the plan'
+        allowed = (
+            f'which of them stands between cells: [reading] separator = "{printable(usual)}" in the'
+            " plan"
+        )
         raise DataError(where, [Fault("the whole file", found, allowed)])
     if usual not in fitting and len(fitting) == 1:
         return fitting[0], f"{SEPARATORS[fitting[0]]} between cells, detected"
@@ -127,7 +157,9 @@ def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tu
 
 
 def _width(text: str, mark: str) -> int:
-    """Return how many cells each of the first records has with this mark between them; 0 where they differ."""
+    """Return how many cells each of the first records has with this mark between them; 0 where they
+    differ.
+    """
     start = text[: 2**16]
     reader = csv.reader(io.StringIO(start, newline=""), delimiter=mark, strict=True)
     records = []
@@ -143,12 +175,16 @@ def _records(text: str, where: str, separator: str) -> list[list[str]]:
     try:
         return list(reader)
     except csv.Error as error:
-        found = str(error).replace("unexpected end of data", "a quotation mark that is never closed")
-        fault = Fault(f"up to line {reader.line_num}", printable(found), "well-formed delimited text")
+        found = str(error).replace(
+            "unexpected end of data", "a quotation mark that is never closed"
+        )
+        fault = Fault(
+            f"up to line {reader.line_num}", printable(found), "well-formed delimited text"
+        )
         raise DataError(where, [fault]) from None
 
 
-# --- inside numbers --------------------------------------------------------------------------------------
+# --- inside numbers -------------------------------------------------------------------------------
 
 WITH_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:[. ']\d{3})+),\d+"
 """A number with a comma for decimals, or one with a comma between thousands."""
@@ -159,29 +195,45 @@ SURE_COMMA = r"[+-]?(?:0|\d{4,}|\d{1,3}(?:[. ']\d{3})+),\d+|[+-]?\d+,(?:\d{1,2}|
 SURE_POINT = r"[+-]?(?:0?|\d{4,}|\d{1,3}(?:,\d{3})+)\.\d+|[+-]?\d+\.(?:\d{1,2}|\d{4,})"
 
 
-def _decimal(frame: pd.DataFrame, where: str, separator: str, reading: ReadingSection) -> tuple[str, str]:
-    """Return the decimal mark, and what to report of it. Between commas, a decimal comma has to be stated."""
+def _decimal(
+    frame: pd.DataFrame, where: str, separator: str, reading: ReadingSection
+) -> tuple[str, str]:
+    """Return the decimal mark, and what to report of it. Between commas, a decimal comma has to be
+    stated.
+    """
     if reading.decimal is not None:
         return reading.decimal, "commas for decimals, as stated" if reading.decimal == "," else ""
     if separator == ",":
         return ".", ""
     commas, points = [], []
-    for at, name in enumerate(frame):  # by position: names that stand twice are refused later, with their own message
+    for at, name in enumerate(
+        frame
+    ):  # by position: names that stand twice are refused later, with their own message
         cells = frame.iloc[:, at].str.strip()
         cells = cells[cells != ""]
         if not len(cells):
             continue
         if cells.str.contains(",", regex=False).any():
             of_commas = cells.str.fullmatch(WITH_COMMA)
-            if of_commas.any() and cells.str.fullmatch(SURE_COMMA).any() and _mostly_numbers(cells, of_commas):
+            if (
+                of_commas.any()
+                and cells.str.fullmatch(SURE_COMMA).any()
+                and _mostly_numbers(cells, of_commas)
+            ):
                 commas.append(name)
         if cells.str.contains(".", regex=False).any():
             of_points = cells.str.fullmatch(SURE_POINT)
             if of_points.any() and _mostly_numbers(cells, of_points):
                 points.append(name)
     if commas and points:
-        found = f'decimal commas in "{printable(commas[0])}", decimal points in "{printable(points[0])}"'
-        allowed = 'one mark: [reading] decimal = "," in the plan; of a column that differs, decimal under [columns]'
+        found = (
+            f'decimal commas in "{printable(commas[0])}", decimal points in'
+            f' "{printable(points[0])}"'
+        )
+        allowed = (
+            'one mark: [reading] decimal = "," in the plan; of a column that differs, decimal under'
+            " [columns]"
+        )
         raise DataError(where, [Fault("the whole file", found, allowed)])
     return (",", "commas for decimals, detected") if commas else (".", "")
 

@@ -52,10 +52,15 @@ def from_records(records: list[list[Any]], where: str, separator: str = "") -> p
 
 def _check_shape(header: list[str], rows: list[list[Any]], where: str, separator: str) -> None:
     """Refuse unnamed columns and rows whose number of cells differs from the header's."""
-    others = [mark for mark in (";", "\t", ",", "|") if mark != separator and header and mark in header[0]]
+    others = [
+        mark for mark in (";", "\t", ",", "|") if mark != separator and header and mark in header[0]
+    ]
     if separator and len(header) == 1 and others:
         found = f"one column named {printable(header[0])}"
-        allowed = f'cells separated by "{printable(separator)}" (here they seem to be by "{printable(others[0])}")'
+        allowed = (
+            f'cells separated by "{printable(separator)}" (here they seem to be by'
+            f' "{printable(others[0])}")'
+        )
         raise DataError(where, [Fault("row 1 (header)", found, allowed)])
     faults = []
     unnamed = [str(place) for place, name in enumerate(header, 1) if not name.strip()]
@@ -63,10 +68,17 @@ def _check_shape(header: list[str], rows: list[list[Any]], where: str, separator
         found = f"no name in column {listing(unnamed)}" if header else "no column names"
         faults.append(Fault("row 1 (header)", found, "a name for every column"))
     same = set(map(len, rows)) <= {len(header)}
-    wrong = [] if same else [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != len(header)]
+    wrong = (
+        []
+        if same
+        else [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != len(header)]
+    )
     if wrong and header:
         lengths = sorted({len(rows[number - FIRST_ROW]) for number in wrong})
-        found = f"{listing(lengths)} cells in {len(wrong)} row{'s' if len(wrong) > 1 else ''}: {listing(wrong)}"
+        found = (
+            f"{listing(lengths)} cells in {len(wrong)} row{'s' if len(wrong) > 1 else ''}:"
+            f" {listing(wrong)}"
+        )
         faults.append(Fault("rows", found, f"{len(header)} cells, as in the header"))
     if faults:
         raise DataError(where, faults)

@@ -16,32 +16,53 @@ from analysis.plan.sections.reading import ReadingSection
 Reader = Callable[[bytes, str, ReadingSection], RawTable]
 
 SIGNATURES: dict[str, tuple[bytes, ...]] = {
-    ".xlsx": (b"PK\x03\x04",), ".parquet": (b"PAR1",), ".sav": (b"$FL2", b"$FL3"),
-    ".dta": (b"<stata_dta>", *(bytes([version, order]) for version in range(102, 116) for order in (1, 2))),
-}  # fmt: skip
+    ".xlsx": (b"PK\x03\x04",),
+    ".parquet": (b"PAR1",),
+    ".sav": (b"$FL2", b"$FL3"),
+    ".dta": (
+        b"<stata_dta>",
+        *(bytes([version, order]) for version in range(102, 116) for order in (1, 2)),
+    ),
+}
 DESCRIPTIONS = {
-    b"PK\x03\x04": "a zip archive or an Excel file", b"PAR1": "a Parquet file", b"$FL": "an SPSS file",
-    b"<stata_dta>": "a Stata file", b"\x1f\x8b": "a gzip archive", b"SQLite": "an SQLite file", b"%PDF": "a PDF",
+    b"PK\x03\x04": "a zip archive or an Excel file",
+    b"PAR1": "a Parquet file",
+    b"$FL": "an SPSS file",
+    b"<stata_dta>": "a Stata file",
+    b"\x1f\x8b": "a gzip archive",
+    b"SQLite": "an SQLite file",
+    b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
-    b"<!doctype": "a web page", b"<html": "a web page", b"{": "JSON", b"[": "JSON",
-}  # fmt: skip
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"{": "JSON",
+    b"[": "JSON",
+}
 
 
-def check_signature(path: Path, content: bytes, suffix: str, *, encoding: str | None = None) -> None:
+def check_signature(
+    path: Path, content: bytes, suffix: str, *, encoding: str | None = None
+) -> None:
     """Refuse a file that is not what its suffix says, by its first bytes."""
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    looks = next((text for mark, text in DESCRIPTIONS.items() if start.startswith(mark.lower())), None)
+    looks = next(
+        (text for mark, text in DESCRIPTIONS.items() if start.startswith(mark.lower())), None
+    )
     wanted = SIGNATURES.get(suffix, ())
     if wanted and not content.startswith(wanted):
         first = content[:30].decode("utf-8", "replace")
         found = looks or f'a file that starts with "{printable(first)}"'
     elif not wanted and looks is not None:
         found = looks
-    elif not wanted and b"\x00" in content and not content.startswith(UTF16) and not _wide(encoding):
+    elif (
+        not wanted and b"\x00" in content and not content.startswith(UTF16) and not _wide(encoding)
+    ):
         found = "bytes that no text file has (NUL)"
     else:
         return
-    raise DataError(str(path), [Fault("the whole file", found, f"the format that {suffix} promises")])
+    raise DataError(
+        str(path), [Fault("the whole file", found, f"the format that {suffix} promises")]
+    )
 
 
 def _wide(encoding: str | None) -> bool:
@@ -55,15 +76,23 @@ def _with_extra(read: Callable[[io.BytesIO, str, ReadingSection], RawTable], ext
     def reader(content: bytes, where: str, reading: ReadingSection) -> RawTable:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what matters about a broken file is in the exception
+                warnings.simplefilter(
+                    "ignore"
+                )  # what matters about a broken file is in the exception
                 return read(io.BytesIO(content), where, reading)
         except DataError:
             raise
         except ImportError:
             allowed = f"the extra: pip install 'score-audit[{extra}]'"
-            raise DataError(where, [Fault("dataset", "a format whose reader is not installed", allowed)]) from None
+            raise DataError(
+                where, [Fault("dataset", "a format whose reader is not installed", allowed)]
+            ) from None
         except Exception as error:  # the readers' own errors have no common ancestor
-            fault = Fault("the whole file", f"{type(error).__name__}: {printable(error)}", "a well-formed file")
+            fault = Fault(
+                "the whole file",
+                f"{type(error).__name__}: {printable(error)}",
+                "a well-formed file",
+            )
             raise DataError(where, [fault]) from None
 
     return reader
@@ -77,8 +106,13 @@ def _excel(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
     book = CalamineWorkbook.from_filelike(buffer)
     names = book.sheet_names
     if reading.sheet is not None and reading.sheet not in names:
-        found, allowed = f'no sheet "{printable(reading.sheet)}"', "one of: " + listing(names, limit=20)
-        raise DataError(where, [Fault("[reading] sheet", found, allowed, did_you_mean(reading.sheet, names))])
+        found, allowed = (
+            f'no sheet "{printable(reading.sheet)}"',
+            "one of: " + listing(names, limit=20),
+        )
+        raise DataError(
+            where, [Fault("[reading] sheet", found, allowed, did_you_mean(reading.sheet, names))]
+        )
     sheet = names[0] if reading.sheet is None else reading.sheet
     records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
@@ -94,7 +128,14 @@ def _parquet(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTabl
     if 8 * described.num_rows * described.num_columns > 4 * LARGEST:
         found = f"{described.num_rows:,} rows of {described.num_columns:,} columns"
         raise DataError(
-            where, [Fault("the whole file", found, 'a pattern: dataset = "folder/*.parquet" is only summed')]
+            where,
+            [
+                Fault(
+                    "the whole file",
+                    found,
+                    'a pattern: dataset = "folder/*.parquet" is only summed',
+                )
+            ],
         )
     buffer.seek(0)
     frame = pd.read_parquet(buffer)
@@ -135,18 +176,27 @@ SUFFIXES = (*READERS, *ARCHIVES, *DATABASES)
 """How a file of data may end."""
 
 SAID_OF: dict[str, tuple[str, ...]] = {
-    "encoding": TEXT, "separator": TEXT, "decimal": (*TEXT, *SHEETS, ".parquet"), "sheet": SHEETS,
-    "table": DATABASES, "query": DATABASES, "parameters": DATABASES,
-}  # fmt: skip
+    "encoding": TEXT,
+    "separator": TEXT,
+    "decimal": (*TEXT, *SHEETS, ".parquet"),
+    "sheet": SHEETS,
+    "table": DATABASES,
+    "query": DATABASES,
+    "parameters": DATABASES,
+}
 """Which kinds of file each key of `[reading]` is about."""
 
 
 def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
     """Refuse a key that says nothing about this kind of file: it would be ignored."""
     faults = [
-        Fault(f"[reading] {key}", f'a file ending in "{printable(suffix)}"', "leave it out; it is about "
-              + listing(SAID_OF[key]))
-        for key in sorted(reading.model_fields_set) if getattr(reading, key) and suffix not in SAID_OF[key]
-    ]  # fmt: skip
+        Fault(
+            f"[reading] {key}",
+            f'a file ending in "{printable(suffix)}"',
+            "leave it out; it is about " + listing(SAID_OF[key]),
+        )
+        for key in sorted(reading.model_fields_set)
+        if getattr(reading, key) and suffix not in SAID_OF[key]
+    ]
     if faults:
         raise DataError(where, faults)

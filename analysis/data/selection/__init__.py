@@ -1,1 +1,3 @@
-"""From a dataset to the analysis set: columns and their roles, filters, types, and values that cannot be used."""
+"""From a dataset to the analysis set: columns and their roles, filters, types, and values that
+cannot be used.
+"""

@@ -18,7 +18,9 @@ from analysis.plan.sections.columns import KeepSection
 DATES = "dates as YYYY-MM-DD, with or without a time"
 
 
-def apply_filters(plan: Plan, dataset: Dataset, faults: list[Fault]) -> tuple[pd.Index, dict[str, int]]:
+def apply_filters(
+    plan: Plan, dataset: Dataset, faults: list[Fault]
+) -> tuple[pd.Index, dict[str, int]]:
     """Return the row numbers that pass every `[[keep]]`, and how many each one left out."""
     rows = dataset.frame.index
     exclusions: dict[str, int] = {}
@@ -35,7 +37,8 @@ def condition_text(keep: KeepSection) -> str:
     """Return a filter in words, such as "min 3, max 10"."""
     said = keep.model_dump(by_alias=True, exclude_none=True, exclude={"column"}, mode="json")
     return ", ".join(
-        f"{word} {', '.join(map(_said, value)) if isinstance(value, (list, tuple)) else _said(value)}"
+        f"{word}"
+        f" {', '.join(map(_said, value)) if isinstance(value, (list, tuple)) else _said(value)}"
         for word, value in said.items()
     )
 
@@ -53,25 +56,48 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
     known = texts.notna()
     passes = known.copy()
     place = f"[[keep]] no. {number}, {printable(keep.column)}"
-    wanted = keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else None
+    wanted = (
+        keep.among
+        if keep.among is not None
+        else (keep.equals,)
+        if keep.equals is not None
+        else None
+    )
     if wanted is not None:
         passes &= np.logical_or.reduce([_equal(raw, texts, value) for value in wanted])
     if keep.min is not None or keep.max is not None:
         numbers = numbers_of(raw)
         odd = known & numbers.isna()
-        not_numbers(raw, odd, place, faults, hint=recognised(texts[odd].unique().tolist(), keep.column))
-        passes &= numbers.between(-np.inf if keep.min is None else keep.min, np.inf if keep.max is None else keep.max)
+        not_numbers(
+            raw, odd, place, faults, hint=recognised(texts[odd].unique().tolist(), keep.column)
+        )
+        passes &= numbers.between(
+            -np.inf if keep.min is None else keep.min, np.inf if keep.max is None else keep.max
+        )
     if keep.start is not None or keep.end is not None:
         days = _days(texts)
-        hint = f'Written otherwise: [columns] {printable(keep.column)} = {{date = "%d/%m/%Y"}}, say, in the plan'
-        not_numbers(raw, known & days.isna(), place, faults, what="not readable as dates", allowed=DATES, hint=hint)
+        hint = (
+            f'Written otherwise: [columns] {printable(keep.column)} = {{date = "%d/%m/%Y"}}, say,'
+            " in the plan"
+        )
+        not_numbers(
+            raw,
+            known & days.isna(),
+            place,
+            faults,
+            what="not readable as dates",
+            allowed=DATES,
+            hint=hint,
+        )
         first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
         passes &= days.between(first.isoformat(), last.isoformat())
     return passes
 
 
 def _equal(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.ndarray:
-    """Return which cells equal a value of the plan: numbers as numbers, true and false however they are written."""
+    """Return which cells equal a value of the plan: numbers as numbers, true and false however they
+    are written.
+    """
     if isinstance(value, bool):
         return texts.str.casefold().isin(("true", "1") if value else ("false", "0")).to_numpy()
     if isinstance(value, (int, float)):
@@ -80,8 +106,12 @@ def _equal(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.nd
 
 
 def _days(texts: pd.Series) -> pd.Series:
-    """Return the day of each date as "YYYY-MM-DD", which sorts as dates do; None where a cell holds no date."""
+    """Return the day of each date as "YYYY-MM-DD", which sorts as dates do; None where a cell holds
+    no date.
+    """
     days = texts.str[:10].where(
-        texts.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?", flags=re.ASCII).fillna(False).astype(bool)
+        texts.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?", flags=re.ASCII)
+        .fillna(False)
+        .astype(bool)
     )
     return days.where(pd.to_datetime(days, format="%Y-%m-%d", errors="coerce").notna())

@@ -21,12 +21,16 @@ from analysis.plan import Plan
 
 
 def numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
-    """Return the columns used as numbers; False for a control or a filter, whose cells may as well be text."""
+    """Return the columns used as numbers; False for a control or a filter, whose cells may as well
+    be text.
+    """
     found = {}
     for keep in plan.keep:
         values = keep.among or (keep.equals,)
         bounded = keep.min is not None or keep.max is not None
-        if bounded or any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        if bounded or any(
+            isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
+        ):
             found[keep.column] = bounded
     for column, role in columns_of(plan).items():
         entry = dataset.column(column)
@@ -37,7 +41,9 @@ def numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
 
 
 def typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> pd.DataFrame:
-    """Return the plan's columns with numbers as float64 and text as str; collect what cannot be either."""
+    """Return the plan's columns with numbers as float64 and text as str; collect what cannot be
+    either.
+    """
     columns = {}
     kinds = {outcome.column: outcome.kind for outcome in plan.outcome}
     for column, role in columns_of(plan).items():
@@ -57,12 +63,20 @@ def _check_levels(
     entry = dataset.column(column)
     if entry is not None and entry.levels:
         bad = texts.notna() & ~texts.isin(entry.levels)
-        not_numbers(raw, bad, f'column "{printable(column)}" ({role})', faults, what="no level of the codebook",
-                    allowed="one of " + listing(entry.levels))  # fmt: skip
+        not_numbers(
+            raw,
+            bad,
+            f'column "{printable(column)}" ({role})',
+            faults,
+            what="no level of the codebook",
+            allowed="one of " + listing(entry.levels),
+        )
 
 
 def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
-    """A control is text when its codebook says so, or when fewer than half of its cells are numbers."""
+    """A control is text when its codebook says so, or when fewer than half of its cells are
+    numbers.
+    """
     entry = dataset.column(column)
     if entry is not None:
         return entry.type in ("text", "category", "date")
@@ -75,7 +89,9 @@ def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
 def _numeric(
     raw: pd.Series, dataset: Dataset, column: str, role: str, kind: str | None, faults: list[Fault]
 ) -> pd.Series:
-    """Return a column as float64; levels of the codebook are coded, cells that are not numbers are faults."""
+    """Return a column as float64; levels of the codebook are coded, cells that are not numbers are
+    faults.
+    """
     place = f'column "{printable(column)}" ({role})'
     entry = dataset.column(column)
     if entry is not None and entry.levels:
@@ -83,12 +99,20 @@ def _numeric(
         codes = {level: float(code) for code, level in enumerate(entry.levels, start)}
         texts = texts_of(raw)
         numbers = texts.map(codes).astype(float)
-        not_numbers(raw, numbers.isna() & texts.notna(), place, faults, what="no level of the codebook",
-                     allowed="one of " + listing(entry.levels))  # fmt: skip
+        not_numbers(
+            raw,
+            numbers.isna() & texts.notna(),
+            place,
+            faults,
+            what="no level of the codebook",
+            allowed="one of " + listing(entry.levels),
+        )
         return numbers
     cells = raw if holds_numbers(raw) else texts_of(raw)
     if kind == "binary" and cells is not raw:
-        cells = cells.map(lambda text: {"true": "1", "false": "0"}.get(text.casefold(), text), na_action="ignore")
+        cells = cells.map(
+            lambda text: {"true": "1", "false": "0"}.get(text.casefold(), text), na_action="ignore"
+        )
     numbers = numbers_of(cells)
     odd = numbers.isna() & cells.notna()
     hint = recognised(cells[odd].unique().tolist(), column) if odd.any() else ""
@@ -102,9 +126,13 @@ def _numeric(
 
 
 def _extreme(raw: pd.Series, numbers: pd.Series, place: str, faults: list[Fault]) -> None:
-    """Refuse what double precision cannot square: a cell that is too large, a column that is all but zero."""
+    """Refuse what double precision cannot square: a cell that is too large, a column that is all
+    but zero.
+    """
     size = numbers.abs()
     allowed = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
-    not_numbers(raw, (size > LARGEST) & np.isfinite(size), place, faults, what="too large", allowed=allowed)
+    not_numbers(
+        raw, (size > LARGEST) & np.isfinite(size), place, faults, what="too large", allowed=allowed
+    )
     if 0 < size.max() < SMALLEST:
         faults.append(Fault(place, f"no number above {size.max():g} in size", allowed))

@@ -1,9 +1,9 @@
 """Sufficient statistics of a design: one look at the rows, then any number of fits without them.
 
-Every column is centred, scaled and written in an orthonormal basis of the whole table (a blocked Householder
-QR), and only then are sums of products taken, by group and over all rows. Sums of orthonormal columns carry
-the condition number of the data once, where sums of the raw columns carry its square (and, for HC errors, its
-fourth power).
+Every column is centred, scaled and written in an orthonormal basis of the whole table (a blocked
+Householder QR), and only then are sums of products taken, by group and over all rows. Sums of
+orthonormal columns carry the condition number of the data once, where sums of the raw columns carry
+its square (and, for HC errors, its fourth power).
 """
 
 from __future__ import annotations

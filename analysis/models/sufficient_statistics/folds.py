@@ -38,27 +38,36 @@ class FoldGains:
     def r2_gain(self) -> np.ndarray:
         """Out-of-sample R squared with the term less R squared without it, shape (m, D)."""
         if not (self.tss > 0).all():
-            raise refusal("folds", "a fold in which the outcome does not vary", "folds in which it does")
+            raise refusal(
+                "folds", "a fold in which the outcome does not vary", "folds in which it does"
+            )
         return (self.without_term - self.with_term) / self.tss
 
 
 def cross_validate(fits: SubsetFits, folds: str) -> FoldGains:
-    """Leave out each fold of a grouping, fit with and without the term, and predict the fold: exactly.
+    """Leave out each fold of a grouping, fit with and without the term, and predict the fold:
+    exactly.
 
     Parameters
     ----------
     fits : SubsetFits
     folds : str
-        Grouping of the moments: one label per row, or repeated partitions, as from `repeated_folds`.
+        Grouping of the moments: one label per row, or repeated partitions, as from
+        `repeated_folds`.
 
     Notes
     -----
-    In the orthonormal basis the cross product without fold f is I - S_f; the prediction errors of the fold are
-    v'S_f v with v the outcome less its fit. Nothing is refitted from rows and nothing is approximated.
+    In the orthonormal basis the cross product without fold f is I - S_f; the prediction errors of
+    the fold are v'S_f v with v the outcome less its fit. Nothing is refitted from rows and nothing
+    is approximated.
     """
     moments, sums = fits.moments, grouping(fits, folds)
     if not sums.sizes.all():
-        raise refusal(f"folds {folds!r}", f"no row in fold {int(np.argmin(sums.sizes))}", "a row in every fold")
+        raise refusal(
+            f"folds {folds!r}",
+            f"no row in fold {int(np.argmin(sums.sizes))}",
+            "a row in every fold",
+        )
     without, with_, tss = np.empty((3, len(fits), len(sums.sizes)))
     for i in range(len(fits)):
         basis = regressor_basis(fits, i)
@@ -74,7 +83,9 @@ def cross_validate(fits: SubsetFits, folds: str) -> FoldGains:
     return FoldGains(sums.labels, sums.sizes, without, with_, tss)
 
 
-def _fold_errors(inner: GroupSums, y: np.ndarray, position: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fold_errors(
+    inner: GroupSums, y: np.ndarray, position: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Prediction errors without and with the last regressor, and the fold's own sum of squares."""
     held = unpack_pairs(inner.pairs)
     kept = root_factors(unpack_pairs(pairs_without(inner)))
@@ -102,9 +113,14 @@ def repeated_folds(n: int, *, folds: int = 10, repeats: int = 10, seed: int) -> 
     """
     if not 2 <= folds <= n:
         raise refusal("folds", str(folds), f"2 to {n}: there are {n} rows")
-    random = np.random.RandomState(seed)  # scikit-learn draws from the legacy generator; its folds are the contract
+    random = np.random.RandomState(
+        seed
+    )  # scikit-learn draws from the legacy generator; its folds are the contract
     codes = np.empty((repeats, n), dtype=np.int32)
-    part = np.repeat(np.arange(folds, dtype=np.int32), np.full(folds, n // folds) + (np.arange(folds) < n % folds))
+    part = np.repeat(
+        np.arange(folds, dtype=np.int32),
+        np.full(folds, n // folds) + (np.arange(folds) < n % folds),
+    )
     for code in codes:
         shuffled = np.arange(n)
         random.shuffle(shuffled)

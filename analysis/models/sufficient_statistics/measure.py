@@ -1,4 +1,6 @@
-"""Measuring a table: an orthonormal basis of its columns first, then sums of products in that basis."""
+"""Measuring a table: an orthonormal basis of its columns first, then sums of products in that
+basis.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,12 @@ from analysis.models.sufficient_statistics.record import (
 from analysis.models.sufficient_statistics.rows import Sums, Table, partition_of, sorted_by_largest
 
 BLOCK_ROWS = 4096
-INVERSE_LIMIT = 1e6  # above this condition number the basis comes from Householder vectors, not from an inverse
-CONSTANT_SPREAD = 16 * np.finfo(float).eps  # a spread below this share of the level is rounding, not variation
+INVERSE_LIMIT = (
+    1e6  # above this condition number the basis comes from Householder vectors, not from an inverse
+)
+CONSTANT_SPREAD = (
+    16 * np.finfo(float).eps
+)  # a spread below this share of the level is rounding, not variation
 FOURTH_LIMIT = 128  # basis columns whose fourth moments are kept: 0.5 GB
 
 
@@ -39,8 +45,8 @@ def measure_moments(
         Regressors and outcomes, complete, in their own units; no constant.
     names : sequence of str, length p
     groups : mapping of str to array, optional
-        Groupings to sum by (clusters, segments, folds): labels of shape (n,), or non-negative integers of
-        shape (n, repeats) for repeated partitions with the same number of parts.
+        Groupings to sum by (clusters, segments, folds): labels of shape (n,), or non-negative
+        integers of shape (n, repeats) for repeated partitions with the same number of parts.
     weights : array, shape (n,), optional
         Positive analytic weights.
     fourth : bool
@@ -55,13 +61,15 @@ def measure_moments(
 
     Notes
     -----
-    The factorisation is Householder QR by blocks [1]_. Where the condition number is below 1e6 the basis of the
-    second look is the table times the inverse triangle, made orthonormal to rounding by the Cholesky factor of
-    its own cross product; above, it is the blocks' Householder vectors themselves, whatever the rank.
+    The factorisation is Householder QR by blocks [1]_. Where the condition number is below 1e6 the
+    basis of the second look is the table times the inverse triangle, made orthonormal to rounding
+    by the Cholesky factor of its own cross product; above, it is the blocks' Householder vectors
+    themselves, whatever the rank.
 
     References
     ----------
-    .. [1] Demmel, Grigori, Hoemmen & Langou (2012), Communication-optimal parallel and sequential QR and LU
+    .. [1] Demmel, Grigori, Hoemmen & Langou (2012), Communication-optimal parallel and sequential
+    QR and LU
        factorizations, SIAM J. Sci. Comput. 34(1), doi:10.1137/080731992.
 
     Examples
@@ -73,18 +81,30 @@ def measure_moments(
     (6, [2.5, 6.0], [3, 3])
     """
     table = Table.read(columns, names, weights, block_rows)
-    partitions = {name: partition_of(name, labels, table.n) for name, labels in (groups or {}).items()}
+    partitions = {
+        name: partition_of(name, labels, table.n) for name, labels in (groups or {}).items()
+    }
     triangles = [np.linalg.qr(block, mode="r") for block in table.blocks()]
     stack = np.concatenate(triangles)
     triangle = np.linalg.qr(stack, mode="r")
     location, spread, coordinates = _standardise(triangle, table)
     condition = condition_number(coordinates[:, spread > 0])
     moments = Moments(
-        tuple(names), table.n, location, spread, coordinates, condition, None, {}, weights is not None
-    )  # fmt: skip
+        tuple(names),
+        table.n,
+        location,
+        spread,
+        coordinates,
+        condition,
+        None,
+        {},
+        weights is not None,
+    )
     if fourth and len(coordinates) > FOURTH_LIMIT:
         raise refusal(
-            "fourth moments", f"{len(coordinates)} columns", f"{FOURTH_LIMIT}; fourth=False, and HC errors from rows="
+            "fourth moments",
+            f"{len(coordinates)} columns",
+            f"{FOURTH_LIMIT}; fourth=False, and HC errors from rows=",
         )
     if not fourth and not partitions:
         return moments
@@ -111,19 +131,24 @@ def orthonormalise(moments: Moments, gram: np.ndarray) -> Moments:
 
     Notes
     -----
-    The second step of CholeskyQR2: with Q'Q = C'C the new basis is Q C^-1, and sums of products follow by a
-    linear map, so no row is needed. An engine that can only add products takes the first step with the Cholesky
-    factor of the centred cross product, and this one as the second.
+    The second step of CholeskyQR2: with Q'Q = C'C the new basis is Q C^-1, and sums of products
+    follow by a linear map, so no row is needed. An engine that can only add products takes the
+    first step with the Cholesky factor of the centred cross product, and this one as the second.
     """
     if np.max(np.abs(gram - np.eye(len(gram)))) < 1e-14:
         return moments
     try:
         factor = np.linalg.cholesky(gram).T
     except np.linalg.LinAlgError:
-        raise refusal("columns", "too nearly dependent for sums of products", "a factorisation of the rows") from None
+        raise refusal(
+            "columns", "too nearly dependent for sums of products", "a factorisation of the rows"
+        ) from None
     change = pair_map(np.linalg.inv(factor))
     fourth = None if moments.fourth is None else change.T @ moments.fourth @ change
-    groups = {name: GroupSums(sums.labels, sums.sizes, sums.pairs @ change) for name, sums in moments.groups.items()}
+    groups = {
+        name: GroupSums(sums.labels, sums.sizes, sums.pairs @ change)
+        for name, sums in moments.groups.items()
+    }
     return replace(moments, coordinates=factor @ moments.coordinates, fourth=fourth, groups=groups)
 
 
@@ -139,7 +164,9 @@ def _standardise(triangle: np.ndarray, table: Table) -> tuple[np.ndarray, np.nda
     return location, spread, coordinates
 
 
-def _rows_by_inverse(table: Table, triangle: np.ndarray, spread: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _rows_by_inverse(
+    table: Table, triangle: np.ndarray, spread: np.ndarray
+) -> Iterator[tuple[int, np.ndarray]]:
     unit = np.concatenate([[abs(triangle[0, 0])], spread])
     basis = np.linalg.inv(triangle / unit) / unit[:, None]
     for number, block in enumerate(table.blocks()):

@@ -54,12 +54,13 @@ def unpack_pairs(pairs: np.ndarray) -> np.ndarray:
 
 
 def pairs_without(sums: GroupSums) -> np.ndarray:
-    """Pair sums over the rows outside each group, shape (G, P); outside each fold of its repeat for folds.
+    """Pair sums over the rows outside each group, shape (G, P); outside each fold of its repeat for
+    folds.
 
     Notes
     -----
-    Sums before and after the group, not the whole less the group: nothing cancels where one group holds nearly all
-    of a column's variation.
+    Sums before and after the group, not the whole less the group: nothing cancels where one group
+    holds nearly all of a column's variation.
     """
     repeats = 1 if sums.labels.ndim == 1 else int(sums.labels[-1, 0]) + 1
     groups = sums.pairs.reshape(repeats, -1, sums.pairs.shape[1])

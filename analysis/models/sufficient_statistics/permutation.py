@@ -21,7 +21,9 @@ TOGETHER = 32  # row permutations multiplied together
 
 
 def effective_scores(fits: SubsetFits, cluster: str) -> np.ndarray:
-    """Score contributions under the null of no term, by cluster, shape (G, m): residualised term times residual."""
+    """Score contributions under the null of no term, by cluster, shape (G, m): residualised term
+    times residual.
+    """
     return grouping(fits, cluster).pairs @ pair_weights(fits.influence, fits.restricted)
 
 
@@ -56,24 +58,30 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
     Parameters
     ----------
     scores : ndarray, shape (G, m)
-        Independent contributions (rows or clusters) to each model's effective score, of whatever model:
-        `effective_scores` for least squares.
+        Independent contributions (rows or clusters) to each model's effective score, of whatever
+        model: `effective_scores` for least squares.
     replicates : int
         Where 2**G is no larger, all flips are used instead.
     seed : int or numpy Generator
 
     References
     ----------
-    Girardi, Vesely, Lakens, Altoe, Pastore, Calcagni & Finos (2024), Post-selection inference in multiverse
-    analysis (PIMA), Psychometrika 89. Westfall & Young (1993) for the step-down.
+    Girardi, Vesely, Lakens, Altoe, Pastore, Calcagni & Finos (2024), Post-selection inference in
+    multiverse analysis (PIMA), Psychometrika 89. Westfall & Young (1993) for the step-down.
     """
     scores = np.asarray(scores, dtype=float)
     size = np.sqrt(np.einsum("gm,gm->m", scores, scores))
     if not (size > 0).all():
-        raise refusal(f"scores of model {int(np.argmin(size))}", "all zero", "contributions that differ from zero")
+        raise refusal(
+            f"scores of model {int(np.argmin(size))}",
+            "all zero",
+            "contributions that differ from zero",
+        )
     scores = scores / size
     observed = scores.sum(axis=0)
-    order = np.argsort(np.abs(observed), kind="stable")  # the largest last: the running maximum goes with the memory
+    order = np.argsort(
+        np.abs(observed), kind="stable"
+    )  # the largest last: the running maximum goes with the memory
     ranked, scores = np.abs(observed)[order], np.ascontiguousarray(scores[:, order])
     counts = np.zeros((2, scores.shape[1]))
     joint, total = np.zeros(2), 0
@@ -91,7 +99,9 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
     single, stepped, joint = ((values + more) / (total + more) for values in (*counts, joint))
     stepped = np.maximum.accumulate(stepped[::-1])[::-1]
     back = np.argsort(order)
-    return SignFlips(observed, single[back], stepped[back], float(joint[0]), float(joint[1]), enumerated)
+    return SignFlips(
+        observed, single[back], stepped[back], float(joint[0]), float(joint[1]), enumerated
+    )
 
 
 def _reaches(null: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -133,8 +143,8 @@ def permute_rows(
 
     Notes
     -----
-    Only the projection of the permuted residuals on the regressors changes: t follows from k - 1 products. The
-    rows must be exchangeable; with clusters flip signs instead.
+    Only the projection of the permuted residuals on the regressors changes: t follows from k - 1
+    products. The rows must be exchangeable; with clusters flip signs instead.
     """
     moments = fits.moments
     if moments.weighted:
@@ -158,17 +168,23 @@ def _partial_t(projected: np.ndarray, length: float, degrees: int) -> np.ndarray
 
 
 def _row_basis_of(fits: SubsetFits, rows, position: int) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal regressors (a + 1, n), the term last, and the restricted residual (n,), by row."""
+    """Orthonormal regressors (a + 1, n), the term last, and the restricted residual (n,), by
+    row.
+    """
     moments = fits.moments
     if np.shape(rows) != (moments.n, len(moments.names)):
         raise refusal(
-            "rows", f"shape {np.shape(rows)}", f"the table that was measured: {(moments.n, len(moments.names))}"
+            "rows",
+            f"shape {np.shape(rows)}",
+            f"the table that was measured: {(moments.n, len(moments.names))}",
         )
     term, outcome = fits.subsets.term[position], fits.subsets.outcome[position]
     others = fits.subsets.included[position].copy()
     others[term] = False
     order = np.concatenate([np.flatnonzero(others), [term, outcome]])
-    table = (np.asarray(rows, dtype=float)[:, order] - moments.location[order]) / moments.spread[order]
+    table = (np.asarray(rows, dtype=float)[:, order] - moments.location[order]) / moments.spread[
+        order
+    ]
     triangle = np.linalg.qr(moments.coordinates[1:, order], mode="r")
     inner = np.linalg.inv(triangle[:-1, :-1])
     basis = inner.T @ table[:, :-1].T

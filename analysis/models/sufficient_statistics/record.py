@@ -1,4 +1,6 @@
-"""The record of one look at the rows: a table's columns in an orthonormal basis, and sums of products by group."""
+"""The record of one look at the rows: a table's columns in an orthonormal basis, and sums of
+products by group.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,14 @@ class Moments:
     n : int
         Rows.
     location, spread : ndarray, shape (p,)
-        Mean, and root of the sum of squares about it, of each column (weighted if there are weights).
-        A constant column has spread 0.
+        Mean, and root of the sum of squares about it, of each column (weighted if there are
+        weights). A constant column has spread 0.
     coordinates : ndarray, shape (k, p), k = min(n, p + 1)
-        Each centred column, divided by its spread, in the orthonormal basis. Row 0 is the constant: zero.
+        Each centred column, divided by its spread, in the orthonormal basis. Row 0 is the constant:
+        zero.
     condition : float
-        Condition number of the centred, scaled columns that vary, all together (``inf`` if they are dependent).
+        Condition number of the centred, scaled columns that vary, all together (``inf`` if they are
+        dependent).
     fourth : ndarray, shape (P, P), or None
         Sum over rows of the outer product of the row's pair products, P = k (k + 1) / 2.
     groups : mapping of str to GroupSums
@@ -77,12 +81,18 @@ class Moments:
     def group(self, name: str) -> GroupSums:
         """Group sums by name."""
         if name not in self.groups:
-            raise refusal("groupings", repr(name), listing(list(self.groups)) or "none: groups= of measure_moments")
+            raise refusal(
+                "groupings",
+                repr(name),
+                listing(list(self.groups)) or "none: groups= of measure_moments",
+            )
         return self.groups[name]
 
 
 def condition_number(columns: np.ndarray) -> float:
-    """Ratio of the extreme singular values of columns; ``inf`` when they are dependent, 1 when there are none."""
+    """Ratio of the extreme singular values of columns; ``inf`` when they are dependent, 1 when
+    there are none.
+    """
     if columns.shape[1] == 0:
         return 1.0
     if columns.shape[0] < columns.shape[1]:

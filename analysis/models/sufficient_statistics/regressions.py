@@ -43,7 +43,9 @@ class Subsets:
 
     def take(self, positions: np.ndarray) -> Subsets:
         """The regressions at some positions (integers or a mask)."""
-        return Subsets(self.moments, self.included[positions], self.term[positions], self.outcome[positions])
+        return Subsets(
+            self.moments, self.included[positions], self.term[positions], self.outcome[positions]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +64,15 @@ class SubsetFits:
     std_error, df : mapping of str to ndarray, shape (m,)
         By kind of covariance; df is n - k, and G - 1 for the cluster kinds.
     sse, r2, delta_r2 : ndarray, shape (m,)
-        Residual sum of squares (outcome units squared), R squared, and what R squared loses without the term.
+        Residual sum of squares (outcome units squared), R squared, and what R squared loses without
+        the term.
     condition : float
-        Condition number of all regressors that occur, centred and scaled: none of the subsets has a larger one.
+        Condition number of all regressors that occur, centred and scaled: none of the subsets has a
+        larger one.
     clusters : int or None
     influence, residual, restricted : ndarray, shape (m, k)
-        In the basis of the moments and at unit spread: the estimate is influence'y; residuals with the term in
-        the model, and without it.
+        In the basis of the moments and at unit spread: the estimate is influence'y; residuals with
+        the term in the model, and without it.
     unit : ndarray, shape (m,)
         Spread of the outcome over spread of the term: estimate = unit * influence'y.
     """
@@ -112,7 +116,9 @@ def read_subsets(moments: Moments, subsets, *, outcome, term) -> Subsets:
     if isinstance(subsets, np.ndarray) and subsets.dtype == bool:
         included = subsets.reshape(len(subsets), -1).copy()
         if included.shape[1] != len(moments.names):
-            raise refusal("mask of subsets", f"{included.shape[1]} columns", f"{len(moments.names)} columns")
+            raise refusal(
+                "mask of subsets", f"{included.shape[1]} columns", f"{len(moments.names)} columns"
+            )
     else:
         positions = {name: i for i, name in enumerate(moments.names)}
         included = np.zeros((len(subsets), len(positions)), dtype=bool)
@@ -125,7 +131,9 @@ def read_subsets(moments: Moments, subsets, *, outcome, term) -> Subsets:
     both = np.flatnonzero(included[np.arange(len(included)), explained])
     if len(both):
         raise refusal(
-            f"regression {both[0]}", f"{moments.names[explained[both[0]]]!r} in two roles", "regressor or outcome"
+            f"regression {both[0]}",
+            f"{moments.names[explained[both[0]]]!r} in two roles",
+            "regressor or outcome",
         )
     return Subsets(moments, included, focal, explained)
 

@@ -1,4 +1,6 @@
-"""Bootstrap, permutation and cross-validation from moments: thousands of refits without the rows."""
+"""Bootstrap, permutation and cross-validation from moments: thousands of refits without the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,14 @@ def seeded_blocks(replicates: int, seed: Seed) -> Iterator[tuple[slice, np.rando
 
 
 def seeded_draws(
-    groups: int, replicates: int, seed: Seed, draw: Callable[[np.random.Generator, int, int], np.ndarray]
+    groups: int,
+    replicates: int,
+    seed: Seed,
+    draw: Callable[[np.random.Generator, int, int], np.ndarray],
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of replicates and their draws, (rows, groups), few enough rows at a time to stay small."""
+    """Slices of replicates and their draws, (rows, groups), few enough rows at a time to stay
+    small.
+    """
     rows = max(1, BUDGET // groups)
     for part, rng in seeded_blocks(replicates, seed):
         for start in range(part.start, part.stop, rows):
@@ -44,7 +51,9 @@ def multiplicities(rng: np.random.Generator, draws: int, groups: int) -> np.ndar
     kind = np.uint16 if groups <= 1 << 16 else np.uint32
     chosen = rng.integers(0, groups, size=(draws, groups), dtype=kind).astype(np.int64)
     chosen += np.arange(draws)[:, None] * groups
-    return np.bincount(chosen.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)
+    return (
+        np.bincount(chosen.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)
+    )
 
 
 def _signs(rng: np.random.Generator, draws: int, groups: int) -> np.ndarray:
@@ -63,13 +72,18 @@ def _every_sign(groups: int) -> Iterator[tuple[slice, np.ndarray]]:
     """All 2**groups sign vectors, in blocks; the first is all ones."""
     for start in range(0, 1 << groups, BLOCK):
         numbers = np.arange(start, min(start + BLOCK, 1 << groups))
-        yield slice(start, start + len(numbers)), 1.0 - 2.0 * ((numbers[:, None] >> np.arange(groups)) & 1)
+        yield (
+            slice(start, start + len(numbers)),
+            1.0 - 2.0 * ((numbers[:, None] >> np.arange(groups)) & 1),
+        )
 
 
 def sign_draws(
     groups: int, replicates: int, seed: Seed, weights: Weights
 ) -> tuple[bool, Iterator[tuple[slice, np.ndarray]]]:
-    """Whether all sign vectors are enumerated (2**groups <= replicates), and the blocks of draws."""
+    """Whether all sign vectors are enumerated (2**groups <= replicates), and the blocks of
+    draws.
+    """
     if weights == "rademacher" and groups < 31 and 1 << groups <= replicates:
         return True, _every_sign(groups)
     draw = {"rademacher": _signs, "webb": _webb}.get(weights)
@@ -121,13 +135,17 @@ class ClusterBootstrap:
         """Standard deviation of the replicates, shape (m,)."""
         return self.estimate.std(axis=1, ddof=1)
 
-    def interval(self, level: float = 0.95, *, of: Literal["estimate", "delta_r2"] = "estimate") -> np.ndarray:
+    def interval(
+        self, level: float = 0.95, *, of: Literal["estimate", "delta_r2"] = "estimate"
+    ) -> np.ndarray:
         """Percentile interval, shape (m, 2)."""
         tail = (1.0 - level) / 2.0
         return np.quantile(getattr(self, of), [tail, 1.0 - tail], axis=1).T
 
 
-def bootstrap_clusters(fits: SubsetFits, cluster: str, *, replicates: int, seed: Seed) -> ClusterBootstrap:
+def bootstrap_clusters(
+    fits: SubsetFits, cluster: str, *, replicates: int, seed: Seed
+) -> ClusterBootstrap:
     """Draw clusters with replacement and refit every regression.
 
     Parameters
@@ -144,7 +162,11 @@ def bootstrap_clusters(fits: SubsetFits, cluster: str, *, replicates: int, seed:
     identified = np.empty((len(fits), replicates), dtype=bool)
     for part, weights in seeded_draws(len(sums.sizes), replicates, seed, multiplicities):
         draws = solve_draws(fits, weights @ sums.pairs)
-        estimate[:, part], delta_r2[:, part], identified[:, part] = draws.estimate, draws.delta_r2, draws.identified
+        estimate[:, part], delta_r2[:, part], identified[:, part] = (
+            draws.estimate,
+            draws.delta_r2,
+            draws.identified,
+        )
     return ClusterBootstrap(fits, estimate, delta_r2, identified)
 
 
@@ -201,13 +223,15 @@ def wild_bootstrap(
 
     Notes
     -----
-    The residuals u of the model without the term get one weight per cluster, v_g [1]_. With c_g = h'S_g u,
-    a_g = Q'S_g h and C = (Q'S_g u)_g, the numerator is v'c and the CRV1 scores are v_g c_g - a_g'Cv: their sum
-    of squares needs two products of the draws with matrices of k columns, and no loop over clusters.
+    The residuals u of the model without the term get one weight per cluster, v_g [1]_. With c_g =
+    h'S_g u, a_g = Q'S_g h and C = (Q'S_g u)_g, the numerator is v'c and the CRV1 scores are v_g c_g
+    - a_g'Cv: their sum of squares needs two products of the draws with matrices of k columns, and
+    no loop over clusters.
 
     References
     ----------
-    .. [1] Cameron, Gelbach & Miller (2008), Bootstrap-based improvements for inference with clustered errors,
+    .. [1] Cameron, Gelbach & Miller (2008), Bootstrap-based improvements for inference with
+    clustered errors,
        Rev. Econ. Stat. 90(3), doi:10.1162/rest.90.3.414.
     """
     sums = grouping(fits, cluster)
@@ -215,11 +239,20 @@ def wild_bootstrap(
     observed = float(_observed_wild(fits, sums, position))
     enumerated, draws = sign_draws(len(sums.sizes), replicates, seed, weights)
     null = np.concatenate([statistics(v) for _, v in draws])
-    return WildTest(observed, null, enumerated, float(exceedance(np.abs(null), np.abs(observed), exact=enumerated)))
+    return WildTest(
+        observed,
+        null,
+        enumerated,
+        float(exceedance(np.abs(null), np.abs(observed), exact=enumerated)),
+    )
 
 
-def wild_statistics(fits: SubsetFits, cluster: str, draws: np.ndarray, *, position: int = 0) -> np.ndarray:
-    """t of the wild bootstrap samples for given weights, draws of shape (B, G), clusters in the order of labels."""
+def wild_statistics(
+    fits: SubsetFits, cluster: str, draws: np.ndarray, *, position: int = 0
+) -> np.ndarray:
+    """t of the wild bootstrap samples for given weights, draws of shape (B, G), clusters in the
+    order of labels.
+    """
     return _wild_statistics(fits, grouping(fits, cluster), position)(np.asarray(draws, dtype=float))
 
 
@@ -230,10 +263,16 @@ def _small_sample(fits: SubsetFits, g: int, position: int) -> float:
 def _observed_wild(fits: SubsetFits, sums: GroupSums, position: int) -> float:
     h, u = fits.influence[position], fits.residual[position]
     scores = sums.pairs @ pair_weights(h, u)
-    return h @ fits.restricted[position] / np.sqrt(scores @ scores * _small_sample(fits, len(scores), position))
+    return (
+        h
+        @ fits.restricted[position]
+        / np.sqrt(scores @ scores * _small_sample(fits, len(scores), position))
+    )
 
 
-def _wild_statistics(fits: SubsetFits, sums: GroupSums, position: int) -> Callable[[np.ndarray], np.ndarray]:
+def _wild_statistics(
+    fits: SubsetFits, sums: GroupSums, position: int
+) -> Callable[[np.ndarray], np.ndarray]:
     h, u = fits.influence[position], fits.restricted[position]
     basis = regressor_basis(fits, position)
     matrices = unpack_pairs(sums.pairs)
@@ -251,7 +290,9 @@ def _wild_statistics(fits: SubsetFits, sums: GroupSums, position: int) -> Callab
 
 
 def regressor_basis(fits: SubsetFits, position: int) -> np.ndarray:
-    """Orthonormal coordinates of the constant and the regressors of one fit, the term last, shape (k, a + 1)."""
+    """Orthonormal coordinates of the constant and the regressors of one fit, the term last, shape
+    (k, a + 1).
+    """
     coordinates = fits.moments.coordinates
     others = fits.subsets.included[position].copy()
     others[fits.subsets.term[position]] = False

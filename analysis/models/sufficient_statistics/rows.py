@@ -44,14 +44,23 @@ class Table:
             block = columns[start : start + block_rows]
             shift += np.ones(len(block)) @ block / len(columns)
         if not np.isfinite(shift).all():
-            bad = [f"{names[i]} (row {_first_bad(columns[:, i])})" for i in np.flatnonzero(~np.isfinite(shift))]
-            raise refusal("columns", "missing or infinite values in " + listing(bad), "complete columns")
+            bad = [
+                f"{names[i]} (row {_first_bad(columns[:, i])})"
+                for i in np.flatnonzero(~np.isfinite(shift))
+            ]
+            raise refusal(
+                "columns", "missing or infinite values in " + listing(bad), "complete columns"
+            )
         return cls(columns, shift, _root_weights(weights, len(columns)), block_rows)
 
     def blocks(self) -> Iterator[np.ndarray]:
         for start in range(0, self.n, self.block_rows):
             rows = slice(start, start + self.block_rows)
-            values = self.columns[rows] if self.order is None else np.take(self.columns, self.order[rows], axis=0)
+            values = (
+                self.columns[rows]
+                if self.order is None
+                else np.take(self.columns, self.order[rows], axis=0)
+            )
             block = np.empty((len(values), len(self.shift) + 1))
             block[:, 0] = 1.0
             np.subtract(values, self.shift, out=block[:, 1:])
@@ -73,12 +82,22 @@ def partition_of(name: str, labels: np.ndarray, n: int) -> Partition:
         raise refusal(f"labels of {name!r}", f"{len(labels)}", f"{n}: one for each row")
     if labels.ndim == 2:
         if labels.dtype.kind not in "iu" or labels.min() < 0:
-            raise refusal(f"labels of {name!r}", str(labels.dtype), "whole numbers from 0, for repeated partitions")
+            raise refusal(
+                f"labels of {name!r}",
+                str(labels.dtype),
+                "whole numbers from 0, for repeated partitions",
+            )
         parts, repeats = int(labels.max()) + 1, labels.shape[1]
-        both = np.stack(np.meshgrid(np.arange(repeats), np.arange(parts), indexing="ij"), axis=-1).reshape(-1, 2)
+        both = np.stack(
+            np.meshgrid(np.arange(repeats), np.arange(parts), indexing="ij"), axis=-1
+        ).reshape(-1, 2)
         return Partition(both, np.ascontiguousarray(labels.T), parts)
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise refusal(f"labels of {name!r}", f"a missing label in row {_first_bad(labels)}", "a label for each row")
+        raise refusal(
+            f"labels of {name!r}",
+            f"a missing label in row {_first_bad(labels)}",
+            "a label for each row",
+        )
     if labels.dtype.kind in "biuf":
         levels, codes = np.unique(labels, return_inverse=True)
     else:
@@ -87,7 +106,9 @@ def partition_of(name: str, labels: np.ndarray, n: int) -> Partition:
         codes, levels = pd.factorize(labels, sort=True)
         if codes.min() < 0:
             raise refusal(
-                f"labels of {name!r}", f"a missing label in row {int(np.argmin(codes))}", "a label for each row"
+                f"labels of {name!r}",
+                f"a missing label in row {int(np.argmin(codes))}",
+                "a label for each row",
             )
         levels = np.asarray(levels)
     return Partition(levels, codes.reshape(1, -1), len(levels))
@@ -95,7 +116,9 @@ def partition_of(name: str, labels: np.ndarray, n: int) -> Partition:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Running sums over blocks of rows of the basis; the arrays are filled in place while measuring."""
+    """Running sums over blocks of rows of the basis; the arrays are filled in place while
+    measuring.
+    """
 
     gram: np.ndarray
     fourth: np.ndarray | None
@@ -106,7 +129,9 @@ class Sums:
     def empty(cls, size: int, partitions: Mapping[str, Partition], fourth: bool) -> Sums:
         width = size * (size + 1) // 2
         pairs = {name: np.zeros((len(part.labels), width)) for name, part in partitions.items()}
-        return cls(np.zeros((size, size)), np.zeros((width, width)) if fourth else None, partitions, pairs)
+        return cls(
+            np.zeros((size, size)), np.zeros((width, width)) if fourth else None, partitions, pairs
+        )
 
     def add(self, q: np.ndarray, start: int) -> None:
         """Add a block, q of shape (k, rows), whose first row is number start."""
@@ -122,10 +147,15 @@ class Sums:
                 _add_by_sorting(self.pairs[name], products, codes, part.parts)
 
     def by_group(self) -> dict[str, GroupSums]:
-        return {name: GroupSums(part.labels, _sizes(part), self.pairs[name]) for name, part in self.partitions.items()}
+        return {
+            name: GroupSums(part.labels, _sizes(part), self.pairs[name])
+            for name, part in self.partitions.items()
+        }
 
 
-def _add_by_indicator(pairs: np.ndarray, products: np.ndarray, codes: np.ndarray, parts: int) -> None:
+def _add_by_indicator(
+    pairs: np.ndarray, products: np.ndarray, codes: np.ndarray, parts: int
+) -> None:
     indicators = (codes[:, None, :] == np.arange(parts, dtype=codes.dtype)[:, None]).astype(float)
     pairs += indicators.reshape(-1, codes.shape[1]) @ products.T
 
@@ -138,12 +168,18 @@ def _add_by_sorting(pairs: np.ndarray, products: np.ndarray, codes: np.ndarray, 
             code, values, steps = code[order], np.take(products, order, axis=1), None
         else:
             values = products
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(code) if steps is None else steps) + 1])
+        starts = np.concatenate(
+            [[0], np.flatnonzero(np.diff(code) if steps is None else steps) + 1]
+        )
         pairs[code[starts] + repeat * parts] += np.add.reduceat(values, starts, axis=1).T
 
 
-def sorted_by_largest(table: Table, partitions: dict[str, Partition]) -> tuple[Table, dict[str, Partition]]:
-    """Read the rows in the order of the grouping with most parts, so that its sums run over long stretches."""
+def sorted_by_largest(
+    table: Table, partitions: dict[str, Partition]
+) -> tuple[Table, dict[str, Partition]]:
+    """Read the rows in the order of the grouping with most parts, so that its sums run over long
+    stretches.
+    """
     largest = max(partitions.values(), key=lambda part: part.parts, default=None)
     if (
         largest is None
@@ -173,7 +209,9 @@ def _root_weights(weights, n: int) -> np.ndarray | None:
     if weights.shape != (n,):
         raise refusal("weights", f"shape {weights.shape}", f"one for each of {n} rows")
     if not (np.isfinite(weights).all() and (weights > 0).all()):
-        raise refusal("weights", "values that are not positive and finite", "positive, finite values")
+        raise refusal(
+            "weights", "values that are not positive and finite", "positive, finite values"
+        )
     return np.sqrt(weights)
 
 

@@ -46,8 +46,8 @@ def fit_subsets(
     cluster : str, optional
         Grouping of the moments, for CRV1 and CRV3.
     rows : array, shape (n, p), optional
-        The table that was measured, for HC2 and HC3 (and for HC0 and HC1 without fourth moments): one pass for
-        all regressions.
+        The table that was measured, for HC2 and HC3 (and for HC0 and HC1 without fourth moments):
+        one pass for all regressions.
     singular : {"raise", "drop"}
         Regressions without an answer: the first one is an error, or they are left out and listed in
         `SubsetFits.refused`. Neither leaves a NaN.
@@ -59,9 +59,9 @@ def fit_subsets(
 
     Notes
     -----
-    Each subset is one small QR of coordinates, the term last. With h the influence vector and u the residual in
-    the orthonormal basis, the HC0 variance is w'Fw and the cluster variance the sum of squares of (pair sums) w,
-    where w holds the products h_a u_b and F the fourth moments.
+    Each subset is one small QR of coordinates, the term last. With h the influence vector and u the
+    residual in the orthonormal basis, the HC0 variance is w'Fw and the cluster variance the sum of
+    squares of (pair sums) w, where w holds the products h_a u_b and F the fourth moments.
 
     Examples
     --------
@@ -76,9 +76,15 @@ def fit_subsets(
     asked = read_subsets(moments, subsets, outcome=outcome, term=term)
     vectors, faults = _solve(asked)
     if faults and singular == "raise":
-        others = f"; {len(faults) - 1} other regressions have no answer either" if len(faults) > 1 else ""
+        others = (
+            f"; {len(faults) - 1} other regressions have no answer either"
+            if len(faults) > 1
+            else ""
+        )
         raise refusal(
-            f"regression {faults[0][0]}", faults[0][1] + others, "independent columns that vary, fewer than rows"
+            f"regression {faults[0][0]}",
+            faults[0][1] + others,
+            "independent columns that vary, fewer than rows",
         )
     kept = np.setdiff1d(np.arange(len(asked)), [position for position, _ in faults])
     fits = _summarise(asked.take(kept), kept, tuple(faults), *(vector[kept] for vector in vectors))
@@ -89,7 +95,9 @@ def fit_subsets(
 
 
 def _solve(subsets: Subsets) -> tuple[tuple[np.ndarray, ...], list[tuple[int, str]]]:
-    """Influence, residual and restricted residual of each regression, and the regressions without an answer."""
+    """Influence, residual and restricted residual of each regression, and the regressions without
+    an answer.
+    """
     m, k = len(subsets), len(subsets.moments.coordinates)
     influence, residual, restricted = np.zeros((3, m, k))
     outcomes = subsets.moments.coordinates[1:].T[subsets.outcome]
@@ -100,7 +108,9 @@ def _solve(subsets: Subsets) -> tuple[tuple[np.ndarray, ...], list[tuple[int, st
             faults.setdefault(int(positions[i]), _dependence(subsets.moments, chosen[i], int(j)))
         others, last = q[:, :, :-1], q[:, :, -1]
         y = outcomes[positions]
-        for _ in range(2):  # twice is enough: the second projection removes the rounding of the first
+        for _ in range(
+            2
+        ):  # twice is enough: the second projection removes the rounding of the first
             y = y - np.einsum("mka,ma->mk", others, np.einsum("mka,mk->ma", others, y))
         restricted[positions, 1:] = y
         for _ in range(2):
@@ -123,7 +133,9 @@ def _dependence(moments: Moments, chosen: np.ndarray, last: int) -> str:
     name = moments.names[chosen[last]]
     if moments.spread[chosen[last]] == 0:
         return f"{name!r} is constant"
-    return f"{name!r} is a linear combination of " + ", ".join(repr(moments.names[i]) for i in chosen[:last])
+    return f"{name!r} is a linear combination of " + ", ".join(
+        repr(moments.names[i]) for i in chosen[:last]
+    )
 
 
 def _summarise(subsets: Subsets, kept, refused, influence, residual, restricted) -> SubsetFits:
@@ -134,7 +146,19 @@ def _summarise(subsets: Subsets, kept, refused, influence, residual, restricted)
     product = np.einsum("mk,mk->m", influence, restricted)
     gained = product**2 / np.einsum("mk,mk->m", influence, influence)
     return SubsetFits(
-        subsets, kept, refused, unit * product, {}, {}, unexplained * outcome_spread**2, 1.0 - unexplained, gained,
-        condition_number(moments.coordinates[1:, subsets.included.any(axis=0)]), None,
-        influence, residual, restricted, unit,
-    )  # fmt: skip
+        subsets,
+        kept,
+        refused,
+        unit * product,
+        {},
+        {},
+        unexplained * outcome_spread**2,
+        1.0 - unexplained,
+        gained,
+        condition_number(moments.coordinates[1:, subsets.included.any(axis=0)]),
+        None,
+        influence,
+        residual,
+        restricted,
+        unit,
+    )

@@ -1,9 +1,10 @@
 """Many regressions under many weightings of the rows, by orthogonal steps on small triangles.
 
-Under weights with cross product M = U'U of the orthonormal columns, the table has the triangle of U R. A regression
-is a path down a tree over the columns: to include the first remaining column, drop its row of the triangle; to
-exclude it, drop the column and restore the triangle by Givens rotations. Paths share their beginnings; the term
-and the outcome come last, and the final 2 x 2 triangle holds the estimate and the residual sum of squares.
+Under weights with cross product M = U'U of the orthonormal columns, the table has the triangle of U
+R. A regression is a path down a tree over the columns: to include the first remaining column, drop
+its row of the triangle; to exclude it, drop the column and restore the triangle by Givens
+rotations. Paths share their beginnings; the term and the outcome come last, and the final 2 x 2
+triangle holds the estimate and the residual sum of squares.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ import numpy as np
 
 from analysis.models.sufficient_statistics.pairs import pair_map, unpack_pairs
 
-RANK_TOLERANCE = 1e-12  # a column whose own part is below this share of its spread is a combination of the others
-FLAT = 1e-8  # a column whose spread within a draw is below this share of its spread in all rows is constant there
+# a column whose own part is below this share of its spread is a combination of the others
+RANK_TOLERANCE = 1e-12
+# a column whose spread within a draw is below this share of its spread in all rows is constant
+# there
+FLAT = 1e-8
 CACHED = 1 << 16  # numbers in one array of the reduction over subsets: what stays in the cache
 STATE = 1 << 25  # numbers in all arrays of the reduction together, at most
 
 
 def last_triangles(coordinates, included, term: int, outcome: int, pairs):
-    """Last 2 x 2 triangles (3, m, D), the first entry 0 where the term is not identified, and total squares (D,)."""
+    """Last 2 x 2 triangles (3, m, D), the first entry 0 where the term is not identified, and total
+    squares (D,).
+    """
     used = included.any(axis=0)
     used[term] = False
     always = np.flatnonzero(used & included.all(axis=0))
@@ -33,7 +39,9 @@ def last_triangles(coordinates, included, term: int, outcome: int, pairs):
     skip = 1 + len(always)
     table = root @ t[:, skip:]
     norms = np.sqrt(np.sum(table[:, 1:] ** 2, axis=1)).T
-    lengths = np.where(norms > FLAT * root[:, 0, 0], norms, np.inf)  # infinite: constant in this draw
+    lengths = np.where(
+        norms > FLAT * root[:, 0, 0], norms, np.inf
+    )  # infinite: constant in this draw
     triangle = np.ascontiguousarray(table[:, skip:].transpose(1, 2, 0))
     choice = included[:, optional]
     final = np.empty((3, len(included), len(pairs)))
@@ -59,7 +67,9 @@ def _square_factor(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def root_factors(matrices: np.ndarray) -> np.ndarray:
-    """Upper triangles U with U'U = M for semidefinite matrices (D, c, c); a vanishing pivot leaves a zero row."""
+    """Upper triangles U with U'U = M for semidefinite matrices (D, c, c); a vanishing pivot leaves
+    a zero row.
+    """
     try:
         factors = np.linalg.cholesky(matrices).swapaxes(1, 2)
         pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
@@ -78,7 +88,9 @@ def _semidefinite_roots(matrices: np.ndarray) -> np.ndarray:
     floor = 1e-12 * np.einsum("iid->id", work)
     for i in range(len(work)):
         sound = work[i, i] > np.maximum(floor[i], 0.0)
-        factors[i, i:] = np.where(sound, work[i, i:] / np.sqrt(np.where(sound, work[i, i], 1.0)), 0.0)
+        factors[i, i:] = np.where(
+            sound, work[i, i:] / np.sqrt(np.where(sound, work[i, i], 1.0)), 0.0
+        )
         work[i + 1 :, i + 1 :] -= factors[i, i + 1 :, None] * factors[i, None, i + 1 :]
     return factors.transpose(2, 0, 1)
 
@@ -117,7 +129,9 @@ def _excluded(state, nodes: np.ndarray, size: int):
 
 
 def _peeled(state, nodes: np.ndarray, size: int, floor: np.ndarray):
-    """Include the first column: drop its row; a column without a part of its own is dropped as if excluded."""
+    """Include the first column: drop its row; a column without a part of its own is dropped as if
+    excluded.
+    """
     if not len(nodes):
         return None
     left = {(i, j): state[i + 1, j + 1][nodes] for i in range(size - 1) for j in range(i, size - 1)}

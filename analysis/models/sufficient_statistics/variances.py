@@ -1,4 +1,6 @@
-"""Standard errors of regressions from moments: classical, heteroskedasticity-consistent, clustered, jackknife."""
+"""Standard errors of regressions from moments: classical, heteroskedasticity-consistent, clustered,
+jackknife.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,16 @@ def standard_error(fits: SubsetFits, kind: Covariance, cluster: str | None, rows
         squares = np.einsum("mk,mk->m", fits.residual, fits.residual) / free
         variance = squares * np.einsum("mk,mk->m", fits.influence, fits.influence)
     elif kind in ("HC0", "HC1"):
-        variance = _fourth_moment_variance(fits, rows) * (fits.moments.n / free if kind == "HC1" else 1.0)
+        variance = _fourth_moment_variance(fits, rows) * (
+            fits.moments.n / free if kind == "HC1" else 1.0
+        )
     elif kind in ("HC2", "HC3"):
         variance = _leverage_variance(fits, rows, 1 if kind == "HC2" else 2)
     elif cluster is None:
         raise refusal(
-            f"covariance {kind!r}", "no cluster=", listing(list(fits.moments.groups)) or "a grouping of the moments"
+            f"covariance {kind!r}",
+            "no cluster=",
+            listing(list(fits.moments.groups)) or "a grouping of the moments",
         )
     elif kind == "CRV1":
         variance = _cluster_variance(fits, cluster)
@@ -52,14 +58,16 @@ def degrees(fits: SubsetFits, kind: Covariance, clusters: int | None) -> np.ndar
 def covariance_between(
     fits: SubsetFits, kind: Literal["HC0", "HC1", "CRV1"], *, cluster: str | None = None
 ) -> np.ndarray:
-    """Covariance matrix of the estimates, of one regression's terms or across regressions, shape (m, m).
+    """Covariance matrix of the estimates, of one regression's terms or across regressions, shape
+    (m, m).
 
     Parameters
     ----------
     fits : SubsetFits
         For one regression: its subset repeated, with each term in turn.
     kind : {"HC0", "HC1", "CRV1"}
-        Small-sample factors as in `fit_subsets`; between regressions of different size, their geometric mean.
+        Small-sample factors as in `fit_subsets`; between regressions of different size, their
+        geometric mean.
     cluster : str, optional
 
     Raises
@@ -73,7 +81,10 @@ def covariance_between(
     if kind in ("HC0", "HC1"):
         if moments.fourth is None:
             raise refusal("HC0, HC1", "no fourth moments", "measure_moments(..., fourth=True)")
-        meat, factor = weights.T @ moments.fourth @ weights, moments.n / free if kind == "HC1" else np.ones(len(fits))
+        meat, factor = (
+            weights.T @ moments.fourth @ weights,
+            moments.n / free if kind == "HC1" else np.ones(len(fits)),
+        )
     elif kind == "CRV1" and cluster is not None:
         sums = moments.group(cluster)
         g = enough_clusters(sums.sizes, cluster)
@@ -88,7 +99,9 @@ def covariance_between(
 def _fourth_moment_variance(fits: SubsetFits, rows) -> np.ndarray:
     fourth = fits.moments.fourth
     if fourth is None and rows is None:
-        raise refusal("HC0, HC1", "no fourth moments", "measure_moments(..., fourth=True), or rows=")
+        raise refusal(
+            "HC0, HC1", "no fourth moments", "measure_moments(..., fourth=True), or rows="
+        )
     if fourth is None:
         return _leverage_variance(fits, rows, 0)
     variance = np.empty(len(fits))
@@ -112,7 +125,9 @@ def _leverage_variance(fits: SubsetFits, rows, power: int) -> np.ndarray:
     """Sum over rows of (h'q)^2 (u'q)^2 / (1 - leverage)^power, in one pass over the rows."""
     moments = fits.moments
     if rows is None or np.shape(rows) != (moments.n, len(moments.names)):
-        raise refusal("HC errors from rows", f"shape {np.shape(rows)}", "rows=, the table that was measured")
+        raise refusal(
+            "HC errors from rows", f"shape {np.shape(rows)}", "rows=, the table that was measured"
+        )
     if moments.weighted:
         raise refusal("HC errors from rows", "weights", "HC0, HC1, CRV1, CRV3 with weights")
     names, inverse, basis = _row_basis(fits)
@@ -128,14 +143,20 @@ def _leverage_variance(fits: SubsetFits, rows, power: int) -> np.ndarray:
             gap = 1.0 - 1.0 / moments.n - projection.T @ pair_products(q)
             if gap.min(initial=1.0) < 1e-10:
                 fit, row = np.unravel_index(np.argmin(gap), gap.shape)
-                raise refusal(f"regression {fits.kept[fit]}", f"row {start + row} has leverage one", "HC0, HC1")
+                raise refusal(
+                    f"regression {fits.kept[fit]}",
+                    f"row {start + row} has leverage one",
+                    "HC0, HC1",
+                )
             squares /= gap**power
         variance += squares.sum(axis=1)
     return variance
 
 
 def _row_basis(fits: SubsetFits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Independent columns among those used, the inverse of their triangle, and their orthonormal coordinates."""
+    """Independent columns among those used, the inverse of their triangle, and their orthonormal
+    coordinates.
+    """
     columns = fits.moments.coordinates[1:]
     used = fits.subsets.included.any(axis=0)
     used[fits.subsets.outcome] = True
@@ -150,7 +171,9 @@ def _row_basis(fits: SubsetFits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _projections(fits: SubsetFits, basis: np.ndarray) -> np.ndarray:
-    """Packed weights, shape (P, m), whose products with a row's pair products are its leverages less 1/n."""
+    """Packed weights, shape (P, m), whose products with a row's pair products are its leverages
+    less 1/n.
+    """
     first, second = np.triu_indices(basis.shape[1])
     packed = np.empty((len(first), len(fits)))
     for positions, _, q, _ in factors(fits.subsets):
@@ -171,6 +194,10 @@ def _jackknife_error(fits: SubsetFits, cluster: str) -> np.ndarray:
             fit, lost = np.argwhere(~draws.identified)[0]
             label = sums.labels[part][lost]
             found = f"no answer without {cluster} {label}"
-            raise refusal(f"CRV3 of regression {fits.kept[fit]}", found, "a term that varies without any one cluster")
+            raise refusal(
+                f"CRV3 of regression {fits.kept[fit]}",
+                found,
+                "a term that varies without any one cluster",
+            )
         squares += np.sum((draws.estimate - fits.estimate[:, None]) ** 2, axis=1)
     return np.sqrt(squares * (g - 1) / g)

@@ -17,7 +17,9 @@ Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 LATER: dict[tuple[str, str], str] = {}
-"""Keys of the plan contract (table, key) that this version does not analyse: refused, never ignored."""
+"""Keys of the plan contract (table, key) that this version does not analyse: refused, never
+ignored.
+"""
 
 
 def _calendar_date(value: Any) -> Any:

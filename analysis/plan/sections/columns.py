@@ -1,4 +1,6 @@
-"""`[score]`, `[engagement]`, `[controls]` and `[[keep]]`: the columns that enter, and which rows stay."""
+"""`[score]`, `[engagement]`, `[controls]` and `[[keep]]`: the columns that enter, and which rows
+stay.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ class ScoreSection(Section):
     def _turned_are_columns(self) -> ScoreSection:
         unknown = [column for column in self.lower_is_better if column not in self.columns]
         if unknown:
-            raise ValueError(f"lower_is_better names columns of the score, and these are none: {listing(unknown)}")
+            raise ValueError(
+                "lower_is_better names columns of the score, and these are none:"
+                f" {listing(unknown)}"
+            )
         return self
 
     def transform_of(self, column: str) -> str:
@@ -52,7 +57,9 @@ BARE_MARGIN = 0.10
 
 
 class ReliabilitySection(Section):
-    """What is believed of the share of truth in a recorded column: a value in a range, in (0, 1]."""
+    """What is believed of the share of truth in a recorded column: a value in a range, in (0,
+    1].
+    """
 
     value: Share
     low: Share
@@ -66,7 +73,9 @@ class ReliabilitySection(Section):
 
 
 class EngagementSection(Section):
-    """`[engagement]`: what is held constant because anyone can see it, and how well it was recorded."""
+    """`[engagement]`: what is held constant because anyone can see it, and how well it was
+    recorded.
+    """
 
     columns: Names
     transform: Transform | dict[str, Transform] = "identity"
@@ -84,8 +93,14 @@ class EngagementSection(Section):
         halves = data.get("halves", {}) if isinstance(data, dict) else {}
         if not isinstance(columns, (list, tuple)) or not isinstance(halves, dict):
             return data
-        made = {column: half_names(column, str(long.get("split"))) for column in columns if isinstance(column, str)}
-        both = sorted(column for column in made if tuple(halves.get(column, made[column])) != made[column])
+        made = {
+            column: half_names(column, str(long.get("split")))
+            for column in columns
+            if isinstance(column, str)
+        }
+        both = sorted(
+            column for column in made if tuple(halves.get(column, made[column])) != made[column]
+        )
         if both:
             raise ValueError(f"halves or a long file, not both, for {listing(both)}")
         return {**data, "halves": {**halves, **made}}
@@ -102,7 +117,9 @@ class EngagementSection(Section):
         named = [column for group in self.indicators for column in group]
         unknown = [column for column in named if column not in self.columns]
         if unknown:
-            raise ValueError(f"indicators are engagement columns, and these are none: {listing(unknown)}")
+            raise ValueError(
+                f"indicators are engagement columns, and these are none: {listing(unknown)}"
+            )
         if len(set(named)) < len(named):
             raise ValueError("a column measures one thing: it stands in the indicators once")
         if any(len(group) < 2 for group in self.indicators):
@@ -113,11 +130,17 @@ class EngagementSection(Section):
         return transform_of_column(self.transform, column)
 
     def range_of(self, column: str) -> tuple[float, float, float]:
-        """Return (low, value, high) of a declared reliability; a bare number is a range of .10 either way."""
+        """Return (low, value, high) of a declared reliability; a bare number is a range of .10
+        either way.
+        """
         declared = self.reliability[column]
         if isinstance(declared, ReliabilitySection):
             return declared.low, declared.value, declared.high
-        return max(declared - BARE_MARGIN, min(declared, 0.01)), declared, min(declared + BARE_MARGIN, 1.0)
+        return (
+            max(declared - BARE_MARGIN, min(declared, 0.01)),
+            declared,
+            min(declared + BARE_MARGIN, 1.0),
+        )
 
 
 class ControlsSection(Section):
@@ -131,7 +154,9 @@ class KeepSection(Section):
 
     column: Name
     equals: YesNo | Number | str | None = Field(default=None, alias="is")
-    among: Annotated[tuple[YesNo | Number | str, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+    among: Annotated[tuple[YesNo | Number | str, ...], Field(min_length=1)] | None = Field(
+        default=None, alias="in"
+    )
     min: Number | None = None
     max: Number | None = None
     start: Date | None = Field(default=None, alias="from")
@@ -139,7 +164,10 @@ class KeepSection(Section):
 
     @model_validator(mode="after")
     def _says_something(self) -> KeepSection:
-        if all(said is None for said in (self.equals, self.among, self.min, self.max, self.start, self.end)):
+        if all(
+            said is None
+            for said in (self.equals, self.among, self.min, self.max, self.start, self.end)
+        ):
             raise ValueError("a filter needs at least one of: is, in, min, max, from, to")
         if self.equals is not None and self.among is not None:
             raise ValueError("is and in exclude each other")

@@ -1,4 +1,6 @@
-"""`[flexible]`: engagement and controls in any form, learned from the data; runs only where a plan has it."""
+"""`[flexible]`: engagement and controls in any form, learned from the data; runs only where a plan
+has it.
+"""
 
 from __future__ import annotations
 

@@ -10,11 +10,13 @@ from analysis.plan.sections.base import Name, Section, Transform, Whole, YesNo
 
 
 class GamingSection(Section):
-    """`[gaming]`: a column of 0 and 1 that says which rows were gamed, or `infer`; who is seen, and when.
+    """`[gaming]`: a column of 0 and 1 that says which rows were gamed, or `infer`; who is seen, and
+    when.
 
-    `unit` and `time` are those of `[panel]` unless they are said here. `anticipation` is the number of periods before
-    an episode that are left out, since people may game because something is coming; `window` how many periods of quiet
-    come before an onset, and how many are drawn after it.
+    `unit` and `time` are those of `[panel]` unless they are said here. `anticipation` is the number
+    of periods before an episode that are left out, since people may game because something is
+    coming; `window` how many periods of quiet come before an onset, and how many are drawn after
+    it.
     """
 
     episode: Name | None = None

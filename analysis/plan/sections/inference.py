@@ -1,4 +1,6 @@
-"""`[inference]`, `[cluster]` and `[registered]`: how uncertainty is measured, and where the plan was deposited."""
+"""`[inference]`, `[cluster]` and `[registered]`: how uncertainty is measured, and where the plan
+was deposited.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class ClusterSection(Section):
 
 
 class RegisteredSection(Section):
-    """`[registered]`: where and when the plan was deposited; printed, since a hash alone proves no date."""
+    """`[registered]`: where and when the plan was deposited; printed, since a hash alone proves no
+    date.
+    """
 
     where: Name
     when: datetime.date | str

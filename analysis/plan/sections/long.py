@@ -1,4 +1,6 @@
-"""`[engagement] long`: halves of engagement built from a file with a row for each week or post of an account."""
+"""`[engagement] long`: halves of engagement built from a file with a row for each week or post of
+an account.
+"""
 
 from __future__ import annotations
 

@@ -19,13 +19,19 @@ MODELS: dict[str, tuple[str, ...]] = {
     "continuous": ("ols",),
     "roi": ("ols", "poisson"),
 }
-"""The models an outcome of each kind can have; the first one decides unless the plan says otherwise."""
+"""The models an outcome of each kind can have; the first one decides unless the plan says
+otherwise.
+"""
 
 MODEL_NAMES = {
-    "poisson": "Poisson pseudo-maximum likelihood", "gamma": "Gamma pseudo-maximum likelihood",
-    "tweedie": "Tweedie pseudo-maximum likelihood", "logit": "average marginal effect of a logit",
-    "nb2": "negative binomial regression", "hurdle": "a hurdle model, both parts recombined", "ols": "least squares",
-}  # fmt: skip
+    "poisson": "Poisson pseudo-maximum likelihood",
+    "gamma": "Gamma pseudo-maximum likelihood",
+    "tweedie": "Tweedie pseudo-maximum likelihood",
+    "logit": "average marginal effect of a logit",
+    "nb2": "negative binomial regression",
+    "hurdle": "a hurdle model, both parts recombined",
+    "ols": "least squares",
+}
 """How a sentence calls the models."""
 
 PERCENT, POINTS = "5 % is written 0.05", "5 percentage points are written 0.05"
@@ -50,9 +56,14 @@ class OutcomeSection(Section):
     def _fits_its_kind(self) -> OutcomeSection:
         if self.model is not None and self.model not in MODELS[self.kind]:
             allowed = listing(MODELS[self.kind])
-            raise ValueError(f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}')
+            raise ValueError(
+                f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}'
+            )
         if self.kind == "roi" and self.cost is None and self.hours is None:
-            raise ValueError('kind = "roi" needs what was put in: cost = a column of money, or hours with hour_price')
+            raise ValueError(
+                'kind = "roi" needs what was put in: cost = a column of money, or hours with'
+                " hour_price"
+            )
         if (self.hours is None) != (self.hour_price is None):
             raise ValueError("hours (a column) and hour_price (money per hour) belong together")
         if self.kind != "roi" and (self.cost is not None or self.hours is not None):
@@ -60,15 +71,25 @@ class OutcomeSection(Section):
         if self.is_relative and self.sesoi >= 1:
             raise ValueError(f"sesoi is a fraction of the mean here and must be below 1: {PERCENT}")
         if self.kind == "binary" and self.sesoi >= 1:
-            raise ValueError(f"sesoi is a difference in probability here and must be below 1: {POINTS}")
+            raise ValueError(
+                f"sesoi is a difference in probability here and must be below 1: {POINTS}"
+            )
         if self.kind != "revenue" and (self.negative != "refuse" or self.variants):
             raise ValueError('negative and variants belong to kind = "revenue"')
-        if self.negative == "net" and (self.model not in (None, "ols") or self.variants or self.exposure):
-            raise ValueError('negative = "net" is analysed by OLS in money, without exposure or variants')
+        if self.negative == "net" and (
+            self.model not in (None, "ols") or self.variants or self.exposure
+        ):
+            raise ValueError(
+                'negative = "net" is analysed by OLS in money, without exposure or variants'
+            )
         if self.exposure is not None and self.kind not in ("revenue", "count"):
-            raise ValueError("exposure is an offset on the log scale: only for revenue and count outcomes")
+            raise ValueError(
+                "exposure is an offset on the log scale: only for revenue and count outcomes"
+            )
         if self.model == "hurdle" and self.exposure is not None:
-            raise ValueError("a hurdle model has no exposure: it does not say what it does to the chance of any")
+            raise ValueError(
+                "a hurdle model has no exposure: it does not say what it does to the chance of any"
+            )
         return self
 
     @property
@@ -80,7 +101,9 @@ class OutcomeSection(Section):
     def deciding_model(self) -> str:
         """The model whose interval the verdict is about."""
         if self.model == "hurdle" and self.exposure is not None:
-            raise ValueError("a hurdle model has no exposure: it does not say what it does to the chance of any")
+            raise ValueError(
+                "a hurdle model has no exposure: it does not say what it does to the chance of any"
+            )
         return self.model or ("ols" if self.negative == "net" else MODELS[self.kind][0])
 
     @property

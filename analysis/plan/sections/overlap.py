@@ -1,4 +1,6 @@
-"""`[overlap]`: from where on a finding of the overlap battery counts as one; every threshold has a default."""
+"""`[overlap]`: from where on a finding of the overlap battery counts as one; every threshold has a
+default.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,19 @@ class OverlapSection(Section):
     Attributes
     ----------
     score_explained, rows_left : float
-        Refused when engagement and controls explain more of the score, or leave fewer rows' worth of it.
+        Refused when engagement and controls explain more of the score, or leave fewer rows' worth
+        of it.
     outcome_explained : float
         Refused when the score or one engagement column explains more of the outcome.
     re_expression, almost_outcome : float
-        Said, not refused: the score is engagement in other words; an engagement column is nearly the outcome.
+        Said, not refused: the score is engagement in other words; an engagement column is nearly
+        the outcome.
     missing_gap : float
-        Difference between groups of engagement in the share of rows whose outcome or score is known.
+        Difference between groups of engagement in the share of rows whose outcome or score is
+        known.
     common_value, heaped : float
-        Share of rows at one value of the score, and of an outcome's numbers that are multiples of ten.
+        Share of rows at one value of the score, and of an outcome's numbers that are multiples of
+        ten.
     dominant_cluster : float
         Share of rows in the largest cluster.
     zeros : float

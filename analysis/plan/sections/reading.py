@@ -10,7 +10,18 @@ from pydantic import AfterValidator, Field, model_validator
 
 from analysis.plan.sections.base import Name, Number, Section, YesNo
 
-NO_TEXT = frozenset({"idna", "punycode", "undefined", "mbcs", "oem", "unicode_escape", "raw_unicode_escape", "utf-7"})
+NO_TEXT = frozenset(
+    {
+        "idna",
+        "punycode",
+        "undefined",
+        "mbcs",
+        "oem",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "utf-7",
+    }
+)
 """Codecs of Python that no file of data is written in, or that give a text a second meaning."""
 
 Decimal = Literal[".", ","]
@@ -21,7 +32,12 @@ def _encoding(name: str) -> str:
         known = codecs.lookup(name)
     except (LookupError, ValueError, UnicodeError):
         known = None
-    if known is None or not known._is_text_encoding or known.name in NO_TEXT or known.name.replace("-", "_") in NO_TEXT:
+    if (
+        known is None
+        or not known._is_text_encoding
+        or known.name in NO_TEXT
+        or known.name.replace("-", "_") in NO_TEXT
+    ):
         raise ValueError('the name of a text encoding, such as "utf-8", "windows-1252" or "utf-16"')
     return known.name
 
@@ -66,7 +82,10 @@ class ReadingSection(Section):
         """Return these keys, and those of `other` where there is none here."""
         if other is None:
             return self
-        said: dict[str, Any] = {**other.model_dump(exclude_unset=True), **self.model_dump(exclude_unset=True)}
+        said: dict[str, Any] = {
+            **other.model_dump(exclude_unset=True),
+            **self.model_dump(exclude_unset=True),
+        }
         return ReadingSection.model_validate(said)
 
 
@@ -82,7 +101,12 @@ class ConversionSection(Section):
     def _fits_together(self) -> ConversionSection:
         if self.date is not None and (self.number or self.decimal or self.thousands):
             raise ValueError("a date or a number, not both")
-        if self.date is None and self.number is None and self.decimal is None and self.thousands is None:
+        if (
+            self.date is None
+            and self.number is None
+            and self.decimal is None
+            and self.thousands is None
+        ):
             raise ValueError("at least one of: number, decimal, thousands, date")
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError("decimal and thousands must differ")

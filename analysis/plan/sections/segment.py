@@ -6,7 +6,9 @@ from analysis.plan.sections.base import Name, Section
 
 
 class SegmentSection(Section):
-    """`[segment]`: the column of groups (industries, countries), and one level to be left out as a second look."""
+    """`[segment]`: the column of groups (industries, countries), and one level to be left out as a
+    second look.
+    """
 
     column: Name
     without: Name | None = None

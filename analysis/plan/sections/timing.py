@@ -1,4 +1,6 @@
-"""`[timing]`: when score, engagement and outcome were measured, so that their order can be checked."""
+"""`[timing]`: when score, engagement and outcome were measured, so that their order can be
+checked.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ Window = Annotated[tuple[Date, Date], Field()]
 
 
 class TimingSection(Section):
-    """`[timing]`: the day of the score, or the window it looks back on, and the windows of the other two.
+    """`[timing]`: the day of the score, or the window it looks back on, and the windows of the
+    other two.
 
     Attributes
     ----------
@@ -32,10 +35,14 @@ class TimingSection(Section):
         for name in ("score", "engagement", "outcome"):
             first, last = self.window(name)
             if first > last:
-                raise ValueError(f"{name} starts on {first} and ends on {last}: the first day comes first")
+                raise ValueError(
+                    f"{name} starts on {first} and ends on {last}: the first day comes first"
+                )
         return self
 
     def window(self, name: str) -> tuple[datetime.date, datetime.date]:
-        """Return the first and last day of one of the three; of a score with one day, that day twice."""
+        """Return the first and last day of one of the three; of a score with one day, that day
+        twice.
+        """
         value = getattr(self, name)
         return value if isinstance(value, tuple) else (value, value)

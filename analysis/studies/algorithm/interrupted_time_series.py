@@ -1,4 +1,6 @@
-"""An interrupted time series: the jump at a date, and how often a date at which nothing happened jumps as much."""
+"""An interrupted time series: the jump at a date, and how often a date at which nothing happened
+jumps as much.
+"""
 
 from __future__ import annotations
 
@@ -60,12 +62,13 @@ def interruption(
 
     Notes
     -----
-    ``y = a + b t + jump after + c (t - T0) after``: a level and a trend on either side (Bernal, Cummins & Gasparrini
-    2017, doi:10.1093/ije/dyw098), by generalised least squares with first-order autocorrelated errors, whose
-    correlation is that of the largest restricted likelihood. The p-value and the interval come from the statistic's
-    distribution in series drawn without a jump: in 24 months the size at a nominal .05 of a Newey-West interval was .16
-    (independent months) to .23 (correlation .4), and of t(T - 5) here .08 to .10, in simulations; the bootstrap's is
-    .05 to .07, and its interval covers .92 to .945.
+    ``y = a + b t + jump after + c (t - T0) after``: a level and a trend on either side (Bernal,
+    Cummins & Gasparrini 2017, doi:10.1093/ije/dyw098), by generalised least squares with
+    first-order autocorrelated errors, whose correlation is that of the largest restricted
+    likelihood. The p-value and the interval come from the statistic's distribution in series drawn
+    without a jump: in 24 months the size at a nominal .05 of a Newey-West interval was .16
+    (independent months) to .23 (correlation .4), and of t(T - 5) here .08 to .10, in simulations;
+    the bootstrap's is .05 to .07, and its interval covers .92 to .945.
     """
     periods = len(series)
     if min(first_after, periods - first_after) < FEWEST_A_SIDE:
@@ -77,12 +80,22 @@ def interruption(
     half = float(np.quantile(sizes, level)) * error
     placebos = _placebos(series, first_after)
     share = float((placebos >= own).mean()) if len(placebos) else None
-    return Interruption(jump, error, float((1 + (sizes >= own).sum()) / (REPLICATES + 1)), (jump - half, jump + half),
-                        rho, periods, share, len(placebos))  # fmt: skip
+    return Interruption(
+        jump,
+        error,
+        float((1 + (sizes >= own).sum()) / (REPLICATES + 1)),
+        (jump - half, jump + half),
+        rho,
+        periods,
+        share,
+        len(placebos),
+    )
 
 
 def _placebos(series: np.ndarray, first_after: int) -> np.ndarray:
-    """Return the size of the statistic at each date within the periods before, and within those after."""
+    """Return the size of the statistic at each date within the periods before, and within those
+    after.
+    """
     found = []
     for piece in (series[:first_after], series[first_after:]):
         for at in range(FEWEST_PLACEBOS_A_SIDE, len(piece) - FEWEST_PLACEBOS_A_SIDE + 1):
@@ -101,7 +114,9 @@ def _autoregressive(rho: float, periods: int, draws: int, rng: np.random.Generat
 
 
 def _jumps(series: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (jump, standard error, autocorrelation) of each column of `series`, shape (T, draws)."""
+    """Return (jump, standard error, autocorrelation) of each column of `series`, shape (T,
+    draws).
+    """
     periods, draws = series.shape
     time = np.arange(periods) - at
     after = (time >= 0).astype(float)

@@ -1,4 +1,6 @@
-"""How far a distribution has moved: the population stability index, with what chance alone would do."""
+"""How far a distribution has moved: the population stability index, with what chance alone would
+do.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Stability:
     p_value: float
 
 
-def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level: float = 0.95) -> Stability:
+def stability(
+    before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level: float = 0.95
+) -> Stability:
     """Return the index of two independent groups, with its large-sample null.
 
     Parameters
@@ -39,8 +43,9 @@ def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level:
 
     Notes
     -----
-    If both come from one distribution, the index is about ``(1/n + 1/m)`` times a chi-square with bins - 1 degrees of
-    freedom. The bins are quantiles of both groups together; tied values share one.
+    If both come from one distribution, the index is about ``(1/n + 1/m)`` times a chi-square with
+    bins - 1 degrees of freedom. The bins are quantiles of both groups together; tied values share
+    one.
     """
     edges = _edges(np.concatenate([before, after]), bins)
     counts = [_counts(values, edges) for values in (before, after)]
@@ -53,10 +58,16 @@ def stability(before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level:
 
 
 def paired_stability(
-    before: np.ndarray, after: np.ndarray, rng: np.random.Generator, *, clusters: np.ndarray | None = None,
-    bins: int = BINS, level: float = 0.95,
-) -> Stability:  # fmt: skip
-    """Return the index of two values of the same rows; under the null the two can be exchanged within a row.
+    before: np.ndarray,
+    after: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    clusters: np.ndarray | None = None,
+    bins: int = BINS,
+    level: float = 0.95,
+) -> Stability:
+    """Return the index of two values of the same rows; under the null the two can be exchanged
+    within a row.
 
     Parameters
     ----------
@@ -66,7 +77,9 @@ def paired_stability(
         Codes 0 .. G-1: all rows of a cluster are exchanged together.
     """
     edges = _edges(np.concatenate([before, after]), bins)
-    at = np.stack([np.searchsorted(edges, before, side="left"), np.searchsorted(edges, after, side="left")])
+    at = np.stack(
+        [np.searchsorted(edges, before, side="left"), np.searchsorted(edges, after, side="left")]
+    )
     n, cells = len(before), len(edges) + 1
     unit = np.arange(n) if clusters is None else clusters
     units = int(unit.max()) + 1
@@ -77,8 +90,17 @@ def paired_stability(
         return float(_index(counts / n, (totals - counts) / n))
 
     found = value(at[0])
-    drawn = np.array([value(np.where((rng.random(units) < 0.5)[unit], at[0], at[1])) for _ in range(PERMUTATIONS)])
-    return Stability(found, float(np.quantile(drawn, level)), float((1 + (drawn >= found).sum()) / (PERMUTATIONS + 1)))
+    drawn = np.array(
+        [
+            value(np.where((rng.random(units) < 0.5)[unit], at[0], at[1]))
+            for _ in range(PERMUTATIONS)
+        ]
+    )
+    return Stability(
+        found,
+        float(np.quantile(drawn, level)),
+        float((1 + (drawn >= found).sum()) / (PERMUTATIONS + 1)),
+    )
 
 
 def _edges(values: np.ndarray, bins: int) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""What happens at a threshold of a displayed number: a jump of the outcome, and whether people place themselves."""
+"""What happens at a threshold of a displayed number: a jump of the outcome, and whether people
+place themselves.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ UNTIED = 0.9
 """Above this share of different values near the threshold a score is as good as continuous."""
 
 FEWEST_CLUSTERS = 10
-"""Clusters with rows within the bandwidth without which the density's jump has no error to go by."""
+"""Clusters with rows within the bandwidth without which the density's jump has no error to go by.
+"""
 
 FEWEST_BINS = 4
 """Steps of a score within the bandwidth without which its density has no slope to go by."""
@@ -47,9 +50,13 @@ class Jump:
 
 
 def jump_at(
-    running: np.ndarray, response: np.ndarray, threshold: float, *, clusters: np.ndarray | None = None,
+    running: np.ndarray,
+    response: np.ndarray,
+    threshold: float,
+    *,
+    clusters: np.ndarray | None = None,
     bandwidth: float | None = None,
-) -> Jump | None:  # fmt: skip
+) -> Jump | None:
     """Return the jump of the mean response at a threshold, or None where too few rows are near it.
 
     Parameters
@@ -63,18 +70,24 @@ def jump_at(
 
     Notes
     -----
-    A local quadratic with triangular weights at the bandwidth that is best for a local line: this is the robust
-    bias-corrected estimate of Calonico, Cattaneo & Titiunik (2014), doi:10.3982/ECTA11757, with equal bandwidths for
-    effect and bias. Bandwidth: Imbens & Kalyanaraman (2012), doi:10.1093/restud/rdr043.
+    A local quadratic with triangular weights at the bandwidth that is best for a local line: this
+    is the robust bias-corrected estimate of Calonico, Cattaneo & Titiunik (2014),
+    doi:10.3982/ECTA11757, with equal bandwidths for effect and bias. Bandwidth: Imbens &
+    Kalyanaraman (2012), doi:10.1093/restud/rdr043.
     """
     x = running - threshold
     h = imbens_kalyanaraman(x, response) if bandwidth is None else bandwidth
     if h is None:
         return None
     sides = [(x < 0) & (x > -h), (x >= 0) & (x < h)]
-    if min(side.sum() for side in sides) < FEWEST or any(len(np.unique(x[side])) < 4 for side in sides):
+    if min(side.sum() for side in sides) < FEWEST or any(
+        len(np.unique(x[side])) < 4 for side in sides
+    ):
         return None
-    values = [_edge(x[side], response[side], h, None if clusters is None else clusters[side]) for side in sides]
+    values = [
+        _edge(x[side], response[side], h, None if clusters is None else clusters[side])
+        for side in sides
+    ]
     estimate, groups = values[1][0] - values[0][0], None
     if clusters is None:
         variance = sum(float(influence @ influence) for _, influence, _ in values)
@@ -84,13 +97,22 @@ def jump_at(
         sums = np.bincount(np.unique(codes, return_inverse=True)[1], weights=both)
         groups = len(sums)
         variance = float(sums @ sums) * groups / (groups - 1)
-    return Jump(float(estimate), float(np.sqrt(variance)), float(h), int(sides[0].sum()), int(sides[1].sum()), groups)
+    return Jump(
+        float(estimate),
+        float(np.sqrt(variance)),
+        float(h),
+        int(sides[0].sum()),
+        int(sides[1].sum()),
+        groups,
+    )
 
 
 def _edge(
     x: np.ndarray, y: np.ndarray, h: float, clusters: np.ndarray | None
 ) -> tuple[float, np.ndarray, np.ndarray | None]:
-    """Return the local quadratic's value at 0, each row's influence on it (HC3-like), and the clusters."""
+    """Return the local quadratic's value at 0, each row's influence on it (HC3-like), and the
+    clusters.
+    """
     root = np.sqrt(1 - np.abs(x) / h)
     design = np.column_stack([np.ones(len(x)), x / h, (x / h) ** 2]) * root[:, None]
     q, r = np.linalg.qr(design)
@@ -100,7 +122,9 @@ def _edge(
 
 
 def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
-    """Return the bandwidth for a local line with triangular weights at 0; None where a side has too few rows."""
+    """Return the bandwidth for a local line with triangular weights at 0; None where a side has too
+    few rows.
+    """
     n, unit, above = len(x), float(np.std(x, ddof=1)), x >= 0
     if unit == 0:
         return None
@@ -116,18 +140,25 @@ def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
     curvature, regular = {}, 0.0
     for side in (False, True):
         count = int((above == side).sum())
-        wide = 3.56 * (variance[side] / (density * max(third**2, 1e-12 * np.var(y)))) ** (1 / 7) * count ** (-1 / 7)
+        wide = (
+            3.56
+            * (variance[side] / (density * max(third**2, 1e-12 * np.var(y)))) ** (1 / 7)
+            * count ** (-1 / 7)
+        )
         inside = (above == side) & (np.abs(x) <= max(wide, pilot))
         local = np.column_stack([np.ones(inside.sum()), x[inside], x[inside] ** 2])
         curvature[side] = 2 * np.linalg.lstsq(local, y[inside], rcond=None)[0][-1]
         regular += 2160 * variance[side] / (inside.sum() * max(wide, pilot) ** 4)
     bend = (curvature[True] - curvature[False]) ** 2 + regular
-    return float(unit * 3.4375 * ((variance[True] + variance[False]) / (density * bend)) ** 0.2 * n**-0.2)
+    return float(
+        unit * 3.4375 * ((variance[True] + variance[False]) / (density * bend)) ** 0.2 * n**-0.2
+    )
 
 
 @dataclass(frozen=True)
 class Bunching:
-    """Whether there are more rows just above a threshold than the density below leads one to expect.
+    """Whether there are more rows just above a threshold than the density below leads one to
+    expect.
 
     Attributes
     ----------
@@ -135,7 +166,8 @@ class Bunching:
         Log of the density just above less that just below.
     std_error : float
     clusters : int or None
-        That have rows within the bandwidth, where rows of a cluster were summed; the reference is then t.
+        That have rows within the bandwidth, where rows of a cluster were summed; the reference is
+        then t.
     """
 
     estimate: float
@@ -152,11 +184,13 @@ class Bunching:
 
 
 def step_near(x: np.ndarray, h: float) -> float | None:
-    """Return the step in which values within h of 0 come: 0.0 where few are tied, None where ties follow no step.
+    """Return the step in which values within h of 0 come: 0.0 where few are tied, None where ties
+    follow no step.
 
     Examples
     --------
-    >>> step_near(np.repeat([-2.0, -1.0, 0.0, 1.0], 5), 3.0), step_near(np.array([-0.3, 0.1, 0.17]), 1.0)
+    >>> coarse, fine = np.repeat([-2.0, -1.0, 0.0, 1.0], 5), np.array([-0.3, 0.1, 0.17])
+    >>> step_near(coarse, 3.0), step_near(fine, 1.0)
     (1.0, 0.0)
     """
     near = x[np.abs(x) < h]
@@ -170,7 +204,9 @@ def step_near(x: np.ndarray, h: float) -> float | None:
     return step if np.abs(steps - np.round(steps)).max() < 1e-3 else None
 
 
-def density_jump(running: np.ndarray, threshold: float, *, clusters: np.ndarray | None = None) -> Bunching | None:
+def density_jump(
+    running: np.ndarray, threshold: float, *, clusters: np.ndarray | None = None
+) -> Bunching | None:
     """Return the jump of the density at a threshold, or None where too few rows are near it.
 
     Parameters
@@ -183,13 +219,15 @@ def density_jump(running: np.ndarray, threshold: float, *, clusters: np.ndarray 
 
     Notes
     -----
-    McCrary (2008), doi:10.1016/j.jeconom.2007.05.005: counts in narrow bins, smoothed by a local line with triangular
-    weights on either side; standard error ``sqrt(24/5 (1/f+ + 1/f-) / (n h))``. That takes rows as independent. A
-    density is a weighted sum of counts, so with clusters each row's weights over the densities are summed by cluster
-    and squared, with the factor G/(G - 1) and t(G - 1) of the clusters within the bandwidth: in 400 draws of 400
-    clusters of 5 rows that are alike, the test of nominal size .05 rejected in .03, and in .17 without the clusters.
-    Where scores come in steps (whole points, say), bins are whole steps and end half-way between the last step below
-    and the first one above; narrower bins would be empty just below the threshold and full just above it.
+    McCrary (2008), doi:10.1016/j.jeconom.2007.05.005: counts in narrow bins, smoothed by a local
+    line with triangular weights on either side; standard error ``sqrt(24/5 (1/f+ + 1/f-) / (n
+    h))``. That takes rows as independent. A density is a weighted sum of counts, so with clusters
+    each row's weights over the densities are summed by cluster and squared, with the factor G/(G -
+    1) and t(G - 1) of the clusters within the bandwidth: in 400 draws of 400 clusters of 5 rows
+    that are alike, the test of nominal size .05 rejected in .03, and in .17 without the clusters.
+    Where scores come in steps (whole points, say), bins are whole steps and end half-way between
+    the last step below and the first one above; narrower bins would be empty just below the
+    threshold and full just above it.
     """
     x, n = running - threshold, len(running)
     spread = np.std(x, ddof=1)
@@ -224,7 +262,9 @@ def density_jump(running: np.ndarray, threshold: float, *, clusters: np.ndarray 
         error, groups = np.sqrt(24 / 5 * (1 / above + 1 / below) / (n * h)), None
     else:
         near = influence != 0
-        sums = np.bincount(np.unique(clusters[near], return_inverse=True)[1], weights=influence[near])
+        sums = np.bincount(
+            np.unique(clusters[near], return_inverse=True)[1], weights=influence[near]
+        )
         groups = len(sums)
         if groups < FEWEST_CLUSTERS:
             return None

@@ -1,4 +1,6 @@
-"""The passage on a change of the algorithm: what the score predicts, and what the displayed number does."""
+"""The passage on a change of the algorithm: what the score predicts, and what the displayed number
+does.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,9 @@ NAMES = {
     ("mccrary", "bunching"): "Rows just above the threshold, against just below (log)",
 }
 APART = (
-    "Two questions are kept apart. Predictive validity asks what a version of the score says about the outcome, given "
-    "engagement. The effect of the displayed number asks what happens when the same people, who behave as before, are "
-    "shown with another number."
+    "Two questions are kept apart. Predictive validity asks what a version of the score says about"
+    " the outcome, given engagement. The effect of the displayed number asks what happens when the"
+    " same people, who behave as before, are shown with another number."
 )
 
 
@@ -27,21 +29,30 @@ def algorithm_passage(findings: Findings) -> Passage | None:
     """Return the passage, or None where the plan names no change of the algorithm."""
     if findings.plan.algorithm is None:
         return None
-    tables = tuple(table for ruling in findings.rulings if (table := _table(findings, ruling)) is not None)
+    tables = tuple(
+        table for verdict in findings.decided if (table := _table(findings, verdict)) is not None
+    )
     if not tables:
         return None
-    reasons = dict.fromkeys(c.reason for c in findings.checks if c.check in ("score_shift", "invariance", "bunching"))
+    reasons = dict.fromkeys(
+        c.reason for c in findings.checks if c.check in ("score_shift", "invariance", "bunching")
+    )
     said = " ".join(reasons)
     return Passage("When the algorithm changes", tuple(filter(None, (APART, said))), tables=tables)
 
 
-def _table(findings: Findings, ruling: Verdict) -> PassageTable | None:
-    rows = findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="algorithm").rows
+def _table(findings: Findings, verdict: Verdict) -> PassageTable | None:
+    rows = findings.estimates.select(
+        outcome=verdict.outcome, score=verdict.score, method="algorithm"
+    ).rows
     if not rows:
         return None
     label = findings.dataset.label
-    told = tuple((_name(findings, row), row.displayed, _span(row, findings.plan.inference.level)) for row in rows)
-    caption = f"{label(ruling.score)} and {label(ruling.outcome)} around the change"
+    told = tuple(
+        (_name(findings, row), row.displayed, _span(row, findings.plan.inference.level))
+        for row in rows
+    )
+    caption = f"{label(verdict.score)} and {label(verdict.outcome)} around the change"
     return PassageTable(caption, ("What", "Estimate", "Interval"), told)
 
 
@@ -51,7 +62,9 @@ def _name(findings: Findings, row: Estimate) -> str:
         return f"The displayed number: effect {step}, behaviour held"
     if row.term == "invariance":
         return "Predictive validity after the change less before, per point"
-    return NAMES.get((row.model, row.term), f"Predictive validity of {findings.dataset.label(row.term)}, {step}")
+    return NAMES.get(
+        (row.model, row.term), f"Predictive validity of {findings.dataset.label(row.term)}, {step}"
+    )
 
 
 def _span(row: Estimate, level: float) -> str:

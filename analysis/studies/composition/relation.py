@@ -11,7 +11,9 @@ MOST_ROWS = 20_000
 """Rows of which a relation is looked at; of larger samples a seeded draw."""
 
 ROWS_A_LEVEL = 10
-"""A column with at least this many rows a level is read level by level, any other one by its neighbours."""
+"""A column with at least this many rows a level is read level by level, any other one by its
+neighbours.
+"""
 
 NEIGHBOURS = 5
 """On each side."""
@@ -39,7 +41,9 @@ def forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def share_without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
-    """Return the R2 that a few extreme rows cannot make: the smaller of those with and without them."""
+    """Return the R2 that a few extreme rows cannot make: the smaller of those with and without
+    them.
+    """
     count = max(2, -(-len(response) // 1000))
     table = np.column_stack([response, columns])
     distance = np.abs(table - np.median(table, axis=0))
@@ -47,11 +51,14 @@ def share_without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
     rest = np.delete(np.arange(len(response)), extreme)
     if np.ptp(response[rest]) == 0:
         return 0.0
-    return min(squared_correlation(response, columns), squared_correlation(response[rest], columns[rest]))
+    return min(
+        squared_correlation(response, columns), squared_correlation(response[rest], columns[rest])
+    )
 
 
 def foretold(source: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of the variance of `target` that other rows with (nearly) the same `source` foretell.
+    """Return the share of the variance of `target` that other rows with (nearly) the same `source`
+    foretell.
 
     Parameters
     ----------
@@ -59,10 +66,10 @@ def foretold(source: np.ndarray, target: np.ndarray) -> float:
 
     Notes
     -----
-    Each row is left out of its own prediction. A source with few levels, such as a grade, predicts by the mean of the
-    level's other rows; any other one by a line through its neighbours, whatever the shape of the relation.
-    Pairs that repeat enter once there, since a row and its copy foretell one another. The first and last neighbours,
-    where extreme rows lie, are not predicted.
+    Each row is left out of its own prediction. A source with few levels, such as a grade, predicts
+    by the mean of the level's other rows; any other one by a line through its neighbours, whatever
+    the shape of the relation. Pairs that repeat enter once there, since a row and its copy foretell
+    one another. The first and last neighbours, where extreme rows lie, are not predicted.
 
     Examples
     --------
@@ -76,7 +83,9 @@ def foretold(source: np.ndarray, target: np.ndarray) -> float:
     levels, codes, counts = np.unique(source, return_inverse=True, return_counts=True)
     if 2 <= len(levels) <= len(source) / ROWS_A_LEVEL:
         others = np.bincount(codes, target)[codes] - target
-        predicted = np.where(counts[codes] > 1, others / np.maximum(counts[codes] - 1, 1), target.mean())
+        predicted = np.where(
+            counts[codes] > 1, others / np.maximum(counts[codes] - 1, 1), target.mean()
+        )
         return _explained(target, predicted)
     pairs = np.unique(np.column_stack([source, target]), axis=0)
     if len(pairs) < ROWS_A_LEVEL * NEIGHBOURS:
@@ -85,18 +94,24 @@ def foretold(source: np.ndarray, target: np.ndarray) -> float:
 
 
 def _by_neighbours(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return for each row of sorted x but the first and last the line through its neighbours, within their range."""
+    """Return for each row of sorted x but the first and last the line through its neighbours,
+    within their range.
+    """
     around = np.delete(np.arange(2 * NEIGHBOURS + 1), NEIGHBOURS)
     xs, ys = (sliding_window_view(values, 2 * NEIGHBOURS + 1)[:, around] for values in (x, y))
     centre, level = xs.mean(axis=1), ys.mean(axis=1)
     away = xs - centre[:, None]
     spread = (away**2).sum(axis=1)
     slope = np.divide((away * ys).sum(axis=1), spread, out=np.zeros(len(spread)), where=spread > 0)
-    return np.clip(level + slope * (x[NEIGHBOURS:-NEIGHBOURS] - centre), ys.min(axis=1), ys.max(axis=1))
+    return np.clip(
+        level + slope * (x[NEIGHBOURS:-NEIGHBOURS] - centre), ys.min(axis=1), ys.max(axis=1)
+    )
 
 
 def _explained(target: np.ndarray, predicted: np.ndarray) -> float:
-    """Return one less the share of squared errors, with and without the largest values: the smaller one."""
+    """Return one less the share of squared errors, with and without the largest values: the smaller
+    one.
+    """
     count = max(2, -(-len(target) // 1000))
     rest = np.argsort(np.abs(target - np.median(target)))[:-count]
     shares = []

@@ -17,13 +17,15 @@ SURE = 0.01
 
 
 def check_selection(sample: Sample, design: Design, outcome: str, score: str) -> Check:
-    """Return the check whether outcome and score are known as often for little engagement as for much.
+    """Return the check whether outcome and score are known as often for little engagement as for
+    much.
 
     Notes
     -----
-    Rows are grouped by tenths of each engagement column (fewer where rows are few) and the share with outcome and
-    score known is compared; chance is judged by a chi-square test. The bounds put every unknown outcome at the smallest
-    or the largest known one, whichever moves the least-squares slope further.
+    Rows are grouped by tenths of each engagement column (fewer where rows are few) and the share
+    with outcome and score known is compared; chance is judged by a chi-square test. The bounds put
+    every unknown outcome at the smallest or the largest known one, whichever moves the
+    least-squares slope further.
     """
     plan = sample.plan
     if plan.missing == "zero":
@@ -39,7 +41,9 @@ def check_selection(sample: Sample, design: Design, outcome: str, score: str) ->
         return Check(plan.name, "selection", True, reason, 0.0, outcome, score)
     share = 100 * known.mean()
     said = f"Outcome and score are known for {share:.0f} % of {len(whole):,} rows"
-    gaps = [gap for column in plan.engagement.columns if (gap := _gap(whole, column, known)) is not None]
+    gaps = [
+        gap for column in plan.engagement.columns if (gap := _gap(whole, column, known)) is not None
+    ]
     if not gaps:
         reason = f"{said}; engagement is not known for enough of the others to compare them."
         return Check(plan.name, "selection", None, reason, None, outcome, score)
@@ -47,7 +51,10 @@ def check_selection(sample: Sample, design: Design, outcome: str, score: str) ->
     size, column, low, high, chance = worst
     selected = abs(size) > plan.overlap.missing_gap and chance < SURE
     way = "rising" if size > 0 else "falling"
-    reason = f"{said}, {way} from {100 * low:.0f} % to {100 * high:.0f} % between the least and the most {column}."
+    reason = (
+        f"{said}, {way} from {100 * low:.0f} % to {100 * high:.0f} % between the least and the most"
+        f" {column}."
+    )
     if selected:
         reason += " The rows analysed are not like the others, and the verdict is about them alone."
         reason += _reversal(known)
@@ -55,8 +62,12 @@ def check_selection(sample: Sample, design: Design, outcome: str, score: str) ->
     return Check(plan.name, "selection", not selected, reason, size, outcome, score)
 
 
-def _gap(whole: pd.DataFrame, column: str, known: np.ndarray) -> tuple[float, str, float, float, float] | None:
-    """Return (gap, column, share known in the lowest group, in the highest, p of a chi-square test)."""
+def _gap(
+    whole: pd.DataFrame, column: str, known: np.ndarray
+) -> tuple[float, str, float, float, float] | None:
+    """Return (gap, column, share known in the lowest group, in the highest, p of a chi-square
+    test).
+    """
     if column not in whole:
         return None
     values = whole[column].to_numpy(dtype=float)
@@ -76,20 +87,28 @@ def _gap(whole: pd.DataFrame, column: str, known: np.ndarray) -> tuple[float, st
 
 
 def _reversal(known: np.ndarray) -> str:
-    """Return which effect among the rows left out would undo the one found; said where these rows are others."""
+    """Return which effect among the rows left out would undo the one found; said where these rows
+    are others.
+    """
     even = known.mean() / (1 - known.mean())
     return (
-        f" If the score's effect among the rows left out were {even:.2g} times the one found, with the other sign, it "
-        "would be gone among all rows."
+        f" If the score's effect among the rows left out were {even:.2g} times the one found, with"
+        " the other sign, it would be gone among all rows."
     )
 
 
-def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarray, outcome: str, score: str) -> str:
-    """Return what the missing outcomes could do: nothing is said where score or engagement are missing, too."""
+def _bounds(
+    sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarray, outcome: str, score: str
+) -> str:
+    """Return what the missing outcomes could do: nothing is said where score or engagement are
+    missing, too.
+    """
     columns = [*sample.plan.engagement.columns, score]
     if any(column not in whole for column in columns):
         return ""
-    rest = whole[columns].notna().all(axis=1).to_numpy() & (whole[outcome].isna().to_numpy() | known)
+    rest = whole[columns].notna().all(axis=1).to_numpy() & (
+        whole[outcome].isna().to_numpy() | known
+    )
     if rest.sum() <= known.sum():
         return ""
     table = whole.loc[rest, columns].to_numpy(dtype=float)
@@ -101,11 +120,14 @@ def _bounds(sample: Sample, design: Design, whole: pd.DataFrame, known: np.ndarr
     weight = own / (own @ own) * table[:, -1].std(ddof=1)
     fixed = float(weight[seen] @ values[seen])
     free = weight[~seen]
-    ends = (fixed + float(np.minimum(free * low, free * high).sum()),
-            fixed + float(np.maximum(free * low, free * high).sum()))  # fmt: skip
+    ends = (
+        fixed + float(np.minimum(free * low, free * high).sum()),
+        fixed + float(np.maximum(free * low, free * high).sum()),
+    )
     return (
-        f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the least-squares slope per "
-        f"standard deviation of the score among all rows could be anything from {_plain(ends[0])} to {_plain(ends[1])}."
+        f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the"
+        " least-squares slope per standard deviation of the score among all rows could be anything"
+        f" from {_plain(ends[0])} to {_plain(ends[1])}."
     )
 
 

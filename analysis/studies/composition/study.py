@@ -34,4 +34,10 @@ def check_overlap(sample: Sample, design: Design, outcome: str, score: str) -> l
     ]
 
 
-__all__ = ["check_overlap", "check_rows", "clusters_check", "outcome_from_rows", "reconstructability"]
+__all__ = [
+    "check_overlap",
+    "check_rows",
+    "clusters_check",
+    "outcome_from_rows",
+    "reconstructability",
+]

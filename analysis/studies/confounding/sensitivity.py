@@ -1,4 +1,6 @@
-"""How strong something left out would have to be: robustness value, benchmarks, Oster's delta, the E-value."""
+"""How strong something left out would have to be: robustness value, benchmarks, Oster's delta, the
+E-value.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ from analysis.models.design import Design, orthonormal_basis
 from analysis.models.fit import critical_value
 
 
-def robustness_value(statistic: float, df: float, *, share: float = 1.0, level: float | None = None) -> float:
-    """Return the strength that a confounder needs with both score and outcome, as a partial R2 with each.
+def robustness_value(
+    statistic: float, df: float, *, share: float = 1.0, level: float | None = None
+) -> float:
+    """Return the strength that a confounder needs with both score and outcome, as a partial R2 with
+    each.
 
     Parameters
     ----------
@@ -27,13 +32,15 @@ def robustness_value(statistic: float, df: float, *, share: float = 1.0, level: 
 
     Notes
     -----
-    With ``f = share |t| / sqrt(df)`` less, with a level, ``t* / sqrt(df - 1)``: ``(sqrt(f^4 + 4 f^2) - f^2) / 2``.
-    Where a confounder that explains all of the outcome's residual is not needed to reach it, the constraint does
-    not bind and the value is ``(f^2 - f*^2) / (1 + f^2)``. Cinelli & Hazlett (2020), doi:10.1111/rssb.12348.
+    With ``f = share |t| / sqrt(df)`` less, with a level, ``t* / sqrt(df - 1)``: ``(sqrt(f^4 + 4
+    f^2) - f^2) / 2``. Where a confounder that explains all of the outcome's residual is not needed
+    to reach it, the constraint does not bind and the value is ``(f^2 - f*^2) / (1 + f^2)``. Cinelli
+    & Hazlett (2020), doi:10.1111/rssb.12348.
 
     Examples
     --------
-    >>> round(robustness_value(4.18445, 783), 4), round(robustness_value(4.18445, 783, level=0.95), 4)
+    >>> t, df = 4.18445, 783
+    >>> round(robustness_value(t, df), 4), round(robustness_value(t, df, level=0.95), 4)
     (0.1388, 0.0763)
     """
     strength = share * abs(statistic) / math.sqrt(df)
@@ -47,7 +54,9 @@ def robustness_value(statistic: float, df: float, *, share: float = 1.0, level: 
 
 
 def partial_r2(statistic: float, df: float) -> float:
-    """Return the share of the outcome's residual variance that the score explains: ``t^2 / (t^2 + df)``."""
+    """Return the share of the outcome's residual variance that the score explains: ``t^2 / (t^2 +
+    df)``.
+    """
     return statistic**2 / (statistic**2 + df)
 
 
@@ -71,13 +80,18 @@ class Confounder:
 
         Notes
         -----
-        ``se sqrt(df) sqrt(R2_YZ R2_SZ / (1 - R2_SZ))``: Cinelli & Hazlett (2020), an identity for least squares.
+        ``se sqrt(df) sqrt(R2_YZ R2_SZ / (1 - R2_SZ))``: Cinelli & Hazlett (2020), an identity for
+        least squares.
         """
-        return std_error * math.sqrt(df * self.with_outcome * self.with_score / (1 - self.with_score))
+        return std_error * math.sqrt(
+            df * self.with_outcome * self.with_score / (1 - self.with_score)
+        )
 
     def error(self, std_error: float, df: float) -> float:
         """Return the standard error the slope would have with the confounder in the equation."""
-        return std_error * math.sqrt((1 - self.with_outcome) / (1 - self.with_score) * df / (df - 1))
+        return std_error * math.sqrt(
+            (1 - self.with_outcome) / (1 - self.with_score) * df / (df - 1)
+        )
 
 
 def as_strong_as(design: Design, columns: list[int], *, times: float = 1.0) -> Confounder | None:
@@ -95,8 +109,8 @@ def as_strong_as(design: Design, columns: list[int], *, times: float = 1.0) -> C
     Returns
     -------
     Confounder or None
-        None where no such confounder can exist: k r / (1 - r) is 1 or more, with r what the columns explain of the
-        score.
+        None where no such confounder can exist: k r / (1 - r) is 1 or more, with r what the columns
+        explain of the score.
 
     Notes
     -----
@@ -155,17 +169,19 @@ class Movement:
     var_left: float
 
     def delta(self, largest_r2: float | None = None) -> float:
-        """Return how much stronger than engagement the selection on what is left out must be to make the effect 0.
+        """Return how much stronger than engagement the selection on what is left out must be to
+        make the effect 0.
 
         Parameters
         ----------
         largest_r2 : float, optional
-            R2 if everything were observed; 1.3 times the full model's, at most 1, where none is given.
+            R2 if everything were observed; 1.3 times the full model's, at most 1, where none is
+            given.
 
         Notes
         -----
-        The exact solution, not the approximation: Oster (2019), doi:10.1080/07350015.2016.1227711, proposition 3.
-        What is left out is taken to be uncorrelated with engagement.
+        The exact solution, not the approximation: Oster (2019), doi:10.1080/07350015.2016.1227711,
+        proposition 3. What is left out is taken to be uncorrelated with engagement.
         """
         most = min(1.0, 1.3 * self.full_r2) if largest_r2 is None else largest_r2
         moved, gained = self.raw - self.full, (self.full_r2 - self.raw_r2) * self.var_outcome
@@ -194,11 +210,13 @@ def movement(design: Design) -> Movement:
 
 
 def e_value(ratio: float) -> float:
-    """Return the ratio with which a confounder would have to go with score and outcome alike to explain a ratio away.
+    """Return the ratio with which a confounder would have to go with score and outcome alike to
+    explain a ratio away.
 
     Notes
     -----
-    ``RR + sqrt(RR (RR - 1))``, of the inverse below 1: VanderWeele & Ding (2017), doi:10.7326/M16-2607.
+    ``RR + sqrt(RR (RR - 1))``, of the inverse below 1: VanderWeele & Ding (2017),
+    doi:10.7326/M16-2607.
 
     Examples
     --------

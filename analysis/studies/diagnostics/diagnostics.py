@@ -29,7 +29,8 @@ class Slope:
 
 
 def park(fit: Fit) -> Slope:
-    """Return the power of the mean with which the squared residuals grow: 1 as for Poisson, 2 as for Gamma.
+    """Return the power of the mean with which the squared residuals grow: 1 as for Poisson, 2 as
+    for Gamma.
 
     Parameters
     ----------
@@ -38,24 +39,30 @@ def park(fit: Fit) -> Slope:
 
     Notes
     -----
-    The modified Park test: a Gamma regression of ``(y - mu)**2`` on ``log(mu)``. Manning & Mullahy (2001),
-    doi:10.1016/S0167-6296(01)00086-8.
+    The modified Park test: a Gamma regression of ``(y - mu)**2`` on ``log(mu)``. Manning & Mullahy
+    (2001), doi:10.1016/S0167-6296(01)00086-8.
     """
     squares = (fit.design.response - fit.fitted) ** 2
     logs = np.log(fit.fitted)
-    design = Design(response=squares, matrix=np.column_stack([np.ones(len(logs)), logs]), terms=("(Intercept)", "log"),
-                    blocks=("intercept", "control"), clusters=fit.design.clusters)  # fmt: skip
+    design = Design(
+        response=squares,
+        matrix=np.column_stack([np.ones(len(logs)), logs]),
+        terms=("(Intercept)", "log"),
+        blocks=("intercept", "control"),
+        clusters=fit.design.clusters,
+    )
     found = fit_pml(design, family="gamma", covariance=design.plain_covariance)
     return Slope(float(found.params[1]), float(found.std_errors()[1]))
 
 
 def dispersion(fit: Fit) -> Slope:
-    """Return alpha in ``variance = mean + alpha mean**2`` from the squared residuals of a Poisson fit.
+    """Return alpha in ``variance = mean + alpha mean**2`` from the squared residuals of a Poisson
+    fit.
 
     Notes
     -----
-    Least squares of ``((y - mu)**2 - y) / mu`` on ``mu`` without an intercept: Cameron & Trivedi (1990),
-    doi:10.1016/0304-4076(90)90014-K.
+    Least squares of ``((y - mu)**2 - y) / mu`` on ``mu`` without an intercept: Cameron & Trivedi
+    (1990), doi:10.1016/0304-4076(90)90014-K.
     """
     mean, y = fit.fitted, fit.design.response
     excess = ((y - mean) ** 2 - y) / mean
@@ -67,25 +74,33 @@ def dispersion(fit: Fit) -> Slope:
 
 
 def squared_predictor(fit: Fit) -> Design:
-    """Return the design with the square of its linear predictor as the only column of the block "score".
+    """Return the design with the square of its linear predictor as the only column of the block
+    "score".
 
     Notes
     -----
-    For the RESET test: Ramsey (1969), doi:10.1111/j.2517-6161.1969.tb00796.x. The predictor is centred and scaled,
-    which changes nothing about the test and keeps the digits.
+    For the RESET test: Ramsey (1969), doi:10.1111/j.2517-6161.1969.tb00796.x. The predictor is
+    centred and scaled, which changes nothing about the test and keeps the digits.
     """
     design = fit.design
     predictor = design.matrix @ fit.params
     scaled = (predictor - predictor.mean()) / predictor.std()
     blocks = tuple("control" if block == "score" else block for block in design.blocks)
-    return Design(response=design.response, matrix=np.column_stack([design.matrix, scaled**2]),
-                  terms=(*design.terms, "(predictor)**2"), blocks=(*blocks, "score"), clusters=design.clusters,
-                  offset=design.offset)  # fmt: skip
+    return Design(
+        response=design.response,
+        matrix=np.column_stack([design.matrix, scaled**2]),
+        terms=(*design.terms, "(predictor)**2"),
+        blocks=(*blocks, "score"),
+        clusters=design.clusters,
+        offset=design.offset,
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Observed and predicted means by group of the prediction, from the lowest to the highest; shape (groups,)."""
+    """Observed and predicted means by group of the prediction, from the lowest to the highest;
+    shape (groups,).
+    """
 
     rows: np.ndarray
     observed: np.ndarray
@@ -97,7 +112,8 @@ class Calibration:
 
 
 def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
-    """Return the means of observed and predicted outcomes in ten groups of equal size by the prediction.
+    """Return the means of observed and predicted outcomes in ten groups of equal size by the
+    prediction.
 
     Examples
     --------
@@ -106,8 +122,11 @@ def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
     """
     order = np.argsort(predicted, kind="stable")
     parts = [part for part in np.array_split(order, GROUPS) if len(part)]
-    return Calibration(np.array([len(part) for part in parts]), np.array([observed[part].mean() for part in parts]),
-                       np.array([predicted[part].mean() for part in parts]))  # fmt: skip
+    return Calibration(
+        np.array([len(part) for part in parts]),
+        np.array([observed[part].mean() for part in parts]),
+        np.array([predicted[part].mean() for part in parts]),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +160,21 @@ def rootogram(counts: np.ndarray, mean: np.ndarray, alpha: float, *, most: int =
     """
     last = int(min(np.quantile(counts, 0.99), most - 1))
     values = np.arange(last + 1)
-    expected = [np.exp(log_likelihood(np.full(len(mean), float(value)), mean, alpha)).sum() for value in values]
+    expected = [
+        np.exp(log_likelihood(np.full(len(mean), float(value)), mean, alpha)).sum()
+        for value in values
+    ]
     observed = np.bincount(counts.astype(int), minlength=last + 1)[: last + 1].astype(float)
     return Rootogram(values, observed, np.array(expected))
 
 
 def zeros(counts: np.ndarray, mean: np.ndarray, alpha: float) -> tuple[int, float, float]:
-    """Return (zeros seen, zeros expected, standard deviation of their number), the fitted means taken as known."""
+    """Return (zeros seen, zeros expected, standard deviation of their number), the fitted means
+    taken as known.
+    """
     chance = np.exp(log_likelihood(np.zeros(len(mean)), mean, alpha))
-    return int((counts == 0).sum()), float(chance.sum()), float(np.sqrt((chance * (1 - chance)).sum()))
+    return (
+        int((counts == 0).sum()),
+        float(chance.sum()),
+        float(np.sqrt((chance * (1 - chance)).sum())),
+    )

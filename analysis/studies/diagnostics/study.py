@@ -14,7 +14,7 @@ from analysis.models.design import build_design
 from analysis.models.fit import CountFit, Fit, critical_value, score_test
 from analysis.models.pml import VARIANCE_POWER
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, Found
+from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.studies.diagnostics.diagnostics import (
     Calibration,
     Rootogram,
@@ -29,31 +29,50 @@ from analysis.studies.diagnostics.diagnostics import (
 NEAR = 0.5
 """So far may the power of the variance lie from that of the deciding model."""
 OFF = 1.25
-"""Observed over predicted means of a group of rows may differ from one by this factor, either way."""
+"""Observed over predicted means of a group of rows may differ from one by this factor, either way.
+"""
 
 
-def study_diagnostics(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion and zeros."""
+def study_diagnostics(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
+) -> StudyResult:
+    """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion
+    and zeros.
+    """
     checks = []
-    for name, ask in (("reset", _reset), ("calibration", _calibrated), ("variance", _variance),
-                      ("dispersion", _dispersion), ("zeros", _zeros)):  # fmt: skip
+    for name, ask in (
+        ("reset", _reset),
+        ("calibration", _calibrated),
+        ("variance", _variance),
+        ("dispersion", _dispersion),
+        ("zeros", _zeros),
+    ):
         try:
             found = ask(sample, outcome, score)
         except DesignError as error:
             found = (None, f"It could not be looked at: {error.faults[0].found}.", None)
         if found is not None:
             passed, reason, statistic = found
-            checks.append(Check(sample.plan.name, name, passed, reason, statistic, outcome.column, score))
-    return Found(checks=tuple(checks))
+            checks.append(
+                Check(sample.plan.name, name, passed, reason, statistic, outcome.column, score)
+            )
+    return StudyResult(checks=tuple(checks))
 
 
 Answer = tuple[bool | None, str, float | None] | None
 
 
-def deciding_fit(sample: Sample, outcome: OutcomeSection, score: str, *, model: str | None = None) -> Fit:
+def deciding_fit(
+    sample: Sample, outcome: OutcomeSection, score: str, *, model: str | None = None
+) -> Fit:
     """Return the deciding fit, or one by another model, with an ordinary robust covariance."""
     design = build_design(sample, outcome.column, (score,))
-    return fit_model(design, model or outcome.deciding_model, design.plain_covariance, counts=outcome.kind == "count")
+    return fit_model(
+        design,
+        model or outcome.deciding_model,
+        design.plain_covariance,
+        counts=outcome.kind == "count",
+    )
 
 
 def deciles(sample: Sample, outcome: OutcomeSection, score: str) -> Calibration:
@@ -92,9 +111,14 @@ def _reset(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
         return None
     fit = deciding_fit(sample, outcome, score)
     statistic, p = score_test(fit, squared_predictor(fit), clustered=fit.covariance in CLUSTERED)
-    reason = f"RESET of the {outcome.deciding_model} model: chi-square(1) = {statistic:.2f}, p {_p(p)}."
+    reason = (
+        f"RESET of the {outcome.deciding_model} model: chi-square(1) = {statistic:.2f}, p {_p(p)}."
+    )
     if p < 1 - sample.plan.inference.level:
-        reason += " The mean bends where the model is straight: try other transforms of engagement or the score."
+        reason += (
+            " The mean bends where the model is straight: try other transforms of engagement or the"
+            " score."
+        )
     return p >= 1 - sample.plan.inference.level, reason, statistic
 
 
@@ -109,8 +133,8 @@ def _calibrated(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
     ratios = found.ratios
     worst = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-12)))))
     reason = (
-        f"Observed over predicted means by tenth of the prediction lie between {ratios.min():.2f} and "
-        f"{ratios.max():.2f}; the farthest is the {_ordinal(worst + 1)} of {len(ratios)}."
+        f"Observed over predicted means by tenth of the prediction lie between {ratios.min():.2f}"
+        f" and {ratios.max():.2f}; the farthest is the {_ordinal(worst + 1)} of {len(ratios)}."
     )
     return bool((ratios < OFF).all() and (ratios > 1 / OFF).all()), reason, float(ratios[worst])
 
@@ -124,13 +148,17 @@ def _variance(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
     slope = park(fit_model(design, model, "HC1"))
     half = critical_value(sample.plan.inference.level, None) * slope.std_error
     reason = (
-        f"Without the score, squared residuals grow with the mean to the power of {slope.estimate:.2f} "
-        f"({100 * sample.plan.inference.level:g} % CI {slope.estimate - half:.2f} to {slope.estimate + half:.2f}); "
-        "1 suits Poisson, 1.5 Tweedie, 2 Gamma."
+        "Without the score, squared residuals grow with the mean to the power of"
+        f" {slope.estimate:.2f} ({100 * sample.plan.inference.level:g} % CI"
+        f" {slope.estimate - half:.2f} to {slope.estimate + half:.2f}); 1 suits Poisson, 1.5"
+        " Tweedie, 2 Gamma."
     )
     near = abs(slope.estimate - VARIANCE_POWER[model]) <= NEAR
     if not near:
-        reason += f" {model.capitalize()} stays right about the mean, and wastes some of what the rows say."
+        reason += (
+            f" {model.capitalize()} stays right about the mean, and wastes some of what the rows"
+            " say."
+        )
     return near, reason, slope.estimate
 
 
@@ -140,7 +168,10 @@ def _dispersion(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
         return None
     slope = dispersion(deciding_fit(sample, outcome, score, model="poisson"))
     even = slope.p_value >= 1 - sample.plan.inference.level
-    reason = f"The variance is the mean and {slope.estimate:.3g} of its square; p {_p(slope.p_value)} of no such part."
+    reason = (
+        f"The variance is the mean and {slope.estimate:.3g} of its square; p {_p(slope.p_value)} of"
+        " no such part."
+    )
     if not even:
         reason += " Robust errors allow for it; the negative binomial model stands beside."
     return even, reason, slope.estimate
@@ -154,7 +185,10 @@ def _zeros(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
     seen, expected, spread = zeros(fit.design.response, fit.fitted, _alpha(fit))
     z = (seen - expected) / spread if spread > 0 else 0.0
     name = "negative binomial" if fit.model == "nb2" else "Poisson"
-    reason = f"{seen:,} of {fit.design.n:,} counts are zero; the {name} model expects {expected:,.0f} (z = {z:.1f})."
+    reason = (
+        f"{seen:,} of {fit.design.n:,} counts are zero; the {name} model expects {expected:,.0f} (z"
+        f" = {z:.1f})."
+    )
     few = abs(z) < critical_value(sample.plan.inference.level, None)
     if not few:
         reason += " Where zero is a decision of its own, read the model of two parts."

@@ -15,9 +15,11 @@ class Proportion:
     Attributes
     ----------
     statistic, p_value : float
-        The least Wald distance over all multiples, chi-square with one degree of freedom less than there are weights.
+        The least Wald distance over all multiples, chi-square with one degree of freedom less than
+        there are weights.
     likeness : float
-        Cosine of the angle between both: 1 where they are proportional, 0 where they have nothing in common.
+        Cosine of the angle between both: 1 where they are proportional, 0 where they have nothing
+        in common.
     """
 
     statistic: float
@@ -36,8 +38,9 @@ def proportional(weights: np.ndarray, others: np.ndarray, cov: np.ndarray) -> Pr
 
     Notes
     -----
-    The distance is minimised over the multiple with the covariance at that multiple (a minimum distance of the kind of
-    Anderson & Rubin 1949), so that it is well behaved where one of the two is hardly told from zero.
+    The distance is minimised over the multiple with the covariance at that multiple (a minimum
+    distance of the kind of Anderson & Rubin 1949), so that it is well behaved where one of the two
+    is hardly told from zero.
     """
     k = len(weights)
     scales = np.sqrt(np.diag(cov))

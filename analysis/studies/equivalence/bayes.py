@@ -28,8 +28,8 @@ def bic_factor(n: int, r2_without: float, r2_with: float, *, added: int = 1) -> 
 
     Notes
     -----
-    Wagenmakers (2007), doi:10.3758/BF03194105. Likelihoods of independent normal errors: not for quasi-likelihoods
-    or clustered data.
+    Wagenmakers (2007), doi:10.3758/BF03194105. Likelihoods of independent normal errors: not for
+    quasi-likelihoods or clustered data.
 
     Examples
     --------
@@ -38,10 +38,14 @@ def bic_factor(n: int, r2_without: float, r2_with: float, *, added: int = 1) -> 
     """
     if r2_with >= 1:
         raise OverflowError("the larger model fits exactly")
-    return math.exp(0.5 * (n * (math.log1p(-r2_without) - math.log1p(-r2_with)) - added * math.log(n)))
+    return math.exp(
+        0.5 * (n * (math.log1p(-r2_without) - math.log1p(-r2_with)) - added * math.log(n))
+    )
 
 
-def jzs_factor(n: int, predictors_without: int, r2_without: float, r2_with: float, *, added: int = 1) -> float:
+def jzs_factor(
+    n: int, predictors_without: int, r2_without: float, r2_with: float, *, added: int = 1
+) -> float:
     """Return the JZS Bayes factor of the larger of two nested least-squares models.
 
     Parameters
@@ -94,6 +98,15 @@ def log_factor(n: int, predictors: int, r2: float) -> float:
     ).x
     top = height(peak)
     quad = scipy.integrate.quad
-    pieces = [quad(lambda x: math.exp(height(x) - top), peak + a, peak + b, epsabs=0, epsrel=1e-10, limit=200)[0]
-              for a, b in ((-12, -3), (-3, 0), (0, 3), (3, 12), (12, 60))]  # fmt: skip
+    pieces = [
+        quad(
+            lambda x: math.exp(height(x) - top),
+            peak + a,
+            peak + b,
+            epsabs=0,
+            epsrel=1e-10,
+            limit=200,
+        )[0]
+        for a, b in ((-12, -3), (-3, 0), (0, 3), (3, 12), (12, 60))
+    ]
     return top + math.log(sum(pieces))

@@ -1,4 +1,6 @@
-"""How much of the score's raw slope is engagement: the order-free decomposition for least squares."""
+"""How much of the score's raw slope is engagement: the order-free decomposition for least
+squares.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +54,15 @@ def decompose(design: Design, score: str) -> Decomposition:
 
     Notes
     -----
-    Gelbach (2016), doi:10.1086/683668: ``raw - full = sum_j c_j b_j``, with b_j the column's slope in the full
-    model and c_j the score's slope in the regression of the column on score and controls. Standard errors stack
-    both regressions.
+    Gelbach (2016), doi:10.1086/683668: ``raw - full = sum_j c_j b_j``, with b_j the column's slope
+    in the full model and c_j the score's slope in the regression of the column on score and
+    controls. Standard errors stack both regressions.
     """
     full = fit_ols(design, covariance="HC1")
     reduced = design.without("engagement")
-    terms = tuple(t for t, block in zip(design.terms, design.blocks, strict=True) if block == "engagement")
+    terms = tuple(
+        t for t, block in zip(design.terms, design.blocks, strict=True) if block == "engagement"
+    )
     shares, influence = np.empty(len(terms)), np.empty((design.n, len(terms)))
     outer = _influence(full)
     for at, term in enumerate(terms):
@@ -71,9 +75,14 @@ def decompose(design: Design, score: str) -> Decomposition:
     cov, name = stacked_covariance(influence, design.clusters, design.k)
     raw = fit_ols(reduced, covariance="HC1")
     return Decomposition(
-        terms=terms, shares=shares, cov=cov, raw=float(raw.params[raw.position(score)]),
-        full=float(full.params[full.position(score)]), total_error=float(np.sqrt(cov.sum())), covariance=name,
-    )  # fmt: skip
+        terms=terms,
+        shares=shares,
+        cov=cov,
+        raw=float(raw.params[raw.position(score)]),
+        full=float(full.params[full.position(score)]),
+        total_error=float(np.sqrt(cov.sum())),
+        covariance=name,
+    )
 
 
 def _influence(fit: Fit) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""Too small to matter: the two one-sided tests on a coefficient, and the test and bound on what R2 gains."""
+"""Too small to matter: the two one-sided tests on a coefficient, and the test and bound on what R2
+gains.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ BLOCK = 1024
 """Replicates per child of the random generator."""
 
 BLOCKS_OF_ROWS = 5000
-"""More rows than this are drawn in random blocks, as many as this: their sums are all that a sample needs."""
+"""More rows than this are drawn in random blocks, as many as this: their sums are all that a sample
+needs.
+"""
 
 
 EXACT = 1e-12
@@ -39,7 +43,9 @@ class Tost:
         return max(self.p_low, self.p_high)
 
 
-def tost(estimate: float, std_error: float, band: tuple[float, float], df: float | None = None) -> Tost:
+def tost(
+    estimate: float, std_error: float, band: tuple[float, float], df: float | None = None
+) -> Tost:
     """Return the two one-sided tests of a coefficient against a band.
 
     Parameters
@@ -52,8 +58,8 @@ def tost(estimate: float, std_error: float, band: tuple[float, float], df: float
 
     Notes
     -----
-    Schuirmann (1987), doi:10.1007/BF01068419. p < 1 - level exactly when the interval of level 2 level - 1 lies
-    inside the band.
+    Schuirmann (1987), doi:10.1007/BF01068419. p < 1 - level exactly when the interval of level 2
+    level - 1 lies inside the band.
 
     Examples
     --------
@@ -61,11 +67,16 @@ def tost(estimate: float, std_error: float, band: tuple[float, float], df: float
     0.0062
     """
     sf = scipy.stats.norm.sf if df is None else (lambda value: scipy.stats.t.sf(value, df))
-    return Tost(float(sf((estimate - band[0]) / std_error)), float(sf((band[1] - estimate) / std_error)))
+    return Tost(
+        float(sf((estimate - band[0]) / std_error)), float(sf((band[1] - estimate) / std_error))
+    )
 
 
-def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, bound: float) -> float:
-    """Return the p-value of "the score adds `bound` or more to R2", for least squares with one score.
+def delta_r2_p_value(
+    n: int, predictors: int, r2_full: float, delta_r2: float, bound: float
+) -> float:
+    """Return the p-value of "the score adds `bound` or more to R2", for least squares with one
+    score.
 
     Parameters
     ----------
@@ -78,8 +89,9 @@ def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, b
 
     Notes
     -----
-    ``P[F'(1, n - k - 1; n bound / (1 - R2)) <= F]``, the noncentral F with R2 plugged in: after Campbell & Lakens
-    (2021), doi:10.1111/bmsp.12201. Errors as in classical regression: neither robust nor clustered.
+    ``P[F'(1, n - k - 1; n bound / (1 - R2)) <= F]``, the noncentral F with R2 plugged in: after
+    Campbell & Lakens (2021), doi:10.1111/bmsp.12201. Errors as in classical regression: neither
+    robust nor clustered.
     """
     if 1 - r2_full < EXACT:  # without noise the gain is what it is
         return float(delta_r2 >= bound)
@@ -89,9 +101,14 @@ def delta_r2_p_value(n: int, predictors: int, r2_full: float, delta_r2: float, b
 
 
 def delta_r2_bound(
-    design: Design, *, level: float = 0.95, replicates: int = 1999, rng: np.random.Generator | None = None
+    design: Design,
+    *,
+    level: float = 0.95,
+    replicates: int = 1999,
+    rng: np.random.Generator | None = None,
 ) -> float:
-    """Return the one-sided upper bound of what the score adds to R2, by a bootstrap of rows or clusters.
+    """Return the one-sided upper bound of what the score adds to R2, by a bootstrap of rows or
+    clusters.
 
     Parameters
     ----------
@@ -102,13 +119,18 @@ def delta_r2_bound(
 
     Notes
     -----
-    Percentile bound of the gain in adjusted R2: the gain itself is never negative, and biased upwards.
+    Percentile bound of the gain in adjusted R2: the gain itself is never negative, and biased
+    upwards.
     """
     joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
     rng = np.random.default_rng(20121105) if rng is None else rng
     codes = design.clusters
     if codes is None:
-        codes = np.arange(design.n) if design.n <= BLOCKS_OF_ROWS else rng.permutation(design.n) % BLOCKS_OF_ROWS
+        codes = (
+            np.arange(design.n)
+            if design.n <= BLOCKS_OF_ROWS
+            else rng.permutation(design.n) % BLOCKS_OF_ROWS
+        )
     products = [[np.bincount(codes, left * right) for right in joined.T] for left in joined.T]
     sums = np.array(products).reshape(joined.shape[1] ** 2, -1).T
     rows = np.bincount(codes).astype(float)
@@ -122,7 +144,9 @@ def delta_r2_bound(
 
 
 def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarray:
-    """Return the gain in adjusted R2 in each bootstrap sample, from its sums of products and number of rows."""
+    """Return the gain in adjusted R2 in each bootstrap sample, from its sums of products and number
+    of rows.
+    """
     k, scores = design.k, design.blocks.count("score")
     moments = sums.reshape(-1, k + 1, k + 1)
     total = moments[:, -1, -1] - moments[:, 0, -1] ** 2 / moments[:, 0, 0]
@@ -131,16 +155,22 @@ def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarr
         inner, right = moments[:, :columns, :columns], moments[:, :columns, -1]
         slopes = _slopes(inner, right)
         left.append((moments[:, -1, -1] - (slopes * right).sum(axis=1)) / (n - columns))
-    some = total > 1e-12 * moments[:, -1, -1].max()  # a draw of equal outcomes leaves nothing to explain
+    some = (
+        total > 1e-12 * moments[:, -1, -1].max()
+    )  # a draw of equal outcomes leaves nothing to explain
     return np.where(some, (left[0] - left[1]) * (n - 1) / np.where(some, total, 1.0), 0.0)
 
 
 def _slopes(inner: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the least-squares slopes of each draw; the shortest ones where a draw leaves columns dependent."""
+    """Return the least-squares slopes of each draw; the shortest ones where a draw leaves columns
+    dependent.
+    """
     eigenvalues = np.linalg.eigvalsh(inner)
     if (eigenvalues[:, 0] > 1e-10 * eigenvalues[:, -1]).all():
         return np.linalg.solve(inner, right[..., None])[..., 0]
-    return np.array([np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(inner, right, strict=True)])
+    return np.array(
+        [np.linalg.lstsq(a, b, rcond=None)[0] for a, b in zip(inner, right, strict=True)]
+    )
 
 
 def delta_r2(design: Design) -> tuple[float, float]:

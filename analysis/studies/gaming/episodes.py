@@ -1,4 +1,6 @@
-"""Episodes of gaming: which rows lie in one, which just before one, and how they are inferred without a flag."""
+"""Episodes of gaming: which rows lie in one, which just before one, and how they are inferred
+without a flag.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,8 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     Raises
     ------
     DesignError
-        When a flag is neither 0 nor 1, a unit has two rows of one period, there is no episode, or none that can be
-        inferred (`find_jumps`).
+        When a flag is neither 0 nor 1, a unit has two rows of one period, there is no episode, or
+        none that can be inferred (`find_jumps`).
     """
     said, panel = sample.plan.gaming, sample.plan.panel
     unit = codes_of(sample, said.unit or panel.unit)
@@ -72,7 +74,9 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     if not np.isfinite(np.diff(scores.values, axis=1)).any():
         raise _refusal("no unit that is seen in two periods running", "units seen period by period")
     if said.infer:
-        engagement = np.stack([Panel.of(column, flags, unit, time).values for column in _engagement(sample)])
+        engagement = np.stack(
+            [Panel.of(column, flags, unit, time).values for column in _engagement(sample)]
+        )
         scores = Panel(scores.values, inferred_states(scores.values, engagement))
         flags = scores.states[unit, time]
     if not 0 < flags.sum() < len(flags):
@@ -80,8 +84,16 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
     values = np.full(scores.values.shape, np.nan)
     values[unit, time] = sample.numbers(outcome)
     near = (flags == 0) & _ahead(scores.states, said.anticipation)[unit, time]
-    return Episodes(unit, time, _clusters(sample, unit), flags > 0, near, scores, scores.with_values(values),
-                    said.infer)  # fmt: skip
+    return Episodes(
+        unit,
+        time,
+        _clusters(sample, unit),
+        flags > 0,
+        near,
+        scores,
+        scores.with_values(values),
+        said.infer,
+    )
 
 
 def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
@@ -96,8 +108,8 @@ def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
     Raises
     ------
     DesignError
-        When none can be inferred (`find_jumps`), or recorded engagement moves with them: then it was earned, or its
-        record fell short.
+        When none can be inferred (`find_jumps`), or recorded engagement moves with them: then it
+        was earned, or its record fell short.
     """
     states = find_jumps(score, engagement).states
     critical = critical_value(1 - MOVED / len(engagement), None)

@@ -1,4 +1,6 @@
-"""What happens when something is switched on and off: those who switch against those who do not, period by period."""
+"""What happens when something is switched on and off: those who switch against those who do not,
+period by period.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class Panel:
     states: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray, states: np.ndarray, unit: np.ndarray, time: np.ndarray) -> Panel:
+    def of(
+        cls, values: np.ndarray, states: np.ndarray, unit: np.ndarray, time: np.ndarray
+    ) -> Panel:
         """Lay out rows by their codes of unit and period.
 
         Raises
@@ -39,7 +43,10 @@ class Panel:
         """
         shape = (int(unit.max()) + 1, int(time.max()) + 1)
         if len(np.unique(unit * shape[1] + time)) < len(unit):
-            raise DesignError("the panel", [Fault("rows", "two of one unit and period", "one row a unit and period")])
+            raise DesignError(
+                "the panel",
+                [Fault("rows", "two of one unit and period", "one row a unit and period")],
+            )
         tables = np.full((2, *shape), np.nan)
         tables[:, unit, time] = values, states
         return cls(*tables)
@@ -77,8 +84,11 @@ class Change:
         return float(np.sqrt(covariance_of_changes((self,))[0, 0]))
 
 
-def change(panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int = 1, free: int = 0) -> Change | None:
-    """Compare the change of units that leave a state with that of units that stay, over all periods.
+def change(
+    panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int = 1, free: int = 0
+) -> Change | None:
+    """Compare the change of units that leave a state with that of units that stay, over all
+    periods.
 
     Parameters
     ----------
@@ -88,22 +98,26 @@ def change(panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int
     at : int
         Periods after the switch (negative: before it) at which the values are compared.
     base : int
-        Periods before the switch with which they are compared: 1, or more where the switch is anticipated.
+        Periods before the switch with which they are compared: 1, or more where the switch is
+        anticipated.
     history : int
         Periods before the switch in which both groups were in the state.
     free : int
-        Periods after the comparison in which those who stay do not switch either, since they would anticipate it.
+        Periods after the comparison in which those who stay do not switch either, since they would
+        anticipate it.
 
     Returns
     -------
     Change or None
-        None with fewer than `FEWEST` in either group. Units enter with as many switches as they have.
+        None with fewer than `FEWEST` in either group. Units enter with as many switches as they
+        have.
 
     Notes
     -----
-    With ``at=0, base=1, history=1, free=0`` this is one half (joiners, or leavers) of the DID_M estimator of
-    de Chaisemartin & D'Haultfoeuille (2020, American Economic Review, doi:10.1257/aer.20181169): each period's
-    switchers are compared with that period's stayers only, so no unit under treatment is a control of another.
+    With ``at=0, base=1, history=1, free=0`` this is one half (joiners, or leavers) of the DID_M
+    estimator of de Chaisemartin & D'Haultfoeuille (2020, American Economic Review,
+    doi:10.1257/aer.20181169): each period's switchers are compared with that period's stayers only,
+    so no unit under treatment is a control of another.
     """
     values, here = panel.values, panel.states == state
     units, periods = values.shape
@@ -127,14 +141,18 @@ def change(panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int
     estimate = float(sizes @ effects / total)
     influence, before = np.zeros(units), 0.0
     for (t, moved, switches, stays), effect, size in zip(cells, effects, sizes, strict=True):
-        influence[switches] += (moved[switches] - moved[switches].mean() + effect - estimate) / total
+        influence[switches] += (
+            moved[switches] - moved[switches].mean() + effect - estimate
+        ) / total
         influence[stays] -= size / total * (moved[stays] - moved[stays].mean()) / stays.sum()
         before += values[switches, t - base].sum() / total
     return Change(estimate, influence, total, stayers, float(before))
 
 
 def together(onset: Change | None, offset: Change | None) -> Change | None:
-    """Return the mean effect of the state 1 over all switches: onsets as they are, offsets with their sign turned."""
+    """Return the mean effect of the state 1 over all switches: onsets as they are, offsets with
+    their sign turned.
+    """
     if onset is None:
         return None if offset is None else _turned(offset)
     if offset is None:
@@ -143,13 +161,16 @@ def together(onset: Change | None, offset: Change | None) -> Change | None:
     return Change(
         share * onset.estimate - (1 - share) * offset.estimate,
         share * onset.influence - (1 - share) * offset.influence,
-        onset.switchers + offset.switchers, onset.stayers + offset.stayers,
+        onset.switchers + offset.switchers,
+        onset.stayers + offset.stayers,
         share * onset.before + (1 - share) * offset.before,
-    )  # fmt: skip
+    )
 
 
 def _turned(offset: Change) -> Change:
-    return Change(-offset.estimate, -offset.influence, offset.switchers, offset.stayers, offset.before)
+    return Change(
+        -offset.estimate, -offset.influence, offset.switchers, offset.stayers, offset.before
+    )
 
 
 def covariance_of_changes(changes: tuple[Change, ...]) -> np.ndarray:
@@ -178,7 +199,9 @@ class Trend:
     detectable: float
 
 
-def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, power: float = 0.80) -> Trend | None:
+def pre_trend(
+    changes: dict[int, Change], base: int, *, size: float = 0.05, power: float = 0.80
+) -> Trend | None:
     """Test the changes before the base period, and say how much drift the test would have found.
 
     None without such a change, or where too few units make them tell one from another.
@@ -201,7 +224,12 @@ def pre_trend(changes: dict[int, Change], base: int, *, size: float = 0.05, powe
     line = np.array([lead + base for lead in leads], dtype=float)
     per_unit = float(line @ np.linalg.solve(cov, line))
     limit = scipy.stats.chi2.isf(size, len(leads))
-    needed = scipy.optimize.brentq(lambda shift: scipy.stats.ncx2.sf(limit, len(leads), shift) - power, 1e-6, 500.0)
+    needed = scipy.optimize.brentq(
+        lambda shift: scipy.stats.ncx2.sf(limit, len(leads), shift) - power, 1e-6, 500.0
+    )
     return Trend(
-        statistic, float(scipy.stats.chi2.sf(statistic, len(leads))), len(leads), float(np.sqrt(needed / per_unit))
+        statistic,
+        float(scipy.stats.chi2.sf(statistic, len(leads))),
+        len(leads),
+        float(np.sqrt(needed / per_unit)),
     )

@@ -1,4 +1,6 @@
-"""What a score says of an outcome in two kinds of rows, and whom a push of some scores puts out of the top tenth."""
+"""What a score says of an outcome in two kinds of rows, and whom a push of some scores puts out of
+the top tenth.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,13 @@ class Information:
 
 
 def information(
-    score: np.ndarray, outcome: np.ndarray, gamed: np.ndarray, clusters: np.ndarray, rng: np.random.Generator,
+    score: np.ndarray,
+    outcome: np.ndarray,
+    gamed: np.ndarray,
+    clusters: np.ndarray,
+    rng: np.random.Generator,
     level: float = 0.95,
-) -> Information:  # fmt: skip
+) -> Information:
     """Return the R2 of the outcome on the score in organic and in gamed rows, clusters drawn again.
 
     Parameters
@@ -39,8 +45,10 @@ def information(
     x, y = (values - values.mean() for values in (score, outcome))
     columns = np.column_stack([np.ones_like(x), x, y, x * x, y * y, x * y])
     groups = int(clusters.max()) + 1
-    sums = [np.column_stack([np.bincount(clusters[rows], column[rows], groups) for column in columns.T])
-            for rows in (~gamed, gamed)]  # fmt: skip
+    sums = [
+        np.column_stack([np.bincount(clusters[rows], column[rows], groups) for column in columns.T])
+        for rows in (~gamed, gamed)
+    ]
     draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=REPLICATES).astype(float)
     organic, cheated = ((_squared(part.sum(axis=0)), _squared(draws @ part)) for part in sums)
     ends = (0.5 - level / 2, 0.5 + level / 2)
@@ -49,8 +57,11 @@ def information(
         low, high = np.nanquantile(drawn, ends)
         return float(value), (float(low), float(high))
 
-    return Information(with_interval(*organic), with_interval(*cheated),
-                       with_interval(organic[0] - cheated[0], organic[1] - cheated[1]))  # fmt: skip
+    return Information(
+        with_interval(*organic),
+        with_interval(*cheated),
+        with_interval(organic[0] - cheated[0], organic[1] - cheated[1]),
+    )
 
 
 def _squared(sums: np.ndarray) -> np.ndarray:
@@ -60,8 +71,11 @@ def _squared(sums: np.ndarray) -> np.ndarray:
         return (n * xy - x * y) ** 2 / ((n * xx - x * x) * (n * yy - y * y))
 
 
-def displaced(score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1) -> tuple[float, np.ndarray]:
-    """Return the share of honest rows that would be in their period's top tenth without the push, and are not.
+def displaced(
+    score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1
+) -> tuple[float, np.ndarray]:
+    """Return the share of honest rows that would be in their period's top tenth without the push,
+    and are not.
 
     Parameters
     ----------

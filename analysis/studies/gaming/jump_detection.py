@@ -1,4 +1,6 @@
-"""Episodes inferred from jumps of a score that its ordinary changes, and those of engagement, do not explain."""
+"""Episodes inferred from jumps of a score that its ordinary changes, and those of engagement, do
+not explain.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,13 @@ from analysis.models.distributions import normal_isf
 APART = 4.0
 """An episode begins with a jump of so many standard deviations of ordinary changes."""
 SEPARATE = 6.0
-"""The median of these jumps has so many. Where it has less, gaming moves the score by little more than chance does,
-and those that are found are those that chance, or engagement that nobody recorded, lifted as well."""
+"""The median of these jumps has so many. Where it has less, gaming moves the score by little more
+than chance does, and those that are found are those that chance, or engagement that nobody
+recorded, lifted as well."""
 LARGER = 1.5
-"""A unit's own spread counts where it is so many times the common one: less may be chance in a few periods."""
+"""A unit's own spread counts where it is so many times the common one: less may be chance in a few
+periods.
+"""
 UNEXPLAINED = 0.7
 """Share of a jump that engagement leaves unexplained."""
 STAYS = 0.5
@@ -23,7 +28,9 @@ STAYS = 0.5
 USUAL = 0.25
 """Quantile of a unit's own periods that an episode lies above; a dip lies below it."""
 DIPS = 0.15
-"""Most dips for one episode: where a score falls and comes back as often, its jumps are its manner, not gaming."""
+"""Most dips for one episode: where a score falls and comes back as often, its jumps are its manner,
+not gaming.
+"""
 KNOTS = (0.25, 0.5, 0.75, 0.95)
 """Quantiles of an engagement column at which the curve that explains the score may bend."""
 NORMAL = float(normal_isf(0.25))
@@ -41,9 +48,11 @@ class Jumps:
     states : ndarray, shape (units, periods)
         1 in an episode, 0 outside; NaN where nothing was seen.
     heights : ndarray
-        The jumps with which episodes begin (or, falling, end), in standard deviations of ordinary changes.
+        The jumps with which episodes begin (or, falling, end), in standard deviations of ordinary
+        changes.
     spread : float
-        That standard deviation over all units, from the median of absolute changes that engagement does not explain.
+        That standard deviation over all units, from the median of absolute changes that engagement
+        does not explain.
     """
 
     states: np.ndarray
@@ -54,11 +63,12 @@ class Jumps:
 def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     """Find episodes: the score jumps without engagement, stays up, and falls again.
 
-    Changes are taken less their period's median. What engagement explains of a change of the score is the change of a
-    curve of each of its columns. An episode begins where a change is `APART` standard deviations or more (of all
-    units, or the unit's own where it is far larger), engagement leaves most of it unexplained, and it lifts the score
-    above the lower quarter of the unit's periods; it lasts while more than half of the jump is left. One that was under
-    way when the unit was first seen is known by its end: time is read backwards as well. A missing period is bridged.
+    Changes are taken less their period's median. What engagement explains of a change of the score
+    is the change of a curve of each of its columns. An episode begins where a change is `APART`
+    standard deviations or more (of all units, or the unit's own where it is far larger), engagement
+    leaves most of it unexplained, and it lifts the score above the lower quarter of the unit's
+    periods; it lasts while more than half of the jump is left. One that was under way when the unit
+    was first seen is known by its end: time is read backwards as well. A missing period is bridged.
 
     Parameters
     ----------
@@ -69,18 +79,19 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     Raises
     ------
     DesignError
-        When the score is in most periods what it was, or what engagement says; when no jump stands apart, or those that
-        do are not `SEPARATE` from ordinary changes; when dips are not rarer than episodes.
+        When the score is in most periods what it was, or what engagement says; when no jump stands
+        apart, or those that do are not `SEPARATE` from ordinary changes; when dips are not rarer
+        than episodes.
 
     Notes
     -----
-    A burst of engagement that nobody recorded looks like gaming, and no rule tells the two apart: that an outcome rises
-    in inferred episodes says nothing, that it stays where it was does.
+    A burst of engagement that nobody recorded looks like gaming, and no rule tells the two apart:
+    that an outcome rises in inferred episodes says nothing, that it stays where it was does.
 
-    Each refusal stands for a kind of simulated panel in which a worthless score's jumps were taken for gaming and the
-    outcome was found to rise with them in up to all of the samples: gaming that lifts the score by as much as it moves
-    by itself; a score that is updated now and then, or adds up; a curve of engagement; some accounts far more active
-    than others.
+    Each refusal stands for a kind of simulated panel in which a worthless score's jumps were taken
+    for gaming and the outcome was found to rise with them in up to all of the samples: gaming that
+    lifts the score by as much as it moves by itself; a score that is updated now and then, or adds
+    up; a curve of engagement; some accounts far more active than others.
     """
     steady, moves = _steady(_bridged(score))
     curves = [_steady(_bridged(column)) for part in engagement for column in _curve(part)]
@@ -102,7 +113,9 @@ def _bridged(values: np.ndarray) -> np.ndarray:
 
 
 def _steady(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values without the median change of each period, and their changes, shape (units, periods - 1)."""
+    """Return values without the median change of each period, and their changes, shape (units,
+    periods - 1).
+    """
     moves = np.diff(values, axis=1)
     common = np.zeros(moves.shape[1])
     seen = np.isfinite(moves).any(axis=0)
@@ -111,13 +124,17 @@ def _steady(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _curve(column: np.ndarray) -> list[np.ndarray]:
-    """Return a column and what of it lies beyond each knot: their sums are curves of straight pieces."""
+    """Return a column and what of it lies beyond each knot: their sums are curves of straight
+    pieces.
+    """
     edges = np.unique(np.nanquantile(column, KNOTS))
     return [column, *(np.maximum(column - edge, 0.0) for edge in edges)]
 
 
 def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the slopes of changes of the score on those of curves of engagement, and the spread of what is left."""
+    """Return the slopes of changes of the score on those of curves of engagement, and the spread of
+    what is left.
+    """
     seen = np.isfinite(moves) & np.isfinite(curves).all(axis=0)
     y, x = moves[seen], curves[:, seen].T
     kept = np.ones(len(y), bool)
@@ -126,21 +143,29 @@ def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float
         left = np.abs(y - x @ slopes)
         spread = float(np.median(left) / NORMAL) if len(y) and np.median(np.abs(y)) > 0 else 0.0
         if spread <= 1e-9 * np.abs(y).max(initial=0.0):
-            raise refusal("a score that in most periods is what it was, or what engagement says: what stands apart "
-                          "cannot be told")  # fmt: skip
+            raise refusal(
+                "a score that in most periods is what it was, or what engagement says: what stands"
+                " apart cannot be told"
+            )
         kept = left <= OUTLYING * spread
     return slopes, spread
 
 
 def _spreads(left: np.ndarray, common: float) -> np.ndarray:
-    """Return the spread of each unit's changes, shape (units, 1): the common one, or its own where it is far larger."""
+    """Return the spread of each unit's changes, shape (units, 1): the common one, or its own where
+    it is far larger.
+    """
     own = _quantile(np.abs(left), 0.5) / NORMAL
     return np.where(own > LARGER * common, own, common)
 
 
 def _heights(moves: np.ndarray, left: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return jumps in spreads, 0 where engagement explains too much of the change or nothing was seen."""
-    return np.nan_to_num(np.where(left >= UNEXPLAINED * moves, np.minimum(moves, left) / spread, 0.0))
+    """Return jumps in spreads, 0 where engagement explains too much of the change or nothing was
+    seen.
+    """
+    return np.nan_to_num(
+        np.where(left >= UNEXPLAINED * moves, np.minimum(moves, left) / spread, 0.0)
+    )
 
 
 def _quantile(level: np.ndarray, share: float) -> np.ndarray:
@@ -150,15 +175,21 @@ def _quantile(level: np.ndarray, share: float) -> np.ndarray:
     return found[:, None]
 
 
-def _episodes(unusual: np.ndarray, rises: np.ndarray, falls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where an episode goes on, read forwards or backwards, and the heights with which they begin and end."""
+def _episodes(
+    unusual: np.ndarray, rises: np.ndarray, falls: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where an episode goes on, read forwards or backwards, and the heights with which they
+    begin and end.
+    """
     forwards, risen = _entered(unusual, rises)
     backwards, fallen = _entered(unusual[:, ::-1], falls[:, ::-1])
     return forwards | backwards[:, ::-1], np.concatenate([risen, fallen])
 
 
 def _entered(unusual: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where an episode goes on, reading from left to right, and the heights with which each begins."""
+    """Return where an episode goes on, reading from left to right, and the heights with which each
+    begins.
+    """
     states = np.zeros(unusual.shape, bool)
     level, jump, found = np.zeros(len(unusual)), np.full(len(unusual), np.inf), [np.zeros(0)]
     for t in range(1, unusual.shape[1]):
@@ -175,18 +206,26 @@ def _check_heights(heights: np.ndarray, dips: np.ndarray, highest: float, spread
     """Refuse jumps that do not stand apart, or that are the manner of the score."""
     ordinary = f"times the standard deviation of ordinary changes, {spread}"
     if not len(heights):
-        raise refusal("no jump of the score without engagement that stands apart and lifts it above the usual; the "
-                       f"largest is {highest:.1f} {ordinary}")  # fmt: skip
+        raise refusal(
+            "no jump of the score without engagement that stands apart and lifts it above the"
+            f" usual; the largest is {highest:.1f} {ordinary}"
+        )
     if np.median(heights) < SEPARATE:
-        raise refusal("jumps of the score without engagement that are hard to tell from chance: of "
-                       f"{len(heights):,} half are below {np.median(heights):.1f} {ordinary}")  # fmt: skip
+        raise refusal(
+            "jumps of the score without engagement that are hard to tell from chance: of "
+            f"{len(heights):,} half are below {np.median(heights):.1f} {ordinary}"
+        )
     if len(dips) > DIPS * len(heights):
-        raise refusal(f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back: such jumps "
-                       "are the manner of this score")  # fmt: skip
+        raise refusal(
+            f"{len(heights):,} jumps of the score up and back, and {len(dips):,} down and back:"
+            " such jumps are the manner of this score"
+        )
 
 
 def refusal(found: str) -> DesignError:
     """Return why no episode is inferred."""
-    allowed = (f"jumps without engagement of {APART:g} standard deviations or more, half of them {SEPARATE:g} or more; "
-               "or, with episode = ..., a column that flags the gamed rows")  # fmt: skip
+    allowed = (
+        f"jumps without engagement of {APART:g} standard deviations or more, half of them"
+        f" {SEPARATE:g} or more; or, with episode = ..., a column that flags the gamed rows"
+    )
     return DesignError("the episodes", [Fault("[gaming] infer", found, allowed)])

@@ -29,7 +29,11 @@ class Ratio:
     def holds(self, value: float) -> bool:
         if self.shape == "all":
             return True
-        return self.low <= value <= self.high if self.shape == "interval" else value <= self.low or value >= self.high
+        return (
+            self.low <= value <= self.high
+            if self.shape == "interval"
+            else value <= self.low or value >= self.high
+        )
 
     def describe(self) -> str:
         """Return the set in words."""
@@ -37,7 +41,9 @@ class Ratio:
             return f"{self.low:.2f} to {self.high:.2f}"
         if self.shape == "all":
             return "any ratio at all: the denominator is not told from zero"
-        return f"below {self.low:.2f} or above {self.high:.2f}: the denominator is not told from zero"
+        return (
+            f"below {self.low:.2f} or above {self.high:.2f}: the denominator is not told from zero"
+        )
 
 
 def set_in(note: str) -> str:
@@ -45,8 +51,11 @@ def set_in(note: str) -> str:
     return note.partition(SET)[2].partition(";")[0]
 
 
-def fieller(over: float, under: float, variances: tuple[float, float], covariance: float, critical: float) -> Ratio:
-    """Return the ratio ``over / under`` and the values r for which ``over - r under`` is not told from zero.
+def fieller(
+    over: float, under: float, variances: tuple[float, float], covariance: float, critical: float
+) -> Ratio:
+    """Return the ratio ``over / under`` and the values r for which ``over - r under`` is not told
+    from zero.
 
     Parameters
     ----------
@@ -59,8 +68,8 @@ def fieller(over: float, under: float, variances: tuple[float, float], covarianc
 
     Notes
     -----
-    Fieller (1954, Journal of the Royal Statistical Society B 16:175-185). The set is bounded exactly where `under`
-    is told from zero.
+    Fieller (1954, Journal of the Royal Statistical Society B 16:175-185). The set is bounded
+    exactly where `under` is told from zero.
 
     Examples
     --------

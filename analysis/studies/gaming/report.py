@@ -1,4 +1,6 @@
-"""The passage on gaming: what score and outcome do when an episode begins and ends, and what is lost meanwhile."""
+"""The passage on gaming: what score and outcome do when an episode begins and ends, and what is
+lost meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,15 @@ from analysis.results.verdict import Verdict
 from analysis.studies.gaming.ratio import set_in
 
 EXPLAINED = (
-    "Those who begin to game are compared with those who do not, period by period, and those who stop with those who "
-    "go on: no two-way effects, which go wrong where a state is switched on and off. If gaming lifts the score and "
-    "the outcome stays where it was, the score has come apart from what it is sold for."
+    "Those who begin to game are compared with those who do not, period by period, and those who"
+    " stop with those who go on: no two-way effects, which go wrong where a state is switched on"
+    " and off. If gaming lifts the score and the outcome stays where it was, the score has come"
+    " apart from what it is sold for."
 )
 CAPTION = (
-    "Circles: from the onset of gaming, against units that do not begin; squares: from its end, against units that go "
-    "on. Bars are intervals; the dotted line is the period with which all others are compared; shaded are the periods "
-    "in which gaming may be anticipated."
+    "Circles: from the onset of gaming, against units that do not begin; squares: from its end,"
+    " against units that go on. Bars are intervals; the dotted line is the period with which all"
+    " others are compared; shaded are the periods in which gaming may be anticipated."
 )
 TOLD = ("gaming", "gaming_signature", "decoupling", "pretrend_outcome")
 MARKS = {"onset": ("o", ACCENT, "-"), "offset": ("s", INK, "--")}
@@ -56,21 +59,25 @@ def gaming_passage(findings: Findings) -> Passage | None:
     if findings.plan.gaming is None:
         return None
     paragraphs, figures, tables = [EXPLAINED], [], []
-    for ruling in findings.rulings:
-        rows = findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="gaming").rows
-        mine = (ruling.outcome, ruling.score)
-        said = [c.reason for c in findings.checks if c.check in TOLD and (c.outcome, c.score) == mine]
+    for verdict in findings.decided:
+        rows = findings.estimates.select(
+            outcome=verdict.outcome, score=verdict.score, method="gaming"
+        ).rows
+        mine = (verdict.outcome, verdict.score)
+        said = [
+            c.reason for c in findings.checks if c.check in TOLD and (c.outcome, c.score) == mine
+        ]
         paragraphs += [about(findings, *mine) + " ".join(dict.fromkeys(said))] if said else []
         if rows:
-            tables.append(_table(findings, ruling, rows))
+            tables.append(_table(findings, verdict, rows))
         if any(row.term == "score_event" for row in rows):
-            figures.append(events_figure(findings, ruling, rows))
+            figures.append(events_figure(findings, verdict, rows))
     if len(paragraphs) == 1:
         return None
     return Passage("Can it be gamed?", tuple(paragraphs), tuple(figures), tuple(tables))
 
 
-def _table(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]) -> PassageTable:
+def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> PassageTable:
     level, label = findings.plan.inference.level, findings.dataset.label
     told = []
     for row in rows:
@@ -81,7 +88,7 @@ def _table(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]) -> P
             if row.term == "decoupling" and bounds is None:
                 span = set_in(row.note)
             told.append((name.strip(), row.displayed, span))
-    caption = f"{label(ruling.score)} and {label(ruling.outcome)} in gamed and in other rows"
+    caption = f"{label(verdict.score)} and {label(verdict.outcome)} in gamed and in other rows"
     return PassageTable(caption, ("What", "Estimate", "Interval"), tuple(told))
 
 
@@ -91,34 +98,46 @@ def _name(findings: Findings, row: Estimate) -> str:
         return f"Slope in gamed over slope in other rows{how}"
     if row.term == row.score and row.variant in ("gamed", "organic"):
         step = "per standard deviation" if row.scale == "sd" else "per point"
-        return f"Effect {step} within units, {'gamed' if row.variant == 'gamed' else 'other'} rows{how}"
+        return (
+            f"Effect {step} within units, {'gamed' if row.variant == 'gamed' else 'other'}"
+            f" rows{how}"
+        )
     if row.term.startswith("reliability_within:"):
         return f"Reliability of changes in {findings.dataset.label(row.term.partition(':')[2])}"
     return NAMES.get((row.term, row.variant), "")
 
 
-# --- the figure ------------------------------------------------------------------------------------------
+# --- the figure -----------------------------------------------------------------------------------
 
 
-def events_figure(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]) -> Figure:
+def events_figure(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> Figure:
     """Draw score and outcome about the onset and from the end of gaming."""
     label, said = findings.dataset.label, findings.plan.gaming
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, 5.2), layout="constrained")
         upper, lower = canvas.subplots(2, 1, sharex=True)
-        for axes, term, name in ((upper, "score", ruling.score), (lower, "outcome", ruling.outcome)):
+        for axes, term, name in (
+            (upper, "score", verdict.score),
+            (lower, "outcome", verdict.outcome),
+        ):
             shown = [row for row in rows if row.term == f"{term}_event"]
             if said.anticipation:
                 axes.axvspan(-said.anticipation - 0.4, -0.6, color=BAND, zorder=0, linewidth=0)
             axes.axhline(0, color=INK, linewidth=0.9, zorder=0.5)
-            axes.axvline(-1 - said.anticipation, color=INK, linewidth=0.9, linestyle=":", zorder=0.5)
+            axes.axvline(
+                -1 - said.anticipation, color=INK, linewidth=0.9, linestyle=":", zorder=0.5
+            )
             for kind in MARKS:
-                _draw(axes, [row for row in shown if row.variant.startswith(f"{kind}.")], kind,
-                      findings.plan.inference.level)  # fmt: skip
+                _draw(
+                    axes,
+                    [row for row in shown if row.variant.startswith(f"{kind}.")],
+                    kind,
+                    findings.plan.inference.level,
+                )
             axes.set_ylabel(plain_label(f"change of\n{label(name)[:40]}"), fontsize=10)
         lower.xaxis.set_major_locator(MaxNLocator(integer=True))
         lower.set_xlabel("periods from onset (circles) or end (squares)", fontsize=10)
-        return rendered(canvas, _alt(findings, ruling, rows), CAPTION, findings.dataset)
+        return rendered(canvas, _alt(findings, verdict, rows), CAPTION, findings.dataset)
 
 
 def _draw(axes: Axes, rows: list[Estimate], kind: str, level: float) -> None:
@@ -128,24 +147,49 @@ def _draw(axes: Axes, rows: list[Estimate], kind: str, level: float) -> None:
     for place, row in zip(places, rows, strict=True):
         bounds = row.interval(level) or (row.estimate, row.estimate)
         low, high = (on_axis(edge, row.unit) for edge in bounds)
-        axes.plot([place, place], [low, high], color=colour, linewidth=1.6, linestyle=line, solid_capstyle="butt")
-    axes.plot(places, [on_axis(row.estimate, row.unit) for row in rows], marker=marker, color=colour, markersize=6,
-              linestyle="none", markerfacecolor=colour if kind == "onset" else "white")  # fmt: skip
+        axes.plot(
+            [place, place],
+            [low, high],
+            color=colour,
+            linewidth=1.6,
+            linestyle=line,
+            solid_capstyle="butt",
+        )
+    axes.plot(
+        places,
+        [on_axis(row.estimate, row.unit) for row in rows],
+        marker=marker,
+        color=colour,
+        markersize=6,
+        linestyle="none",
+        markerfacecolor=colour if kind == "onset" else "white",
+    )
 
 
 def _at(row: Estimate) -> int:
     return int(row.variant.partition(".")[2])
 
 
-def _alt(findings: Findings, ruling: Verdict, rows: tuple[Estimate, ...]) -> str:
+def _alt(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> str:
     label = findings.dataset.label
     parts = []
-    for term, name in (("score", ruling.score), ("outcome", ruling.outcome)):
+    for term, name in (("score", verdict.score), ("outcome", verdict.outcome)):
         for kind, words in (("onset", "from the onset of gaming"), ("offset", "from its end")):
-            shown = [row for row in rows if row.term == f"{term}_event" and row.variant.startswith(f"{kind}.")]
+            shown = [
+                row
+                for row in rows
+                if row.term == f"{term}_event" and row.variant.startswith(f"{kind}.")
+            ]
             points = ", ".join(f"{_at(row)}: {display(row.estimate, row.unit)}" for row in shown)
             if points:
                 parts.append(f"{label(name)} by period {words}: {points}")
-    signature = next((c.reason for c in findings.checks if c.check == "gaming_signature"
-                      and (c.outcome, c.score) == (ruling.outcome, ruling.score)), "")  # fmt: skip
+    signature = next(
+        (
+            c.reason
+            for c in findings.checks
+            if c.check == "gaming_signature"
+            and (c.outcome, c.score) == (verdict.outcome, verdict.score)
+        ),
+        "",
+    )
     return f"{'. '.join(parts)}. {signature}"

@@ -1,4 +1,6 @@
-"""Can the score be gamed, and what does gaming do: to score, to outcome, and to what one says of the other."""
+"""Can the score be gamed, and what does gaming do: to score, to outcome, and to what one says of
+the other.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from analysis.models.design import (
 from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, Found, Unit, display
+from analysis.results.estimates import Check, Estimate, StudyResult, Unit, display
 from analysis.studies.base import where_known
 from analysis.studies.gaming.episodes import Episodes, episodes_of
 from analysis.studies.gaming.event_study import Change, change, pre_trend, together
@@ -34,31 +36,49 @@ from analysis.studies.gaming.ratio import SET, fieller, set_in
 
 SLOPES = {"organic": "score in organic rows", "gamed": "score in gamed rows"}
 VISIBLE = 0.25
-"""An outcome counts as flat only where a jump of this share of its mean would have been seen (power .80)."""
+"""An outcome counts as flat only where a jump of this share of its mean would have been seen (power
+.80).
+"""
 POWER = 0.842
 """The normal quantile of a power of .80."""
 
 
-def study_gaming(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
-    """Return slopes in gamed and organic rows, jumps of score and outcome at onset and offset, and what is lost.
+def study_gaming(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
+) -> StudyResult:
+    """Return slopes in gamed and organic rows, jumps of score and outcome at onset and offset, and
+    what is lost.
 
     Reliabilities of engagement are looked up in the estimates.
     """
     plan = sample.plan
     if plan.gaming is None or sample.whole:
-        return Found()
-    return where_known(sample, gaming_columns(plan), outcome, score, "gaming",
-                       lambda some: _studied(some, outcome, score, tuple(estimates)))  # fmt: skip
+        return StudyResult()
+    return where_known(
+        sample,
+        gaming_columns(plan),
+        outcome,
+        score,
+        "gaming",
+        lambda some: _studied(some, outcome, score, tuple(estimates)),
+    )
 
 
-def _studied(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...]) -> Found:
+def _studied(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...]
+) -> StudyResult:
     blank = _Study(sample, outcome, score, None, estimates)
     try:
         study = replace(blank, episodes=episodes_of(sample, outcome.column, score))
     except DesignError as error:
-        return Found((), (blank.check("gaming", None, f"Not studied: {error.faults[0].found}."),))
+        return StudyResult(
+            (), (blank.check("gaming", None, f"Not studied: {error.faults[0].found}."),)
+        )
     parts = [study.counted(), study.slopes(), study.jumps(), study.information()]
-    return Found(tuple(row for part in parts for row in part.rows), tuple(c for part in parts for c in part.checks))
+    return StudyResult(
+        tuple(row for part in parts for row in part.rows),
+        tuple(c for part in parts for c in part.checks),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +97,10 @@ class _Spread:
 
     Notes
     -----
-    A slope in gamed rows rests on those who gamed: with CRV1 and t(G - 1), G counting everybody, the test of equal
-    slopes rejects true ones in 8 % of panels of 300 creators of whom 84 gamed, 28 in effect; with CRV3 and as many
-    degrees of freedom as there are effective clusters, less one, in 5 to 6 % (simulated).
+    A slope in gamed rows rests on those who gamed: with CRV1 and t(G - 1), G counting everybody,
+    the test of equal slopes rejects true ones in 8 % of panels of 300 creators of whom 84 gamed, 28
+    in effect; with CRV3 and as many degrees of freedom as there are effective clusters, less one,
+    in 5 to 6 % (simulated).
     """
 
     kind: str
@@ -92,13 +113,20 @@ class _Spread:
     def of(cls, fit: WithinFit) -> _Spread:
         eye, groups = np.eye(len(fit.params)), fit.design.n_clusters
         try:
-            without = without_clusters(fit.params, fit.design.matrix, fit.weights, fit.residuals, fit.design.clusters)
+            without = without_clusters(
+                fit.params, fit.design.matrix, fit.weights, fit.residuals, fit.design.clusters
+            )
         except DesignError:
             return cls("CRV1", fit.cov, groups, None, eye)
         return cls("CRV3", around(fit.params, without.slopes), groups, without, eye)
 
     def corrected(
-        self, found: np.ndarray, cov: np.ndarray, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
+        self,
+        found: np.ndarray,
+        cov: np.ndarray,
+        columns: np.ndarray,
+        differences: np.ndarray,
+        clusters: np.ndarray,
     ) -> _Spread:
         """Return that of slopes corrected for noise, whose CRV1 is `cov`."""
         if self.without is None:
@@ -134,7 +162,9 @@ class _Study:
     @property
     def model(self) -> str:
         """An exponential mean where the deciding model has one, else least squares."""
-        exponential = self.outcome.deciding_model not in ("ols", "logit") and self.outcome.negative != "net"
+        exponential = (
+            self.outcome.deciding_model not in ("ols", "logit") and self.outcome.negative != "net"
+        )
         return "poisson" if exponential else "ols"
 
     @property
@@ -153,40 +183,69 @@ class _Study:
         return self.sample.plan.score.sign_of(self.score)
 
     def blank(self, model: str, term: str, variant: str = "") -> Estimate:
-        return Estimate(self.sample.plan.name, self.outcome.column, self.score, "gaming", model, term,
-                        n=self.sample.rows, variant=variant)  # fmt: skip
+        return Estimate(
+            self.sample.plan.name,
+            self.outcome.column,
+            self.score,
+            "gaming",
+            model,
+            term,
+            n=self.sample.rows,
+            variant=variant,
+        )
 
-    def check(self, name: str, passed: bool | None, reason: str, statistic: float | None = None) -> Check:
-        return Check(self.sample.plan.name, name, passed, reason, statistic, self.outcome.column, self.score)
+    def check(
+        self, name: str, passed: bool | None, reason: str, statistic: float | None = None
+    ) -> Check:
+        return Check(
+            self.sample.plan.name, name, passed, reason, statistic, self.outcome.column, self.score
+        )
 
-    def counted(self) -> Found:
+    def counted(self) -> StudyResult:
         """Return how many rows and units were gamed."""
         seen, said = self.episodes, self.sample.plan.gaming
         units = len(np.unique(seen.unit[seen.gamed]))
-        how = "inferred from jumps of the score without engagement" if seen.inferred else f"flagged by {said.episode}"
+        how = (
+            "inferred from jumps of the score without engagement"
+            if seen.inferred
+            else f"flagged by {said.episode}"
+        )
         reason = (
-            f"{int(seen.gamed.sum()):,} of {len(seen.gamed):,} rows lie in episodes of gaming ({how}), of {units:,} of "
-            f"{len(seen.clusters):,} units, with {seen.onsets:,} onsets."
+            f"{int(seen.gamed.sum()):,} of {len(seen.gamed):,} rows lie in episodes of gaming"
+            f" ({how}), of {units:,} of {len(seen.clusters):,} units, with {seen.onsets:,} onsets."
         )
         if seen.inferred:
             reason += (
-                " A jump of the score is what they were chosen by, so that jump is no finding. Weaker "
-                "gaming is missed, and a burst of engagement that nobody recorded looks the same."
+                " A jump of the score is what they were chosen by, so that jump is no finding."
+                " Weaker gaming is missed, and a burst of engagement that nobody recorded looks the"
+                " same."
             )
-        return Found((), (self.check("gaming", True, reason, float(seen.gamed.sum())),))
+        return StudyResult((), (self.check("gaming", True, reason, float(seen.gamed.sum())),))
 
     # --- slopes in gamed and organic rows ---
 
-    def slopes(self) -> Found:
-        """Return the score's slope within units in organic and gamed rows, their ratio, and the test of equality."""
+    def slopes(self) -> StudyResult:
+        """Return the score's slope within units in organic and gamed rows, their ratio, and the
+        test of equality.
+        """
         if self.model == "ols" and self.outcome.exposure:
-            return Found((), (self.check("decoupling", None, "No slopes by least squares with an exposure."),))
+            return StudyResult(
+                (),
+                (self.check("decoupling", None, "No slopes by least squares with an exposure."),),
+            )
         design, keep = self._design(), ~self.episodes.near
         design, unit, time = design.take(keep), self.episodes.unit[keep], self.episodes.time[keep]
         try:
             fit = fit_within(design, unit, time, model=self.model, terms=tuple(SLOPES.values()))
         except DesignError as error:
-            return Found((), (self.check("decoupling", None, f"No slopes within units: {error.faults[0].found}."),))
+            return StudyResult(
+                (),
+                (
+                    self.check(
+                        "decoupling", None, f"No slopes within units: {error.faults[0].found}."
+                    ),
+                ),
+            )
         spread = _Spread.of(fit)
         rows, checks = self._slope_rows(fit, self.model, fit.params, spread), []
         noise = self._noise(fit, design, unit, time)
@@ -198,25 +257,37 @@ class _Study:
                 influence = (fit.design.matrix * fit.residuals[:, None]) @ np.linalg.inv(
                     fit.design.matrix.T @ (fit.design.matrix * fit.weights[:, None])
                 )
-                found, cov = corrected_within(fit.params, influence, columns, differences, fit.design.clusters)
+                found, cov = corrected_within(
+                    fit.params, influence, columns, differences, fit.design.clusters
+                )
                 deciding = "eiv" if self.model == "ols" else "calibrated"
                 spread = spread.corrected(found, cov, columns, differences, fit.design.clusters)
                 rows += self._slope_rows(fit, deciding, found, spread)
             except DesignError as error:
-                checks.append(self.check("gaming_noise", None, f"Not corrected: {error.faults[0].found}."))
-        return Found(tuple(rows), (*checks, self._decoupled(rows, deciding)))
+                checks.append(
+                    self.check("gaming_noise", None, f"Not corrected: {error.faults[0].found}.")
+                )
+        return StudyResult(tuple(rows), (*checks, self._decoupled(rows, deciding)))
 
     def _design(self) -> Design:
-        """Return the design with the score once for organic and once for gamed rows, and the episode itself."""
+        """Return the design with the score once for organic and once for gamed rows, and the
+        episode itself.
+        """
         design = build_design(self.sample, self.outcome.column, (self.score,))
         gamed, rest = self.episodes.gamed.astype(float), design.without("score")
         shown = design.block("score")[:, 0]
         shown = shown - shown.mean()
         matrix = np.column_stack([rest.matrix, gamed, shown * (1 - gamed), shown * gamed])
-        return replace(rest, matrix=matrix, terms=(*rest.terms, "episode", *SLOPES.values()),
-                       blocks=(*rest.blocks, "control", "score", "score"))  # fmt: skip
+        return replace(
+            rest,
+            matrix=matrix,
+            terms=(*rest.terms, "episode", *SLOPES.values()),
+            blocks=(*rest.blocks, "control", "score", "score"),
+        )
 
-    def _slope_rows(self, fit: WithinFit, model: str, params: np.ndarray, spread: _Spread) -> list[Estimate]:
+    def _slope_rows(
+        self, fit: WithinFit, model: str, params: np.ndarray, spread: _Spread
+    ) -> list[Estimate]:
         plan, groups, cov = self.sample.plan, fit.design.n_clusters, spread.cov
         by = score_scale(self.sample, self.score) if plan.score.scale == "sd" else 1.0
         note = f"unit and period fixed effects, {fit.units:,} units"
@@ -225,34 +296,72 @@ class _Study:
 
         def filled(row: Estimate, estimate: float, error: float, df: float) -> Estimate:
             t = estimate / error
-            return replace(row, n=fit.design.n, clusters=groups, covariance=spread.kind, df=df, estimate=estimate,
-                           std_error=error, statistic=t, p_value=p_value(t, df), note=note)  # fmt: skip
+            return replace(
+                row,
+                n=fit.design.n,
+                clusters=groups,
+                covariance=spread.kind,
+                df=df,
+                estimate=estimate,
+                std_error=error,
+                statistic=t,
+                p_value=p_value(t, df),
+                note=note,
+            )
 
         at = [fit.position(SLOPES[kind]) for kind in ("gamed", "organic")]
         df = spread.df({at[0]: 1.0, at[1]: -1.0})
         (over, under), block = params[at], cov[np.ix_(at, at)]
-        rows = [replace(filled(self.blank(model, self.score, kind), by * params[i], by * np.sqrt(cov[i, i]),
-                               spread.df({i: 1.0})),
-                        unit=self.unit, scale=plan.score.scale)
-                for kind, i in zip(("gamed", "organic"), at, strict=True)]  # fmt: skip
-        ratio = fieller(over, under, (block[0, 0], block[1, 1]), block[0, 1], critical_value(self.level, df))
+        rows = [
+            replace(
+                filled(
+                    self.blank(model, self.score, kind),
+                    by * params[i],
+                    by * np.sqrt(cov[i, i]),
+                    spread.df({i: 1.0}),
+                ),
+                unit=self.unit,
+                scale=plan.score.scale,
+            )
+            for kind, i in zip(("gamed", "organic"), at, strict=True)
+        ]
+        ratio = fieller(
+            over, under, (block[0, 0], block[1, 1]), block[0, 1], critical_value(self.level, df)
+        )
         test = (over - under) / np.sqrt(block[0, 0] + block[1, 1] - 2 * block[0, 1])
         bounds = (ratio.low, ratio.high) if ratio.shape == "interval" else None
-        return [*rows, replace(
-            self.blank(model, "decoupling"), n=fit.design.n, clusters=groups, covariance=spread.kind, df=df,
-            estimate=ratio.estimate, bounds=bounds, statistic=test, p_value=p_value(test, df),
-            note=f"slope in gamed over slope in organic rows, {SET}{ratio.describe()}; the test is that both "
-                 "slopes are equal",
-        )]  # fmt: skip
+        return [
+            *rows,
+            replace(
+                self.blank(model, "decoupling"),
+                n=fit.design.n,
+                clusters=groups,
+                covariance=spread.kind,
+                df=df,
+                estimate=ratio.estimate,
+                bounds=bounds,
+                statistic=test,
+                p_value=p_value(test, df),
+                note=(
+                    f"slope in gamed over slope in organic rows, {SET}{ratio.describe()}; the test"
+                    " is that both slopes are equal"
+                ),
+            ),
+        ]
 
     def _noise(
         self, fit: WithinFit, design: Design, unit: np.ndarray, time: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, list[str]] | None:
-        """Return the fit's columns and half-differences of engagement, both swept, and the columns with halves."""
+        """Return the fit's columns and half-differences of engagement, both swept, and the columns
+        with halves.
+        """
         plan = self.sample.plan
         how = plan.engagement.transform_of
-        halved = [column for column in plan.engagement.halves
-                  if how(column) not in ("rank", "spline") and column in fit.design.terms]  # fmt: skip
+        halved = [
+            column
+            for column in plan.engagement.halves
+            if how(column) not in ("rank", "spline") and column in fit.design.terms
+        ]
         if not halved or plan.score.shares_error == "full":
             return None
         used = np.isin(design.rows, fit.design.rows)
@@ -261,29 +370,46 @@ class _Study:
         columns = design.matrix[used][:, [design.terms.index(term) for term in fit.design.terms]]
         differences = np.zeros_like(columns)
         for column in halved:
-            first, second = (transform(self.sample.numbers(half), how(column))[rows]
-                             for half in plan.engagement.halves[column])  # fmt: skip
+            first, second = (
+                transform(self.sample.numbers(half), how(column))[rows]
+                for half in plan.engagement.halves[column]
+            )
             differences[:, fit.position(column)] = (first - second) / 2
         return sweep(columns, groups), sweep(differences, groups), halved
 
     def _reliabilities(
         self, fit: WithinFit, columns: np.ndarray, differences: np.ndarray, halved: list[str]
     ) -> list[Estimate]:
-        """Return how reliable changes of engagement within a unit are: from halves, and by the formula for both."""
+        """Return how reliable changes of engagement within a unit are: from halves, and by the
+        formula for both.
+        """
         from_halves = reliability_of_changes(columns, differences)
         rows = []
         for column in halved:
-            rho = autocorrelation(recorded(self.sample, column, self.sample.plan.engagement.transform_of(column)),
-                                  self.episodes.unit, self.episodes.time)  # fmt: skip
-            known = [row.estimate for row in self.estimates if row.term == f"reliability:{column}" and row.estimate]
+            rho = autocorrelation(
+                recorded(self.sample, column, self.sample.plan.engagement.transform_of(column)),
+                self.episodes.unit,
+                self.episodes.time,
+            )
+            known = [
+                row.estimate
+                for row in self.estimates
+                if row.term == f"reliability:{column}" and row.estimate
+            ]
             note = "share of changes within units that two halves agree on"
             if known:
                 note += (
-                    f"; the formula for engagement that hardly changes, ({known[0]:.2f} - {rho:.2f}) / "
-                    f"(1 - {rho:.2f}), says {within_person(known[0], rho):.2f}"
+                    f"; the formula for engagement that hardly changes, ({known[0]:.2f} -"
+                    f" {rho:.2f}) / (1 - {rho:.2f}), says {within_person(known[0], rho):.2f}"
                 )
-            rows.append(replace(self.blank("halves", f"reliability_within:{column}"), n=fit.design.n, note=note,
-                                estimate=float(from_halves[fit.position(column)])))  # fmt: skip
+            rows.append(
+                replace(
+                    self.blank("halves", f"reliability_within:{column}"),
+                    n=fit.design.n,
+                    note=note,
+                    estimate=float(from_halves[fit.position(column)]),
+                )
+            )
         return rows
 
     def _decoupled(self, rows: list[Estimate], model: str) -> Check:
@@ -294,13 +420,20 @@ class _Study:
         shown = display(row.p_value, "p")
         p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
         reason = (
-            f"A point of the score goes with the same difference of the outcome in gamed and in other rows, as far as "
-            f"these rows can tell ({p})." if same else
-            f"A point of the score does not mean the same while it is gamed ({p}; ratio of the slopes "
-            f"{row.estimate:.2f})."
-        )  # fmt: skip
-        if (plain.p_value >= 1 - self.level) != same and self.sample.plan.score.shares_error == "unknown":
-            return self.check("decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value)
+            "A point of the score goes with the same difference of the outcome in gamed and in"
+            f" other rows, as far as these rows can tell ({p})."
+            if same
+            else (
+                f"A point of the score does not mean the same while it is gamed ({p}; ratio of the"
+                f" slopes {row.estimate:.2f})."
+            )
+        )
+        if (
+            plain.p_value >= 1 - self.level
+        ) != same and self.sample.plan.score.shares_error == "unknown":
+            return self.check(
+                "decoupling", None, f"{reason} The uncorrected fit says otherwise.", row.p_value
+            )
         if same and row.bounds is None:
             reason += f" That is little (ratio of the slopes: {set_in(row.note)})."
             return self.check("decoupling", None, reason, row.p_value)
@@ -308,15 +441,17 @@ class _Study:
 
     # --- jumps at onset and offset ---
 
-    def jumps(self) -> Found:
-        """Return what score and outcome do when episodes begin and end, against units that stay as they are."""
+    def jumps(self) -> StudyResult:
+        """Return what score and outcome do when episodes begin and end, against units that stay as
+        they are.
+        """
         rows, checks, joint = [], [], {}
         for term in ("score", "outcome"):
             found = dict(self._changes(term))
             joint[term] = whole = together(found.get(("onset", 0)), found.get(("offset", 0)))
             if whole is None:
                 reason = "Too few units begin or end an episode beside others that do not."
-                return Found((), (self.check("gaming_signature", None, reason),))
+                return StudyResult((), (self.check("gaming_signature", None, reason),))
             rows.append(self._jump_row(term, f"{term}_jump", "", whole))
             for (kind, at), seen in found.items():
                 if at == 0:
@@ -325,14 +460,18 @@ class _Study:
                 rows.append(self._jump_row(term, f"{term}_event", f"{kind}.{at}", seen))
             trend = self._trend(term, found)
             rows, checks = [*rows, *trend.rows], [*checks, *trend.checks]
-        return Found(tuple(rows), (*checks, self._signature(joint["score"], joint["outcome"])))
+        return StudyResult(
+            tuple(rows), (*checks, self._signature(joint["score"], joint["outcome"]))
+        )
 
     @property
     def base(self) -> int:
         return 1 + self.sample.plan.gaming.anticipation
 
     def _changes(self, term: str) -> Iterator[tuple[tuple[str, int], Change]]:
-        """Yield the change at each period about the onset and from the offset on, its influence summed by cluster."""
+        """Yield the change at each period about the onset and from the offset on, its influence
+        summed by cluster.
+        """
         panel = self.episodes.score if term == "score" else self.episodes.outcome
         window, base = self.sample.plan.gaming.window, self.base
         leads = range(-base - max(window - 1, 1), 0)
@@ -355,35 +494,58 @@ class _Study:
         if term == "outcome" and name == "outcome_jump" and seen.before > 0:
             note += f"; {100 * seen.estimate / seen.before:+.1f} % of its mean before"
         if not error > 0:
-            return replace(self.blank("did-m", name, variant), estimate=seen.estimate, note=f"{note}; no spread")
+            return replace(
+                self.blank("did-m", name, variant),
+                estimate=seen.estimate,
+                note=f"{note}; no spread",
+            )
         t = seen.estimate / error
-        return replace(self.blank("did-m", name, variant), n=seen.switchers + seen.stayers, clusters=seen.units, df=df,
-                       estimate=seen.estimate, std_error=error, statistic=t, p_value=p_value(t, df),
-                       covariance="CRV1", unit="number" if term == "score" else unit, note=note)  # fmt: skip
+        return replace(
+            self.blank("did-m", name, variant),
+            n=seen.switchers + seen.stayers,
+            clusters=seen.units,
+            df=df,
+            estimate=seen.estimate,
+            std_error=error,
+            statistic=t,
+            p_value=p_value(t, df),
+            covariance="CRV1",
+            unit="number" if term == "score" else unit,
+            note=note,
+        )
 
     @property
     def _level_unit(self) -> Unit:
         return "points" if self.outcome.kind == "binary" else "outcome"
 
-    def _trend(self, term: str, found: dict[tuple[str, int], Change]) -> Found:
+    def _trend(self, term: str, found: dict[tuple[str, int], Change]) -> StudyResult:
         """Return the test of the periods before the onset, and the drift that it would find."""
-        leads = {at: seen for (kind, at), seen in found.items() if kind == "onset" and at < -self.base}
+        leads = {
+            at: seen for (kind, at), seen in found.items() if kind == "onset" and at < -self.base
+        }
         trend = pre_trend(leads, self.base, size=1 - self.level)
         if trend is None:
-            return Found()
+            return StudyResult()
         name = self.sample.dataset.label(self.score if term == "score" else self.outcome.column)
         p = display(trend.p_value, "p")
         parallel = trend.p_value >= 1 - self.level
         drift = display(trend.detectable, "number")
         reason = (
-            f"Before an onset, the path of {name} is {'' if parallel else 'not '}the same in those who will game and "
-            f"in those who will not (p {p if p.startswith('<') else '= ' + p}); a steady drift of {drift} a period "
-            "would have been found with a power of .80."
+            f"Before an onset, the path of {name} is {'' if parallel else 'not '}the same in those"
+            f" who will game and in those who will not (p {p if p.startswith('<') else '= ' + p});"
+            f" a steady drift of {drift} a period would have been found with a power of .80."
         )
         note = f"{trend.leads} periods before; detectable drift {trend.detectable:.4g} a period"
-        row = replace(self.blank("did-m", f"pretrend_{term}"), statistic=trend.statistic, p_value=trend.p_value,
-                      n=sum(seen.switchers for seen in leads.values()), note=note)  # fmt: skip
-        return Found((row,), (self.check(f"pretrend_{term}", parallel, reason, trend.p_value),))
+        row = replace(
+            self.blank("did-m", f"pretrend_{term}"),
+            statistic=trend.statistic,
+            p_value=trend.p_value,
+            n=sum(seen.switchers for seen in leads.values()),
+            note=note,
+        )
+        return StudyResult(
+            (row,), (self.check(f"pretrend_{term}", parallel, reason, trend.p_value),)
+        )
 
     def _signature(self, score: Change, outcome: Change) -> Check:
         """Return the check of gaming's signature: the score jumps, the outcome does not."""
@@ -393,7 +555,8 @@ class _Study:
         if score.estimate - critical * score.std_error <= 0:
             lift = "lift" if self.sign > 0 else "improve"
             reason = (
-                f"Gaming does not {lift} {shown}, as far as these rows can tell: there is nothing to set against it."
+                f"Gaming does not {lift} {shown}, as far as these rows can tell: there is nothing"
+                " to set against it."
             )
             return self.check("gaming_signature", None, reason, score.estimate)
         low, high = (outcome.estimate + sign * critical * outcome.std_error for sign in (-1, 1))
@@ -404,41 +567,75 @@ class _Study:
             reason = f"{rises}, and {paid} with it ({display(outcome.estimate, self._level_unit)})"
             if not self.episodes.inferred:
                 return self.check("gaming_signature", True, f"{reason}.", outcome.estimate)
-            reason += ": gaming that pays, or engagement that nobody recorded. Inferred episodes cannot tell which."
+            reason += (
+                ": gaming that pays, or engagement that nobody recorded. Inferred episodes cannot"
+                " tell which."
+            )
             return self.check("gaming_signature", None, reason, outcome.estimate)
         reach = (critical + POWER) * outcome.std_error
         share = reach / abs(outcome.before) if outcome.before else np.inf
         if high < 0:
-            reason = f"{rises} while the mean of {paid} falls ({display(outcome.estimate, self._level_unit)})."
+            reason = (
+                f"{rises} while the mean of {paid} falls"
+                f" ({display(outcome.estimate, self._level_unit)})."
+            )
             return self.check("gaming_signature", False, reason, outcome.estimate)
         seen = f"a jump of {100 * share:.0f} % would have been seen with a power of .80"
         if share > VISIBLE:
             more = seen.replace(" would", " or more would")
-            return self.check("gaming_signature", None, f"{rises}; the mean of {paid} shows no jump, but only {more}.",
-                              outcome.estimate)  # fmt: skip
-        return self.check("gaming_signature", False, f"{rises} and leaves the mean of {paid} where it was: {seen}.",
-                          outcome.estimate)  # fmt: skip
+            return self.check(
+                "gaming_signature",
+                None,
+                f"{rises}; the mean of {paid} shows no jump, but only {more}.",
+                outcome.estimate,
+            )
+        return self.check(
+            "gaming_signature",
+            False,
+            f"{rises} and leaves the mean of {paid} where it was: {seen}.",
+            outcome.estimate,
+        )
 
     # --- what is lost ---
 
-    def information(self) -> Found:
-        """Return what the score says of the outcome in organic and gamed rows, and whom gaming puts out of the top."""
+    def information(self) -> StudyResult:
+        """Return what the score says of the outcome in organic and gamed rows, and whom gaming puts
+        out of the top.
+        """
         seen, rng = self.episodes, np.random.default_rng(self.sample.plan.inference.seed)
         shown = transformed_score(self.sample, self.score)
-        found = information(shown, self.sample.numbers(self.outcome.column), seen.gamed, seen.clusters[seen.unit], rng,
-                            self.level)  # fmt: skip
+        found = information(
+            shown,
+            self.sample.numbers(self.outcome.column),
+            seen.gamed,
+            seen.clusters[seen.unit],
+            rng,
+            self.level,
+        )
         note = "R2 of the outcome on the score alone; clusters drawn again"
-        rows = [replace(self.blank("ols", term, variant), estimate=value, bounds=bounds, unit="number", note=note)
-                for term, variant, (value, bounds) in (("r_squared", "organic", found.organic),
-                                                       ("r_squared", "gamed", found.gamed),
-                                                       ("information_loss", "", found.lost))]  # fmt: skip
+        rows = [
+            replace(
+                self.blank("ols", term, variant),
+                estimate=value,
+                bounds=bounds,
+                unit="number",
+                note=note,
+            )
+            for term, variant, (value, bounds) in (
+                ("r_squared", "organic", found.organic),
+                ("r_squared", "gamed", found.gamed),
+                ("information_loss", "", found.lost),
+            )
+        ]
         jump = together(dict(self._changes("score")).get(("onset", 0)), None)
         if jump is not None and jump.std_error > 0 and jump.estimate > 0:
             rows += self._displaced(jump)
-        return Found(tuple(rows))
+        return StudyResult(tuple(rows))
 
     def _displaced(self, jump: Change) -> list[Estimate]:
-        """Return the share of honest rows that gaming puts out of the top tenth, for what the jump at onset adds."""
+        """Return the share of honest rows that gaming puts out of the top tenth, for what the jump
+        at onset adds.
+        """
         seen, error = self.episodes, jump.std_error
         (share, influence), *ends = (
             displaced(seen.score.values, seen.score.states, max(jump.estimate + step * error, 0.0))
@@ -449,7 +646,17 @@ class _Study:
         steep = (ends[1][0] - ends[0][0]) / (2 * error)
         pooled = np.bincount(seen.clusters, influence) + steep * jump.influence
         units = int((pooled != 0).sum())
-        half = critical_value(self.level, float(max(units - 1, 1))) * float(np.sqrt(pooled @ pooled))
+        half = critical_value(self.level, float(max(units - 1, 1))) * float(
+            np.sqrt(pooled @ pooled)
+        )
         note = "of honest rows that belong into their period's top tenth, by the jump at onset"
-        return [replace(self.blank("ranks", "displaced"), estimate=share, unit="number", note=note, clusters=units,
-                        bounds=(max(share - half, 0.0), min(share + half, 1.0)))]  # fmt: skip
+        return [
+            replace(
+                self.blank("ranks", "displaced"),
+                estimate=share,
+                unit="number",
+                note=note,
+                clusters=units,
+                bounds=(max(share - half, 0.0), min(share + half, 1.0)),
+            )
+        ]

@@ -34,23 +34,27 @@ MOST_KEPT = 1 << 25
 """Products of two columns that are kept between steps."""
 
 FEWEST_TOGETHER = 16
-"""Draws that are fitted together, however many rows: products of matrices, not of a matrix and a vector."""
+"""Draws that are fitted together, however many rows: products of matrices, not of a matrix and a
+vector.
+"""
 
 STEPS, TOLERANCE = 25, 1e-3
-"""Newton steps at most; the longest last step on the orthonormal basis, of which about the square is the error that is
-left."""
+"""Newton steps at most; the longest last step on the orthonormal basis, of which about the square
+is the error that is left."""
 
 FARTHEST, CLOSE = 16, 0.1
-"""Of draws from sums over clusters so many, those that went farthest, are fitted to the rows, too; where a t of theirs
-differs by more than this, all are."""
+"""Of draws from sums over clusters so many, those that went farthest, are fitted to the rows, too;
+where a t of theirs differs by more than this, all are."""
 
 
 def hill_index(values: np.ndarray) -> float | None:
-    """Return Hill's estimate of the tail index from the largest 5 % of the positive values; None for too few.
+    """Return Hill's estimate of the tail index from the largest 5 % of the positive values; None
+    for too few.
 
     Notes
     -----
-    Hill (1975), doi:10.1214/aos/1176343247: the inverse of the mean log excess over the next largest value.
+    Hill (1975), doi:10.1214/aos/1176343247: the inverse of the mean log excess over the next
+    largest value.
 
     Examples
     --------
@@ -96,18 +100,27 @@ class BootstrapT:
 
     @property
     def p_value(self) -> float:
-        """Twice the smaller tail of the draws beyond the statistic, the statistic counted among them."""
+        """Twice the smaller tail of the draws beyond the statistic, the statistic counted among
+        them.
+        """
         beyond = [(self.values >= self.statistic).sum(), (self.values <= self.statistic).sum()]
         return float(min(1.0, 2 * (1 + min(beyond)) / (len(self.values) + 1)))
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return ``estimate - t[1 - a/2] error`` to ``estimate - t[a/2] error`` with a = 1 - level."""
+        """Return ``estimate - t[1 - a/2] error`` to ``estimate - t[a/2] error`` with a = 1 -
+        level.
+        """
         low, high = np.quantile(self.values, [(1 - level) / 2, (1 + level) / 2])
-        return float(self.estimate - high * self.std_error), float(self.estimate - low * self.std_error)
+        return float(self.estimate - high * self.std_error), float(
+            self.estimate - low * self.std_error
+        )
 
 
-def bootstrap_t(fit: Fit, term: str, *, replicates: int, seed: int, by_rows: int | None = None) -> BootstrapT:
-    """Draw rows with replacement, or whole clusters; refit each draw, and divide by its own robust error.
+def bootstrap_t(
+    fit: Fit, term: str, *, replicates: int, seed: int, by_rows: int | None = None
+) -> BootstrapT:
+    """Draw rows with replacement, or whole clusters; refit each draw, and divide by its own robust
+    error.
 
     Parameters
     ----------
@@ -121,35 +134,49 @@ def bootstrap_t(fit: Fit, term: str, *, replicates: int, seed: int, by_rows: int
 
     Notes
     -----
-    Many replicates take their Newton steps together: draws are weights of the rows, and the information of all of them
-    is one product of matrices. Where many rows lie in few clusters, draws are solved from sums over the clusters
-    (`analysis.models.expansion`), and those that went farthest from the estimate by the rows. Replicates without an
-    estimate are left out. Hall (1992), *The Bootstrap and Edgeworth Expansion*, chapter 3, on why t and not the
-    estimate is bootstrapped.
+    Many replicates take their Newton steps together: draws are weights of the rows, and the
+    information of all of them is one product of matrices. Where many rows lie in few clusters,
+    draws are solved from sums over the clusters (`analysis.models.expansion`), and those that went
+    farthest from the estimate by the rows. Replicates without an estimate are left out. Hall
+    (1992), *The Bootstrap and Edgeworth Expansion*, chapter 3, on why t and not the estimate is
+    bootstrapped.
     """
     design, at = fit.design, fit.position(term)
     basis, triangle = design.basis
     back, unit = np.linalg.inv(triangle)[at], float(design.response.mean())
     start = triangle @ fit.params - np.log(unit) * basis.mean(axis=0)
-    rows = _Rows(design.response / unit, basis, 0.0 if design.offset is None else design.offset,
-                 VARIANCE_POWER[fit.model], design.clusters)  # fmt: skip
+    rows = _Rows(
+        design.response / unit,
+        basis,
+        0.0 if design.offset is None else design.offset,
+        VARIANCE_POWER[fit.model],
+        design.clusters,
+    )
     groups = design.n_clusters or design.n
     values = None
-    if design.clusters is not None and design.n > MANY_ROWS and worth_expanding(groups, design.n, design.k):
+    if (
+        design.clusters is not None
+        and design.n > MANY_ROWS
+        and worth_expanding(groups, design.n, design.k)
+    ):
         values = _from_cluster_sums(rows, start, back, replicates, seed)
     if values is None:
-        drawn = _drawn(groups, design.n, min(replicates, by_rows or replicates), seed, FEWEST_TOGETHER)
+        drawn = _drawn(
+            groups, design.n, min(replicates, by_rows or replicates), seed, FEWEST_TOGETHER
+        )
         values = np.concatenate([rows.statistics(weights, start, back) for weights in drawn])
     factor = _small_sample(design)
     error = float(np.sqrt(rows.variance(start[None], np.ones((1, groups)), back)[0])) * factor
-    return BootstrapT(float(fit.params[at]), error, values[np.isfinite(values)] / factor, len(values))
+    return BootstrapT(
+        float(fit.params[at]), error, values[np.isfinite(values)] / factor, len(values)
+    )
 
 
 def _drawn(groups: int, n: int, replicates: int, seed: int, fewest: int) -> Iterator[np.ndarray]:
     """Yield how often each group is drawn, for at least `fewest` replicates at a time.
 
-    What is drawn depends on the seed, the rows and the groups alone: a call of the generator is for as many replicates
-    as rows of them stay in the cache, however many calls are taken together.
+    What is drawn depends on the seed, the rows and the groups alone: a call of the generator is for
+    as many replicates as rows of them stay in the cache, however many calls are taken together.
     """
     size = max(1, MOST_NUMBERS // n)
     for block, child in enumerate(np.random.default_rng(seed).spawn(-(-replicates // BLOCK))):
@@ -165,11 +192,17 @@ def _drawn(groups: int, n: int, replicates: int, seed: int, fewest: int) -> Iter
 def _from_cluster_sums(
     rows: _Rows, start: np.ndarray, back: np.ndarray, replicates: int, seed: int
 ) -> np.ndarray | None:
-    """Return the statistics of the draws, shape (B,), or None where sums over the clusters do not give them."""
+    """Return the statistics of the draws, shape (B,), or None where sums over the clusters do not
+    give them.
+    """
     predictor = rows.basis @ start + rows.shift
     sums = Expansion.of(rows.response, rows.basis, predictor, rows.power, rows.clusters)
-    drawn = np.concatenate(list(_drawn(len(sums.score), len(rows.response), replicates, seed, BLOCK)))
-    found = [sums.statistics(drawn[begin : begin + BLOCK], back) for begin in range(0, replicates, BLOCK)]
+    drawn = np.concatenate(
+        list(_drawn(len(sums.score), len(rows.response), replicates, seed, BLOCK))
+    )
+    found = [
+        sums.statistics(drawn[begin : begin + BLOCK], back) for begin in range(0, replicates, BLOCK)
+    ]
     values, distance = (np.concatenate([part[at] for part in found]) for at in range(2))
     farthest = np.argsort(-np.where(np.isfinite(values), distance, np.inf))[:FARTHEST]
     exact = rows.statistics(drawn[farthest], start, back)
@@ -181,7 +214,9 @@ def _from_cluster_sums(
 
 
 def _small_sample(design: Design) -> float:
-    """Return the root of the covariance's factor: the same in every replicate, whose rows are as many on average."""
+    """Return the root of the covariance's factor: the same in every replicate, whose rows are as
+    many on average.
+    """
     n, k = design.n, design.k
     if design.clusters is None:
         return float(np.sqrt(n / (n - k)))
@@ -215,7 +250,9 @@ class _Rows:
         return drawn[:, part] if self.clusters is None else drawn[:, self.clusters[part]]
 
     def means(self, params: np.ndarray, part: slice) -> np.ndarray:
-        return np.exp(params @ self.basis[part].T + (self.shift[part] if np.ndim(self.shift) else self.shift))
+        return np.exp(
+            params @ self.basis[part].T + (self.shift[part] if np.ndim(self.shift) else self.shift)
+        )
 
     def scaled(self, mean: np.ndarray) -> np.ndarray | float:
         """Return ``mean ** (1 - power)``, without the slow general power."""
@@ -224,7 +261,9 @@ class _Rows:
         return 1 / mean if self.power == 2 else 1 / np.sqrt(mean)
 
     def pairs(self, part: slice) -> np.ndarray:
-        """Products of every two columns, shape (rows, k (k + 1) / 2); kept while there are not too many."""
+        """Products of every two columns, shape (rows, k (k + 1) / 2); kept while there are not too
+        many.
+        """
         first, second = np.triu_indices(self.basis.shape[1])
         if len(self.basis) * len(first) > MOST_KEPT:
             return self.basis[part][:, first] * self.basis[part][:, second]
@@ -236,12 +275,20 @@ class _Rows:
         return self.basis[:, first] * self.basis[:, second]
 
     def equations(self, drawn: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each draw's derivative, shape (B, k, k), and estimating equations, (B, k), at params, (1 or B, k)."""
+        """Return each draw's derivative, shape (B, k, k), and estimating equations, (B, k), at
+        params, (1 or B, k).
+        """
         power, score, packed = self.power, 0.0, 0.0
         for part in self.parts(len(drawn)):
-            weights, mean, response = self.weights(drawn, part), self.means(params, part), self.response[part]
+            weights, mean, response = (
+                self.weights(drawn, part),
+                self.means(params, part),
+                self.response[part],
+            )
             scaled = self.scaled(mean)
-            bend = (2 - power) * mean * scaled + (power - 1) * response * scaled if power > 1 else mean
+            bend = (
+                (2 - power) * mean * scaled + (power - 1) * response * scaled if power > 1 else mean
+            )
             slope = (response - mean) * scaled if power > 1 else response - mean
             packed = packed + (weights * bend) @ self.pairs(part)
             score = score + (weights * slope) @ self.basis[part]
@@ -255,7 +302,9 @@ class _Rows:
         return full
 
     def statistics(self, drawn: np.ndarray, start: np.ndarray, back: np.ndarray) -> np.ndarray:
-        """Return (estimate in the draw - estimate) / error in the draw, shape (B,); NaN where there is none."""
+        """Return (estimate in the draw - estimate) / error in the draw, shape (B,); NaN where there
+        is none.
+        """
         params, left = start[None], np.full(len(drawn), np.inf)
         with np.errstate(all="ignore"):
             for _ in range(STEPS):  # in the first all means are the same, so it is cheap
@@ -269,17 +318,25 @@ class _Rows:
         return np.where((left <= TOLERANCE) & (error > 0), values, np.nan)
 
     def variance(self, params: np.ndarray, drawn: np.ndarray, back: np.ndarray) -> np.ndarray:
-        """Return the sandwich variance of one coefficient in each draw, without a small-sample factor, shape (B,)."""
+        """Return the sandwich variance of one coefficient in each draw, without a small-sample
+        factor, shape (B,).
+        """
         packed, meat = 0.0, 0.0
         for part in self.parts(len(drawn)):
             mean = self.means(params, part)
-            packed = packed + (self.weights(drawn, part) * mean * self.scaled(mean)) @ self.pairs(part)
+            packed = packed + (self.weights(drawn, part) * mean * self.scaled(mean)) @ self.pairs(
+                part
+            )
         along = solved(self.unpacked(packed), np.tile(back, (len(drawn), 1)))
         if self.clusters is None:
             for part in self.parts(len(drawn)):
-                meat = meat + (drawn[:, part] * self.influence(params, along, part) ** 2).sum(axis=1)
+                meat = meat + (drawn[:, part] * self.influence(params, along, part) ** 2).sum(
+                    axis=1
+                )
             return meat
-        influence = np.concatenate([self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1)
+        influence = np.concatenate(
+            [self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1
+        )
         order, starts = self.order
         return (drawn * np.add.reduceat(influence[:, order], starts, axis=1) ** 2).sum(axis=1)
 

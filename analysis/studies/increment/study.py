@@ -21,14 +21,19 @@ from analysis.results.estimates import Check, Estimate
 from analysis.studies.base import blank_row, coefficients
 
 MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
-"""Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them, and does."""
+"""Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them,
+and does.
+"""
 
 
-def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[list[Estimate], list[Check]]:
-    """Return the estimates of one score for one outcome, and a check for each companion that has no estimate.
+def audit_score(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> tuple[list[Estimate], list[Check]]:
+    """Return the estimates of one score for one outcome, and a check for each companion that has no
+    estimate.
 
-    The deciding model comes first. `raw` is the score with the controls but without engagement; `increment`
-    the score given engagement and controls.
+    The deciding model comes first. `raw` is the score with the controls but without engagement;
+    `increment` the score given engagement and controls.
 
     Raises
     ------
@@ -45,14 +50,20 @@ def audit_score(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[li
             rows += estimate(sample, outcome, score, design)
         except DesignError as error:
             reason = f"The companion model {name} has no estimate here: {error.faults[0].found}."
-            checks.append(Check(sample.plan.name, f"companion_{name}", None, reason, None, outcome.column, score))
+            checks.append(
+                Check(
+                    sample.plan.name, f"companion_{name}", None, reason, None, outcome.column, score
+                )
+            )
     return rows, checks
 
 
 def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estimate], list[Check]]:
-    """Return the scores side by side in one equation, and the joint Wald test that none of them adds anything.
+    """Return the scores side by side in one equation, and the joint Wald test that none of them
+    adds anything.
 
-    Where that equation has no estimate (one score follows from the others), a check says so instead.
+    Where that equation has no estimate (one score follows from the others), a check says so
+    instead.
     """
     plan = sample.plan
     try:
@@ -61,7 +72,9 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
         wald(fit, plan.score.columns)
     except DesignError as error:
         fault = error.faults[0]
-        reason = f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
+        reason = (
+            f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
+        )
         return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
     return together_rows(sample, outcome, fit), []
 
@@ -71,16 +84,25 @@ def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Est
     rows, scores = [], sample.plan.score.columns
     for score in scores:
         pair = coefficients(sample, outcome, score, "increment", fit)
-        rows += [replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair]
+        rows += [
+            replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair
+        ]
     statistic, p = wald(fit, scores)
     note = f"joint test of {len(scores)} scores"
     blank = blank_row(sample, outcome, "", "increment", fit)
-    return [*rows, replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note)]
+    return [
+        *rows,
+        replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note),
+    ]
 
 
-def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str) -> list[Estimate]:
+def _one_model(
+    sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str
+) -> list[Estimate]:
     """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
-    full, lacking = _fit_with_fallback(sample.plan, outcome, design, model, deciding=model == outcome.deciding_model)
+    full, lacking = _fit_with_fallback(
+        sample.plan, outcome, design, model, deciding=model == outcome.deciding_model
+    )
     counts = outcome.kind == "count"
     raw = fit_model(design.without("engagement"), model, full.covariance, counts=counts)
     rows = coefficients(sample, outcome, score, "increment", full)
@@ -93,15 +115,27 @@ def _one_model(sample: Sample, outcome: OutcomeSection, score: str, design: Desi
         rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
     if sample.plan.inference.covariance == "wild":
         if model == "ols":
-            return [row for method, one in (("increment", full), ("raw", raw)) for row in
-                    by_wild_bootstrap(sample, score, [r for r in rows if r.method == method], one.design)]  # fmt: skip
+            return [
+                row
+                for method, one in (("increment", full), ("raw", raw))
+                for row in by_wild_bootstrap(
+                    sample, score, [r for r in rows if r.method == method], one.design
+                )
+            ]
         lacking = f"{full.covariance}, since wild exists for least squares only"
     note = "; ".join(filter(None, [lacking, full.note]))
-    return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows] if note else rows
+    return (
+        [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
+        if note
+        else rows
+    )
 
 
-def by_wild_bootstrap(sample: Sample, score: str, rows: list[Estimate], design: Design) -> list[Estimate]:
-    """Return the rows of a least-squares fit with p-value and intervals of the restricted wild cluster bootstrap.
+def by_wild_bootstrap(
+    sample: Sample, score: str, rows: list[Estimate], design: Design
+) -> list[Estimate]:
+    """Return the rows of a least-squares fit with p-value and intervals of the restricted wild
+    cluster bootstrap.
 
     Their error is CRV1, the one in the bootstrapped t; the intervals invert the test.
 
@@ -117,16 +151,32 @@ def by_wild_bootstrap(sample: Sample, score: str, rows: list[Estimate], design: 
     found = wild_test(design, score, replicates=options.bootstrap, seed=options.seed)
     levels = (options.level, 1 - 2 * (1 - options.level))
     edges = [found.interval(level) for level in levels]
-    count = f"{len(found.numerators[0]):,} {'sign vectors, all there are' if found.enumerated else 'draws'}"
-    common = {"covariance": "wild", "p_value": found.p_value(), "df": None, "note":
-              f"restricted wild cluster bootstrap, {count}; the error is CRV1"}  # fmt: skip
+    count = (
+        f"{len(found.numerators[0]):,}"
+        f" {'sign vectors, all there are' if found.enumerated else 'draws'}"
+    )
+    common = {
+        "covariance": "wild",
+        "p_value": found.p_value(),
+        "df": None,
+        "note": f"restricted wild cluster bootstrap, {count}; the error is CRV1",
+    }
     changed = []
     for row in rows:
         if row.scale:
             by = score_scale(sample, score) if row.scale == "sd" else 1.0
-            own = tuple((level, (low * by, high * by)) for level, (low, high) in zip(levels, edges, strict=True))
-            row = replace(row, estimate=found.estimate * by, std_error=found.std_error * by,
-                          statistic=found.statistic, intervals=own, **common)  # fmt: skip
+            own = tuple(
+                (level, (low * by, high * by))
+                for level, (low, high) in zip(levels, edges, strict=True)
+            )
+            row = replace(
+                row,
+                estimate=found.estimate * by,
+                std_error=found.std_error * by,
+                statistic=found.statistic,
+                intervals=own,
+                **common,
+            )
         elif row.term == "wald":
             row = replace(row, statistic=found.statistic**2, **common)
         changed.append(row)
@@ -138,8 +188,8 @@ def _fit_with_fallback(
 ) -> tuple[Fit, str]:
     """Fit with the plan's covariance, or with the default one.
 
-    Where that covariance does not exist, HC1 (CRV1 with clusters) takes its place and the row says so; but a
-    covariance that the plan asks for binds the deciding model.
+    Where that covariance does not exist, HC1 (CRV1 with clusters) takes its place and the row says
+    so; but a covariance that the plan asks for binds the deciding model.
     """
     kind, counts = covariance_of(plan, model, design), outcome.kind == "count"
     try:
@@ -153,36 +203,54 @@ def _fit_with_fallback(
 
 
 def tests(
-    sample: Sample, outcome: OutcomeSection, score: str, full: Fit, reduced_deviance: float,
+    sample: Sample,
+    outcome: OutcomeSection,
+    score: str,
+    full: Fit,
+    reduced_deviance: float,
     lagrange: tuple[float, float] | None,
-) -> list[Estimate]:  # fmt: skip
-    """Return the Wald and score tests, and how much better the outcome is described with the score."""
+) -> list[Estimate]:
+    """Return the Wald and score tests, and how much better the outcome is described with the
+    score.
+    """
     statistic, p = wald(full, (score,))
     name = "delta_r2" if full.model == "ols" else "delta_d2"
     gain: float | None = (reduced_deviance - full.deviance) / full.null_deviance
     partial: float | None = (reduced_deviance - full.deviance) / reduced_deviance
-    note = "" if full.model == "ols" else "share of the deviance left by the model without the score"
+    note = (
+        "" if full.model == "ols" else "share of the deviance left by the model without the score"
+    )
     missing = ""
     if not np.isfinite(full.deviance):
         gain, partial = None, None
-        missing = (f"the {full.model} deviance is infinite where an outcome is zero" if full.model == "gamma" else
-                   f"no deviance compares two {full.model} models: each has its own dispersion")  # fmt: skip
+        missing = (
+            f"the {full.model} deviance is infinite where an outcome is zero"
+            if full.model == "gamma"
+            else f"no deviance compares two {full.model} models: each has its own dispersion"
+        )
     blank = blank_row(sample, outcome, score, "increment", full)
     plain = replace(blank, covariance="")
     joint = "both parts: whether there is any, and how much" if full.parts else ""
-    robust = {"covariance": "CRV0" if full.covariance in CLUSTERED else "HC0",
-              "note": "robust score test on the model without the score"}  # fmt: skip
-    of_score = [replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], **robust)] if lagrange \
-        else []  # fmt: skip
+    robust = {
+        "covariance": "CRV0" if full.covariance in CLUSTERED else "HC0",
+        "note": "robust score test on the model without the score",
+    }
+    of_score = (
+        [replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], **robust)]
+        if lagrange
+        else []
+    )
     return [
         replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p, note=joint),
         *of_score,
         replace(plain, term=name, estimate=gain, note=missing),
         replace(plain, term="partial_r2", estimate=partial, note=missing or note),
-    ]  # fmt: skip
+    ]
 
 
-def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design, variant: str) -> list[Estimate]:
+def _variant(
+    sample: Sample, outcome: OutcomeSection, score: str, design: Design, variant: str
+) -> list[Estimate]:
     """Return OLS on log1p or asinh of the outcome, with the outcome in three units of money."""
     function = {"log1p": np.log1p, "asinh": np.arcsinh}[variant]
     rows = []
@@ -191,9 +259,11 @@ def _variant(sample: Sample, outcome: OutcomeSection, score: str, design: Design
         fit, lacking = _fit_with_fallback(sample.plan, outcome, changed, "ols", deciding=False)
         pair = coefficients(sample, outcome, score, "increment", fit)
         name = "-".join([variant, *unit.split()])
-        note = f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
+        note = (
+            f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
+        )
         note = "; ".join(filter(None, [note, lacking]))
-        rows += [replace(row, variant=name, unit="log", note=note) for row in pair if not row.variant]
+        rows += [
+            replace(row, variant=name, unit="log", note=note) for row in pair if not row.variant
+        ]
     return rows
-
-

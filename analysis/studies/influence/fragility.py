@@ -31,24 +31,30 @@ LARGE = 0.05
 
 
 def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: Noise) -> Fragility:
-    """Leave out the rows, the cluster with most influence on the score's coefficient, a segment; look at the word.
+    """Leave out the rows, the cluster with most influence on the score's coefficient, a segment;
+    look at the word.
 
-    The word is that of the rule: where a correction decides, of all the effects that have to agree, made again of the
-    rows that are left. What a heavy tail does to it is not looked at.
+    The word is that of the rule: where a correction decides, of all the effects that have to agree,
+    made again of the rows that are left. What a heavy tail does to it is not looked at.
 
     Notes
     -----
-    At most max(2, ceil(n / 1000)) rows: leaving out the worst 1 % would overturn most true findings in large samples.
-    Rows are ranked by their influence on the coefficient, both ways and in size, and by their leverage, for a row that
-    draws the fit to itself has little influence left; each candidate set is refitted. Of segments, every one of at
-    least 5 % of the rows is left out.
+    At most max(2, ceil(n / 1000)) rows: leaving out the worst 1 % would overturn most true findings
+    in large samples. Rows are ranked by their influence on the coefficient, both ways and in size,
+    and by their leverage, for a row that draws the fit to itself has little influence left; each
+    candidate set is refitted. Of segments, every one of at least 5 % of the rows is left out.
     """
     if noise.made is not None:
         return _of_correction(sample, score, noise)
     design = build_design(sample, outcome.column, (score,))
-    fit = fit_as_planned(sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count")
+    fit = fit_as_planned(
+        sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count"
+    )
     sets = (*_candidates(influence_on(fit, score), fit), *_segments_left_out(sample))
-    found = ((left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance)) for left, keep in sets)
+    found = (
+        (left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance))
+        for left, keep in sets
+    )
     return _first_other(word_of_fit(sample, outcome, score, fit), found)
 
 
@@ -57,11 +63,16 @@ def _of_correction(sample: Sample, score: str, noise: Noise) -> Fragility:
     made, whole = noise.made, noise.decided.decides["value"]
     influence = whole.influence[:, whole.terms.index(score)]
     sets = (*_candidates(influence, made.fit), *_segments_left_out(sample))
-    return _first_other(_ruled(made, noise), ((left, keep, _ruled_without(made, noise, keep)) for left, keep in sets))
+    return _first_other(
+        _ruled(made, noise),
+        ((left, keep, _ruled_without(made, noise, keep)) for left, keep in sets),
+    )
 
 
 def _ruled(made: Corrections, noise: Noise) -> Word:
-    """Return the word of the rule for corrections, and for the plain fit behind them where it has a say."""
+    """Return the word of the rule for corrections, and for the plain fit behind them where it has a
+    say.
+    """
     sample, outcome = made.sample, made.outcome
     band = sesoi_band(outcome, outcome.deciding_model, sample.mean(outcome.column))
     own = Answer.of(noise.effects[0], band, sample.plan.inference.level)
@@ -73,7 +84,9 @@ def _plain_answer(made: Corrections, corrected: Answer) -> Answer:
     fit, score = made.fit, made.score
     word = word_of_fit(made.sample, made.outcome, score, fit)
     logit = fit.model == "logit"
-    effect = average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
+    effect = (
+        average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
+    )
     sign = ("positive" if effect > 0 else "negative") if word in ("adds", "trivial") else None
     return Answer(word, sign, corrected.estimate)
 
@@ -86,21 +99,30 @@ def _ruled_without(made: Corrections, noise: Noise, keep: np.ndarray) -> Word | 
         return None
     if found.refusal:
         return "refused"
-    return _ruled(rest, replace(noise, effects=found.effects, doubt=found.doubt, supposed=found.supposed))
+    return _ruled(
+        rest, replace(noise, effects=found.effects, doubt=found.doubt, supposed=found.supposed)
+    )
 
 
 def _first_other(own: Word, found: Iterable[tuple[str, np.ndarray, Word | None]]) -> Fragility:
-    """Return the first set of rows, (name, mask of those that stay, word), without which the word is another."""
+    """Return the first set of rows, (name, mask of those that stay, word), without which the word
+    is another.
+    """
     for left, keep, other in found:
         if other not in (None, own):
             share = f"{100 * (1 - keep.mean()):.2g} %"
-            reason = f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {own} to {other}."
+            reason = (
+                f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {own} to"
+                f" {other}."
+            )
             return Fragility(own, other, reason)
     return Fragility(own)
 
 
 def influence_on(fit: Fit, term: str) -> np.ndarray:
-    """Return each row's influence on one coefficient, shape (n,), in the units of the coefficient."""
+    """Return each row's influence on one coefficient, shape (n,), in the units of the
+    coefficient.
+    """
     if fit.influence is not None:
         return fit.influence[:, fit.position(term)]
     basis, triangle = fit.design.basis
@@ -109,7 +131,8 @@ def influence_on(fit: Fit, term: str) -> np.ndarray:
 
 
 def _candidates(influence: np.ndarray, fit: Fit) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (what is left out, mask of the rows that stay), by influence on the coefficient and by leverage.
+    """Yield (what is left out, mask of the rows that stay), by influence on the coefficient and by
+    leverage.
 
     Of many rows the largest sets alone: they hold the smaller ones.
     """
@@ -136,7 +159,9 @@ def _candidates(influence: np.ndarray, fit: Fit) -> Iterator[tuple[str, np.ndarr
 
 
 def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, mask of its rows) of the segments that hold at least 5 % of the rows, in order of their names."""
+    """Yield (name, mask of its rows) of the segments that hold at least 5 % of the rows, in order
+    of their names.
+    """
     names = sample.segments
     for name in () if names is None else sorted(set(names) - {None}):
         rows = names == name
@@ -158,10 +183,17 @@ def word_without(
     Of many rows the coefficient alone is fitted, by steps from the fit of all of them.
     """
     wild = sample.plan.inference.covariance == "wild"
-    if fit.design.n > MANY_ROWS and fit.model in VARIANCE_POWER and kind in COVARIANCES and not wild:
+    if (
+        fit.design.n > MANY_ROWS
+        and fit.model in VARIANCE_POWER
+        and kind in COVARIANCES
+        and not wild
+    ):
         try:
             found = coefficient_without(fit, score, keep, kind)
-            return _word(sample, outcome, score, fit.model, (found.estimate, found.std_error), found.df)
+            return _word(
+                sample, outcome, score, fit.model, (found.estimate, found.std_error), found.df
+            )
         except DesignError:  # the steps from there do not converge, or a control has no level left
             pass
     try:
@@ -170,5 +202,3 @@ def word_without(
             return word_of_fit(sample, outcome, score, rest)
     except (DesignError, np.linalg.LinAlgError):
         return None
-
-

@@ -14,12 +14,19 @@ LONGEST, MOST = 44, 12
 
 
 def rows_passage(findings: Findings) -> Passage | None:
-    """Return the flow of rows as a passage; None where every row is analysed, and there is nothing to show."""
+    """Return the flow of rows as a passage; None where every row is analysed, and there is nothing
+    to show.
+    """
     if not sum(findings.sample.exclusions.values()):
         return None
     total, used = findings.dataset.rows, findings.sample.rows
-    text = f"Of {total:,} rows, {used:,} are analysed ({100 * used / total:.1f} %). Left out, in this order: "
-    reasons = [f"{reason} ({count:,})" for reason, count in findings.sample.exclusions.items() if count]
+    text = (
+        f"Of {total:,} rows, {used:,} are analysed ({100 * used / total:.1f} %). Left out, in this"
+        " order: "
+    )
+    reasons = [
+        f"{reason} ({count:,})" for reason, count in findings.sample.exclusions.items() if count
+    ]
     return Passage("Where the rows went", (text + listed(reasons) + ".",), (rows_figure(findings),))
 
 
@@ -31,9 +38,20 @@ def rows_figure(findings: Findings) -> Figure:
         axes = canvas.subplots()
         for at, (label, left, lost) in enumerate(steps):
             axes.barh(at, left, height=0.55, color=ACCENT)
-            axes.barh(at, lost, left=left, height=0.55, color="white", edgecolor=GREY, hatch="////", linewidth=0.6)
+            axes.barh(
+                at,
+                lost,
+                left=left,
+                height=0.55,
+                color="white",
+                edgecolor=GREY,
+                hatch="////",
+                linewidth=0.6,
+            )
             said = f"{left:,}" if not lost else f"{left:,} (\N{MINUS SIGN}{lost:,})"
-            axes.text(0, at - 0.36, f"{_short(label)}: {said}", fontsize=9, va="bottom", parse_math=False)
+            axes.text(
+                0, at - 0.36, f"{_short(label)}: {said}", fontsize=9, va="bottom", parse_math=False
+            )
         axes.set_ylim(len(steps) - 0.5, -0.75)
         axes.set_xlim(0, findings.dataset.rows)
         axes.set_yticks([])
@@ -45,10 +63,15 @@ def rows_figure(findings: Findings) -> Figure:
 
 
 def flow(findings: Findings) -> list[tuple[str, int, int]]:
-    """Return (step, rows left, rows lost in it), the first step all rows; the smallest of many reasons in one."""
+    """Return (step, rows left, rows lost in it), the first step all rows; the smallest of many
+    reasons in one.
+    """
     reasons = [(reason, count) for reason, count in findings.sample.exclusions.items() if count]
     if len(reasons) > MOST:
-        reasons = [*reasons[: MOST - 1], ("other reasons", sum(count for _, count in reasons[MOST - 1 :]))]
+        reasons = [
+            *reasons[: MOST - 1],
+            ("other reasons", sum(count for _, count in reasons[MOST - 1 :])),
+        ]
     left = findings.dataset.rows
     steps = [("rows in the dataset", left, 0)]
     for reason, count in reasons:
@@ -59,7 +82,10 @@ def flow(findings: Findings) -> list[tuple[str, int, int]]:
 
 def _described(findings: Findings, steps: list[tuple[str, int, int]]) -> str:
     told = [f"{lost:,} left out, {label}" for label, _, lost in steps[1:]]
-    return f"Bars of rows: {steps[0][1]:,} in the dataset; {'; '.join(told)}; {findings.sample.rows:,} analysed."
+    return (
+        f"Bars of rows: {steps[0][1]:,} in the dataset; {'; '.join(told)}; {findings.sample.rows:,}"
+        " analysed."
+    )
 
 
 def _short(label: str) -> str:

@@ -1,9 +1,11 @@
-"""What a point costs: how far each way of gaming moves each computed score, per hour and per dollar.
+"""What a point costs: how far each way of gaming moves each computed score, per hour and per
+dollar.
 
-The activity of every account is changed as an action would change it, one account at a time, and the scores are
-computed again. In simulated data the same change goes through the declared truth as well: what the hours and dollars do
-to referrals. What an action takes and brings is an assumption (`ACTIONS` states each), except +Kred's 70 points, which
-are published; so the table compares actions under one set of prices and measures no market.
+The activity of every account is changed as an action would change it, one account at a time, and
+the scores are computed again. In simulated data the same change goes through the declared truth as
+well: what the hours and dollars do to referrals. What an action takes and brings is an assumption
+(`ACTIONS` states each), except +Kred's 70 points, which are published; so the table compares
+actions under one set of prices and measures no market.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ HOUR_PRICE = 20.0
 """Dollars that an hour is worth where both are added."""
 PEOPLE, BOTS = "people", "bots"
 BOT_SCORE = 5.0
-"""Mean influence, 0-100, of the accounts of bots: those below 25 were mostly bots in one blogger's sample
-(christopherspenn.com/2010/11/where-klout-really-shines/)."""
+"""Mean influence, 0-100, of the accounts of bots: those below 25 were mostly bots in one blogger's
+sample (christopherspenn.com/2010/11/where-klout-really-shines/)."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,59 @@ class Action:
 
 
 ACTIONS = (
-    Action("posting burst", "100 more posts by hand; each earns a quarter of the usual reactions",
-           hours=100 * HOURS_PER_POST, posts=100, response=0.25),
-    Action("posting bot", "1,000 posts by a script; one in ten draws a reaction, from 60 bots in all",
-           hours=2, posts=1000, reactions=100, reactors=60, by=BOTS),
-    Action("follow-back", "500 accounts followed; 150 follow back, of whom 30 react once",
-           hours=5, followers=150, reactions=30, reactors=30),
-    Action("bought followers", "10,000 followers, none of whom reacts",
-           dollars=10_000 * DOLLARS_PER_FOLLOWER, followers=10_000),
-    Action("bought reactions", "5,000 reactions of 500 bots",
-           dollars=5000 * DOLLARS_PER_BOT_REACTION, reactions=5000, reactors=500, by=BOTS),
+    Action(
+        "posting burst",
+        "100 more posts by hand; each earns a quarter of the usual reactions",
+        hours=100 * HOURS_PER_POST,
+        posts=100,
+        response=0.25,
+    ),
+    Action(
+        "posting bot",
+        "1,000 posts by a script; one in ten draws a reaction, from 60 bots in all",
+        hours=2,
+        posts=1000,
+        reactions=100,
+        reactors=60,
+        by=BOTS,
+    ),
+    Action(
+        "follow-back",
+        "500 accounts followed; 150 follow back, of whom 30 react once",
+        hours=5,
+        followers=150,
+        reactions=30,
+        reactors=30,
+    ),
+    Action(
+        "bought followers",
+        "10,000 followers, none of whom reacts",
+        dollars=10_000 * DOLLARS_PER_FOLLOWER,
+        followers=10_000,
+    ),
+    Action(
+        "bought reactions",
+        "5,000 reactions of 500 bots",
+        dollars=5000 * DOLLARS_PER_BOT_REACTION,
+        reactions=5000,
+        reactors=500,
+        by=BOTS,
+    ),
     Action("+Kred gifts", "ten gifts of 70 points, asked for", hours=1, gifts=10),
     Action("verified account", "one more confirmed address or number", hours=0.25, verified=1),
-    Action("replies up the ladder", "100 replies to people with a higher score",
-           hours=100 * HOURS_PER_REPLY, replies_up=100),
-    Action("replies down the ladder", "100 replies to people with a lower score",
-           hours=100 * HOURS_PER_REPLY, replies_down=100),
-)  # fmt: skip
+    Action(
+        "replies up the ladder",
+        "100 replies to people with a higher score",
+        hours=100 * HOURS_PER_REPLY,
+        replies_up=100,
+    ),
+    Action(
+        "replies down the ladder",
+        "100 replies to people with a lower score",
+        hours=100 * HOURS_PER_REPLY,
+        replies_down=100,
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +139,11 @@ class Manipulability:
     Attributes
     ----------
     table : DataFrame
-        One row per action and score, the cheapest way to move each score first: score, rank, action, how, points (mean
-        gain over accounts), idle_points (gain of an account that does nothing else), range_share, hours, dollars,
-        points_per_hour, points_per_dollar, range_per_100 (share of the score's range per 100 dollars, an hour counting
-        `hour_price`), referrals (relative change of the mean; NaN in data that were not drawn).
+        One row per action and score, the cheapest way to move each score first: score, rank,
+        action, how, points (mean gain over accounts), idle_points (gain of an account that does
+        nothing else), range_share, hours, dollars, points_per_hour, points_per_dollar,
+        range_per_100 (share of the score's range per 100 dollars, an hour counting `hour_price`),
+        referrals (relative change of the mean; NaN in data that were not drawn).
     dataset : Dataset
     hour_price : float
     """
@@ -114,11 +153,27 @@ class Manipulability:
     hour_price: float
 
     def _repr_html_(self) -> str:
-        names = ["score", "rank", "action", "how", "points", "idle_points", "hours", "dollars", "points_per_hour",
-                 "points_per_dollar", "referrals"]  # fmt: skip
-        shown = self.table[names].map(lambda cell: f"{cell:.3g}" if isinstance(cell, float) else cell)
+        names = [
+            "score",
+            "rank",
+            "action",
+            "how",
+            "points",
+            "idle_points",
+            "hours",
+            "dollars",
+            "points_per_hour",
+            "points_per_dollar",
+            "referrals",
+        ]
+        shown = self.table[names].map(
+            lambda cell: f"{cell:.3g}" if isinstance(cell, float) else cell
+        )
         drawn = "Simulated data. " if self.dataset.simulated else ""
-        caption = f"{drawn}Points that each action gains, mean of {self.dataset.rows:,} rows; prices are assumptions."
+        caption = (
+            f"{drawn}Points that each action gains, mean of {self.dataset.rows:,} rows; prices are"
+            " assumptions."
+        )
         body = shown.to_html(index=False, border=0, na_rep="")
         return body.replace("<thead>", f"<caption>{caption}</caption><thead>", 1)
 
@@ -126,12 +181,14 @@ class Manipulability:
 def manipulability(
     frame: pd.DataFrame, *, actions: tuple[Action, ...] = ACTIONS, hour_price: float = HOUR_PRICE
 ) -> Manipulability:
-    """Return what each action gains on the Klout-, Kred- and (where its columns are there) TrustCloud-style score.
+    """Return what each action gains on the Klout-, Kred- and (where its columns are there)
+    TrustCloud-style score.
 
     Parameters
     ----------
     frame : DataFrame
-        An activity table, one row per account; with its truth where it comes from `analysis.simulate`.
+        An activity table, one row per account; with its truth where it comes from
+        `analysis.simulate`.
     actions : tuple of Action
     hour_price : float
         Dollars an hour, for the ranking.
@@ -142,7 +199,9 @@ def manipulability(
         When a column is missing, an account has more than one row, or the price is negative.
     """
     if not (np.isfinite(hour_price) and hour_price >= 0):
-        raise DataError("manipulability", [Fault("hour_price", printable(hour_price), "a number of at least 0")])
+        raise DataError(
+            "manipulability", [Fault("hour_price", printable(hour_price), "a number of at least 0")]
+        )
     if isinstance(frame, pd.DataFrame) and "month" in frame:
         frame = frame[frame["month"] == frame["month"].max()].drop(columns="month")
     before, parameters = _scores(frame, frame), parameters_of(frame)
@@ -151,12 +210,20 @@ def manipulability(
     for action in actions:
         changed = after(frame, action)
         alone = _gains_alone(idle, action, frame)
-        gains = {name: float((value - before[name]).mean()) for name, value in _scores(changed, frame).items()}
+        gains = {
+            name: float((value - before[name]).mean())
+            for name, value in _scores(changed, frame).items()
+        }
         referrals = np.nan if parameters is None else _referrals(frame, changed, action, parameters)
-        rows += [_row(name, action, points, alone[name], referrals, hour_price) for name, points in gains.items()]
+        rows += [
+            _row(name, action, points, alone[name], referrals, hour_price)
+            for name, points in gains.items()
+        ]
     table = pd.DataFrame(rows)
     table["range_per_100"] = table["range_per_100"].where(table["points"].abs() > 1e-9, 0.0)
-    order = table.sort_values(["score", "range_per_100"], ascending=[True, False], kind="stable", ignore_index=True)
+    order = table.sort_values(
+        ["score", "range_per_100"], ascending=[True, False], kind="stable", ignore_index=True
+    )
     order.insert(1, "rank", order.groupby("score").cumcount() + 1)
     return Manipulability(order, from_frame(frame), hour_price)
 
@@ -169,11 +236,16 @@ def _numbers(frame: pd.DataFrame) -> list[str]:
 def _gains_alone(idle: pd.DataFrame, action: Action, community: pd.DataFrame) -> dict[str, float]:
     """Return what the action gains on an account that does nothing else."""
     before = _scores(idle, community)
-    return {name: float(value[0] - before[name][0]) for name, value in _scores(after(idle, action), community).items()}
+    return {
+        name: float(value[0] - before[name][0])
+        for name, value in _scores(after(idle, action), community).items()
+    }
 
 
 def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
-    """Return the activity table as it would be if this account alone (every one in turn) took the action."""
+    """Return the activity table as it would be if this account alone (every one in turn) took the
+    action.
+    """
     usual = frame["reactions"] / frame["posts"].clip(lower=1)
     added = action.reactions + action.response * action.posts * usual
     reactors = action.reactors + added * (action.response > 0) * (
@@ -182,17 +254,21 @@ def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
     theirs = BOT_SCORE if action.by == BOTS else frame["reactor_score"]
     total = (frame["reactors"] + reactors).clip(lower=1e-9)
     changed = frame.assign(
-        posts=frame["posts"] + action.posts, reactions=frame["reactions"] + added,
+        posts=frame["posts"] + action.posts,
+        reactions=frame["reactions"] + added,
         reactors=frame["reactors"] + reactors,
         reactor_score=(frame["reactor_score"] * frame["reactors"] + theirs * reactors) / total,
-        replies_up=frame["replies_up"] + action.replies_up, replies_down=frame["replies_down"] + action.replies_down,
-    )  # fmt: skip
+        replies_up=frame["replies_up"] + action.replies_up,
+        replies_down=frame["replies_down"] + action.replies_down,
+    )
     changed = changed.assign(gifts=action.gifts, gained=action.followers)
     return _verified(changed, action.verified) if action.verified else changed
 
 
 def _verified(frame: pd.DataFrame, more: float) -> pd.DataFrame:
-    """Return the table with the first `more` missing confirmations made, where the columns are there."""
+    """Return the table with the first `more` missing confirmations made, where the columns are
+    there.
+    """
     changed, left = frame.copy(), np.full(len(frame), more)
     for name in trustcloud.VERIFICATIONS:
         if name in changed:
@@ -206,14 +282,18 @@ def _scores(changed: pd.DataFrame, frame: pd.DataFrame) -> dict[str, np.ndarray]
     wide = changed.drop(columns="month", errors="ignore")
     own = kred.influence_points(wide["reactions"], new_followers=wide.get("gained", 0.0))
     own = own + kred.GIFT_TO_RECEIVER * np.asarray(wide.get("gifts", 0.0), float)
-    found = {"Klout-style": klout.klout(wide).to_numpy(),
-             "Kred-style": kred.normalised(own, kred.influence_points(frame["reactions"]))}  # fmt: skip
+    found = {
+        "Klout-style": klout.klout(wide).to_numpy(),
+        "Kred-style": kred.normalised(own, kred.influence_points(frame["reactions"])),
+    }
     if all(name in frame for name in trustcloud.NEEDS):
         found["TrustCloud-style"] = trustcloud.trustcloud(wide).to_numpy()
     return found
 
 
-def _referrals(frame: pd.DataFrame, changed: pd.DataFrame, action: Action, parameters: Parameters) -> float:
+def _referrals(
+    frame: pd.DataFrame, changed: pd.DataFrame, action: Action, parameters: Parameters
+) -> float:
     """Return the relative change of mean referrals, by the declared truth."""
     fresh = changed["reactions"] - frame["reactions"]
     worth = parameters.bots if action.by == BOTS else (parameters.peers + parameters.customers) / 2
@@ -221,10 +301,12 @@ def _referrals(frame: pd.DataFrame, changed: pd.DataFrame, action: Action, param
     seen = frame["klout"] + klout.klout(changed) - klout.klout(frame)
     moved = (
         parameters.effect * (seen - frame["klout"]) / frame["klout"].std(ddof=1)
-        + parameters.perk_effect * ((seen >= parameters.threshold) * 1.0 - (frame["klout"] >= parameters.threshold))
+        + parameters.perk_effect
+        * ((seen >= parameters.threshold) * 1.0 - (frame["klout"] >= parameters.threshold))
         + parameters.engagement * np.log1p(worth * fresh / paying)
         + parameters.posting * (np.log1p(changed["posts"]) - np.log1p(frame["posts"]))
-        + parameters.relationships * (np.log1p(changed["replies_down"]) - np.log1p(frame["replies_down"]))
+        + parameters.relationships
+        * (np.log1p(changed["replies_down"]) - np.log1p(frame["replies_down"]))
     )
     return float(np.average(np.expm1(moved), weights=frame["referrals"] + 1e-9))
 
@@ -236,10 +318,16 @@ def _row(
     cost = action.dollars + hour_price * action.hours
     share = points / RANGES[name]
     return {
-        "score": name, "action": action.name, "how": action.how, "points": points, "idle_points": alone,
+        "score": name,
+        "action": action.name,
+        "how": action.how,
+        "points": points,
+        "idle_points": alone,
         "range_share": share,
-        "hours": action.hours, "dollars": action.dollars,
+        "hours": action.hours,
+        "dollars": action.dollars,
         "points_per_hour": points / action.hours if action.hours else np.nan,
         "points_per_dollar": points / action.dollars if action.dollars else np.nan,
-        "range_per_100": 100 * share / cost if cost else np.nan, "referrals": referrals,
-    }  # fmt: skip
+        "range_per_100": 100 * share / cost if cost else np.nan,
+        "referrals": referrals,
+    }

@@ -1,4 +1,6 @@
-"""The passage on the score within a unit: what fixed effects leave of it, and how well changes are recorded."""
+"""The passage on the score within a unit: what fixed effects leave of it, and how well changes are
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,11 @@ from analysis.results.findings import Findings
 from analysis.results.passage import Passage
 from analysis.results.sentence import interval_text
 
-NAMES = {"poisson": "Poisson", "ols": "least squares", "eiv": "least squares corrected for noise in engagement"}
+NAMES = {
+    "poisson": "Poisson",
+    "ols": "least squares",
+    "eiv": "least squares corrected for noise in engagement",
+}
 
 
 def panel_passage(findings: Findings) -> Passage | None:
@@ -15,19 +21,31 @@ def panel_passage(findings: Findings) -> Passage | None:
     if plan.panel is None:
         return None
     paragraphs = []
-    for ruling in findings.rulings:
-        own = [row for row in findings.estimates.select(outcome=ruling.outcome, score=ruling.score, method="panel")
-               if row.scale == plan.score.scale and row.term == ruling.score]  # fmt: skip
+    for verdict in findings.decided:
+        own = [
+            row
+            for row in findings.estimates.select(
+                outcome=verdict.outcome, score=verdict.score, method="panel"
+            )
+            if row.scale == plan.score.scale and row.term == verdict.score
+        ]
         effects = "; ".join(
-            f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})" for row in own
+            f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})"
+            for row in own
         )
-        what = f"{label(ruling.score)} and {label(ruling.outcome)} within {label(plan.panel.unit)}"
+        what = (
+            f"{label(verdict.score)} and {label(verdict.outcome)} within {label(plan.panel.unit)}"
+        )
         said = f"{what[:1].upper()}{what[1:]}: {effects or 'no estimate'}."
-        checks = [check.reason for check in findings.checks if check.check.startswith("panel_")
-                  and (check.outcome, check.score) == (ruling.outcome, ruling.score)]  # fmt: skip
+        checks = [
+            check.reason
+            for check in findings.checks
+            if check.check.startswith("panel_")
+            and (check.outcome, check.score) == (verdict.outcome, verdict.score)
+        ]
         paragraphs.append(" ".join([said, *checks]))
     paragraphs.append(
-        "Everything about a unit that does not change is held constant here, seen or not. The verdict is about the "
-        "plan's own fit, which compares units as well."
+        "Everything about a unit that does not change is held constant here, seen or not. The"
+        " verdict is about the plan's own fit, which compares units as well."
     )
     return Passage("The score within a unit", tuple(paragraphs))

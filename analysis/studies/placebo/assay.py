@@ -1,4 +1,6 @@
-"""Placebos and planted effects on the user's own rows: draws that hold everything else as it was found."""
+"""Placebos and planted effects on the user's own rows: draws that hold everything else as it was
+found.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from analysis.errors import DesignError, Fault
 LOG_LINK = ("poisson", "gamma", "tweedie")
 
 MOST = 30.0
-"""No row's outcome is multiplied by more than the exponential of this, 1e13: what was found would be rounding."""
+"""No row's outcome is multiplied by more than the exponential of this, 1e13: what was found would
+be rounding.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,11 @@ def signs(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def plant(
-    response: np.ndarray, shift: np.ndarray, model: str, fitted: np.ndarray, rng: np.random.Generator
+    response: np.ndarray,
+    shift: np.ndarray,
+    model: str,
+    fitted: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the outcome as it would be with the model's predictor moved by `shift`.
 
@@ -69,14 +77,18 @@ def plant(
 
     Notes
     -----
-    Least squares adds. An exponential mean is multiplied row by row, so that zeros stay zeros and the noise keeps its
-    relative size. Of outcomes 0 and 1, as many are flipped as bring the probability from p to that of the moved
-    predictor: zeros with probability (p' - p) / (1 - p), or ones with (p - p') / p.
+    Least squares adds. An exponential mean is multiplied row by row, so that zeros stay zeros and
+    the noise keeps its relative size. Of outcomes 0 and 1, as many are flipped as bring the
+    probability from p to that of the moved predictor: zeros with probability (p' - p) / (1 - p), or
+    ones with (p - p') / p.
     """
     if model in LOG_LINK:
         moved = shift - shift.mean()
         if not np.abs(moved).max() <= MOST:
-            found = f"an effect large enough to be seen would multiply outcomes by up to exp({np.abs(moved).max():.3g})"
+            found = (
+                "an effect large enough to be seen would multiply outcomes by up to"
+                f" exp({np.abs(moved).max():.3g})"
+            )
             raise DesignError("the outcome", [Fault("assay", found, f"at most exp({MOST:g})")])
         return response * np.exp(moved)
     if model != "logit":
@@ -104,7 +116,9 @@ class Truth:
     root: np.ndarray
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Return one draw of true engagement, shape (n, m), with the second moments that the reliability implies."""
+        """Return one draw of true engagement, shape (n, m), with the second moments that the
+        reliability implies.
+        """
         return self.middle + rng.standard_normal(self.middle.shape) @ self.root.T
 
 
@@ -122,8 +136,9 @@ def truth_behind(recorded: np.ndarray, at: list[int], error: np.ndarray) -> Trut
 
     Notes
     -----
-    With M the moments of the record, the prediction is ``z_i - z M^-1 C`` and what is left has the covariance
-    ``C - C M^-1 C`` on the columns with errors: the normal case of regression calibration.
+    With M the moments of the record, the prediction is ``z_i - z M^-1 C`` and what is left has the
+    covariance ``C - C M^-1 C`` on the columns with errors: the normal case of regression
+    calibration.
     """
     moments = recorded.T @ recorded / len(recorded)
     inverse = np.linalg.inv(moments)

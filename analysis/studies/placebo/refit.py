@@ -1,4 +1,6 @@
-"""One more fit of a model whose fitted means are nearly known: a few steps, for hundreds of draws on the same rows."""
+"""One more fit of a model whose fitted means are nearly known: a few steps, for hundreds of draws
+on the same rows.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +41,15 @@ def refit(design: Design, model: str, covariance: str, predictor: np.ndarray) ->
 
     Notes
     -----
-    The one-step jackknife for nonlinear models is that of MacKinnon, Nielsen & Webb, arXiv:2406.00650.
+    The one-step jackknife for nonlinear models is that of MacKinnon, Nielsen & Webb,
+    arXiv:2406.00650.
     """
     basis, triangle = design.basis
     unit = 1.0 if model in ("ols", "logit") else float(design.response.mean())
     response = design.response / unit
-    params, fitted = _scored(response, basis, design.offset, model, predictor - (np.log(unit) if unit != 1.0 else 0.0))
+    params, fitted = _scored(
+        response, basis, design.offset, model, predictor - (np.log(unit) if unit != 1.0 else 0.0)
+    )
     power = POWER.get(model)
     weights = {"ols": np.ones(design.n), "logit": fitted * (1 - fitted)}.get(model)
     residuals = response - fitted
@@ -57,13 +62,25 @@ def refit(design: Design, model: str, covariance: str, predictor: np.ndarray) ->
     back = np.linalg.inv(triangle)
     scale = 1.0 if power is None else unit ** (2 - power)
     return Fit(
-        design=design, model=model, params=own, cov=back @ cov @ back.T, covariance=covariance, fitted=fitted * unit,
-        residuals=residuals * scale, weights=weights * scale, deviance=np.nan, null_deviance=np.nan,
-    )  # fmt: skip
+        design=design,
+        model=model,
+        params=own,
+        cov=back @ cov @ back.T,
+        covariance=covariance,
+        fitted=fitted * unit,
+        residuals=residuals * scale,
+        weights=weights * scale,
+        deviance=np.nan,
+        null_deviance=np.nan,
+    )
 
 
 def _scored(
-    response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, model: str, predictor: np.ndarray
+    response: np.ndarray,
+    basis: np.ndarray,
+    offset: np.ndarray | None,
+    model: str,
+    predictor: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return coefficients on the basis, and fitted means."""
     n, shift = len(response), 0.0 if offset is None else offset
@@ -77,7 +94,9 @@ def _scored(
             fitted = expit(eta) if model == "logit" else np.exp(eta)
             power = POWER.get(model, 1.0)
             weights = fitted * (1 - fitted) if model == "logit" else fitted ** (2 - power)
-            score = basis.T @ ((response - fitted) * (fitted ** (1 - power) if model in POWER else 1.0))
+            score = basis.T @ (
+                (response - fitted) * (fitted ** (1 - power) if model in POWER else 1.0)
+            )
             information = basis.T @ (basis * weights[:, None])
             if not np.isfinite(information).all():
                 break
@@ -89,29 +108,44 @@ def _scored(
             if np.abs(step).max() < SMALL:
                 eta = basis @ params + shift
                 return params, expit(eta) if model == "logit" else np.exp(eta)
-    raise DesignError("the model", [Fault(f"{model} regression", "no convergence", "a draw with a finite estimate")])
+    raise DesignError(
+        "the model",
+        [Fault(f"{model} regression", "no convergence", "a draw with a finite estimate")],
+    )
 
 
-def _covariance(design: Design, basis: np.ndarray, residuals: np.ndarray, weights: np.ndarray, kind: str) -> np.ndarray:
+def _covariance(
+    design: Design, basis: np.ndarray, residuals: np.ndarray, weights: np.ndarray, kind: str
+) -> np.ndarray:
     information = basis.T @ (basis * weights[:, None])
     scores = basis * residuals[:, None]
     if kind == "CRV3":
         return _one_step_jackknife(basis, weights, scores, information, design.clusters)
     bread = np.linalg.inv(information)
-    leverage = weights * np.einsum("ij,jk,ik->i", basis, bread, basis) if kind in ("HC2", "HC3") else None
+    leverage = (
+        weights * np.einsum("ij,jk,ik->i", basis, bread, basis) if kind in ("HC2", "HC3") else None
+    )
     return sandwich(bread, scores, kind, leverage=leverage, clusters=design.clusters)
 
 
 def _one_step_jackknife(
-    basis: np.ndarray, weights: np.ndarray, scores: np.ndarray, information: np.ndarray, clusters: np.ndarray
+    basis: np.ndarray,
+    weights: np.ndarray,
+    scores: np.ndarray,
+    information: np.ndarray,
+    clusters: np.ndarray,
 ) -> np.ndarray:
     k = basis.shape[1]
     products = (basis * weights[:, None])[:, :, None] * basis[:, None, :]
     own = cluster_sums(products.reshape(len(basis), k * k), clusters).reshape(-1, k, k)
     try:
-        moved = np.linalg.solve(information - own, cluster_sums(scores, clusters)[:, :, None])[:, :, 0]
+        moved = np.linalg.solve(information - own, cluster_sums(scores, clusters)[:, :, None])[
+            :, :, 0
+        ]
     except np.linalg.LinAlgError:
-        fault = Fault("[inference] covariance", "a cluster without which a column cannot be estimated", "CRV1")
+        fault = Fault(
+            "[inference] covariance", "a cluster without which a column cannot be estimated", "CRV1"
+        )
         raise DesignError("the model", [fault]) from None
     groups = len(own)
     return moved.T @ moved * ((groups - 1) / groups)

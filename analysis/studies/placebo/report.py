@@ -1,4 +1,6 @@
-"""The passage on what this audit does with worthless scores and with real effects, on the same rows."""
+"""The passage on what this audit does with worthless scores and with real effects, on the same
+rows.
+"""
 
 from __future__ import annotations
 
@@ -23,31 +25,50 @@ def assay_passage(findings: Findings) -> Passage | None:
         return None
     overlap = findings.plan.overlap
     paragraphs = [
-        "The same audit was run on scores of which the answer is known, drawn on these very rows: on effects that were "
-        "planted into the outcome, which it should call adds, and, where the noise in engagement is known, on placebos "
-        "that say nothing engagement does not, which it should not.",
+        (
+            "The same audit was run on scores of which the answer is known, drawn on these very"
+            " rows: on effects that were planted into the outcome, which it should call adds, and,"
+            " where the noise in engagement is known, on placebos that say nothing engagement does"
+            " not, which it should not."
+        ),
     ]
-    doubts = [c for c in findings.checks if c.check in ("placebos", "planted") and c.passed is not True]
-    paragraphs += dict.fromkeys(about(findings, check.outcome, check.score) + check.reason for check in doubts)
+    doubts = [
+        c for c in findings.checks if c.check in ("placebos", "planted") and c.passed is not True
+    ]
+    paragraphs += dict.fromkeys(
+        about(findings, check.outcome, check.score) + check.reason for check in doubts
+    )
     caption = (
-        f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects at least "
-        f"{100 * overlap.planted:g} % should be"
+        f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects"
+        f" at least {100 * overlap.planted:g} % should be"
     )
     head = ("Drawn", "Outcome", "Score", "Called adds", "Interval", "Draws")
     cells = tuple(_cells(findings, row) for row in rows)
-    return Passage("What the audit does with known answers", tuple(paragraphs), (assay_figure(findings, rows),),
-                   (PassageTable(caption, head, cells, numbers=(3, 4, 5)),))  # fmt: skip
+    return Passage(
+        "What the audit does with known answers",
+        tuple(paragraphs),
+        (assay_figure(findings, rows),),
+        (PassageTable(caption, head, cells, numbers=(3, 4, 5)),),
+    )
 
 
 def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:
     low, high = row.bounds
     label = findings.dataset.label
-    return (NAMES[row.term], label(row.outcome), label(row.score), f"{100 * row.estimate:.1f} %",
-            f"{100 * low:.1f} to {100 * high:.1f} %", row.note.partition(" draws")[0])  # fmt: skip
+    return (
+        NAMES[row.term],
+        label(row.outcome),
+        label(row.score),
+        f"{100 * row.estimate:.1f} %",
+        f"{100 * low:.1f} to {100 * high:.1f} %",
+        row.note.partition(" draws")[0],
+    )
 
 
 def assay_figure(findings: Findings, rows: list[Estimate]) -> Figure:
-    """Draw the shares called adds with their intervals: circles for placebos, squares for planted, and both limits."""
+    """Draw the shares called adds with their intervals: circles for placebos, squares for planted,
+    and both limits.
+    """
     overlap, label = findings.plan.overlap, findings.dataset.label
     drawn = rows[:MOST_DRAWN]
     about = [f"{_cut(label(row.score))}, {_cut(label(row.outcome))}" for row in drawn]
@@ -60,22 +81,36 @@ def assay_figure(findings: Findings, rows: list[Estimate]) -> Figure:
         for at, row in enumerate(drawn):
             planted = row.term == "planted_adds"
             axes.plot([100 * edge for edge in row.bounds], [at, at], color=INK, linewidth=1.6)
-            axes.plot([100 * row.estimate], [at], marker="s" if planted else "o", color=ACCENT if planted else "white",
-                      markeredgecolor=INK, markersize=8)  # fmt: skip
-        names = [f"{'planted' if row.term == 'planted_adds' else 'worthless'}{f': {what}' if many else ''}"
-                 for row, what in zip(drawn, about, strict=True)]  # fmt: skip
+            axes.plot(
+                [100 * row.estimate],
+                [at],
+                marker="s" if planted else "o",
+                color=ACCENT if planted else "white",
+                markeredgecolor=INK,
+                markersize=8,
+            )
+        names = [
+            ("planted" if row.term == "planted_adds" else "worthless")
+            + (f": {what}" if many else "")
+            for row, what in zip(drawn, about, strict=True)
+        ]
         axes.set_yticks(range(len(drawn)), [plain_label(name) for name in names])
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
         axes.set_xlabel("% of draws called adds", fontsize=10)
         caption = (
-            f"Share of draws that the audit calls adds, with exact intervals. Circles (worthless scores) belong left "
-            f"of the dotted line at {100 * overlap.placebo:g} %, squares (planted effects) right of the dashed one at "
-            f"{100 * overlap.planted:g} %."
+            "Share of draws that the audit calls adds, with exact intervals. Circles (worthless"
+            f" scores) belong left of the dotted line at {100 * overlap.placebo:g} %, squares"
+            f" (planted effects) right of the dashed one at {100 * overlap.planted:g} %."
         )
-        told = "; ".join(f"{name} {100 * row.estimate:.1f} % ({100 * row.bounds[0]:.1f} to {100 * row.bounds[1]:.1f} %)"
-                         for name, row in zip(names, drawn, strict=True))  # fmt: skip
-        return rendered(canvas, f"Shares of draws called adds: {told}. {caption}", caption, findings.dataset)
+        told = "; ".join(
+            f"{name} {100 * row.estimate:.1f} % ({100 * row.bounds[0]:.1f} to"
+            f" {100 * row.bounds[1]:.1f} %)"
+            for name, row in zip(names, drawn, strict=True)
+        )
+        return rendered(
+            canvas, f"Shares of draws called adds: {told}. {caption}", caption, findings.dataset
+        )
 
 
 def _cut(name: str) -> str:

@@ -1,4 +1,6 @@
-"""The assay strip: would this audit, on these rows, pass a worthless score and see a real effect?"""
+"""The assay strip: would this audit, on these rows, pass a worthless score and see a real
+effect?
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from analysis.models.planned import covariance_of
 from analysis.models.power import detectable_effect
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import FEW_CORRECTED, open_columns
-from analysis.results.estimates import Check, Estimate, Found
+from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.rule import sesoi_band, word_of
 from analysis.studies.placebo.assay import (
     LOG_LINK,
@@ -49,21 +51,25 @@ POWER = 0.95
 """Chance with which the planted effect, if it is larger than twice the SESOI, is to be seen."""
 
 
-def study_assay(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()) -> Found:
-    """Audit placebos and planted effects by the plan's own rule, and count how many are called `adds`.
+def study_assay(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()
+) -> StudyResult:
+    """Audit placebos and planted effects by the plan's own rule, and count how many are called
+    `adds`.
 
     Notes
     -----
-    A placebo is what engagement says of the score plus the score's own remainder with random signs (by cluster).
-    With halves it is made of one half and audited with the other as control; which is which is drawn for every row
-    (or cluster). With a declared reliability the truth behind the record is drawn, and the outcome moved as the fitted
-    null says. Made of recorded engagement it would pass any audit, so without either no placebo is drawn. An effect
-    is planted on the remainder, of max(2 SESOI, the effect seen with a power of .95).
+    A placebo is what engagement says of the score plus the score's own remainder with random signs
+    (by cluster). With halves it is made of one half and audited with the other as control; which is
+    which is drawn for every row (or cluster). With a declared reliability the truth behind the
+    record is drawn, and the outcome moved as the fitted null says. Made of recorded engagement it
+    would pass any audit, so without either no placebo is drawn. An effect is planted on the
+    remainder, of max(2 SESOI, the effect seen with a power of .95).
     """
     plan = sample.plan
     why = _not_run(sample, outcome)
     if why:
-        return Found((), (Check(plan.name, "assay", None, why, None, outcome.column, score),))
+        return StudyResult((), (Check(plan.name, "assay", None, why, None, outcome.column, score),))
     try:
         bench = _Bench.of(sample, outcome, score)
         known, reason = bench.placebo_possible()
@@ -72,18 +78,23 @@ def study_assay(sample: Sample, outcome: OutcomeSection, score: str, estimates: 
         planted = [bench.draw(effect) for _ in range(plan.overlap.draws)]
     except DesignError as error:
         reason = f"No draw could be audited: {error.faults[0].found}."
-        return Found((), (Check(plan.name, "assay", None, reason, None, outcome.column, score),))
+        return StudyResult(
+            (), (Check(plan.name, "assay", None, reason, None, outcome.column, score),)
+        )
     level = plan.inference.level
     seen = share_of(np.array([one.adds for one in planted]), level)
     amount = f"{effect:,.0f}" if effect >= 1000 else f"{effect:.3g}"
-    rows, checks = [bench.row("planted_adds", seen, f"effect of {amount} planted")], [bench.planted_check(seen)]
+    rows, checks = (
+        [bench.row("planted_adds", seen, f"effect of {amount} planted")],
+        [bench.planted_check(seen)],
+    )
     if known:
         false = share_of(np.array([one.adds for one in nothing]), level)
         rows.insert(0, bench.row("placebo_adds", false, bench.made_of))
         checks.insert(0, bench.placebo_check(false))
     else:
         checks.insert(0, Check(plan.name, "placebos", None, reason, None, outcome.column, score))
-    return Found(tuple(rows), tuple(checks))
+    return StudyResult(tuple(rows), tuple(checks))
 
 
 def _not_run(sample: Sample, outcome: OutcomeSection) -> str:
@@ -92,7 +103,10 @@ def _not_run(sample: Sample, outcome: OutcomeSection) -> str:
     if sample.whole or sample.note:
         return "Beyond memory no placebos were drawn and no effects planted."
     if outcome.deciding_model not in REFITTED:
-        return f"No placebos were drawn and no effects planted: the model {outcome.deciding_model} is too slow for it."
+        return (
+            f"No placebos were drawn and no effects planted: the model {outcome.deciding_model} is"
+            " too slow for it."
+        )
     return ""
 
 
@@ -156,17 +170,38 @@ class _Bench:
         halves = {}
         for column, pair in plan.engagement.halves.items():
             if how(column) != "spline":
-                first, second = (transform(sample.numbers(half), how(column))[rows] for half in pair)
+                first, second = (
+                    transform(sample.numbers(half), how(column))[rows] for half in pair
+                )
                 halves[column] = ((first + second) / 2, (first - second) / 2)
         noisy = (*plan.engagement.halves, *plan.engagement.reliability)
         corrects = bool(noisy) and not any(how(column) in ("rank", "spline") for column in noisy)
-        declared = {c: plan.engagement.range_of(c) for c in plan.engagement.reliability} if corrects else {}
+        declared = (
+            {c: plan.engagement.range_of(c) for c in plan.engagement.reliability}
+            if corrects
+            else {}
+        )
         null = fit_model(design.without("score"), model, "HC1")
         truth, slopes = _truth_under_the_null(null, declared)
         others, own = design.matrix[:, :-1], design.matrix[:, -1]
         weights = np.linalg.solve(null.design.basis[1], null.design.basis[0].T @ own / design.n)
-        return cls(sample, outcome, score, design, null, _kind(plan, model, design), halves, declared, corrects, truth,
-                   slopes, own - others @ weights, weights, rng, whole.n)  # fmt: skip
+        return cls(
+            sample,
+            outcome,
+            score,
+            design,
+            null,
+            _kind(plan, model, design),
+            halves,
+            declared,
+            corrects,
+            truth,
+            slopes,
+            own - others @ weights,
+            weights,
+            rng,
+            whole.n,
+        )
 
     # --- what can be asked ---
 
@@ -174,14 +209,22 @@ class _Bench:
         """Return whether a placebo proves anything here, and why not."""
         plan = self.sample.plan
         if plan.score.shares_error == "full":
-            return False, (
-                "The plan says that the score is computed from the engagement columns, noise included. A placebo made "
-                "in this way passes any audit and proves nothing, so none was drawn."
+            return (
+                False,
+                (
+                    "The plan says that the score is computed from the engagement columns, noise"
+                    " included. A placebo made in this way passes any audit and proves nothing, so"
+                    " none was drawn."
+                ),
             )
         if not self.halves and not self.declared:
-            return False, (
-                "Nothing is known of the noise in engagement. A placebo made of recorded engagement passes any audit "
-                "and proves nothing, so none was drawn; halves or a declared reliability would make one possible."
+            return (
+                False,
+                (
+                    "Nothing is known of the noise in engagement. A placebo made of recorded"
+                    " engagement passes any audit and proves nothing, so none was drawn; halves or"
+                    " a declared reliability would make one possible."
+                ),
             )
         return True, ""
 
@@ -195,17 +238,29 @@ class _Bench:
         return f"placebos of {made}"
 
     def _drawn(self) -> str:
-        drawn = "" if self.design.n == self.total else f"; in a seeded draw of {self.design.n:,} of {self.total:,} rows"
+        drawn = (
+            ""
+            if self.design.n == self.total
+            else f"; in a seeded draw of {self.design.n:,} of {self.total:,} rows"
+        )
         wild = self.sample.plan.inference.covariance == "wild"
-        return drawn + (f"; by {self.covariance}, not by the wild bootstrap, which decides" if wild else "")
+        return drawn + (
+            f"; by {self.covariance}, not by the wild bootstrap, which decides" if wild else ""
+        )
 
     # --- one draw ---
 
     def draw(self, effect: float) -> _Call:
-        """Draw a score and what goes with it, plant an effect per unit of the plan's scale, and audit it."""
+        """Draw a score and what goes with it, plant an effect per unit of the plan's scale, and
+        audit it.
+        """
         design, rng = self.design, self.rng
         groups = np.arange(design.n) if design.clusters is None else design.clusters
-        held, source, shift = design.matrix[:, :-1].copy(), design.matrix[:, :-1].copy(), np.zeros(design.n)
+        held, source, shift = (
+            design.matrix[:, :-1].copy(),
+            design.matrix[:, :-1].copy(),
+            np.zeros(design.n),
+        )
         swap = signs(groups, rng)
         for column, (mean, half) in self.halves.items():
             at = design.terms.index(column)
@@ -223,25 +278,33 @@ class _Bench:
             told_by = rest / self._kept(factor)
             shift = shift + self._on_the_model_scale(effect / by, shift, told_by) * told_by
         response = (
-            plant(design.response, shift, self.null.model, self.null.fitted, rng) if shift.any() else design.response
+            plant(design.response, shift, self.null.model, self.null.fitted, rng)
+            if shift.any()
+            else design.response
         )
         if not self.halves:  # the columns that are held are the same in every draw
             return self.audit(design.with_last(made, response))
         return self.audit(replace(design, matrix=np.column_stack([held, made]), response=response))
 
     def _kept(self, factor: float) -> float:
-        """Return the share of the placebo's own variance, given true engagement, that the remainder is."""
+        """Return the share of the placebo's own variance, given true engagement, that the remainder
+        is.
+        """
         if not self.halves:
             return 1.0
         errors = np.column_stack([half * np.sqrt(2) for _, half in self.halves.values()])
         slopes = factor * self.weights[[self.design.terms.index(column) for column in self.halves]]
         noise = float(((errors - errors.mean(axis=0)) @ slopes).var())
-        return float(self.remainder.var() / (self.remainder.var() + noise)) if self.corrects else 1.0
+        return (
+            float(self.remainder.var() / (self.remainder.var() + noise)) if self.corrects else 1.0
+        )
 
     def _on_the_model_scale(self, effect: float, shift: np.ndarray, column: np.ndarray) -> float:
-        """Return the slope on the predictor that makes an effect of the verdict's scale: for a logit, log odds.
+        """Return the slope on the predictor that makes an effect of the verdict's scale: for a
+        logit, log odds.
 
-        A difference in probability is the slope times the mean of p (1 - p), which falls as the effect grows.
+        A difference in probability is the slope times the mean of p (1 - p), which falls as the
+        effect grows.
         """
         if self.null.model != "logit":
             return effect
@@ -258,7 +321,10 @@ class _Bench:
         """Return the word of the plan's rule for a design with a drawn score."""
         try:
             fit = refit(design, self.null.model, self.covariance, self._predictor)
-        except (DesignError, np.linalg.LinAlgError):  # a draw without an estimate is not called anything
+        except (
+            DesignError,
+            np.linalg.LinAlgError,
+        ):  # a draw without an estimate is not called anything
             return _Call(False, np.nan)
         plain = self._word(fit, *self._effect(fit), fit.df)
         if not self.corrects or self.sample.plan.score.shares_error == "full":
@@ -269,11 +335,20 @@ class _Bench:
             if isinstance(effect, Refusal):
                 return _Call(False, plain[2])
             found.append(self._word(fit, effect.estimate, effect.std_error, effect.df))
-        if set(self._noisy) == set(open_columns(self.sample.plan, self.score)):  # it may share all noise
+        if set(self._noisy) == set(
+            open_columns(self.sample.plan, self.score)
+        ):  # it may share all noise
             found.append(plain)
-        answers, error = {(word, sign) for word, sign, _ in found}, max(error for _, _, error in found)
+        answers, error = (
+            {(word, sign) for word, sign, _ in found},
+            max(error for _, _, error in found),
+        )
         crude = self.covariance == "CRV1" and self.design.n_clusters < FEW_CORRECTED
-        tried = too_many(self.sample.plan, self.score, tuple(self.declared)) is None and not crude and not self._bent
+        tried = (
+            too_many(self.sample.plan, self.score, tuple(self.declared)) is None
+            and not crude
+            and not self._bent
+        )
         return _Call(tried and len(answers) == 1 and found[0][0] == "adds", error)
 
     @cached_property
@@ -286,18 +361,24 @@ class _Bench:
 
     @cached_property
     def _bent(self) -> bool:
-        """Whether engagement is a curve of the score, and no correction of this model allows for it."""
+        """Whether engagement is a curve of the score, and no correction of this model allows for
+        it.
+        """
         straight = self.null.model in ("ols", "poisson")
-        return not straight and any(curvature(self.design, column, self._noisy).curved for column in self._noisy)
+        return not straight and any(
+            curvature(self.design, column, self._noisy).curved for column in self._noisy
+        )
 
     @property
     def _noisy(self) -> tuple[str, ...]:
-        return tuple(term for term in self.design.terms if term in self.halves or term in self.declared)
+        return tuple(
+            term for term in self.design.terms if term in self.halves or term in self.declared
+        )
 
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
-        """The errors of the control as the plan states them: at the value, at the ends of its range and the corners of
-        several, then without the columns whose noise the score may share."""
+        """The errors of the control as the plan states them: at the value, at the ends of its range
+        and the corners of several, then without the columns whose noise the score may share."""
         unknown = open_columns(self.sample.plan, self.score)
         return (
             *(self._errors(at) for at in points_of(tuple(self.declared))),
@@ -312,7 +393,9 @@ class _Bench:
                 error = half * np.sqrt(2)  # of one half, not of the mean of two
                 differences[:, terms.index(column)] = error - error.mean()
         stated = values_at(at, self.declared)
-        declared = measure(self.design, declared={c: value for c, value in stated.items() if c not in without})
+        declared = measure(
+            self.design, declared={c: value for c, value in stated.items() if c not in without}
+        )
         for place, term in enumerate(declared.terms):
             spread[:, terms.index(term)] = declared.declared[:, place]
         return Measurement(terms, differences, spread, np.ones(len(terms), dtype=bool))
@@ -323,13 +406,17 @@ class _Bench:
         at = fit.position(self.score)
         return float(fit.params[at]), float(np.sqrt(fit.cov[at, at]))
 
-    def _word(self, fit: Fit, estimate: float, error: float, df: float | None) -> tuple[str, bool, float]:
+    def _word(
+        self, fit: Fit, estimate: float, error: float, df: float | None
+    ) -> tuple[str, bool, float]:
         plan = self.sample.plan
         by = float(fit.design.matrix[:, -1].std(ddof=1)) if plan.score.scale == "sd" else 1.0
         level = plan.inference.level
         wide, narrow = (_critical(part, df) * error * by for part in (level, 1 - 2 * (1 - level)))
         middle = estimate * by
-        word = word_of((middle - wide, middle + wide), (middle - narrow, middle + narrow), self._band())
+        word = word_of(
+            (middle - wide, middle + wide), (middle - narrow, middle + narrow), self._band()
+        )
         return word, middle > 0, error * by
 
     def _band(self) -> tuple[float, float]:
@@ -338,7 +425,8 @@ class _Bench:
     def effect_to_plant(self, nothing: list[_Call]) -> float:
         """Return max(2 SESOI, the effect that is seen with a power of .95).
 
-        Errors grow with the effect where the variance goes with the mean, so the power is that of errors under it.
+        Errors grow with the effect where the variance goes with the mean, so the power is that of
+        errors under it.
         """
         error = _typical(nothing)
         effect = self._seen_with(error)
@@ -349,11 +437,15 @@ class _Bench:
 
     def _seen_with(self, error: float) -> float:
         level = self.sample.plan.inference.level
-        return max(2 * self._band()[1], detectable_effect(error, level=level, power=POWER, df=self._df))
+        return max(
+            2 * self._band()[1], detectable_effect(error, level=level, power=POWER, df=self._df)
+        )
 
     @cached_property
     def _df(self) -> float | None:
-        """Degrees of freedom of the plain interval; a corrected one has the normal reference, which is narrower."""
+        """Degrees of freedom of the plain interval; a corrected one has the normal reference, which
+        is narrower.
+        """
         if self.covariance in CLUSTERED:
             return float(self.design.n_clusters - 1)
         return float(self.design.n - self.design.k) if self.null.model == "ols" else None
@@ -362,21 +454,39 @@ class _Bench:
 
     def row(self, term: str, share: Share, note: str) -> Estimate:
         return Estimate(
-            self.sample.plan.name, self.outcome.column, self.score, "assay", self.null.model, term, n=self.design.n,
-            estimate=share.value, bounds=(share.low, share.high), clusters=self.design.n_clusters,
-            covariance=self.covariance, note=f"{share.draws:,} draws; {note}{self._drawn()}",
-        )  # fmt: skip
+            self.sample.plan.name,
+            self.outcome.column,
+            self.score,
+            "assay",
+            self.null.model,
+            term,
+            n=self.design.n,
+            estimate=share.value,
+            bounds=(share.low, share.high),
+            clusters=self.design.n_clusters,
+            covariance=self.covariance,
+            note=f"{share.draws:,} draws; {note}{self._drawn()}",
+        )
 
     def _check(self, name: str, passed: bool, share: Share, said: str) -> Check:
-        return Check(self.sample.plan.name, name, passed, said + f"{self._drawn()}.", share.value, self.outcome.column,
-                     self.score)  # fmt: skip
+        return Check(
+            self.sample.plan.name,
+            name,
+            passed,
+            said + f"{self._drawn()}.",
+            share.value,
+            self.outcome.column,
+            self.score,
+        )
 
     def placebo_check(self, share: Share) -> Check:
         most = self.sample.plan.overlap.placebo
         passed = share.low <= most
         said = (
-            f"Of {share.draws:,} placebos, which say nothing that engagement does not, {100 * share.value:.1f} % were "
-            f"called adds ({_interval(share, self.sample.plan.inference.level)}; at most {100 * most:g} % should be)"
+            f"Of {share.draws:,} placebos, which say nothing that engagement does not,"
+            f" {100 * share.value:.1f} % were called adds"
+            f" ({_interval(share, self.sample.plan.inference.level)}; at most {100 * most:g} %"
+            " should be)"
         )
         if not passed:
             said += ": this audit passes worthless scores on these rows"
@@ -386,8 +496,9 @@ class _Bench:
         least = self.sample.plan.overlap.planted
         passed = share.value >= least
         said = (
-            f"Of {share.draws:,} planted effects {100 * share.value:.1f} % were called adds "
-            f"({_interval(share, self.sample.plan.inference.level)}; at least {100 * least:g} % should be)"
+            f"Of {share.draws:,} planted effects {100 * share.value:.1f} % were called adds"
+            f" ({_interval(share, self.sample.plan.inference.level)}; at least {100 * least:g} %"
+            " should be)"
         )
         if not passed:
             said += ": this audit misses real effects on these rows"
@@ -398,7 +509,9 @@ def _typical(calls: list[_Call]) -> float:
     """Return the median standard error of some draws."""
     errors = np.array([one.std_error for one in calls])
     if np.isnan(errors).all():
-        raise DesignError("the assay", [Fault("the draws", "no draw could be fitted", "draws that can")])
+        raise DesignError(
+            "the assay", [Fault("the draws", "no draw could be fitted", "draws that can")]
+        )
     return float(np.nanmedian(errors))
 
 
@@ -436,13 +549,20 @@ def _some_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
 def _truth_under_the_null(
     null: Fit, declared: dict[str, tuple[float, float, float]]
 ) -> tuple[Truth | None, np.ndarray]:
-    """Return what the record says about true engagement, and the corrected slopes of the outcome on it."""
+    """Return what the record says about true engagement, and the corrected slopes of the outcome on
+    it.
+    """
     if not declared:
         return None, np.zeros(0)
-    measurement = measure(null.design, declared={column: bounds[1] for column, bounds in declared.items()})
+    measurement = measure(
+        null.design, declared={column: bounds[1] for column, bounds in declared.items()}
+    )
     found = correct_fit(null, measurement)
     if isinstance(found, Refusal):
-        raise DesignError("the assay", [Fault("the fitted null", found.reason.rstrip("."), "a higher reliability")])
+        raise DesignError(
+            "the assay",
+            [Fault("the fitted null", found.reason.rstrip("."), "a higher reliability")],
+        )
     at = [null.design.terms.index(column) for column in declared]
     order = [measurement.terms.index(column) for column in declared]
     error = measurement.covariance[np.ix_(order, order)]

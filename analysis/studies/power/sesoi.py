@@ -39,7 +39,8 @@ def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -
     Returns
     -------
     Sesoi
-        ``price / (mean_revenue * share_acted_on)``: below it, the score costs more than it can bring.
+        ``price / (mean_revenue * share_acted_on)``: below it, the score costs more than it can
+        bring.
 
     Raises
     ------
@@ -55,14 +56,29 @@ def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -
     if not (math.isfinite(price) and price > 0):
         faults.append(Fault("price", f"{price:g}", "a positive amount of money per account"))
     if not (math.isfinite(mean_revenue) and mean_revenue > 0):
-        faults.append(Fault("mean revenue", f"{mean_revenue:g}", "a positive amount of money per account"))
+        faults.append(
+            Fault("mean revenue", f"{mean_revenue:g}", "a positive amount of money per account")
+        )
     if not 0 < share_acted_on <= 1:
-        faults.append(Fault("share acted on", f"{share_acted_on:g}", "a share above 0 and at most 1"))
+        faults.append(
+            Fault("share acted on", f"{share_acted_on:g}", "a share above 0 and at most 1")
+        )
     if not faults and price >= mean_revenue * share_acted_on:
-        found = f"{price:g} per account against {mean_revenue * share_acted_on:g} of revenue acted on"
-        faults.append(Fault("price", found, "less than the revenue that decisions touch: no effect could repay it"))
+        found = (
+            f"{price:g} per account against {mean_revenue * share_acted_on:g} of revenue acted on"
+        )
+        faults.append(
+            Fault(
+                "price",
+                found,
+                "less than the revenue that decisions touch: no effect could repay it",
+            )
+        )
     if faults:
         raise PlanError("the smallest effect size of interest", faults)
     fraction = price / (mean_revenue * share_acted_on)
-    arithmetic = f"{price:,.6g} / ({mean_revenue:,.6g} x {share_acted_on:g}) = {fraction:.4g} of mean revenue"
+    arithmetic = (
+        f"{price:,.6g} / ({mean_revenue:,.6g} x {share_acted_on:g}) = {fraction:.4g} of mean"
+        " revenue"
+    )
     return Sesoi(fraction, arithmetic)

@@ -1,4 +1,6 @@
-"""What the score adds to predictions of rows that were left out, in the deviance of the outcome's own family."""
+"""What the score adds to predictions of rows that were left out, in the deviance of the outcome's
+own family.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from analysis.models.design import Design, build_design
 from analysis.models.family import POWERS, family_of
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, Found
+from analysis.results.estimates import Check, Estimate, StudyResult
 
 FOLDS = 10
 """Folds of a partition; fewer where there are fewer than 20 clusters."""
@@ -61,8 +63,9 @@ class Gain:
 
         Notes
         -----
-        ``(1 / J + n_test / n_train) s^2``: Nadeau & Bengio (2003), doi:10.1023/A:1024068626366. Folds share their
-        training rows; the plain error of J fold means, ``s^2 / J``, is far too small.
+        ``(1 / J + n_test / n_train) s^2``: Nadeau & Bengio (2003), doi:10.1023/A:1024068626366.
+        Folds share their training rows; the plain error of J fold means, ``s^2 / J``, is far too
+        small.
         """
         spread = self.means.var(ddof=1)
         return float(np.sqrt((1 / len(self.means) + 1 / (self.folds - 1)) * spread))
@@ -73,9 +76,15 @@ class Gain:
 
 
 def cross_validated_gain(
-    design: Design, model: str, *, rng: np.random.Generator, folds: int = FOLDS, repeats: int = REPEATS
+    design: Design,
+    model: str,
+    *,
+    rng: np.random.Generator,
+    folds: int = FOLDS,
+    repeats: int = REPEATS,
 ) -> Gain:
-    """Return what the score columns gain out of sample, by repeated partitions into folds of whole clusters.
+    """Return what the score columns gain out of sample, by repeated partitions into folds of whole
+    clusters.
 
     Parameters
     ----------
@@ -109,7 +118,10 @@ def cross_validated_gain(
                 losses = [family.loss(y[out] / unit, one.predict(out)) for one in fits]
                 means.append(float((losses[1] - losses[0]).mean()))
     if not np.isfinite(means).all():
-        raise DesignError("the model", [Fault("prediction", "no finite prediction of a fold left out", "finite ones")])
+        raise DesignError(
+            "the model",
+            [Fault("prediction", "no finite prediction of a fold left out", "finite ones")],
+        )
     scale = {"ols": 1.0, "logit": 1.0, "gamma": 1.0, "tweedie": np.sqrt(unit)}.get(model, unit)
     return Gain(np.array(means) * scale, folds)
 
@@ -138,9 +150,9 @@ class _Nested:
     def predict(self, out: np.ndarray) -> np.ndarray:
         """Return the linear predictor of the rows left out, of the model fitted to the others.
 
-        The first step needs the rows left out alone: at the estimate the contributions of all rows add up to zero.
-        For least squares it is the answer. The next steps keep the first one's information; where that does not
-        settle, it is worked out anew at each step.
+        The first step needs the rows left out alone: at the estimate the contributions of all rows
+        add up to zero. For least squares it is the answer. The next steps keep the first one's
+        information; where that does not settle, it is worked out anew at each step.
         """
         held, y, shift = self._rows(out)
         information = self.information - self._information(out, self.start)
@@ -159,40 +171,72 @@ class _Nested:
 
 def _solved(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
-        fault = Fault("prediction", "no estimate without one of the folds", "columns that vary within every fold")
+        fault = Fault(
+            "prediction",
+            "no estimate without one of the folds",
+            "columns that vary within every fold",
+        )
         raise DesignError("the model", [fault])
     return np.linalg.solve(information, gradient)
 
 
-def study_prediction(sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]) -> Found:
-    """Return the out-of-sample gain of the deciding model, as a share of the outcome's deviance; or why there is none.
+def study_prediction(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
+) -> StudyResult:
+    """Return the out-of-sample gain of the deciding model, as a share of the outcome's deviance; or
+    why there is none.
 
     A negative binomial or hurdle outcome is predicted by the Poisson, whose mean it shares.
     """
     plan = sample.plan
     if plan.quick:
         reason = "The plan says quick = true, so out-of-sample predictions were not made."
-        return Found(checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),))
-    model = outcome.deciding_model if outcome.deciding_model in ("ols", "logit", *POWERS) else "poisson"
+        return StudyResult(
+            checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),)
+        )
+    model = (
+        outcome.deciding_model if outcome.deciding_model in ("ols", "logit", *POWERS) else "poisson"
+    )
     design = build_design(sample, outcome.column, (score,))
     repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
     try:
-        found = cross_validated_gain(design, model, rng=np.random.default_rng(plan.inference.seed), repeats=repeats)
+        found = cross_validated_gain(
+            design, model, rng=np.random.default_rng(plan.inference.seed), repeats=repeats
+        )
     except DesignError as error:
         reason = f"Out-of-sample predictions cannot be made: {error.faults[0].found}."
-        return Found(checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),))
-    return Found((_row(sample, outcome, score, design, model, found),))
+        return StudyResult(
+            checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),)
+        )
+    return StudyResult((_row(sample, outcome, score, design, model, found),))
 
 
-def _row(sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str, found: Gain) -> Estimate:
-    whole = fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance / design.n
+def _row(
+    sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str, found: Gain
+) -> Estimate:
+    whole = (
+        fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance
+        / design.n
+    )
     by, unit = (1 / whole, "share") if np.isfinite(whole) and whole > 0 else (1.0, "number")
     blocks = "" if design.clusters is None else " of whole clusters"
     what = "share of the outcome's deviance" if unit == "share" else "deviance a row"
-    note = f"{what} gained out of sample; {len(found.means)} folds{blocks}, the interval of Nadeau and Bengio"
+    note = (
+        f"{what} gained out of sample; {len(found.means)} folds{blocks}, the interval of Nadeau and"
+        " Bengio"
+    )
     return Estimate(
-        sample.plan.name, outcome.column, score, "prediction", model, "gain", n=design.n, clusters=design.n_clusters,
-        estimate=found.estimate * by, std_error=found.std_error() * by, df=found.df, unit=unit, note=note,
-    )  # fmt: skip
-
-
+        sample.plan.name,
+        outcome.column,
+        score,
+        "prediction",
+        model,
+        "gain",
+        n=design.n,
+        clusters=design.n_clusters,
+        estimate=found.estimate * by,
+        std_error=found.std_error() * by,
+        df=found.df,
+        unit=unit,
+        note=note,
+    )

@@ -1,4 +1,6 @@
-"""The passage on ranking: every score of the plan in one table, judged as a credit score would be."""
+"""The passage on ranking: every score of the plan in one table, judged as a credit score would
+be.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +8,39 @@ from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, PassageTable
 
-COLUMNS = {"auc": "AUC", "gini": "Gini", "ks": "KS", "lift_top_decile": "Top-tenth lift",
-           "calibration_slope": "Calibration slope"}  # fmt: skip
+COLUMNS = {
+    "auc": "AUC",
+    "gini": "Gini",
+    "ks": "KS",
+    "lift_top_decile": "Top-tenth lift",
+    "calibration_slope": "Calibration slope",
+}
 EXPLAINED = (
-    "Ranking is not adding: these figures forget engagement, and a score that only repeats it ranks as well as "
-    "engagement does. Gini is 0 for a score that does not rank and 1 for one that orders the rows as the outcome "
-    "itself would; the top-tenth lift is the mean outcome of the tenth of rows with the highest scores over that of "
-    "all. A score of which less is better has a negative Gini."
+    "Ranking is not adding: these figures forget engagement, and a score that only repeats it ranks"
+    " as well as engagement does. Gini is 0 for a score that does not rank and 1 for one that"
+    " orders the rows as the outcome itself would; the top-tenth lift is the mean outcome of the"
+    " tenth of rows with the highest scores over that of all. A score of which less is better has a"
+    " negative Gini."
 )
 
 
 def ranking_passage(findings: Findings) -> Passage | None:
     """Return the passage, or None where no score was ranked."""
-    tables = [table for outcome in findings.plan.outcome if (table := _table(findings, outcome.column))]
+    tables = [
+        table for outcome in findings.plan.outcome if (table := _table(findings, outcome.column))
+    ]
     if not tables:
         return None
-    return Passage("How well the score ranks", (EXPLAINED, *_compared(findings)), tables=tuple(tables))
+    return Passage(
+        "How well the score ranks", (EXPLAINED, *_compared(findings)), tables=tuple(tables)
+    )
 
 
 def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
-    return {row.term: row for row in findings.estimates.select(outcome=outcome, score=score, method="scorecard")}
+    return {
+        row.term: row
+        for row in findings.estimates.select(outcome=outcome, score=score, method="scorecard")
+    }
 
 
 def _table(findings: Findings, outcome: str) -> PassageTable | None:
@@ -34,8 +49,13 @@ def _table(findings: Findings, outcome: str) -> PassageTable | None:
     if not terms:
         return None
     label, level = findings.dataset.label, findings.plan.inference.level
-    rows = [(label(score), *(_cell(rows.get(term), level) for term in terms)) for score, rows in found.items()]
-    caption = f"How well each score ranks the rows by {label(outcome)}, with {100 * level:g} % intervals"
+    rows = [
+        (label(score), *(_cell(rows.get(term), level) for term in terms))
+        for score, rows in found.items()
+    ]
+    caption = (
+        f"How well each score ranks the rows by {label(outcome)}, with {100 * level:g} % intervals"
+    )
     return PassageTable(caption, ("Score", *(COLUMNS[term] for term in terms)), tuple(rows))
 
 
@@ -61,6 +81,8 @@ def _compared(findings: Findings) -> list[str]:
                 low, high = row.interval(level) if row else (0.0, 0.0)
                 if low > 0 or high < 0:
                     better, worse = (one, other) if row.estimate > 0 else (other, one)
-                    said.append(f"By {label(outcome.column)}, {label(better)} ranks better than {label(worse)} "
-                                f"(difference of Gini {abs(row.estimate):.3f}).")  # fmt: skip
+                    said.append(
+                        f"By {label(outcome.column)}, {label(better)} ranks better than"
+                        f" {label(worse)} (difference of Gini {abs(row.estimate):.3f})."
+                    )
     return said

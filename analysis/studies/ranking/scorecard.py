@@ -23,13 +23,15 @@ CACHED = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Auc:
-    """The chance that a row with the outcome has a higher score than one without, ties counted half.
+    """The chance that a row with the outcome has a higher score than one without, ties counted
+    half.
 
     Attributes
     ----------
     value, std_error : float
     influence : ndarray, shape (n,)
-        Each row's part of ``value - truth``; the difference of two scores' influences gives their paired comparison.
+        Each row's part of ``value - truth``; the difference of two scores' influences gives their
+        paired comparison.
     """
 
     value: float
@@ -38,7 +40,8 @@ class Auc:
 
 
 def auc(score: np.ndarray, happened: np.ndarray, clusters: np.ndarray | None = None) -> Auc:
-    """Return the area under the ROC curve with the standard error of DeLong, DeLong and Clarke-Pearson.
+    """Return the area under the ROC curve with the standard error of DeLong, DeLong and
+    Clarke-Pearson.
 
     Parameters
     ----------
@@ -50,16 +53,24 @@ def auc(score: np.ndarray, happened: np.ndarray, clusters: np.ndarray | None = N
 
     Notes
     -----
-    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595. Placements come from ranks, in n log n.
+    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595. Placements come from ranks, in n
+    log n.
     """
     n1, n0 = int(happened.sum()), int((~happened).sum())
     whole, inner = scipy.stats.rankdata(score), np.empty(len(score))
-    inner[happened], inner[~happened] = scipy.stats.rankdata(score[happened]), scipy.stats.rankdata(score[~happened])
+    inner[happened], inner[~happened] = (
+        scipy.stats.rankdata(score[happened]),
+        scipy.stats.rankdata(score[~happened]),
+    )
     placed = (whole - inner) / np.where(happened, n0, n1)
     placed = np.where(happened, placed, 1 - placed)
     value = float(placed[happened].mean())
     # Divisors one smaller, as DeLong's, so that two rows of a kind still have a variance.
-    influence = np.where(happened, (placed - value) / np.sqrt(n1 * (n1 - 1)), (placed - value) / np.sqrt(n0 * (n0 - 1)))
+    influence = np.where(
+        happened,
+        (placed - value) / np.sqrt(n1 * (n1 - 1)),
+        (placed - value) / np.sqrt(n0 * (n0 - 1)),
+    )
     return Auc(value, spread(influence, clusters), influence)
 
 
@@ -71,7 +82,7 @@ def spread(influence: np.ndarray, clusters: np.ndarray | None) -> float:
     return float(np.sqrt(sums @ sums * len(sums) / (len(sums) - 1)))
 
 
-# --- what is a function of the rows' weights in the order of the score -----------------------------------
+# --- what is a function of the rows' weights in the order of the score ----------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +109,8 @@ class Ranking:
         return cls(order, ends, outcome[order])
 
     def curves(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shares of rows and of outcome up to each different score, shape (draws, m) each.
+        """Return the shares of rows and of outcome up to each different score, shape (draws, m)
+        each.
 
         Parameters
         ----------
@@ -112,7 +124,9 @@ class Ranking:
             rows, money = (np.add.reduceat(part, starts, axis=1) for part in (rows, money))
         np.cumsum(rows, axis=1, out=rows)
         np.cumsum(money, axis=1, out=money)
-        whole = money[:, -1:]  # NaN where a draw holds no outcome above zero: there is nothing to share
+        whole = money[
+            :, -1:
+        ]  # NaN where a draw holds no outcome above zero: there is nothing to share
         return rows / rows[:, -1:], money / np.where(whole > 0, whole, np.nan)
 
 
@@ -123,7 +137,8 @@ def concentration(rows: np.ndarray, money: np.ndarray) -> np.ndarray:
 
 
 def gini(by_score: Ranking, by_outcome: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Return the ordered Gini: what ordering by score concentrates, relative to ordering by the outcome itself.
+    """Return the ordered Gini: what ordering by score concentrates, relative to ordering by the
+    outcome itself.
 
     Between -1 and 1; for a binary outcome it is 2 AUC - 1.
 
@@ -131,7 +146,9 @@ def gini(by_score: Ranking, by_outcome: Ranking, weights: np.ndarray) -> np.ndar
     -----
     Frees, Meyers & Cummings (2014), Journal of Risk and Insurance 81, 335-366, with equal premiums.
     """
-    return relative(concentration(*by_score.curves(weights)), concentration(*by_outcome.curves(weights)))
+    return relative(
+        concentration(*by_score.curves(weights)), concentration(*by_outcome.curves(weights))
+    )
 
 
 def relative(found: np.ndarray, perfect: np.ndarray) -> np.ndarray:
@@ -140,7 +157,9 @@ def relative(found: np.ndarray, perfect: np.ndarray) -> np.ndarray:
 
 
 def kolmogorov_smirnov(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
-    """Return the largest distance between the score's distributions with and without a binary outcome."""
+    """Return the largest distance between the score's distributions with and without a binary
+    outcome.
+    """
     rows, money = ranking.curves(weights)
     share = (weights[:, ranking.order] * ranking.outcome).sum(axis=1) / weights.sum(axis=1)
     share = np.clip(share, 1e-12, 1 - 1e-12)[:, None]
@@ -148,26 +167,37 @@ def kolmogorov_smirnov(ranking: Ranking, weights: np.ndarray) -> np.ndarray:
 
 
 def lift(ranking: Ranking, weights: np.ndarray, top: float = TOP) -> np.ndarray:
-    """Return the mean outcome of the rows with the highest scores over that of all; within ties, by interpolation."""
+    """Return the mean outcome of the rows with the highest scores over that of all; within ties, by
+    interpolation.
+    """
     return lift_of(*ranking.curves(weights), top)
 
 
 def lift_of(rows: np.ndarray, money: np.ndarray, top: float = TOP) -> np.ndarray:
     """Return the lift of curves that are known."""
-    below = np.array([np.interp(1 - top, np.append(0, r), np.append(0, m)) for r, m in zip(rows, money, strict=True)])
+    below = np.array(
+        [
+            np.interp(1 - top, np.append(0, r), np.append(0, m))
+            for r, m in zip(rows, money, strict=True)
+        ]
+    )
     return (1 - below) / top
 
 
 def resampled_weights(
     n: int, replicates: int, rng: np.random.Generator, clusters: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield blocks of how often each row (or its cluster) is drawn, shape (draws, n), `replicates` draws in all."""
+    """Yield blocks of how often each row (or its cluster) is drawn, shape (draws, n), `replicates`
+    draws in all.
+    """
     units = n if clusters is None else int(clusters.max()) + 1
     at_once = max(1, BLOCK // n)
     for start in range(0, replicates, at_once):
         draws = min(at_once, replicates - start)
         drawn = rng.integers(0, units, size=(draws, units)) + units * np.arange(draws)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units).astype(float)
+        counts = (
+            np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units).astype(float)
+        )
         yield counts if clusters is None else counts[:, clusters]
 
 
@@ -178,12 +208,14 @@ def in_cache(weights: np.ndarray) -> Iterator[np.ndarray]:
         yield weights[start : start + draws]
 
 
-# --- calibration -----------------------------------------------------------------------------------------
+# --- calibration ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A logit of the outcome on its own cross-fitted log odds: intercept 0 and slope 1 when it is calibrated."""
+    """A logit of the outcome on its own cross-fitted log odds: intercept 0 and slope 1 when it is
+    calibrated.
+    """
 
     intercept: float
     slope: float
@@ -191,7 +223,8 @@ class Calibration:
 
 
 def calibration(score: np.ndarray, happened: np.ndarray, folds: np.ndarray) -> Calibration:
-    """Return the calibration of a logit on the score, predicted in folds on which it was not fitted.
+    """Return the calibration of a logit on the score, predicted in folds on which it was not
+    fitted.
 
     Parameters
     ----------
@@ -207,9 +240,13 @@ def calibration(score: np.ndarray, happened: np.ndarray, folds: np.ndarray) -> C
     odds = np.empty(len(score))
     for fold in np.unique(folds):
         train = folds != fold
-        odds[~train] = _line(scaled[train], happened[train])[0] @ np.stack([np.ones((~train).sum()), scaled[~train]])
+        odds[~train] = _line(scaled[train], happened[train])[0] @ np.stack(
+            [np.ones((~train).sum()), scaled[~train]]
+        )
     params, cov = _line(odds, happened)
-    return Calibration(float(params[0]), float(params[1]), (float(np.sqrt(cov[0, 0])), float(np.sqrt(cov[1, 1]))))
+    return Calibration(
+        float(params[0]), float(params[1]), (float(np.sqrt(cov[0, 0])), float(np.sqrt(cov[1, 1])))
+    )
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,6 @@
-"""Whether an effect travels: one per segment, pooled, and what to expect in a segment nobody has seen."""
+"""Whether an effect travels: one per segment, pooled, and what to expect in a segment nobody has
+seen.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class Pool:
     estimate, std_error : float
         The pooled effect, and its standard error by Hartung and Knapp.
     df : float
-        Of the reference t: k - 1, or the number of clusters less one where the segments share fewer of them.
+        Of the reference t: k - 1, or the number of clusters less one where the segments share fewer
+        of them.
     """
 
     effects: np.ndarray
@@ -62,9 +65,9 @@ class Pool:
         Notes
         -----
         ``b +- t(k - 2) sqrt(tau2 + se(b)^2)``: Higgins, Thompson & Spiegelhalter (2009),
-        doi:10.1111/j.1467-985X.2008.00552.x, with the standard error of Hartung and Knapp. Where the true spread is
-        no larger than the standard errors it covers less than its level, least with 10 to 20 segments: tau2 is then
-        often estimated as 0 (simulated in docs/coverage.md).
+        doi:10.1111/j.1467-985X.2008.00552.x, with the standard error of Hartung and Knapp. Where
+        the true spread is no larger than the standard errors it covers less than its level, least
+        with 10 to 20 segments: tau2 is then often estimated as 0 (simulated in docs/coverage.md).
         """
         if self.k < 3:
             return None
@@ -73,9 +76,13 @@ class Pool:
 
 
 def pool(
-    effects: np.ndarray, std_errors: np.ndarray, correlation: np.ndarray | None = None, *, clusters: int | None = None,
+    effects: np.ndarray,
+    std_errors: np.ndarray,
+    correlation: np.ndarray | None = None,
+    *,
+    clusters: int | None = None,
     level: float = 0.95,
-) -> Pool:  # fmt: skip
+) -> Pool:
     """Pool the effects of segments whose true effects differ.
 
     Parameters
@@ -84,7 +91,8 @@ def pool(
     std_errors : ndarray, shape (k,)
         All above zero.
     correlation : ndarray, shape (k, k), optional
-        Of the sampling errors of the effects, where segments share clusters; the unit matrix unless given.
+        Of the sampling errors of the effects, where segments share clusters; the unit matrix unless
+        given.
     clusters : int, optional
         From which the correlation is estimated.
     level : float
@@ -97,22 +105,28 @@ def pool(
 
     Notes
     -----
-    With independent segments tau2 solves ``Q(tau2) = k - 1`` (Paule & Mandel 1982, doi:10.6028/jres.087.022), and is 0
-    where Q(0) is smaller. The standard error is that of Hartung & Knapp (2001), doi:10.1002/sim.791:
-    ``sum w (b_j - b)^2 / ((k - 1) sum w)``. Where all effects are almost equal it is smaller than the one of a common
-    effect, ``1 / sqrt(sum w)``, which then takes its place.
+    With independent segments tau2 solves ``Q(tau2) = k - 1`` (Paule & Mandel 1982,
+    doi:10.6028/jres.087.022), and is 0 where Q(0) is smaller. The standard error is that of Hartung
+    & Knapp (2001), doi:10.1002/sim.791: ``sum w (b_j - b)^2 / ((k - 1) sum w)``. Where all effects
+    are almost equal it is smaller than the one of a common effect, ``1 / sqrt(sum w)``, which then
+    takes its place.
 
-    With V the covariance of correlated effects, weights stay ``w = 1 / (se^2 + tau2)``, k - 1 becomes the expectation
-    of Q, ``tr(P (V + tau2 I))`` with ``P = diag(w) - w w' / sum w``, and ``1 / sum w`` the variance of the weighted
-    mean, ``w' (V + tau2 I) w / (sum w)^2``; Q has a scaled chi-square by its first two moments. V is not inverted:
-    with 40 clusters over 12 segments its inverse as weights covered .88 in 600 draws where these weights covered .96,
-    and pooling as if the segments were independent .64; with 10 clusters over 5 segments .86, .93 and .78.
+    With V the covariance of correlated effects, weights stay ``w = 1 / (se^2 + tau2)``, k - 1
+    becomes the expectation of Q, ``tr(P (V + tau2 I))`` with ``P = diag(w) - w w' / sum w``, and
+    ``1 / sum w`` the variance of the weighted mean, ``w' (V + tau2 I) w / (sum w)^2``; Q has a
+    scaled chi-square by its first two moments. V is not inverted: with 40 clusters over 12 segments
+    its inverse as weights covered .88 in 600 draws where these weights covered .96, and pooling as
+    if the segments were independent .64; with 10 clusters over 5 segments .86, .93 and .78.
     """
     effects, std_errors = np.asarray(effects, dtype=float), np.asarray(std_errors, dtype=float)
     if len(effects) < 2 or not (std_errors > 0).all():
         raise ValueError("at least two segments, each with a standard error above zero")
     k = len(effects)
-    cov = np.diag(std_errors**2) if correlation is None else np.outer(std_errors, std_errors) * correlation
+    cov = (
+        np.diag(std_errors**2)
+        if correlation is None
+        else np.outer(std_errors, std_errors) * correlation
+    )
 
     def expected_at(at: float) -> tuple[float, float]:
         return (k - 1.0, 2 * (k - 1.0)) if correlation is None else _expected(at, cov)
@@ -120,8 +134,15 @@ def pool(
     tau2 = _where(lambda at: _q(at, effects, std_errors) - expected_at(at)[0], effects, std_errors)
     tail = (1 - level) / 2
     bounds = tuple(
-        _where(lambda at, share=share: _q(at, effects, std_errors) - _quantile(share, *expected_at(at)), effects,
-               std_errors) for share in (tail, 1 - tail))  # fmt: skip
+        _where(
+            lambda at, share=share: (
+                _q(at, effects, std_errors) - _quantile(share, *expected_at(at))
+            ),
+            effects,
+            std_errors,
+        )
+        for share in (tail, 1 - tail)
+    )
     weights = 1 / (np.diag(cov) + tau2)
     middle = float(weights @ effects / weights.sum())
     q, expected = _q(tau2, effects, std_errors), expected_at(tau2)[0]
@@ -130,7 +151,9 @@ def pool(
     q, expected = _q(0.0, effects, std_errors), expected_at(0.0)[0]
     i2 = max(0.0, 1 - expected / q) if q > 0 else 0.0
     df = float(k - 1 if clusters is None else min(k, clusters) - 1)
-    return Pool(effects, std_errors, tau2, bounds, i2, middle, float(np.sqrt(spread * variance)), df)
+    return Pool(
+        effects, std_errors, tau2, bounds, i2, middle, float(np.sqrt(spread * variance)), df
+    )
 
 
 def _q(tau2: float, effects: np.ndarray, std_errors: np.ndarray) -> float:
@@ -140,9 +163,13 @@ def _q(tau2: float, effects: np.ndarray, std_errors: np.ndarray) -> float:
 
 
 def _expected(tau2: float, cov: np.ndarray) -> tuple[float, float]:
-    """Return the mean and the variance of Q where the effects have this covariance and tau2 is their own."""
+    """Return the mean and the variance of Q where the effects have this covariance and tau2 is
+    their own.
+    """
     weights = 1 / (np.diag(cov) + tau2)
-    spread = (np.diag(weights) - np.outer(weights, weights) / weights.sum()) @ (cov + tau2 * np.eye(len(cov)))
+    spread = (np.diag(weights) - np.outer(weights, weights) / weights.sum()) @ (
+        cov + tau2 * np.eye(len(cov))
+    )
     return float(np.trace(spread)), float(2 * np.trace(spread @ spread))
 
 
@@ -152,7 +179,9 @@ def _quantile(tail: float, mean: float, variance: float) -> float:
 
 
 def _where(excess: Callable[[float], float], effects: np.ndarray, std_errors: np.ndarray) -> float:
-    """Return the tau2 at which an excess of Q, which falls as tau2 grows, is zero; 0 where there is none at 0."""
+    """Return the tau2 at which an excess of Q, which falls as tau2 grows, is zero; 0 where there is
+    none at 0.
+    """
     if excess(0.0) <= 0:
         return 0.0
     high = float(np.var(effects, ddof=1) + std_errors.max() ** 2)

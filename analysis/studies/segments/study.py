@@ -29,7 +29,7 @@ from analysis.models.family import family_of
 from analysis.models.fit import Fit, p_value
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, Found, Unit
+from analysis.results.estimates import Check, Estimate, StudyResult, Unit
 from analysis.studies.base import where_known
 from analysis.studies.segments.meta_analysis import FEWEST_SEGMENTS, Pool, pool
 
@@ -39,7 +39,9 @@ FEWEST_CLUSTERS = 6
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """The score's effect in one segment, on the scale of the verdict; `sums` has each cluster's influence on it."""
+    """The score's effect in one segment, on the scale of the verdict; `sums` has each cluster's
+    influence on it.
+    """
 
     name: str
     n: int
@@ -52,26 +54,35 @@ class Segment:
     sums: np.ndarray | None = None
 
 
-def study_segments(sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()) -> Found:
-    """Return one effect per segment of the plan, their pool, the gain in segments left out, and checks.
+def study_segments(
+    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
+) -> StudyResult:
+    """Return one effect per segment of the plan, their pool, the gain in segments left out, and
+    checks.
 
-    Engagement is corrected for noise in each segment where the plan has halves of it, since noise may differ between
-    segments; with a declared reliability, which is about all rows, the effects are plain.
+    Engagement is corrected for noise in each segment where the plan has halves of it, since noise
+    may differ between segments; with a declared reliability, which is about all rows, the effects
+    are plain.
     """
     plan = sample.plan
     if plan.segment is None or sample.whole:
-        return Found()
+        return StudyResult()
     columns = (plan.segment.column,)
-    return where_known(sample, columns, outcome, score, "segments", lambda some: _studied(some, outcome, score))
+    return where_known(
+        sample, columns, outcome, score, "segments", lambda some: _studied(some, outcome, score)
+    )
 
 
-def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
+def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> StudyResult:
     plan, study = sample.plan, _Study.of(sample, outcome, score)
     segments, absent = study.segments()
     rows = [study.row(segment) for segment in segments]
     checks = [study.check("segments", not absent, study.counted(segments, absent), len(segments))]
     if len(segments) < 2:
-        return Found(tuple(rows), (*checks, study.check("transport", None, "An effect in fewer than two segments.")))
+        return StudyResult(
+            tuple(rows),
+            (*checks, study.check("transport", None, "An effect in fewer than two segments.")),
+        )
     rows += study.pooled(segments)
     if plan.segment.without is not None:
         rest = [segment for segment in segments if segment.name != plan.segment.without]
@@ -79,15 +90,19 @@ def _studied(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
             rows += study.pooled(rest, f"without-{plan.segment.without}")
     if plan.score.scale == "sd":
         own = [_per_own_sd(segment, study.by) for segment in segments]
-        rows += study.pooled(own, "own-sd", note="per standard deviation of the score within each segment")
+        rows += study.pooled(
+            own, "own-sd", note="per standard deviation of the score within each segment"
+        )
     rows += study.gains([segment.name for segment in segments])
-    return Found(tuple(rows), (*checks, *study.judged(segments)))
+    return StudyResult(tuple(rows), (*checks, *study.judged(segments)))
 
 
 def _per_own_sd(segment: Segment, by: float) -> Segment:
     """Return the effect per standard deviation of the score within the segment."""
     factor = segment.spread / by
-    return replace(segment, estimate=segment.estimate * factor, std_error=segment.std_error * factor)
+    return replace(
+        segment, estimate=segment.estimate * factor, std_error=segment.std_error * factor
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +125,11 @@ class _Study:
     @property
     def model(self) -> str:
         """The deciding model; the Poisson mean where a likelihood of more than the mean decides."""
-        return "poisson" if self.outcome.deciding_model in ("nb2", "hurdle") else self.outcome.deciding_model
+        return (
+            "poisson"
+            if self.outcome.deciding_model in ("nb2", "hurdle")
+            else self.outcome.deciding_model
+        )
 
     @property
     def unit(self) -> Unit:
@@ -121,7 +140,9 @@ class _Study:
     # --- one segment ---
 
     def segments(self) -> tuple[list[Segment], dict[str, str]]:
-        """Return the segments with an effect, in order of their names, and why the others have none."""
+        """Return the segments with an effect, in order of their names, and why the others have
+        none.
+        """
         found, absent = [], {}
         for name in sorted(set(self.names)):
             try:
@@ -147,13 +168,24 @@ class _Study:
         spread = float(np.std(fit.design.block("score")[:, 0], ddof=1))
         clusters = fit.design.n_clusters if fit.covariance in CLUSTERED else None
         df = None if self._halves(rows) else fit.df
-        return Segment(name, fit.design.n, clusters, fit.covariance, estimate * self.by, error * self.by, df, spread,
-                       sums)  # fmt: skip
+        return Segment(
+            name,
+            fit.design.n,
+            clusters,
+            fit.covariance,
+            estimate * self.by,
+            error * self.by,
+            df,
+            spread,
+            sums,
+        )
 
     def _fit(self, design: Design) -> Fit:
         if design.n_clusters is not None and design.n_clusters < FEWEST_CLUSTERS:
             allowed = f"at least {FEWEST_CLUSTERS}"
-            raise DesignError("the segment", [Fault("clusters", f"{design.n_clusters} clusters", allowed)])
+            raise DesignError(
+                "the segment", [Fault("clusters", f"{design.n_clusters} clusters", allowed)]
+            )
         return fit_as_planned(self.sample.plan, self.model, design)
 
     def _effect(self, fit: Fit, rows: np.ndarray) -> tuple[float, float, np.ndarray]:
@@ -162,46 +194,80 @@ class _Study:
         if halves:
             found = correct_fit(fit, measure(fit.design, halves=halves))
             if isinstance(found, Refusal):
-                raise DesignError("the model", [Fault("correction", found.reason, "a correction that exists")])
+                raise DesignError(
+                    "the model", [Fault("correction", found.reason, "a correction that exists")]
+                )
             influence = found.influence[:, found.terms.index(self.score)]
             return found.estimate(self.score), found.std_error(self.score), influence
         at = np.eye(fit.design.k)[fit.position(self.score)]
         if fit.model == "logit":
-            return *average_marginal_effect(fit, self.score), influence_along(fit, marginal_gradient(fit, self.score))
+            return *average_marginal_effect(fit, self.score), influence_along(
+                fit, marginal_gradient(fit, self.score)
+            )
         return float(at @ fit.params), float(at @ fit.std_errors()), influence_along(fit, at)
 
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the transformed halves of engagement in some rows; none where they cannot correct the model."""
+        """Return the transformed halves of engagement in some rows; none where they cannot correct
+        the model.
+        """
         plan = self.sample.plan
         how = plan.engagement.transform_of
         usable = [c for c in plan.engagement.halves if how(c) not in ("rank", "spline")]
         if self.model == "logit" or plan.score.shares_error == "full":
             return {}
-        return {c: tuple(transform(self.sample.numbers(half), how(c))[rows] for half in plan.engagement.halves[c])
-                for c in usable}  # fmt: skip
+        return {
+            c: tuple(
+                transform(self.sample.numbers(half), how(c))[rows]
+                for half in plan.engagement.halves[c]
+            )
+            for c in usable
+        }
 
     # --- rows ---
 
     def blank(self, model: str, term: str, variant: str = "") -> Estimate:
         plan = self.sample.plan
-        return Estimate(plan.name, self.outcome.column, self.score, "transport", model, term, n=self.design.n,
-                        variant=variant, unit=self.unit, scale=plan.score.scale)  # fmt: skip
+        return Estimate(
+            plan.name,
+            self.outcome.column,
+            self.score,
+            "transport",
+            model,
+            term,
+            n=self.design.n,
+            variant=variant,
+            unit=self.unit,
+            scale=plan.score.scale,
+        )
 
     def row(self, segment: Segment) -> Estimate:
-        corrected = "corrected for noise in engagement" if self._halves(self.names == segment.name) else ""
+        corrected = (
+            "corrected for noise in engagement" if self._halves(self.names == segment.name) else ""
+        )
         statistic = segment.estimate / segment.std_error
-        return replace(self.blank(self.model, segment.name), n=segment.n, clusters=segment.clusters,
-                       covariance=segment.covariance, estimate=segment.estimate, std_error=segment.std_error,
-                       statistic=statistic, df=segment.df, p_value=p_value(statistic, segment.df),
-                       note=corrected)  # fmt: skip
+        return replace(
+            self.blank(self.model, segment.name),
+            n=segment.n,
+            clusters=segment.clusters,
+            covariance=segment.covariance,
+            estimate=segment.estimate,
+            std_error=segment.std_error,
+            statistic=statistic,
+            df=segment.df,
+            p_value=p_value(statistic, segment.df),
+            note=corrected,
+        )
 
     @cached_property
     def shared(self) -> bool:
-        """Whether a cluster has rows in more than one segment, so that the segments' effects err together."""
+        """Whether a cluster has rows in more than one segment, so that the segments' effects err
+        together.
+        """
         if self.design.clusters is None:
             return False
         pairs = np.unique(
-            np.column_stack([np.unique(self.names, return_inverse=True)[1], self.design.clusters]), axis=0
+            np.column_stack([np.unique(self.names, return_inverse=True)[1], self.design.clusters]),
+            axis=0,
         )
         return len(pairs) > len(np.unique(pairs[:, 1]))
 
@@ -213,14 +279,21 @@ class _Study:
             return pool(effects, errors, level=level)
         sums = np.column_stack([segment.sums for segment in segments])
         size = np.sqrt((sums**2).sum(axis=0))
-        return pool(effects, errors, sums.T @ sums / np.outer(size, size), level=level,
-                    clusters=int((sums != 0).any(axis=1).sum()))  # fmt: skip
+        return pool(
+            effects,
+            errors,
+            sums.T @ sums / np.outer(size, size),
+            level=level,
+            clusters=int((sums != 0).any(axis=1).sum()),
+        )
 
     def pooled(self, segments: list[Segment], variant: str = "", note: str = "") -> list[Estimate]:
         """Return the pooled effect, the prediction interval and the variance between segments."""
         found = self.pool_of(segments)
         apart = "whose effects err together, by the clusters that they share" if self.shared else ""
-        note = "; ".join(filter(None, [f"random effects over {found.k} segments {apart}".rstrip(), note]))
+        note = "; ".join(
+            filter(None, [f"random effects over {found.k} segments {apart}".rstrip(), note])
+        )
         n = sum(segment.n for segment in segments)
 
         def blank(term: str) -> Estimate:
@@ -229,17 +302,37 @@ class _Study:
         bounds = found.prediction_interval(self.sample.plan.inference.level)
         why = note if bounds else f"{note}; two segments have no prediction interval"
         return [
-            replace(blank("pooled"), estimate=found.estimate, std_error=found.std_error, df=found.df,
-                    statistic=found.estimate / found.std_error, p_value=found.p_value, note=note),
-            replace(blank("prediction_interval"), estimate=found.estimate if bounds else None, bounds=bounds, note=why),
-            replace(blank("tau2"), estimate=found.tau2, bounds=found.tau2_bounds, unit="number", scale="",
-                    note=f"{note}; {100 * found.i2:.0f} % of the spread is not sampling"),
-        ]  # fmt: skip
+            replace(
+                blank("pooled"),
+                estimate=found.estimate,
+                std_error=found.std_error,
+                df=found.df,
+                statistic=found.estimate / found.std_error,
+                p_value=found.p_value,
+                note=note,
+            ),
+            replace(
+                blank("prediction_interval"),
+                estimate=found.estimate if bounds else None,
+                bounds=bounds,
+                note=why,
+            ),
+            replace(
+                blank("tau2"),
+                estimate=found.tau2,
+                bounds=found.tau2_bounds,
+                unit="number",
+                scale="",
+                note=f"{note}; {100 * found.i2:.0f} % of the spread is not sampling",
+            ),
+        ]
 
     # --- segments left out ---
 
     def gains(self, names: list[str]) -> list[Estimate]:
-        """Return the share of deviance that the score saves in each segment when it is fitted on the others."""
+        """Return the share of deviance that the score saves in each segment when it is fitted on
+        the others.
+        """
         parts = {}
         for name in () if self.model == "gamma" else names:
             try:
@@ -249,10 +342,21 @@ class _Study:
         if not parts:
             return []
         whole = np.sum(list(parts.values()), axis=0)
-        note = "share of the null deviance saved by the score in segments on which it was not fitted"
+        note = (
+            "share of the null deviance saved by the score in segments on which it was not fitted"
+        )
         rows = {f"gain:{name}": values for name, values in parts.items()} | {"gain": whole}
-        return [replace(self.blank("left-out", term), scale="", unit="share", estimate=float(saved / null), note=note)
-                for term, (saved, null) in rows.items() if null > 0]  # fmt: skip
+        return [
+            replace(
+                self.blank("left-out", term),
+                scale="",
+                unit="share",
+                estimate=float(saved / null),
+                note=note,
+            )
+            for term, (saved, null) in rows.items()
+            if null > 0
+        ]
 
     def _left_out(self, test: np.ndarray) -> np.ndarray:
         """Return (deviance saved, null deviance) in the rows of a mask, fitted on the others."""
@@ -269,7 +373,9 @@ class _Study:
         return np.array([deviances[1] - deviances[0], null])
 
     def _null(self, train: Design, test: np.ndarray) -> float:
-        """Return the deviance of a constant (times exposure) that is known from the other segments."""
+        """Return the deviance of a constant (times exposure) that is known from the other
+        segments.
+        """
         mean, of = train.response.mean(), family_of(self.model).deviance
         if self.model == "ols":
             return of(self.design.response[test], np.full(test.sum(), mean))
@@ -281,16 +387,26 @@ class _Study:
 
     # --- checks ---
 
-    def check(self, name: str, passed: bool | None, reason: str, statistic: float | None = None) -> Check:
-        return Check(self.sample.plan.name, name, passed, reason, statistic, self.outcome.column, self.score)
+    def check(
+        self, name: str, passed: bool | None, reason: str, statistic: float | None = None
+    ) -> Check:
+        return Check(
+            self.sample.plan.name, name, passed, reason, statistic, self.outcome.column, self.score
+        )
 
     def counted(self, segments: list[Segment], absent: dict[str, str]) -> str:
         column = self.sample.plan.segment.column
         said = f"{len(segments)} segments of {column} have an effect of their own."
         if absent:
             hidden = {name for name in absent if few(int((self.names == name).sum()))}
-            why = [f"{name} ({reason})" for name, reason in absent.items() if name not in hidden][:6]
-            why += [f"{len(hidden)} with fewer than {FEWEST} rows, which are not named"] if hidden else []
+            why = [f"{name} ({reason})" for name, reason in absent.items() if name not in hidden][
+                :6
+            ]
+            why += (
+                [f"{len(hidden)} with fewer than {FEWEST} rows, which are not named"]
+                if hidden
+                else []
+            )
             rest = " and others" if len(absent) - len(hidden) > 6 else ""
             said += f" {len(absent)} have none: {'; '.join(why)}{rest}."
         return said
@@ -299,15 +415,23 @@ class _Study:
         """Yield whether the effect travels, and whether there are enough segments to know."""
         found = self.pool_of(segments)
         if found.k < FEWEST_SEGMENTS:
-            reason = f"{found.k} segments say little about a new one: the variance between them is hardly known."
+            reason = (
+                f"{found.k} segments say little about a new one: the variance between them is"
+                " hardly known."
+            )
             yield self.check("few_segments", False, reason, found.k)
         bounds = found.prediction_interval(self.sample.plan.inference.level)
         if bounds is None:
             return
         if bounds[0] > 0 or bounds[1] < 0:
-            yield self.check("transport", True, "The sign of the effect is expected to hold in a new segment.")
+            yield self.check(
+                "transport", True, "The sign of the effect is expected to hold in a new segment."
+            )
         else:
-            reason = "The effect in a new segment may have either sign: what holds here proves nothing for another one."
+            reason = (
+                "The effect in a new segment may have either sign: what holds here proves nothing"
+                " for another one."
+            )
             yield self.check("transport", False, reason)
 
 
@@ -315,11 +439,14 @@ def influence_along(fit: Fit, direction: np.ndarray) -> np.ndarray:
     """Return each row's influence on a weighted sum of the coefficients, shape (n,)."""
     basis, triangle = fit.design.basis
     information = basis.T @ (basis * fit.weights[:, None])
-    return (basis @ np.linalg.solve(information, np.linalg.solve(triangle.T, direction))) * fit.residuals
+    return (
+        basis @ np.linalg.solve(information, np.linalg.solve(triangle.T, direction))
+    ) * fit.residuals
 
 
 def without_constants(design: Design) -> Design:
-    """Return the design of some rows without controls and engagement that do not vary in them, clusters renumbered.
+    """Return the design of some rows without controls and engagement that do not vary in them,
+    clusters renumbered.
 
     Raises
     ------
@@ -330,10 +457,19 @@ def without_constants(design: Design) -> Design:
         term for term, block in zip(design.terms, design.blocks, strict=True) if block == "score"
     )
     keep = [at for at, term in enumerate(design.terms) if term not in dependent]
-    clusters = None if design.clusters is None else np.unique(design.clusters, return_inverse=True)[1]
-    rest = replace(design, matrix=design.matrix[:, keep], terms=tuple(design.terms[at] for at in keep),
-                   blocks=tuple(design.blocks[at] for at in keep), clusters=clusters)  # fmt: skip
+    clusters = (
+        None if design.clusters is None else np.unique(design.clusters, return_inverse=True)[1]
+    )
+    rest = replace(
+        design,
+        matrix=design.matrix[:, keep],
+        terms=tuple(design.terms[at] for at in keep),
+        blocks=tuple(design.blocks[at] for at in keep),
+        clusters=clusters,
+    )
     if np.ptp(rest.response) == 0:
-        raise DesignError("the segment", [Fault("outcome", "one value in every row", "at least two")])
+        raise DesignError(
+            "the segment", [Fault("outcome", "one value in every row", "at least two")]
+        )
     check_estimable(rest, "the segment")
     return rest

@@ -1,7 +1,8 @@
 """Derive the certified values of every NIST set in this folder again, from the data, and compare.
 
-Coefficients and their covariance come from exact rational arithmetic (fractions), the square roots from
-200-digit decimals; nothing is floating point. Usage, from any folder: python check_certified.py
+Coefficients and their covariance come from exact rational arithmetic (fractions), the square roots
+from 200-digit decimals; nothing is floating point. Usage, from any folder: python
+check_certified.py
 """
 
 import json
@@ -22,7 +23,9 @@ def design(record):
 
 def inverse(matrix):
     size = len(matrix)
-    work = [list(row) + [Fraction(int(i == j)) for j in range(size)] for i, row in enumerate(matrix)]
+    work = [
+        list(row) + [Fraction(int(i == j)) for j in range(size)] for i, row in enumerate(matrix)
+    ]
     for i in range(size):
         pivot = next(j for j in range(i, size) if work[j][i] != 0)
         work[i], work[pivot] = work[pivot], work[i]
@@ -38,7 +41,9 @@ def decimal(value):
 
 
 def solve(record):
-    """Coefficients, standard errors, residual sd and R2 (about zero without an intercept), as decimals."""
+    """Coefficients, standard errors, residual sd and R2 (about zero without an intercept), as
+    decimals.
+    """
     x, y = design(record), record["y"]
     n, k = len(x), len(x[0])
     bread = inverse([[sum(row[i] * row[j] for row in x) for j in range(k)] for i in range(k)])
@@ -57,7 +62,9 @@ def solve(record):
 
 
 def off(value, text):
-    """Distance in units of the last certified digit; a correctly rounded string is at most half off."""
+    """Distance in units of the last certified digit; a correctly rounded string is at most half
+    off.
+    """
     certified = Decimal(text)
     return abs(value - certified) / Decimal(1).scaleb(certified.as_tuple().exponent)
 
@@ -67,7 +74,9 @@ def check(path):
     record["degree"] = int(record["degree"]) if record["degree"] else None
     record["intercept"] = int(record["intercept"])
     found, certified = solve(record), record["certified"]
-    distances = [off(a, b) for key in ("coef", "se") for a, b in zip(found[key], certified[key], strict=True)]
+    distances = [
+        off(a, b) for key in ("coef", "se") for a, b in zip(found[key], certified[key], strict=True)
+    ]
     distances += [off(found[key], certified[key]) for key in ("residual_sd", "r2")]
     return record["name"], max(distances), len(distances)
 
@@ -79,5 +88,8 @@ if __name__ == "__main__":
         good = worst <= Decimal("0.5")
         bad += not good
         word = "ok" if good else "DIFFERS"
-        print(f"{name:10s} {values:3d} values, worst {float(worst):.3f} units in the last digit  {word}")
+        print(
+            f"{name:10s} {values:3d} values, worst {float(worst):.3f} units in the last digit "
+            f" {word}"
+        )
     sys.exit(bad > 0)

@@ -1,0 +1,138 @@
+"""Reliability: known truth, closed forms, published and lavaan's values, and coverage of the
+bootstrap.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.errors import DesignError
+from analysis.measurement_error.reliability import (
+    alpha_of,
+    declared_reliability,
+    icc_single,
+    internal_consistency,
+    omega_of,
+    one_factor,
+    repeated_windows,
+    split_half,
+    within_person,
+)
+from analysis.measurement_error.small_counts import check_small_counts
+
+REFERENCE = Path(__file__).resolve().parents[1] / "reference"
+ULS = 1e-5
+"""lavaan stops its optimiser at this distance from the least-squares loadings."""
+
+
+def halves(rng, n, reliability):
+    truth = rng.normal(size=n)
+    return truth + rng.normal(size=(2, n)) * np.sqrt(2 * (1 - reliability) / reliability)
+
+
+def test_spearman_brown_recovers_the_truth_and_equals_its_formula():
+    first, second = halves(np.random.default_rng(1), 20_000, 0.8)
+    found = split_half(first, second, replicates=200)
+    r = np.corrcoef(first, second)[0, 1]
+    assert found.value == pytest.approx(2 * r / (1 + r), rel=1e-12)
+    assert found.value == pytest.approx(0.8, abs=0.01)
+    assert found.error_variance == pytest.approx(np.var(first - second, ddof=1) / 4, rel=1e-12)
+    assert found.low < found.value < found.high
+
+
+def test_the_interval_covers_and_knows_about_clusters():
+    rng = np.random.default_rng(2)
+    covered = []
+    for _ in range(150):
+        first, second = halves(rng, 200, 0.7)
+        found = split_half(first, second, replicates=299, rng=rng)
+        covered.append(found.low <= 0.7 <= found.high)
+    assert 0.88 <= np.mean(covered) <= 0.99  # 99 % binomial interval of .95 with 150 draws
+    team = np.repeat(np.arange(30), 40)
+    effects = rng.normal(size=(2, 30))[:, team] * 1.5
+    first, second = halves(rng, 1200, 0.7) + effects
+    plain = split_half(first, second, replicates=500)
+    clustered = split_half(first, second, clusters=team, replicates=500)
+    assert clustered.value == pytest.approx(plain.value, rel=1e-12)
+    assert clustered.high - clustered.low > 2 * (plain.high - plain.low)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    first, second = halves(np.random.default_rng(3), 100, 0.8)
+    one, two = (split_half(first, second, rng=np.random.default_rng(9)) for _ in range(2))
+    assert (one.low, one.high) == (two.low, two.high)
+
+
+def test_icc_is_the_analysis_of_variance():
+    rng = np.random.default_rng(4)
+    windows = rng.normal(size=(300, 1)) + rng.normal(size=(300, 3)) + np.array([0.0, 5.0, -2.0])
+    people = windows.mean(axis=1, keepdims=True)
+    between = 3 * people.var(ddof=1)
+    left = windows - people - windows.mean(axis=0) + windows.mean()
+    within = (left**2).sum() / (299 * 2)
+    assert repeated_windows(windows, averaged=False, replicates=99).value == pytest.approx(
+        (between - within) / (between + 2 * within), rel=1e-10
+    )
+    found = repeated_windows(windows, replicates=99)
+    assert found.value == pytest.approx(1 - within / between, rel=1e-10)
+    assert found.error_variance == pytest.approx(within / 3, rel=1e-10)
+
+
+def test_two_windows_agree_with_spearman_brown_when_the_variances_do():
+    cov = np.array([[1.0, 0.6], [0.6, 1.0]])
+    assert icc_single(cov) == pytest.approx(0.6)
+
+
+def test_alpha_and_omega_of_the_belgian_journalists():
+    """METHODS section 2: Klout, Kred and PeerIndex of 1,326 journalists."""
+    corr = np.array([[1, 0.820, 0.713], [0.820, 1, 0.702], [0.713, 0.702, 1]])
+    assert alpha_of(corr) == pytest.approx(0.898, abs=5e-4)
+    assert omega_of(corr) == pytest.approx(0.900, abs=5e-4)
+    assert one_factor(corr) ** 2 == pytest.approx([0.833, 0.808, 0.610], abs=1e-3)
+
+
+def test_omega_equals_lavaan():
+    frame = pd.read_csv(REFERENCE / "cases" / "halves.csv")
+    expected = json.loads((REFERENCE / "correction_values.json").read_text())["omega"]
+    columns = frame[["likes_odd", "klout_even", "sales", "orders"]].to_numpy()
+    found = internal_consistency(columns, replicates=99)
+    assert found.value == pytest.approx(expected, abs=ULS)
+    assert "flatters" in found.note
+
+
+def test_indicators_that_share_an_error_flatter():
+    rng = np.random.default_rng(5)
+    truth, viral = rng.normal(size=(2, 20_000, 1))
+    likes = truth + viral + rng.normal(size=(20_000, 3)) * 0.5
+    assert (
+        internal_consistency(likes, how="alpha", replicates=99).value > 0.9
+    )  # the truth is about one half
+
+
+def test_too_few_indicators_are_refused():
+    with pytest.raises(DesignError):
+        internal_consistency(np.ones((10, 2)), how="omega")
+
+
+def test_a_bare_number_is_a_range():
+    found = declared_reliability(0.95)
+    assert (found.low, found.value, found.high) == pytest.approx((0.85, 0.95, 1.0))
+    assert declared_reliability(0.05).low > 0
+    with pytest.raises(DesignError):
+        declared_reliability(0.6, 0.7, 0.8)
+
+
+def test_fixed_effects_keep_the_noise():
+    assert within_person(0.8, 0.6) == pytest.approx(0.5)
+
+
+def test_small_counts_are_found():
+    rng = np.random.default_rng(6)
+    large, small = rng.poisson(60, size=(2, 500)), rng.poisson(4, size=(2, 500))
+    assert check_small_counts(*large).passed
+    found = check_small_counts(large[0], small[0])
+    assert not found.passed
+    assert found.shares[1] > 0.3

@@ -1,0 +1,163 @@
+"""The verdict over reliability: the rows are the corrected fit's, the figure and the passage say
+what they say.
+"""
+
+from html import escape
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from test_noise import HALVES, OUTCOMES, frame, plan
+
+import analysis as sa
+from analysis.measurement_error.correction import correct_fit, corrected_margin
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.report import (
+    reliability_figure,
+    reliability_passage,
+    reliability_sentences,
+)
+from analysis.measurement_error.sweep import GRID, Stretch, stretches
+from analysis.models import fit_model
+from analysis.models.design import build_design, score_scale
+
+
+@pytest.fixture(scope="module")
+def halves():
+    return sa.audit(plan(**HALVES), frame())
+
+
+@pytest.fixture(scope="module")
+def unstated():
+    return sa.audit(plan(), frame())
+
+
+def swept(audit):
+    return list(audit.estimates.select(method="reliability", term="sweep"))
+
+
+@pytest.mark.parametrize("kind", list(OUTCOMES))
+def test_every_row_is_the_corrected_fit_at_that_reliability(kind):
+    audit = sa.audit(plan(kind), frame())
+    design = build_design(audit.sample, OUTCOMES[kind]["column"], ("score",))
+    fit = fit_model(design, audit.plan.outcome[0].deciding_model, "HC1")
+    rows = swept(audit)
+    assert [float(row.variant) for row in rows] == list(GRID)
+    for row in rows[::5]:
+        found = correct_fit(fit, measure(design, declared={"likes": float(row.variant)}))
+        effect = (found.estimate("score"), found.std_error("score"))
+        if kind == "binary":
+            margin = corrected_margin(fit, found, "score")
+            effect = margin.estimate, margin.std_error
+        by = score_scale(audit.sample, "score")
+        assert (row.estimate, row.std_error) == pytest.approx(
+            (effect[0] * by, effect[1] * by), rel=1e-9
+        )
+    assert rows[-1].estimate == pytest.approx(
+        audit.verdict_on().deciding.estimate, rel=1e-9
+    )  # at 1 it is the plain fit
+    assert rows[-1].unit == audit.verdict_on().deciding.unit
+
+
+def test_the_sweep_crosses_zero_at_the_break_even(unstated):
+    gone = unstated.estimates.one(method="reliability", term="break_even").estimate
+    rows = swept(unstated)
+    at, estimates = np.array([[float(row.variant), row.estimate] for row in rows]).T
+    assert np.interp(0.0, estimates, at) == pytest.approx(gone, abs=0.005)
+
+
+def test_neighbours_with_one_word_are_one_stretch(unstated):
+    rows, verdict = swept(unstated), unstated.verdict_on()
+    found = stretches(reversed(rows), verdict.band, 0.95)
+    assert (found[0].low, found[-1].high) == (0.5, 1.0)
+    assert all(one.high < two.low and one.said != two.said for one, two in pairwise(found))
+    assert (found[-1].word, found[-1].positive) == (
+        verdict.verdict,
+        verdict.direction == "positive",
+    )
+    assert Stretch("adds", False, 0.5, 0.6).said == "adds (negative)"
+
+
+def test_where_hardly_any_truth_is_left_the_sweep_says_refused():
+    data = frame(n=300)
+    data["score"] = data["likes"] + 0.3 * data["score"]
+    audit = sa.audit(plan(), data)
+    rows = swept(audit)
+    assert rows[0].estimate is None
+    assert "refused" in rows[0].note
+    assert stretches(rows, audit.verdict_on().band, 0.95)[0].word == "refused"
+    assert reliability_figure(audit, "y").png
+
+
+def test_a_score_that_shares_the_noise_has_no_sweep():
+    audit = sa.audit(plan(shares="full", **HALVES), frame(sharing=True))
+    assert not swept(audit)
+    (said,) = audit.reliability_sentences()
+    assert "ordinary fit is right" in said
+    assert reliability_passage(audit).figures == ()
+    with pytest.raises(LookupError):
+        audit.plot_reliability("y")
+
+
+# --- what is printed ------------------------------------------------------------------------------
+
+
+def test_the_three_sentences_with_halves(halves):
+    null, gone, over = reliability_sentences(halves, halves.verdict_on())
+    rows = {row.term: row for row in halves.estimates.select(method="reliability")}
+    assert f"ordinary test {100 * rows['false_positive_naive'].estimate:.0f} %" in null
+    assert f"corrected test {100 * rows['false_positive_corrected'].estimate:.0f} %" in null
+    assert f"likes {rows['reliability:likes'].estimate:.2f}" in null
+    assert f"reliability of {rows['break_even'].estimate:.2f}" in gone
+    assert f"at {rows['break_even_sesoi'].estimate:.2f}" in gone
+    assert over.startswith(
+        "Swept over reliabilities from 0.5 to 1, the rule says adds (negative) from 0.5"
+    )
+
+
+def test_without_a_reliability_the_reader_is_told_what_to_measure(unstated):
+    said = reliability_sentences(unstated, unstated.verdict_on())
+    assert "if recorded engagement had a reliability of 0.8" in said[0]
+    assert "odd and in even weeks" in said[-1]
+    gone = unstated.estimates.one(method="reliability", term="break_even").estimate
+    assert f"Below {gone:.2f} nothing is left of the effect" in said[-1]
+    assert unstated.verdict_on().corrected == "no"
+    assert unstated.verdict_on().fragile is True
+
+
+def test_the_figure_is_described_and_always_the_same(halves):
+    one, two = halves.plot_reliability(), reliability_figure(halves, "y")
+    assert one.svg == two.svg
+    assert "over the reliability of engagement" in one.alt
+    assert "rule says" in one.alt
+    assert "diamond" in one.caption
+    assert "diamond" not in sa.audit(plan(), frame()).plot_reliability().caption
+
+
+def test_report_and_ledger_carry_them(halves, tmp_path):
+    folder = halves.export(tmp_path / "noisy")
+    page = (folder / "report.html").read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "Is engagement really controlled?" in page
+    for sentence in halves.reliability_sentences():
+        assert escape(sentence).replace("&#x27;", "&#39;") in page
+    assert (folder / "figures" / "reliability.svg").exists()
+    ledger = (folder / "ledger.json").read_text("utf-8")
+    for term in (
+        "false_positive_naive",
+        "false_positive_corrected",
+        "break_even",
+        "break_even_sesoi",
+        "sweep@0.800",
+    ):
+        assert f'{term}"' in ledger
+
+
+def test_several_scores_and_outcomes_have_a_sentence_each_and_a_figure_an_outcome():
+    data = frame()
+    data["other"] = data["score"] + np.random.default_rng(1).normal(size=len(data))
+    wide = plan(**HALVES) | {"outcome": [OUTCOMES["continuous"], OUTCOMES["revenue"]]}
+    wide["score"] = {"columns": ["score", "other"], "shares_error": "none"}
+    passage = reliability_passage(sa.audit(wide, data))
+    assert len(passage.figures) == 2
+    assert len(passage.paragraphs) == 4
+    assert passage.paragraphs[0].startswith("Score and y. ")

