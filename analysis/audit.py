@@ -289,15 +289,15 @@ def _fit_all(
     """Return the estimates and checks of every outcome and score, and what is known of noise in
     engagement.
     """
-    plan, rows, checks = sample.plan, [], check_rows(sample)
+    plan, rows, checks, comparison = sample.plan, [], check_rows(sample), _comparison(sample)
     noise: dict[Key, Noise] = {}
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
-            found, doubts = _one_score(sample, outcome, score)
+            found, doubts = comparison.one(sample, outcome, score)
             rows += found
             checks += doubts
-            if sample.whole:
+            if sample.out_of_core:  # what follows needs the rows
                 checks.append(_left_to_memory(plan, outcome, score))
                 continue
             known = noise[outcome.column, score] = study_noise(sample, outcome, score)
@@ -308,9 +308,7 @@ def _fit_all(
                 rows += found.rows
                 checks += found.checks
         if len(plan.score.columns) > 1:
-            found, doubts = (audit_table_together if sample.whole else audit_together)(
-                sample, outcome
-            )
+            found, doubts = comparison.together(sample, outcome)
             rows += found
             checks += doubts
     return rows, checks, noise
@@ -321,7 +319,7 @@ def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, 
     plan = sample.plan
     if plan.multiverse is None:
         return None, []
-    if plan.quick or sample.whole or sample.note:
+    if plan.quick or sample.raw is None:
         why = "The plan says quick = true, so its multiverse" if plan.quick else "The multiverse"
         beyond = "" if plan.quick else " beyond memory"
         return None, [Check(plan.name, "multiverse", None, f"{why} was not run{beyond}.")]
@@ -433,13 +431,8 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
     terms = {}
     for outcome in sample.plan.outcome:
         for score in sample.plan.score.columns:
-            if sample.whole:
-                terms[outcome.column], doubts = inspect_table(sample, outcome, score)
-                checks += doubts
-                continue
-            design = build_design(sample, outcome.column, (score,))
-            terms[outcome.column] = shown_terms(design, sample.plan.controls.columns)
-            checks += check_overlap(sample, design, outcome.column, score)
+            terms[outcome.column], doubts = _comparison(sample).inspect(sample, outcome, score)
+            checks += doubts
     return Inspection(sample, terms, tuple(checks))
 
 
@@ -450,15 +443,49 @@ def _left_to_memory(plan: Plan, outcome: OutcomeSection, score: str) -> Check:
     return Check(plan.name, "beyond_memory", None, reason, None, outcome.column, score)
 
 
-def _one_score(
-    sample: Sample, outcome: OutcomeSection, score: str
-) -> tuple[list[Estimate], list[Check]]:
-    """Return the estimates and checks of one score: from the rows, or beyond memory from sums."""
-    if sample.whole:
-        return audit_table(sample, outcome, score)
+Found = tuple[list[Estimate], list[Check]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The functions that compare the equations with and without engagement.
+
+    Attributes
+    ----------
+    one : callable
+        The estimates and checks of one score for one outcome.
+    together : callable
+        Of all scores of an outcome in one equation.
+    inspect : callable
+        The terms of an equation and its checks, without a fit.
+    """
+
+    one: Callable[[Sample, OutcomeSection, str], Found]
+    together: Callable[[Sample, OutcomeSection], Found]
+    inspect: Callable[[Sample, OutcomeSection, str], tuple[tuple[str, ...], list[Check]]]
+
+
+def _one_score(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
     rows, checks = audit_score(sample, outcome, score)
     design = build_design(sample, outcome.column, (score,))
     return rows, checks + check_overlap(sample, design, outcome.column, score)
+
+
+def _inspected(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> tuple[tuple[str, ...], list[Check]]:
+    design = build_design(sample, outcome.column, (score,))
+    checks = check_overlap(sample, design, outcome.column, score)
+    return shown_terms(design, sample.plan.controls.columns), checks
+
+
+IN_MEMORY = Comparison(_one_score, audit_together, _inspected)
+OUT_OF_CORE = Comparison(audit_table, audit_table_together, inspect_table)
+
+
+def _comparison(sample: Sample) -> Comparison:
+    """Return the comparison from the rows, or out of core from sums over them."""
+    return OUT_OF_CORE if sample.out_of_core else IN_MEMORY
 
 
 def _sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -29,42 +29,45 @@ from analysis.errors import DataError, Fault, listing, printable
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
-    from analysis.out_of_core.products import Products
+class Table(Protocol):
+    """What is asked of all rows of an analysis set, in memory or out of core (DuckDB, Spark).
+
+    Out of core `Sample.frame` holds a seeded sample of the rows, and this answers for all of them.
+    """
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+
+    def mean(self, column: str) -> float:
+        """Return the mean of an outcome."""
+
+    def spread(self, column: str) -> float | None:
+        """Return the standard deviation of a transformed score; None where it takes the rows."""
+
+    def missing(self, column: str) -> int:
+        """Return how many rows have no value in a column; none out of core, where all have."""
 
 
 @dataclass(frozen=True, eq=False)
-class Whole:
-    """What is known of all rows of an analysis set beyond memory, of which `Sample.frame` holds a
-    seeded sample.
+class InMemory:
+    """The rows of a sample, which are in its frame."""
 
-    Attributes
-    ----------
-    rows : int
-    means : dict of str to float
-        Of each outcome.
-    spreads : dict of str to float
-        Standard deviations (ddof = 1) of the transformed scores.
-    table : ibis Table
-        The typed columns of every row.
-    keys : dict of str to str
-        The name of each of the plan's columns in `table`.
-    low, high : dict of str to float
-        The extremes of each numeric column.
-    products : Products
-        Of the numeric columns as the equations use them (`analysis.out_of_core.products`).
-    """
+    sample: Sample
 
-    rows: int
-    means: dict[str, float]
-    spreads: dict[str, float]
-    table: ir.Table
-    keys: dict[str, str]
-    low: dict[str, float]
-    high: dict[str, float]
-    products: Products
+    @property
+    def rows(self) -> int:
+        return len(self.sample.frame)
+
+    def mean(self, column: str) -> float:
+        return float(self.sample.numbers(column).mean())
+
+    def spread(self, column: str) -> None:
+        return None
+
+    def missing(self, column: str) -> int:
+        return int(self.sample.frame[column].isna().sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +84,13 @@ class Sample:
         values.
     exclusions : dict of str to int
         Rows left out, by reason, in the order in which the reasons were applied.
-    identical_rows : int
-        Rows of the analysis set that repeat an earlier one in every raw column.
+    identical_rows : int or None
+        Rows of the analysis set that repeat an earlier one in every raw column; None where nobody
+        counted them.
     filled : dict of str to int
         Missing outcomes counted as zero, by column, where the plan says ``missing = "zero"``.
-    whole : Whole or None
-        For a table beyond memory, whose rows are not in `frame`.
+    out_of_core : Table or None
+        A table that does not fit into memory, whose rows are not in `frame`.
     note : str
         Said of every estimate made from it.
     candidates : DataFrame or None
@@ -101,29 +105,34 @@ class Sample:
     dataset: Dataset
     frame: pd.DataFrame
     exclusions: dict[str, int] = field(default_factory=dict)
-    identical_rows: int = 0
+    identical_rows: int | None = 0
     filled: dict[str, int] = field(default_factory=dict)
-    whole: Whole | None = None
+    out_of_core: Table | None = None
     note: str = ""
     candidates: pd.DataFrame | None = None
     of: Sample | None = None
     kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
+    def table(self) -> Table:
+        """All rows, wherever they are."""
+        return self.out_of_core or InMemory(self)
+
+    @property
     def rows(self) -> int:
-        return self.whole.rows if self.whole else len(self.frame)
+        return self.table.rows
 
     @property
     def raw(self) -> pd.DataFrame | None:
         """The analysed rows with every column of the file as it was read; None beyond memory, where
         they are not.
         """
-        lacking = self.whole or self.note or self.dataset.frame.empty
-        return None if lacking else self.dataset.frame.loc[self.frame.index]
+        file = self.dataset.frame
+        return None if file.empty else file.loc[self.frame.index]
 
     def mean(self, column: str) -> float:
         """Return the mean of an outcome over all rows."""
-        return self.whole.means[column] if self.whole else float(self.numbers(column).mean())
+        return self.table.mean(column)
 
     def numbers(self, column: str) -> np.ndarray:
         """Return a numeric column as float64, shape (rows,); an engagement column with halves is
@@ -157,7 +166,7 @@ class Sample:
         """The name of each row's segment, shape (rows,), None where it is not known; None where the
         plan names none.
         """
-        if self.plan.segment is None or self.whole:
+        if self.plan.segment is None:
             return None
         cells = self.frame[self.plan.segment.column]
         names = [f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells]

@@ -261,8 +261,9 @@ def score_scale(sample: Sample, column: str) -> float:
     """
     if sample.of is not None:
         return score_scale(sample.of, column)
-    if sample.whole:
-        return sample.whole.spreads[column]
+    known = sample.table.spread(column)
+    if known is not None:
+        return known
     key = ("scale", column)
     if key not in sample.kept:
         sample.kept[key] = float(np.std(transformed_score(sample, column), ddof=1))

@@ -239,8 +239,8 @@ def correct_specification(pool: Pool, position: int, spec: Specification) -> Pie
     Notes
     -----
     Errors in variables for least squares, linear regression calibration for Poisson:
-    `analysis.measurement_error.correction`. HC1 or CRV1 of the stacked equations, on a normal reference, as
-    in the audit's own corrections. A specification that does not hold a column with a reliability,
+    `analysis.measurement_error.correction`. HC1 or CRV1 of the stacked equations, on a normal
+    reference, as in the audit's own corrections. A specification that does not hold a column with a reliability,
     or holds it in a form that has no correction, has no estimate: the plain fit would stand under a
     name that says otherwise.
     """

@@ -1,6 +1,4 @@
-"""The nested comparison beyond memory: the rows of `analysis.studies.increment.study`, from sums over a
-table.
-"""
+"""The nested comparison out of core: the estimates of the increment from sums over a table."""
 
 from __future__ import annotations
 

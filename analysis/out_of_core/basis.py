@@ -135,7 +135,7 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     scale = np.sqrt(((pilot.matrix - mean) ** 2).mean(axis=0))
     scale[scale == 0] = 1.0
     shift = float(pilot.response.mean())
-    known = sample.whole.products.part(
+    known = sample.out_of_core.products.part(
         [*(column.name for column in columns), (outcome, "identity")]
     )
     if known is not None:
@@ -166,7 +166,7 @@ def _scaled(
     sample: Sample, outcome: str, columns: list[Column], mean: np.ndarray, scale: np.ndarray
 ) -> ir.Table:
     """Return the table of ``z1 .. zp``, the response, the cluster and the offset."""
-    plan, table, keys = sample.plan, sample.whole.table, sample.whole.keys
+    plan, table, keys = sample.plan, sample.out_of_core.cells, sample.out_of_core.keys
     exposure = plan.outcomes[outcome].exposure
     others = {"y": table[keys[outcome]]}
     others |= {"g": table[keys[plan.cluster.column]]} if plan.cluster else {}
@@ -198,7 +198,7 @@ def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
     """Return the columns but the intercept: controls, engagement as the plan transforms it, then
     the scores.
     """
-    plan, table, keys = sample.plan, sample.whole.table, sample.whole.keys
+    plan, table, keys = sample.plan, sample.out_of_core.cells, sample.out_of_core.keys
     columns = [piece for column in plan.controls.columns for piece in _control(sample, column)]
     named = [("engagement", c, plan.engagement.transform_of(c)) for c in plan.engagement.columns]
     named += [("score", c, plan.score.transform_of(c)) for c in scores]
@@ -216,7 +216,7 @@ def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
 
 def _control(sample: Sample, column: str) -> list[Column]:
     """A numeric control as it is; text as one indicator per level but the first in sorted order."""
-    cells, drawn = sample.whole.table[sample.whole.keys[column]], sample.frame[column]
+    cells, drawn = sample.out_of_core.cells[sample.out_of_core.keys[column]], sample.frame[column]
     if not cells.type().is_string():
         return [Column("control", column, cells, drawn.to_numpy(float), (column, "identity"))]
     names = cells.name("level").as_table().distinct().limit(MOST_LEVELS + 1).to_pandas()["level"]

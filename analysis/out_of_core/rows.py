@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.data.dataset import Dataset, check_hash
 from analysis.data.reading.cells import LARGEST, SMALLEST
 from analysis.data.reading.raw_table import FIRST_ROW
-from analysis.data.sample import Sample, Whole
+from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
 from analysis.data.selection.filters import DATES, condition_text
 from analysis.errors import DataError, Fault, PlanError, listing, printable
@@ -40,7 +40,7 @@ from analysis.out_of_core.cells import (
 )
 from analysis.out_of_core.doubts import probe, value_doubts
 from analysis.out_of_core.draw import by_row_number, by_spark
-from analysis.out_of_core.products import products_of
+from analysis.out_of_core.products import Products, products_of
 from analysis.out_of_core.sums import aggregate, count_of
 from analysis.plan import Plan
 from analysis.plan.codebook import CodebookColumn, read_codebook
@@ -79,8 +79,7 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
     Returns
     -------
     Sample
-        `whole` counts and describes all rows; `frame` holds a seeded sample of `SAMPLE_ROWS` of
-        them.
+        `out_of_core` answers for all rows; `frame` holds a seeded sample of `SAMPLE_ROWS` of them.
 
     Raises
     ------
@@ -148,6 +147,39 @@ def _where(dataset: Dataset) -> str:
     return str(dataset.path or dataset.address)
 
 
+@dataclass(frozen=True, eq=False)
+class OutOfCore:
+    """All rows of an analysis set, which DuckDB or Spark holds: a `analysis.data.sample.Table`.
+
+    Attributes
+    ----------
+    rows : int
+    cells : ibis Table
+        The typed columns of every row.
+    keys : dict of str to str
+        The name of each of the plan's columns in `cells`.
+    products : Products
+        Of the numeric columns as the equations use them.
+    forms : dict of str to (column, transform)
+        Of each score.
+    """
+
+    rows: int
+    cells: ir.Table
+    keys: dict[str, str]
+    products: Products
+    forms: dict[str, tuple[str, str]]
+
+    def mean(self, column: str) -> float:
+        return self.products.mean((column, "identity"))
+
+    def spread(self, column: str) -> float:
+        return self.products.spread(self.forms[column])
+
+    def missing(self, column: str) -> int:
+        return 0
+
+
 # --- the selection --------------------------------------------------------------------------------
 
 
@@ -173,7 +205,7 @@ class _Selection:
                 found = self.attempt()
             except DataError:
                 found = None
-            if found is not None and found.whole.products.is_finite:
+            if found is not None and found.out_of_core.products.is_finite:
                 return found
         return replace(self, careful=True).attempt()
 
@@ -513,17 +545,10 @@ class _Selection:
             column: (column, self.plan.score.transform_of(column))
             for column in self.plan.score.columns
         }
-        whole = Whole(
-            rows=known["rows"],
-            table=table,
-            keys=keys,
-            products=products,
-            means={o.column: products.mean((o.column, "identity")) for o in self.plan.outcome},
-            spreads={column: products.spread(form) for column, form in forms.items()},
-            low={column: known.get(f"low_{key}") for column, key in keys.items()},
-            high={column: known.get(f"high_{key}") for column, key in keys.items()},
+        whole = OutOfCore(known["rows"], table, keys, products, forms)
+        return Sample(
+            self.plan, self.dataset, frame, exclusions, identical_rows=None, out_of_core=whole
         )
-        return Sample(self.plan, self.dataset, frame, exclusions, whole=whole)
 
     def _sampled(
         self, frame: pd.DataFrame, exclusions: dict[str, int], rows: int, columns: list[str]

@@ -6,10 +6,10 @@ import direct
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from direct import SAME, creators
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import RepeatedKFold, cross_val_score
-from test_moments import SAME, creators
 
 from analysis.errors import AnalysisError
 from analysis.models.sufficient_statistics import measure_moments

@@ -370,10 +370,10 @@ def test_csv_over_the_budget_is_text_until_it_is_typed(content, tmp_path, make_f
     frame.to_csv(tmp_path / "big.csv", index=False)
     plan = content("revenue", "HC1") | {"dataset": str(tmp_path / "big.csv")}
     wanted = audit(plan)
-    assert wanted.sample.whole is None
+    assert wanted.sample.out_of_core is None
     monkeypatch.setattr("analysis.out_of_core.address.SIZE_BUDGET", 1000)
     found = audit(plan)
-    assert found.sample.whole is not None
+    assert found.sample.out_of_core is not None
     assert found.dataset.sha256 == wanted.dataset.sha256
     compare(found, wanted)
 
@@ -633,8 +633,8 @@ def test_explained_share_is_that_of_the_rows(content, beyond, make_frame):
     assert basis.explained(basis.k - 1, ("engagement",)) == pytest.approx(
         np.corrcoef(likes, frame["klout"])[0, 1] ** 2
     )
-    assert math.isclose(run.sample.whole.spreads["klout"], frame["klout"].std(), rel_tol=1e-12)
-    assert replace(run.sample, whole=None).rows == 500
+    assert math.isclose(run.sample.table.spread("klout"), frame["klout"].std(), rel_tol=1e-12)
+    assert replace(run.sample, out_of_core=None).rows == 500
 
 
 # --- Spark ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from test_moments import collinear, creators, exact_errors
+from direct import collinear, creators, exact_errors
 
 pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")

@@ -44,7 +44,7 @@ def study_algorithm(
     rows of their own.
     """
     plan = sample.plan
-    if plan.algorithm is None or sample.whole:
+    if plan.algorithm is None:
         return StudyResult()
     said = plan.algorithm
     both, date = (said.old, said.new), (said.changed,)

@@ -39,11 +39,9 @@ def _lost_beside(sample: Sample) -> list[Check]:
     """Rows that a table which only adds to the verdict does without, since they lack one of its
     columns.
     """
-    if sample.whole:
-        return []
     said, most = [], 0
     for table, columns in tables_beside(sample.plan).items():
-        lost = {column: int(sample.frame[column].isna().sum()) for column in columns}
+        lost = {column: sample.table.missing(column) for column in columns}
         if any(lost.values()):
             used = sample.known(columns).rows
             listed = ", ".join(
@@ -92,7 +90,7 @@ def _duplicates(sample: Sample) -> Check:
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
         return Check(plan.name, "duplicates", passed, reason, float(repeated))
-    if sample.whole:
+    if sample.identical_rows is None:
         reason = (
             "The plan names no column that identifies a row; beyond memory, equal rows are not"
             " counted."

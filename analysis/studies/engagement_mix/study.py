@@ -28,7 +28,7 @@ def study_parts(
     deviations of the score by least squares, and in the outcome by the deciding model without the
     score.
     """
-    if sample.plan.parts is None or sample.whole:
+    if sample.plan.parts is None:
         return StudyResult()
     columns = sample.plan.parts.columns
     return where_known(

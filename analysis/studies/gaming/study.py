@@ -52,7 +52,7 @@ def study_gaming(
     Reliabilities of engagement are looked up in the estimates.
     """
     plan = sample.plan
-    if plan.gaming is None or sample.whole:
+    if plan.gaming is None:
         return StudyResult()
     return where_known(
         sample,

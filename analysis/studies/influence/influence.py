@@ -35,7 +35,7 @@ def study_influence(
     rows call for.
     """
     plan = sample.plan
-    if plan.quick or sample.whole or sample.note or outcome.deciding_model == "hurdle":
+    if plan.quick or sample.note or outcome.deciding_model == "hurdle":
         return StudyResult()
     design = build_design(sample, outcome.column, (score,))
     fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")

@@ -38,8 +38,6 @@ def check_last_period(sample: Sample) -> list[Check]:
     """Suggest the outcome of the period before as a control, where a column that no one uses has
     its name.
     """
-    if sample.whole:
-        return []
     used = set(columns_of(sample.plan))
     free = [str(name) for name in sample.dataset.frame.columns if str(name) not in used]
     checks = []

@@ -25,7 +25,7 @@ def study_returns(
     pseudo-maximum likelihood of revenue with the log of what was put in as offset, `@ratio`; and
     the other way round, `@net`.
     """
-    if outcome.kind != "roi" or sample.whole:
+    if outcome.kind != "roi":
         return StudyResult()
     design = build_design(sample, outcome.column, (score,))
     put_in = invested(outcome, sample.frame)

@@ -36,7 +36,7 @@ def study_neighbours(
     count; errors are clustered by unit where the plan names no clusters.
     """
     plan = sample.plan
-    if plan.panel is None or plan.panel.time is None or sample.whole or sample.note:
+    if plan.panel is None or plan.panel.time is None or sample.note:
         return StudyResult()
     columns = (plan.panel.unit, plan.panel.time)
     return where_known(

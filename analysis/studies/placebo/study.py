@@ -100,7 +100,7 @@ def study_assay(
 def _not_run(sample: Sample, outcome: OutcomeSection) -> str:
     if sample.plan.quick:
         return "The plan says quick = true, so no placebos were drawn and no effects planted."
-    if sample.whole or sample.note:
+    if sample.note:
         return "Beyond memory no placebos were drawn and no effects planted."
     if outcome.deciding_model not in REFITTED:
         return (

@@ -45,7 +45,7 @@ def study_ranking(
     Where the outcome has an exposure, its rate is ranked, and a row counts as much as its exposure.
     """
     values = sample.numbers(outcome.column)
-    if sample.whole or values.min() < 0 or np.ptp(values) == 0:
+    if values.min() < 0 or np.ptp(values) == 0:
         return StudyResult()
     clusters = (
         pd.factorize(sample.frame[sample.plan.cluster.column])[0] if sample.plan.cluster else None

@@ -65,7 +65,7 @@ def study_segments(
     are plain.
     """
     plan = sample.plan
-    if plan.segment is None or sample.whole:
+    if plan.segment is None:
         return StudyResult()
     columns = (plan.segment.column,)
     return where_known(
