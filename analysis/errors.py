@@ -29,6 +29,16 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f'Did you mean "{printable(by_folded[close[0]])}"?' if close else ""
 
 
+def quoted(name: object, *, limit: int = 120) -> str:
+    """Return a name between quotation marks, printable."""
+    return f'"{printable(name, limit=limit)}"'
+
+
+def column_place(name: object, role: str = "") -> str:
+    """Return how a fault calls a column: ``column "likes" (engagement)``."""
+    return f"column {quoted(name)}" + (f" ({role})" if role else "")
+
+
 def listing(values: Sequence[object], *, limit: int = 8) -> str:
     """Return the first `limit` values separated by commas, and how many were left out."""
     shown = ", ".join(printable(value) for value in values[:limit])
@@ -50,6 +60,18 @@ class Fault:
         return "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
 
 
+def unknown(
+    place: str, found: str, name: str, known: Iterable[str], *, limit: int = 8, more: str = ""
+) -> Fault:
+    """Return the fault of a name that is none of the known ones: which there are, and the nearest.
+
+    `more` is what else is allowed.
+    """
+    known = list(known)
+    allowed = f"one of: {listing(known, limit=limit)}{more}"
+    return Fault(place, found, allowed, did_you_mean(name, known))
+
+
 class AnalysisError(Exception):
     """Anything a user can put right. `str(error)` is the block that is shown to them.
 
@@ -57,13 +79,13 @@ class AnalysisError(Exception):
     ----------
     where : str
         The file, address or step in which the faults were found.
-    faults : sequence of Fault
+    faults : Fault, or sequence of Fault
         All of them, not just the first.
     """
 
-    def __init__(self, where: str, faults: Sequence[Fault]):
+    def __init__(self, where: object, faults: Fault | Sequence[Fault]):
         self.where = str(where)
-        self.faults = tuple(faults)
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__(self.where, self.faults)
 
     def __str__(self) -> str:

@@ -22,9 +22,14 @@ from analysis.data.reading.readers import (
     check_signature,
 )
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan.codebook import Codebook, CodebookColumn, read_codebook, type_line
+from analysis.plan.codebook import (
+    Codebook,
+    CodebookColumn,
+    ReadingSection,
+    read_codebook,
+    type_line,
+)
 from analysis.plan.project import find_project, inside, is_file, neighbours, shipped_studies
-from analysis.plan.sections.reading import ReadingSection
 
 if TYPE_CHECKING:
     import pandas as pd

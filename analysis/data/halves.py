@@ -11,7 +11,7 @@ from analysis.data.dataset import Dataset, read_dataset
 from analysis.data.reading.cells import not_numbers, numbers_of, texts_of
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan import Plan
-from analysis.plan.sections.long import LongSection, half_names
+from analysis.plan.sections.columns import LongSection, half_names
 
 
 def with_halves(plan: Plan, dataset: Dataset) -> Dataset:

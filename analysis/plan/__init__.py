@@ -1,6 +1,4 @@
-"""What is said before the data are seen: the plan, its tables, the codebook, and faults in the
-words of the file.
-"""
+"""What is said before the data are seen: plan, codebook, and faults in the words of the file."""
 
 from __future__ import annotations
 

@@ -1,29 +1,112 @@
-"""The TOML beside a dataset: where it comes from, its licence, and what each column means."""
+"""What is said of a file: how it is read, where it comes from, and what each column means."""
 
 from __future__ import annotations
 
+import codecs
+import datetime
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError
 
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan.sections.reading import ReadingSection
+from analysis.errors import DataError, Fault, printable, unknown
+from analysis.plan.sections.base import Name, Number, Section, YesNo
 
+NO_TEXT = frozenset(
+    {
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "raw_unicode_escape",
+        "undefined",
+        "unicode_escape",
+        "utf_7",
+    }
+)
+"""Codecs of Python that no file of data is written in, or that give a text a second meaning."""
+
+Decimal = Literal[".", ","]
 ColumnType = Literal["text", "category", "integer", "number", "date", "binary", "ordinal"]
 
 
-class CodebookColumn(BaseModel):
-    """What one column means. `binary` codes the first level 0, the second 1; `ordinal` codes 1 ..
-    k.
+def _encoding(name: str) -> str:
+    try:
+        known = codecs.lookup(name)
+    except (LookupError, ValueError, UnicodeError):
+        known = None
+    if not (known and known._is_text_encoding and known.name.replace("-", "_") not in NO_TEXT):
+        raise ValueError('the name of a text encoding, such as "utf-8", "windows-1252" or "utf-16"')
+    return known.name
+
+
+def _date_format(layout: str) -> str:
+    """Return a strptime format that keeps day, month and year."""
+    day = datetime.datetime(2014, 11, 23)
+    try:
+        kept = datetime.datetime.strptime(day.strftime(layout), layout).date() == day.date()
+    except (ValueError, UnicodeError):
+        kept = False
+    if not kept:
+        raise ValueError('a format with day, month and year, such as "%d/%m/%Y"')
+    return layout
+
+
+class ReadingSection(Section):
+    """`[reading]`: what a file does not say of itself. What is left out is detected, and reported.
+
+    The same table may stand in the codebook beside the data; the plan's keys win.
+    """
+
+    encoding: Annotated[str, Field(max_length=40), AfterValidator(_encoding)] | None = None
+    separator: Literal[",", ";", "\t", "|"] | None = None
+    decimal: Decimal | None = None
+    sheet: Name | None = None
+    table: Name | None = None
+    query: Name | None = None
+    parameters: dict[Name, YesNo | Number | str] = Field(default_factory=dict)
+
+    def rules(self) -> dict[str, object]:
+        return {
+            "a table or a query, not both": self.table and self.query,
+            "parameters belong to a query": self.parameters and self.query is None,
+            "a comma either between cells or for decimals": self.separator == self.decimal == ",",
+        }
+
+    def over(self, other: ReadingSection | None) -> ReadingSection:
+        """Return these keys, and those of `other` where there is none here."""
+        stated = {} if other is None else other.model_dump(exclude_unset=True)
+        return ReadingSection(**stated | self.model_dump(exclude_unset=True))
+
+
+class ConversionSection(Section):
+    """`[columns]`, of one column: how its numbers or dates are written."""
+
+    number: Literal["plain", "money", "percent", "suffix"] | None = None
+    decimal: Decimal | None = None
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    date: Annotated[str, Field(max_length=40), AfterValidator(_date_format)] | None = None
+
+    def rules(self) -> dict[str, object]:
+        of_numbers = self.number or self.decimal or self.thousands
+        return {
+            "a date or a number, not both": self.date is not None and of_numbers,
+            "at least one of: number, decimal, thousands, date": (
+                self.date is None and not of_numbers
+            ),
+            "decimal and thousands must differ": self.decimal and self.decimal == self.thousands,
+        }
+
+
+class CodebookColumn(Section):
+    """What one column means. `binary` codes the first level 0, the second 1; `ordinal` 1 to k.
 
     `label` is what sentences and figures call it, with its article; they use the column's name
     where it is empty.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     meaning: str
     type: ColumnType
     label: str = ""
@@ -32,24 +115,21 @@ class CodebookColumn(BaseModel):
     max: float | None = None
     levels: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _levels_fit_the_type(self) -> CodebookColumn:
-        if len(set(self.levels)) < len(self.levels):
-            raise ValueError("each level once")
-        if self.type == "binary" and len(self.levels) not in (0, 2):
-            raise ValueError(
-                "a binary column has two levels: what counts as 0, then what counts as 1"
-            )
-        return self
+    def rules(self) -> dict[str, object]:
+        return {
+            "each level once": len(set(self.levels)) < len(self.levels),
+            "a binary column has two levels: what counts as 0, then what counts as 1": (
+                self.type == "binary" and len(self.levels) not in (0, 2)
+            ),
+        }
 
 
-class Codebook(BaseModel):
+class Codebook(Section):
     """The TOML beside a dataset: where it comes from, its licence, what it is and what it is *not*.
 
     `simulated` says that no row was observed: everything printed of such data says so.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
     address: str = ""
     source: str
@@ -57,50 +137,41 @@ class Codebook(BaseModel):
     sha256: str = ""
     rows: int | None = None
     about: str = ""
-    not_: str = ""
+    not_: str = Field("", alias="not")
     caution: str = ""
     simulated: bool = False
     reading: ReadingSection | None = None
-    columns: dict[str, CodebookColumn] = {}
+    columns: dict[str, CodebookColumn] = Field(default_factory=dict)
 
 
 def read_codebook(path: Path) -> Codebook | None:
-    """Return the codebook, or None when there is none (a TOML with `[score]` is a plan, not a
-    codebook).
-    """
+    """Return the codebook; None where there is none, or a plan (`[score]`) has its name."""
     if not path.is_file():
         return None
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            str(path), [Fault("the codebook", printable(error), "a TOML file in UTF-8")]
-        ) from None
+        fault = Fault("the codebook", printable(error), "a TOML file in UTF-8")
+        raise DataError(path, fault) from None
     if "score" in data or "outcome" in data:
         return None
-    if "not" in data:
-        data["not_"] = data.pop("not")
     try:
         return Codebook.model_validate(data)
     except ValidationError as error:
-        raise DataError(
-            str(path), [_codebook_fault(problem) for problem in error.errors()]
-        ) from None
+        raise DataError(path, [_codebook_fault(problem) for problem in error.errors()]) from None
 
 
 def type_line(path: Path, column: str) -> str:
-    """Return where a codebook gives a column's type: "line 12 of shops.toml", or the file where
-    unclear.
-    """
+    """Return where a codebook gives a column's type: "line 12 of shops.toml", or only the file."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        return f"the codebook {printable(path.name)}"
+        lines = []
     header, inside = re.compile(r"\s*\[\s*columns\s*\.\s*(.+?)\s*\]\s*(#.*)?"), False
     for number, line in enumerate(lines, 1):
-        found = header.fullmatch(line)
-        if found:
-            inside = found[1].strip("\"'") == column
+        heading = header.fullmatch(line)
+        if heading:
+            inside = heading[1].strip("\"'") == column
         elif inside and re.match(r"\s*type\s*=", line):
             return f"line {number} of {printable(path.name)}"
     return f"the codebook {printable(path.name)}"
@@ -108,20 +179,13 @@ def type_line(path: Path, column: str) -> str:
 
 def _codebook_fault(problem: Any) -> Fault:
     """Return one of pydantic's errors in the words of the codebook."""
-    place = [str(part).replace("not_", "not") for part in problem["loc"]]
-    of_column = len(place) > 2
-    if problem["type"] == "extra_forbidden":
-        keys = [
-            key.replace("not_", "not")
-            for key in (CodebookColumn if of_column else Codebook).model_fields
-        ]
-        found, allowed = (
-            f'unknown key "{printable(place[-1])}"',
-            "one of: " + listing(keys, limit=20),
-        )
-        hint = did_you_mean(place[-1], keys)
-    else:
-        found = "nothing" if problem["type"] == "missing" else printable(problem["input"])
-        allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        allowed, hint = allowed.replace("Field required", "a value: this key is required"), ""
-    return Fault(printable(".".join(place)), found, allowed, hint)
+    place, kind = list(map(str, problem["loc"])), problem["type"]
+    if kind == "extra_forbidden":
+        table = CodebookColumn if len(place) > 2 else Codebook
+        keys = [field.alias or name for name, field in table.model_fields.items()]
+        found = f'unknown key "{printable(place[-1])}"'
+        return unknown(printable(".".join(place)), found, place[-1], keys, limit=20)
+    found = "nothing" if kind == "missing" else printable(problem["input"])
+    allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    allowed = allowed.replace("Field required", "a value: this key is required")
+    return Fault(printable(".".join(place)), found, allowed)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from analysis.errors import Fault, did_you_mean, listing, printable
+from analysis.errors import Fault, did_you_mean, printable, unknown
 
 MESSAGES = {
     "missing": "a value: this key is required",
@@ -59,132 +59,111 @@ Location = tuple[Any, ...]
 
 
 def plan_faults(error: ValidationError, plan: type[BaseModel]) -> list[Fault]:
-    """Return pydantic's errors in the words of the TOML file; one fault a place, the innermost
-    place.
-    """
-    problems = [
-        (_location(problem["loc"], plan), problem) for problem in error.errors(include_url=False)
-    ]
+    """Return pydantic's errors in the words of the TOML file: one a place, the innermost place."""
     by_place: dict[Location, list[dict[str, Any]]] = {}
-    for location, problem in problems:
-        by_place.setdefault(location, []).append(problem)
-    inner = [
-        place
-        for place in by_place
-        if not any(len(other) > len(place) and other[: len(place)] == place for other in by_place)
+    for problem in error.errors(include_url=False):
+        by_place.setdefault(_location(problem["loc"], plan), []).append(problem)
+    return [
+        _fault(place, problems, plan)
+        for place, problems in by_place.items()
+        if not any(other != place and other[: len(place)] == place for other in by_place)
     ]
-    return [_fault(location, by_place[location], plan) for location in inner]
+
+
+HINTS = (
+    (r"sesoi\s*=\s*[\d.,]+\s*[%\d]", TAUGHT),
+    (r"[\w.-]+\s*=\s*[+-]?\d+,\d", "Numbers have a point for decimals: 0.05."),
+    (r"[\w.-]+\s*=\s*[^\W\d]", 'Text needs quotes: name = "shops".'),
+    (
+        r"[\w.-]+\s*=\s*\[.*[^\W\d]",
+        'Text in a list needs quotes, too: columns = ["a", "b"].',
+    ),
+)
+"""What a line may lack that is no TOML, by how it begins."""
 
 
 def syntax_fault(error: Exception, content: bytes) -> Fault:
-    """Return what is wrong with a file that is no TOML: the line as it stands, and what it may
-    lack.
-    """
+    """Return what is wrong with a file that is no TOML: the line, and what it may lack."""
+    allowed, message = "a TOML file in UTF-8", printable(error)
     place = re.search(r"\(at line (\d+), column \d+\)", str(error))
     lines = content.decode("utf-8-sig", "replace").split("\n")
     number = int(place[1]) if place else len(lines) if "end of document" in str(error) else 0
-    while number > 1 and number <= len(lines) and not lines[number - 1].strip():
+    while 1 < number <= len(lines) and not lines[number - 1].strip():
         number -= 1  # the end of an unfinished line is reported on the line after it
     if not 0 < number <= len(lines):
-        return Fault("the whole file", printable(error), "a TOML file in UTF-8")
+        return Fault("the whole file", message, allowed)
     line = lines[number - 1].strip()
-    hint = ""
-    if re.match(r"sesoi\s*=\s*[\d.,]+\s*[%\d]", line):
-        hint = TAUGHT
-    elif re.match(r"[\w.-]+\s*=\s*[+-]?\d+,\d", line):
-        hint = "Numbers have a point for decimals: 0.05."
-    elif re.match(r"[\w.-]+\s*=\s*[^\W\d]", line):
-        hint = 'Text needs quotes: name = "shops".'
-    elif re.match(r"[\w.-]+\s*=\s*\[.*[^\W\d]", line):
-        hint = 'Text in a list needs quotes, too: columns = ["a", "b"].'
-    return Fault(
-        f"line {number}: {printable(line)}", printable(error), "a TOML file in UTF-8", hint
-    )
+    hint = next((hint for start, hint in HINTS if re.match(start, line)), "")
+    return Fault(f"line {number}: {printable(line)}", message, allowed, hint)
+
+
+def _fields(table: type[BaseModel]) -> dict[Any, FieldInfo]:
+    """Return a table's keys as the TOML file has them."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:
     """Return the table that an annotation holds, be it optional or repeated."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_table_of(inner) for inner in get_args(annotation))
-    return next((table for table in found if table is not None), None)
+    return next(filter(None, map(_table_of, get_args(annotation))), None)
 
 
-def _tables(location: Location, plan: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    """Return the tables that a location leads through, outermost first."""
-    table, found = plan, []
+def _tables(location: Location, plan: type[BaseModel]) -> tuple[dict[str, FieldInfo], Any, int]:
+    """Return the tables that a location leads through, the last one, and how far they reach."""
+    table, tables, reach = plan, {}, 0
     for part in location:
         field = _fields(table).get(part)
         inner = _table_of(field.annotation) if field else None
         if inner is not None:
-            found.append((str(part), inner))
-            table = inner
+            tables[part], table = field, inner
         elif not isinstance(part, int):
             break
-    return found
+        reach += 1
+    return tables, table, reach
 
 
 def _location(parts: Location, plan: type[BaseModel]) -> Location:
     """Return a location without the marks of union branches, which stand behind the key."""
-    key = 0
-    for part in parts:  # the key is the first name that is no table
-        if not isinstance(part, int) and (
-            part not in [name for name, _ in _tables(parts[: key + 1], plan)]
-        ):
-            break
-        key += 1
-    rest = [
-        part for part in parts[key + 1 :] if isinstance(part, int) or not BRANCH.fullmatch(part)
-    ]
-    return (*parts[: key + 1], *rest)
+    end = _tables(parts, plan)[2] + 1
+    rest = [part for part in parts[end:] if isinstance(part, int) or not BRANCH.fullmatch(part)]
+    return (*parts[:end], *rest)
 
 
 def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseModel]) -> Fault:
-    problem = problems[0]
-    tables = _tables(location[:-1], plan)
-    keys = list(_fields(tables[-1][1] if tables else plan))
-    place = _place(location, plan)
-    if problem["type"] == "extra_forbidden":
-        name = str(location[-1])
-        allowed = "one of: " + listing(keys, limit=20)
-        return Fault(place, f'unknown key "{printable(name)}"', allowed, did_you_mean(name, keys))
-    found = "nothing" if problem["type"] == "missing" else quoted(problem["input"])
+    problem, place, last = problems[0], _place(location, plan), location[-1] if location else ""
+    kind, given = problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        keys = list(_fields(_tables(location[:-1], plan)[1]))
+        return unknown(place, f'unknown key "{printable(last)}"', str(last), keys, limit=20)
+    found = "nothing" if kind == "missing" else quoted(given)
     allowed = " or ".join(dict.fromkeys(_allowed(location, problem, plan) for problem in problems))
     hint = ""
-    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
-        hint = did_you_mean(problem["input"], _choices(problem))
-    if problem["type"] == "float_type" and location[-1] == "sesoi" and re.search(r"\d", found):
+    if kind == "literal_error" and isinstance(given, str):
+        hint = did_you_mean(given, _choices(problem))
+    if kind == "float_type" and last == "sesoi" and re.search(r"\d", found):
         hint = TAUGHT
     return Fault(place, found, allowed, hint)
 
 
 def _allowed(location: Location, problem: dict[str, Any], plan: type[BaseModel]) -> str:
-    tables = _tables(location, plan)
-    if (
-        tables
-        and location[-1] == tables[-1][0]
-        and problem["type"] in ("missing", "tuple_type", "too_short")
-    ):
-        header = ".".join(name for name, _ in tables)
-        if isinstance(problem["input"], dict) and problem["type"] == "tuple_type":
-            return (
-                f"one table or more, each headed [[{header}]]: write [[{header}]] with double"
-                " brackets"
-            )
-        if not _repeats([name for name, _ in tables], plan):
+    tables, _, reach = _tables(location, plan)
+    kind, last = problem["type"], location[-1] if location else ""
+    if last in tables and reach == len(location) and kind in ("missing", "tuple_type", "too_short"):
+        header = ".".join(tables)
+        if not _repeats(tables):
             return f"a table headed [{header}]"
-        return f"one table or more, each headed [[{header}]]"
-    if problem["type"] == "missing" and location[-1] in EXPLAINED:
-        return (
-            "a value: this key is required."
-            f" {EXPLAINED[location[-1]][0].upper()}{EXPLAINED[location[-1]][1:]}"
-        )
-    if problem["type"] == "literal_error":
+        doubled = isinstance(problem["input"], dict) and kind == "tuple_type"
+        hint = f": write [[{header}]] with double brackets" if doubled else ""
+        return f"one table or more, each headed [[{header}]]{hint}"
+    if kind == "missing" and last in EXPLAINED:
+        explained = EXPLAINED[last]
+        return f"a value: this key is required. {explained[0].upper()}{explained[1:]}"
+    if kind == "literal_error":
         return "one of: " + ", ".join(f'"{choice}"' for choice in _choices(problem))
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return MESSAGES.get(problem["type"], message.replace("{", "{{").replace("}", "}}")).format(
-        **problem.get("ctx", {})
-    )
+    if kind in MESSAGES:
+        return MESSAGES[kind].format(**problem.get("ctx", {}))
+    return problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _choices(problem: dict[str, Any]) -> list[str]:
@@ -201,34 +180,21 @@ def quoted(value: Any) -> str:
 
 def _place(location: Location, plan: type[BaseModel]) -> str:
     """Return how the TOML file calls a location: key, [section] key or [[table]] no. 1, key."""
-    tables = [name for name, _ in _tables(location, plan)]
-    end = 0
-    for name in tables:
-        end = location.index(name, end) + 1
-    numbers = [str(part + 1) for part in location[:end] if isinstance(part, int)]
-    rest = list(location[end:])
-    repeated = bool(numbers) or (bool(tables) and _repeats(tables, plan))
-    if tables and rest and isinstance(rest[0], int) and _repeats(tables, plan):
-        numbers.append(str(rest.pop(0) + 1))
-    words = [f"item {part + 1}" if isinstance(part, int) else printable(part) for part in rest]
-    if not tables:
-        return " ".join(words) or "the whole file"
+    tables, _, reach = _tables(location, plan)
+    numbers = [str(part + 1) for part in location[:reach] if isinstance(part, int)]
+    rest = location[reach:]
+    words = " ".join(
+        f"item {part + 1}" if isinstance(part, int) else printable(part) for part in rest
+    )
     header = ".".join(tables)
-    if not repeated:
-        return " ".join([f"[{header}]", *words])
+    if not tables:
+        return words or "the whole file"
+    if not numbers and not _repeats(tables):
+        return f"[{header}] {words}".strip()
     place = f"[[{header}]]" + (f" no. {'.'.join(numbers)}" if numbers else "")
-    return ", ".join(filter(None, [place, " ".join(words)]))
+    return ", ".join(filter(None, [place, words]))
 
 
-def _repeats(tables: list[str], plan: type[BaseModel]) -> bool:
+def _repeats(tables: dict[str, FieldInfo]) -> bool:
     """Return whether the innermost of nested tables can be there several times."""
-    table: Any = plan
-    for name in tables:
-        annotation = _fields(table)[name].annotation
-        table = _table_of(annotation)
-    return annotation is not table and "tuple" in str(annotation)
-
-
-def _fields(table: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return a table's keys as the TOML file has them."""
-    return {field.alias or name: field for name, field in table.model_fields.items()}
+    return "tuple" in str([*tables.values()][-1].annotation)

@@ -1,18 +1,14 @@
-"""Where plans and data are: the project one works in, or the studies carried by the installed
-package.
-"""
+"""Where plans and data are: the project one works in, or the studies that came with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.errors import DataError, Fault, printable
+from analysis.errors import DataError, Fault, printable, quoted
 
 
 def is_file(path: Path) -> bool:
-    """Return whether `path` is a file; False for what no file can be called, or what may not be
-    looked at.
-    """
+    """Return whether `path` is a file; False for what cannot be one, or may not be looked at."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -20,9 +16,7 @@ def is_file(path: Path) -> bool:
 
 
 def neighbours(path: Path, pattern: str = "*") -> list[Path]:
-    """Return the files beside `path` that match, for a suggestion; none where the folder cannot be
-    read.
-    """
+    """Return the files beside `path` that match, for a suggestion; none in an unreadable folder."""
     try:
         return sorted(path.parent.glob(pattern))
     except (OSError, ValueError):
@@ -30,9 +24,7 @@ def neighbours(path: Path, pattern: str = "*") -> list[Path]:
 
 
 def find_project(start: Path | None = None) -> Path | None:
-    """Return the nearest folder at or above `start` (default: the current one) with `plans/` or
-    `pyproject.toml`.
-    """
+    """Return the nearest folder with `plans/` or `pyproject.toml` from `start` (here) upwards."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "plans").is_dir() or (folder / "pyproject.toml").is_file():
@@ -56,17 +48,12 @@ def inside(path: Path, allowed: list[Path], address: str) -> Path:
     """Refuse a relative path that leaves the project and the plan's folder."""
     resolved = path.resolve()
     if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
-        found = f'"{printable(address)}" leaves the project'
-        hint = (
-            f'The full path would work: dataset = "{printable(resolved, limit=300)}"'
-            if is_file(resolved)
-            else ""
-        )
+        full = f'The full path would work: dataset = "{printable(resolved, limit=300)}"'
         fault = Fault(
             "dataset",
-            found,
+            f"{quoted(address)} leaves the project",
             "a path inside the project or the plan's folder, or an absolute one",
-            hint,
+            full if is_file(resolved) else "",
         )
-        raise DataError(address, [fault])
+        raise DataError(address, fault)
     return resolved

@@ -208,6 +208,9 @@ COLUMNS: dict[str, tuple[str, str, str, str]] = {
 """Type, label, unit and meaning. A column marked TRUTH is one that no real dataset has."""
 
 
+NOTHING = ": nothing here says how the world is."
+
+
 def codebook_of(parameters: Parameters, address: str, *, panel: bool) -> Codebook:
     """Return the codebook of a simulated table."""
     period = "month" if panel else "quarter of a year"
@@ -232,10 +235,7 @@ def codebook_of(parameters: Parameters, address: str, *, panel: bool) -> Codeboo
         licence="CC0-1.0",
         rows=parameters.n * (parameters.months if panel else 1),
         about=f"One row is {row}. Counts are of one {period}; outcomes are of the {period} after.",
-        not_=(
-            "These are no real creators, and the scores are no vendor's: nothing here says how the"
-            " world is."
-        ),
+        **{"not": "These are no real creators, and the scores are no vendor's" + NOTHING},
         caution=(
             "These data are simulated: they show what the method finds when the truth is known,"
             " nothing about real scores."

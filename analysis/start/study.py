@@ -23,8 +23,8 @@ from analysis.errors import (
 )
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
+from analysis.plan.codebook import ReadingSection
 from analysis.plan.project import find_project, is_file
-from analysis.plan.sections.reading import ReadingSection
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.files import write_together
 from analysis.start.notebook import address_of, notebook_place, notebook_text

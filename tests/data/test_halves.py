@@ -12,7 +12,7 @@ from analysis.data.dataset import from_frame
 from analysis.data.halves import half_columns, with_halves
 from analysis.errors import AnalysisError
 from analysis.plan import read_plan
-from analysis.plan.sections.long import LongSection
+from analysis.plan.sections.columns import LongSection
 
 
 def long(**changes):

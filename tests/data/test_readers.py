@@ -19,7 +19,7 @@ from analysis.data.reading import archives, databases
 from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
-from analysis.plan.sections.reading import ReadingSection
+from analysis.plan.codebook import ReadingSection
 
 CSV = shop.spoiled()
 EUROPEAN = CSV.replace(",", ";").replace(".", ",")

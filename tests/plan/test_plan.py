@@ -174,12 +174,7 @@ FAULTS = [
     (shop.plan(score__columns=["klout", "klout"]), ['column "klout"', "score, twice"]),
     (shop.plan(row="likes"), ['column "likes"', "engagement and row"]),
     (shop.plan(cluster={"column": "klout"}), ['column "klout"', "score and cluster"]),
-    (shop.plan(engagement__indicators=[["likes"]]), ["[engagement]", "two columns or more"]),
-    (
-        shop.plan(engagement__indicators=[["likes", "views"]]),
-        ["[engagement]", "these are none: views"],
-    ),
-    (shop.plan(engagement__indicators=[["likes", "likes"]]), ["[engagement]", "once"]),
+    (shop.plan(engagement__indicators=[["likes"]]), ["[engagement] indicators", "unknown key"]),
     (
         shop.plan(
             engagement__long={

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.data.dataset import from_frame
 from analysis.data.reading.conversion import convert
-from analysis.plan.sections.reading import ConversionSection
+from analysis.plan.codebook import ConversionSection
 from analysis.start.profile import profiles
 from analysis.start.roles import Roles, propose
 from analysis.start.words import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match

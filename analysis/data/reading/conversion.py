@@ -18,7 +18,7 @@ from analysis.errors import Fault, listing, printable
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
     from analysis.plan import Plan
-    from analysis.plan.sections.reading import ConversionSection
+    from analysis.plan.codebook import ConversionSection
 
 CODES = re.findall(
     r"[A-Z]{3}",

@@ -14,7 +14,7 @@ from typing import Any
 
 from analysis.data.reading.raw_table import RawTable, from_records
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan.sections.reading import ReadingSection
+from analysis.plan.codebook import ReadingSection
 
 MOST_CELLS = 2 * 10**8
 """Cells of a result that are read into memory."""

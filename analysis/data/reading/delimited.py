@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from analysis.data.reading.archives import check_lines
 from analysis.data.reading.raw_table import RawTable, from_records
 from analysis.errors import DataError, Fault, printable
-from analysis.plan.sections.reading import ReadingSection
+from analysis.plan.codebook import ReadingSection
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from analysis.data.reading.archives import LARGEST, check_workbook
 from analysis.data.reading.delimited import UTF16, read_delimited
 from analysis.data.reading.raw_table import RawTable, from_records
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan.sections.reading import ReadingSection
+from analysis.plan.codebook import ReadingSection
 
 Reader = Callable[[bytes, str, ReadingSection], RawTable]
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Transform = Literal["identity", "log1p", "sqrt", "rank", "spline"]
 ScoreTransform = Literal["identity", "log1p", "rank"]
 Name = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
 Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
 YesNo = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-
-LATER: dict[tuple[str, str], str] = {}
-"""Keys of the plan contract (table, key) that this version does not analyse: refused, never
-ignored.
-"""
 
 
 def _calendar_date(value: Any) -> Any:
@@ -38,10 +34,17 @@ Date = Annotated[datetime.date, BeforeValidator(_calendar_date)]
 
 
 class Section(BaseModel):
-    """A table of the plan: frozen, and without keys of its own invention."""
+    """A table of the plan: frozen, without keys of its own invention, and true to its rules."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def rules(self) -> dict[str, object]:
+        """Return {what is demanded: whether the table breaks it}, beyond the keys' own types."""
+        return {}
 
-def transform_of_column(transform: str | dict[str, str], column: str) -> str:
-    return transform if isinstance(transform, str) else transform.get(column, "identity")
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        for demand, broken in self.rules().items():
+            if broken:
+                raise ValueError(demand)
+        return self

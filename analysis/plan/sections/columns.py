@@ -1,6 +1,4 @@
-"""`[score]`, `[engagement]`, `[controls]` and `[[keep]]`: the columns that enter, and which rows
-stay.
-"""
+"""`[score]`, `[engagement]`, `[controls]` and `[[keep]]`: what enters, and which rows stay."""
 
 from __future__ import annotations
 
@@ -19,37 +17,78 @@ from analysis.plan.sections.base import (
     Share,
     Transform,
     YesNo,
-    transform_of_column,
 )
-from analysis.plan.sections.long import LongSection, half_names
 
 
-class ScoreSection(Section):
-    """`[score]`: what is audited."""
+class MeasuredSection(Section):
+    """Columns that were recorded, each with a transform and maybe two halves."""
 
     columns: Names
+    transform: Transform | dict[str, Transform] = "identity"
+    halves: dict[Name, tuple[Name, Name]] = Field(default_factory=dict)
+
+    def transform_of(self, column: str) -> str:
+        how = self.transform
+        return how if isinstance(how, str) else how.get(column, "identity")
+
+
+class ScoreSection(MeasuredSection):
+    """`[score]`: what is audited."""
+
     transform: ScoreTransform | dict[str, ScoreTransform] = "identity"
     scale: Literal["sd", "raw"] = "sd"
     shares_error: Literal["none", "full", "unknown"] = "unknown"
-    halves: dict[Name, tuple[Name, Name]] = Field(default_factory=dict)
     lower_is_better: tuple[Name, ...] = ()
 
-    @model_validator(mode="after")
-    def _turned_are_columns(self) -> ScoreSection:
+    def rules(self) -> dict[str, object]:
         unknown = [column for column in self.lower_is_better if column not in self.columns]
-        if unknown:
-            raise ValueError(
-                "lower_is_better names columns of the score, and these are none:"
-                f" {listing(unknown)}"
-            )
-        return self
-
-    def transform_of(self, column: str) -> str:
-        return transform_of_column(self.transform, column)
+        what = "lower_is_better names columns of the score, and these are none"
+        return {f"{what}: {listing(unknown)}": unknown}
 
     def sign_of(self, column: str) -> int:
         """Return 1 where more of a score is better, -1 where less is."""
         return -1 if column in self.lower_is_better else 1
+
+
+SPLITS = {"odd-even": ("odd", "even"), "windows": ("first", "second")}
+"""What the two halves of an account's rows are called, by how they are split."""
+
+
+class LongSection(Section):
+    """`[engagement] long`: a file with a row for each week or post, of which halves are built.
+
+    Attributes
+    ----------
+    dataset : str
+        As the plan's own `dataset`.
+    row : str
+        The column that names the account; its values are those of the plan's `row`.
+    order : str
+        The column (numbers, or dates as YYYY-MM-DD) in which an account's rows are counted off.
+    columns : tuple of str
+        Engagement columns of the plan that are built from it.
+    how : {"sum", "mean"}
+        Of the rows of a half. For a sum, an account with an odd number of rows loses its last one.
+    split : {"odd-even", "windows"}
+        Every other row; or the earlier and the later rows, in which true change counts as error.
+    """
+
+    dataset: Name
+    row: Name
+    order: Name
+    columns: Names
+    how: Literal["sum", "mean"] = "sum"
+    split: Literal["odd-even", "windows"] = "odd-even"
+
+
+def half_names(column: str, split: str) -> tuple[str, str]:
+    """Return what the halves of a column are called in the analysis set.
+
+    >>> half_names("likes", "odd-even")
+    ('likes (odd)', 'likes (even)')
+    """
+    first, second = SPLITS.get(split, SPLITS["odd-even"])
+    return f"{column} ({first})", f"{column} ({second})"
 
 
 BARE_MARGIN = 0.10
@@ -57,90 +96,48 @@ BARE_MARGIN = 0.10
 
 
 class ReliabilitySection(Section):
-    """What is believed of the share of truth in a recorded column: a value in a range, in (0,
-    1].
-    """
+    """What is believed of the share of truth in a recorded column: a value in a range in (0, 1]."""
 
     value: Share
     low: Share
     high: Share
 
-    @model_validator(mode="after")
-    def _in_order(self) -> ReliabilitySection:
-        if not self.low <= self.value <= self.high:
-            raise ValueError("low <= value <= high")
-        return self
+    def rules(self) -> dict[str, object]:
+        return {"low <= value <= high": not self.low <= self.value <= self.high}
 
 
-class EngagementSection(Section):
-    """`[engagement]`: what is held constant because anyone can see it, and how well it was
-    recorded.
-    """
+class EngagementSection(MeasuredSection):
+    """`[engagement]`: what anyone can see, held constant; and how well it was recorded."""
 
-    columns: Names
-    transform: Transform | dict[str, Transform] = "identity"
     reliability: dict[Name, Share | ReliabilitySection] = Field(default_factory=dict)
-    halves: dict[Name, tuple[Name, Name]] = Field(default_factory=dict)
-    indicators: tuple[Names, ...] = ()
     long: LongSection | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _halves_of_the_long_file(cls, data: Any) -> Any:
         """Name the halves that the long file will give, as if they were columns of the data."""
-        long = data.get("long") if isinstance(data, dict) else None
-        columns = long.get("columns") if isinstance(long, dict) else None
-        halves = data.get("halves", {}) if isinstance(data, dict) else {}
-        if not isinstance(columns, (list, tuple)) or not isinstance(halves, dict):
+        try:
+            long, halves = data["long"], {**data.get("halves", {})}
+            columns = [column for column in [*long["columns"]] if isinstance(column, str)]
+            made = {column: half_names(column, str(long.get("split"))) for column in columns}
+            both = sorted(c for c in made if tuple(halves.get(c, made[c])) != made[c])
+        except (AttributeError, KeyError, TypeError):  # no tables: said of these keys themselves
             return data
-        made = {
-            column: half_names(column, str(long.get("split")))
-            for column in columns
-            if isinstance(column, str)
-        }
-        both = sorted(
-            column for column in made if tuple(halves.get(column, made[column])) != made[column]
-        )
         if both:
             raise ValueError(f"halves or a long file, not both, for {listing(both)}")
         return {**data, "halves": {**halves, **made}}
 
-    @model_validator(mode="after")
-    def _one_way_a_column(self) -> EngagementSection:
+    def rules(self) -> dict[str, object]:
         both = sorted(set(self.reliability) & set(self.halves))
-        if both:
-            raise ValueError(f"halves or a reliability, not both, for {listing(both)}")
-        return self
-
-    @model_validator(mode="after")
-    def _indicators_are_columns(self) -> EngagementSection:
-        named = [column for group in self.indicators for column in group]
-        unknown = [column for column in named if column not in self.columns]
-        if unknown:
-            raise ValueError(
-                f"indicators are engagement columns, and these are none: {listing(unknown)}"
-            )
-        if len(set(named)) < len(named):
-            raise ValueError("a column measures one thing: it stands in the indicators once")
-        if any(len(group) < 2 for group in self.indicators):
-            raise ValueError("indicators of one thing are two columns or more")
-        return self
-
-    def transform_of(self, column: str) -> str:
-        return transform_of_column(self.transform, column)
+        return {f"halves or a reliability, not both, for {listing(both)}": both}
 
     def range_of(self, column: str) -> tuple[float, float, float]:
-        """Return (low, value, high) of a declared reliability; a bare number is a range of .10
-        either way.
-        """
-        declared = self.reliability[column]
-        if isinstance(declared, ReliabilitySection):
-            return declared.low, declared.value, declared.high
-        return (
-            max(declared - BARE_MARGIN, min(declared, 0.01)),
-            declared,
-            min(declared + BARE_MARGIN, 1.0),
-        )
+        """Return (low, value, high) of a stated reliability; a bare number is .10 either way."""
+        stated = self.reliability[column]
+        if isinstance(stated, ReliabilitySection):
+            return stated.low, stated.value, stated.high
+        low = max(stated - BARE_MARGIN, min(stated, 0.01))
+        return low, stated, min(stated + BARE_MARGIN, 1.0)
 
 
 class ControlsSection(Section):
@@ -149,30 +146,27 @@ class ControlsSection(Section):
     columns: tuple[Name, ...] = ()
 
 
+Cell = YesNo | Number | str
+
+
 class KeepSection(Section):
     """`[[keep]]`: rows that stay; the others are counted as exclusions."""
 
     column: Name
-    equals: YesNo | Number | str | None = Field(default=None, alias="is")
-    among: Annotated[tuple[YesNo | Number | str, ...], Field(min_length=1)] | None = Field(
-        default=None, alias="in"
-    )
+    equals: Cell | None = Field(None, alias="is")
+    among: Annotated[tuple[Cell, ...], Field(min_length=1)] | None = Field(None, alias="in")
     min: Number | None = None
     max: Number | None = None
-    start: Date | None = Field(default=None, alias="from")
-    end: Date | None = Field(default=None, alias="to")
+    start: Date | None = Field(None, alias="from")
+    end: Date | None = Field(None, alias="to")
 
-    @model_validator(mode="after")
-    def _says_something(self) -> KeepSection:
-        if all(
-            said is None
-            for said in (self.equals, self.among, self.min, self.max, self.start, self.end)
-        ):
-            raise ValueError("a filter needs at least one of: is, in, min, max, from, to")
-        if self.equals is not None and self.among is not None:
-            raise ValueError("is and in exclude each other")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min must not be above max")
-        if self.start is not None and self.end is not None and self.start > self.end:
-            raise ValueError("from must not be after to")
-        return self
+    def rules(self) -> dict[str, object]:
+        given = self.model_dump(exclude_none=True)
+        return {
+            "a filter needs at least one of: is, in, min, max, from, to": len(given) == 1,
+            "is and in exclude each other": {"equals", "among"} <= given.keys(),
+            "min must not be above max": {"min", "max"} <= given.keys() and self.min > self.max,
+            "from must not be after to": (
+                {"start", "end"} <= given.keys() and self.start > self.end
+            ),
+        }

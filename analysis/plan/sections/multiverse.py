@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from analysis.errors import listing
 from analysis.plan.sections.base import Name, ScoreTransform, Section, Share, Transform
@@ -12,30 +12,28 @@ from analysis.plan.sections.columns import KeepSection
 
 SPECIFICATION_COLUMNS = frozenset(
     {
+        "clusters",
+        "conf_high",
+        "conf_low",
+        "covariance",
+        "df",
         "equation",
         "estimand",
         "estimate",
-        "std_error",
-        "statistic",
-        "df",
-        "p_value",
-        "conf_low",
-        "conf_high",
         "n",
-        "clusters",
-        "covariance",
-        "verdict",
-        "p_adjusted",
         "note",
+        "p_adjusted",
+        "p_value",
+        "statistic",
+        "std_error",
+        "verdict",
     }
 )
 """Columns of the specification table beside those of the decisions."""
 
 
 class OptionSection(Section):
-    """One option of a decision: what it sets instead of the plan's own choice, and why it is
-    reasonable.
-    """
+    """One option of a decision: what it sets in place of the plan's choice, and the reason."""
 
     name: Name
     reason: Name
@@ -59,18 +57,18 @@ class DecisionSection(Section):
     subsets: tuple[Name, ...] = ()
     reason: str = ""
 
-    @model_validator(mode="after")
-    def _has_options(self) -> DecisionSection:
-        if bool(self.option) == bool(self.subsets):
-            raise ValueError(
-                "a decision has either [[multiverse.decision.option]] tables or subsets"
-            )
-        if self.subsets and not self.reason:
-            raise ValueError("subsets need a reason why each of the columns may be held or not")
-        names = [option.name for option in self.option]
-        if len(set(names)) != len(names):
-            raise ValueError("two options have the same name")
-        return self
+    def rules(self) -> dict[str, object]:
+        return {
+            "a decision has either [[multiverse.decision.option]] tables or subsets": (
+                bool(self.option) == bool(self.subsets)
+            ),
+            "subsets need a reason why each of the columns may be held or not": (
+                self.subsets and not self.reason
+            ),
+            "two options have the same name": (
+                len({option.name for option in self.option}) != len(self.option)
+            ),
+        }
 
 
 class MultiverseSection(Section):
@@ -81,22 +79,17 @@ class MultiverseSection(Section):
     rows: Literal["common", "own"] = "common"
     resamples: Annotated[int, Field(ge=99)] = 500
 
-    @model_validator(mode="after")
-    def _forbids_what_exists(self) -> MultiverseSection:
-        known = {
-            decision.name: {option.name for option in decision.option} for decision in self.decision
+    def rules(self) -> dict[str, object]:
+        known = {d.name: {option.name for option in d.option} for d in self.decision}
+        taken = sorted(SPECIFICATION_COLUMNS & set(known))
+        absent = {
+            f'forbidden names "{decision} = {option}", which is no decision and option': True
+            for combination in self.forbidden
+            for decision, option in combination.items()
+            if option not in known.get(decision, ())
         }
-        if len(known) != len(self.decision):
-            raise ValueError("two decisions have the same name")
-        taken = sorted(set(known) & SPECIFICATION_COLUMNS)
-        if taken:
-            raise ValueError(
-                f"a decision cannot have the name of a column of the table: {listing(taken)}"
-            )
-        for combination in self.forbidden:
-            for decision, option in combination.items():
-                if option not in known.get(decision, ()):
-                    raise ValueError(
-                        f'forbidden names "{decision} = {option}", which is no decision and option'
-                    )
-        return self
+        return {
+            "two decisions have the same name": len(known) != len(self.decision),
+            f"a decision cannot have the name of a column of the table: {listing(taken)}": taken,
+            **absent,
+        }

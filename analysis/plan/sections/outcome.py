@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
+from typing import Literal
 
 from analysis.errors import listing
-from analysis.plan.sections.base import Name, Number, Section
+from analysis.plan.sections.base import Name, Positive, Section
 
 Kind = Literal["revenue", "count", "binary", "continuous", "roi"]
 Model = Literal["poisson", "gamma", "tweedie", "nb2", "hurdle", "logit", "ols"]
@@ -43,54 +41,48 @@ class OutcomeSection(Section):
 
     column: Name
     kind: Kind
-    sesoi: Annotated[Number, Field(gt=0)]
+    sesoi: Positive
     model: Model | None = None
     exposure: Name | None = None
     cost: Name | None = None
     hours: Name | None = None
-    hour_price: Annotated[Number, Field(gt=0)] | None = None
+    hour_price: Positive | None = None
     negative: Literal["refuse", "exclude", "net"] = "refuse"
     variants: tuple[Literal["log1p", "asinh"], ...] = ()
 
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> OutcomeSection:
-        if self.model is not None and self.model not in MODELS[self.kind]:
-            allowed = listing(MODELS[self.kind])
-            raise ValueError(
-                f'model "{self.model}" cannot have a {self.kind} outcome; allowed: {allowed}'
-            )
-        if self.kind == "roi" and self.cost is None and self.hours is None:
-            raise ValueError(
-                'kind = "roi" needs what was put in: cost = a column of money, or hours with'
-                " hour_price"
-            )
-        if (self.hours is None) != (self.hour_price is None):
-            raise ValueError("hours (a column) and hour_price (money per hour) belong together")
-        if self.kind != "roi" and (self.cost is not None or self.hours is not None):
-            raise ValueError('cost, hours and hour_price belong to kind = "roi"')
-        if self.is_relative and self.sesoi >= 1:
-            raise ValueError(f"sesoi is a fraction of the mean here and must be below 1: {PERCENT}")
-        if self.kind == "binary" and self.sesoi >= 1:
-            raise ValueError(
-                f"sesoi is a difference in probability here and must be below 1: {POINTS}"
-            )
-        if self.kind != "revenue" and (self.negative != "refuse" or self.variants):
-            raise ValueError('negative and variants belong to kind = "revenue"')
-        if self.negative == "net" and (
-            self.model not in (None, "ols") or self.variants or self.exposure
-        ):
-            raise ValueError(
-                'negative = "net" is analysed by OLS in money, without exposure or variants'
-            )
-        if self.exposure is not None and self.kind not in ("revenue", "count"):
-            raise ValueError(
-                "exposure is an offset on the log scale: only for revenue and count outcomes"
-            )
-        if self.model == "hurdle" and self.exposure is not None:
-            raise ValueError(
-                "a hurdle model has no exposure: it does not say what it does to the chance of any"
-            )
-        return self
+    def rules(self) -> dict[str, object]:
+        is_roi, model, named = self.kind == "roi", self.model, listing(MODELS[self.kind])
+        cannot = f'model "{model}" cannot have a {self.kind} outcome; allowed: {named}'
+        needs = "what was put in: cost = a column of money, or hours with hour_price"
+        return {
+            cannot: model is not None and model not in MODELS[self.kind],
+            f'kind = "roi" needs {needs}': (is_roi and self.cost is None and self.hours is None),
+            "hours (a column) and hour_price (money per hour) belong together": (
+                (self.hours is None) != (self.hour_price is None)
+            ),
+            'cost, hours and hour_price belong to kind = "roi"': (
+                not is_roi and (self.cost or self.hours)
+            ),
+            f"sesoi is a fraction of the mean here and must be below 1: {PERCENT}": (
+                self.is_relative and self.sesoi >= 1
+            ),
+            f"sesoi is a difference in probability here and must be below 1: {POINTS}": (
+                self.kind == "binary" and self.sesoi >= 1
+            ),
+            'negative and variants belong to kind = "revenue"': (
+                self.kind != "revenue" and (self.negative != "refuse" or self.variants)
+            ),
+            'negative = "net" is analysed by OLS in money, without exposure or variants': (
+                self.negative == "net"
+                and (model not in (None, "ols") or self.variants or self.exposure)
+            ),
+            "exposure is an offset on the log scale: only for revenue and count outcomes": (
+                self.exposure and self.kind not in ("revenue", "count")
+            ),
+            "a hurdle model has no exposure: it does not say what it does to the chance of any": (
+                model == "hurdle" and self.exposure
+            ),
+        }
 
     @property
     def is_relative(self) -> bool:
@@ -100,10 +92,6 @@ class OutcomeSection(Section):
     @property
     def deciding_model(self) -> str:
         """The model whose interval the verdict is about."""
-        if self.model == "hurdle" and self.exposure is not None:
-            raise ValueError(
-                "a hurdle model has no exposure: it does not say what it does to the chance of any"
-            )
         return self.model or ("ols" if self.negative == "net" else MODELS[self.kind][0])
 
     @property

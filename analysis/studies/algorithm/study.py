@@ -21,8 +21,8 @@ from analysis.models.design import (
 )
 from analysis.models.fit import Fit, p_value, wald
 from analysis.models.planned import fit_as_planned
-from analysis.plan.sections.algorithm import AlgorithmSection
 from analysis.plan.sections.outcome import OutcomeSection
+from analysis.plan.sections.studies import AlgorithmSection
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.studies.algorithm.interrupted_time_series import FEWEST_A_SIDE, interruption
 from analysis.studies.algorithm.population_stability import paired_stability, stability
