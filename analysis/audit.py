@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,30 +26,16 @@ from analysis.report.verify import Verification, compare, find_in_text, read_tex
 from analysis.results.estimates import Check, Estimate, Estimates, StudyResult, tidy_checks
 from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.findings import Findings
+from analysis.results.question import Question
 from analysis.results.sentence import verdict_sentence
 from analysis.results.simulated import captioned
 from analysis.results.verdict import COLUMNS, Verdict, decide
-from analysis.studies.algorithm.study import study_algorithm
 from analysis.studies.composition.study import check_overlap, check_rows
-from analysis.studies.confounding.study import study_confounding
-from analysis.studies.diagnostics.study import study_diagnostics
-from analysis.studies.engagement_mix.study import study_parts
-from analysis.studies.equivalence.study import study_size
-from analysis.studies.gaming.study import study_gaming
-from analysis.studies.heavy_tails.study import study_bootstrap, study_tail
+from analysis.studies.heavy_tails.study import study_tail
 from analysis.studies.increment.study import audit_score, audit_together
-from analysis.studies.influence.clusters import study_clusters
 from analysis.studies.influence.fragility import study_fragility
-from analysis.studies.influence.influence import study_influence
 from analysis.studies.influence.last_period import check_last_period
-from analysis.studies.influence.returns import study_returns
-from analysis.studies.panel.neighbours import study_neighbours
-from analysis.studies.panel.study import study_panel
-from analysis.studies.placebo.study import study_assay
-from analysis.studies.prediction.flexible import study_flexible
-from analysis.studies.prediction.prediction import study_prediction
-from analysis.studies.ranking.study import study_ranking
-from analysis.studies.segments.study import study_segments
+from analysis.studies.registry import STUDIES
 
 if TYPE_CHECKING:
     from analysis.report.citation import Citation
@@ -117,6 +103,7 @@ class Audit(Findings):
         LookupError
             When fewer than two segments have an effect.
         """
+
         from analysis.studies.segments.report import segments_figure, travelling
 
         verdict = self.verdict_on(outcome, score)
@@ -233,98 +220,71 @@ def audit(
     'adds'
     """
     sample = _sample(plan, data, progress)
-    rows, checks, noise = _fit_all(sample, progress)
-    multiverse, doubts = _multiverse(sample, progress)
-    rows += multiverse.estimates if multiverse else ()
+    studied, noise = _fit_all(sample, progress)
+    multiverse, why_not = _multiverse(sample, progress)
+    studied.append(("multiverse", StudyResult(multiverse.estimates if multiverse else (), why_not)))
     progress("Deciding")
-    drawn = "simulated data" if sample.dataset.simulated else ""
-    noted = [
-        replace(row, note="; ".join(filter(None, [row.note, sample.note, drawn]))) for row in rows
-    ]
-    estimates = Estimates(tuple(noted), sample.plan.inference.level)
-    verdicts, more = _rule(sample, estimates, [*checks, *doubts], noise)
+    note = "; ".join(
+        filter(None, [sample.note, "simulated data" if sample.dataset.simulated else ""])
+    )
+    studied = [(name, result.noted(note)) for name, result in studied]
+    rows = tuple(row for _, result in studied for row in result.rows)
+    checks = [check for _, result in studied for check in result.checks]
+    estimates = Estimates(rows, sample.plan.inference.level)
+    verdicts, tails = _rule(sample, estimates, checks, noise)
     sample.kept.clear()  # what the studies shared is large
-    return Audit(sample, estimates, (*checks, *doubts, *more), verdicts, multiverse)
+    return Audit(sample, estimates, (*checks, *tails), verdicts, multiverse, _by_study(studied))
 
 
 Key = tuple[str, str]
 
-Study = Callable[[Sample, OutcomeSection, str, tuple[Estimate, ...]], StudyResult]
-
-STUDIES: tuple[Study, ...] = (
-    study_size,
-    study_confounding,
-    study_prediction,
-    study_flexible,
-    study_segments,
-    study_ranking,
-    study_returns,
-    study_algorithm,
-    study_gaming,
-    study_parts,
-    study_bootstrap,
-    study_clusters,
-    study_panel,
-    study_neighbours,
-    study_assay,
-    study_diagnostics,
-    study_influence,
-)
-"""What is asked beside the increment and its correction, in this order; a new question is one
-function, and one entry here. Each takes
-
-sample : Sample
-outcome : OutcomeSection
-score : str
-    A column of the plan.
-estimates : tuple of Estimate
-    All rows so far, those of earlier outcomes and scores among them.
-
-and returns the rows and checks it adds; none where the question does not arise."""
-
 
 def _fit_all(
     sample: Sample, progress: Progress
-) -> tuple[list[Estimate], list[Check], dict[Key, Noise]]:
-    """Return the estimates and checks of every outcome and score, and what is known of noise in
-    engagement.
+) -> tuple[list[tuple[str, StudyResult]], dict[Key, Noise]]:
+    """Return what each study says of every outcome and score, with the study's name, in order; and
+    what is known of noise in engagement.
     """
-    plan, rows, checks, comparison = sample.plan, [], check_rows(sample), _comparison(sample)
-    noise: dict[Key, Noise] = {}
+    plan, noise, comparison = sample.plan, {}, _comparison(sample)
+    studied = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
-            found, doubts = comparison.one(sample, outcome, score)
-            rows += found
-            checks += doubts
+            studied += comparison.one(sample, outcome, score)
             if sample.out_of_core:  # what follows needs the rows
-                checks.append(_left_to_memory(plan, outcome, score))
                 continue
             known = noise[outcome.column, score] = study_noise(sample, outcome, score)
-            rows += known.rows
-            checks += known.checks
+            studied.append(("noise", StudyResult(tuple(known.rows), tuple(known.checks))))
+            question = Question(sample, outcome, score)
             for study in STUDIES:
-                found = study(sample, outcome, score, tuple(rows))
-                rows += found.rows
-                checks += found.checks
+                so_far = tuple(row for _, result in studied for row in result.rows)
+                studied.append((study.name, study.run(question, so_far)))
         if len(plan.score.columns) > 1:
-            found, doubts = comparison.together(sample, outcome)
-            rows += found
-            checks += doubts
-    return rows, checks, noise
+            rows, checks = comparison.together(sample, outcome)
+            studied.append(("increment", StudyResult(tuple(rows), tuple(checks))))
+    return studied, noise
 
 
-def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, list[Check]]:
+def _by_study(studied: list[tuple[str, StudyResult]]) -> dict[str, StudyResult]:
+    """Return the rows and checks of all outcomes and scores by the name of their study."""
+    joined: dict[str, StudyResult] = {}
+    for name, result in studied:
+        before = joined.get(name, StudyResult())
+        joined[name] = StudyResult(before.rows + result.rows, before.checks + result.checks)
+    return joined
+
+
+def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, tuple[Check, ...]]:
     """Return the multiverse, or a check that says why the one the plan declares was not run."""
     plan = sample.plan
     if plan.multiverse is None:
-        return None, []
+        return None, ()
     if plan.quick or sample.raw is None:
         why = "The plan says quick = true, so its multiverse" if plan.quick else "The multiverse"
         beyond = "" if plan.quick else " beyond memory"
-        return None, [Check(plan.name, "multiverse", None, f"{why} was not run{beyond}.")]
+        return None, (Check(plan.name, "multiverse", None, f"{why} was not run{beyond}."),)
     progress("Running the multiverse")
-    return run_multiverse(sample), []
+    return run_multiverse(sample), ()
 
 
 def _rule(
@@ -436,13 +396,6 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
     return Inspection(sample, terms, tuple(checks))
 
 
-def _left_to_memory(plan: Plan, outcome: OutcomeSection, score: str) -> Check:
-    reason = (
-        "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
-    )
-    return Check(plan.name, "beyond_memory", None, reason, None, outcome.column, score)
-
-
 Found = tuple[list[Estimate], list[Check]]
 
 
@@ -453,22 +406,39 @@ class Comparison:
     Attributes
     ----------
     one : callable
-        The estimates and checks of one score for one outcome.
+        The estimates and checks of one score for one outcome, by the name of their study.
     together : callable
-        Of all scores of an outcome in one equation.
+        The estimates and checks of all scores of an outcome in one equation.
     inspect : callable
         The terms of an equation and its checks, without a fit.
     """
 
-    one: Callable[[Sample, OutcomeSection, str], Found]
+    one: Callable[[Sample, OutcomeSection, str], list[tuple[str, StudyResult]]]
     together: Callable[[Sample, OutcomeSection], Found]
     inspect: Callable[[Sample, OutcomeSection, str], tuple[tuple[str, ...], list[Check]]]
 
 
-def _one_score(sample: Sample, outcome: OutcomeSection, score: str) -> Found:
+def _from_sums(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> list[tuple[str, StudyResult]]:
+    rows, checks = audit_table(sample, outcome, score)
+    reason = (
+        "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
+    )
+    left = Question(sample, outcome, score).check("beyond_memory", None, reason)
+    return [("increment", StudyResult(tuple(rows), (*checks, left)))]
+
+
+def _from_rows(
+    sample: Sample, outcome: OutcomeSection, score: str
+) -> list[tuple[str, StudyResult]]:
     rows, checks = audit_score(sample, outcome, score)
     design = build_design(sample, outcome.column, (score,))
-    return rows, checks + check_overlap(sample, design, outcome.column, score)
+    overlap = check_overlap(sample, design, outcome.column, score)
+    return [
+        ("increment", StudyResult(tuple(rows), tuple(checks))),
+        ("composition", StudyResult(checks=tuple(overlap))),
+    ]
 
 
 def _inspected(
@@ -479,8 +449,8 @@ def _inspected(
     return shown_terms(design, sample.plan.controls.columns), checks
 
 
-IN_MEMORY = Comparison(_one_score, audit_together, _inspected)
-OUT_OF_CORE = Comparison(audit_table, audit_table_together, inspect_table)
+IN_MEMORY = Comparison(_from_rows, audit_together, _inspected)
+OUT_OF_CORE = Comparison(_from_sums, audit_table_together, inspect_table)
 
 
 def _comparison(sample: Sample) -> Comparison:

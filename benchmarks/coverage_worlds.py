@@ -23,6 +23,7 @@ from analysis.measurement_error.reliability import repeated_windows
 from analysis.measurement_error.study_noise import study_noise
 from analysis.plan import Plan, read_plan
 from analysis.results.estimates import Estimate
+from analysis.results.question import Question
 from analysis.studies.algorithm.interrupted_time_series import interruption
 from analysis.studies.algorithm.study import study_algorithm
 from analysis.studies.confounding.study import study_confounding
@@ -160,7 +161,7 @@ def rows_of(sample: Sample, studies: Iterable[Study]) -> dict[str, Estimate]:
         elif study is study_noise:
             rows += study_noise(sample, outcome, score).rows
         else:
-            rows += study(sample, outcome, score, tuple(rows)).rows
+            rows += study(Question(sample, outcome, score), tuple(rows)).rows
     return {key_of(row): row for row in rows}
 
 

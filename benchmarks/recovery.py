@@ -42,11 +42,11 @@ from analysis.models.binary import average_marginal_effect
 from analysis.models.design import Design, transform
 from analysis.results.estimates import Estimate, Estimates
 from analysis.results.evidence import NOTHING_KNOWN, Noise
+from analysis.results.question import Question
 from analysis.results.verdict import decide
 from analysis.simulate.draw import World, draw
 from analysis.simulate.truths import truths_of
 from analysis.studies.algorithm import study as algorithm
-from analysis.studies.base import coefficients
 from analysis.studies.gaming import study as gaming
 from analysis.studies.gaming.episodes import episodes_of
 from analysis.studies.heavy_tails.study import study_tail
@@ -105,7 +105,7 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
             return _decoupled(study.slopes().rows)
         return _differs(_row_of(claim, study.jumps().rows))
     study = Corrections.of(sample, outcome, score)
-    rows = tuple(coefficients(sample, outcome, score, "increment", study.fit))
+    rows = tuple(Question(sample, outcome, score).coefficients("increment", study.fit))
     verdict = decide(
         sample.plan,
         outcome,

@@ -25,7 +25,7 @@ from analysis.out_of_core.poisson import solve_poisson
 from analysis.out_of_core.sums import aggregate
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
-from analysis.studies.base import coefficients
+from analysis.results.question import Question
 from analysis.studies.composition.study import clusters_check, outcome_from_rows, reconstructability
 from analysis.studies.increment.study import tests, together_rows
 
@@ -173,8 +173,8 @@ def _one_model(
         note = f"{plain}, since {kind} does not exist for this model"
         fits, summed = _fits(basis, models, [(last,), (last,)], plain, null, groups)
     statistic = float(summed.total[2] ** 2 / summed.products[2, 2])
-    rows = coefficients(sample, outcome, score, "increment", fits[0])
-    rows += coefficients(sample, outcome, score, "raw", fits[1])
+    rows = Question(sample, outcome, score).coefficients("increment", fits[0])
+    rows += Question(sample, outcome, score).coefficients("raw", fits[1])
     lagrange = (statistic, float(chi2_sf(statistic, 1)))
     rows += tests(sample, outcome, score, fits[0], summed.deviance[2], lagrange)
     return _noted(rows, note), summed.groups

@@ -24,7 +24,7 @@ from analysis.results.findings import Findings
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
-    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)})(-\d+)?)\.(svg|png)"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.

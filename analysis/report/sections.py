@@ -12,33 +12,17 @@ from analysis.multiverse.report import multiverse_passage
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage
 from analysis.results.simulated import captioned, told
-from analysis.studies.algorithm.report import algorithm_passage
-from analysis.studies.diagnostics.report import diagnosis_passage
-from analysis.studies.engagement_mix.report import parts_passage
-from analysis.studies.gaming.report import gaming_passage
-from analysis.studies.influence.against_report import doubts_passage
 from analysis.studies.influence.rows_report import rows_passage
-from analysis.studies.panel.report import panel_passage
-from analysis.studies.placebo.report import assay_passage
-from analysis.studies.ranking.report import ranking_passage
-from analysis.studies.segments.report import segments_passage
+from analysis.studies.registry import STUDIES
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
     "simex": extrapolation_passage,
     "multiverse": multiverse_passage,
-    "parts": parts_passage,
-    "gaming": gaming_passage,
-    "algorithm": algorithm_passage,
-    "doubts": doubts_passage,
-    "segments": segments_passage,
-    "ranking": ranking_passage,
-    "panel": panel_passage,
-    "diagnosis": diagnosis_passage,
+    **{study.name: study.section for study in STUDIES if study.report},
     "rows": rows_passage,
-    "assay": assay_passage,
 }
-"""By key; a new topic of the report is one module with such a function, and one line here."""
+"""By the name of what they report; those of studies come from their registry."""
 
 
 def passages_of(findings: Findings) -> dict[str, Passage]:

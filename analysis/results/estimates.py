@@ -419,10 +419,15 @@ class Check:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What one study of one score and outcome found."""
+    """The estimates and checks of one study."""
 
     rows: tuple[Estimate, ...] = ()
     checks: tuple[Check, ...] = ()
+
+    def noted(self, note: str) -> StudyResult:
+        """Return the same with a note added to every estimate."""
+        rows = (replace(row, note="; ".join(filter(None, [row.note, note]))) for row in self.rows)
+        return replace(self, rows=tuple(rows))
 
 
 def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:

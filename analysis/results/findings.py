@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis.data.dataset import Dataset
 from analysis.data.sample import Sample
 from analysis.plan import Plan
-from analysis.results.estimates import Check, Estimates
+from analysis.results.estimates import Check, Estimates, StudyResult
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Findings:
         One per outcome and score, in the plan's order.
     multiverse : Multiverse or None
         Every reasonable analysis, where the plan declares them.
+    studies : dict of str to StudyResult
+        The same estimates and checks by the name of their study, all outcomes and scores together.
     """
 
     sample: Sample
@@ -36,6 +38,7 @@ class Findings:
     checks: tuple[Check, ...]
     decided: tuple[Verdict, ...]
     multiverse: Multiverse | None = None
+    studies: dict[str, StudyResult] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

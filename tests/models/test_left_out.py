@@ -13,6 +13,7 @@ from analysis.models.design import Design, extended_basis, orthonormal_basis
 from analysis.models.fit import critical_value
 from analysis.models.left_out import coefficient_without
 from analysis.results.evidence import NOTHING_KNOWN
+from analysis.results.question import Question
 from analysis.studies.influence import fragility
 from analysis.studies.influence.influence import study_influence
 
@@ -70,7 +71,7 @@ def test_the_check_of_influence_is_the_same_by_either_way(
         monkeypatch.setattr(fragility, "MANY_ROWS", rows)
         sample = sample_of(said, frame)
         checks = study_influence(
-            sample, sample.plan.outcome[0], sample.plan.score.columns[0]
+            Question(sample, sample.plan.outcome[0], sample.plan.score.columns[0])
         ).checks
         other = fragility.study_fragility(
             sample, sample.plan.outcome[0], sample.plan.score.columns[0], NOTHING_KNOWN

@@ -19,6 +19,7 @@ from analysis.models.sufficient_statistics import measure_moments
 from analysis.models.sufficient_statistics.resampling import wild_bootstrap
 from analysis.models.sufficient_statistics.subsets import fit_subsets
 from analysis.models.wild import effective_clusters, wild_test
+from analysis.results.question import Question
 from analysis.studies.placebo.study import study_assay
 
 
@@ -174,7 +175,7 @@ def test_what_is_said_beside_it_names_its_method(few):
 def test_draws_of_the_assay_say_how_they_were_judged(make_frame, plan_of):
     plan = plan_of("continuous", overlap={"draws": 100}, **WILD)
     sample = select_sample(plan, from_frame(make_frame(300, agencies=20)))
-    found = study_assay(sample, plan.outcome[0], "klout")
+    found = study_assay(Question(sample, plan.outcome[0], "klout"))
     assert all("not by the wild bootstrap, which decides" in row.note for row in found.rows)
 
 

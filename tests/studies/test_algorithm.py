@@ -10,6 +10,7 @@ from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
+from analysis.results.question import Question
 from analysis.studies.algorithm.study import study_algorithm
 
 CHANGE = {
@@ -42,7 +43,7 @@ def plan(algorithm=CHANGE, seed=3, n=400, **truth):
 def found(**given):
     said = plan(**given)
     seen = study_algorithm(
-        select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout"
+        Question(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
     )
     return {(row.model, row.term): row for row in seen.rows}, {
         check.check: check for check in seen.checks

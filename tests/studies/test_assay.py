@@ -15,6 +15,7 @@ from analysis.measurement_error.study_noise import study_noise
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.fit import Fit
+from analysis.results.question import Question
 from analysis.studies.placebo import study as assay
 from analysis.studies.placebo.assay import plant, share_of, truth_behind
 from analysis.studies.placebo.refit import refit
@@ -66,7 +67,7 @@ def plan(kind="continuous", known="halves", width=0.02, **changes):
 def study(own, data, sample_of):
     known = own.engagement.halves
     sample = sample_of(own, data.drop(columns="likes") if known else data)
-    return study_assay(sample, own.outcome[0], "score")
+    return study_assay(Question(sample, own.outcome[0], "score"))
 
 
 def told(found):

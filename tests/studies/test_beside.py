@@ -9,6 +9,7 @@ import analysis as sa
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models.design import score_scale
+from analysis.results.question import Question
 from analysis.studies.base import periods_of
 from analysis.studies.panel.neighbours import matched
 from analysis.studies.panel.study import study_panel
@@ -89,7 +90,7 @@ def test_what_a_table_adds_is_what_the_rows_alone_would_give(plan_of, frame, tol
         select_sample(plan, from_frame(data)) for data in (gappy, gappy[gappy["who"].notna()])
     )
     (ours, theirs) = (
-        study_panel(sample, plan.outcome[0], "klout", ()).rows for sample in (some, only)
+        study_panel(Question(sample, plan.outcome[0], "klout")).rows for sample in (some, only)
     )
     by = score_scale(some, "klout") / score_scale(only, "klout")
     for one, other in zip(ours, theirs, strict=True):

@@ -9,7 +9,7 @@ import pytest
 
 import analysis as sa
 from analysis.results.estimates import display
-from analysis.studies.influence.against_report import doubts_passage
+from analysis.studies.influence.report import doubts_passage
 
 
 @pytest.fixture(scope="module")

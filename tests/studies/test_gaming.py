@@ -16,6 +16,7 @@ from analysis.models.covariance import around
 from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
+from analysis.results.question import Question
 from analysis.studies.gaming.episodes import inferred_states
 from analysis.studies.gaming.information import displaced, information
 from analysis.studies.gaming.jump_detection import find_jumps
@@ -59,7 +60,9 @@ def plan(
 
 def found(**given):
     said = plan(**given)
-    seen = study_gaming(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
+    seen = study_gaming(
+        Question(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
+    )
     return (
         {(row.model, row.term, row.variant): row for row in seen.rows},
         {check.check: check for check in seen.checks},
@@ -410,7 +413,7 @@ def test_a_table_of_ones_own(tmp_path):
     del said["cluster"]
     said = read_plan(said)
     sample = select_sample(said, read_dataset(said.dataset))
-    seen = study_gaming(sample, said.outcome[0], "klout")
+    seen = study_gaming(Question(sample, said.outcome[0], "klout"))
     assert {row.model for row in seen.rows} >= {"poisson", "did-m"}
     units = next(row.clusters for row in seen.rows if row.term == "decoupling")
     assert 30 < units <= 60
@@ -525,7 +528,7 @@ def test_a_place_in_a_list_is_lifted_by_falling(gaming):
             {check.check: check for check in seen.checks},
         )
         for seen in (
-            study_gaming(select_sample(own, from_frame(data)), own.outcome[0], "klout")
+            study_gaming(Question(select_sample(own, from_frame(data)), own.outcome[0], "klout"))
             for own, data in ((said, frame), (turned, frame.assign(klout=100 - frame["klout"])))
         )
     )

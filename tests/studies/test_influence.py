@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.results.question import Question
 from analysis.studies.influence.influence import study_influence
 
 
@@ -33,7 +34,7 @@ def told(data, sample_of, **changes):
         }
         | changes
     )
-    found = study_influence(sample_of(own, data), own.outcome[0], "score")
+    found = study_influence(Question(sample_of(own, data), own.outcome[0], "score"))
     return {check.check: check for check in found.checks}
 
 

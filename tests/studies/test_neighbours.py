@@ -6,6 +6,7 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
+from analysis.results.question import Question
 from analysis.studies.panel.neighbours import matched, study_neighbours
 
 
@@ -40,7 +41,7 @@ def told(frame, sample_of, **changes):
         }
         | changes
     )
-    found = study_neighbours(sample_of(plan, frame), plan.outcome[0], "klout")
+    found = study_neighbours(Question(sample_of(plan, frame), plan.outcome[0], "klout"))
     return {row.term: row for row in found.rows}, {check.check: check for check in found.checks}
 
 

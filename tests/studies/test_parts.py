@@ -11,6 +11,7 @@ from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
+from analysis.results.question import Question
 from analysis.studies.engagement_mix.proportion import proportional
 from analysis.studies.engagement_mix.study import study_parts
 
@@ -35,7 +36,9 @@ def plan(columns=BY_WHOM, seed=3, n=3000, parts=None, **truth):
 
 def found(**given):
     said = plan(**given)
-    seen = study_parts(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
+    seen = study_parts(
+        Question(select_sample(said, read_dataset(said.dataset)), said.outcome[0], "klout")
+    )
     return {row.term: row for row in seen.rows}, {check.check: check for check in seen.checks}
 
 
@@ -101,7 +104,7 @@ def test_the_distance_does_not_depend_on_units():
 
 
 def test_the_report_shows_the_misalignment():
-    passage = passages_of(sa.audit(plan(n=500)))["parts"]
+    passage = passages_of(sa.audit(plan(n=500)))["engagement_mix"]
     assert "likeness" in passage.paragraphs[1]
     assert "engagement of bots" in passage.figures[0].alt
     assert passage.tables[0].rows[0][0] == "engagement of peers"

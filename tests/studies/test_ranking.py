@@ -9,12 +9,13 @@ import analysis as sa
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.report.sections import passages_of
+from analysis.results.question import Question
 from analysis.studies.ranking.study import study_ranking
 
 
 def rows(plan, frame, score="klout"):
     sample = select_sample(plan, from_frame(frame))
-    return {row.term: row for row in study_ranking(sample, plan.outcome[0], score).rows}
+    return {row.term: row for row in study_ranking(Question(sample, plan.outcome[0], score)).rows}
 
 
 def test_a_binary_outcome_has_all_of_them(plan_of, make_frame):
@@ -94,7 +95,9 @@ def test_an_outcome_with_an_exposure_is_ranked_by_its_rate(plan_of, make_frame, 
     found = []
     for frame in (apart, mixed):
         plan = plan_of(outcome={"exposure": "active"}, inference={"bootstrap": 99})
-        rows = study_ranking(select_sample(plan, from_frame(frame)), plan.outcome[0], "klout").rows
+        rows = study_ranking(
+            Question(select_sample(plan, from_frame(frame)), plan.outcome[0], "klout")
+        ).rows
         found.append({row.term: row for row in rows})
     for term in ("gini", "lift_top_decile"):
         assert found[1][term].estimate == pytest.approx(found[0][term].estimate, rel=1e-9)

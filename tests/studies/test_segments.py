@@ -9,6 +9,7 @@ from analysis.data.sample import select_sample
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
 from analysis.models.family import family_of
+from analysis.results.question import Question
 from analysis.studies.segments.study import _Study, study_segments
 
 
@@ -24,7 +25,7 @@ def shops(make_frame):
 
 def found(plan, frame):
     sample = select_sample(plan, from_frame(frame))
-    return sample, study_segments(sample, plan.outcome[0], "klout")
+    return sample, study_segments(Question(sample, plan.outcome[0], "klout"))
 
 
 def row(rows, term, variant="", model=None):

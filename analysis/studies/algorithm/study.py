@@ -4,6 +4,7 @@ displayed number does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.plan.sections.studies import AlgorithmSection
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.studies.algorithm.interrupted_time_series import FEWEST_A_SIDE, interruption
 from analysis.studies.algorithm.population_stability import paired_stability, stability
 from analysis.studies.algorithm.regression_discontinuity import density_jump, jump_at
@@ -34,15 +36,14 @@ SAME = 1e-6
 """
 
 
-def study_algorithm(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_algorithm(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the jumps, the versions' validity, the effect of the displayed number, and checks.
 
     Predictive validity (what each version says about the outcome) and the effect of the displayed
     number (what showing another number to the same people does) are different questions and have
     rows of their own.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.algorithm is None:
         return StudyResult()
@@ -63,12 +64,10 @@ def study_algorithm(
         asked.append(("threshold", _Study.threshold, ()))
     parts = [
         where_known(
-            sample,
+            question,
             columns,
-            outcome,
-            score,
             name,
-            lambda some, ask=ask: ask(_Study(some, outcome, score, said)),
+            lambda some, ask=ask: ask(_Study(some.sample, outcome, score, said)),
         )
         for name, ask, columns in asked
     ]

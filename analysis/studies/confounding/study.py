@@ -12,8 +12,8 @@ from analysis.models.design import Design, build_design, score_scale
 from analysis.models.fit import p_value
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.results.verdict import BOUND, RATIO_MODELS
-from analysis.studies.base import blank_row
 from analysis.studies.confounding.sensitivity import (
     as_strong_as,
     e_value,
@@ -23,14 +23,13 @@ from analysis.studies.confounding.sensitivity import (
 )
 
 
-def study_confounding(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_confounding(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return robustness values, benchmarks and Oster's delta of the least-squares fit, and the
     E-value of a ratio.
 
     The estimates hold the plain effects of this score and outcome.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plain = {row.model: row for row in estimates if _is_plain(row, sample, outcome, score)}
     rows: list[Estimate] = []
     if "ols" in plain:
@@ -59,7 +58,9 @@ def _least_squares(sample: Sample, row: Estimate, design: Design) -> list[Estima
     classical = math.sqrt(fit.deviance / df / (design.n * moves.var_left))
     exact = fit.params[-1] / classical
     blank = replace(
-        blank_row(sample, sample.plan.outcomes[row.outcome], row.score, "sensitivity", fit),
+        Question(sample, sample.plan.outcomes[row.outcome], row.score).row_of_fit(
+            "sensitivity", fit
+        ),
         covariance="",
     )
     level = sample.plan.inference.level

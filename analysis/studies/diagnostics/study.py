@@ -15,6 +15,7 @@ from analysis.models.fit import CountFit, Fit, critical_value, score_test
 from analysis.models.pml import VARIANCE_POWER
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
     Calibration,
     Rootogram,
@@ -33,12 +34,11 @@ OFF = 1.25
 """
 
 
-def study_diagnostics(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion
     and zeros.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     checks = []
     for name, ask in (
         ("reset", _reset),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +15,12 @@ from analysis.models.fit import Fit, p_value
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.question import Question
 from analysis.studies.base import where_known
 from analysis.studies.engagement_mix.proportion import proportional
 
 
-def study_parts(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_parts(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the weight of each part in the score and in the outcome, and the test that they are
     proportional.
 
@@ -28,11 +28,12 @@ def study_parts(
     deviations of the score by least squares, and in the outcome by the deciding model without the
     score.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     if sample.plan.parts is None:
         return StudyResult()
     columns = sample.plan.parts.columns
     return where_known(
-        sample, columns, outcome, score, "misalignment", lambda some: _studied(some, outcome, score)
+        question, columns, "misalignment", lambda some: _studied(some.sample, outcome, score)
     )
 
 

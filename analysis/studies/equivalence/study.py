@@ -15,6 +15,7 @@ from analysis.models.design import Design, build_design, score_scale
 from analysis.models.power import detectable_effect, power_nothing
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.results.rule import sesoi_band
 from analysis.studies.equivalence.bayes import bic_factor, jzs_factor
 from analysis.studies.equivalence.decomposition import decompose
@@ -26,14 +27,13 @@ from analysis.studies.equivalence.equivalence import (
 )
 
 
-def study_size(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_size(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the equivalence tests, the power, and for least squares the Bayes factors and the
     decomposition.
 
     The estimates hold the plain and corrected effects of this score and outcome.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     tested = [row for row in estimates if _is_tested(row, sample, outcome, score)]
     mean = float(sample.numbers(outcome.column).mean())
     rows = [_equivalence(row, sesoi_band(outcome, _scale_of(row, outcome), mean)) for row in tested]

@@ -4,7 +4,7 @@ the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit, display
+from analysis.results.question import Question
 from analysis.studies.base import where_known
 from analysis.studies.gaming.episodes import Episodes, episodes_of
 from analysis.studies.gaming.event_study import Change, change, pre_trend, together
@@ -43,24 +44,21 @@ POWER = 0.842
 """The normal quantile of a power of .80."""
 
 
-def study_gaming(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_gaming(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return slopes in gamed and organic rows, jumps of score and outcome at onset and offset, and
     what is lost.
 
     Reliabilities of engagement are looked up in the estimates.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.gaming is None:
         return StudyResult()
     return where_known(
-        sample,
+        question,
         gaming_columns(plan),
-        outcome,
-        score,
         "gaming",
-        lambda some: _studied(some, outcome, score, tuple(estimates)),
+        lambda some: _studied(some.sample, outcome, score, tuple(estimates)),
     )
 
 

@@ -13,8 +13,8 @@ from analysis.models.pml import VARIANCE_POWER
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.evidence import Tail
+from analysis.results.question import Question
 from analysis.results.rule import sesoi_band, word_of
-from analysis.studies.base import blank_row
 from analysis.studies.heavy_tails.tail import LIGHT, bootstrap_t, hill_index, top_share
 
 MOST_WORK = 12_000_000
@@ -33,12 +33,11 @@ many there were.
 VARIANT = "bootstrap-t"
 
 
-def study_bootstrap(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the deciding pseudo-maximum likelihood effect with a percentile-t interval, or why
     there is none.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan, model = sample.plan, outcome.deciding_model
     if model not in VARIANCE_POWER:
         return StudyResult()
@@ -86,7 +85,7 @@ def study_bootstrap(
         note = f"percentile-t interval and p-value, {len(found.values):,} draws of {drawn}"
         rows.append(
             replace(
-                blank_row(sample, outcome, score, "increment", fit),
+                Question(sample, outcome, score).row_of_fit("increment", fit),
                 term=score,
                 scale=scale,
                 unit="percent",

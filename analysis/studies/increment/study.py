@@ -18,7 +18,7 @@ from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
-from analysis.studies.base import blank_row, coefficients
+from analysis.results.question import Question
 
 MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
 """Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them,
@@ -83,13 +83,13 @@ def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Est
     """Return the coefficients of an equation with all scores, and their joint test."""
     rows, scores = [], sample.plan.score.columns
     for score in scores:
-        pair = coefficients(sample, outcome, score, "increment", fit)
+        pair = Question(sample, outcome, score).coefficients("increment", fit)
         rows += [
             replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair
         ]
     statistic, p = wald(fit, scores)
     note = f"joint test of {len(scores)} scores"
-    blank = blank_row(sample, outcome, "", "increment", fit)
+    blank = Question(sample, outcome, "").row_of_fit("increment", fit)
     return [
         *rows,
         replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note),
@@ -105,8 +105,8 @@ def _one_model(
     )
     counts = outcome.kind == "count"
     raw = fit_model(design.without("engagement"), model, full.covariance, counts=counts)
-    rows = coefficients(sample, outcome, score, "increment", full)
-    rows += coefficients(sample, outcome, score, "raw", raw)
+    rows = Question(sample, outcome, score).coefficients("increment", full)
+    rows += Question(sample, outcome, score).coefficients("raw", raw)
     if full.parts:
         rows += tests(sample, outcome, score, full, np.nan, None)
     else:
@@ -228,7 +228,7 @@ def tests(
             if full.model == "gamma"
             else f"no deviance compares two {full.model} models: each has its own dispersion"
         )
-    blank = blank_row(sample, outcome, score, "increment", full)
+    blank = Question(sample, outcome, score).row_of_fit("increment", full)
     plain = replace(blank, covariance="")
     joint = "both parts: whether there is any, and how much" if full.parts else ""
     robust = {
@@ -257,7 +257,7 @@ def _variant(
     for factor, unit in ((1.0, ""), *MONEY_UNITS):
         changed = design.with_response(function(design.response * factor))
         fit, lacking = _fit_with_fallback(sample.plan, outcome, changed, "ols", deciding=False)
-        pair = coefficients(sample, outcome, score, "increment", fit)
+        pair = Question(sample, outcome, score).coefficients("increment", fit)
         name = "-".join([variant, *unit.split()])
         note = (
             f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"

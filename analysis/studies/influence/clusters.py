@@ -6,24 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.data.sample import Sample
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.wild import effective_clusters
-from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question
 
 FEW = 6.0
 """Below this the number of clusters says too much about how sure one is."""
 
 
-def study_clusters(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_clusters(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the check of the effective number of clusters for the score's coefficient; nothing
     without clusters.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     if sample.plan.cluster is None:
         return StudyResult()
     design = build_design(sample, outcome.column, (score,))

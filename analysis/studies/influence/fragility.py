@@ -23,8 +23,8 @@ from analysis.models.steps import MANY_ROWS
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of, open_columns
 from analysis.results.evidence import Fragility, Noise
+from analysis.results.question import Question
 from analysis.results.rule import Word, sesoi_band
-from analysis.studies.base import _word, word_of_fit
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
@@ -55,7 +55,7 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: 
         (left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance))
         for left, keep in sets
     )
-    return _first_other(word_of_fit(sample, outcome, score, fit), found)
+    return _first_other(Question(sample, outcome, score).word_of_fit(fit), found)
 
 
 def _of_correction(sample: Sample, score: str, noise: Noise) -> Fragility:
@@ -82,7 +82,7 @@ def _ruled(made: Corrections, noise: Noise) -> Word:
 
 def _plain_answer(made: Corrections, corrected: Answer) -> Answer:
     fit, score = made.fit, made.score
-    word = word_of_fit(made.sample, made.outcome, score, fit)
+    word = Question(made.sample, made.outcome, score).word_of_fit(fit)
     logit = fit.model == "logit"
     effect = (
         average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
@@ -191,14 +191,14 @@ def word_without(
     ):
         try:
             found = coefficient_without(fit, score, keep, kind)
-            return _word(
-                sample, outcome, score, fit.model, (found.estimate, found.std_error), found.df
+            return Question(sample, outcome, score).word(
+                fit.model, found.estimate, found.std_error, found.df
             )
         except DesignError:  # the steps from there do not converge, or a control has no level left
             pass
     try:
         with np.errstate(all="ignore"):
             rest = fit_model(fit.design.rest(keep), fit.model, kind, counts=outcome.kind == "count")
-            return word_of_fit(sample, outcome, score, rest)
+            return Question(sample, outcome, score).word_of_fit(rest)
     except (DesignError, np.linalg.LinAlgError):
         return None

@@ -19,7 +19,8 @@ from analysis.models.fit import Fit
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
-from analysis.studies.base import entity_column, word_of_fit
+from analysis.results.question import Question
+from analysis.studies.base import entity_column
 from analysis.studies.influence.fragility import LARGE, influence_on, large_segments, word_without
 
 MOST_LEFT_OUT = 0.5
@@ -28,18 +29,17 @@ MOST_LEFT_OUT = 0.5
 TRIALS = 8
 
 
-def study_influence(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()
-) -> StudyResult:
+def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the check of the fewest rows whose removal changes the word, and the reruns that the
     rows call for.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.quick or sample.note or outcome.deciding_model == "hurdle":
         return StudyResult()
     design = build_design(sample, outcome.column, (score,))
     fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")
-    own = word_of_fit(sample, outcome, score, fit)
+    own = Question(sample, outcome, score).word_of_fit(fit)
     checks = [
         _fewest(sample, outcome, score, fit, own, fit.covariance),
         *_segments(sample, outcome, score, fit, own),
@@ -179,7 +179,7 @@ def _reruns(sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, own: 
         )
         clustered = replace(fit.design, clusters=pd.factorize(values)[0])
         try:
-            word = word_of_fit(sample, outcome, score, _fitted(clustered, outcome, "CRV1"))
+            word = Question(sample, outcome, score).word_of_fit(_fitted(clustered, outcome, "CRV1"))
         except DesignError:
             word = None
         reason = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +14,17 @@ from analysis.models.design import Design, build_design
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
-from analysis.studies.base import coefficients
+from analysis.results.question import Question
 
 
-def study_returns(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_returns(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the other reading of an outcome of kind "roi", with and without engagement.
 
     Where the net return decides (least squares, in money), the ratio stands beside it: Poisson
     pseudo-maximum likelihood of revenue with the log of what was put in as offset, `@ratio`; and
     the other way round, `@net`.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     if outcome.kind != "roi":
         return StudyResult()
     design = build_design(sample, outcome.column, (score,))
@@ -71,5 +71,5 @@ def _of(
     note = "net return, in money" if variant == "net" else "revenue per unit of money put in"
     return [
         replace(row, variant="-".join(filter(None, [variant, row.variant])), note=note)
-        for row in coefficients(sample, outcome, score, method, fit)
+        for row in Question(sample, outcome, score).coefficients(method, fit)
     ]

@@ -16,14 +16,13 @@ from analysis.models.design import Design, build_design, score_scale
 from analysis.models.fit import Fit, p_value
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
-from analysis.studies.base import codes_of, periods_of, where_known, word_of_fit
+from analysis.results.question import Question
+from analysis.studies.base import codes_of, periods_of, where_known
 
 FEWEST_UNITS = 10
 
 
-def study_neighbours(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()
-) -> StudyResult:
+def study_neighbours(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the future-score placebo and the rerun with the score of the period before, where a
     panel allows them.
 
@@ -35,12 +34,13 @@ def study_neighbours(
     itself moves the score. Only rows of which the unit's neighbouring period is in the sample
     count; errors are clustered by unit where the plan names no clusters.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.panel is None or plan.panel.time is None or sample.note:
         return StudyResult()
     columns = (plan.panel.unit, plan.panel.time)
     return where_known(
-        sample, columns, outcome, score, "neighbours", lambda some: _studied(some, outcome, score)
+        question, columns, "neighbours", lambda some: _studied(some.sample, outcome, score)
     )
 
 
@@ -144,7 +144,7 @@ def _lagged(
     earlier = replace(design, matrix=np.column_stack([design.matrix[:, :-1], other]))
     fit = _fitted(outcome, earlier)
     own, word = (
-        word_of_fit(sample, outcome, score, one) for one in (_fitted(outcome, design), fit)
+        Question(sample, outcome, score).word_of_fit(one) for one in (_fitted(outcome, design), fit)
     )
     row = _row(
         sample,

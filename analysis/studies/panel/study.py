@@ -20,30 +20,28 @@ from analysis.models.fit import Fit, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.question import Question
 from analysis.studies.base import codes_of, where_known
 
 RELIABLE = 0.70
 """Below this the noise of engagement is a large part of what changes within a unit."""
 
 
-def study_panel(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_panel(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the score's effect with unit (and period) fixed effects; nothing where the plan has no
     panel.
 
     Reliabilities of engagement from halves are looked up in the estimates.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     if sample.plan.panel is None:
         return StudyResult()
     columns = (sample.plan.panel.unit, sample.plan.panel.time)
     return where_known(
-        sample,
+        question,
         columns,
-        outcome,
-        score,
         "panel",
-        lambda some: _studied(some, outcome, score, estimates),
+        lambda some: _studied(some.sample, outcome, score, estimates),
     )
 
 

@@ -28,6 +28,7 @@ from analysis.models.power import detectable_effect
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import FEW_CORRECTED, open_columns
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.results.rule import sesoi_band, word_of
 from analysis.studies.placebo.assay import (
     LOG_LINK,
@@ -51,9 +52,7 @@ POWER = 0.95
 """Chance with which the planted effect, if it is larger than twice the SESOI, is to be seen."""
 
 
-def study_assay(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate] = ()
-) -> StudyResult:
+def study_assay(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Audit placebos and planted effects by the plan's own rule, and count how many are called
     `adds`.
 
@@ -66,6 +65,7 @@ def study_assay(
     would pass any audit, so without either no placebo is drawn. An effect is planted on the
     remainder, of max(2 SESOI, the effect seen with a power of .95).
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     why = _not_run(sample, outcome)
     if why:

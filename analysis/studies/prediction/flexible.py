@@ -20,6 +20,7 @@ from analysis.models.fit import p_value
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.question import Question
 
 LEAST_LEFT = 10.0
 """Effective rows, n (1 - R2 of the score), below which nothing is estimated."""
@@ -180,12 +181,11 @@ def _exponential(
     return theta, (net - h) * residual, float((net * s * residual).sum())
 
 
-def study_flexible(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_flexible(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the effect by each learner of the plan's `[flexible]`, or the reason why there is
     none.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.flexible is None:
         return StudyResult()

@@ -18,6 +18,7 @@ from analysis.models.family import POWERS, family_of
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question
 
 FOLDS = 10
 """Folds of a partition; fewer where there are fewer than 20 clusters."""
@@ -180,14 +181,13 @@ def _solved(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     return np.linalg.solve(information, gradient)
 
 
-def study_prediction(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
+def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return the out-of-sample gain of the deciding model, as a share of the outcome's deviance; or
     why there is none.
 
     A negative binomial or hurdle outcome is predicted by the Poisson, whose mean it shares.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.quick:
         reason = "The plan says quick = true, so out-of-sample predictions were not made."

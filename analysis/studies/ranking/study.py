@@ -4,6 +4,7 @@ judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,7 @@ from analysis.models.design import transformed_score
 from analysis.models.fit import p_value
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult
+from analysis.results.question import Question
 from analysis.studies.ranking.scorecard import (
     Ranking,
     auc,
@@ -35,15 +37,14 @@ FOLDS = 5
 NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
 
 
-def study_ranking(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_ranking(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return AUC, Gini, KS, lift and calibration of a score, and its differences from the plan's
     other scores.
 
     Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
     Where the outcome has an exposure, its rate is ranked, and a row counts as much as its exposure.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     values = sample.numbers(outcome.column)
     if values.min() < 0 or np.ptp(values) == 0:
         return StudyResult()

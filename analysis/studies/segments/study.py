@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -30,6 +30,7 @@ from analysis.models.fit import Fit, p_value
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.question import Question
 from analysis.studies.base import where_known
 from analysis.studies.segments.meta_analysis import FEWEST_SEGMENTS, Pool, pool
 
@@ -54,9 +55,7 @@ class Segment:
     sums: np.ndarray | None = None
 
 
-def study_segments(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: tuple[Estimate, ...] = ()
-) -> StudyResult:
+def study_segments(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return one effect per segment of the plan, their pool, the gain in segments left out, and
     checks.
 
@@ -64,12 +63,13 @@ def study_segments(
     may differ between segments; with a declared reliability, which is about all rows, the effects
     are plain.
     """
+    sample, outcome, score = question.sample, question.outcome, question.score
     plan = sample.plan
     if plan.segment is None:
         return StudyResult()
     columns = (plan.segment.column,)
     return where_known(
-        sample, columns, outcome, score, "segments", lambda some: _studied(some, outcome, score)
+        question, columns, "segments", lambda some: _studied(some.sample, outcome, score)
     )
 
 

@@ -1,0 +1,85 @@
+"""The questions that an audit asks beside the increment and its correction for noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from analysis.results.estimates import Estimate, StudyResult
+from analysis.results.question import Question
+from analysis.studies.algorithm.study import study_algorithm
+from analysis.studies.confounding.study import study_confounding
+from analysis.studies.diagnostics.study import study_diagnostics
+from analysis.studies.engagement_mix.study import study_parts
+from analysis.studies.equivalence.study import study_size
+from analysis.studies.gaming.study import study_gaming
+from analysis.studies.heavy_tails.study import study_bootstrap
+from analysis.studies.influence.clusters import study_clusters
+from analysis.studies.influence.influence import study_influence
+from analysis.studies.influence.returns import study_returns
+from analysis.studies.panel.neighbours import study_neighbours
+from analysis.studies.panel.study import study_panel
+from analysis.studies.placebo.study import study_assay
+from analysis.studies.prediction.flexible import study_flexible
+from analysis.studies.prediction.prediction import study_prediction
+from analysis.studies.ranking.study import study_ranking
+from analysis.studies.segments.study import study_segments
+
+if TYPE_CHECKING:
+    from analysis.results.findings import Findings
+    from analysis.results.passage import Passage
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study of every outcome and score, and its section of the report.
+
+    Attributes
+    ----------
+    name : str
+        The name of its folder, by which `audit[name]` shows it; figures are saved under it.
+    title : str
+    run : callable
+        Takes the question (a sample, an outcome and a score) and the estimates so far, those of
+        earlier outcomes and scores among them; returns the estimates and checks that it adds, none
+        where the question does not arise.
+    report : str, optional
+        Name of the function in the folder's `report.py` that takes the findings of the whole audit
+        and returns the section on it, or None. It is imported when a report is written, and
+        matplotlib with it.
+    """
+
+    name: str
+    title: str
+    run: Callable[[Question, tuple[Estimate, ...]], StudyResult]
+    report: str = ""
+
+    def section(self, findings: Findings) -> Passage | None:
+        """Return the section of the report, or None where there is nothing to say."""
+        folder = self.run.__module__.rpartition(".")[0]
+        return getattr(import_module(f"{folder}.report"), self.report)(findings)
+
+
+STUDIES = (
+    Study("equivalence", "Size of the effect and power", study_size),
+    Study("confounding", "Unobserved confounders", study_confounding),
+    Study("prediction", "Prediction of rows left out", study_prediction),
+    Study("flexible", "Controls in any form", study_flexible),
+    Study("returns", "Return on what was put in", study_returns),
+    Study("engagement_mix", "Weights of the kinds of engagement", study_parts, "parts_passage"),
+    Study("gaming", "Gaming of the score", study_gaming, "gaming_passage"),
+    Study("algorithm", "Changes of the algorithm", study_algorithm, "algorithm_passage"),
+    Study("heavy_tails", "Heavy tails", study_bootstrap),
+    Study("clusters", "Effective number of clusters", study_clusters),
+    Study("influence", "Influential rows", study_influence, "doubts_passage"),
+    Study("segments", "Segments", study_segments, "segments_passage"),
+    Study("ranking", "Ranking", study_ranking, "ranking_passage"),
+    Study("panel", "Fixed effects", study_panel, "panel_passage"),
+    Study("lead_lag", "Lead and lag of the score", study_neighbours),
+    Study("diagnostics", "Fit of the model", study_diagnostics, "diagnosis_passage"),
+    Study("placebo", "Placebo and power simulation", study_assay, "assay_passage"),
+)
+"""In the order in which they run and are reported. A new study is a folder with `study.py` and, if
+the report has a section on it, `report.py`; and one line here."""
