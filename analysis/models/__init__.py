@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
+
 from analysis.models.binary import fit_logit
 from analysis.models.counts import fit_nb2
 from analysis.models.design import Design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.hurdle import fit_hurdle, split
+from analysis.models.hurdle import fit_hurdle
 from analysis.models.linear import fit_ols
 from analysis.models.pml import fit_pml
 
@@ -18,7 +22,7 @@ def fit_model(design: Design, model: str, covariance: str, *, counts: bool = Fal
     ----------
     design : Design
     model : str
-        "ols", "poisson", "gamma", "tweedie", "logit", "nb2" or "hurdle".
+        A name in `FAMILIES`.
     covariance : str
     counts : bool
         Beyond a hurdle counts have a truncated negative binomial distribution; anything else a
@@ -33,29 +37,14 @@ def fit_model(design: Design, model: str, covariance: str, *, counts: bool = Fal
 
 
 def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
-    if model == "ols":
-        return fit_ols(design, covariance=covariance)
-    if model == "logit":
-        return fit_logit(design, covariance=covariance)
-    if model == "nb2":
-        return fit_nb2(design, covariance=covariance)
-    if model == "hurdle":
-        return fit_hurdle(design, _count_parts if counts else _money_parts, covariance=covariance)
-    return fit_pml(design, family=model, covariance=covariance)
-
-
-def _count_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
-    whether, positive = split(design)
-    return fit_logit(whether, covariance=covariance), fit_nb2(
-        positive, covariance=covariance, truncated=True
-    )
-
-
-def _money_parts(design: Design, covariance: str) -> tuple[Fit, Fit]:
-    whether, positive = split(design)
-    return fit_logit(whether, covariance=covariance), fit_pml(
-        positive, family="gamma", covariance=covariance
-    )
+    family = FAMILIES[model]
+    module, name = family.fitted_by.split(".")
+    fit_family = getattr(import_module(f"{__name__}.{module}"), name)
+    options: dict[str, object] = {"family": model} if family.ratio else {}
+    if family.two_parts:
+        options = {"counts": counts}
+    fit = fit_family(design, covariance=covariance, **options)
+    return fit if fit.model == model else replace(fit, model=model)
 
 
 __all__ = ["fit_hurdle", "fit_logit", "fit_model", "fit_nb2", "fit_ols", "fit_pml"]

@@ -1,40 +1,188 @@
-"""The family of an outcome: its loss, score and weights as functions of the linear predictor."""
+"""One record for each model: what the package has to know of it, from the link to the printed name.
+
+A new model is one record here (a generalised linear model needs no more), one line in
+`plan.sections.outcome.MODELS`, and where it has a likelihood of its own, a fitting function.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal, Protocol
 
 import numpy as np
-from scipy.special import expit, xlogy
+from scipy.special import expit, logit, xlogy
 
-POWERS = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
+from analysis.plan.sections.outcome import MODELS, DeclaredModel
+
+Interval = tuple[float, float]
+
+
+class Sized(Protocol):
+    """An outcome of the plan: its smallest effect size of interest, and whether it is a share."""
+
+    sesoi: float
+    is_relative: bool
 
 
 @dataclass(frozen=True)
-class Family:
-    """An outcome's family, as functions of the linear predictor.
+class Family(DeclaredModel):
+    """A model: its link, variance and loss, and which methods exist for it.
 
     Attributes
     ----------
-    score : callable
-        (y, predictor) -> contributions whose cross product with the columns is zero at the
-        estimate.
-    weights : callable
-        predictor -> weights of the information.
-    loss : callable
-        (y, predictor) -> unit deviances, less what depends on y alone.
-    perfect : callable
-        y -> the loss of a prediction that is y itself.
-    bent : bool
-        Whether more than one Newton step is needed.
+    short : str
+        Its name in a figure or a table.
+    power : float or None
+        Working variance mean ** power of a pseudo-likelihood with an exponential mean; None where
+        there is none. The coefficients are the same in the population; the rows' weights differ.
+    fitted_by : str
+        ``module.function`` of this room that fits a design.
+    reduces_to : str
+        The model that takes its place where only models of one equation without a dispersion can be
+        fitted: prediction, segments, panels, simulation, parts of engagement, power.
+    resampled_as : str
+        The model that takes its place where rows or clusters are left out.
+    sums : {"", "ols", "poisson"}
+        By which sums over blocks of rows it is fitted: beyond memory and in the multiverse.
+    correction : {"eiv", "calibration"}
+        Its first correction for noise in engagement.
+    other_correction : {"", "corrected-score", "conditional-score"}
+        A correction that needs no normal truth.
+    default_covariance : str
+        Where the plan names none and has no clusters.
+    nested_deviance : bool
+        Whether the deviances of two nested fits can be compared.
+    infinite_at_zero : bool
+        Whether an outcome of zero has an infinite deviance.
     """
 
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    weights: Callable[[np.ndarray], np.ndarray]
-    loss: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    perfect: Callable[[np.ndarray], np.ndarray] = np.zeros_like
-    bent: bool = True
+    short: str = ""
+    power: float | None = None
+    fitted_by: str = "pml.fit_pml"
+    reduces_to: str = ""
+    resampled_as: str = ""
+    sums: Literal["", "ols", "poisson"] = ""
+    correction: Literal["eiv", "calibration"] = "calibration"
+    other_correction: Literal["", "corrected-score", "conditional-score"] = ""
+    default_covariance: str = "HC1"
+    nested_deviance: bool = True
+    infinite_at_zero: bool = False
+
+    # --- which methods exist ---
+
+    @property
+    def reduced(self) -> str:
+        """The model itself, or the one that it reduces to."""
+        return self.reduces_to or self.name
+
+    @property
+    def resampled(self) -> str:
+        """The model itself, or the one that takes its place where clusters are left out."""
+        return self.resampled_as or self.name
+
+    @property
+    def linear(self) -> bool:
+        """Least squares: it alone has Gelbach's decomposition, BIC, benchmarks, wild tests."""
+        return self.link == "identity"
+
+    @property
+    def ratio(self) -> bool:
+        """A pseudo-likelihood whose coefficient is the log of a ratio of means: E-values, tails."""
+        return self.power is not None
+
+    @property
+    def glm(self) -> bool:
+        """Whether `score`, `weights` and `loss` of a linear predictor are all there is to it."""
+        return self.link != "log" or self.power is not None
+
+    @property
+    def margin(self) -> str:
+        """The variant of its deciding row: "margin" where a difference in probability decides."""
+        return "margin" if self.link == "logit" else ""
+
+    # --- scales ---
+
+    def unit(self, kind: str) -> Literal["points", "outcome", "log odds", "percent"]:
+        """Return how its coefficient is shown, for an outcome of a kind."""
+        if self.link == "identity":
+            return "points" if kind == "binary" else "outcome"
+        return "log odds" if self.link == "logit" else "percent"
+
+    def effect_unit(self, kind: str) -> Literal["points", "outcome", "log odds", "percent"]:
+        """Return how the effect that decides is shown: of a logit a difference in probability."""
+        return "points" if self.margin else self.unit(kind)
+
+    def band(self, outcome: Sized, mean: float) -> Interval:
+        """Return the smallest effect size of interest as an interval on the scale of the estimate.
+
+        Parameters
+        ----------
+        outcome : Sized
+        mean : float
+            Of the outcome: least squares measures a share of it in the outcome's unit.
+        """
+        size = outcome.sesoi
+        if outcome.is_relative and not self.linear:
+            return float(np.log1p(-size)), float(np.log1p(size))
+        if outcome.is_relative:
+            size *= abs(mean)
+        return -size, size
+
+    def scale(self, response: np.ndarray) -> float:
+        """Return the unit in which an outcome is fitted: its mean where the link is a log."""
+        return float(response.mean()) if self.link == "log" else 1.0
+
+    def deviance_scale(self, unit: float) -> float:
+        """Return what a deviance in an outcome's own unit is of that in another unit."""
+        return 1.0 if self.power is None else unit ** (2 - self.power)
+
+    # --- functions of the linear predictor ---
+
+    def mean(self, at: np.ndarray) -> np.ndarray:
+        """Return the mean at a linear predictor."""
+        if self.link == "identity":
+            return at
+        return expit(at) if self.link == "logit" else np.exp(at)
+
+    def predictor(self, mean: np.ndarray) -> np.ndarray:
+        """Return the linear predictor of a mean."""
+        if self.link == "identity":
+            return mean
+        return logit(np.clip(mean, 1e-12, 1 - 1e-12)) if self.link == "logit" else np.log(mean)
+
+    def score(self, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the rows' part of the score: orthogonal to the columns at the fit."""
+        if self.link != "log":
+            return y - self.mean(at)
+        return (y - np.exp(at)) * np.exp((1 - self.power) * at)
+
+    def weights(self, at: np.ndarray) -> np.ndarray:
+        """Return the rows' weights in the expected information."""
+        if self.link == "identity":
+            return np.ones_like(at)
+        return expit(at) * expit(-at) if self.link == "logit" else np.exp((2 - self.power) * at)
+
+    def loss(self, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the unit deviances, less what depends on y alone."""
+        if self.link == "identity":
+            return (y - at) ** 2
+        if self.link == "logit":
+            return 2 * np.logaddexp(0.0, np.where(y > 0.5, -at, at))
+        power = self.power
+        up = at if power == 2 else np.exp((2 - power) * at) / (2 - power)
+        down = at if power == 1 else np.exp((1 - power) * at) / (1 - power)
+        return 2 * (up - y * down)
+
+    def perfect(self, y: np.ndarray) -> np.ndarray:
+        """Return the loss of a prediction that is y itself."""
+        power = self.power
+        if power is None:
+            return np.zeros_like(y)
+        if power == 1:
+            return 2 * (y - xlogy(y, y))
+        if power == 2:
+            return 2 * (np.log(y) + 1)
+        return 2 * y ** (2 - power) * (1 / (2 - power) + 1 / (power - 1))
 
     def deviance(self, y: np.ndarray, at: np.ndarray) -> float:
         """Return the deviance of a linear predictor: squared error, twice the log loss, or that of
@@ -43,35 +191,59 @@ class Family:
         return float((self.loss(y, at) - self.perfect(y)).sum())
 
 
-def family_of(model: str) -> Family:
-    """Return the family of a model's name: "ols", "logit", "poisson", "tweedie" or "gamma"."""
-    if model == "ols":
-        return Family(lambda y, at: y - at, np.ones_like, lambda y, at: (y - at) ** 2, bent=False)
-    if model == "logit":
-        return Family(
-            lambda y, at: y - expit(at),
-            lambda at: expit(at) * expit(-at),
-            lambda y, at: 2 * np.logaddexp(0.0, np.where(y > 0.5, -at, at)),
-        )
-    power = POWERS[model]
+def _family(name: str, short: str, **facts: object) -> Family:
+    declared = {field.name: getattr(MODELS[name], field.name) for field in fields(DeclaredModel)}
+    return Family(**declared, short=short, **facts)
 
-    def loss(y: np.ndarray, at: np.ndarray) -> np.ndarray:
-        up = at if power == 2 else np.exp((2 - power) * at) / (2 - power)
-        down = at if power == 1 else np.exp((1 - power) * at) / (1 - power)
-        return 2 * (up - y * down)
 
-    def perfect(y: np.ndarray) -> np.ndarray:
-        if power == 1:
-            return 2 * (y - xlogy(y, y))
-        return (
-            2 * (np.log(y) + 1)
-            if power == 2
-            else 2 * y ** (2 - power) * (1 / (2 - power) + 1 / (power - 1))
-        )
-
-    return Family(
-        lambda y, at: (y - np.exp(at)) * np.exp((1 - power) * at),
-        lambda at: np.exp((2 - power) * at),
-        loss,
-        perfect,
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        _family(
+            "poisson", "Poisson", power=1.0, sums="poisson", other_correction="corrected-score"
+        ),
+        _family("gamma", "Gamma", power=2.0, infinite_at_zero=True),
+        _family("tweedie", "Tweedie", power=1.5),
+        _family(
+            "nb2",
+            "negative binomial",
+            fitted_by="counts.fit_nb2",
+            reduces_to="poisson",
+            nested_deviance=False,
+        ),
+        _family(
+            "hurdle",
+            "two parts",
+            fitted_by="hurdle.fit_hurdle",
+            reduces_to="poisson",
+            resampled_as="ols",
+            nested_deviance=False,
+        ),
+        _family(
+            "logit", "logit", fitted_by="binary.fit_logit", other_correction="conditional-score"
+        ),
+        _family(
+            "ols",
+            "least squares",
+            fitted_by="linear.fit_ols",
+            sums="ols",
+            correction="eiv",
+            default_covariance="HC3",
+        ),
     )
+}
+"""The models by name, as a plan writes them."""
+
+
+def register(family: Family) -> None:
+    """Add a model: plans may name it from now on, and every study knows it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> copy = replace(FAMILIES["gamma"], name="gamma-copy", printed="a copy of the Gamma")
+    >>> register(copy)
+    >>> MODELS["gamma-copy"] is FAMILIES.pop("gamma-copy") is MODELS.pop("gamma-copy")
+    True
+    """
+    FAMILIES[family.name] = MODELS[family.name] = family

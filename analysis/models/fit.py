@@ -11,6 +11,7 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import cluster_products, cluster_sums
 from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.family import FAMILIES
 from analysis.models.steps import information_of
 
 
@@ -22,7 +23,7 @@ class Fit:
     ----------
     design : Design
     model : str
-        "ols", "poisson", "gamma", "tweedie", "nb2", "hurdle" or "logit".
+        A name in `FAMILIES`.
     params : ndarray, shape (k,)
         On the model's own scale, per unit of each column of ``design.matrix``.
     cov : ndarray, shape (k, k)
@@ -69,7 +70,7 @@ class Fit:
         """
         if self.covariance.startswith("CRV"):
             return float(self.design.n_clusters - 1)
-        return float(self.design.n - self.design.k) if self.model == "ols" else None
+        return float(self.design.n - self.design.k) if FAMILIES[self.model].linear else None
 
     @property
     def r_squared(self) -> float:

@@ -4,13 +4,14 @@ mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import expit
 
 from analysis.errors import DesignError, Fault
+from analysis.models.binary import fit_logit
+from analysis.models.counts import fit_nb2
 from analysis.models.covariance import (
     CLUSTERED,
     cluster_sums,
@@ -20,14 +21,13 @@ from analysis.models.covariance import (
 )
 from analysis.models.design import Design
 from analysis.models.fit import CountFit, Fit
+from analysis.models.pml import fit_pml
 
 FEWEST = 10
 """So many rows more than columns have to lie on the positive side, and one on the other."""
 
-Parts = Callable[[Design, str], tuple[Fit, Fit]]
 
-
-def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> Fit:
+def fit_hurdle(design: Design, *, counts: bool = False, covariance: str = "HC1") -> Fit:
     """Fit whether the outcome is positive, and how large it is then; recombine them into the
     overall mean.
 
@@ -35,9 +35,9 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
     ----------
     design : Design
         The response is zero or more, and zero somewhere.
-    fit_parts : callable
-        Takes a design and a covariance; returns the logit of ``y > 0`` on all rows and the fit of
-        the positive rows (`split` makes their designs).
+    counts : bool
+        Positive outcomes have a truncated negative binomial distribution; otherwise a Gamma
+        pseudo-likelihood.
     covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
         Of each part, with its own rows, columns and leverages.
 
@@ -63,9 +63,9 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
     plain = (
         "CRV1" if covariance == "CRV3" else covariance
     )  # of the parts, until their joint covariance is known
-    zero, positive = fit_parts(design, plain)
+    zero, positive = _fit_parts(design, plain, counts)
     stacked = (
-        _jackknifed(design, fit_parts, zero, positive)
+        _jackknifed(design, counts, zero, positive)
         if covariance == "CRV3"
         else _sandwiched(design, zero, positive, covariance)
     )
@@ -91,6 +91,15 @@ def fit_hurdle(design: Design, fit_parts: Parts, *, covariance: str = "HC1") -> 
         note=positive.note,
         influence=_joint_influence(design, zero, positive) @ gradient.T,
     )
+
+
+def _fit_parts(design: Design, covariance: str, counts: bool) -> tuple[Fit, Fit]:
+    """Return the logit of ``y > 0`` on all rows, and the fit of the positive rows."""
+    whether, positive = split(design)
+    zero = fit_logit(whether, covariance=covariance)
+    if counts:
+        return zero, fit_nb2(positive, covariance=covariance, truncated=True)
+    return zero, fit_pml(positive, family="gamma", covariance=covariance)
 
 
 def split(design: Design) -> tuple[Design, Design]:
@@ -246,13 +255,13 @@ def _factor(part: Fit, kind: str) -> float | np.ndarray:
     return float(np.sqrt(groups / (groups - 1) * (n - 1) / (n - k)))
 
 
-def _jackknifed(design: Design, fit_parts: Parts, zero: Fit, positive: Fit) -> np.ndarray:
+def _jackknifed(design: Design, counts: bool, zero: Fit, positive: Fit) -> np.ndarray:
     full = np.concatenate([zero.params, _every(positive)])
 
     def refit(stay: np.ndarray) -> np.ndarray:
         rest = design.take(stay)
         rest = replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
-        again = fit_parts(rest, "HC0")
+        again = _fit_parts(rest, "HC0", counts)
         found = np.concatenate([again[0].params, _every(again[1])])
         return found if len(found) == len(full) else np.append(found, full[-1])[: len(full)]
 

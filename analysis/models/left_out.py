@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import DesignError, Fault
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.pml import VARIANCE_POWER
 from analysis.models.steps import equations, influence
 
 COVARIANCES = ("HC0", "HC1", "CRV1")
@@ -48,7 +48,7 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
         When the steps do not converge, or the rows that stay hardly determine a column: nothing is
         known then, and a fit from afar may still find an estimate.
     """
-    design, at, power = fit.design, fit.position(term), VARIANCE_POWER[fit.model]
+    design, at, power = fit.design, fit.position(term), FAMILIES[fit.model].power
     basis, triangle = design.basis
     shift = 0.0 if design.offset is None else design.offset
     unit = float(design.response.mean())

@@ -8,6 +8,7 @@ from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.covariance import few_clusters
 from analysis.models.design import Design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.plan import Plan
 
@@ -25,7 +26,7 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
         return plan.inference.covariance
     if design.clusters is not None:
         return "CRV3" if few_clusters(np.bincount(design.clusters)) else "CRV1"
-    return "HC3" if model == "ols" else "HC1"
+    return FAMILIES[model].default_covariance
 
 
 def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:

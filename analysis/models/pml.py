@@ -5,32 +5,26 @@ counts.
 from __future__ import annotations
 
 import warnings
-from typing import Literal
 
 import numpy as np
 
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import jackknife, sandwich
 from analysis.models.design import Design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.steps import MANY_ROWS, equations, information_of
 
-Family = Literal["poisson", "gamma", "tweedie"]
 
-VARIANCE_POWER: dict[str, float] = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
-"""Working variance mean ** power. The coefficients are the same in the population; the weights of
-rows differ.
-"""
-
-
-def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC1") -> Fit:
+def fit_pml(design: Design, *, family: str = "poisson", covariance: str = "HC1") -> Fit:
     """Fit an exponential mean by Poisson, Gamma or Tweedie(1.5) pseudo-maximum likelihood.
 
     Parameters
     ----------
     design : Design
         The response is zero or more; zeros are ordinary for all three families.
-    family : {"poisson", "gamma", "tweedie"}
+    family : str
+        A model with a variance power.
     covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3"}
 
     Returns
@@ -50,7 +44,7 @@ def fit_pml(design: Design, *, family: Family = "poisson", covariance: str = "HC
     Silva & Tenreyro (2006), doi:10.1162/rest.88.4.641. The bread is the expected information ``X'
     diag(mu ** (2 - power)) X``.
     """
-    power = VARIANCE_POWER[family]
+    power = FAMILIES[family].power
     basis, triangle = design.basis
     unit = float(design.response.mean())
     estimate, fitted = _solve(design.response / unit, basis, design.offset, family)
@@ -79,7 +73,7 @@ def _solve(
     response: np.ndarray, basis: np.ndarray, offset: np.ndarray | None, family: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return coefficients on the basis and the fitted means."""
-    power = VARIANCE_POWER[family]
+    power = FAMILIES[family].power
     start = np.zeros(basis.shape[1])
     start[0] = _null_intercept(response, offset, power) * np.sign(basis[0, 0])
     many = len(response) > MANY_ROWS
@@ -108,16 +102,14 @@ def _scoring(
     from statsmodels.genmod.families.links import Log
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    families = {
-        "poisson": Poisson(),
-        "gamma": Gamma(link=Log()),
-        "tweedie": Tweedie(link=Log(), var_power=1.5),
-    }
+    power = FAMILIES[family].power
+    known = {1.0: Poisson(), 2.0: Gamma(link=Log())}
+    variance = known.get(power) or Tweedie(link=Log(), var_power=power)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter(
             "ignore"
         )  # about Gamma with zeros, and about convergence, which is returned
-        model = GLM(response, basis, family=families[family], offset=offset)
+        model = GLM(response, basis, family=variance, offset=offset)
         try:
             result = model.fit(start_params=start, maxiter=100, tol=1e-12, tol_criterion="params")
         except (ValueError, np.linalg.LinAlgError):  # a step so long that a weight overflowed
@@ -139,7 +131,7 @@ def _plain_scoring(
     On an orthonormal basis the normal equations lose no digits that matter; where a step does, None
     is returned.
     """
-    power, shift = VARIANCE_POWER[family], 0.0 if offset is None else offset
+    power, shift = FAMILIES[family].power, 0.0 if offset is None else offset
     params = start
     with np.errstate(all="ignore"):
         for _ in range(100):

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
+from analysis.models.family import FAMILIES
 from analysis.multiverse.specifications import Specification, options_of
 from analysis.plan import Plan
-from analysis.plan.sections.outcome import MODEL_NAMES, OutcomeSection
+from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
 from analysis.results.findings import Findings
 
@@ -64,12 +65,10 @@ def _which(findings: Findings, curve: pd.DataFrame) -> str:
         if own.outcome_transform == "identity"
         else f" of the {own.outcome_transform} of the outcome"
     )
+    name = FAMILIES[own.model].printed
     if len(curve) == count:
-        return f"All {count:,} analyses, by {MODEL_NAMES[own.model]}{form}."
-    return (
-        f"{len(curve):,} of the {count:,} analyses: those by {MODEL_NAMES[own.model]}{form}, as the"
-        " plan's own."
-    )
+        return f"All {count:,} analyses, by {name}{form}."
+    return f"{len(curve):,} of the {count:,} analyses: those by {name}{form}, as the plan's own."
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _axis(own: Specification, outcome: OutcomeSection) -> _Axis:
     step = "per SD of score"
     if own.outcome_transform != "identity":
         return _Axis(f"{own.outcome_transform} of the outcome {step}", np.asarray)
-    if own.model == "poisson":
+    if FAMILIES[own.model].ratio:
         return _Axis(f"change in the mean, %, {step}", lambda v: 100 * np.expm1(v))
     if outcome.is_relative or outcome.kind == "binary":
         what = "probability, points" if outcome.kind == "binary" else "mean, %"

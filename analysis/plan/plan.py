@@ -31,7 +31,7 @@ from analysis.plan.sections.columns import (
     ScoreSection,
 )
 from analysis.plan.sections.multiverse import MultiverseSection
-from analysis.plan.sections.outcome import OutcomeSection
+from analysis.plan.sections.outcome import MODELS, OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
     ClusterSection,
@@ -276,7 +276,7 @@ def plan_conflicts(plan: Plan) -> Iterator[Fault]:
         yield Fault("[inference] covariance", covariance, allowed)
     for outcome in plan.outcome:
         model = outcome.deciding_model
-        if covariance == "wild" and model != "ols":
+        if covariance == "wild" and MODELS[model].link != "identity":
             yield Fault(
                 "[inference] covariance",
                 f'wild, and model "{model}" for {quoted(outcome.column)}',

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.data.dataset import Dataset
 from analysis.errors import printable
 from analysis.models.design import transform
+from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.findings import Findings
 from analysis.results.sentence import listed, span_text
@@ -42,15 +43,6 @@ STYLE = {
     "svg.hashsalt": "score-audit",
     "svg.fonttype": "path",
     "figure.facecolor": "white",
-}
-SHORT_MODELS = {
-    "poisson": "Poisson",
-    "gamma": "Gamma",
-    "tweedie": "Tweedie",
-    "ols": "least squares",
-    "logit": "logit",
-    "nb2": "negative binomial",
-    "hurdle": "two parts",
 }
 
 
@@ -203,7 +195,7 @@ def effect_lines(findings: Findings, verdict: Verdict) -> list[Line]:
     own = {
         **parts,
         "model": outcome.deciding_model,
-        "variant": "margin" if outcome.deciding_model == "logit" else "",
+        "variant": FAMILIES[outcome.deciding_model].margin,
     }
     mean = abs(findings.mean(verdict.outcome))
     level = findings.plan.inference.level
@@ -218,13 +210,12 @@ def effect_lines(findings: Findings, verdict: Verdict) -> list[Line]:
             _line("the same, corrected for noise", verdict.deciding, "D", level, decides=True)
         )
     for model in outcome.companion_models:
-        variant = "margin" if model == "logit" else ""
         for row in findings.estimates.select(
-            method="increment", **parts, model=model, variant=variant
+            method="increment", **parts, model=model, variant=FAMILIES[model].margin
         ):
             of_mean = mean if row.unit == "outcome" and verdict.deciding.unit == "percent" else None
             lines.append(
-                _line(f"the same by {SHORT_MODELS[model]}", row, "s", level, of_mean=of_mean)
+                _line(f"the same by {FAMILIES[model].short}", row, "s", level, of_mean=of_mean)
             )
     if verdict.verdict == "refused":
         return [replace(line, decides=False, marker="s", colour=GREY) for line in lines]

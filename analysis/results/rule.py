@@ -4,9 +4,9 @@ interest.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
+from analysis.models.family import FAMILIES
 from analysis.plan.sections.outcome import OutcomeSection
 
 Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
@@ -25,12 +25,7 @@ def sesoi_band(outcome: OutcomeSection, model: str, mean: float) -> Interval:
         Of the outcome in the sample, in its own unit: least squares on revenue or counts measures
         the fraction of it in outcome units.
     """
-    size = outcome.sesoi
-    if outcome.is_relative:
-        if model == "ols":
-            return -size * abs(mean), size * abs(mean)
-        return math.log1p(-size), math.log1p(size)
-    return -size, size
+    return FAMILIES[model].band(outcome, mean)
 
 
 def word_of(interval: Interval, inner: Interval, band: Interval) -> Word:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analysis.data.sample import Sample
 from analysis.models.design import score_scale
+from analysis.models.family import FAMILIES
 from analysis.models.power import detectable_effect
-from analysis.plan.sections import outcome as outcomes
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import word_for
 from analysis.results.estimates import Check, Estimate, display
@@ -13,11 +13,16 @@ from analysis.results.findings import Findings
 from analysis.results.simulated import told
 from analysis.results.verdict import Verdict
 
-MODEL_NAMES = outcomes.MODEL_NAMES | {
+CORRECTION_NAMES = {
     "eiv": "least squares corrected for noise in engagement",
     "calibration": "regression calibration for noise in engagement",
     "corrected-score": "the corrected score for noise in engagement",
 }
+
+
+def model_name(model: str) -> str:
+    """Return how a sentence calls the model, or the correction, of an estimate."""
+    return CORRECTION_NAMES[model] if model in CORRECTION_NAMES else FAMILIES[model].printed
 
 
 NOISE = {
@@ -87,7 +92,7 @@ def effect_clause(findings: Findings, verdict: Verdict) -> str:
     return (
         f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
         f" ({estimate.displayed}; {interval_text(estimate, findings.plan.inference.level)};"
-        f" {test_text(estimate)}; {MODEL_NAMES[estimate.model]}, {rows})"
+        f" {test_text(estimate)}; {model_name(estimate.model)}, {rows})"
     )
 
 
@@ -432,7 +437,7 @@ def multiverse_sentence(findings: Findings) -> str:
         p = display(row.p_value, "p")
         sentences.append(
             "The joint sign-flip test that the score adds nothing in any of them"
-            f" ({MODEL_NAMES[row.model]}{form}) has "
+            f" ({model_name(row.model)}{form}) has "
             f"p {p if row.p_value < 0.001 else '= ' + p}."
         )
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()

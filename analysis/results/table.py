@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import printable
+from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.findings import Findings
-from analysis.results.sentence import MODEL_NAMES, span_text
+from analysis.results.sentence import model_name, span_text
 from analysis.results.simulated import captioned
 
 
@@ -120,22 +121,23 @@ def _model(findings: Findings, row: Estimate) -> str:
 
 
 def _fitted(row: Estimate) -> str:
-    if row.model == "logit":
-        return MODEL_NAMES["logit"] if "margin" in row.variant else "logit, log odds"
-    if row.model == "hurdle":
+    family = FAMILIES.get(row.model)
+    if family and family.margin:
+        return model_name(row.model) if "margin" in row.variant else "logit, log odds"
+    if family and family.two_parts:
         parts = {
             "zero": "whether there is any: logit, log odds",
             "positive": "how much, where there is any",
         }
-        return parts.get(row.variant.split("-")[0], MODEL_NAMES["hurdle"])
+        return parts.get(row.variant.split("-")[0], model_name(row.model))
     if row.variant.startswith("bootstrap-t"):
-        return f"{MODEL_NAMES[row.model]}, bootstrap interval"
+        return f"{model_name(row.model)}, bootstrap interval"
     function, _, unit = row.variant.partition("-in-")
     if function in ("log1p", "asinh"):
-        return f"{MODEL_NAMES[row.model]}, {function} of {row.outcome}" + (
+        return f"{model_name(row.model)}, {function} of {row.outcome}" + (
             f" in {unit}" if unit else ""
         )
-    return MODEL_NAMES[row.model] + (
+    return model_name(row.model) + (
         ", scores together" if row.variant.startswith("together") else ""
     )
 

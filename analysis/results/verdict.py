@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from analysis.models.pml import VARIANCE_POWER
+from analysis.models.family import FAMILIES
 from analysis.plan import Plan
-from analysis.plan.sections.outcome import MODEL_NAMES, OutcomeSection
+from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of
 from analysis.results.estimates import Check, Estimate, Estimates, part
 from analysis.results.evidence import NOTHING_KNOWN, Fragility, Noise, Tail
@@ -85,14 +85,13 @@ def deciding_estimate(
     """Return the estimate to which the rule is applied: on the plan's scale; for a logit, the
     margin.
     """
-    variant = "margin" if model == "logit" else ""
     return estimates.one(
         outcome=outcome.column,
         score=score,
         method="increment",
         model=model,
         term=score,
-        variant=variant,
+        variant=FAMILIES[model].margin,
     )
 
 
@@ -175,7 +174,7 @@ def decide(
     gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
     reasons += list(filter(None, [seen_gain(gains, level)]))
     left_out = None
-    if plain.estimate.model == "ols" and fragility is not None:
+    if FAMILIES[plain.estimate.model].linear and fragility is not None:
         left_out = under_a_confounder(
             plan, outcome, score, estimates, plain.word, plain.estimate, band
         )
@@ -184,7 +183,13 @@ def decide(
         verdict=answer.word,
         direction=answer.direction,
         beyond_sesoi=beyond(answer.estimate, band, level),
-        fragile=_fragile(answer, noise, None if fragility is None else few is not None, left_out),
+        fragile=_fragile(
+            answer,
+            noise,
+            None if fragility is None else few is not None,
+            left_out,
+            FAMILIES[plain.estimate.model].linear,
+        ),
         reasons=tuple(reasons),
         deciding=answer.estimate,
         **common,
@@ -220,7 +225,7 @@ def _under_a_heavy_tail(
         )
         why = (
             why
-            if plan.quick or outcome.deciding_model not in VARIANCE_POWER
+            if plan.quick or not FAMILIES[outcome.deciding_model].ratio
             else "too few draws had an estimate"
         )
         reason = (
@@ -244,7 +249,7 @@ def _under_a_heavy_tail(
 
 
 def _fragile(
-    answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None
+    answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None, linear: bool
 ) -> bool | None:
     """Return True when noise, a few rows or a confounder could make the word; False when all were
     looked at.
@@ -255,9 +260,7 @@ def _fragile(
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
     if vanishes or few or (left_out is not None and left_out.word is not None):
         return True
-    looked = few is not None and (
-        left_out is not None or answer.estimate.model not in ("ols", "eiv")
-    )
+    looked = few is not None and (left_out is not None or not linear)
     return False if looked else None
 
 
@@ -322,14 +325,10 @@ def _disagreements(
         other = Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
         if (other.word, other.direction) != (plain.word, plain.direction):
             reasons.append(
-                f"The companion model, {MODEL_NAMES[model]}, says {other.said}; the plan lets "
-                f"{MODEL_NAMES[outcome.deciding_model]} decide."
+                f"The companion model, {FAMILIES[model].printed}, says {other.said}; the plan lets "
+                f"{FAMILIES[outcome.deciding_model].printed} decide."
             )
     return reasons
-
-
-RATIO_MODELS = ("poisson", "gamma", "tweedie")
-"""Models whose coefficient is the log of a ratio of means."""
 
 
 BOUND = "bound:"

@@ -13,8 +13,9 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from analysis.errors import DesignError
 from analysis.models.design import Design
+from analysis.models.family import FAMILIES as MODELS
 from analysis.models.fit import p_value, score_test
-from analysis.models.pml import VARIANCE_POWER, fit_pml
+from analysis.models.pml import fit_pml
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")
 FAMILIES = ("poisson", "gamma", "tweedie")
@@ -116,7 +117,7 @@ def test_a_root_finder_on_the_estimating_equations(case, family, tolerance):
     def equations(b):
         mean = np.exp(columns @ b)
         return (
-            columns.T @ ((design.response - mean) * mean ** (1 - VARIANCE_POWER[family])) / design.n
+            columns.T @ ((design.response - mean) * mean ** (1 - MODELS[family].power)) / design.n
         )
 
     start = np.r_[np.log(design.response.mean()), 0, 0, 0, 0]
@@ -129,7 +130,7 @@ def test_a_root_finder_on_the_estimating_equations(case, family, tolerance):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_residuals_and_weights_are_those_of_the_equations(case, family, tolerance):
     _, design = case("poisson_rev", "full")
-    fit, power = fit_pml(design, family=family, covariance="HC0"), VARIANCE_POWER[family]
+    fit, power = fit_pml(design, family=family, covariance="HC0"), MODELS[family].power
     np.testing.assert_allclose(
         fit.fitted, np.exp(design.matrix @ fit.params), rtol=tolerance.reference
     )

@@ -8,7 +8,7 @@ from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
-from analysis.models.family import family_of
+from analysis.models.family import FAMILIES
 from analysis.results.question import Question
 from analysis.studies.segments.study import _Study, study_segments
 
@@ -90,8 +90,8 @@ def test_the_left_out_gain_is_one_direct_fit(plan_of, shops, tolerance):
     for full in (True, False):
         d = design if full else design.without("score")
         fit = fit_model(d.take(~test), "poisson", "HC1")
-        losses.append(family_of("poisson").deviance(d.response[test], d.matrix[test] @ fit.params))
-    null = family_of("poisson").deviance(
+        losses.append(FAMILIES["poisson"].deviance(d.response[test], d.matrix[test] @ fit.params))
+    null = FAMILIES["poisson"].deviance(
         design.response[test], np.full(test.sum(), np.log(design.response[~test].mean()))
     )
     assert row(seen.rows, "gain:industry 2").estimate == pytest.approx(
@@ -104,13 +104,13 @@ def test_deviances_are_those_of_statsmodels():
 
     rng = np.random.default_rng(1)
     mean, y = np.exp(rng.normal(size=50)), rng.poisson(1.0, 50).astype(float)
-    assert family_of("poisson").deviance(y, np.log(mean)) == pytest.approx(
+    assert FAMILIES["poisson"].deviance(y, np.log(mean)) == pytest.approx(
         Poisson().deviance(y, mean)
     )
-    assert family_of("tweedie").deviance(y, np.log(mean)) == pytest.approx(
+    assert FAMILIES["tweedie"].deviance(y, np.log(mean)) == pytest.approx(
         Tweedie(var_power=1.5).deviance(y, mean)
     )
-    assert family_of("gamma").deviance(y + 1, np.log(mean)) == pytest.approx(
+    assert FAMILIES["gamma"].deviance(y + 1, np.log(mean)) == pytest.approx(
         Gamma().deviance(y + 1, mean)
     )
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from analysis.data.sample import Sample
 from analysis.models import fit_model
 from analysis.models.design import Design, build_design, score_scale
+from analysis.models.family import FAMILIES
 from analysis.models.fit import p_value
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
-from analysis.results.verdict import BOUND, RATIO_MODELS
+from analysis.results.verdict import BOUND
 from analysis.studies.confounding.sensitivity import (
     as_strong_as,
     e_value,
@@ -32,10 +33,11 @@ def study_confounding(question: Question, estimates: Iterable[Estimate] = ()) ->
     sample, outcome, score = question.sample, question.outcome, question.score
     plain = {row.model: row for row in estimates if _is_plain(row, sample, outcome, score)}
     rows: list[Estimate] = []
-    if "ols" in plain:
-        rows += _least_squares(sample, plain["ols"], build_design(sample, outcome.column, (score,)))
+    linear = [row for row in plain.values() if FAMILIES[row.model].linear]
+    for row in linear:
+        rows += _least_squares(sample, row, build_design(sample, outcome.column, (score,)))
     model = next(
-        (m for m in (outcome.deciding_model, "poisson") if m in plain and m in RATIO_MODELS), None
+        (m for m in (outcome.deciding_model, "poisson") if m in plain and FAMILIES[m].ratio), None
     )
     if model:
         rows += _e_values(sample, score, plain[model])

@@ -11,8 +11,8 @@ from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import build_design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import CountFit, Fit, critical_value, score_test
-from analysis.models.pml import VARIANCE_POWER
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
@@ -143,7 +143,8 @@ def _variance(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
     """With which power of the mean the variance grows, on the model without the score."""
     if outcome.kind not in ("revenue", "count") or outcome.negative == "net":
         return None
-    model = outcome.deciding_model if outcome.deciding_model in VARIANCE_POWER else "poisson"
+    family = FAMILIES[outcome.deciding_model]
+    model = family.name if family.ratio else "poisson"
     design = build_design(sample, outcome.column, (score,)).without("score")
     slope = park(fit_model(design, model, "HC1"))
     half = critical_value(sample.plan.inference.level, None) * slope.std_error
@@ -153,7 +154,7 @@ def _variance(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
         f" {slope.estimate - half:.2f} to {slope.estimate + half:.2f}); 1 suits Poisson, 1.5"
         " Tweedie, 2 Gamma."
     )
-    near = abs(slope.estimate - VARIANCE_POWER[model]) <= NEAR
+    near = abs(slope.estimate - FAMILIES[model].power) <= NEAR
     if not near:
         reason += (
             f" {model.capitalize()} stays right about the mean, and wastes some of what the rows"

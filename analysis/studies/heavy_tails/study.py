@@ -9,7 +9,7 @@ from analysis.data.sample import Sample
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
-from analysis.models.pml import VARIANCE_POWER
+from analysis.models.family import FAMILIES
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.evidence import Tail
@@ -39,7 +39,7 @@ def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> S
     """
     sample, outcome, score = question.sample, question.outcome, question.score
     plan, model = sample.plan, outcome.deciding_model
-    if model not in VARIANCE_POWER:
+    if not FAMILIES[model].ratio:
         return StudyResult()
     work = sample.rows * plan.inference.bootstrap
     index = _index(sample, outcome)

@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.models.design import Design
 from analysis.models.expansion import Expansion, solved, worth_expanding
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.pml import VARIANCE_POWER
 from analysis.models.steps import MANY_ROWS
 from analysis.models.sufficient_statistics.resampling import multiplicities
 
@@ -149,7 +149,7 @@ def bootstrap_t(
         design.response / unit,
         basis,
         0.0 if design.offset is None else design.offset,
-        VARIANCE_POWER[fit.model],
+        FAMILIES[fit.model].power,
         design.clusters,
     )
     groups = design.n_clusters or design.n

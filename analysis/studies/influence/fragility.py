@@ -15,10 +15,10 @@ from analysis.models import fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.design import build_design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.left_out import COVARIANCES, coefficient_without
 from analysis.models.planned import fit_as_planned
-from analysis.models.pml import VARIANCE_POWER
 from analysis.models.steps import MANY_ROWS
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of, open_columns
@@ -83,7 +83,7 @@ def _ruled(made: Corrections, noise: Noise) -> Word:
 def _plain_answer(made: Corrections, corrected: Answer) -> Answer:
     fit, score = made.fit, made.score
     word = Question(made.sample, made.outcome, score).word_of_fit(fit)
-    logit = fit.model == "logit"
+    logit = FAMILIES[fit.model].margin
     effect = (
         average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
     )
@@ -183,12 +183,7 @@ def word_without(
     Of many rows the coefficient alone is fitted, by steps from the fit of all of them.
     """
     wild = sample.plan.inference.covariance == "wild"
-    if (
-        fit.design.n > MANY_ROWS
-        and fit.model in VARIANCE_POWER
-        and kind in COVARIANCES
-        and not wild
-    ):
+    if fit.design.n > MANY_ROWS and FAMILIES[fit.model].ratio and kind in COVARIANCES and not wild:
         try:
             found = coefficient_without(fit, score, keep, kind)
             return Question(sample, outcome, score).word(

@@ -4,11 +4,12 @@ at all.
 
 from __future__ import annotations
 
+from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, about
 from analysis.results.sentence import interval_text, listed, unsigned
-from analysis.results.verdict import BOUND, RATIO_MODELS, Verdict
+from analysis.results.verdict import BOUND, Verdict
 
 
 def doubts_passage(findings: Findings) -> Passage | None:
@@ -83,10 +84,11 @@ def flexible_sentence(findings: Findings, verdict: Verdict) -> str:
 def confounder_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return how strong something left out of the plan would have to be."""
     model = verdict.deciding.model
-    if model in ("ols", "eiv"):
+    family = FAMILIES[findings.plan.outcomes[verdict.outcome].deciding_model]
+    if family.linear:
         return _robustness(findings, verdict)
     row = _found(findings, verdict, method="sensitivity", model=model, term="e_value")
-    if row is None or row.estimate is None or model not in RATIO_MODELS:
+    if row is None or row.estimate is None or not family.ratio:
         return ""
     limit = _found(
         findings, verdict, method="sensitivity", model=model, term="e_value", variant="limit"

@@ -14,7 +14,7 @@ from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
 from analysis.models import fit_model
 from analysis.models.design import Design, build_design
-from analysis.models.family import POWERS, family_of
+from analysis.models.family import FAMILIES
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
@@ -107,8 +107,8 @@ def cross_validated_gain(
     """
     groups = np.arange(design.n) if design.clusters is None else design.clusters
     folds = max(2, min(folds, (int(groups.max()) + 1) // 2))
-    family, y = family_of(model), design.response
-    unit = 1.0 if model in ("ols", "logit") else float(y.mean())
+    family, y = FAMILIES[model], design.response
+    unit = family.scale(y)
     fits = [_Nested(design, model, unit), _Nested(design.without("score"), model, unit)]
     means = []
     with np.errstate(all="ignore"):  # what is not finite is refused below
@@ -123,8 +123,7 @@ def cross_validated_gain(
             "the model",
             [Fault("prediction", "no finite prediction of a fold left out", "finite ones")],
         )
-    scale = {"ols": 1.0, "logit": 1.0, "gamma": 1.0, "tweedie": np.sqrt(unit)}.get(model, unit)
-    return Gain(np.array(means) * scale, folds)
+    return Gain(np.array(means) * family.deviance_scale(unit), folds)
 
 
 class _Nested:
@@ -133,10 +132,10 @@ class _Nested:
     def __init__(self, design: Design, model: str, unit: float) -> None:
         fit = fit_model(design, model, "HC1")
         self.k, self.offset, self.y = design.k, design.offset, design.response / unit
-        self.family = family_of(model)
+        self.family = FAMILIES[model]
         triangle = design.basis[1]
         shift = np.zeros(design.k)
-        shift[0] = 0.0 if model in ("ols", "logit") else np.log(unit)
+        shift[0] = np.log(unit)  # of any but an exponential mean the unit is 1
         self.basis = design.basis[0]
         self.start = triangle @ (fit.params - shift)
         self.information = self._information(np.ones(design.n, dtype=bool), self.start)
@@ -160,7 +159,7 @@ class _Nested:
         step = -_solved(information, held.T @ self.family.score(y, held @ self.start + shift))
         params, stay = self.start + step, ~out
         basis, y, offset = self._rows(stay)
-        for attempt in range(60 if self.family.bent else 0):
+        for attempt in range(0 if self.family.linear else 60):
             if np.abs(step).max() < ENOUGH:
                 break
             if attempt >= CHORDS:
@@ -194,9 +193,7 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
         return StudyResult(
             checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),)
         )
-    model = (
-        outcome.deciding_model if outcome.deciding_model in ("ols", "logit", *POWERS) else "poisson"
-    )
+    model = FAMILIES[outcome.deciding_model].reduced
     design = build_design(sample, outcome.column, (score,))
     repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
     try:

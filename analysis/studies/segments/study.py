@@ -25,7 +25,7 @@ from analysis.models.design import (
     score_scale,
     transform,
 )
-from analysis.models.family import family_of
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, p_value
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
@@ -125,11 +125,7 @@ class _Study:
     @property
     def model(self) -> str:
         """The deciding model; the Poisson mean where a likelihood of more than the mean decides."""
-        return (
-            "poisson"
-            if self.outcome.deciding_model in ("nb2", "hurdle")
-            else self.outcome.deciding_model
-        )
+        return FAMILIES[self.outcome.deciding_model].reduced
 
     @property
     def unit(self) -> Unit:
@@ -368,7 +364,7 @@ class _Study:
             at = [columns[train.terms.index(term)] for term in design.terms]
             index = self.design.matrix[test][:, at] @ fit.params
             index = index if self.design.offset is None else index + self.design.offset[test]
-            deviances.append(family_of(self.model).deviance(self.design.response[test], index))
+            deviances.append(FAMILIES[self.model].deviance(self.design.response[test], index))
         null = self._null(train, test)
         return np.array([deviances[1] - deviances[0], null])
 
@@ -376,7 +372,7 @@ class _Study:
         """Return the deviance of a constant (times exposure) that is known from the other
         segments.
         """
-        mean, of = train.response.mean(), family_of(self.model).deviance
+        mean, of = train.response.mean(), FAMILIES[self.model].deviance
         if self.model == "ols":
             return of(self.design.response[test], np.full(test.sum(), mean))
         if self.model == "logit":
