@@ -13,7 +13,7 @@ from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
 from analysis.measurement_error.study_noise import study_noise
-from analysis.models.design import build_design, shown_terms
+from analysis.models.design import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.out_of_core.audit import audit_table, audit_table_together, inspect_table
@@ -30,7 +30,8 @@ from analysis.results.question import Question
 from analysis.results.sentence import verdict_sentence
 from analysis.results.simulated import captioned
 from analysis.results.verdict import COLUMNS, Verdict, decide
-from analysis.studies.composition.study import check_overlap, check_rows
+from analysis.studies.composition.rows import check_rows
+from analysis.studies.composition.study import check_overlap
 from analysis.studies.heavy_tails.study import study_tail
 from analysis.studies.increment.study import audit_score, audit_together
 from analysis.studies.influence.fragility import study_fragility
@@ -433,8 +434,7 @@ def _from_rows(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> list[tuple[str, StudyResult]]:
     rows, checks = audit_score(sample, outcome, score)
-    design = build_design(sample, outcome.column, (score,))
-    overlap = check_overlap(sample, design, outcome.column, score)
+    overlap = check_overlap(Question(sample, outcome, score))
     return [
         ("increment", StudyResult(tuple(rows), tuple(checks))),
         ("composition", StudyResult(checks=tuple(overlap))),
@@ -444,9 +444,8 @@ def _from_rows(
 def _inspected(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> tuple[tuple[str, ...], list[Check]]:
-    design = build_design(sample, outcome.column, (score,))
-    checks = check_overlap(sample, design, outcome.column, score)
-    return shown_terms(design, sample.plan.controls.columns), checks
+    question = Question(sample, outcome, score)
+    return shown_terms(question.design, sample.plan.controls.columns), check_overlap(question)
 
 
 IN_MEMORY = Comparison(_from_rows, audit_together, _inspected)

@@ -286,25 +286,23 @@ def _overlap(
     groups: tuple[int, int, int] | None,
 ) -> list[Check]:
     """Return the checks of `check_overlap`."""
-    name, last = sample.plan, basis.k - 1
+    question, last = Question(sample, outcome, score), basis.k - 1
     alone, held = (
         basis.explained(last, blocks) for blocks in (("engagement",), ("engagement", "control"))
     )
     checks = [
-        reconstructability(name, outcome.column, score, basis.n, alone, held),
-        _outcome_from(sample, outcome, score, basis),
+        reconstructability(question, alone, held),
+        _outcome_from(question, basis),
     ]
-    return checks + (
-        [clusters_check(name, outcome.column, score, *groups, basis.n)] if groups else []
-    )
+    return checks + ([clusters_check(question, *groups)] if groups else [])
 
 
-def _outcome_from(sample: Sample, outcome: OutcomeSection, score: str, basis: Basis) -> Check:
+def _outcome_from(question: Question, basis: Basis) -> Check:
     """Return the check of a computed outcome on the seeded sample: what a few extreme rows make is
     no sum.
     """
-    check = outcome_from_rows(sample, outcome.column, score)
-    drawn = len(sample.frame)
+    check = outcome_from_rows(question)
+    drawn = len(question.sample.frame)
     return (
         check
         if drawn == basis.n

@@ -9,8 +9,14 @@ import pytest
 from analysis import simulate
 from analysis.errors import DataError
 from analysis.scores import kred
-from analysis.studies.manipulability.figure import manipulability_figure
-from analysis.studies.manipulability.study import ACTIONS, BOTS, Action, after, manipulability
+from analysis.studies.manipulability.study import (
+    ACTIONS,
+    BOTS,
+    Action,
+    after,
+    manipulability,
+    manipulability_figure,
+)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ NEIGHBOURS = 5
 """On each side."""
 
 
-def squared_correlation(target: np.ndarray, columns: np.ndarray) -> float:
+def r_squared(target: np.ndarray, columns: np.ndarray) -> float:
     """Return the R2 of `target`, shape (n,), on an intercept and `columns`, shape (n, q)."""
     centred = target - target.mean()
     if not centred.any():
@@ -40,25 +40,22 @@ def forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
             yield "on the log scale", np.log(values) if values.min() > 0 else np.log1p(values)
 
 
-def share_without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
-    """Return the R2 that a few extreme rows cannot make: the smaller of those with and without
-    them.
+def r_squared_without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
+    """Return the smaller R2 of those with and without a few extreme rows, which alone cannot make
+    it.
     """
-    count = max(2, -(-len(response) // 1000))
     table = np.column_stack([response, columns])
     distance = np.abs(table - np.median(table, axis=0))
-    extreme = np.unique(np.argsort(distance, axis=0)[-count:])
+    extreme = np.unique(np.argsort(distance, axis=0)[-_few_of(response) :])
     rest = np.delete(np.arange(len(response)), extreme)
     if np.ptp(response[rest]) == 0:
         return 0.0
-    return min(
-        squared_correlation(response, columns), squared_correlation(response[rest], columns[rest])
-    )
+    return min(r_squared(response, columns), r_squared(response[rest], columns[rest]))
 
 
-def foretold(source: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of the variance of `target` that other rows with (nearly) the same `source`
-    foretell.
+def predicted_by_level(source: np.ndarray, target: np.ndarray) -> float:
+    """Return the share of the variance of `target` that rows with (nearly) the same `source`
+    predict.
 
     Parameters
     ----------
@@ -68,13 +65,13 @@ def foretold(source: np.ndarray, target: np.ndarray) -> float:
     -----
     Each row is left out of its own prediction. A source with few levels, such as a grade, predicts
     by the mean of the level's other rows; any other one by a line through its neighbours, whatever
-    the shape of the relation. Pairs that repeat enter once there, since a row and its copy foretell
+    the shape of the relation. Pairs that repeat enter once there, since a row and its copy predict
     one another. The first and last neighbours, where extreme rows lie, are not predicted.
 
     Examples
     --------
     >>> x = np.linspace(-3, 3, 200)
-    >>> round(foretold(x, x**2), 3), foretold(np.arange(20.0), np.arange(20.0))
+    >>> round(predicted_by_level(x, x**2), 3), predicted_by_level(np.arange(20.0), np.arange(20.0))
     (1.0, 0.0)
     """
     if len(source) > MOST_ROWS:
@@ -82,11 +79,8 @@ def foretold(source: np.ndarray, target: np.ndarray) -> float:
         source, target = source[pick], target[pick]
     levels, codes, counts = np.unique(source, return_inverse=True, return_counts=True)
     if 2 <= len(levels) <= len(source) / ROWS_A_LEVEL:
-        others = np.bincount(codes, target)[codes] - target
-        predicted = np.where(
-            counts[codes] > 1, others / np.maximum(counts[codes] - 1, 1), target.mean()
-        )
-        return _explained(target, predicted)
+        others = (np.bincount(codes, target)[codes] - target) / np.maximum(counts[codes] - 1, 1)
+        return _explained(target, np.where(counts[codes] > 1, others, target.mean()))
     pairs = np.unique(np.column_stack([source, target]), axis=0)
     if len(pairs) < ROWS_A_LEVEL * NEIGHBOURS:
         return 0.0
@@ -99,24 +93,24 @@ def _by_neighbours(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     around = np.delete(np.arange(2 * NEIGHBOURS + 1), NEIGHBOURS)
     xs, ys = (sliding_window_view(values, 2 * NEIGHBOURS + 1)[:, around] for values in (x, y))
-    centre, level = xs.mean(axis=1), ys.mean(axis=1)
+    centre = xs.mean(axis=1)
     away = xs - centre[:, None]
     spread = (away**2).sum(axis=1)
     slope = np.divide((away * ys).sum(axis=1), spread, out=np.zeros(len(spread)), where=spread > 0)
-    return np.clip(
-        level + slope * (x[NEIGHBOURS:-NEIGHBOURS] - centre), ys.min(axis=1), ys.max(axis=1)
-    )
+    line = ys.mean(axis=1) + slope * (x[NEIGHBOURS:-NEIGHBOURS] - centre)
+    return np.clip(line, ys.min(axis=1), ys.max(axis=1))
+
+
+def _few_of(rows: np.ndarray) -> int:
+    """Return how many rows count as a few: a thousandth, at least two."""
+    return max(2, -(-len(rows) // 1000))
 
 
 def _explained(target: np.ndarray, predicted: np.ndarray) -> float:
-    """Return one less the share of squared errors, with and without the largest values: the smaller
-    one.
-    """
-    count = max(2, -(-len(target) // 1000))
-    rest = np.argsort(np.abs(target - np.median(target)))[:-count]
+    """Return the smaller R2 of a prediction, with and without the rows of the largest values."""
+    rest = np.argsort(np.abs(target - np.median(target)))[: -_few_of(target)]
     shares = []
-    for rows in (np.arange(len(target)), rest):
-        spread = ((target[rows] - target[rows].mean()) ** 2).sum()
-        error = ((target[rows] - predicted[rows]) ** 2).sum()
-        shares.append(1 - error / spread if spread > 0 else 0.0)
+    for y, guess in ((target, predicted), (target[rest], predicted[rest])):
+        spread = ((y - y.mean()) ** 2).sum()
+        shares.append(1 - ((y - guess) ** 2).sum() / spread if spread > 0 else 0.0)
     return float(max(min(shares), 0.0))

@@ -1,81 +1,68 @@
-"""What the rows are: repeats, filled outcomes, entities with several rows, and what the folds keep
-apart.
-"""
+"""What the rows are: repeats, filled outcomes, entities with several rows, and those left out."""
 
 from __future__ import annotations
+
+import numpy as np
+import pandas as pd
 
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import tables_beside
 from analysis.errors import printable
 from analysis.results.estimates import Check
+from analysis.results.question import Question
 from analysis.studies.base import entity_column
+
+GROUPS = 10
+ROWS_A_GROUP = 30
+SURE = 0.01
+"""Level at which a gap between groups of engagement counts as more than chance."""
 
 
 def check_rows(sample: Sample) -> list[Check]:
     """Return the checks that do not depend on a score: repeats, filled outcomes, entities,
     folds.
     """
-    filled = [
-        Check(
-            sample.plan.name,
-            "filled",
-            None,
-            f"{count:,} missing values of {column} were counted as zero.",
-            float(count),
-            column,
-        )
-        for column, count in sample.filled.items()
-        if count
-    ]
-    filled += _lost_beside(sample)
-    drawn = (
-        [Check(sample.plan.name, "rows_drawn", None, f"From {sample.note}.")] if sample.note else []
-    )
-    more = [] if sample.raw is None else [_entity(sample), _folds(sample)]
-    return [*_reading(sample), _duplicates(sample), *filled, *drawn, *more]
+    name, notes = sample.plan.name, sample.dataset.notes
+    checks = [_duplicates(sample)]
+    if notes:
+        checks.insert(0, Check(name, "reading", True, f"Read as: {'; '.join(notes)}."))
+    for column, count in sample.filled.items():
+        if count:
+            reason = f"{count:,} missing values of {column} were counted as zero."
+            checks.append(Check(name, "filled", None, reason, float(count), column))
+    checks += _left_out_beside(sample)
+    if sample.note:
+        checks.append(Check(name, "rows_drawn", None, f"From {sample.note}."))
+    return checks if sample.raw is None else [*checks, _entity(sample), _folds(sample)]
 
 
-def _lost_beside(sample: Sample) -> list[Check]:
+def _left_out_beside(sample: Sample) -> list[Check]:
     """Rows that a table which only adds to the verdict does without, since they lack one of its
     columns.
     """
-    said, most = [], 0
+    parts, most = [], 0
     for table, columns in tables_beside(sample.plan).items():
         lost = {column: sample.table.missing(column) for column in columns}
-        if any(lost.values()):
+        lacking = [
+            f"{count:,} rows lack {printable(name)}" for name, count in lost.items() if count
+        ]
+        if lacking:
             used = sample.known(columns).rows
-            listed = ", ".join(
-                f"{count:,} rows lack {printable(column)}"
-                for column, count in lost.items()
-                if count
-            )
-            said.append(
-                f"[{table}] has all its columns in {used:,} of {sample.rows:,} rows ({listed})"
+            parts.append(
+                f"[{table}] has all its columns in {used:,} of {sample.rows:,} rows"
+                f" ({', '.join(lacking)})"
             )
             most = max(most, sample.rows - used)
-    if not said:
-        return []
     reason = (
-        f"{'; '.join(said)}. What it adds rests on the rows that have what it needs, the verdict on"
-        " all."
+        f"{'; '.join(parts)}. What it adds rests on the rows that have what it needs, the verdict"
+        " on all."
     )
-    return [Check(sample.plan.name, "left_out_beside", True, reason, float(most))]
-
-
-def _reading(sample: Sample) -> list[Check]:
-    """How the file was read, where something had to be stated or detected, or cells were
-    converted.
-    """
-    if not sample.dataset.notes:
-        return []
-    return [
-        Check(sample.plan.name, "reading", True, f"Read as: {'; '.join(sample.dataset.notes)}.")
-    ]
+    return [Check(sample.plan.name, "left_out_beside", True, reason, float(most))] if parts else []
 
 
 def _duplicates(sample: Sample) -> Check:
     """Whether rows repeat."""
-    plan = sample.plan
+    plan, passed = sample.plan, None
     if plan.row is not None:
         repeated = sum(
             count for reason, count in sample.exclusions.items() if reason.startswith("repeated ")
@@ -89,74 +76,180 @@ def _duplicates(sample: Sample) -> Check:
         }
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
-        return Check(plan.name, "duplicates", passed, reason, float(repeated))
-    if sample.identical_rows is None:
+    elif sample.identical_rows is None:
         reason = (
             "The plan names no column that identifies a row; beyond memory, equal rows are not"
             " counted."
         )
         return Check(plan.name, "duplicates", None, reason)
-    count = sample.identical_rows
-    found = (
-        f"{count:,} rows repeat an earlier one in every column"
-        if count
-        else "no row repeats another in every column"
-    )
-    reason = f"The plan names no column that identifies a row; {found}, and all were kept."
-    return Check(plan.name, "duplicates", count == 0, reason, float(count))
+    else:
+        repeated = sample.identical_rows
+        passed = repeated == 0
+        how = (
+            f"{repeated:,} rows repeat an earlier one in every column"
+            if repeated
+            else "no row repeats another in every column"
+        )
+        reason = f"The plan names no column that identifies a row; {how}, and all were kept."
+    return Check(plan.name, "duplicates", passed, reason, float(repeated))
 
 
 def _entity(sample: Sample) -> Check:
     """Whether one entity has several rows that count as independent."""
-    plan = sample.plan
+    plan, column = sample.plan, entity_column(sample)
+    passed, statistic = True if plan.row or plan.cluster else None, None
     if plan.cluster is not None:
         reason = f'Rows of one "{printable(plan.cluster.column)}" are kept together by [cluster].'
-        return Check(plan.name, "entity", True, reason)
-    column = entity_column(sample)
-    if column is None:
-        known = (
-            f'"{printable(plan.row)}" is different in every row'
-            if plan.row
-            else ("no column looks like the name of what a row is about and repeats")
+    elif column is not None:
+        values = sample.raw[column].dropna()
+        count = int(values.nunique())
+        passed, statistic = False, len(values) / count
+        reason = (
+            f'"{printable(column)}" has {count:,} different values in {len(values):,} rows, and'
+            " every row counts as independent. If it names what a row is about, the plan needs"
+            f' [cluster] column = "{printable(column)}".'
         )
-        return Check(
-            plan.name, "entity", True if plan.row else None, f"{known[0].upper()}{known[1:]}."
-        )
-    values = sample.raw[column].dropna()
-    count = int(values.nunique())
-    reason = (
-        f'"{printable(column)}" has {count:,} different values in {len(values):,} rows, and every'
-        " row counts as independent. If it names what a row is about, the plan needs [cluster]"
-        f' column = "{printable(column)}".'
-    )
-    return Check(plan.name, "entity", False, reason, len(values) / count)
+    elif plan.row:
+        reason = f'"{printable(plan.row)}" is different in every row.'
+    else:
+        reason = "No column looks like the name of what a row is about and repeats."
+    return Check(plan.name, "entity", passed, reason, statistic)
 
 
 def _folds(sample: Sample) -> Check:
     """Whether the same entity can stand on both sides of a fold."""
     plan, column = sample.plan, entity_column(sample)
     if plan.cluster is not None:
+        passed, share = True, 0.0
         reason = (
             f'Folds are made of whole "{printable(plan.cluster.column)}", so none is on both sides'
             " of one."
         )
-        return Check(plan.name, "folds", True, reason, 0.0)
-    if column is None:
-        repeats = sample.identical_rows
-        reason = "Folds are made of rows; "
-        reason += (
-            f"{repeats:,} rows have a twin that may be on the other side."
-            if repeats
-            else ("nothing is known to be on both sides of one.")
+    elif column is None:
+        share = float(sample.identical_rows)
+        passed = not share if plan.row or share else None
+        reason = "Folds are made of rows; " + (
+            f"{sample.identical_rows:,} rows have a twin that may be on the other side."
+            if share
+            else "nothing is known to be on both sides of one."
         )
-        return Check(
-            plan.name, "folds", not repeats if plan.row or repeats else None, reason, float(repeats)
+    else:
+        values = sample.raw[column]
+        passed, share = False, float((values.duplicated(keep=False) & values.notna()).mean())
+        reason = (
+            f"Folds are made of rows, and {100 * share:.0f} % of the rows share their"
+            f' "{printable(column)}" with another one: what is predicted out of sample has been'
+            " seen in part."
         )
-    values = sample.raw[column]
-    share = float((values.duplicated(keep=False) & values.notna()).mean())
-    reason = (
-        f"Folds are made of rows, and {100 * share:.0f} % of the rows share their"
-        f' "{printable(column)}" with another one: what is predicted out of sample has been seen in'
-        " part."
+    return Check(plan.name, "folds", passed, reason, share)
+
+
+# --- rows without an outcome or a score -----------------------------------------------------------
+
+
+def check_selection(question: Question) -> Check:
+    """Return the check whether outcome and score are known as often for little engagement as for
+    much.
+
+    Notes
+    -----
+    Rows are grouped by tenths of each engagement column (fewer where rows are few) and the share
+    with outcome and score known is compared; chance is judged by a chi-square test. The bounds put
+    every unknown outcome at the smallest or the largest known one, whichever moves the
+    least-squares slope further.
+    """
+    plan, rows = question.plan, question.sample.candidates
+
+    def skipped(reason: str) -> Check:
+        return question.check("selection", None, reason)
+
+    if plan.missing == "zero":
+        return skipped(
+            "The plan counts missing outcomes as zero, so no row is left out for lacking one."
+        )
+    if rows is None or len(rows) == 0:
+        return skipped("Rows that were left out are not at hand.")
+    known = rows[[question.outcome.column, question.score]].notna().all(axis=1).to_numpy()
+    if known.all():
+        reason = "Outcome and score are known for every row."
+        return question.check("selection", True, reason, 0.0)
+    share = known.mean()
+    reason = f"Outcome and score are known for {100 * share:.0f} % of {len(rows):,} rows"
+    gaps = [
+        (column, *gap)
+        for column in plan.engagement.columns
+        if (gap := _known_by_group(rows, column, known)) is not None
+    ]
+    if not gaps:
+        return skipped(
+            f"{reason}; engagement is not known for enough of the others to compare them."
+        )
+    column, low, high, chance = max(gaps, key=lambda gap: abs(gap[2] - gap[1]))
+    selected = abs(high - low) > plan.overlap.missing_gap and chance < SURE
+    reason += (
+        f", {'rising' if high > low else 'falling'} from {100 * low:.0f} % to {100 * high:.0f} %"
+        f" between the least and the most {column}."
     )
-    return Check(plan.name, "folds", False, reason, share)
+    if selected:
+        reason += (
+            " The rows analysed are not like the others, and the verdict is about them alone. If"
+            f" the score's effect among the rows left out were {share / (1 - share):.2g} times the"
+            " one found, with the other sign, it would be gone among all rows."
+        )
+    reason += _bounds(question, known)
+    return question.check("selection", not selected, reason, high - low)
+
+
+def _known_by_group(
+    rows: pd.DataFrame, column: str, known: np.ndarray
+) -> tuple[float, float, float] | None:
+    """Return (share known in the lowest group, in the highest, p of a chi-square test)."""
+    from scipy.stats import chi2_contingency
+
+    if column not in rows:
+        return None
+    values = rows[column].to_numpy(dtype=float)
+    there = np.isfinite(values)
+    if there.sum() < 2 * ROWS_A_GROUP or known[there].all() or not known[there].any():
+        return None
+    groups = min(GROUPS, there.sum() // ROWS_A_GROUP)
+    codes = pd.qcut(values[there], groups, labels=False, duplicates="drop")
+    table = pd.crosstab(codes, known[there]).reindex(range(codes.max() + 1), fill_value=0)
+    sizes = table.sum(axis=1)
+    if len(table) < 2 or (sizes == 0).any():
+        return None
+    rates = (table[True] / sizes).to_numpy()
+    chance = chi2_contingency(table, correction=False).pvalue
+    return float(rates[0]), float(rates[-1]), float(chance)
+
+
+def _bounds(question: Question, known: np.ndarray) -> str:
+    """Return what the missing outcomes could do: nothing is said where score or engagement are
+    missing, too.
+    """
+    rows, outcome = question.sample.candidates, question.outcome.column
+    columns = [*question.plan.engagement.columns, question.score]
+    if not set(columns) <= set(rows):
+        return ""
+    complete = rows[columns].notna().all(axis=1) & (rows[outcome].isna() | known)
+    if complete.sum() <= known.sum():
+        return ""
+    table = rows.loc[complete, columns].to_numpy(dtype=float)
+    values = rows.loc[complete, outcome].to_numpy(dtype=float)
+    others, score = np.column_stack([np.ones(len(table)), table[:, :-1]]), table[:, -1]
+    rest = score - others @ np.linalg.lstsq(others, score, rcond=None)[0]
+    weight = rest / (rest @ rest) * score.std(ddof=1)
+    there = np.isfinite(values)
+    low, high = values[there].min(), values[there].max()
+    fixed = float(weight[there] @ values[there])
+    ends = np.sort([weight[~there] * low, weight[~there] * high], axis=0).sum(axis=1) + fixed
+    return (
+        f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the"
+        " least-squares slope per standard deviation of the score among all rows could be anything"
+        f" from {_plain(ends[0])} to {_plain(ends[1])}."
+    )
+
+
+def _plain(value: float) -> str:
+    """Write a number to four digits without an exponent: -1,057,000,000."""
+    return f"{float(f'{value:.4g}'):,.15g}"

@@ -1,6 +1,4 @@
-"""How the values of outcome, score and engagement lie: heaped, at a ceiling, far off, or zero by
-construction.
-"""
+"""How values of outcome, score and engagement lie: heaped, far off, or zero by construction."""
 
 from __future__ import annotations
 
@@ -8,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.disclosure import few, shown_count
-from analysis.data.sample import Sample
 from analysis.errors import printable
 from analysis.results.estimates import Check
+from analysis.results.question import Question
 
 FEW_VALUES = 20
 """An outcome of so few different values in this many times as many rows was put into classes."""
@@ -23,84 +21,76 @@ FAR = 0.25
 """A gap of this share of the middle 98 % sets the rows beyond it apart."""
 
 
-def check_values(sample: Sample, outcome: str, score: str) -> list[Check]:
+def check_values(question: Question) -> list[Check]:
     """Return the checks of how values lie."""
     return [
-        _heaping(sample, outcome, score),
-        _positive(sample, outcome, score),
-        _structure(sample, outcome, score),
-        _isolated(sample, outcome, score),
+        _heaping(question),
+        _positive(question),
+        _structural_zeros(question),
+        _isolated(question),
     ]
 
 
-def _heaping(sample: Sample, outcome: str, score: str) -> Check:
+def _heaping(question: Question) -> Check:
     """Whether many rows share one value or one end of the scale, and whether numbers were rounded
     or put in classes.
     """
-    plan = sample.plan
-    found: list[str] = []
-    largest = 0.0
-    for column in (score, outcome):
-        values = sample.numbers(column)
-        kind = plan.outcomes[outcome].kind if column == outcome else ""
+    limits, score, outcome = question.plan.overlap, question.score, question.outcome
+    heaps: dict[str, float] = {}
+    for column in (score, outcome.column):
+        kind = outcome.kind if column == outcome.column else ""
         if kind == "binary":
             continue
+        values = question.sample.numbers(column)
         levels, counts = np.unique(values, return_counts=True)
         at, share = float(levels[counts.argmax()]), float(counts.max() / len(values))
         usual = (kind and at == 0) or (
             kind == "count" and at < levels[-1]
         )  # small counts are shared by many rows
-        if share > plan.overlap.common_value and not usual:
-            end = {
-                levels[0]: ", its lowest value",
-                levels[-1]: ", its highest value: a ceiling",
-            }.get(at, "")
-            found.append(f"{100 * share:.0f} % of the rows have {column} = {at:g}{end}")
-            largest = max(largest, share)
-        if column == outcome:
-            base, rounded = _heaped(values)
-            if rounded > plan.overlap.heaped:
-                found.append(
-                    f"{100 * rounded:.0f} % of the values of {column} from {base:g} on are"
-                    f" multiples of {base:g}"
-                )
-                largest = max(largest, rounded)
-            if len(levels) <= FEW_VALUES and len(values) >= 10 * FEW_VALUES and _is_binned(levels):
-                found.append(
-                    f"{column} has {len(levels)} different values only, so it was put into classes"
-                )
-                largest = max(largest, 1.0)
-    reason = (
-        f"{'; '.join(found)}."
-        if found
-        else f"Neither {score} nor {outcome} is heaped on a value or on round ones."
+        if share > limits.common_value and not usual:
+            ends = {levels[0]: ", its lowest value", levels[-1]: ", its highest value: a ceiling"}
+            heaps[f"{100 * share:.0f} % of the rows have {column} = {at:g}{ends.get(at, '')}"] = (
+                share
+            )
+        if not kind:
+            continue
+        base, rounded = _round_numbers(values)
+        if rounded > limits.heaped:
+            heaps[
+                f"{100 * rounded:.0f} % of the values of {column} from {base:g} on are multiples of"
+                f" {base:g}"
+            ] = rounded
+        if len(levels) <= FEW_VALUES and len(values) >= 10 * FEW_VALUES and _is_binned(levels):
+            heaps[
+                f"{column} has {len(levels)} different values only, so it was put into classes"
+            ] = 1.0
+    reason = "; ".join(heaps) or (
+        f"Neither {score} nor {outcome.column} is heaped on a value or on round ones"
     )
-    return Check(
-        plan.name, "heaping", not found, reason[0].upper() + reason[1:], largest, outcome, score
+    return question.check(
+        "heaping", not heaps, f"{reason[0].upper()}{reason[1:]}.", max(heaps.values(), default=0.0)
     )
 
 
-def _heaped(values: np.ndarray) -> tuple[float, float]:
+def _round_numbers(values: np.ndarray) -> tuple[float, float]:
     """Return the round base that most exceeds chance among whole numbers from it on, and the share
     of its multiples.
     """
-    positive = values[values > 0]
     best = (10.0, 0.0)
     for base in ROUND:
-        large = positive[positive >= base]
-        whole = large == np.floor(large)
+        large = values[values >= base]
         if (
             len(large) < 50
-            or whole.mean() < 0.9
+            or (large == np.floor(large)).mean() < 0.9
             or base < COARSE * np.median(large)
             or np.ptp(large) < 10 * base
         ):
             continue
         share = float((large % base == 0).mean())
-        if share > best[1] or (share > 0.5 and base > best[0]):
+        if share > 0.5:
+            return float(base), share
+        if share > best[1]:
             best = (float(base), share)
-            if share > 0.5:
-                break
     return best
 
 
@@ -110,26 +100,26 @@ def _is_binned(levels: np.ndarray) -> bool:
     return len(positive) > 2 and positive.max() / positive.min() > 10 * len(positive)
 
 
-def _positive(sample: Sample, outcome: str, score: str) -> Check:
+def _positive(question: Question) -> Check:
     """How many zeros stand where a logarithm or a root is taken; negative values there are refused
     in the data.
     """
-    plan = sample.plan
-    bent = {score: plan.score.transform_of(score)}
-    bent |= {column: plan.engagement.transform_of(column) for column in plan.engagement.columns}
-    bent = {column: how for column, how in bent.items() if how in ("log1p", "sqrt")}
-    shares = {column: float((sample.numbers(column) == 0).mean()) for column in bent}
-    if plan.outcomes[outcome].variants:
-        bent[outcome], shares[outcome] = "log1p", float((sample.numbers(outcome) == 0).mean())
-    small = [
-        column
-        for column, how in bent.items()
-        if how == "log1p" and 0 < sample.numbers(column).max() < 1
-    ]
-    if not bent:
-        reason = "No logarithm or root is taken of a column."
-        return Check(plan.name, "positive", None, reason, None, outcome, score)
-    worst = max(shares, key=lambda column: shares[column])
+    plan, numbers = question.plan, question.sample.numbers
+    transforms = {question.score: plan.score.transform_of(question.score)}
+    transforms |= {
+        column: plan.engagement.transform_of(column) for column in plan.engagement.columns
+    }
+    if question.outcome.variants:
+        transforms[question.outcome.column] = "log1p"
+    shares = {
+        column: float((numbers(column) == 0).mean())
+        for column, how in transforms.items()
+        if how in ("log1p", "sqrt")
+    }
+    if not shares:
+        return question.check("positive", None, "No logarithm or root is taken of a column.")
+    small = [name for name in shares if transforms[name] == "log1p" and 0 < numbers(name).max() < 1]
+    worst = max(shares, key=shares.get)
     many = shares[worst] > plan.overlap.zeros
     reason = (
         f"No value is negative where a logarithm or root is taken; {100 * shares[worst]:.1f} % of"
@@ -142,73 +132,60 @@ def _positive(sample: Sample, outcome: str, score: str) -> Check:
             f" {printable(small[0])} lies below 1 throughout, where log(1 + x) is hardly a"
             " logarithm."
         )
-    return Check(
-        plan.name, "positive", not many and not small, reason, shares[worst], outcome, score
-    )
+    return question.check("positive", not many and not small, reason, shares[worst])
 
 
-def _structure(sample: Sample, outcome: str, score: str) -> Check:
+def _structural_zeros(question: Question) -> Check:
     """Whether the outcome is zero in all rows of some level of another column: it could not be
     anything else there.
     """
-    plan, raw = sample.plan, sample.raw
-    zero = sample.numbers(outcome) == 0
-    kind = plan.outcomes[outcome].kind
-    if kind == "binary" or zero.sum() < 10:
+    outcome, raw = question.outcome.column, question.sample.raw
+    zero, binary = question.sample.numbers(outcome) == 0, question.outcome.kind == "binary"
+    if binary or zero.sum() < 10:
         reason = f"{outcome} has no zeros that another column could explain."
-        return Check(
-            plan.name,
-            "structural_zeros",
-            None if kind == "binary" else True,
-            reason,
-            None,
-            outcome,
-            score,
-        )
+        return question.check("structural_zeros", None if binary else True, reason)
     for name in () if raw is None else raw.columns:
         values = raw[name]
         if str(name) == outcome or not 2 <= values.nunique(dropna=True) <= 10:
             continue
         for level, rows in values.groupby(values, observed=True).indices.items():
-            others = np.delete(zero, rows)
-            if len(rows) >= 20 and zero[rows].all() and others.mean() ** len(rows) < 1e-6:
+            rate = np.delete(zero, rows).mean()
+            if len(rows) >= 20 and zero[rows].all() and rate ** len(rows) < 1e-6:
                 reason = (
                     f"{outcome} is zero in all {len(rows):,} rows with {printable(name)} ="
-                    f" {printable(level)}, and in {100 * others.mean():.0f} % of the others: there"
-                    " it could not be anything else. Such rows belong into a [[keep]], or the"
-                    " question is another one."
+                    f" {printable(level)}, and in {100 * rate:.0f} % of the others: there it could"
+                    " not be anything else. Such rows belong into a [[keep]], or the question is"
+                    " another one."
                 )
-                return Check(
-                    plan.name, "structural_zeros", False, reason, float(len(rows)), outcome, score
-                )
+                return question.check("structural_zeros", False, reason, float(len(rows)))
     reason = f"No level of another column makes {outcome} zero in all its rows."
-    return Check(plan.name, "structural_zeros", True, reason, 0.0, outcome, score)
+    return question.check("structural_zeros", True, reason, 0.0)
 
 
-def _isolated(sample: Sample, outcome: str, score: str) -> Check:
+def _isolated(question: Question) -> Check:
     """Whether a few low values stand apart from all others, as typing errors and other units do."""
-    plan = sample.plan
-    columns = [score, *plan.engagement.columns, *plan.controls.columns, outcome]
-    found = []
-    for column in columns:
+    plan, sample, parts = question.plan, question.sample, []
+    columns = (question.score, *plan.engagement.columns, *plan.controls.columns)
+    for column in (*columns, question.outcome.column):
         if column in sample.frame and not pd.api.types.is_float_dtype(sample.frame[column]):
             continue
         values = np.sort(sample.numbers(column))
-        most = max(2, len(values) // 100)
         if len(values) < 200 or len(np.unique(values)) < 50:
             continue
-        middle = np.quantile(values, 0.99) - np.quantile(values, 0.01)
-        steps = np.diff(values[: most + 1])
+        low, high = np.quantile(values, (0.01, 0.99))
+        steps = np.diff(values[: max(2, len(values) // 100) + 1])
         at = int(steps.argmax())
-        if middle > 0 and steps[at] > FAR * middle and values[at] != 0:
-            far = f"up to {values[at]:g}; the next one is {values[at + 1]:g}"
+        if high > low and steps[at] > FAR * (high - low) and values[at] != 0:
+            # a value of so few rows could be a person's
             far = (
-                "far below all others" if few(at + 1) else far
-            )  # a value of so few could be a person's
-            found.append(f"{shown_count(at + 1)} rows with {printable(column)} {far}")
+                "far below all others"
+                if few(at + 1)
+                else f"up to {values[at]:g}; the next one is {values[at + 1]:g}"
+            )
+            parts.append(f"{shown_count(at + 1)} rows with {printable(column)} {far}")
     reason = (
-        f"{'; '.join(found)}: errors or another unit?"
-        if found
+        f"{'; '.join(parts)}: errors or another unit?"
+        if parts
         else "No few low values stand apart from the rest."
     )
-    return Check(plan.name, "isolated", not found, reason, float(len(found)), outcome, score)
+    return question.check("isolated", not parts, reason, float(len(parts)))

@@ -1,5 +1,4 @@
-"""What a point costs: how far each way of gaming moves each computed score, per hour and per
-dollar.
+"""What a point costs: how far each way of gaming moves each score, per hour and per dollar.
 
 The activity of every account is changed as an action would change it, one account at a time, and
 the scores are computed again. In simulated data the same change goes through the declared truth as
@@ -28,6 +27,7 @@ from analysis.simulate.activity import (
 )
 
 if TYPE_CHECKING:
+    from analysis.results.figure import Figure
     from analysis.simulate.parameters import Parameters
 
 RANGES = {"Klout-style": 90.0, "Kred-style": 999.0, "TrustCloud-style": 999.0}
@@ -132,6 +132,13 @@ ACTIONS = (
 )
 
 
+CAPTION = (
+    "Share of the score's range that each action gains per 100 dollars, an hour of work counting as"
+    " {price:g} dollars. Hatched bars lose points. Beside a bar: what the action as a whole does to"
+    " referrals. Prices and yields are assumptions, stated with each action in the table."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Manipulability:
     """What each action moves.
@@ -153,20 +160,7 @@ class Manipulability:
     hour_price: float
 
     def _repr_html_(self) -> str:
-        names = [
-            "score",
-            "rank",
-            "action",
-            "how",
-            "points",
-            "idle_points",
-            "hours",
-            "dollars",
-            "points_per_hour",
-            "points_per_dollar",
-            "referrals",
-        ]
-        shown = self.table[names].map(
+        shown = self.table.drop(columns=["range_share", "range_per_100"]).map(
             lambda cell: f"{cell:.3g}" if isinstance(cell, float) else cell
         )
         drawn = "Simulated data. " if self.dataset.simulated else ""
@@ -181,14 +175,13 @@ class Manipulability:
 def manipulability(
     frame: pd.DataFrame, *, actions: tuple[Action, ...] = ACTIONS, hour_price: float = HOUR_PRICE
 ) -> Manipulability:
-    """Return what each action gains on the Klout-, Kred- and (where its columns are there)
-    TrustCloud-style score.
+    """Return what each action gains on the Klout-, Kred- and TrustCloud-style scores.
 
     Parameters
     ----------
     frame : DataFrame
         An activity table, one row per account; with its truth where it comes from
-        `analysis.simulate`.
+        `analysis.simulate`. TrustCloud's score needs columns of its own.
     actions : tuple of Action
     hour_price : float
         Dollars an hour, for the ranking.
@@ -204,42 +197,39 @@ def manipulability(
         )
     if isinstance(frame, pd.DataFrame) and "month" in frame:
         frame = frame[frame["month"] == frame["month"].max()].drop(columns="month")
-    before, parameters = _scores(frame, frame), parameters_of(frame)
-    idle = frame.iloc[:1].assign(**dict.fromkeys(_numbers(frame), 0.0))
-    rows = []
+    needs = {*klout.NEEDS, *kred.NEEDS, *trustcloud.NEEDS} & set(frame)
+    idle = frame.iloc[:1].assign(**dict.fromkeys(needs, 0.0))
+    before, idle_before = _scores(frame, frame), _scores(idle, frame)
+    parameters, rows = parameters_of(frame), []
     for action in actions:
         changed = after(frame, action)
-        alone = _gains_alone(idle, action, frame)
-        gains = {
-            name: float((value - before[name]).mean())
-            for name, value in _scores(changed, frame).items()
-        }
+        alone = _scores(after(idle, action), frame)
         referrals = np.nan if parameters is None else _referrals(frame, changed, action, parameters)
-        rows += [
-            _row(name, action, points, alone[name], referrals, hour_price)
-            for name, points in gains.items()
-        ]
-    table = pd.DataFrame(rows)
-    table["range_per_100"] = table["range_per_100"].where(table["points"].abs() > 1e-9, 0.0)
-    order = table.sort_values(
+        for score, values in _scores(changed, frame).items():
+            points = float((values - before[score]).mean())
+            idle_points = float(alone[score][0] - idle_before[score][0])
+            what = (action.name, action.how, points, idle_points, action.hours, action.dollars)
+            rows.append((score, *what, referrals))
+    names = ["score", "action", "how", "points", "idle_points", "hours", "dollars", "referrals"]
+    table = _priced(pd.DataFrame(rows, columns=names), hour_price)
+    return Manipulability(table, from_frame(frame), hour_price)
+
+
+def _priced(table: pd.DataFrame, hour_price: float) -> pd.DataFrame:
+    """Return the table with what a point costs, the cheapest way to move each score first."""
+    hours, dollars, points = (table[name] for name in ("hours", "dollars", "points"))
+    share, cost = points / table["score"].map(RANGES), dollars + hour_price * hours
+    table = table.assign(
+        range_share=share,
+        points_per_hour=points / hours.where(hours != 0),
+        points_per_dollar=points / dollars.where(dollars != 0),
+        range_per_100=(100 * share / cost.where(cost != 0)).where(points.abs() > 1e-9, 0.0),
+        referrals=table.pop("referrals"),
+    ).sort_values(
         ["score", "range_per_100"], ascending=[True, False], kind="stable", ignore_index=True
     )
-    order.insert(1, "rank", order.groupby("score").cumcount() + 1)
-    return Manipulability(order, from_frame(frame), hour_price)
-
-
-def _numbers(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of activity that the scores read."""
-    return [name for name in {*klout.NEEDS, *kred.NEEDS, *trustcloud.NEEDS} if name in frame]
-
-
-def _gains_alone(idle: pd.DataFrame, action: Action, community: pd.DataFrame) -> dict[str, float]:
-    """Return what the action gains on an account that does nothing else."""
-    before = _scores(idle, community)
-    return {
-        name: float(value[0] - before[name][0])
-        for name, value in _scores(after(idle, action), community).items()
-    }
+    table.insert(1, "rank", table.groupby("score").cumcount() + 1)
+    return table
 
 
 def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
@@ -260,18 +250,12 @@ def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
         reactor_score=(frame["reactor_score"] * frame["reactors"] + theirs * reactors) / total,
         replies_up=frame["replies_up"] + action.replies_up,
         replies_down=frame["replies_down"] + action.replies_down,
+        gifts=action.gifts,
+        gained=action.followers,
     )
-    changed = changed.assign(gifts=action.gifts, gained=action.followers)
-    return _verified(changed, action.verified) if action.verified else changed
-
-
-def _verified(frame: pd.DataFrame, more: float) -> pd.DataFrame:
-    """Return the table with the first `more` missing confirmations made, where the columns are
-    there.
-    """
-    changed, left = frame.copy(), np.full(len(frame), more)
-    for name in trustcloud.VERIFICATIONS:
-        if name in changed:
+    left = np.full(len(frame), action.verified)
+    for name in trustcloud.VERIFICATIONS if action.verified else ():
+        if name in changed:  # the first confirmations that are missing are made
             gain = np.minimum(1 - changed[name].clip(0, 1), left)
             changed[name], left = changed[name] + gain, left - gain
     return changed
@@ -280,54 +264,78 @@ def _verified(frame: pd.DataFrame, more: float) -> pd.DataFrame:
 def _scores(changed: pd.DataFrame, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the scores of changed accounts in the community as it was; unrounded."""
     wide = changed.drop(columns="month", errors="ignore")
-    own = kred.influence_points(wide["reactions"], new_followers=wide.get("gained", 0.0))
-    own = own + kred.GIFT_TO_RECEIVER * np.asarray(wide.get("gifts", 0.0), float)
-    found = {
+    points = kred.influence_points(wide["reactions"], new_followers=wide.get("gained", 0.0))
+    points = points + kred.GIFT_TO_RECEIVER * np.asarray(wide.get("gifts", 0.0), float)
+    scores = {
         "Klout-style": klout.klout(wide).to_numpy(),
-        "Kred-style": kred.normalised(own, kred.influence_points(frame["reactions"])),
+        "Kred-style": kred.normalised(points, kred.influence_points(frame["reactions"])),
     }
     if all(name in frame for name in trustcloud.NEEDS):
-        found["TrustCloud-style"] = trustcloud.trustcloud(wide).to_numpy()
-    return found
+        scores["TrustCloud-style"] = trustcloud.trustcloud(wide).to_numpy()
+    return scores
 
 
 def _referrals(
-    frame: pd.DataFrame, changed: pd.DataFrame, action: Action, parameters: Parameters
+    frame: pd.DataFrame, changed: pd.DataFrame, action: Action, truth: Parameters
 ) -> float:
     """Return the relative change of mean referrals, by the declared truth."""
-    fresh = changed["reactions"] - frame["reactions"]
-    worth = parameters.bots if action.by == BOTS else (parameters.peers + parameters.customers) / 2
-    paying = frame["paying_engagement"].clip(lower=1e-6)
-    seen = frame["klout"] + klout.klout(changed) - klout.klout(frame)
+    before, fresh = frame["klout"], changed["reactions"] - frame["reactions"]
+    worth = truth.bots if action.by == BOTS else (truth.peers + truth.customers) / 2
+    shown = before + klout.klout(changed) - klout.klout(frame)
+
+    def grown(name: str) -> pd.Series:
+        return np.log1p(changed[name]) - np.log1p(frame[name])
+
     moved = (
-        parameters.effect * (seen - frame["klout"]) / frame["klout"].std(ddof=1)
-        + parameters.perk_effect
-        * ((seen >= parameters.threshold) * 1.0 - (frame["klout"] >= parameters.threshold))
-        + parameters.engagement * np.log1p(worth * fresh / paying)
-        + parameters.posting * (np.log1p(changed["posts"]) - np.log1p(frame["posts"]))
-        + parameters.relationships
-        * (np.log1p(changed["replies_down"]) - np.log1p(frame["replies_down"]))
+        truth.effect * (shown - before) / before.std(ddof=1)
+        + truth.perk_effect * ((shown >= truth.threshold) * 1.0 - (before >= truth.threshold))
+        + truth.engagement * np.log1p(worth * fresh / frame["paying_engagement"].clip(lower=1e-6))
+        + truth.posting * grown("posts")
+        + truth.relationships * grown("replies_down")
     )
     return float(np.average(np.expm1(moved), weights=frame["referrals"] + 1e-9))
 
 
-def _row(
-    name: str, action: Action, points: float, alone: float, referrals: float, hour_price: float
-) -> dict[str, object]:
-    """Return one row of the table."""
-    cost = action.dollars + hour_price * action.hours
-    share = points / RANGES[name]
-    return {
-        "score": name,
-        "action": action.name,
-        "how": action.how,
-        "points": points,
-        "idle_points": alone,
-        "range_share": share,
-        "hours": action.hours,
-        "dollars": action.dollars,
-        "points_per_hour": points / action.hours if action.hours else np.nan,
-        "points_per_dollar": points / action.dollars if action.dollars else np.nan,
-        "range_per_100": 100 * share / cost if cost else np.nan,
-        "referrals": referrals,
-    }
+# --- the figure -----------------------------------------------------------------------------------
+
+
+def manipulability_figure(result: Manipulability) -> Figure:
+    """Draw one panel a score, the cheapest way to move it on top, with what the same spend does to
+    referrals.
+    """
+    import matplotlib
+
+    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, rendered
+
+    panels, told = list(result.table.groupby("score")), []
+    most = max(len(rows) for _, rows in panels)
+    with matplotlib.rc_context(STYLE):
+        canvas = matplotlib.figure.Figure(
+            figsize=(WIDTH, (0.9 + 0.26 * most) * len(panels)), layout="constrained"
+        )
+        grid = canvas.subplots(len(panels), 1, squeeze=False)[:, 0]
+        for axes, (name, rows) in zip(grid, panels, strict=True):
+            shares = 100 * rows["range_per_100"]
+            bars = axes.barh(range(len(rows)), shares, color=ACCENT, edgecolor=INK, linewidth=0.6)
+            labels = [
+                f" {share:.3g} %" + ("" if np.isnan(more) else f"; referrals {100 * more:+.1f} %")
+                for share, more in zip(shares, rows["referrals"], strict=True)
+            ]
+            for bar, share, label in zip(bars, shares, labels, strict=True):
+                if share < 0:
+                    bar.set(facecolor="white", hatch="///")
+                at = (max(share, 0), bar.get_y() + bar.get_height() / 2)
+                axes.annotate(label, at, va="center", fontsize=8)
+            axes.set_yticks(range(len(rows)), rows["action"], fontsize=9)
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            axes.set_xlim(right=1.9 * max(float(shares.max()), 1e-6))
+            axes.set_title(name, loc="left", fontsize=11)
+            axes.axvline(0, color=INK, linewidth=0.8)
+            (first, *_, last), actions = shares, rows["action"].tolist()
+            told.append(
+                f"{name}: most by {actions[0]} ({first:.3g} % of its range per 100 dollars), least"
+                f" by {actions[-1]} ({last:.3g} %)"
+            )
+        grid[-1].set_xlabel("range of the score gained per 100 dollars, %")
+        alt = f"Bars of what each way of gaming gains. {'; '.join(told)}."
+        return rendered(canvas, alt, CAPTION.format(price=result.hour_price), result.dataset)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
-from analysis.studies.composition.relation import foretold
+from analysis.studies.composition.relation import predicted_by_level
 
 
 def plan(**changes):
@@ -140,8 +140,8 @@ def test_rows_and_their_copies_do_not_foretell_one_another():
 def test_noise_foretells_nothing(seed):
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(2, 500))
-    assert foretold(x, y) < 0.05
-    assert foretold(np.floor(3 * rng.random(500)), y) < 0.05
+    assert predicted_by_level(x, y) < 0.05
+    assert predicted_by_level(np.floor(3 * rng.random(500)), y) < 0.05
 
 
 # --- 3, 10, 11: rows, clusters, folds -------------------------------------------------------------
