@@ -76,6 +76,8 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
         model="nb2",
         params=back[:k, :k] @ found[:k],
         cov=cov[:k, :k],
+        every_cov=cov,
+        truncated=truncated,
         covariance=covariance,
         fitted=np.exp(eta),
         residuals=rows.by_eta,

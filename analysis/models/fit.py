@@ -131,12 +131,18 @@ class CountFit(Fit):
         Each row's derivative of the log likelihood by `every_param`.
     bread : ndarray
         Inverse of the observed information of `every_param`.
+    every_cov : ndarray
+        Covariance of `every_param`.
+    truncated : bool
+        Given that the count is positive.
     """
 
     dispersion: float
     every_param: np.ndarray
     scores: np.ndarray
     bread: np.ndarray
+    every_cov: np.ndarray
+    truncated: bool
 
     def chance_of_none(self, mean: np.ndarray) -> np.ndarray:
         """Return P(count = 0) before any truncation, for means of shape (n,)."""
