@@ -47,8 +47,9 @@ from analysis.results.verdict import decide
 from analysis.simulate.draw import World, draw
 from analysis.simulate.truths import truths_of
 from analysis.studies.algorithm import study as algorithm
-from analysis.studies.gaming import study as gaming
 from analysis.studies.gaming.episodes import episodes_of
+from analysis.studies.gaming.slopes import Slopes
+from analysis.studies.gaming.study import EventStudy
 from analysis.studies.heavy_tails.study import study_tail
 from analysis.studies.segments import study as segments
 
@@ -88,6 +89,7 @@ NO_SCORE = Answer("no score", None)
 def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
     """Return the answer from what can change it only."""
     outcome, score = sample.plan.outcome[0], claim.score(real)
+    question = Question(sample, outcome, score)
     if claim.question == "transport":
         study = segments._Study.of(sample, outcome, score)
         return _travels(study.pool_of(study.segments()[0]).prediction_interval(LEVEL))
@@ -97,15 +99,16 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         return _differs(_row_of(claim, found.rows))
     if claim.question in ("gaming", "jump"):
         try:
-            episodes = episodes_of(sample, outcome.column, score)
+            episodes = episodes_of(question)
         except DesignError:
             return _differs(None)
-        study = gaming._Study(sample, outcome, score, episodes, ())
         if claim.question == "gaming":
-            return _decoupled(study.slopes().rows)
-        return _differs(_row_of(claim, study.jumps().rows))
+            return _decoupled(Slopes(sample, outcome, score, episodes, {}).result().rows)
+        study = EventStudy(sample, outcome, score, episodes)
+        changes = {term: study.changes(term) for term in ("score", "outcome")}
+        return _differs(_row_of(claim, study.jumps(changes).rows))
     study = Corrections.of(sample, outcome, score)
-    rows = tuple(Question(sample, outcome, score).coefficients("increment", study.fit))
+    rows = tuple(question.coefficients("increment", study.fit))
     verdict = decide(
         sample.plan,
         outcome,

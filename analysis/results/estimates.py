@@ -114,6 +114,8 @@ class Estimate:
         An interval that is not made of a standard error: a bootstrap's, or a declared range.
     intervals : tuple of (float, (float, float))
         Intervals of several levels that are not made of a standard error.
+    region : str
+        In words the values that are not ruled out, where they are no interval.
     """
 
     plan: str
@@ -136,6 +138,7 @@ class Estimate:
     note: str = ""
     bounds: tuple[float, float] | None = None
     intervals: tuple[tuple[float, tuple[float, float]], ...] = ()
+    region: str = ""
 
     @property
     def id(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.results.estimates import Estimate
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
+from analysis.results.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,20 @@ def about(findings: Findings, outcome: str, score: str) -> str:
         return ""
     which = f"{findings.dataset.label(outcome)} and {findings.dataset.label(score)}: "
     return which[0].upper() + which[1:]
+
+
+def rows_on(findings: Findings, verdict: Verdict, method: str) -> tuple[Estimate, ...]:
+    """Return the estimates of one method on the outcome and the score of a verdict."""
+    selected = findings.estimates.select(
+        outcome=verdict.outcome, score=verdict.score, method=method
+    )
+    return selected.rows
+
+
+def reasons_on(findings: Findings, verdict: Verdict, *names: str) -> list[str]:
+    """Return what the checks of these names say about the outcome and the score of a verdict."""
+    return [
+        check.reason
+        for check in findings.checks
+        if check.check in names and (check.outcome, check.score) == (verdict.outcome, verdict.score)
+    ]

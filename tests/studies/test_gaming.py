@@ -360,9 +360,9 @@ def test_information_is_the_squared_correlation():
     rng = np.random.default_rng(12)
     score, gamed = rng.normal(size=2000), np.arange(2000) % 4 == 0
     outcome = np.where(gamed, 0.0, score) + rng.normal(size=2000)
-    seen = information(score, outcome, gamed, np.arange(2000) // 4, rng)
-    assert seen.organic[0] == pytest.approx(np.corrcoef(score[~gamed], outcome[~gamed])[0, 1] ** 2)
-    assert seen.lost[1][0] > 0.3
+    organic, _, lost = information(score, outcome, gamed, np.arange(2000) // 4, rng)
+    assert organic[0] == pytest.approx(np.corrcoef(score[~gamed], outcome[~gamed])[0, 1] ** 2)
+    assert lost[1][0] > 0.3
 
 
 def test_displacement_by_hand():

@@ -1,6 +1,4 @@
-"""Episodes of gaming: which rows lie in one, which just before one, and how they are inferred
-without a flag.
-"""
+"""Episodes of gaming: which rows lie in one, or just before one, flagged or inferred."""
 
 from __future__ import annotations
 
@@ -9,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, printable
 from analysis.models.design import recorded, transformed_score
 from analysis.models.fit import critical_value
+from analysis.results.question import Question
 from analysis.studies.base import codes_of, periods_of
-from analysis.studies.gaming.event_study import Panel, change, together
+from analysis.studies.gaming.event_study import Panel, change, mean_effect
 from analysis.studies.gaming.jump_detection import find_jumps, refusal
 
 MOVED = 0.01
@@ -54,7 +52,7 @@ class Episodes:
         return int(((states[:, :-1] == 0) & (states[:, 1:] == 1)).sum())
 
 
-def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
+def episodes_of(question: Question) -> Episodes:
     """Return the episodes that the plan flags, or those inferred from the score.
 
     Raises
@@ -63,37 +61,31 @@ def episodes_of(sample: Sample, outcome: str, score: str) -> Episodes:
         When a flag is neither 0 nor 1, a unit has two rows of one period, there is no episode, or
         none that can be inferred (`find_jumps`).
     """
-    said, panel = sample.plan.gaming, sample.plan.panel
-    unit = codes_of(sample, said.unit or panel.unit)
-    time = periods_of(sample, said.time or panel.time)
-    shown = sample.plan.score.sign_of(score) * transformed_score(sample, score)
-    flags = np.zeros(sample.rows) if said.infer else sample.numbers(said.episode)
+    sample, plan = question.sample, question.plan
+    gaming, panel = plan.gaming, plan.panel
+    unit = codes_of(sample, gaming.unit or panel.unit)
+    time = periods_of(sample, gaming.time or panel.time)
+    shown = plan.score.sign_of(question.score) * transformed_score(sample, question.score)
+    flags = np.zeros(sample.rows) if gaming.infer else sample.numbers(gaming.episode)
     if not np.isin(flags, (0, 1)).all():
-        raise _refusal(f'"{printable(said.episode)}" with values other than 0 and 1', "0 and 1")
-    scores = Panel.of(shown, flags, unit, time)
-    if not np.isfinite(np.diff(scores.values, axis=1)).any():
+        raise _refusal(f'"{printable(gaming.episode)}" with values other than 0 and 1', "0 and 1")
+
+    def laid_out(values: np.ndarray) -> np.ndarray:
+        return Panel.of(values, flags, unit, time).values
+
+    score = Panel.of(shown, flags, unit, time)
+    if not np.isfinite(np.diff(score.values, axis=1)).any():
         raise _refusal("no unit that is seen in two periods running", "units seen period by period")
-    if said.infer:
-        engagement = np.stack(
-            [Panel.of(column, flags, unit, time).values for column in _engagement(sample)]
-        )
-        scores = Panel(scores.values, inferred_states(scores.values, engagement))
-        flags = scores.states[unit, time]
+    if gaming.infer:
+        engagement = np.stack([laid_out(column) for column in _engagement(question)])
+        score = Panel(score.values, inferred_states(score.values, engagement))
+        flags = score.states[unit, time]
     if not 0 < flags.sum() < len(flags):
         raise _refusal("no row in an episode, or every row", "rows in episodes and rows outside")
-    values = np.full(scores.values.shape, np.nan)
-    values[unit, time] = sample.numbers(outcome)
-    near = (flags == 0) & _ahead(scores.states, said.anticipation)[unit, time]
-    return Episodes(
-        unit,
-        time,
-        _clusters(sample, unit),
-        flags > 0,
-        near,
-        scores,
-        scores.with_values(values),
-        said.infer,
-    )
+    outcome = Panel(laid_out(sample.numbers(question.outcome.column)), score.states)
+    near = (flags == 0) & _ahead(score.states, gaming.anticipation)[unit, time]
+    clusters = _clusters(question, unit)
+    return Episodes(unit, time, clusters, flags > 0, near, score, outcome, gaming.infer)
 
 
 def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
@@ -115,35 +107,38 @@ def inferred_states(score: np.ndarray, engagement: np.ndarray) -> np.ndarray:
     critical = critical_value(1 - MOVED / len(engagement), None)
     for column in engagement:
         panel = Panel(column, states)
-        seen = together(change(panel, 0), change(panel, 1))
-        if seen is not None and abs(seen.estimate) > critical * seen.std_error:
-            how = "rises" if seen.estimate > 0 else "falls"
+        moved = mean_effect(change(panel, 0), change(panel, 1))
+        if moved is not None and abs(moved.estimate) > critical * moved.std_error:
+            how = "rises" if moved.estimate > 0 else "falls"
             raise refusal(f"jumps of the score with which recorded engagement {how}")
     return states
 
 
-def _engagement(sample: Sample) -> Iterator[np.ndarray]:
+def _engagement(question: Question) -> Iterator[np.ndarray]:
     """Yield the engagement columns as the plan has them, by rank where it has a spline."""
-    for column in sample.plan.engagement.columns:
-        how = sample.plan.engagement.transform_of(column)
-        yield recorded(sample, column, "rank" if how == "spline" else how)
+    engagement = question.plan.engagement
+    for column in engagement.columns:
+        how = engagement.transform_of(column)
+        yield recorded(question.sample, column, "rank" if how == "spline" else how)
 
 
 def _ahead(states: np.ndarray, periods: int) -> np.ndarray:
     """Return where a state of 1 follows within some periods."""
-    found = np.zeros(states.shape, bool)
+    ahead = np.zeros(states.shape, bool)
     for step in range(1, periods + 1):
-        found[:, :-step] |= states[:, step:] == 1
-    return found
+        ahead[:, :-step] |= states[:, step:] == 1
+    return ahead
 
 
-def _clusters(sample: Sample, unit: np.ndarray) -> np.ndarray:
-    units = int(unit.max()) + 1
-    if sample.plan.cluster is None:
-        return np.arange(units)
-    codes = np.unique(sample.frame[sample.plan.cluster.column].astype(str), return_inverse=True)[1]
+def _clusters(question: Question, unit: np.ndarray) -> np.ndarray:
+    """Return the cluster of each unit: itself where the plan has none that hold whole units."""
+    units = np.arange(int(unit.max()) + 1)
+    if question.plan.cluster is None:
+        return units
+    labels = question.sample.frame[question.plan.cluster.column].astype(str)
+    codes = np.unique(labels, return_inverse=True)[1]
     pairs = np.unique(np.column_stack([unit, codes]), axis=0)
-    return pairs[:, 1] if len(pairs) == units else np.arange(units)
+    return pairs[:, 1] if len(pairs) == len(units) else units
 
 
 def _refusal(found: str, allowed: str) -> DesignError:

@@ -1,10 +1,8 @@
-"""What happens when something is switched on and off: those who switch against those who do not,
-period by period.
-"""
+"""Event study of a state that is switched on and off: switchers against stayers, by period."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -51,9 +49,6 @@ class Panel:
         tables[:, unit, time] = values, states
         return cls(*tables)
 
-    def with_values(self, values: np.ndarray) -> Panel:
-        return Panel(values, self.states)
-
 
 @dataclass(frozen=True, eq=False)
 class Change:
@@ -80,8 +75,18 @@ class Change:
         return int((self.influence != 0).sum())
 
     @property
+    def df(self) -> float:
+        """Degrees of freedom: one less than there are units, at least one."""
+        return float(max(self.units - 1, 1))
+
+    @property
     def std_error(self) -> float:
         return float(np.sqrt(covariance_of_changes((self,))[0, 0]))
+
+    @property
+    def turned(self) -> Change:
+        """The same with its sign turned: of an offset, the effect of the state that ends."""
+        return replace(self, estimate=-self.estimate, influence=-self.influence)
 
 
 def change(
@@ -124,58 +129,47 @@ def change(
     back = max(history, base, -at)
     cells = []
     for t in range(back, periods - max(at, 0)):
-        ready = here[:, t - back : t].all(axis=1)
         moved = values[:, t + at] - values[:, t - base]
-        seen = ready & np.isfinite(moved)
-        switches = seen & (panel.states[:, t] == 1 - state)
-        last = t + max(at, 0) + free
-        stays = seen & here[:, t : min(last, periods - 1) + 1].all(axis=1)
+        ready = here[:, t - back : t].all(axis=1) & np.isfinite(moved)
+        switches = ready & (panel.states[:, t] == 1 - state)
+        stays = ready & here[:, t : t + max(at, 0) + free + 1].all(axis=1)
         if switches.any() and stays.any():
             cells.append((t, moved, switches, stays))
-    total = sum(int(switches.sum()) for _, _, switches, _ in cells)
-    stayers = sum(int(stays.sum()) for *_, stays in cells)
+    sizes = np.array([switches.sum() for _, _, switches, _ in cells])
+    total, stayers = int(sizes.sum()), sum(int(stays.sum()) for *_, stays in cells)
     if total < FEWEST or stayers < FEWEST:
         return None
     effects = [moved[switches].mean() - moved[stays].mean() for _, moved, switches, stays in cells]
-    sizes = np.array([switches.sum() for _, _, switches, _ in cells])
     estimate = float(sizes @ effects / total)
     influence, before = np.zeros(units), 0.0
     for (t, moved, switches, stays), effect, size in zip(cells, effects, sizes, strict=True):
-        influence[switches] += (
-            moved[switches] - moved[switches].mean() + effect - estimate
-        ) / total
+        rest = moved[switches] - moved[switches].mean()
+        influence[switches] += (rest + effect - estimate) / total
         influence[stays] -= size / total * (moved[stays] - moved[stays].mean()) / stays.sum()
         before += values[switches, t - base].sum() / total
     return Change(estimate, influence, total, stayers, float(before))
 
 
-def together(onset: Change | None, offset: Change | None) -> Change | None:
+def mean_effect(onset: Change | None, offset: Change | None) -> Change | None:
     """Return the mean effect of the state 1 over all switches: onsets as they are, offsets with
     their sign turned.
     """
-    if onset is None:
-        return None if offset is None else _turned(offset)
-    if offset is None:
-        return onset
-    share = onset.switchers / (onset.switchers + offset.switchers)
+    if onset is None or offset is None:
+        return onset if offset is None else offset.turned
+    total = onset.switchers + offset.switchers
+    share = onset.switchers / total
     return Change(
         share * onset.estimate - (1 - share) * offset.estimate,
         share * onset.influence - (1 - share) * offset.influence,
-        onset.switchers + offset.switchers,
+        total,
         onset.stayers + offset.stayers,
         share * onset.before + (1 - share) * offset.before,
     )
 
 
-def _turned(offset: Change) -> Change:
-    return Change(
-        -offset.estimate, -offset.influence, offset.switchers, offset.stayers, offset.before
-    )
-
-
 def covariance_of_changes(changes: tuple[Change, ...]) -> np.ndarray:
     """Return the covariance of several changes, clustered by unit: shape (len(changes),) twice."""
-    influence = np.column_stack([found.influence for found in changes])
+    influence = np.column_stack([moved.influence for moved in changes])
     units = int((influence != 0).any(axis=1).sum())
     return influence.T @ influence * (units / max(units - 1, 1))
 
@@ -213,15 +207,15 @@ def pre_trend(
     base : int
         As in `change`.
     """
-    leads = tuple(sorted(changes))
+    leads = sorted(changes)
     if not leads:
         return None
     cov = covariance_of_changes(tuple(changes[lead] for lead in leads))
-    found = np.array([changes[lead].estimate for lead in leads])
+    estimates = np.array([changes[lead].estimate for lead in leads])
     if not (np.diag(cov) > 0).all() or np.linalg.cond(cov) > WORST:
         return None
-    statistic = float(found @ np.linalg.solve(cov, found))
-    line = np.array([lead + base for lead in leads], dtype=float)
+    statistic = float(estimates @ np.linalg.solve(cov, estimates))
+    line = np.array(leads, dtype=float) + base
     per_unit = float(line @ np.linalg.solve(cov, line))
     limit = scipy.stats.chi2.isf(size, len(leads))
     needed = scipy.optimize.brentq(

@@ -1,29 +1,12 @@
-"""What a score says of an outcome in two kinds of rows, and whom a push of some scores puts out of
-the top tenth.
-"""
+"""What a score says of an outcome in gamed and other rows, and whom gaming puts out of the top."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from analysis.results.rule import Interval
+
 REPLICATES = 999
-
-
-@dataclass(frozen=True)
-class Information:
-    """Squared correlations with bootstrap intervals.
-
-    Attributes
-    ----------
-    organic, gamed, lost : tuple of (float, (float, float))
-        `lost` is organic less gamed.
-    """
-
-    organic: tuple[float, tuple[float, float]]
-    gamed: tuple[float, tuple[float, float]]
-    lost: tuple[float, tuple[float, float]]
 
 
 def information(
@@ -33,8 +16,9 @@ def information(
     clusters: np.ndarray,
     rng: np.random.Generator,
     level: float = 0.95,
-) -> Information:
-    """Return the R2 of the outcome on the score in organic and in gamed rows, clusters drawn again.
+) -> list[tuple[float, Interval]]:
+    """Return the R2 of the outcome on the score in organic rows, in gamed rows, and their
+    difference, each with a bootstrap interval over clusters.
 
     Parameters
     ----------
@@ -50,21 +34,16 @@ def information(
         for rows in (~gamed, gamed)
     ]
     draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=REPLICATES).astype(float)
-    organic, cheated = ((_squared(part.sum(axis=0)), _squared(draws @ part)) for part in sums)
+    draws = np.vstack([np.ones(groups), draws])  # all clusters once, then the draws
+    organic, cheated = (_squared_correlation(draws @ part) for part in sums)
     ends = (0.5 - level / 2, 0.5 + level / 2)
-
-    def with_interval(value: np.ndarray, drawn: np.ndarray) -> tuple[float, tuple[float, float]]:
-        low, high = np.nanquantile(drawn, ends)
-        return float(value), (float(low), float(high))
-
-    return Information(
-        with_interval(*organic),
-        with_interval(*cheated),
-        with_interval(organic[0] - cheated[0], organic[1] - cheated[1]),
-    )
+    return [
+        (float(values[0]), tuple(np.nanquantile(values[1:], ends).tolist()))
+        for values in (organic, cheated, organic - cheated)
+    ]
 
 
-def _squared(sums: np.ndarray) -> np.ndarray:
+def _squared_correlation(sums: np.ndarray) -> np.ndarray:
     """Return squared correlations from (n, x, y, xx, yy, xy) on the last axis."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,6 +1,4 @@
-"""Episodes inferred from jumps of a score that its ordinary changes, and those of engagement, do
-not explain.
-"""
+"""Jump detection: episodes in which a score jumps more than its changes and engagement explain."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""The passage on gaming: what score and outcome do when an episode begins and ends, and what is
-lost meanwhile.
-"""
+"""The section on gaming: what score and outcome do about an episode, and what is lost meanwhile."""
 
 from __future__ import annotations
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
@@ -22,10 +21,9 @@ from analysis.results.figure import (
     rendered,
 )
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, about
+from analysis.results.passage import Passage, PassageTable, about, reasons_on, rows_on
 from analysis.results.sentence import span_text
 from analysis.results.verdict import Verdict
-from analysis.studies.gaming.ratio import set_in
 
 EXPLAINED = (
     "Those who begin to game are compared with those who do not, period by period, and those who"
@@ -39,7 +37,10 @@ CAPTION = (
     " others are compared; shaded are the periods in which gaming may be anticipated."
 )
 TOLD = ("gaming", "gaming_signature", "decoupling", "pretrend_outcome")
-MARKS = {"onset": ("o", ACCENT, "-"), "offset": ("s", INK, "--")}
+MARKS = {
+    "onset": ("from the onset of gaming", -0.08, {"fmt": "o", "color": ACCENT}),
+    "offset": ("from its end", 0.08, {"fmt": "s", "color": INK, "markerfacecolor": "white"}),
+}
 NAMES = {
     ("score_jump", ""): "Jump of the score while gamed (onsets and ends)",
     ("score_jump", "onset"): "of these, when gaming begins",
@@ -55,19 +56,15 @@ NAMES = {
 
 
 def gaming_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where the plan names no gaming or nothing was found about it."""
+    """Return the section, or None where the plan names no gaming or nothing was found about it."""
     if findings.plan.gaming is None:
         return None
     paragraphs, figures, tables = [EXPLAINED], [], []
     for verdict in findings.decided:
-        rows = findings.estimates.select(
-            outcome=verdict.outcome, score=verdict.score, method="gaming"
-        ).rows
-        mine = (verdict.outcome, verdict.score)
-        said = [
-            c.reason for c in findings.checks if c.check in TOLD and (c.outcome, c.score) == mine
-        ]
-        paragraphs += [about(findings, *mine) + " ".join(dict.fromkeys(said))] if said else []
+        rows = rows_on(findings, verdict, "gaming")
+        reasons = " ".join(dict.fromkeys(reasons_on(findings, verdict, *TOLD)))
+        if reasons:
+            paragraphs.append(about(findings, verdict.outcome, verdict.score) + reasons)
         if rows:
             tables.append(_table(findings, verdict, rows))
         if any(row.term == "score_event" for row in rows):
@@ -79,17 +76,14 @@ def gaming_passage(findings: Findings) -> Passage | None:
 
 def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> PassageTable:
     level, label = findings.plan.inference.level, findings.dataset.label
-    told = []
+    cells = []
     for row in rows:
-        name = _name(findings, row)
-        if name:
+        if name := _name(findings, row):
             bounds = row.interval(level)
-            span = "-" if bounds is None else span_text(*bounds, row.unit)
-            if row.term == "decoupling" and bounds is None:
-                span = set_in(row.note)
-            told.append((name.strip(), row.displayed, span))
+            span = span_text(*bounds, row.unit) if bounds else row.region or "-"
+            cells.append((name.strip(), row.displayed, span))
     caption = f"{label(verdict.score)} and {label(verdict.outcome)} in gamed and in other rows"
-    return PassageTable(caption, ("What", "Estimate", "Interval"), tuple(told))
+    return PassageTable(caption, ("What", "Estimate", "Interval"), tuple(cells))
 
 
 def _name(findings: Findings, row: Estimate) -> str:
@@ -98,12 +92,11 @@ def _name(findings: Findings, row: Estimate) -> str:
         return f"Slope in gamed over slope in other rows{how}"
     if row.term == row.score and row.variant in ("gamed", "organic"):
         step = "per standard deviation" if row.scale == "sd" else "per point"
-        return (
-            f"Effect {step} within units, {'gamed' if row.variant == 'gamed' else 'other'}"
-            f" rows{how}"
-        )
-    if row.term.startswith("reliability_within:"):
-        return f"Reliability of changes in {findings.dataset.label(row.term.partition(':')[2])}"
+        which = "gamed" if row.variant == "gamed" else "other"
+        return f"Effect {step} within units, {which} rows{how}"
+    kind, _, column = row.term.partition(":")
+    if kind == "reliability_within":
+        return f"Reliability of changes in {findings.dataset.label(column)}"
     return NAMES.get((row.term, row.variant), "")
 
 
@@ -112,84 +105,49 @@ def _name(findings: Findings, row: Estimate) -> str:
 
 def events_figure(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> Figure:
     """Draw score and outcome about the onset and from the end of gaming."""
-    label, said = findings.dataset.label, findings.plan.gaming
+    label, ahead = findings.dataset.label, findings.plan.gaming.anticipation
+    level, parts = findings.plan.inference.level, []
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, 5.2), layout="constrained")
-        upper, lower = canvas.subplots(2, 1, sharex=True)
-        for axes, term, name in (
-            (upper, "score", verdict.score),
-            (lower, "outcome", verdict.outcome),
-        ):
-            shown = [row for row in rows if row.term == f"{term}_event"]
-            if said.anticipation:
-                axes.axvspan(-said.anticipation - 0.4, -0.6, color=BAND, zorder=0, linewidth=0)
+        panels = canvas.subplots(2, 1, sharex=True)
+        for axes, term in zip(panels, ("score", "outcome"), strict=True):
+            name = label(getattr(verdict, term))
+            if ahead:
+                axes.axvspan(-ahead - 0.4, -0.6, color=BAND, zorder=0, linewidth=0)
             axes.axhline(0, color=INK, linewidth=0.9, zorder=0.5)
-            axes.axvline(
-                -1 - said.anticipation, color=INK, linewidth=0.9, linestyle=":", zorder=0.5
-            )
-            for kind in MARKS:
-                _draw(
-                    axes,
-                    [row for row in shown if row.variant.startswith(f"{kind}.")],
-                    kind,
-                    findings.plan.inference.level,
-                )
-            axes.set_ylabel(plain_label(f"change of\n{label(name)[:40]}"), fontsize=10)
-        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-        lower.set_xlabel("periods from onset (circles) or end (squares)", fontsize=10)
-        return rendered(canvas, _alt(findings, verdict, rows), CAPTION, findings.dataset)
+            axes.axvline(-1 - ahead, color=INK, linewidth=0.9, linestyle=":", zorder=0.5)
+            for kind, (words, *_) in MARKS.items():
+                points = {
+                    int(row.variant.partition(".")[2]): row
+                    for row in rows
+                    if row.term == f"{term}_event" and row.variant.startswith(f"{kind}.")
+                }
+                if points:
+                    _draw(axes, points, kind, level)
+                    told = [
+                        f"{at}: {display(row.estimate, row.unit)}" for at, row in points.items()
+                    ]
+                    parts.append(f"{name} by period {words}: {', '.join(told)}")
+            axes.set_ylabel(plain_label(f"change of\n{name[:40]}"), fontsize=10)
+        panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[1].set_xlabel("periods from onset (circles) or end (squares)", fontsize=10)
+        signature = "".join(reasons_on(findings, verdict, "gaming_signature")[:1])
+        return rendered(canvas, f"{'. '.join(parts)}. {signature}", CAPTION, findings.dataset)
 
 
-def _draw(axes: Axes, rows: list[Estimate], kind: str, level: float) -> None:
-    marker, colour, line = MARKS[kind]
-    shift = -0.08 if kind == "onset" else 0.08
-    places = [_at(row) + shift for row in rows]
-    for place, row in zip(places, rows, strict=True):
-        bounds = row.interval(level) or (row.estimate, row.estimate)
-        low, high = (on_axis(edge, row.unit) for edge in bounds)
-        axes.plot(
-            [place, place],
-            [low, high],
-            color=colour,
-            linewidth=1.6,
-            linestyle=line,
-            solid_capstyle="butt",
-        )
-    axes.plot(
-        places,
-        [on_axis(row.estimate, row.unit) for row in rows],
-        marker=marker,
-        color=colour,
-        markersize=6,
-        linestyle="none",
-        markerfacecolor=colour if kind == "onset" else "white",
-    )
-
-
-def _at(row: Estimate) -> int:
-    return int(row.variant.partition(".")[2])
-
-
-def _alt(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> str:
-    label = findings.dataset.label
-    parts = []
-    for term, name in (("score", verdict.score), ("outcome", verdict.outcome)):
-        for kind, words in (("onset", "from the onset of gaming"), ("offset", "from its end")):
-            shown = [
-                row
-                for row in rows
-                if row.term == f"{term}_event" and row.variant.startswith(f"{kind}.")
+def _draw(axes: Axes, points: dict[int, Estimate], kind: str, level: float) -> None:
+    """Draw estimates with their intervals over the periods about a switch."""
+    _, shift, style = MARKS[kind]
+    middle, low, high = np.array(
+        [
+            [
+                on_axis(edge, row.unit)
+                for edge in (row.estimate, *(row.interval(level) or [row.estimate] * 2))
             ]
-            points = ", ".join(f"{_at(row)}: {display(row.estimate, row.unit)}" for row in shown)
-            if points:
-                parts.append(f"{label(name)} by period {words}: {points}")
-    signature = next(
-        (
-            c.reason
-            for c in findings.checks
-            if c.check == "gaming_signature"
-            and (c.outcome, c.score) == (verdict.outcome, verdict.score)
-        ),
-        "",
+            for row in points.values()
+        ]
+    ).T
+    places = np.array(list(points)) + shift
+    axes.errorbar(
+        places, middle, (middle - low, high - middle), elinewidth=1.6, markersize=6, **style
     )
-    return f"{'. '.join(parts)}. {signature}"

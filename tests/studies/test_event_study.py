@@ -1,5 +1,7 @@
 """Switchers against stayers: the two-by-two case, a second route, a known truth, size and power."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -10,10 +12,10 @@ from analysis.studies.gaming.event_study import (
     Panel,
     change,
     covariance_of_changes,
+    mean_effect,
     pre_trend,
-    together,
 )
-from analysis.studies.gaming.ratio import fieller
+from analysis.studies.gaming.slopes import fieller
 
 
 def drawn(rng, units=120, periods=10, effect=0.0, drift=0.0):
@@ -55,7 +57,7 @@ def test_the_published_formula_cell_by_cell():
             if switch.any() and stay.any():
                 total += sign * switch.sum() * (moved[switch].mean() - moved[stay].mean())
                 switches += switch.sum()
-    found = together(change(panel, 0), change(panel, 1))
+    found = mean_effect(change(panel, 0), change(panel, 1))
     assert found.estimate == pytest.approx(total / switches)
     assert found.switchers == switches
     assert abs(found.influence.sum()) < 1e-12
@@ -67,7 +69,7 @@ def test_effects_that_differ_do_not_mislead():
     """
     rng = np.random.default_rng(3)
     panel = drawn(rng, units=4000, periods=8)
-    panel = panel.with_values(panel.values + panel.states * np.arange(8))
+    panel = Panel(panel.values + panel.states * np.arange(8), panel.states)
     found = change(panel, 0)
     begins = (panel.states[:, 1:] == 1) & (panel.states[:, :-1] == 0)
     truth = (begins * np.arange(1, 8)).sum() / begins.sum()
@@ -79,7 +81,7 @@ def test_anticipation_is_left_out():
     panel = drawn(rng, units=4000, periods=8, effect=1.0)
     coming = np.zeros_like(panel.states)
     coming[:, :-1] = (panel.states[:, 1:] == 1) & (panel.states[:, :-1] == 0)
-    panel = panel.with_values(panel.values + 0.8 * coming)
+    panel = replace(panel, values=panel.values + 0.8 * coming)
     naive, careful = change(panel, 0), change(panel, 0, base=2, history=2, free=1)
     assert naive.estimate == pytest.approx(0.2, abs=0.15)
     assert abs(careful.estimate - 1.0) < 4 * careful.std_error
@@ -100,7 +102,7 @@ def test_a_gap_is_no_change():
 def test_too_few_is_none():
     panel = drawn(np.random.default_rng(6), units=6, periods=3)
     assert change(panel, 1) is None
-    assert together(None, None) is None
+    assert mean_effect(None, None) is None
     assert pre_trend({}, 1) is None
     one = Change(0.0, np.array([1.0, -1.0, 0.0]), 1, 1, 0.0)
     assert pre_trend({-2: one, -3: one}, 1) is None
@@ -109,12 +111,14 @@ def test_too_few_is_none():
 def test_size_and_the_power_of_the_pre_trend():
     rng, t, flat, drifting = np.random.default_rng(7), [], [], []
     for _ in range(120):
-        found = together(change(panel := drawn(rng), 0), change(panel, 1))
+        found = mean_effect(change(panel := drawn(rng), 0), change(panel, 1))
         t.append(found.estimate / found.std_error)
         leads = {at: change(panel, 0, at, base=1, history=3) for at in (-3, -2)}
         flat.append(trend := pre_trend(leads, 1))
         sloped = panel.values + trend.detectable * _before(panel.states)
-        moved = {at: change(panel.with_values(sloped), 0, at, base=1, history=3) for at in (-3, -2)}
+        moved = {
+            at: change(replace(panel, values=sloped), 0, at, base=1, history=3) for at in (-3, -2)
+        }
         drifting.append(pre_trend(moved, 1).p_value)
     assert np.mean(np.abs(t) > 1.96) <= 0.12
     assert np.mean([trend.p_value < 0.05 for trend in flat]) <= 0.15

@@ -1,0 +1,393 @@
+"""Slopes of the outcome on the score within units, in gamed and organic rows, and their ratio."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.errors import DesignError
+from analysis.measurement_error.reliability import within_person
+from analysis.measurement_error.within_noise import corrected_within, reliability_of_changes
+from analysis.models.cluster_jackknife import WithoutClusters, corrected_without, without_clusters
+from analysis.models.covariance import around
+from analysis.models.design import Design, recorded, transform
+from analysis.models.fit import critical_value, p_value
+from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
+from analysis.results.estimates import Check, Estimate, StudyResult, display
+from analysis.results.question import Question, tested
+from analysis.studies.gaming.episodes import Episodes
+
+SLOPES = {"gamed": "score in gamed rows", "organic": "score in organic rows"}
+SAME = (
+    "A point of the score goes with the same difference of the outcome in gamed and in other rows,"
+    " as far as these rows can tell ({p})."
+)
+APART = (
+    "A point of the score does not mean the same while it is gamed ({p}; ratio of the slopes"
+    " {ratio:.2f})."
+)
+
+
+# --- Fieller's interval ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio with the set of values that its data do not rule out, which need not be bounded.
+
+    Attributes
+    ----------
+    estimate : float
+    low, high : float
+        Ends of the set; for "outside" the set is what lies below `low` or above `high`.
+    shape : {"interval", "outside", "all"}
+    """
+
+    estimate: float
+    low: float
+    high: float
+    shape: str
+
+    def holds(self, value: float) -> bool:
+        inside = self.low <= value <= self.high
+        return {"all": True, "interval": inside}.get(
+            self.shape, value <= self.low or value >= self.high
+        )
+
+    def describe(self) -> str:
+        """Return the set in words."""
+        if self.shape == "interval":
+            return f"{self.low:.2f} to {self.high:.2f}"
+        values = (
+            "any ratio at all"
+            if self.shape == "all"
+            else f"below {self.low:.2f} or above {self.high:.2f}"
+        )
+        return f"{values}: the denominator is not told from zero"
+
+
+def fieller(
+    over: float, under: float, variances: tuple[float, float], covariance: float, critical: float
+) -> Ratio:
+    """Return the ratio ``over / under`` and the values r for which ``over - r under`` is not told
+    from zero.
+
+    Parameters
+    ----------
+    over, under : float
+    variances : (float, float)
+    covariance : float
+        Of the two estimates.
+    critical : float
+        The quantile that a standard error is multiplied by.
+
+    Notes
+    -----
+    Fieller (1954, Journal of the Royal Statistical Society B 16:175-185). The set is bounded
+    exactly where `under` is told from zero.
+
+    Examples
+    --------
+    >>> fieller(1.0, 2.0, (0.01, 0.01), 0.0, 1.96).describe()
+    '0.39 to 0.62'
+    >>> fieller(1.0, 0.1, (0.01, 0.01), 0.0, 1.96).shape
+    'outside'
+    """
+    square = critical**2
+    a = under**2 - square * variances[1]
+    b = over * under - square * covariance
+    c = over**2 - square * variances[0]
+    estimate = over / under if under else math.nan
+    inside = b**2 - a * c
+    if a <= 0 and (a == 0 or inside <= 0):
+        return Ratio(estimate, -math.inf, math.inf, "all")
+    root = math.sqrt(max(inside, 0.0))
+    low, high = sorted(((b - root) / a, (b + root) / a))
+    return Ratio(estimate, low, high, "interval" if a > 0 else "outside")
+
+
+# --- the covariance of the slopes -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The covariance of slopes with fixed effects, and its degrees of freedom.
+
+    Attributes
+    ----------
+    kind : {"CRV3", "CRV1"}
+        CRV1 where one unit alone carries a slope, and its absence cannot be looked at.
+    cov : ndarray, shape (k, k)
+    clusters : int
+    without : WithoutClusters or None
+    back : ndarray, shape (k, k)
+        What slopes are multiplied by to correct them for noise.
+
+    Notes
+    -----
+    A slope in gamed rows rests on those who gamed: with CRV1 and t(G - 1), G counting everybody,
+    the test of equal slopes rejects true ones in 8 % of panels of 300 creators of whom 84 gamed, 28
+    in effect; with CRV3 and as many degrees of freedom as there are effective clusters, less one,
+    in 5 to 6 % (simulated).
+    """
+
+    kind: str
+    cov: np.ndarray
+    clusters: int
+    without: WithoutClusters | None
+    back: np.ndarray
+
+    @classmethod
+    def of(cls, fit: WithinFit) -> Spread:
+        eye, design = np.eye(len(fit.params)), fit.design
+        try:
+            without = without_clusters(
+                fit.params, design.matrix, fit.weights, fit.residuals, design.clusters
+            )
+        except DesignError:
+            return cls("CRV1", fit.cov, design.n_clusters, None, eye)
+        return cls("CRV3", around(fit.params, without.slopes), design.n_clusters, without, eye)
+
+    def corrected(
+        self, params: np.ndarray, cov: np.ndarray, noise: Noise, clusters: np.ndarray
+    ) -> Spread:
+        """Return that of slopes corrected for noise, whose CRV1 is `cov`."""
+        if self.without is None:
+            return replace(self, cov=cov)
+        columns, differences = noise.columns, noise.differences
+        moments = columns.T @ columns
+        back = np.linalg.solve(moments - differences.T @ differences, moments)
+        try:
+            slopes = corrected_without(self.without, columns, differences, clusters)
+        except DesignError:
+            return replace(self, kind="CRV1", cov=cov, back=back)
+        return replace(self, cov=around(params, slopes), back=back)
+
+    def df(self, direction: np.ndarray) -> float:
+        """Return the degrees of freedom of a weighted sum of the slopes."""
+        most = float(self.clusters - 1)
+        if self.without is None:
+            return most
+        return min(max(self.without.effective(self.back.T @ direction) - 1, 1.0), most)
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """The columns of a fit within units, what their halves differ by, and which have halves.
+
+    Attributes
+    ----------
+    columns, differences : ndarray, shape (n, k)
+        Swept by unit and period; differences are zero for a column without halves.
+    halved : tuple of str
+    """
+
+    columns: np.ndarray
+    differences: np.ndarray
+    halved: tuple[str, ...]
+
+
+# --- the study ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes(Question):
+    """What the score says of the outcome within units, in gamed and in organic rows.
+
+    Attributes
+    ----------
+    episodes : Episodes
+    reliabilities : dict of str to float
+        Of engagement from halves, by column.
+    """
+
+    episodes: Episodes
+    reliabilities: dict[str, float]
+
+    @property
+    def panel_model(self) -> str:
+        """An exponential mean where the deciding model has one, else least squares."""
+        return "poisson" if self.unit(self.model) == "percent" else "ols"
+
+    def result(self) -> StudyResult:
+        """Return the slopes in organic and gamed rows, their ratio, and the test of equality."""
+        if self.panel_model == "ols" and self.outcome.exposure:
+            reason = "No slopes by least squares with an exposure."
+            return StudyResult((), (self.check("decoupling", None, reason),))
+        keep, seen = ~self.episodes.near, self.episodes
+        design, unit, time = self._design().take(keep), seen.unit[keep], seen.time[keep]
+        terms = tuple(SLOPES.values())
+        try:
+            fit = fit_within(design, unit, time, model=self.panel_model, terms=terms)
+        except DesignError as error:
+            reason = f"No slopes within units: {error.faults[0].found}."
+            return StudyResult((), (self.check("decoupling", None, reason),))
+        spread = Spread.of(fit)
+        plain = self._rows(fit, self.panel_model, fit.params, spread)
+        noise = self._noise(fit, design, unit, time)
+        if noise is None:
+            return StudyResult(tuple(plain), (self._decoupled(plain[-1], plain[-1]),))
+        more, deciding, checks = self._reliability_rows(fit, noise), plain, []
+        x, clusters = fit.design.matrix, fit.design.clusters
+        try:
+            bread = np.linalg.inv(x.T @ (x * fit.weights[:, None]))
+            influence = (x * fit.residuals[:, None]) @ bread
+            params, cov = corrected_within(
+                fit.params, influence, noise.columns, noise.differences, clusters
+            )
+            model = "eiv" if self.panel_model == "ols" else "calibrated"
+            spread = spread.corrected(params, cov, noise, clusters)
+            deciding = self._rows(fit, model, params, spread)
+            more = [*more, *deciding]
+        except DesignError as error:
+            reason = f"Not corrected: {error.faults[0].found}."
+            checks.append(self.check("gaming_noise", None, reason))
+        checks.append(self._decoupled(deciding[-1], plain[-1]))
+        return StudyResult((*plain, *more), tuple(checks))
+
+    def _design(self) -> Design:
+        """Return the design with the score once for organic and once for gamed rows, and the
+        episode itself.
+        """
+        gamed, rest = self.episodes.gamed.astype(float), self.design.without("score")
+        score = self.design.block("score")[:, 0]
+        score = score - score.mean()
+        return replace(
+            rest,
+            matrix=np.column_stack([rest.matrix, gamed, score * (1 - gamed), score * gamed]),
+            terms=(*rest.terms, "episode", SLOPES["organic"], SLOPES["gamed"]),
+            blocks=(*rest.blocks, "control", "score", "score"),
+        )
+
+    def _rows(
+        self, fit: WithinFit, model: str, params: np.ndarray, spread: Spread
+    ) -> list[Estimate]:
+        """Return the slope in gamed and in organic rows, and their ratio."""
+        note = f"unit and period fixed effects, {fit.units:,} units"
+        if model != self.panel_model:
+            note += "; corrected for noise in engagement within units"
+        blank = self.row(
+            "gaming",
+            model,
+            self.score,
+            n=fit.design.n,
+            clusters=fit.design.n_clusters,
+            covariance=spread.kind,
+            note=note,
+        )
+        at = [fit.position(term) for term in SLOPES.values()]
+        directions = np.eye(len(params))[at]
+        (over, under), cov = params[at], spread.cov[np.ix_(at, at)]
+        rows = [
+            tested(
+                replace(
+                    blank,
+                    variant=kind,
+                    scale=self.plan.score.scale,
+                    unit=self.unit(self.panel_model),
+                    estimate=self.by * slope,
+                    std_error=self.by * np.sqrt(variance),
+                    df=spread.df(direction),
+                )
+            )
+            for kind, slope, variance, direction in zip(
+                SLOPES, (over, under), np.diag(cov), directions, strict=True
+            )
+        ]
+        df = spread.df(directions[0] - directions[1])
+        critical = critical_value(self.level, df)
+        ratio = fieller(over, under, (cov[0, 0], cov[1, 1]), cov[0, 1], critical)
+        statistic = (over - under) / np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1])
+        words, bounded = ratio.describe(), ratio.shape == "interval"
+        return [
+            *rows,
+            replace(
+                blank,
+                term="decoupling",
+                df=df,
+                estimate=ratio.estimate,
+                bounds=(ratio.low, ratio.high) if bounded else None,
+                region="" if bounded else words,
+                statistic=statistic,
+                p_value=p_value(statistic, df),
+                note=f"slope in gamed over slope in organic rows, Fieller's set: {words}; the test"
+                " is that both slopes are equal",
+            ),
+        ]
+
+    def _noise(
+        self, fit: WithinFit, design: Design, unit: np.ndarray, time: np.ndarray
+    ) -> Noise | None:
+        """Return the fit's columns and half-differences of engagement, both swept; None without
+        halves.
+        """
+        engagement = self.plan.engagement
+        how = engagement.transform_of
+        halved = tuple(
+            column
+            for column in engagement.halves
+            if how(column) not in ("rank", "spline") and column in fit.design.terms
+        )
+        if not halved or self.plan.score.shares_error == "full":
+            return None
+        used = np.isin(design.rows, fit.design.rows)
+        groups = [np.unique(codes[used], return_inverse=True)[1] for codes in (unit, time)]
+        rows = np.isin(self.sample.frame.index.to_numpy(), fit.design.rows)
+        columns = design.matrix[used][:, [design.terms.index(term) for term in fit.design.terms]]
+        differences = np.zeros_like(columns)
+        for column in halved:
+            first, second = (
+                transform(self.sample.numbers(half), how(column))[rows]
+                for half in engagement.halves[column]
+            )
+            differences[:, fit.position(column)] = (first - second) / 2
+        return Noise(sweep(columns, groups), sweep(differences, groups), halved)
+
+    def _reliability_rows(self, fit: WithinFit, noise: Noise) -> list[Estimate]:
+        """Return how reliable changes of engagement within a unit are: from halves, and by the
+        formula for both.
+        """
+        shares, rows = reliability_of_changes(noise.columns, noise.differences), []
+        for column in noise.halved:
+            how = self.plan.engagement.transform_of(column)
+            values = recorded(self.sample, column, how)
+            rho = autocorrelation(values, self.episodes.unit, self.episodes.time)
+            note = "share of changes within units that two halves agree on"
+            if known := self.reliabilities.get(column):
+                note += (
+                    f"; the formula for engagement that hardly changes, ({known:.2f} - {rho:.2f}) /"
+                    f" (1 - {rho:.2f}), says {within_person(known, rho):.2f}"
+                )
+            rows.append(
+                self.row(
+                    "gaming",
+                    "halves",
+                    f"reliability_within:{column}",
+                    n=fit.design.n,
+                    note=note,
+                    estimate=float(shares[fit.position(column)]),
+                )
+            )
+        return rows
+
+    def _decoupled(self, row: Estimate, plain: Estimate) -> Check:
+        """Return the check that a point of the score means the same in gamed and in other rows.
+
+        Parameters
+        ----------
+        row, plain : Estimate
+            The ratio of the slopes, corrected for noise where it can be, and as recorded.
+        """
+        same = row.p_value >= self.size
+        p = display(row.p_value, "p")
+        p = f"p {p}" if p.startswith("<") else f"p = {p}"
+        reason = (SAME if same else APART).format(p=p, ratio=row.estimate)
+        if (plain.p_value >= self.size) != same and self.plan.score.shares_error == "unknown":
+            reason += " The uncorrected fit says otherwise."
+            return self.check("decoupling", None, reason, row.p_value)
+        if same and row.bounds is None:
+            reason += f" That is little (ratio of the slopes: {row.region})."
+            return self.check("decoupling", None, reason, row.p_value)
+        return self.check("decoupling", same, reason, row.p_value)
