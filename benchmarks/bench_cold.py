@@ -20,9 +20,9 @@ OURS = (
     READ
     + """
 import analysis as sa
-from analysis.moments import measure_moments
-from analysis.moments.subsets import fit_subsets
-moments = measure_moments(table, ["x1", "x2", "s", "y"])
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
+from analysis.models.sufficient_statistics.fits import fit_subsets
+moments = sufficient_statistics(table, ["x1", "x2", "s", "y"])
 fits = fit_subsets(moments, [["x1", "x2"]], outcome="y", term="s", covariance=["HC1"])
 print([float(fits.estimate[0]), float(fits.std_error["HC1"][0])])
 """

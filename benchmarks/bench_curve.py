@@ -8,10 +8,10 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from harness import Bench, limits, relative
 
-from analysis.models.sufficient_statistics import measure_moments
-from analysis.models.sufficient_statistics.joint import _null_t, joint_test
+from analysis.models.sufficient_statistics.fits import fit_subsets
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import multiplicities
-from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.multiverse.joint_tests import joint_test, null_t
 
 CHOICE = (np.arange(1024)[:, None] >> np.arange(10)) & 1 == 1
 KINDS = (("HC1", 80, 120), ("CRV1", 150, 250))
@@ -37,7 +37,7 @@ def chosen_names(names):
 def our_curve(table, names, codes, kind, outcomes=("y",)):
     """Fit all subsets of the controls for each outcome: what a user of the package calls."""
     groups = {"cluster": codes} if kind == "CRV1" else {}
-    moments = measure_moments(table, names, groups=groups, fourth=kind == "HC1")
+    moments = sufficient_statistics(table, names, groups=groups, fourth=kind == "HC1")
     outcome = [y for y in outcomes for _ in range(1024)]
     cluster = "cluster" if groups else None
     subsets = chosen_names(names) * len(outcomes)
@@ -177,7 +177,7 @@ def bench_specification_curve(bench: Bench, table, names) -> None:
     frame = pd.DataFrame(table, columns=names)
 
     def ours():
-        moments = measure_moments(table[:, :12], names[:12], fourth=False)
+        moments = sufficient_statistics(table[:, :12], names[:12], fourth=False)
         return fit_subsets(
             moments, chosen_names(names), outcome="y", term="s", covariance=["classical"]
         )
@@ -251,7 +251,7 @@ def bench_joint(bench: Bench, table, names, codes) -> None:
     draws = multiplicities(np.random.default_rng(3).spawn(1)[0], 500, codes.max() + 1)[:8]
 
     def ours():
-        moments = measure_moments(table, names, groups={"cluster": codes}, fourth=False)
+        moments = sufficient_statistics(table, names, groups={"cluster": codes}, fourth=False)
         fits = fit_subsets(moments, chosen_names(names), outcome="y", term="s")
         return fits, joint_test(fits, "cluster", replicates=500, seed=3, errors="classical")
 
@@ -265,7 +265,7 @@ def bench_joint(bench: Bench, table, names, codes) -> None:
         return np.array(out)
 
     def agree(a, b):
-        shift, t = _null_t(a[0], "cluster", draws)
+        shift, t = null_t(a[0], "cluster", draws)
         return max(relative(shift[chosen], b[..., 0]), relative(t[chosen], b[..., 1]))
 
     bench.compare(

@@ -8,15 +8,15 @@ import statsmodels.api as sm
 from bench_curve import resampled_rows
 from harness import Bench, limits, relative
 
-from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import (
     bootstrap_clusters,
     multiplicities,
     wild_bootstrap,
     wild_statistics,
 )
-from analysis.models.sufficient_statistics.subsets import fit_subsets
 
 
 def boot_data(n=100_000, g=500, p=11, seed=0):
@@ -35,7 +35,7 @@ def boot_data(n=100_000, g=500, p=11, seed=0):
 
 
 def our_fits(table, names, **groups):
-    moments = measure_moments(table, names, groups=groups, fourth=False)
+    moments = sufficient_statistics(table, names, groups=groups, fourth=False)
     return fit_subsets(moments, [names[:-2]], outcome="y", term="s")
 
 

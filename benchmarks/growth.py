@@ -11,8 +11,8 @@ import numpy as np
 from bench_curve import array_curve, curve_data
 from harness import Bench, load, threads, timed
 
-from analysis.models.sufficient_statistics import measure_moments
-from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.models.sufficient_statistics.fits import fit_subsets
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 
 BLUE, ORANGE, GREY = (
     "#0072B2",
@@ -48,7 +48,7 @@ def point(n: int, controls: int, count: int, repeats: int, *, loop: bool = False
     mask[:, :controls] = (drawn[:, None] >> np.arange(controls)) & 1 == 1
 
     def ours():
-        moments = measure_moments(table, names, groups={"cluster": codes})
+        moments = sufficient_statistics(table, names, groups={"cluster": codes})
         return fit_subsets(
             moments, mask, outcome="y", term="s", covariance=["HC1", "CRV1"], cluster="cluster"
         )

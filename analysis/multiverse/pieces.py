@@ -1,4 +1,4 @@
-"""Specifications fitted together: least squares from moments, Poisson from the rows."""
+"""Specifications fitted together: least squares from one factorisation, Poisson from the rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from analysis.models import fit_model
 from analysis.models.covariance import few_clusters
 from analysis.models.design import Design
 from analysis.models.fast_poisson import fit_poisson
-from analysis.models.sufficient_statistics import Moments, measure_moments
-from analysis.models.sufficient_statistics.permutation import effective_scores
+from analysis.models.sufficient_statistics import SufficientStatistics
+from analysis.models.sufficient_statistics.fits import fit_subsets
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.regressions import SubsetFits
-from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.multiverse.joint_tests import effective_scores
 from analysis.multiverse.pools import Pool
 from analysis.multiverse.specifications import Specification
 
@@ -50,7 +51,7 @@ class Piece:
 
 
 def fit_pool(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[Piece]:
-    """Fit a pool's specifications: least squares from moments, Poisson and corrections for noise
+    """Fit a pool's specifications: least squares at once, Poisson and corrections for noise
     from the rows.
     """
     noisy = [(position, spec) for position, spec in group if spec.reliability]
@@ -91,11 +92,11 @@ def _fit_linear(pool: Pool, group: list[tuple[int, Specification]]) -> Iterator[
     groups = {"unit": pool.units()} | {
         f"cluster {cluster}": pool.labels(cluster) for cluster in clusters
     }
-    moments = measure_moments(
+    sufficient = sufficient_statistics(
         table, names, groups=groups, fourth=any(not cluster for cluster, _ in kinds)
     )
     for cluster, kind in dict.fromkeys(kinds):
-        fit = partial(_linear_piece, pool, group, moments, table, included, cluster)
+        fit = partial(_linear_piece, pool, group, sufficient, table, included, cluster)
         yield from _with_fallback(
             fit, kind, [i for i, own in enumerate(kinds) if own == (cluster, kind)]
         )
@@ -128,7 +129,7 @@ def _with_fallback(
 def _linear_piece(
     pool: Pool,
     group: list[tuple[int, Specification]],
-    moments: Moments,
+    sufficient: SufficientStatistics,
     table: np.ndarray,
     included: np.ndarray,
     cluster: str,
@@ -137,7 +138,7 @@ def _linear_piece(
 ) -> Piece:
     """Fit some specifications of a pool with one covariance."""
     fits = fit_subsets(
-        moments,
+        sufficient,
         included[chosen],
         outcome=RESPONSE,
         term=[pool.score_name(group[i][1]) for i in chosen],
@@ -153,10 +154,10 @@ def _linear_piece(
         fits.estimate,
         fits.std_error[kind],
         fits.df[kind].astype(float),
-        moments.n,
+        sufficient.n,
         fits.clusters,
         kind,
-        moments.group("unit").labels,
+        sufficient.group("unit").labels,
         effective_scores(fits, "unit"),
         fits,
         tuple((int(positions[at]), why) for at, why in fits.refused),
@@ -240,9 +241,9 @@ def correct_specification(pool: Pool, position: int, spec: Specification) -> Pie
     -----
     Errors in variables for least squares, linear regression calibration for Poisson:
     `analysis.measurement_error.correction`. HC1 or CRV1 of the stacked equations, on a normal
-    reference, as in the audit's own corrections. A specification that does not hold a column with a reliability,
-    or holds it in a form that has no correction, has no estimate: the plain fit would stand under a
-    name that says otherwise.
+    reference, as in the audit's own corrections. A specification that does not hold a column with
+    a reliability, or holds it in a form that has no correction, has no estimate: the plain fit
+    would stand under a name that says otherwise.
     """
     n = pool.sample.rows
     try:

@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
 from analysis.models.distributions import normal_isf, normal_sf, t_isf, t_sf
-from analysis.models.sufficient_statistics.joint import joint_test
-from analysis.models.sufficient_statistics.permutation import flip_signs
+from analysis.multiverse.joint_tests import flip_signs, joint_test
 from analysis.multiverse.pieces import Piece, fit_pool
 from analysis.multiverse.pools import pools
 from analysis.multiverse.specifications import Specification, own_specification, specifications

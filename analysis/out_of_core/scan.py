@@ -1,5 +1,4 @@
-"""Moments of a table beyond memory: `measure_moments` and `fit_subsets` where no row comes into
-Python.
+"""Sufficient statistics of a table out of core, and fits from them: no row comes into Python.
 
 One scan of sums of products gives every least-squares fit of every subset of the columns. Errors
 that are robust to heteroskedasticity or clusters take one more scan, for all the fits together: a
@@ -17,17 +16,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from analysis.errors import listing
-from analysis.models.sufficient_statistics.measure import CONSTANT_SPREAD, orthonormalise
-from analysis.models.sufficient_statistics.pairs import unpack_pairs
-from analysis.models.sufficient_statistics.record import (
+from analysis.models.sufficient_statistics import (
     GroupSums,
-    Moments,
+    SufficientStatistics,
     condition_number,
     refusal,
+    unpack_pairs,
 )
-from analysis.models.sufficient_statistics.subsets import fit_subsets
-from analysis.models.sufficient_statistics.triangles import RANK_TOLERANCE
-from analysis.models.sufficient_statistics.variances import degrees
+from analysis.models.sufficient_statistics.fits import degrees, fit_subsets
+from analysis.models.sufficient_statistics.measure import CONSTANT_SPREAD, orthonormalise
+from analysis.models.sufficient_statistics.regressions import RANK_TOLERANCE
 from analysis.out_of_core.address import open_table, plain_words
 from analysis.out_of_core.sums import aggregate, combination, gram_of, product_sums
 
@@ -60,7 +58,7 @@ FITS_A_SCAN = 64
 
 DEPENDENT, IN_MEMORY = (
     "too nearly dependent for sums of products",
-    "a table that fits into memory: measure_moments",
+    "a table that fits into memory: sufficient_statistics",
 )
 
 Scanned = Literal["classical", "HC0", "HC1", "CRV1"]
@@ -68,13 +66,13 @@ Scanned = Literal["classical", "HC0", "HC1", "CRV1"]
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A table that an engine holds, and its moments.
+    """A table out of core, and its sufficient statistics.
 
     Attributes
     ----------
-    moments : Moments
-        As `measure_moments` returns them, without fourth moments: all that asks no row (bootstrap
-        and cross-validation by group, CRV3, joint tests) takes them as they are.
+    sufficient : SufficientStatistics
+        As in memory, without fourth moments: all that asks no row (bootstrap and cross-validation
+        by group, CRV3, joint tests) takes them as they are.
     table : ibis Table
         ``z1 .. zp``, the columns less `centre`; ``g0``, ``g1`` ..., the other columns by the order
         of `others`.
@@ -82,7 +80,7 @@ class Scan:
     others : tuple of str
     """
 
-    moments: Moments
+    sufficient: SufficientStatistics
     table: ir.Table
     centre: np.ndarray
     others: tuple[str, ...]
@@ -138,7 +136,7 @@ def measure_table(
     >>> engine = ibis.duckdb.connect()
     >>> table = {"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}
     >>> rows = engine.create_table("rows", ibis.memtable(table))
-    >>> measure_table(rows, ["x", "y"]).moments.location.round(3).tolist()
+    >>> measure_table(rows, ["x", "y"]).sufficient.location.round(3).tolist()
     [2.5, 6.167]
     """
     raw = open_table(table, folder or Path()) if isinstance(table, str) else table
@@ -152,7 +150,7 @@ def measure_table(
         if (np.abs(means) <= FAR * spread + CONSTANT_SPREAD * np.abs(centre)).all():
             scan = Scan(_factored(centred, centre, gram, columns), centred, centre, others)
             for name in groups:
-                scan = replace(scan, moments=_grouped(scan, name))
+                scan = replace(scan, sufficient=_grouped(scan, name))
             return scan
         centre = centre + means
     raise refusal(
@@ -216,21 +214,21 @@ def fit_table(
         raise refusal("covariance 'CRV1'", "no cluster=", "a column of the table")
     plain = [kind for kind in covariance if kind == "classical"]
     fits = fit_subsets(
-        scan.moments, subsets, outcome=outcome, term=term, covariance=plain, singular=singular
+        scan.sufficient, subsets, outcome=outcome, term=term, covariance=plain, singular=singular
     )
     std_error, df, clusters, moved = dict(fits.std_error), dict(fits.df), None, 0.0
-    free = scan.moments.n - fits.subsets.parameters
+    free = scan.sufficient.n - fits.subsets.parameters
     if {"HC0", "HC1"} & set(covariance):
         squares, moved, _ = _squares(scan, fits, None)
         for kind in (kind for kind in ("HC0", "HC1") if kind in covariance):
-            factor = scan.moments.n / free if kind == "HC1" else 1.0
+            factor = scan.sufficient.n / free if kind == "HC1" else 1.0
             std_error[kind], df[kind] = (
                 np.abs(fits.unit) * np.sqrt(squares * factor),
                 degrees(fits, kind, None),
             )
     if "CRV1" in covariance:
         squares, moved, clusters = _squares(scan, fits, scan.label(cluster))
-        factor = clusters / (clusters - 1) * (scan.moments.n - 1) / free
+        factor = clusters / (clusters - 1) * (scan.sufficient.n - 1) / free
         std_error["CRV1"] = np.abs(fits.unit) * np.sqrt(squares * factor)
         df["CRV1"] = degrees(fits, "CRV1", clusters)
     return replace(
@@ -329,10 +327,8 @@ def _spread(gram: np.ndarray) -> np.ndarray:
 
 def _factored(
     table: ir.Table, centre: np.ndarray, gram: np.ndarray, columns: Sequence[str]
-) -> Moments:
-    """Return the moments of centred columns from their cross products; from more of them where
-    needed.
-    """
+) -> SufficientStatistics:
+    """Factor centred columns from their cross products; from more of them where needed."""
     n, means = gram[0, 0], gram[0, 1:] / gram[0, 0]
     location, spread = centre + means, np.sqrt(n) * _spread(gram)
     spread[spread <= CONSTANT_SPREAD * np.sqrt(n) * np.abs(location)] = 0.0
@@ -362,7 +358,9 @@ def _factored(
     coordinates = np.zeros((len(kept) + 1, len(columns)))
     coordinates[1:, kept] = triangle / size
     condition = condition_number(coordinates[:, kept])
-    return Moments(tuple(columns), int(n), location, spread, coordinates, condition, None, {})
+    return SufficientStatistics(
+        tuple(columns), int(n), location, spread, coordinates, condition, None, {}
+    )
 
 
 def _around_means(gram: np.ndarray) -> np.ndarray:
@@ -381,13 +379,15 @@ def _cholesky(inner: np.ndarray) -> np.ndarray:
 
 def _weights(scan: Scan, vector: np.ndarray) -> np.ndarray:
     """Return a combination of the orthonormal columns as a combination of [1, z]."""
-    moments = scan.moments
-    kept = np.flatnonzero(moments.spread)
-    weights = np.zeros(len(moments.names) + 1)
+    sufficient = scan.sufficient
+    kept = np.flatnonzero(sufficient.spread)
+    weights = np.zeros(len(sufficient.names) + 1)
     weights[kept + 1] = (
-        np.linalg.solve(moments.coordinates[1:, kept], vector[1:]) / moments.spread[kept]
+        np.linalg.solve(sufficient.coordinates[1:, kept], vector[1:]) / sufficient.spread[kept]
     )
-    weights[0] = vector[0] / np.sqrt(moments.n) - weights[1:] @ (moments.location - scan.centre)
+    weights[0] = vector[0] / np.sqrt(sufficient.n) - weights[1:] @ (
+        sufficient.location - scan.centre
+    )
     return weights
 
 
@@ -429,12 +429,10 @@ def _check_labels(scan: Scan, label: str | None, clusters: int, labels: int) -> 
         raise refusal(f"clusters {name!r}", str(clusters), "at least two")
 
 
-def _grouped(scan: Scan, name: str) -> Moments:
-    """Return the moments with pair sums by a column's values, and their basis orthonormal to
-    rounding.
-    """
-    moments, label, table = scan.moments, scan.label(name), scan.table
-    k = len(moments.coordinates)
+def _grouped(scan: Scan, name: str) -> SufficientStatistics:
+    """Return the statistics with sums by a column's values, their basis made orthonormal."""
+    sufficient, label, table = scan.sufficient, scan.label(name), scan.table
+    k = len(sufficient.coordinates)
     first, second = np.triu_indices(k)
     levels = table.group_by(label).aggregate(rows=table.count())
     found = aggregate(levels, {"groups": levels.count(), "labels": levels[label].count()})
@@ -464,11 +462,10 @@ def _grouped(scan: Scan, name: str) -> Moments:
         pairs[:, place] = (
             frame[f"p{a}_{b}"]
             if a
-            else frame[f"s{b}"] / np.sqrt(moments.n)
+            else frame[f"s{b}"] / np.sqrt(sufficient.n)
             if b
-            else sizes / moments.n
+            else sizes / sufficient.n
         )
     found = GroupSums(frame["g"].to_numpy(), sizes, pairs)
-    return orthonormalise(
-        replace(moments, groups={**moments.groups, name: found}), unpack_pairs(pairs.sum(axis=0))
-    )
+    grouped = replace(sufficient, groups={**sufficient.groups, name: found})
+    return orthonormalise(grouped, unpack_pairs(pairs.sum(axis=0)))

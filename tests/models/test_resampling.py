@@ -12,22 +12,17 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import RepeatedKFold, cross_val_score
 
 from analysis.errors import AnalysisError
-from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.fits import covariance_between, fit_subsets
 from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
-from analysis.models.sufficient_statistics.joint import joint_test
-from analysis.models.sufficient_statistics.permutation import (
-    effective_scores,
-    flip_signs,
-    permute_rows,
-)
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import (
     bootstrap_clusters,
     multiplicities,
+    permute_rows,
     wild_bootstrap,
     wild_statistics,
 )
-from analysis.models.sufficient_statistics.subsets import fit_subsets
-from analysis.models.sufficient_statistics.variances import covariance_between
+from analysis.multiverse.joint_tests import effective_scores, flip_signs, joint_test
 
 SUBSETS = [("e1", "e2", "e3"), ("e1",), ()]
 
@@ -36,7 +31,7 @@ def fitted(n=400, g=25, seed=0, null=False, **groups):
     table, names, codes = creators(n, g, seed)
     if null:
         table[:, 4] -= 0.3 * table[:, 3]
-    moments = measure_moments(table, names, groups={"cluster": codes} | groups)
+    moments = sufficient_statistics(table, names, groups={"cluster": codes} | groups)
     fits = fit_subsets(
         moments,
         SUBSETS,
@@ -79,7 +74,7 @@ def test_pairs_bootstrap_error_is_near_the_cluster_error():
 def test_same_seed_same_digits_whatever_else_is_asked():
     fits, table, names, codes = fitted(seed=2)
     whole = bootstrap_clusters(fits, "cluster", replicates=2500, seed=5)
-    moments = measure_moments(table, names, groups={"cluster": codes}, block_rows=37)
+    moments = sufficient_statistics(table, names, groups={"cluster": codes}, block_rows=37)
     alone = fit_subsets(moments, SUBSETS[:1], outcome="y", term="s")
     again = bootstrap_clusters(alone, "cluster", replicates=2500, seed=np.random.default_rng(5))
     np.testing.assert_allclose(again.estimate[0], whole.estimate[0], rtol=1e-12)
@@ -164,7 +159,7 @@ def test_wild_bootstrap_has_its_size():
     for _ in range(300):
         s = rng.normal(size=120) + rng.normal(size=12)[codes]
         y = rng.normal(size=120) + rng.normal(size=12)[codes]
-        moments = measure_moments(
+        moments = sufficient_statistics(
             np.column_stack([s, y]), ["s", "y"], groups={"cluster": codes}, fourth=False
         )
         fits = fit_subsets(moments, [["s"]], outcome="y", term="s")
@@ -265,7 +260,7 @@ def test_leaving_out_rows_and_clusters_one_by_one():
 def test_a_fold_without_which_there_is_no_answer():
     table, names, codes = creators(60, 5)
     table[:, 0] = codes == 2
-    moments = measure_moments(table, names, groups={"fold": codes})
+    moments = sufficient_statistics(table, names, groups={"fold": codes})
     with pytest.raises(AnalysisError, match="no answer without fold 2"):
         cross_validate(fit_subsets(moments, [["e1"]], outcome="y", term="s"), "fold")
 
@@ -340,7 +335,7 @@ def test_joint_null_curves_have_the_errors_of_their_clusters():
             )
     np.testing.assert_allclose(test.null[:, 2], shares.max(axis=1), rtol=1e-8)
     exact = fit_subsets(
-        fits.moments, SUBSETS, outcome="y", term="s", covariance=["CRV1"], cluster="cluster"
+        fits.sufficient, SUBSETS, outcome="y", term="s", covariance=["CRV1"], cluster="cluster"
     )
     significant = np.abs(exact.statistic("CRV1")) > stats.t.isf(0.025, 24)
     assert test.share_significant == pytest.approx(significant.mean())
@@ -357,7 +352,7 @@ def test_the_share_significant_of_clustered_data_has_its_size_and_can_reject():
         a, b, s, noise = rng.normal(size=(4, 200)) + rng.normal(size=(4, 40))[:, codes]
         for effect in (0.0, 0.5):
             table = np.column_stack([a, b, s, effect * s + 0.3 * a + noise])
-            moments = measure_moments(
+            moments = sufficient_statistics(
                 table, ["a", "b", "s", "y"], groups={"c": codes}, fourth=False
             )
             fits = fit_subsets(moments, subsets, outcome="y", term="s")
@@ -372,7 +367,7 @@ def test_the_share_significant_of_clustered_data_has_its_size_and_can_reject():
 def test_joint_test_of_two_sets_of_rows_draws_the_same_clusters():
     fits, table, names, codes = fitted(seed=3)
     kept = codes != 24
-    part = measure_moments(table[kept], names, groups={"cluster": codes[kept]})
+    part = sufficient_statistics(table[kept], names, groups={"cluster": codes[kept]})
     filtered = fit_subsets(part, SUBSETS[:2], outcome="y", term="s")
     test = joint_test([fits, filtered], "cluster", replicates=5, seed=6)
     weights = multiplicities(np.random.default_rng(6).spawn(1)[0], 5, 25)
@@ -391,7 +386,7 @@ def test_joint_test_tells_an_effect_from_none():
     fits, table, names, codes = fitted(1000, 50, seed=1)
     assert joint_test(fits, "cluster", replicates=300, seed=1).p_median < 0.05
     table[:, 4] -= fits.estimate[0] * table[:, 3]  # the score's estimate becomes exactly zero
-    moments = measure_moments(table, names, groups={"cluster": codes})
+    moments = sufficient_statistics(table, names, groups={"cluster": codes})
     zero = fit_subsets(moments, SUBSETS[:1], outcome="y", term="s")
     assert joint_test(zero, "cluster", replicates=300, seed=1).p_median > 0.9
 
@@ -402,7 +397,7 @@ def test_joint_test_has_its_size():
     rejected = 0
     for _ in range(300):
         e, s, y = rng.normal(size=(3, 200)) + 0.7 * rng.normal(size=(3, 40))[:, codes]
-        moments = measure_moments(
+        moments = sufficient_statistics(
             np.column_stack([e, s, y]), ["e", "s", "y"], groups={"c": codes}, fourth=False
         )
         fits = fit_subsets(moments, [["e"], []], outcome="y", term="s")
@@ -412,7 +407,7 @@ def test_joint_test_has_its_size():
 
 def test_covariance_between_is_that_of_one_regression():
     table, names, codes = creators()
-    moments = measure_moments(table, names, groups={"cluster": codes})
+    moments = sufficient_statistics(table, names, groups={"cluster": codes})
     terms = ["e1", "e2", "s"]
     fits = fit_subsets(
         moments, [terms] * 3, outcome="y", term=terms, covariance=["HC1", "CRV1"], cluster="cluster"

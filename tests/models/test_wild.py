@@ -15,9 +15,9 @@ from analysis.errors import DesignError, PlanError
 from analysis.models import fit_ols
 from analysis.models.design import Design
 from analysis.models.power import detectable_effect
-from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.fits import fit_subsets
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import wild_bootstrap
-from analysis.models.sufficient_statistics.subsets import fit_subsets
 from analysis.models.wild import effective_clusters, wild_test
 from analysis.results.question import Question
 from analysis.studies.placebo.study import study_assay
@@ -45,7 +45,9 @@ def test_the_p_value_is_that_of_the_bootstrap_from_moments(groups, tolerance):
     design = drawn(groups, 1)
     found = wild_test(design, "score", replicates=999, seed=7)
     table = np.column_stack([design.matrix[:, 1:], design.response])
-    moments = measure_moments(table, ["likes", "score", "y"], groups={"cluster": design.clusters})
+    moments = sufficient_statistics(
+        table, ["likes", "score", "y"], groups={"cluster": design.clusters}
+    )
     fits = fit_subsets(
         moments, [["likes"]], outcome="y", term="score", covariance=["CRV1"], cluster="cluster"
     )

@@ -14,10 +14,10 @@ pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
 from analysis.errors import AnalysisError
-from analysis.models.sufficient_statistics import measure_moments
+from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.folds import cross_validate
+from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import bootstrap_clusters
-from analysis.models.sufficient_statistics.subsets import fit_subsets
 from analysis.out_of_core import scan as scanning
 from analysis.out_of_core.scan import fit_table, measure_table
 from analysis.out_of_core.sums import aggregate
@@ -41,7 +41,7 @@ def stored(tmp_path):
 
 
 def in_memory(table, names, codes, subsets=SUBSETS, kinds=KINDS):
-    moments = measure_moments(table, names, groups={"owner": codes})
+    moments = sufficient_statistics(table, names, groups={"owner": codes})
     return fit_subsets(moments, subsets, outcome="y", term="s", covariance=kinds, cluster="owner")
 
 
@@ -140,8 +140,8 @@ def test_sums_by_group_serve_whatever_moments_serve(stored):
     table, names, codes = creators()
     folds = np.arange(len(table)) % 5
     address = stored(table, names, codes, fold=folds)
-    ours = measure_table(address, names, groups=("owner", "fold")).moments
-    theirs = measure_moments(table, names, groups={"owner": codes, "fold": folds})
+    ours = measure_table(address, names, groups=("owner", "fold")).sufficient
+    theirs = sufficient_statistics(table, names, groups={"owner": codes, "fold": folds})
     a, b = (
         fit_subsets(m, SUBSETS, outcome="y", term="s", covariance=["CRV1", "CRV3"], cluster="owner")
         for m in (ours, theirs)

@@ -71,14 +71,14 @@ def test_each_fold_agrees_with_a_refit_by_scikit_learn(model, make_frame, plan_o
 
 def test_least_squares_agrees_with_the_moments(make_frame, plan_of, sample_of):
     """Another route without refits: sums of an orthonormal basis by fold."""
-    from analysis.models.sufficient_statistics import measure_moments
+    from analysis.models.sufficient_statistics.fits import fit_subsets
     from analysis.models.sufficient_statistics.folds import cross_validate
-    from analysis.models.sufficient_statistics.subsets import fit_subsets
+    from analysis.models.sufficient_statistics.measure import sufficient_statistics
 
     design = design_of_study("ols", make_frame, plan_of, sample_of)
     codes = cluster_folds(np.arange(design.n), 5, np.random.default_rng(1).spawn(1)[0])
     table = np.column_stack([design.matrix[:, 1:], design.response])
-    moments = measure_moments(table, [*design.terms[1:], "y"], groups={"fold": codes})
+    moments = sufficient_statistics(table, [*design.terms[1:], "y"], groups={"fold": codes})
     held = [term for term in design.terms[1:] if term != "klout"]
     theirs = cross_validate(fit_subsets(moments, [held], outcome="y", term="klout"), "fold")
     ours = cross_validated_gain(design, "ols", rng=np.random.default_rng(1), folds=5, repeats=1)

@@ -1,16 +1,31 @@
-"""Regressions under many weightings of the rows: each group left out, alone, or drawn any number of
-times.
+"""Regressions under many weightings of the rows: each group left out, alone, or drawn repeatedly.
+
+Under weights with cross product M = U'U of the orthonormal columns, the table has the triangle of U
+R. A regression is a path down a tree over the columns: to include the first remaining column, drop
+its row of the triangle; to exclude it, drop the column and restore the triangle by Givens
+rotations. Paths share their beginnings; the term and the outcome come last, and the final 2 x 2
+triangle holds the estimate and the residual sum of squares. No cross product of the columns
+themselves is formed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.models.sufficient_statistics.pairs import pairs_without
-from analysis.models.sufficient_statistics.regressions import SubsetFits
-from analysis.models.sufficient_statistics.triangles import last_triangles
+from analysis.models.sufficient_statistics import pair_map, pairs_without, unpack_pairs
+from analysis.models.sufficient_statistics.regressions import RANK_TOLERANCE, SubsetFits
+
+FLAT = 1e-8
+"""A column with a smaller share of its spread within a draw is constant there."""
+
+CACHED = 1 << 16
+"""Numbers in one array of the reduction over subsets: what stays in the cache."""
+
+STATE = 1 << 25
+"""Numbers in all arrays of the reduction together, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +64,12 @@ def leave_out(fits: SubsetFits, group: str) -> DrawFits:
     where one cluster holds all but 1e-9 of it, the solution without that cluster keeps about seven
     digits.
     """
-    return solve_draws(fits, pairs_without(fits.moments.group(group)))
+    return solve_draws(fits, pairs_without(fits.sufficient.group(group)))
 
 
 def within(fits: SubsetFits, group: str) -> DrawFits:
     """Exact solutions in each group of rows alone."""
-    return solve_draws(fits, fits.moments.group(group).pairs)
+    return solve_draws(fits, fits.sufficient.group(group).pairs)
 
 
 def solve_draws(fits: SubsetFits, pairs: np.ndarray) -> DrawFits:
@@ -64,34 +79,135 @@ def solve_draws(fits: SubsetFits, pairs: np.ndarray) -> DrawFits:
     ----------
     fits : SubsetFits
     pairs : ndarray, shape (D, P)
-        Weighted pair sums: ``weights @ moments.group(...).pairs`` for weights of shape (D, G).
-
-    Notes
-    -----
-    Under weights with cross product M = U'U the columns of the table have the triangle of U R.
-    Regressions are read as paths down a tree over the columns: to include the first remaining
-    column, drop its row of the triangle; to exclude it, drop the column and restore the triangle by
-    Givens rotations. Paths share their beginnings, the term and the outcome come last, and the
-    final 2 x 2 triangle holds estimate and residual sum of squares. Orthogonal steps only: no cross
-    product of the columns themselves is formed.
+        Weighted pair sums: ``weights @ sufficient.group(...).pairs`` for weights of shape (D, G).
     """
-    subsets, moments = fits.subsets, fits.moments
+    subsets, sufficient = fits.subsets, fits.sufficient
     final, total = np.empty((3, len(fits), len(pairs))), np.empty((len(fits), len(pairs)))
     for term, outcome in np.unique(np.column_stack([subsets.term, subsets.outcome]), axis=0):
         same = np.flatnonzero((subsets.term == term) & (subsets.outcome == outcome))
-        final[:, same], total[same] = last_triangles(
-            moments.coordinates, subsets.included[same], term, outcome, pairs
+        final[:, same], total[same] = _last_triangles(
+            sufficient.coordinates, subsets.included[same], term, outcome, pairs
         )
     identified = final[0] != 0.0
     pivot, product = np.where(identified, final[0], 1.0), final[1]
-    square = moments.spread[subsets.outcome][:, None] ** 2
+    square = sufficient.spread[subsets.outcome][:, None] ** 2
     estimate = np.where(identified, fits.unit[:, None] * product / pivot, fits.estimate[:, None])
     gained = np.where(identified, product**2, 0.0)
     return DrawFits(
         estimate,
         (final[2] ** 2 + product**2 - gained) * square,
-        1.0 / (pivot * moments.spread[subsets.term][:, None]) ** 2,
+        1.0 / (pivot * sufficient.spread[subsets.term][:, None]) ** 2,
         total * square,
         np.divide(gained, total, out=np.zeros_like(total), where=total > 0),
         identified,
     )
+
+
+def _last_triangles(coordinates, included, term: int, outcome: int, pairs):
+    """Last 2 x 2 triangles (3, m, D), first entry 0 without identification; total squares (D,)."""
+    used = included.any(axis=0)
+    used[term] = False
+    always = np.flatnonzero(used & included.all(axis=0))
+    optional = np.flatnonzero(used & ~included.all(axis=0))
+    order = np.concatenate([always, optional, [term, outcome]])
+    constant = np.eye(len(coordinates))[:, :1]
+    columns = np.column_stack([constant, coordinates[:, order]])
+    lacking = max(0, columns.shape[1] - len(columns))  # as many rows of the triangle as columns
+    q, t = np.linalg.qr(np.pad(columns, ((0, lacking), (0, 0))))
+    root = root_factors(unpack_pairs(pairs @ pair_map(q[: len(coordinates)])))
+    skip = 1 + len(always)
+    table = root @ t[:, skip:]
+    norms = np.sqrt(np.sum(table[:, 1:] ** 2, axis=1)).T
+    lengths = np.where(
+        norms > FLAT * root[:, 0, 0], norms, np.inf
+    )  # infinite: constant in this draw
+    triangle = np.ascontiguousarray(table[:, skip:].transpose(1, 2, 0))
+    choice = included[:, optional]
+    final = np.empty((3, len(included), len(pairs)))
+    for part in _draw_chunks(len(included), len(optional) + 2, len(pairs)):
+        final[:, :, part] = _walk(triangle[:, :, part], lengths[:, part], choice)
+    final[0, np.abs(final[0]) <= RANK_TOLERANCE * lengths[-2]] = 0.0
+    return final, norms[-1] ** 2
+
+
+def _draw_chunks(m: int, size: int, draws: int) -> Iterator[slice]:
+    step = max(1, min(max(16, CACHED // m), STATE // (m * size**2)))
+    return (slice(start, start + step) for start in range(0, draws, step))
+
+
+def root_factors(matrices: np.ndarray) -> np.ndarray:
+    """Upper triangles U with U'U = M, semidefinite (D, c, c); a vanishing pivot: a zero row."""
+    try:
+        factors = np.linalg.cholesky(matrices).swapaxes(1, 2)
+        pivots = np.diagonal(factors, axis1=1, axis2=2) ** 2
+        weak = (pivots < 1e-12 * np.diagonal(matrices, axis1=1, axis2=2)).any(axis=1)
+    except np.linalg.LinAlgError:
+        factors, weak = np.zeros_like(matrices), np.ones(len(matrices), dtype=bool)
+    if weak.any():
+        factors = factors.copy()
+        factors[weak] = _semidefinite_roots(matrices[weak])
+    return factors
+
+
+def _semidefinite_roots(matrices: np.ndarray) -> np.ndarray:
+    work = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    factors = np.zeros_like(work)
+    floor = 1e-12 * np.einsum("iid->id", work)
+    for i in range(len(work)):
+        sound = work[i, i] > np.maximum(floor[i], 0.0)
+        factors[i, i:] = np.where(
+            sound, work[i, i:] / np.sqrt(np.where(sound, work[i, i], 1.0)), 0.0
+        )
+        work[i + 1 :, i + 1 :] -= factors[i, i + 1 :, None] * factors[i, None, i + 1 :]
+    return factors.transpose(2, 0, 1)
+
+
+def _walk(triangle: np.ndarray, lengths: np.ndarray, choice: np.ndarray) -> np.ndarray:
+    """Take every path of included (True) and excluded columns down to the last 2 x 2 triangle."""
+    size = len(triangle)
+    state = {(i, j): triangle[i, j][None] for i in range(size) for j in range(i, size)}
+    node = np.zeros(len(choice), dtype=int)
+    for step in range(choice.shape[1]):
+        keys, node = np.unique(node + choice[:, step] * len(choice), return_inverse=True)
+        split = np.searchsorted(keys, len(choice))
+        drop, keep = keys[:split], keys[split:] - len(choice)
+        floor = RANK_TOLERANCE * lengths[step]
+        state = _join(_excluded(state, drop, size), _peeled(state, keep, size, floor))
+        size -= 1
+    return np.stack([state[0, 0][node], state[0, 1][node], state[1, 1][node]])
+
+
+def _excluded(state, nodes: np.ndarray, size: int):
+    """Drop the first column of each node's triangle and rotate the rest back into a triangle."""
+    if not len(nodes):
+        return None
+    upper = [state[0, j][nodes] for j in range(1, size)]
+    left = {}
+    for i in range(size - 1):
+        lower = [state[i + 1, j][nodes] for j in range(i + 1, size)]
+        radius = np.sqrt(upper[0] ** 2 + lower[0] ** 2)
+        sound = np.where(radius > 0, radius, 1.0)
+        cosine, sine = np.where(radius > 0, upper[0] / sound, 1.0), lower[0] / sound
+        left[i, i] = radius
+        for j in range(1, size - 1 - i):
+            left[i, i + j] = cosine * upper[j] + sine * lower[j]
+        upper = [cosine * lower[j] - sine * upper[j] for j in range(1, size - 1 - i)]
+    return left
+
+
+def _peeled(state, nodes: np.ndarray, size: int, floor: np.ndarray):
+    """Include the first column: drop its row; one without a part of its own is excluded."""
+    if not len(nodes):
+        return None
+    left = {(i, j): state[i + 1, j + 1][nodes] for i in range(size - 1) for j in range(i, size - 1)}
+    dependent = np.abs(state[0, 0][nodes]) <= floor
+    if dependent.any():
+        other = _excluded(state, nodes, size)
+        left = {key: np.where(dependent, other[key], value) for key, value in left.items()}
+    return left
+
+
+def _join(excluded, included):
+    if excluded is None or included is None:
+        return excluded or included
+    return {key: np.concatenate([excluded[key], included[key]]) for key in excluded}

@@ -1,4 +1,4 @@
-"""Cross-validation of nested regressions from moments: exact, and without a refit."""
+"""Cross-validation of nested regressions from sufficient statistics: exact, without a refit."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.models.sufficient_statistics.pairs import pair_map, pairs_without, unpack_pairs
-from analysis.models.sufficient_statistics.record import GroupSums, refusal
-from analysis.models.sufficient_statistics.regressions import SubsetFits
-from analysis.models.sufficient_statistics.resampling import grouping, regressor_basis
-from analysis.models.sufficient_statistics.triangles import root_factors
+from analysis.models.sufficient_statistics import (
+    GroupSums,
+    pair_map,
+    pairs_without,
+    refusal,
+    unpack_pairs,
+)
+from analysis.models.sufficient_statistics.draws import root_factors
+from analysis.models.sufficient_statistics.regressions import SubsetFits, grouping, regressor_basis
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,22 +42,19 @@ class FoldGains:
     def r2_gain(self) -> np.ndarray:
         """Out-of-sample R squared with the term less R squared without it, shape (m, D)."""
         if not (self.tss > 0).all():
-            raise refusal(
-                "folds", "a fold in which the outcome does not vary", "folds in which it does"
-            )
+            found = "a fold in which the outcome does not vary"
+            raise refusal("folds", found, "folds in which it does")
         return (self.without_term - self.with_term) / self.tss
 
 
 def cross_validate(fits: SubsetFits, folds: str) -> FoldGains:
-    """Leave out each fold of a grouping, fit with and without the term, and predict the fold:
-    exactly.
+    """Leave out each fold of a grouping, fit with and without the term, and predict the fold.
 
     Parameters
     ----------
     fits : SubsetFits
     folds : str
-        Grouping of the moments: one label per row, or repeated partitions, as from
-        `repeated_folds`.
+        Grouping: one label per row, or repeated partitions, as from `repeated_folds`.
 
     Notes
     -----
@@ -61,23 +62,18 @@ def cross_validate(fits: SubsetFits, folds: str) -> FoldGains:
     the fold are v'S_f v with v the outcome less its fit. Nothing is refitted from rows and nothing
     is approximated.
     """
-    moments, sums = fits.moments, grouping(fits, folds)
+    sufficient, sums = fits.sufficient, grouping(fits, folds)
     if not sums.sizes.all():
-        raise refusal(
-            f"folds {folds!r}",
-            f"no row in fold {int(np.argmin(sums.sizes))}",
-            "a row in every fold",
-        )
+        found = f"no row in fold {int(np.argmin(sums.sizes))}"
+        raise refusal(f"folds {folds!r}", found, "a row in every fold")
     without, with_, tss = np.empty((3, len(fits), len(sums.sizes)))
     for i in range(len(fits)):
         basis = regressor_basis(fits, i)
-        y = moments.coordinates[:, fits.subsets.outcome[i]]
-        own = y - basis @ (basis.T @ y)
-        own -= basis @ (basis.T @ own)
-        length = np.linalg.norm(own)
-        whole = np.column_stack([basis, own / length if length > 0 else np.zeros_like(own)])
+        y = sufficient.coordinates[:, fits.subsets.outcome[i]]
+        own = fits.residual[i]
+        whole = np.column_stack([basis, own / (np.linalg.norm(own) or 1.0)])
         inner = GroupSums(sums.labels, sums.sizes, sums.pairs @ pair_map(whole))
-        spread = moments.spread[fits.subsets.outcome[i]] ** 2
+        spread = sufficient.spread[fits.subsets.outcome[i]] ** 2
         values = _fold_errors(inner, whole.T @ y, fits.kept[i])
         without[i], with_[i], tss[i] = (value * spread for value in values)
     return FoldGains(sums.labels, sums.sizes, without, with_, tss)
@@ -92,8 +88,9 @@ def _fold_errors(
     errors = []
     for size in (len(y) - 2, len(y) - 1):
         triangles = kept[:, :size, :size]
-        if np.min(np.abs(np.diagonal(triangles, axis1=1, axis2=2))) < 1e-6:
-            fold = int(np.argmin(np.min(np.abs(np.diagonal(triangles, axis1=1, axis2=2)), axis=1)))
+        least = np.abs(np.diagonal(triangles, axis1=1, axis2=2)).min(axis=1)
+        if least.min() < 1e-6:
+            fold = int(least.argmin())
             raise refusal(f"regression {position}", f"no answer without fold {fold}", "other folds")
         free = -np.linalg.solve(triangles, (kept[:, :size, size:] @ y[size:])[..., None])[..., 0]
         v = np.column_stack([free, np.broadcast_to(y[size:], (len(free), len(y) - size))])
@@ -113,18 +110,10 @@ def repeated_folds(n: int, *, folds: int = 10, repeats: int = 10, seed: int) -> 
     """
     if not 2 <= folds <= n:
         raise refusal("folds", str(folds), f"2 to {n}: there are {n} rows")
-    random = np.random.RandomState(
-        seed
-    )  # scikit-learn draws from the legacy generator; its folds are the contract
-    codes = np.empty((repeats, n), dtype=np.int32)
-    part = np.repeat(
-        np.arange(folds, dtype=np.int32),
-        np.full(folds, n // folds) + (np.arange(folds) < n % folds),
-    )
+    random = np.random.RandomState(seed)  # scikit-learn draws from the legacy generator
+    codes, part = np.empty((repeats, n), dtype=np.int32), np.sort(np.arange(n) % folds)
     for code in codes:
-        shuffled = np.arange(n)
-        random.shuffle(shuffled)
-        code[shuffled] = part
+        code[random.permutation(n)] = part
     return codes.T
 
 

@@ -1,34 +1,37 @@
-"""Measuring a table: an orthonormal basis of its columns first, then sums of products in that
-basis.
-"""
+"""Measuring a table: an orthonormal basis of its columns, then sums of products in that basis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.models.sufficient_statistics.pairs import pair_map
-from analysis.models.sufficient_statistics.record import (
+from analysis.errors import listing
+from analysis.models.sufficient_statistics import (
     GroupSums,
-    Moments,
+    SufficientStatistics,
     condition_number,
+    pair_map,
+    pair_products,
     refusal,
 )
-from analysis.models.sufficient_statistics.rows import Sums, Table, partition_of, sorted_by_largest
 
 BLOCK_ROWS = 4096
-INVERSE_LIMIT = (
-    1e6  # above this condition number the basis comes from Householder vectors, not from an inverse
-)
-CONSTANT_SPREAD = (
-    16 * np.finfo(float).eps
-)  # a spread below this share of the level is rounding, not variation
-FOURTH_LIMIT = 128  # basis columns whose fourth moments are kept: 0.5 GB
+INVERSE_LIMIT = 1e6
+"""Above this condition number the basis comes from Householder vectors, not from an inverse."""
+
+CONSTANT_SPREAD = 16 * np.finfo(float).eps
+"""A spread below this share of the level is rounding, not variation."""
+
+FOURTH_LIMIT = 128
+"""Basis columns whose fourth moments are kept: 0.5 GB."""
+
+ONE_HOT_GROUPS = 64
+"""Up to this many groups a product with indicator columns beats sorting."""
 
 
-def measure_moments(
+def sufficient_statistics(
     columns: np.ndarray,
     names: Sequence[str],
     *,
@@ -36,7 +39,7 @@ def measure_moments(
     weights: np.ndarray | None = None,
     fourth: bool = True,
     block_rows: int = BLOCK_ROWS,
-) -> Moments:
+) -> SufficientStatistics:
     """Measure a table once, so that any subset of its columns can be fitted without the rows.
 
     Parameters
@@ -69,62 +72,59 @@ def measure_moments(
     References
     ----------
     .. [1] Demmel, Grigori, Hoemmen & Langou (2012), Communication-optimal parallel and sequential
-    QR and LU
-       factorizations, SIAM J. Sci. Comput. 34(1), doi:10.1137/080731992.
+       QR and LU factorizations, SIAM J. Sci. Comput. 34(1), doi:10.1137/080731992.
 
     Examples
     --------
     >>> import numpy as np
     >>> x = np.arange(6.0)
-    >>> m = measure_moments(np.column_stack([x, 2 * x + 1]), ["x", "y"], groups={"half": x > 2})
+    >>> m = sufficient_statistics(np.column_stack([x, 2 * x + 1]), ["x", "y"], groups={"half": x > 2})
     >>> m.n, m.location.tolist(), m.group("half").sizes.tolist()
     (6, [2.5, 6.0], [3, 3])
     """
     table = Table.read(columns, names, weights, block_rows)
-    partitions = {
-        name: partition_of(name, labels, table.n) for name, labels in (groups or {}).items()
-    }
+    partitions = {name: _partition(name, one, table.n) for name, one in (groups or {}).items()}
     triangles = [np.linalg.qr(block, mode="r") for block in table.blocks()]
     stack = np.concatenate(triangles)
     triangle = np.linalg.qr(stack, mode="r")
     location, spread, coordinates = _standardise(triangle, table)
     condition = condition_number(coordinates[:, spread > 0])
-    moments = Moments(
-        tuple(names),
-        table.n,
-        location,
-        spread,
-        coordinates,
-        condition,
-        None,
-        {},
-        weights is not None,
-    )
+    facts = (tuple(names), table.n, location, spread, coordinates, condition)
     if fourth and len(coordinates) > FOURTH_LIMIT:
-        raise refusal(
-            "fourth moments",
-            f"{len(coordinates)} columns",
-            f"{FOURTH_LIMIT}; fourth=False, and HC errors from rows=",
-        )
+        allowed = f"{FOURTH_LIMIT}; fourth=False, and HC errors from rows="
+        raise refusal("fourth moments", f"{len(coordinates)} columns", allowed)
     if not fourth and not partitions:
-        return moments
+        return SufficientStatistics(*facts, None, {}, weights is not None)
     if condition < INVERSE_LIMIT and (spread > 0).all():
-        table, partitions = sorted_by_largest(table, partitions)
+        table, partitions = _sorted_by_largest(table, partitions)
         rows = _rows_by_inverse(table, triangle, spread)
     else:
         rows = _rows_by_reflection(table, triangles, stack)
-    sums = Sums.empty(len(coordinates), partitions, fourth)
+    size = len(coordinates)
+    width = size * (size + 1) // 2
+    gram, squares = np.zeros((size, size)), np.zeros((width, width)) if fourth else None
+    sums = {name: np.zeros((len(part.labels), width)) for name, part in partitions.items()}
     for start, q in rows:
-        sums.add(q, start)
-    return orthonormalise(replace(moments, fourth=sums.fourth, groups=sums.by_group()), sums.gram)
+        gram += q @ q.T
+        products = pair_products(q)
+        if fourth:
+            squares += products @ products.T
+        for name, part in partitions.items():
+            part.add(sums[name], products, start)
+    by_group = {
+        name: GroupSums(part.labels, part.sizes, sums[name]) for name, part in partitions.items()
+    }
+    return orthonormalise(
+        SufficientStatistics(*facts, squares, by_group, weights is not None), gram
+    )
 
 
-def orthonormalise(moments: Moments, gram: np.ndarray) -> Moments:
-    """Make the basis of moments orthonormal to rounding, given the cross product of its columns.
+def orthonormalise(sufficient: SufficientStatistics, gram: np.ndarray) -> SufficientStatistics:
+    """Make a nearly orthonormal basis orthonormal to rounding, given its columns' cross product.
 
     Parameters
     ----------
-    moments : Moments
+    sufficient : SufficientStatistics
         In a nearly orthonormal basis Q: coordinates, pair sums and fourth moments all refer to it.
     gram : ndarray, shape (k, k)
         Q'Q.
@@ -132,24 +132,25 @@ def orthonormalise(moments: Moments, gram: np.ndarray) -> Moments:
     Notes
     -----
     The second step of CholeskyQR2: with Q'Q = C'C the new basis is Q C^-1, and sums of products
-    follow by a linear map, so no row is needed. An engine that can only add products takes the
+    follow by a linear map, so no row is needed. A database that can only add products takes the
     first step with the Cholesky factor of the centred cross product, and this one as the second.
     """
     if np.max(np.abs(gram - np.eye(len(gram)))) < 1e-14:
-        return moments
+        return sufficient
     try:
         factor = np.linalg.cholesky(gram).T
     except np.linalg.LinAlgError:
-        raise refusal(
-            "columns", "too nearly dependent for sums of products", "a factorisation of the rows"
-        ) from None
+        found = "too nearly dependent for sums of products"
+        raise refusal("columns", found, "a factorisation of the rows") from None
     change = pair_map(np.linalg.inv(factor))
-    fourth = None if moments.fourth is None else change.T @ moments.fourth @ change
+    fourth = None if sufficient.fourth is None else change.T @ sufficient.fourth @ change
     groups = {
         name: GroupSums(sums.labels, sums.sizes, sums.pairs @ change)
-        for name, sums in moments.groups.items()
+        for name, sums in sufficient.groups.items()
     }
-    return replace(moments, coordinates=factor @ moments.coordinates, fourth=fourth, groups=groups)
+    return replace(
+        sufficient, coordinates=factor @ sufficient.coordinates, fourth=fourth, groups=groups
+    )
 
 
 def _standardise(triangle: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -159,9 +160,8 @@ def _standardise(triangle: np.ndarray, table: Table) -> tuple[np.ndarray, np.nda
     centred[0] = 0.0
     spread = np.linalg.norm(centred, axis=0)
     flat = spread <= CONSTANT_SPREAD * abs(triangle[0, 0]) * np.abs(table.shift)
-    spread[flat] = 0.0
-    coordinates = np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
-    return location, spread, coordinates
+    centred[:, flat], spread[flat] = 0.0, 0.0
+    return location, spread, centred / np.where(flat, 1.0, spread)
 
 
 def _rows_by_inverse(
@@ -181,3 +181,154 @@ def _rows_by_reflection(
     for number, block in enumerate(table.blocks()):
         start, end = end, end + len(triangles[number])
         yield number * table.block_rows, carry[start:end].T @ np.linalg.qr(block)[0].T
+
+
+# --- the rows in blocks ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The rows, handed out in blocks [1, columns - shift], times the root of the weights."""
+
+    columns: np.ndarray
+    shift: np.ndarray
+    root_weights: np.ndarray | None
+    block_rows: int
+    order: np.ndarray | None = None
+
+    @property
+    def n(self) -> int:
+        return len(self.columns)
+
+    @classmethod
+    def read(cls, columns, names, weights, block_rows: int) -> Table:
+        columns = np.asarray(columns, dtype=float)
+        if columns.ndim != 2 or columns.shape[1] != len(names):
+            raise refusal("table", f"shape {columns.shape}", f"rows of {len(names)} named columns")
+        if len(set(names)) != len(names):
+            raise refusal("names", listing(sorted(names)), "each name once")
+        if len(columns) < 2:
+            raise refusal("table", f"{len(columns)} rows", "at least two")
+        if block_rows < 1:
+            raise refusal("block_rows", str(block_rows), "at least 1")
+        shift = np.ones(len(columns)) @ columns / len(columns)
+        if not np.isfinite(shift).all():
+            first = np.argmin(np.isfinite(columns), axis=0)
+            bad = [f"{names[i]} (row {first[i]})" for i in np.flatnonzero(~np.isfinite(shift))]
+            found = "missing or infinite values in " + listing(bad)
+            raise refusal("columns", found, "complete columns")
+        return cls(columns, shift, _root_weights(weights, len(columns)), block_rows)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.n, self.block_rows):
+            rows = slice(start, start + self.block_rows)
+            values = self.columns[rows]
+            if self.order is not None:
+                values = np.take(self.columns, self.order[rows], axis=0)
+            block = np.empty((len(values), len(self.shift) + 1))
+            block[:, 0] = 1.0
+            np.subtract(values, self.shift, out=block[:, 1:])
+            if self.root_weights is not None:
+                block *= self.root_weights[rows, None]
+            yield block
+
+
+def _root_weights(weights, n: int) -> np.ndarray | None:
+    if weights is None:
+        return None
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != (n,):
+        raise refusal("weights", f"shape {weights.shape}", f"one for each of {n} rows")
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        found = "values that are not positive and finite"
+        raise refusal("weights", found, "positive, finite values")
+    return np.sqrt(weights)
+
+
+# --- the groups -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """The group of each row, once or repeatedly.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (G,) or (G, 2)
+    codes : ndarray of int, shape (repeats, n)
+    parts : int
+        Groups in each repeat.
+    """
+
+    labels: np.ndarray
+    codes: np.ndarray
+    parts: int
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Rows in each group, shape (G,)."""
+        return np.concatenate([np.bincount(code, minlength=self.parts) for code in self.codes])
+
+    def add(self, pairs: np.ndarray, products: np.ndarray, start: int) -> None:
+        """Add a block's products, shape (P, rows), whose first row is number start, to the sums."""
+        codes = self.codes[:, start : start + products.shape[1]]
+        if self.parts <= ONE_HOT_GROUPS:
+            levels = np.arange(self.parts, dtype=codes.dtype)
+            indicators = (codes[:, None, :] == levels[:, None]).astype(float)
+            pairs += indicators.reshape(-1, codes.shape[1]) @ products.T
+            return
+        for repeat, code in enumerate(codes):
+            values = products
+            if (code[1:] < code[:-1]).any():
+                order = np.argsort(code, kind="stable")
+                code, values = code[order], np.take(products, order, axis=1)
+            starts = np.concatenate([[0], np.flatnonzero(code[1:] != code[:-1]) + 1])
+            sums = np.add.reduceat(values, starts, axis=1)
+            pairs[code[starts] + repeat * self.parts] += sums.T
+
+
+def _partition(name: str, labels: np.ndarray, n: int) -> Partition:
+    labels, place = np.asarray(labels), f"labels of {name!r}"
+    if len(labels) != n:
+        raise refusal(place, f"{len(labels)}", f"{n}: one for each row")
+    if labels.ndim == 2:
+        if labels.dtype.kind not in "iu" or labels.min() < 0:
+            allowed = "whole numbers from 0, for repeated partitions"
+            raise refusal(place, str(labels.dtype), allowed)
+        parts, repeats = int(labels.max()) + 1, labels.shape[1]
+        both = np.argwhere(np.ones((repeats, parts), dtype=bool))
+        return Partition(both, np.ascontiguousarray(labels.T), parts)
+    if labels.dtype.kind in "biuf":
+        levels, codes = np.unique(labels, return_inverse=True)
+        known = np.isfinite(labels)
+    else:
+        import pandas as pd
+
+        codes, levels = pd.factorize(labels, sort=True)
+        known = codes >= 0
+    if not known.all():
+        row = int(np.argmin(known))
+        raise refusal(place, f"a missing label in row {row}", "a label for each row")
+    return Partition(np.asarray(levels), codes.reshape(1, -1), len(levels))
+
+
+def _sorted_by_largest(
+    table: Table, partitions: dict[str, Partition]
+) -> tuple[Table, dict[str, Partition]]:
+    """Read the rows in the order of the grouping with most parts: its sums run over long stretches."""
+    largest = max(partitions.values(), key=lambda part: part.parts, default=None)
+    if (
+        largest is None
+        or largest.parts <= ONE_HOT_GROUPS
+        or len(largest.codes) > 1
+        or not (np.diff(largest.codes) < 0).any()
+    ):
+        return table, partitions
+    code = largest.codes[0]
+    order = np.argsort(code.astype(np.uint16) if largest.parts <= 1 << 16 else code, kind="stable")
+    roots = None if table.root_weights is None else table.root_weights[order]
+    ordered = {
+        name: replace(part, codes=np.take(part.codes, order, axis=1))
+        for name, part in partitions.items()
+    }
+    return replace(table, order=order, root_weights=roots), ordered

@@ -1,6 +1,4 @@
-"""Bootstrap, permutation and cross-validation from moments: thousands of refits without the
-rows.
-"""
+"""Bootstrap and permutation tests from sufficient statistics: refits without the rows."""
 
 from __future__ import annotations
 
@@ -10,14 +8,24 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.models.sufficient_statistics import GroupSums, pair_weights, refusal, unpack_pairs
 from analysis.models.sufficient_statistics.draws import solve_draws
-from analysis.models.sufficient_statistics.pairs import pair_weights, unpack_pairs
-from analysis.models.sufficient_statistics.record import GroupSums, refusal
-from analysis.models.sufficient_statistics.regressions import BUDGET, SubsetFits
+from analysis.models.sufficient_statistics.regressions import (
+    BUDGET,
+    SubsetFits,
+    grouping,
+    regressor_basis,
+)
 
-BLOCK = 1024  # replicates that share one child of the generator
+BLOCK = 1024
+"""Replicates that share one child of the generator."""
+
+TOGETHER = 32
+"""Row permutations multiplied together."""
 
 Seed = int | np.random.Generator
+
+
 Weights = Literal["rademacher", "webb"]
 
 
@@ -36,9 +44,7 @@ def seeded_draws(
     seed: Seed,
     draw: Callable[[np.random.Generator, int, int], np.ndarray],
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of replicates and their draws, (rows, groups), few enough rows at a time to stay
-    small.
-    """
+    """Slices of replicates and their draws, (rows, groups), few enough at a time to stay small."""
     rows = max(1, BUDGET // groups)
     for part, rng in seeded_blocks(replicates, seed):
         for start in range(part.start, part.stop, rows):
@@ -51,9 +57,8 @@ def multiplicities(rng: np.random.Generator, draws: int, groups: int) -> np.ndar
     kind = np.uint16 if groups <= 1 << 16 else np.uint32
     chosen = rng.integers(0, groups, size=(draws, groups), dtype=kind).astype(np.int64)
     chosen += np.arange(draws)[:, None] * groups
-    return (
-        np.bincount(chosen.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)
-    )
+    counts = np.bincount(chosen.ravel(), minlength=draws * groups)
+    return counts.reshape(draws, groups).astype(float)
 
 
 def _signs(rng: np.random.Generator, draws: int, groups: int) -> np.ndarray:
@@ -72,18 +77,14 @@ def _every_sign(groups: int) -> Iterator[tuple[slice, np.ndarray]]:
     """All 2**groups sign vectors, in blocks; the first is all ones."""
     for start in range(0, 1 << groups, BLOCK):
         numbers = np.arange(start, min(start + BLOCK, 1 << groups))
-        yield (
-            slice(start, start + len(numbers)),
-            1.0 - 2.0 * ((numbers[:, None] >> np.arange(groups)) & 1),
-        )
+        bits = (numbers[:, None] >> np.arange(groups)) & 1
+        yield slice(start, start + len(numbers)), 1.0 - 2.0 * bits
 
 
 def sign_draws(
     groups: int, replicates: int, seed: Seed, weights: Weights
 ) -> tuple[bool, Iterator[tuple[slice, np.ndarray]]]:
-    """Whether all sign vectors are enumerated (2**groups <= replicates), and the blocks of
-    draws.
-    """
+    """Whether all sign vectors are enumerated (2**groups <= replicates), and blocks of draws."""
     if weights == "rademacher" and groups < 31 and 1 << groups <= replicates:
         return True, _every_sign(groups)
     draw = {"rademacher": _signs, "webb": _webb}.get(weights)
@@ -152,7 +153,7 @@ def bootstrap_clusters(
     ----------
     fits : SubsetFits
     cluster : str
-        Grouping of the moments.
+        Grouping of the sufficient statistics.
     replicates : int
     seed : int or numpy Generator
         One spawned child per 1,024 replicates: the digits do not depend on how the work is divided.
@@ -162,19 +163,9 @@ def bootstrap_clusters(
     identified = np.empty((len(fits), replicates), dtype=bool)
     for part, weights in seeded_draws(len(sums.sizes), replicates, seed, multiplicities):
         draws = solve_draws(fits, weights @ sums.pairs)
-        estimate[:, part], delta_r2[:, part], identified[:, part] = (
-            draws.estimate,
-            draws.delta_r2,
-            draws.identified,
-        )
+        estimate[:, part], delta_r2[:, part] = draws.estimate, draws.delta_r2
+        identified[:, part] = draws.identified
     return ClusterBootstrap(fits, estimate, delta_r2, identified)
-
-
-def grouping(fits: SubsetFits, name: str) -> GroupSums:
-    sums = fits.moments.group(name)
-    if len(sums.sizes) < 2:
-        raise refusal(f"groups of {name!r}", str(len(sums.sizes)), "at least two")
-    return sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,42 +222,33 @@ def wild_bootstrap(
     References
     ----------
     .. [1] Cameron, Gelbach & Miller (2008), Bootstrap-based improvements for inference with
-    clustered errors,
-       Rev. Econ. Stat. 90(3), doi:10.1162/rest.90.3.414.
+       clustered errors, Rev. Econ. Stat. 90(3), doi:10.1162/rest.90.3.414.
     """
-    sums = grouping(fits, cluster)
+    sums, u = grouping(fits, cluster), fits.residual[position]
+    h, g = fits.influence[position], len(sums.sizes)
+    scores = sums.pairs @ pair_weights(h, u)
+    error = np.sqrt(scores @ scores * _small_sample(fits, g, position))
+    observed = float(h @ fits.restricted[position] / error)
     statistics = _wild_statistics(fits, sums, position)
-    observed = float(_observed_wild(fits, sums, position))
-    enumerated, draws = sign_draws(len(sums.sizes), replicates, seed, weights)
+    enumerated, draws = sign_draws(g, replicates, seed, weights)
     null = np.concatenate([statistics(v) for _, v in draws])
-    return WildTest(
-        observed,
-        null,
-        enumerated,
-        float(exceedance(np.abs(null), np.abs(observed), exact=enumerated)),
-    )
+    p = exceedance(np.abs(null), np.abs(observed), exact=enumerated)
+    return WildTest(observed, null, enumerated, float(p))
 
 
 def wild_statistics(
     fits: SubsetFits, cluster: str, draws: np.ndarray, *, position: int = 0
 ) -> np.ndarray:
-    """t of the wild bootstrap samples for given weights, draws of shape (B, G), clusters in the
-    order of labels.
-    """
+    """t of wild bootstrap samples for given weights, shape (B, G), clusters in order of labels."""
     return _wild_statistics(fits, grouping(fits, cluster), position)(np.asarray(draws, dtype=float))
 
 
 def _small_sample(fits: SubsetFits, g: int, position: int) -> float:
-    return g / (g - 1) * (fits.moments.n - 1) / (fits.moments.n - fits.subsets.parameters[position])
-
-
-def _observed_wild(fits: SubsetFits, sums: GroupSums, position: int) -> float:
-    h, u = fits.influence[position], fits.residual[position]
-    scores = sums.pairs @ pair_weights(h, u)
     return (
-        h
-        @ fits.restricted[position]
-        / np.sqrt(scores @ scores * _small_sample(fits, len(scores), position))
+        g
+        / (g - 1)
+        * (fits.sufficient.n - 1)
+        / (fits.sufficient.n - fits.subsets.parameters[position])
     )
 
 
@@ -289,13 +271,77 @@ def _wild_statistics(
     return statistics
 
 
-def regressor_basis(fits: SubsetFits, position: int) -> np.ndarray:
-    """Orthonormal coordinates of the constant and the regressors of one fit, the term last, shape
-    (k, a + 1).
+@dataclass(frozen=True, eq=False)
+class PermutationTest:
+    """Freedman-Lane permutation test of one coefficient.
+
+    Attributes
+    ----------
+    statistic : float
+        Classical t.
+    null : ndarray, shape (B,)
+    p_value : float
+        Two-sided, (1 + number) / (B + 1).
     """
-    coordinates = fits.moments.coordinates
-    others = fits.subsets.included[position].copy()
-    others[fits.subsets.term[position]] = False
-    constant = np.eye(len(coordinates))[:, :1]
-    columns = [constant, coordinates[:, others], coordinates[:, [fits.subsets.term[position]]]]
-    return np.linalg.qr(np.concatenate(columns, axis=1))[0]
+
+    statistic: float
+    null: np.ndarray
+    p_value: float
+
+
+def permute_rows(
+    fits: SubsetFits, rows: np.ndarray, *, replicates: int = 999, seed: Seed, position: int = 0
+) -> PermutationTest:
+    """Permute the residuals of the model without the term over the rows (Freedman & Lane 1983).
+
+    Parameters
+    ----------
+    fits : SubsetFits
+    rows : array, shape (n, p)
+        The table that was measured: free permutations have no shortcut through sums.
+    replicates : int
+    seed : int or numpy Generator
+    position : int
+        Which of the fits.
+
+    Notes
+    -----
+    Only the projection of the permuted residuals on the regressors changes: t follows from k - 1
+    products. The rows must be exchangeable; with clusters flip signs instead.
+    """
+    sufficient = fits.sufficient
+    if sufficient.weighted:
+        raise refusal("row permutations", "weights", "sufficient statistics without weights")
+    basis, residual = _row_basis(fits, rows, position)
+    degrees, length = sufficient.n - basis.shape[0], residual @ residual
+    null = np.empty(replicates)
+    for part, rng in seeded_blocks(replicates, seed):
+        for start in range(part.start, part.stop, TOGETHER):
+            stop = min(start + TOGETHER, part.stop)
+            permuted = np.stack([rng.permutation(residual) for _ in range(start, stop)])
+            null[start:stop] = _partial_t(permuted @ basis.T, length, degrees)
+    observed = float(_partial_t(basis @ residual, length, degrees))
+    return PermutationTest(observed, null, float(exceedance(np.abs(null), np.abs(observed))))
+
+
+def _partial_t(projected: np.ndarray, length: float, degrees: int) -> np.ndarray:
+    """t of the last regressor from the products of a response with an orthonormal basis."""
+    rest = length - np.sum(projected**2, axis=-1)
+    return projected[..., -1] * np.sqrt(degrees / np.maximum(rest, np.finfo(float).tiny))
+
+
+def _row_basis(fits: SubsetFits, rows, position: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal regressors (a + 1, n), the term last, and the restricted residual (n,)."""
+    sufficient, subsets = fits.sufficient, fits.subsets
+    shape = sufficient.n, len(sufficient.names)
+    if np.shape(rows) != shape:
+        allowed = f"the table that was measured: {shape}"
+        raise refusal("rows", f"shape {np.shape(rows)}", allowed)
+    term = subsets.term[position]
+    others = np.setdiff1d(np.flatnonzero(subsets.included[position]), term)
+    order = np.concatenate([others, [term, subsets.outcome[position]]])
+    centred = np.asarray(rows, dtype=float)[:, order] - sufficient.location[order]
+    q, t = np.linalg.qr(centred / sufficient.spread[order])
+    constant = np.full((1, sufficient.n), sufficient.n**-0.5)
+    basis = (q * np.sign(np.diag(t))).T[:-1]
+    return np.concatenate([constant, basis]), q[:, -2:] @ t[-2:, -1]

@@ -1,23 +1,24 @@
-"""Joint inference on a curve of specifications, by resampling clusters under the null."""
+"""Joint tests of all specifications: a curve resampled under the null, and sign-flipped scores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from analysis.models.distributions import t_isf
+from analysis.models.sufficient_statistics import pair_weights, refusal
 from analysis.models.sufficient_statistics.draws import solve_draws
-from analysis.models.sufficient_statistics.pairs import pair_weights
-from analysis.models.sufficient_statistics.regressions import BUDGET, SubsetFits
+from analysis.models.sufficient_statistics.fits import squares_of
+from analysis.models.sufficient_statistics.regressions import BUDGET, SubsetFits, grouping
 from analysis.models.sufficient_statistics.resampling import (
     Seed,
     exceedance,
-    grouping,
     multiplicities,
     seeded_draws,
+    sign_draws,
 )
 
 
@@ -57,8 +58,7 @@ def joint_test(
     level: float = 0.95,
     errors: Literal["CRV1", "classical"] = "CRV1",
 ) -> JointTest:
-    """Resample clusters under the null of no effect in any specification (Simonsohn, Simmons &
-    Nelson 2020).
+    """Resample clusters under the null of no effect in any specification.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def joint_test(
         clusters are drawn for all, matched by label; every cluster of the union is drawn at full
         size.
     cluster : str
-        Grouping of the moments.
+        Grouping of the sufficient statistics.
     replicates : int
     seed : int or numpy Generator
     level : float
@@ -95,39 +95,23 @@ def joint_test(
     """
     curves = [curves] if isinstance(curves, SubsetFits) else list(curves)
     labels = np.unique(np.concatenate([grouping(fits, cluster).labels for fits in curves]))
-    places = [np.searchsorted(labels, fits.moments.group(cluster).labels) for fits in curves]
+    places = [np.searchsorted(labels, fits.sufficient.group(cluster).labels) for fits in curves]
     scores = [_squared_scores(fits, cluster) if errors == "CRV1" else None for fits in curves]
     critical = _critical(curves, scores, level)
-    own = [
-        _observed_t(fits, cluster, squares) for fits, squares in zip(curves, scores, strict=True)
-    ]
-    observed = _curve_statistics(own, critical)[0]
-    null = np.empty((replicates, 3))
+    pairs = list(zip(curves, scores, strict=True))
+    observed = _curve_statistics([_observed_t(f, cluster, s) for f, s in pairs], critical)[0]
+    null, step = np.empty((replicates, 3)), max(1, BUDGET // (4 * sum(map(len, curves))))
     for part, weights in seeded_draws(len(labels), replicates, seed, multiplicities):
-        null[part] = np.concatenate(
-            [
-                _null_statistics(curves, cluster, places, some, critical, scores)
-                for some in _few(weights, curves)
+        for start in range(0, len(weights), step):  # few enough for arrays over specifications
+            some = weights[start : start + step]
+            curve = [
+                null_t(f, cluster, some[:, place], s)
+                for (f, s), place in zip(pairs, places, strict=True)
             ]
-        )
+            at = part.start + start
+            null[at : at + len(some)] = _curve_statistics(curve, critical)
     p = exceedance(null.T, observed)
     return JointTest(*observed.tolist(), *p.tolist(), null, level)
-
-
-def _few(weights: np.ndarray, curves: Sequence[SubsetFits]) -> Iterator[np.ndarray]:
-    """Rows of the draws, few enough for the arrays over specifications to stay small."""
-    step = max(1, BUDGET // (4 * sum(len(fits) for fits in curves)))
-    return (weights[start : start + step] for start in range(0, len(weights), step))
-
-
-def _null_statistics(
-    curves, cluster: str, places, weights: np.ndarray, critical: np.ndarray, scores
-) -> np.ndarray:
-    pieces = [
-        _null_t(fits, cluster, weights[:, place], own)
-        for fits, place, own in zip(curves, places, scores, strict=True)
-    ]
-    return _curve_statistics(pieces, critical)
 
 
 def _observed_t(
@@ -137,11 +121,9 @@ def _observed_t(
     estimate = fits.estimate[:, None]
     if scores is not None:
         return estimate, _ratio(estimate, fits, cluster, scores, np.ones((1, len(scores))))
-    free = fits.moments.n - fits.subsets.parameters
-    squares = np.einsum("mk,mk->m", fits.residual, fits.residual) * np.einsum(
-        "mk,mk->m", fits.influence, fits.influence
-    )
-    return estimate, (fits.estimate / (np.abs(fits.unit) * np.sqrt(squares / free)))[:, None]
+    free = fits.sufficient.n - fits.subsets.parameters
+    error = np.sqrt(squares_of(fits.residual) * squares_of(fits.influence) / free)
+    return estimate, (fits.estimate / (np.abs(fits.unit) * error))[:, None]
 
 
 def _squared_scores(fits: SubsetFits, cluster: str) -> np.ndarray:
@@ -153,19 +135,18 @@ def _ratio(
     shift: np.ndarray, fits: SubsetFits, cluster: str, scores: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Estimates over their CRV1 errors under multiplicities of the clusters, shape (m, B)."""
-    g, rows = len(scores), weights @ fits.moments.group(cluster).sizes
-    factor = (
-        g / max(g - 1, 1) * (rows - 1) / np.maximum(rows - fits.subsets.parameters[:, None], 1.0)
-    )
+    g, rows = len(scores), weights @ fits.sufficient.group(cluster).sizes
+    free = np.maximum(rows - fits.subsets.parameters[:, None], 1.0)
+    factor = g / max(g - 1, 1) * (rows - 1) / free
     error = np.abs(fits.unit)[:, None] * np.sqrt(factor * (weights @ scores).T)
     return np.divide(shift, error, out=np.zeros_like(shift), where=error > 0)
 
 
-def _null_t(
+def null_t(
     fits: SubsetFits, cluster: str, weights: np.ndarray, scores: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Null estimates and their t, each (m, B)."""
-    sums = fits.moments.group(cluster)
+    sums = fits.sufficient.group(cluster)
     draws = solve_draws(fits, weights @ sums.pairs)
     shift = draws.estimate - fits.estimate[:, None]
     if scores is not None:
@@ -180,23 +161,19 @@ def _null_t(
 def _critical(
     curves: Sequence[SubsetFits], scores: Sequence[np.ndarray | None], level: float
 ) -> np.ndarray:
-    free = np.concatenate(
-        [
-            fits.moments.n - fits.subsets.parameters
-            if own is None
-            else np.full(len(fits), len(own) - 1)
-            for fits, own in zip(curves, scores, strict=True)
-        ]
-    )
-    return t_isf((1.0 - level) / 2.0, free)
+    free = [
+        fits.sufficient.n - fits.subsets.parameters
+        if own is None
+        else np.full(len(fits), len(own) - 1)
+        for fits, own in zip(curves, scores, strict=True)
+    ]
+    return t_isf((1.0 - level) / 2.0, np.concatenate(free))
 
 
 def _curve_statistics(
     pieces: Sequence[tuple[np.ndarray, np.ndarray]], critical: np.ndarray
 ) -> np.ndarray:
-    """|median|, dominant share and significant share of curves, from estimates and t of (m, B),
-    shape (B, 3).
-    """
+    """|median|, dominant and significant share of curves, (B, 3), from estimates and t (m, B)."""
     estimate, t = (np.concatenate(values) for values in zip(*pieces, strict=True))
     positive, count = np.mean(estimate > 0, axis=0), len(estimate)
     above, below = np.sum(t > critical[:, None], axis=0), np.sum(t < -critical[:, None], axis=0)
@@ -204,3 +181,87 @@ def _curve_statistics(
     return np.column_stack(
         [np.abs(np.median(estimate, axis=0)), share, np.maximum(above, below) / count]
     )
+
+
+# --- sign flips -----------------------------------------------------------------------------------
+
+
+def effective_scores(fits: SubsetFits, cluster: str) -> np.ndarray:
+    """Sums by cluster of the residualised term times the residual under the null, shape (G, m)."""
+    return grouping(fits, cluster).pairs @ pair_weights(fits.influence, fits.restricted)
+
+
+@dataclass(frozen=True, eq=False)
+class SignFlips:
+    """Sign-flip test of m scores at once.
+
+    Attributes
+    ----------
+    statistic : ndarray, shape (m,)
+        Sum of contributions over the root of the sum of their squares.
+    p_value : ndarray, shape (m,)
+        Two-sided, one score at a time.
+    p_adjusted : ndarray, shape (m,)
+        Step-down max-T: the chance of any false rejection is controlled.
+    p_joint_max, p_joint_mean : float
+        No score differs from zero: by the largest and by the mean absolute statistic.
+    enumerated : bool
+    """
+
+    statistic: np.ndarray
+    p_value: np.ndarray
+    p_adjusted: np.ndarray
+    p_joint_max: float
+    p_joint_mean: float
+    enumerated: bool
+
+
+def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> SignFlips:
+    """Flip the signs of score contributions, one common vector of flips for all models.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (G, m)
+        Independent contributions (rows or clusters) to each model's effective score, of whatever
+        model: `effective_scores` for least squares.
+    replicates : int
+        Where 2**G is no larger, all flips are used instead.
+    seed : int or numpy Generator
+
+    References
+    ----------
+    Girardi, Vesely, Lakens, Altoe, Pastore, Calcagni & Finos (2024), Post-selection inference in
+    multiverse analysis (PIMA), Psychometrika 89. Westfall & Young (1993) for the step-down.
+    """
+    scores = np.asarray(scores, dtype=float)
+    size = np.sqrt(np.einsum("gm,gm->m", scores, scores))
+    if not (size > 0).all():
+        place = f"scores of model {int(np.argmin(size))}"
+        raise refusal(place, "all zero", "contributions that differ from zero")
+    scores = scores / size
+    observed = scores.sum(axis=0)
+    order = np.argsort(np.abs(observed), kind="stable")  # the largest last: a running maximum
+    ranked, scores = np.abs(observed)[order], np.ascontiguousarray(scores[:, order])
+    counts = np.zeros((2, scores.shape[1]))
+    joint, total = np.zeros(2), 0
+    enumerated, draws = sign_draws(len(scores), replicates, seed, "rademacher")
+    for _, flips in draws:
+        null = flips @ scores
+        np.abs(null, out=null)
+        counts[0] += _reaches(null, ranked)
+        joint[1] += _reaches(null.mean(axis=1), ranked.mean())
+        highest = np.maximum.accumulate(null, axis=1, out=null)
+        counts[1] += _reaches(highest, ranked)
+        joint[0] += _reaches(highest[:, -1], ranked[-1])
+        total += len(flips)
+    more = 0 if enumerated else 1
+    single, stepped, joint = ((values + more) / (total + more) for values in (*counts, joint))
+    stepped = np.maximum.accumulate(stepped[::-1])[::-1]
+    back = np.argsort(order)
+    return SignFlips(
+        observed, single[back], stepped[back], float(joint[0]), float(joint[1]), enumerated
+    )
+
+
+def _reaches(null: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    return np.sum(null >= observed * (1.0 - 1e-10), axis=0)

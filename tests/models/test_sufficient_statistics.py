@@ -16,16 +16,15 @@ from hypothesis import strategies as st
 from analysis.errors import AnalysisError
 from analysis.models.sufficient_statistics import (
     GroupSums,
-    Moments,
-    measure_moments,
-    orthonormalise,
+    SufficientStatistics,
     pair_map,
     pair_products,
     pair_weights,
     unpack_pairs,
 )
 from analysis.models.sufficient_statistics.draws import leave_out, solve_draws, within
-from analysis.models.sufficient_statistics.subsets import fit_subsets
+from analysis.models.sufficient_statistics.fits import fit_subsets
+from analysis.models.sufficient_statistics.measure import orthonormalise, sufficient_statistics
 
 PARTITION = 1e-11  # the same route with the rows divided otherwise
 EXACT = 1e-10  # against 60-digit arithmetic, condition numbers to 1e5
@@ -37,7 +36,7 @@ SUBSETS = [(), ("e1",), ("e2", "e3"), ("e1", "e2", "e3")]
 
 
 def fits_of(table, names, codes, subsets=SUBSETS, **options):
-    moments = measure_moments(table, names, groups={"cluster": codes}, **options)
+    moments = sufficient_statistics(table, names, groups={"cluster": codes}, **options)
     return fit_subsets(
         moments,
         subsets,
@@ -96,7 +95,7 @@ def test_known_coefficients_come_back():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(50, 3))
     y = 7 + x @ [1.0, -2.0, 0.25]
-    moments = measure_moments(
+    moments = sufficient_statistics(
         np.column_stack([x, y]), ["a", "b", "c", "y"], groups={"g": np.arange(50) % 5}
     )
     fits = fit_subsets(
@@ -110,7 +109,7 @@ def test_known_coefficients_come_back():
 def test_weights_are_those_of_wls():
     table, names, codes = creators(seed=2)
     weights = np.random.default_rng(3).uniform(0.2, 5, len(table))
-    moments = measure_moments(table, names, groups={"cluster": codes}, weights=weights)
+    moments = sufficient_statistics(table, names, groups={"cluster": codes}, weights=weights)
     kinds = ("classical", "HC1", "CRV1", "CRV3")
     fits = fit_subsets(moments, SUBSETS, outcome="y", term="s", covariance=kinds, cluster="cluster")
     for i, subset in enumerate(SUBSETS):
@@ -176,7 +175,7 @@ def nist(name):
 def test_nist_certified_values(name, tolerance):
     x, y, certified = nist(name)
     names = [f"x{i}" for i in range(x.shape[1])]
-    moments = measure_moments(np.column_stack([x, y]), [*names, "y"])
+    moments = sufficient_statistics(np.column_stack([x, y]), [*names, "y"])
     fits = fit_subsets(
         moments, [names] * len(names), outcome="y", term=names, covariance=["classical"]
     )
@@ -189,7 +188,7 @@ def test_nist_certified_values(name, tolerance):
 def test_nist_filip():
     x, y, certified = nist("filip")
     names = [f"x{i}" for i in range(x.shape[1])]
-    moments = measure_moments(np.column_stack([x, y]), [*names, "y"])
+    moments = sufficient_statistics(np.column_stack([x, y]), [*names, "y"])
     fits = fit_subsets(moments, [names] * len(names), outcome="y", term=names)
     np.testing.assert_allclose(fits.estimate, certified["coef"][1:], rtol=1e-6)
     np.testing.assert_allclose(fits.std_error["classical"], certified["se"][1:], rtol=1e-6)
@@ -198,7 +197,7 @@ def test_nist_filip():
 
 def test_leave_out_and_within_are_direct_fits():
     table, names, codes = creators(seed=7)
-    moments = measure_moments(table, names, groups={"cluster": codes, "half": codes % 2})
+    moments = sufficient_statistics(table, names, groups={"cluster": codes, "half": codes % 2})
     fits = fit_subsets(moments, SUBSETS, outcome="y", term="s")
     left, inside = leave_out(fits, "cluster"), within(fits, "half")
     for i, subset in enumerate(SUBSETS):
@@ -222,7 +221,7 @@ def test_every_subset_of_six_in_one_tree_and_alone():
     rng = np.random.default_rng(8)
     table = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8))
     names = [*"abcdef", "s", "y"]
-    moments = measure_moments(table, names, groups={"g": np.arange(300) % 20})
+    moments = sufficient_statistics(table, names, groups={"g": np.arange(300) % 20})
     mask = np.zeros((64, 8), dtype=bool)
     mask[:, :6] = (np.arange(64)[:, None] >> np.arange(6)) & 1
     together = leave_out(fit_subsets(moments, mask, outcome="y", term="s"), "g")
@@ -234,7 +233,7 @@ def test_every_subset_of_six_in_one_tree_and_alone():
 
 def test_several_terms_and_outcomes_at_once():
     table, names, _ = creators()
-    moments = measure_moments(table, names)
+    moments = sufficient_statistics(table, names)
     fits = fit_subsets(
         moments, [["e1"], ["s"], ["e2"]], outcome=["y", "y", "s"], term=["s", "e1", "e1"]
     )
@@ -287,7 +286,7 @@ def test_dependent_columns_harm_only_the_subsets_that_hold_them(seed, block):
         [table, np.full(50, 0.1), table[:, 0], table[:, 0] + table[:, 1], table[:, 2] * 1e12]
     )
     names_wide = [*names, "flat", "twin", "sum", "big"]
-    moments = measure_moments(wide, names_wide, groups={"cluster": codes}, block_rows=block)
+    moments = sufficient_statistics(wide, names_wide, groups={"cluster": codes}, block_rows=block)
     assert moments.condition > 1e12
     good = [("e1", "e2", "e3"), ("twin", "e2", "big"), ("sum", "e1", "e3")]
     bad = [("e1", "twin"), ("flat",), ("e1", "e2", "sum"), ("e3", "big")]
@@ -323,7 +322,7 @@ def test_more_columns_than_rows(seed, n, block):
     rng = np.random.default_rng(seed)
     table = rng.normal(size=(n, 12))
     names = [*"abcdefghij", "s", "y"]
-    moments = measure_moments(table, names, groups={"row": np.arange(n)}, block_rows=block)
+    moments = sufficient_statistics(table, names, groups={"row": np.arange(n)}, block_rows=block)
     fits = fit_subsets(
         moments,
         [["a"], list("abcdefghij")],
@@ -353,7 +352,7 @@ def test_many_clusters_few_clusters_and_repeated_partitions():
     rng = np.random.default_rng(0)
     many, few = rng.integers(0, 300, 900), rng.integers(0, 3, 900)
     repeated = rng.integers(0, 5, (900, 4))
-    moments = measure_moments(
+    moments = sufficient_statistics(
         table, names, groups={"many": many, "few": few, "repeated": repeated}, block_rows=128
     )
     whole = np.eye(6)[np.triu_indices(6)]
@@ -373,7 +372,7 @@ def test_a_draw_that_loses_a_column_does_not_lose_the_term():
     table, names, codes = creators(200, 10)
     dummy = (codes == 3).astype(float)
     wide, wide_names = np.column_stack([dummy, table]), ["d", *names]
-    moments = measure_moments(wide, wide_names, groups={"cluster": codes})
+    moments = sufficient_statistics(wide, wide_names, groups={"cluster": codes})
     fits = fit_subsets(
         moments,
         [["d", "e1"], ["e1"]],
@@ -414,7 +413,7 @@ def test_two_scans_of_sums_reach_the_same_moments():
     basis.
     """
     table, names, codes = collinear(1e4)
-    ours = measure_moments(table, names, groups={"cluster": codes})
+    ours = sufficient_statistics(table, names, groups={"cluster": codes})
     shift = table[0]
     unit = np.sqrt(((table - table.mean(axis=0)) ** 2).sum(axis=0))
     columns = np.column_stack([np.ones(len(table)), (table - shift) / unit])
@@ -426,7 +425,7 @@ def test_two_scans_of_sums_reach_the_same_moments():
     centred = factor[:, 1:].copy()
     centred[0] = 0
     spread = np.linalg.norm(centred, axis=0)
-    rough = Moments(
+    rough = SufficientStatistics(
         tuple(names),
         len(table),
         table.mean(axis=0),
@@ -475,7 +474,7 @@ def test_pair_algebra():
 def test_tables_that_cannot_be_measured(change, words):
     table, names, _ = creators(40, 5)
     with pytest.raises(AnalysisError, match=words):
-        measure_moments(table, **({"names": names} | change))
+        sufficient_statistics(table, **({"names": names} | change))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -483,12 +482,12 @@ def test_missing_values_are_named(value):
     table, names, _ = creators(40, 5)
     table[7, 2] = value
     with pytest.raises(AnalysisError, match=r"e3 \(row 7\)"):
-        measure_moments(table, names)
+        sufficient_statistics(table, names)
 
 
 def test_questions_that_moments_cannot_answer():
     table, names, codes = creators(40, 5)
-    moments = measure_moments(
+    moments = sufficient_statistics(
         table, names, fourth=False, groups={"g": codes, "one": np.zeros(40, dtype=int)}
     )
 
@@ -510,25 +509,27 @@ def test_questions_that_moments_cannot_answer():
             ask(**options)
     table[:, 4] = 3.0
     with pytest.raises(AnalysisError, match="constant"):
-        fit_subsets(measure_moments(table, names), [["e1"]], outcome="y", term="s")
+        fit_subsets(sufficient_statistics(table, names), [["e1"]], outcome="y", term="s")
 
 
 def test_robust_errors_from_rows_where_fourth_moments_were_not_kept():
     table, names, _ = creators()
-    with_fourth, without = (measure_moments(table, names, fourth=keep) for keep in (True, False))
+    with_fourth, without = (
+        sufficient_statistics(table, names, fourth=keep) for keep in (True, False)
+    )
     kinds = ["HC0", "HC1"]
     a = fit_subsets(with_fourth, SUBSETS, outcome="y", term="s", covariance=kinds)
     b = fit_subsets(without, SUBSETS, outcome="y", term="s", covariance=kinds, rows=table)
     for kind in kinds:
         np.testing.assert_allclose(a.std_error[kind], b.std_error[kind], rtol=SAME)
     with pytest.raises(AnalysisError, match="fourth moments"):
-        measure_moments(np.zeros((200, 150)), [f"x{i}" for i in range(150)])
+        sufficient_statistics(np.zeros((200, 150)), [f"x{i}" for i in range(150)])
 
 
 def test_leverage_one_is_refused():
     table, names, _ = creators(40, 5)
     table[:, 0] = np.arange(40) == 4
-    moments = measure_moments(table, names)
+    moments = sufficient_statistics(table, names)
     with pytest.raises(AnalysisError, match="row 4 has leverage one"):
         fit_subsets(moments, [["e1"]], outcome="y", term="s", covariance=["HC3"], rows=table)
     assert (
@@ -546,7 +547,7 @@ def test_any_weighting_of_groups_is_a_weighted_fit(seed, n, zeros):
     table, names, codes = creators(n, 12, seed)
     weights = rng.uniform(0.1, 5, (3, 12)) * (rng.uniform(size=(3, 12)) >= zeros)
     weights[:, :3] += 1.0
-    moments = measure_moments(table, names, groups={"cluster": codes})
+    moments = sufficient_statistics(table, names, groups={"cluster": codes})
     mask = np.zeros((6, 5), dtype=bool)
     mask[:, :3] = rng.integers(0, 2, (6, 3))
     draws = solve_draws(
@@ -577,8 +578,10 @@ def test_rows_sorted_by_cluster_give_the_same():
     codes = np.random.default_rng(0).integers(0, 200, 2000)
     order = np.argsort(codes, kind="stable")
     for weights in (None, np.random.default_rng(1).uniform(1, 2, 2000)):
-        a = measure_moments(table, names, groups={"g": codes, "h": codes % 3}, weights=weights)
-        b = measure_moments(
+        a = sufficient_statistics(
+            table, names, groups={"g": codes, "h": codes % 3}, weights=weights
+        )
+        b = sufficient_statistics(
             table[order],
             names,
             groups={"g": codes[order], "h": codes[order] % 3},
