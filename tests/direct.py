@@ -1,4 +1,4 @@
-"""The slow way: every quantity of `analysis.models.sufficient_statistics` from the rows, one regression at a time."""
+"""The slow way: what sufficient statistics give, from the rows, one regression at a time."""
 
 import mpmath
 import numpy as np

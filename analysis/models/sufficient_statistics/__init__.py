@@ -1,4 +1,4 @@
-"""Sufficient statistics of a table for least squares: one look at the rows, then any number of fits.
+"""Sufficient statistics of a table: one look at the rows, then any number of least-squares fits.
 
 Every column is centred, scaled and written in an orthonormal basis of the whole table (a blocked
 Householder QR), and only then are sums of products taken, by group and over all rows. Sums of
@@ -95,7 +95,7 @@ class SufficientStatistics:
 
 
 def condition_number(columns: np.ndarray) -> float:
-    """Ratio of the extreme singular values of columns: ``inf`` if dependent, 1 if there are none."""
+    """Ratio of the extreme singular values of columns: ``inf`` if dependent, 1 for no column."""
     if columns.shape[1] == 0:
         return 1.0
     if columns.shape[0] < columns.shape[1]:

@@ -78,7 +78,8 @@ def sufficient_statistics(
     --------
     >>> import numpy as np
     >>> x = np.arange(6.0)
-    >>> m = sufficient_statistics(np.column_stack([x, 2 * x + 1]), ["x", "y"], groups={"half": x > 2})
+    >>> table, groups = np.column_stack([x, 2 * x + 1]), {"half": x > 2}
+    >>> m = sufficient_statistics(table, ["x", "y"], groups=groups)
     >>> m.n, m.location.tolist(), m.group("half").sizes.tolist()
     (6, [2.5, 6.0], [3, 3])
     """
@@ -315,7 +316,7 @@ def _partition(name: str, labels: np.ndarray, n: int) -> Partition:
 def _sorted_by_largest(
     table: Table, partitions: dict[str, Partition]
 ) -> tuple[Table, dict[str, Partition]]:
-    """Read the rows in the order of the grouping with most parts: its sums run over long stretches."""
+    """Read the rows in the order of the largest grouping: its sums run over long stretches."""
     largest = max(partitions.values(), key=lambda part: part.parts, default=None)
     if (
         largest is None

@@ -84,8 +84,8 @@ class SubsetFits:
         larger one.
     clusters : int or None
     influence, residual, restricted : ndarray, shape (m, k)
-        In the basis of the sufficient statistics and at unit spread: the estimate is influence'y; residuals with
-        the term in the model, and without it.
+        In the orthonormal basis and at unit spread: the estimate is influence'y; residuals with the
+        term in the model, and without it.
     unit : ndarray, shape (m,)
         Spread of the outcome over spread of the term: estimate = unit * influence'y.
     """
