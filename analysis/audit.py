@@ -92,7 +92,7 @@ class Audit(Findings):
 
     def plot_multiverse(self) -> Figure:
         """Return the specification curve of a plan with a `[multiverse]`."""
-        from analysis.multiverse.curve import curve_figure
+        from analysis.multiverse.report import curve_figure
 
         return curve_figure(self)
 

@@ -1,11 +1,30 @@
-"""The passage on all the reasonable analyses."""
+"""The passage on all the reasonable analyses: the curve of their effects, and each decision."""
 
 from __future__ import annotations
 
-from analysis.multiverse.curve import curve_figure
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from analysis.models.family import FAMILIES
+from analysis.multiverse.specifications import Specification, options_of
+from analysis.plan import Plan
+from analysis.plan.sections.outcome import OutcomeSection
+from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, PassageTable
 from analysis.results.sentence import multiverse_sentence
+
+CAPTION = (
+    "Every point is one analysis, every line its interval; filled points are those whose interval"
+    " excludes zero. The ticks below say which option of each decision an analysis took."
+)
+MOST_ROWS = 40
+"""Options beyond this number are not drawn below the curve (the table has them all)."""
 
 
 def multiverse_passage(findings: Findings) -> Passage | None:
@@ -30,3 +49,114 @@ def multiverse_passage(findings: Findings) -> Passage | None:
 def display_share(share: float | None) -> str:
     """Return a share in percent, or a dash where there is none."""
     return "-" if share is None or share != share else f"{100 * share:.0f} %"
+
+
+def curve_figure(findings: Findings) -> Figure:
+    """Draw the curve of the specifications that estimate what the plan's own analysis estimates.
+
+    Filled points are specifications whose interval excludes zero. A tick below a point says which
+    option of each decision it took. The other estimands are in the table.
+    """
+    multiverse = findings.multiverse
+    curve = multiverse.fellows().sort_values("estimate", kind="stable", ignore_index=True)
+    outcome = findings.plan.outcomes.get(multiverse.own.outcome)
+    rows = _option_rows(findings.plan, curve)
+    shown = _axis(multiverse.own, outcome)
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(5.6, 2.6 + 0.17 * len(rows)), layout="constrained")
+        top, bottom = canvas.subplots(
+            2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2]
+        )
+        _draw_effects(top, curve, shown)
+        _draw_options(bottom, curve, rows)
+        about = findings.dataset.label(multiverse.own.outcome)
+        title = plain_label(f"{len(curve):,} analyses of {about}\n{shown.label}")
+        top.set_title(title, loc="left", fontsize=10)
+        bottom.set_xlabel("analyses, in order of their effect")
+        return rendered(
+            canvas, _alt(curve, shown), f"{_which(findings, curve)} {CAPTION}", findings.dataset
+        )
+
+
+def _which(findings: Findings, curve: pd.DataFrame) -> str:
+    """Return which analyses are drawn: those that estimate what the plan's own does."""
+    multiverse = findings.multiverse
+    own, count = multiverse.own, len(multiverse.table)
+    form = (
+        ""
+        if own.outcome_transform == "identity"
+        else f" of the {own.outcome_transform} of the outcome"
+    )
+    name = FAMILIES[own.model].printed
+    if len(curve) == count:
+        return f"All {count:,} analyses, by {name}{form}."
+    return f"{len(curve):,} of the {count:,} analyses: those by {name}{form}, as the plan's own."
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """How an estimate is shown: its name, and the function from the model's own scale."""
+
+    label: str
+    of: Callable[[np.ndarray], np.ndarray]
+
+
+def _axis(own: Specification, outcome: OutcomeSection) -> _Axis:
+    step = "per SD of score"
+    if own.outcome_transform != "identity":
+        return _Axis(f"{own.outcome_transform} of the outcome {step}", np.asarray)
+    if FAMILIES[own.model].ratio:
+        return _Axis(f"change in the mean, %, {step}", lambda v: 100 * np.expm1(v))
+    if outcome.is_relative or outcome.kind == "binary":
+        what = "probability, points" if outcome.kind == "binary" else "mean, %"
+        return _Axis(f"change in {what}, {step}", lambda v: 100 * np.asarray(v))
+    return _Axis(f"change {step}", np.asarray)
+
+
+def _option_rows(plan: Plan, curve: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return (decision, option) for each option that the curve's specifications take, in the plan's
+    order.
+    """
+    rows = [
+        (decision.name, option.name)
+        for decision in plan.multiverse.decision
+        for option in options_of(decision)
+        if (curve[decision.name] == option.name).any()
+    ]
+    return rows[:MOST_ROWS]
+
+
+def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis) -> None:
+    at, effect = np.arange(len(curve)), shown.of(curve["estimate"].to_numpy())
+    sure = _sure(curve)
+    low, high = (shown.of(curve[edge].to_numpy()) for edge in ("conf_low", "conf_high"))
+    axes.vlines(at, low, high, color="#b8b8b8", linewidth=0.5, rasterized=True)
+    axes.plot(at[sure], effect[sure], ".", color=ACCENT, markersize=4, rasterized=True)
+    hollow = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.6}
+    axes.plot(at[~sure], effect[~sure], "o", color=INK, rasterized=True, **hollow)
+    axes.axhline(0, color=INK, linewidth=0.8)
+
+
+def _sure(curve: pd.DataFrame) -> np.ndarray:
+    """Return which intervals exclude zero."""
+    return ((curve["conf_low"] > 0) | (curve["conf_high"] < 0)).to_numpy()
+
+
+def _draw_options(
+    axes: matplotlib.axes.Axes, curve: pd.DataFrame, rows: list[tuple[str, str]]
+) -> None:
+    for height, (decision, option) in enumerate(rows):
+        at = np.flatnonzero((curve[decision] == option).to_numpy())
+        tick = {"markersize": 5, "markeredgewidth": 0.5, "rasterized": True}
+        axes.plot(at, np.full(len(at), height), "|", color=INK, **tick)
+    axes.set_yticks(range(len(rows)), [plain_label(f"{d}: {o}"[:60]) for d, o in rows], fontsize=7)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+
+
+def _alt(curve: pd.DataFrame, shown: _Axis) -> str:
+    low, middle, high = (shown.of(curve["estimate"].quantile(q)) for q in (0.0, 0.5, 1.0))
+    return (
+        f"Specification curve of {len(curve):,} analyses, {shown.label}: median {middle:+.3g}, from"
+        f" {low:+.3g} to {high:+.3g}; {100 * _sure(curve).mean():.0f} % of the intervals exclude"
+        " zero."
+    )

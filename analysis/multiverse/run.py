@@ -11,14 +11,19 @@ from threadpoolctl import threadpool_limits
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
 from analysis.models.distributions import normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.family import FAMILIES
+from analysis.multiverse.fits import Fitted, fit_pool
 from analysis.multiverse.joint_tests import flip_signs, joint_test
-from analysis.multiverse.pieces import Piece, fit_pool
-from analysis.multiverse.pools import pools
-from analysis.multiverse.specifications import Specification, own_specification, specifications
+from analysis.multiverse.specifications import (
+    Specification,
+    own_specification,
+    pools,
+    specifications,
+)
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, Unit
-from analysis.results.rule import sesoi_band, word_of
+from analysis.results.rule import Interval, word_of
 
 FLIPS = 4_999
 
@@ -78,120 +83,86 @@ def run_multiverse(sample: Sample) -> Multiverse:
     Simonsohn, Simmons & Nelson (2020), doi:10.1038/s41562-020-0912-z, for the curve and its joint
     test (least squares); Girardi et al. (2024), Psychometrika 89, for the sign-flip scores (PIMA).
     """
-    with threadpool_limits(
-        limits=1, user_api="blas"
-    ):  # small matrices: a second thread only waits for the first
+    with threadpool_limits(limits=1, user_api="blas"):  # small matrices: a second thread waits
         return _run(sample, specifications(sample.plan))
 
 
 def _run(sample: Sample, specs: list[Specification]) -> Multiverse:
-    pieces = [piece for pool, group in pools(sample, specs) for piece in fit_pool(pool, group)]
-    if not any(len(piece.positions) for piece in pieces):
-        fault = Fault(
-            "[multiverse]",
-            f"{len(specs)} specifications, none of which can be estimated",
-            "one that can",
-        )
-        raise DesignError("the plan", [fault])
-    table = _table(sample, specs, pieces)
-    rows = []
+    fitted = [fits for pool, group in pools(sample, specs) for fits in fit_pool(pool, group)]
+    if not any(len(fits.positions) for fits in fitted):
+        found = f"{len(specs)} specifications, none of which can be estimated"
+        raise DesignError("the plan", [Fault("[multiverse]", found, "one that can")])
+    table, rows = _table(sample.plan, specs, fitted), []
     for estimand in dict.fromkeys(spec.estimand for spec in specs):
-        own = [piece for piece in pieces if piece.estimand == estimand and len(piece.positions)]
-        plain = [piece for piece in own if not piece.corrected]
+        own = [fits for fits in fitted if fits.estimand == estimand and len(fits.positions)]
+        plain = [fits for fits in own if fits.scores is not None]
         if plain:
-            rows += _joint(sample, specs, table, estimand, plain, corrected=len(own) - len(plain))
-    found = Multiverse(table, tuple(rows), pd.DataFrame(), own_specification(sample.plan, specs))
-    return replace(found, decisions=_decisions(sample.plan, specs, found))
+            rows += _joint(sample, specs, table, plain, corrected=len(own) - len(plain))
+    own = own_specification(sample.plan, specs)
+    multiverse = Multiverse(table, tuple(rows), pd.DataFrame(), own)
+    return replace(multiverse, decisions=_decisions(sample.plan, specs, multiverse))
 
 
 # --- over all specifications ----------------------------------------------------------------------
 
 
-def _table(sample: Sample, specs: list[Specification], pieces: list[Piece]) -> pd.DataFrame:
+def _table(plan: Plan, specs: list[Specification], fitted: list[Fitted]) -> pd.DataFrame:
     """Return the specification table, in the order of the specifications."""
-    plan = sample.plan
     names = [decision.name for decision in plan.multiverse.decision]
-    records = [
-        dict(zip(names, spec.choices, strict=True))
-        | {"equation": spec.model, "estimand": spec.estimand[1]}
-        for spec in specs
-    ]
-    table = pd.DataFrame(records)
-    numbers = np.full((len(specs), 5), np.nan)
-    covariance, notes = (
-        np.full(len(specs), None, dtype=object),
-        np.full(len(specs), "", dtype=object),
-    )
-    for piece in pieces:
-        clusters = np.nan if piece.clusters is None else piece.clusters
-        rows = [
-            piece.estimate,
-            piece.std_error,
-            piece.df,
-            *np.full((2, len(piece.positions)), [[piece.n], [clusters]]),
-        ]
-        numbers[piece.positions] = np.column_stack(rows)
-        covariance[piece.positions] = piece.covariance
-        notes[piece.positions] = piece.note
-        for position, why in piece.refused:
-            notes[position] = why
-    columns = ["estimate", "std_error", "df", "n", "clusters"]
-    table = table.join(pd.DataFrame(numbers, columns=columns)).assign(
-        covariance=covariance, note=notes
-    )
-    return _with_intervals(table, plan, specs)
+    table = pd.DataFrame([spec.choices for spec in specs], columns=names)
+    table["equation"] = [spec.model for spec in specs]
+    table["estimand"] = [spec.estimand[1] for spec in specs]
+    numbers = ("estimate", "std_error", "df", "n", "clusters")
+    columns = {name: np.full(len(specs), np.nan) for name in numbers}
+    columns["covariance"] = np.full(len(specs), None, dtype=object)
+    columns["note"] = np.full(len(specs), "", dtype=object)
+    for fits in fitted:
+        for name, values in columns.items():
+            values[fits.positions.astype(int)] = getattr(fits, name)
+        for position, why in fits.refused:
+            columns["note"][position] = why
+    return _with_intervals(table.assign(**columns), plan, specs)
 
 
 def _with_intervals(table: pd.DataFrame, plan: Plan, specs: list[Specification]) -> pd.DataFrame:
     level = plan.inference.level
-    statistic = table["estimate"] / table["std_error"]
-    wide, narrow = (_half_widths(table, at) for at in (level, 1 - 2 * (1 - level)))
+    estimate, error = table["estimate"].to_numpy(), table["std_error"].to_numpy()
+    df = table["df"].to_numpy(dtype=float)
+    normal = np.isnan(df)  # t with the degrees of freedom, normal where there are none
+    finite = np.where(normal, 1.0, df)
+    wide, narrow = (
+        error * np.where(normal, normal_isf(tail), t_isf(tail, finite))
+        for tail in ((1 - level) / 2, 1 - level)
+    )
+    size = np.abs(estimate / error)
     bands = [_band(plan.outcomes[spec.outcome], spec) for spec in specs]
     words = [
         word_of((e - w, e + w), (e - s, e + s), band) if np.isfinite(e) else None
-        for e, w, s, band in zip(table["estimate"], wide, narrow, bands, strict=True)
+        for e, w, s, band in zip(estimate, wide, narrow, bands, strict=True)
     ]
     return table.assign(
-        statistic=statistic,
-        p_value=_p_values(statistic, table["df"]),
-        conf_low=table["estimate"] - wide,
-        conf_high=table["estimate"] + wide,
+        statistic=estimate / error,
+        p_value=2 * np.where(normal, normal_sf(size), t_sf(size, finite)),
+        conf_low=estimate - wide,
+        conf_high=estimate + wide,
         verdict=words,
         p_adjusted=np.nan,
     )
 
 
-def _band(outcome: OutcomeSection, spec: Specification) -> tuple[float, float]:
+def _band(outcome: OutcomeSection, spec: Specification) -> Interval:
     """Return the SESOI on the scale of a specification's estimate, where least squares on money has
     mean one.
     """
     on_logs = spec.outcome_transform != "identity"
-    return sesoi_band(outcome, "poisson" if on_logs else spec.model, 1.0)
-
-
-def _half_widths(table: pd.DataFrame, level: float) -> np.ndarray:
-    """Return half of each interval: t with the specification's degrees of freedom, normal where it
-    has none.
-    """
-    tail = (1 - level) / 2
-    df = table["df"].to_numpy(dtype=float)
-    critical = np.where(
-        np.isnan(df), normal_isf(tail), t_isf(tail, np.where(np.isnan(df), 1.0, df))
-    )
-    return critical * table["std_error"].to_numpy()
-
-
-def _p_values(statistic: pd.Series, df: pd.Series) -> np.ndarray:
-    size, df = np.abs(statistic.to_numpy()), df.to_numpy(dtype=float)
-    return 2 * np.where(np.isnan(df), normal_sf(size), t_sf(size, np.where(np.isnan(df), 1.0, df)))
+    return FAMILIES["poisson" if on_logs else spec.model].band(outcome, 1.0)
 
 
 def _joint(
     sample: Sample,
     specs: list[Specification],
     table: pd.DataFrame,
-    estimand: tuple[str, str],
-    pieces: list[Piece],
+    fitted: list[Fitted],
     *,
     corrected: int,
 ) -> list[Estimate]:
@@ -200,122 +171,87 @@ def _joint(
     Fits corrected for noise are on the curve, and in none of these: a resampled curve would correct
     with error variances of its own, and the scores of the sign flips are of the recorded columns.
     """
-    plan = sample.plan
-    positions = np.concatenate([piece.positions for piece in pieces])
-    flips = flip_signs(_aligned(pieces), replicates=FLIPS, seed=plan.inference.seed)
+    plan, level, seed = sample.plan, sample.plan.inference.level, sample.plan.inference.seed
+    positions = np.concatenate([fits.positions for fits in fitted])
+    flips = flip_signs(_aligned(fitted), replicates=FLIPS, seed=seed)
     table.loc[positions, "p_adjusted"] = flips.p_adjusted
-    own = table.loc[positions]
-    positive = float((own["estimate"] > 0).mean())
-    significant = (own["p_value"] < 1 - plan.inference.level).to_numpy()
-    share = max(
-        float((significant & (own["estimate"] > 0)).mean()),
-        float((significant & (own["estimate"] < 0)).mean()),
-    )
-    fits = [piece.fits for piece in pieces if piece.fits is not None]
-    p = (None, None, None)
-    if fits:
-        joint = joint_test(
-            fits,
-            "unit",
-            replicates=plan.multiverse.resamples,
-            seed=plan.inference.seed,
-            level=plan.inference.level,
-        )
+    estimate, p_value = (table.loc[positions, name] for name in ("estimate", "p_value"))
+    positive, significant = float((estimate > 0).mean()), p_value < 1 - level
+    shares = [float((significant & side).mean()) for side in (estimate > 0, estimate < 0)]
+    over = f"{len(positions)} specifications"
+    if corrected:
+        over += f" ({corrected} more, corrected for noise, are on the curve but in no joint test)"
+    by = f"{over}; the joint p of this model is pima"
+    curves, p = [fits.fits for fits in fitted if fits.fits is not None], (None, None, None)
+    if curves:
+        draws = plan.multiverse.resamples
+        joint = joint_test(curves, "unit", replicates=draws, seed=seed, level=level)
         p = (joint.p_median, joint.p_share_sign, joint.p_share_significant)
-    scores = {spec.score for spec in specs}
-    model, outcome = estimand[0], specs[int(positions[0])].outcome
-    transformed = specs[int(positions[0])].outcome_transform
+        by = f"{over}; joint p by resampling under the null"
+    first, scores = specs[int(positions[0])], {spec.score for spec in specs}
+    transformed = "" if first.outcome_transform == "identity" else first.outcome_transform
+    score = scores.pop() if len(scores) == 1 else ""
     row = Estimate(
         plan.name,
-        outcome,
-        scores.pop() if len(scores) == 1 else "",
+        first.outcome,
+        score,
         "multiverse",
-        model,
+        first.model,
         "",
         n=sample.rows,
-        variant="" if transformed == "identity" else transformed,
+        variant=transformed,
+        note=by,
     )
-    over = f"{len(positions)} specifications"
-    over += (
-        f" ({corrected} more, corrected for noise, are on the curve but in no joint test)"
-        if corrected
-        else ""
-    )
-    by = (
-        f"{over}; joint p by resampling under the null"
-        if fits
-        else f"{over}; the joint p of this model is pima"
-    )
-    unit = _unit(plan.outcomes[outcome], model, transformed)
+    median, sign = float(estimate.median()), max(positive, 1 - positive)
+    unit = _unit(plan.outcomes[first.outcome], first)
+    largest = float(np.abs(flips.statistic).max())
+    why = f"{over}; largest of the sign-flip statistics"
     return [
-        replace(
-            row,
-            term="median",
-            estimate=float(own["estimate"].median()),
-            p_value=p[0],
-            unit=unit,
-            note=by,
-        ),
-        replace(
-            row, term="share_sign", estimate=max(positive, 1 - positive), p_value=p[1], note=by
-        ),
-        replace(row, term="share_significant", estimate=share, p_value=p[2], note=by),
-        replace(
-            row,
-            term="pima",
-            statistic=float(np.abs(flips.statistic).max()),
-            p_value=flips.p_joint_max,
-            note=f"{over}; largest of the sign-flip statistics",
-        ),
+        replace(row, term="median", estimate=median, p_value=p[0], unit=unit),
+        replace(row, term="share_sign", estimate=sign, p_value=p[1]),
+        replace(row, term="share_significant", estimate=max(shares), p_value=p[2]),
+        replace(row, term="pima", statistic=largest, p_value=flips.p_joint_max, note=why),
     ]
 
 
-def _unit(outcome: OutcomeSection, model: str, transformed: str) -> Unit:
-    if model == "poisson" or transformed != "identity":
-        return "percent" if transformed == "identity" else "log"
-    return {"revenue": "share", "count": "share", "binary": "points"}.get(outcome.kind, "outcome")
+def _unit(outcome: OutcomeSection, spec: Specification) -> Unit:
+    if spec.outcome_transform != "identity":
+        return "log"
+    unit = FAMILIES[spec.model].unit(outcome.kind)
+    return "share" if unit == "outcome" and outcome.kind in ("revenue", "count") else unit
 
 
-def _aligned(pieces: list[Piece]) -> np.ndarray:
-    """Return the scores of all pieces by unit, zero where a specification does not have the unit's
-    rows.
-    """
-    labels = np.unique(np.concatenate([piece.units for piece in pieces]))
-    blocks = []
-    for piece in pieces:
-        block = np.zeros((len(labels), piece.scores.shape[1]))
-        block[np.searchsorted(labels, piece.units)] = piece.scores
-        blocks.append(block)
+def _aligned(fitted: list[Fitted]) -> np.ndarray:
+    """Return all scores by unit, zero where a specification does not have the unit's rows."""
+    labels = np.unique(np.concatenate([fits.units for fits in fitted]))
+    blocks = [np.zeros((len(labels), fits.scores.shape[1])) for fits in fitted]
+    for block, fits in zip(blocks, fitted, strict=True):
+        block[np.searchsorted(labels, fits.units)] = fits.scores
     return np.concatenate(blocks, axis=1)
 
 
-def _decisions(plan: Plan, specs: list[Specification], found: Multiverse) -> pd.DataFrame:
-    """Return what each decision matters: variance explained among its estimand's fellows, and
-    whether it flips.
+def _decisions(plan: Plan, specs: list[Specification], multiverse: Multiverse) -> pd.DataFrame:
+    """Return what each decision matters: its share of the variance of the estimates of one
+    estimand, and whether it changes the word.
     """
-    fellows, own, table = found.fellows(), found.own, found.table
-    total = float(((fellows["estimate"] - fellows["estimate"].mean()) ** 2).sum())
-    records = []
+    fellows, own, table = multiverse.fellows(), multiverse.own.choices, multiverse.table
+    around = fellows["estimate"] - fellows["estimate"].mean()
+    total, records = float((around**2).sum()), []
     for number, decision in enumerate(plan.multiverse.decision):
-        means = fellows.groupby(decision.name)["estimate"].transform("mean")
-        between = float(((means - fellows["estimate"].mean()) ** 2).sum())
+        means = around.groupby(fellows[decision.name]).transform("mean")
         varies = total > 0 and fellows[decision.name].nunique() > 1
         alone = [
-            at for at, spec in enumerate(specs) if _same_but(spec.choices, own.choices, number)
+            i
+            for i, spec in enumerate(specs)
+            if (*spec.choices[:number], own[number], *spec.choices[number + 1 :]) == own
         ]
         words = sorted(set(table.loc[alone, "verdict"].dropna()))
-        records.append(
-            {
-                "decision": decision.name,
-                "options": table[decision.name].nunique(),
-                "variance_share": between / total if varies else None,
-                "flips": len(words) > 1,
-                "words": ", ".join(words),
-            }
-        )
+        record = {
+            "decision": decision.name,
+            "options": table[decision.name].nunique(),
+            "variance_share": float((means**2).sum()) / total if varies else None,
+            "flips": len(words) > 1,
+            "words": ", ".join(words),
+        }
+        records.append(record)
     return pd.DataFrame(records)
-
-
-def _same_but(choices: tuple[str, ...], own: tuple[str, ...], number: int) -> bool:
-    """Return whether two specifications agree in every decision but one."""
-    return choices[:number] == own[:number] and choices[number + 1 :] == own[number + 1 :]
