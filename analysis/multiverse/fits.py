@@ -26,7 +26,7 @@ RESPONSE = "\0response"
 
 
 def _nothing() -> np.ndarray:
-    return field(default_factory=lambda: np.array([]))
+    return np.array([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +55,14 @@ class Fitted:
     """
 
     estimand: tuple[str, str]
-    positions: np.ndarray = _nothing()
-    estimate: np.ndarray = _nothing()
-    std_error: np.ndarray = _nothing()
-    df: np.ndarray = _nothing()
+    positions: np.ndarray = field(default_factory=_nothing)
+    estimate: np.ndarray = field(default_factory=_nothing)
+    std_error: np.ndarray = field(default_factory=_nothing)
+    df: np.ndarray = field(default_factory=_nothing)
     n: int = 0
     clusters: int | None = None
     covariance: str = ""
-    units: np.ndarray = _nothing()
+    units: np.ndarray = field(default_factory=_nothing)
     scores: np.ndarray | None = None
     fits: SubsetFits | None = None
     refused: tuple[tuple[int, str], ...] = ()
