@@ -27,7 +27,7 @@ _PUBLIC = {
     "manipulability": "analysis.studies.manipulability.study",
     "read_dataset": "analysis.data.dataset",
     "read_plan": "analysis.plan",
-    "score": "analysis.data.scored",
+    "score": "analysis.data.export",
     "show": "analysis.results.table",
     "sesoi_from_price": "analysis.studies.power.sesoi",
     "verify": "analysis.audit",

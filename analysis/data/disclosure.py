@@ -1,10 +1,14 @@
-"""What may be said of few rows: counts under a minimum are not shown, nor the names that go with
-them.
-"""
+"""What of a table may be shown: no cell of a few rows, nor text that a spreadsheet would run."""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from analysis.errors import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST = 5
 """Cells of fewer rows could be persons; they are not shown."""
@@ -37,3 +41,35 @@ def shown_name(name: str, count: int) -> str:
     ('bakery', 'a level with too few rows to be named')
     """
     return NOT_NAMED if few(count) else printable(name)
+
+
+# --- formulas -------------------------------------------------------------------------------------
+
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell starts that a spreadsheet would run, wide characters among them."""
+
+SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
+"""A number with its sign, as it is printed."""
+
+
+def inert(cell: object) -> object:
+    """Return text that starts like a formula with an apostrophe before it; signed numbers stay.
+
+    >>> inert("=1+1"), inert("-1.5"), inert(-1.5)
+    ("'=1+1", '-1.5', -1.5)
+    """
+    if not isinstance(cell, str) or SIGNED_NUMBER.fullmatch(cell):
+        return cell
+    runs = cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA)
+    return f"'{cell}" if runs else cell
+
+
+def inert_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with inert names and texts; columns of numbers are not looked at."""
+    from pandas.api.types import is_numeric_dtype
+
+    changed = frame.copy()
+    for at, kind in enumerate(frame.dtypes):
+        if not is_numeric_dtype(kind):
+            changed.isetitem(at, frame.iloc[:, at].map(inert, na_action="ignore"))
+    return changed.rename(columns=inert)

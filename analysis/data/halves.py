@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset, read_dataset
-from analysis.data.reading.cells import not_numbers, numbers_of, texts_of
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.data.reading.cells import numbers_of, odd_cells, texts_of
+from analysis.errors import DataError, Fault, column_place, listing, printable, unknown
 from analysis.plan import Plan
 from analysis.plan.sections.columns import LongSection, half_names
 
@@ -26,39 +26,46 @@ def with_halves(plan: Plan, dataset: Dataset) -> Dataset:
         When the long file lacks a column, has cells that are no numbers, names an account and a
         time twice, or holds none of the accounts.
     """
-    long = plan.engagement.long
+    long, frame = plan.engagement.long, dataset.frame
     if long is None:
         return dataset
     rows = read_dataset(long.dataset, folder=plan.folder)
-    where = str(rows.path or rows.address)
-    _require(long, rows, where)
-    faults: list[Fault] = []
-    counted = _counted(long, rows, faults)
-    _taken(long, dataset, faults)
-    ids = (
-        texts_of(dataset.frame[plan.row]) if plan.row in dataset.frame else pd.Series(dtype=object)
-    )
-    if plan.row in dataset.frame and not faults and not ids.isin(counted["account"]).any():
-        found = f"none of the {ids.nunique():,} values of {printable(plan.row)}"
-        faults.append(
-            Fault(
-                f'column "{printable(long.row)}"',
-                found,
-                "the accounts under the names the plan's data use",
-            )
+    where = rows.path or rows.address
+    names = [str(name) for name in rows.frame.columns]
+    wanted = {long.row: "row", long.order: "order", **dict.fromkeys(long.columns, "columns")}
+    faults = [
+        unknown(
+            column_place(name, f"[engagement] long, {role}"),
+            "no such column",
+            name,
+            names,
+            limit=30,
         )
+        for name, role in wanted.items()
+        if name not in names
+    ]
+    if faults:
+        raise DataError(where, faults)
+    counted = _counted(long, rows, faults)
+    made = [name for column in long.columns for name in half_names(column, long.split)]
+    allowed = "data without a column of this name"
+    faults += [Fault(column_place(n), "there already", allowed) for n in made if n in frame]
+    ids = texts_of(frame[plan.row]) if plan.row in frame else pd.Series(dtype=object)
+    if plan.row in frame and not faults and not ids.isin(counted["account"]).any():
+        found = f"none of the {ids.nunique():,} values of {printable(plan.row)}"
+        allowed = "the accounts under the names the plan's data use"
+        faults.append(Fault(column_place(long.row), found, allowed))
     if faults:
         raise DataError(where, faults)
     halves = half_columns(counted, long)
-    frame = dataset.frame.copy()
-    for name in halves:
-        frame[name] = ids.map(halves[name]).to_numpy(dtype=float) if len(ids) else np.nan
-    return replace(dataset, frame=frame)
+    columns = {
+        name: ids.map(halves[name]).to_numpy(dtype=float) if len(ids) else np.nan for name in halves
+    }
+    return replace(dataset, frame=frame.assign(**columns))
 
 
 def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return what the means of the halves were made of: by column, the sums of the same rows, for
-    each account.
+    """Return, by column, the sums of the rows of which the two halves of an account are the means.
 
     Parameters
     ----------
@@ -74,10 +81,8 @@ def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray
     long = plan.engagement.long
     if long is None or long.how != "mean":
         return {}
-    sums = half_columns(
-        _counted(long, read_dataset(long.dataset, folder=plan.folder), []), long, of="sum"
-    )
-    ids = texts_of(accounts)
+    counted = _counted(long, read_dataset(long.dataset, folder=plan.folder), [])
+    sums, ids = half_columns(counted, long, of="sum"), texts_of(accounts)
     return {
         column: tuple(
             ids.map(sums[name]).to_numpy(dtype=float) for name in half_names(column, long.split)
@@ -87,15 +92,11 @@ def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray
 
 
 def source_of(plan: Plan) -> str:
-    """Return where the halves come from, and which bytes were read: "likes from weeks.csv, 5,200
-    rows, SHA-256 ...".
-    """
+    """Return where halves come from: "likes from weeks.csv, 5,200 rows, SHA-256 ..."."""
     long = plan.engagement.long
     rows = read_dataset(long.dataset, folder=plan.folder)
-    return (
-        f"{listing(long.columns)} from {printable(long.dataset)}, {rows.rows:,} rows, SHA-256"
-        f" {rows.sha256}"
-    )
+    source = f"{listing(long.columns)} from {printable(long.dataset)}"
+    return f"{source}, {rows.rows:,} rows, SHA-256 {rows.sha256}"
 
 
 def half_columns(counted: pd.DataFrame, long: LongSection, *, of: str = "") -> pd.DataFrame:
@@ -125,47 +126,21 @@ def half_columns(counted: pd.DataFrame, long: LongSection, *, of: str = "") -> p
     return pd.DataFrame(halves)
 
 
-def _require(long: LongSection, rows: Dataset, where: str) -> None:
-    names = [str(name) for name in rows.frame.columns]
-    wanted = {long.row: "row", long.order: "order", **dict.fromkeys(long.columns, "columns")}
-    faults = [
-        Fault(
-            f'column "{printable(name)}" ([engagement] long, {role})',
-            "no such column",
-            "one of: " + listing(names, limit=30),
-            did_you_mean(name, names),
-        )
-        for name, role in wanted.items()
-        if name not in names
-    ]
-    if faults:
-        raise DataError(where, faults)
-
-
 def _counted(long: LongSection, rows: Dataset, faults: list[Fault]) -> pd.DataFrame:
-    """Return the accounts, the order and the numbers; collect cells that are none, and times named
-    twice.
-    """
-    account = texts_of(rows.frame[long.row])
-    columns = {"account": account, "order": _order(rows.frame[long.order], long.order, faults)}
+    """Return accounts, order and numbers; collect cells that are none, and times named twice."""
+    frame = rows.frame
+    account = texts_of(frame[long.row])
+    columns = {"account": account, "order": _order(frame[long.order], long.order, faults)}
     for column in long.columns:
-        columns[column] = numbers_of(rows.frame[column])
-        bad = columns[column].isna() | ~np.isfinite(columns[column])
-        not_numbers(
-            rows.frame[column], bad & account.notna(), f'column "{printable(column)}"', faults
-        )
+        columns[column] = numbers_of(frame[column])
+        bad = ~np.isfinite(columns[column]) & account.notna()
+        faults += odd_cells(frame[column], bad, column_place(column))
     counted = pd.DataFrame(columns)[account.notna().to_numpy()]
-    twice = counted.duplicated(["account", "order"])
-    if twice.any():
-        first = counted[twice].iloc[0]
-        found = (
-            f"{int(twice.sum()):,} rows with an account and a time named before:"
-            f" {printable(first['account'])}, "
-        )
-        found += f"row {counted.index[twice][0]}"
-        faults.append(
-            Fault(f'column "{printable(long.order)}"', found, "each time once for each account")
-        )
+    twice = counted[counted.duplicated(["account", "order"])]
+    if len(twice):
+        first = f"{printable(twice['account'].iloc[0])}, row {twice.index[0]}"
+        found = f"{len(twice):,} rows with an account and a time named before: {first}"
+        faults.append(Fault(column_place(long.order), found, "each time once for each account"))
     return counted
 
 
@@ -175,25 +150,11 @@ def _order(raw: pd.Series, name: str, faults: list[Fault]) -> pd.Series:
     if numbers.notna().sum() < 0.5 * len(numbers):
         days = pd.to_datetime(texts_of(raw), format="ISO8601", errors="coerce")
         numbers = pd.Series(np.where(days.isna(), np.nan, days.astype("int64")), index=raw.index)
-    not_numbers(
+    faults += odd_cells(
         raw,
         numbers.isna(),
-        f'column "{printable(name)}"',
-        faults,
+        column_place(name),
         what="no number and no date",
         allowed="numbers, or dates as YYYY-MM-DD with or without a time",
     )
     return numbers
-
-
-def _taken(long: LongSection, dataset: Dataset, faults: list[Fault]) -> None:
-    names = [
-        name
-        for column in long.columns
-        for name in half_names(column, long.split)
-        if name in dataset.frame
-    ]
-    faults += [
-        Fault(f'column "{printable(name)}"', "there already", "data without a column of this name")
-        for name in names
-    ]

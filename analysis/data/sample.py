@@ -12,20 +12,22 @@ import pandas as pd
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import texts_of
 from analysis.data.reading.conversion import convert
-from analysis.data.selection.columns import needed_columns, require_columns
+from analysis.data.selection.columns import (
+    needed_columns,
+    numeric_columns,
+    require_columns,
+    typed,
+)
+from analysis.data.selection.exclusions import apply_duplicates, apply_filters, exclude
 from analysis.data.selection.faults import (
-    constant_faults,
     input_faults,
     invested,
     outcome_faults,
+    pattern_faults,
     range_faults,
-    same_half_faults,
-    score_half_faults,
     transform_faults,
 )
-from analysis.data.selection.filters import apply_filters
-from analysis.data.selection.typed import numeric_columns, typed
-from analysis.errors import DataError, Fault, listing, printable
+from analysis.errors import DataError, Fault, printable
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 
@@ -124,9 +126,7 @@ class Sample:
 
     @property
     def raw(self) -> pd.DataFrame | None:
-        """The analysed rows with every column of the file as it was read; None beyond memory, where
-        they are not.
-        """
+        """The analysed rows with every column of the file as it was read; None out of core."""
         file = self.dataset.frame
         return None if file.empty else file.loc[self.frame.index]
 
@@ -135,50 +135,34 @@ class Sample:
         return self.table.mean(column)
 
     def numbers(self, column: str) -> np.ndarray:
-        """Return a numeric column as float64, shape (rows,); an engagement column with halves is
-        their mean.
-        """
-        if column not in self.frame and column in self.plan.engagement.halves:
-            return np.mean(
-                [self.numbers(half) for half in self.plan.engagement.halves[column]], axis=0
-            )
+        """Return a numeric column as float64, shape (rows,); one with halves is their mean."""
+        halves = self.plan.engagement.halves
+        if column not in self.frame and column in halves:
+            return np.mean([self.numbers(half) for half in halves[column]], axis=0)
         return self.frame[column].to_numpy(dtype=float)
 
     def known(self, columns: Iterable[str]) -> Sample:
-        """Return the rows in which each of these columns has a value; this very sample where none
-        lacks one.
-        """
-        gaps = tuple(
-            dict.fromkeys(
-                name for name in columns if name in self.frame and self.frame[name].isna().any()
-            )
-        )
+        """Return the rows in which each column has a value; this sample where none lacks one."""
+        named = dict.fromkeys(name for name in columns if name in self.frame)
+        gaps = tuple(name for name in named if self.frame[name].isna().any())
         if not gaps:
             return self
-        key = ("known", gaps)
-        if key not in self.kept:
+        if ("known", gaps) not in self.kept:
             frame = self.frame[self.frame[list(gaps)].notna().all(axis=1)]
-            self.kept[key] = replace(self, frame=frame, of=self.of or self)
-        return self.kept[key]
+            self.kept["known", gaps] = replace(self, frame=frame, of=self.of or self)
+        return self.kept["known", gaps]
 
     @property
     def segments(self) -> np.ndarray | None:
-        """The name of each row's segment, shape (rows,), None where it is not known; None where the
-        plan names none.
-        """
+        """The segment of each row, shape (rows,), None where unknown; None without `[segment]`."""
         if self.plan.segment is None:
             return None
         cells = self.frame[self.plan.segment.column]
-        names = [f"{cell:.15g}" if isinstance(cell, float) else str(cell) for cell in cells]
-        return np.array(
-            [name if there else None for name, there in zip(names, cells.notna(), strict=True)],
-            object,
-        )
+        names = cells.map(lambda cell: f"{cell:.15g}" if isinstance(cell, float) else str(cell))
+        return names.astype(object).where(cells.notna(), None).to_numpy(object)
 
     def exposure(self, outcome: OutcomeSection) -> np.ndarray | None:
-        """Return what the outcome's mean is proportional to, shape (rows,): an exposure, or what
-        was put in.
-        """
+        """Return what the mean is proportional to, shape (rows,): exposure, or what was put in."""
         if outcome.kind == "roi" and outcome.is_relative:
             return invested(outcome, self.frame)
         return None if outcome.exposure is None else self.numbers(outcome.exposure)
@@ -201,85 +185,36 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     faults: list[Fault] = []
     dataset = convert(plan, dataset, numeric_columns(plan, dataset), faults)
     kept, exclusions = apply_filters(plan, dataset, faults)
-    kept = _apply_duplicates(plan, dataset, kept, exclusions, faults)
+    kept = apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = typed(plan, dataset, kept, faults)
     absent = {outcome.column: frame[outcome.column].isna() for outcome in plan.outcome}
     if plan.missing == "zero":
         frame = frame.fillna(dict.fromkeys(absent, 0.0))
-    frame = _exclude_negative(plan, frame, exclusions)
-    candidates = frame
-    frame = _exclude_missing(frame, needed_columns(plan), exclusions)
-    faults += [fault for outcome in plan.outcome for fault in input_faults(outcome, frame)]
-    frame, dataset = _net_of_inputs(plan, frame, dataset)
-    faults += [fault for outcome in plan.outcome for fault in outcome_faults(outcome, frame)]
-    faults += transform_faults(plan, frame) + range_faults(dataset, frame)
-    faults = faults or [
-        *constant_faults(plan, frame),
-        *same_half_faults(plan, frame),
-        *score_half_faults(plan, frame),
-    ]
-    if frame.empty and not faults:
-        counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
-        faults = [
-            Fault("rows", f"none left ({counted})", "at least one row with every column known")
-        ]
-    if faults:
-        raise DataError(where, faults)
-    filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}
-    return Sample(
-        plan,
-        dataset,
-        frame,
-        exclusions,
-        _identical(dataset.frame.loc[frame.index]),
-        filled,
-        candidates=candidates,
-    )
-
-
-def _identical(raw: pd.DataFrame) -> int:
-    """Return how many rows repeat an earlier one in every column."""
-    comparable = raw.apply(lambda column: texts_of(column) if column.dtype == object else column)
-    return int(comparable.duplicated().sum())
-
-
-def _apply_duplicates(
-    plan: Plan, dataset: Dataset, kept: pd.Index, exclusions: dict[str, int], faults: list[Fault]
-) -> pd.Index:
-    """Refuse, drop or keep rows whose id was seen before. Without `row` nothing is a duplicate."""
-    if plan.row is None or plan.duplicates == "keep":
-        return kept
-    ids = texts_of(dataset.frame.loc[kept, plan.row])
-    repeated = ids.duplicated() & ids.notna()
-    if repeated.any() and plan.duplicates == "refuse":
-        rows = [f"row {row} ({printable(ids[row])})" for row in ids.index[repeated]]
-        allowed = 'each value once, or duplicates = "first" or "keep" in the plan'
-        found = f"{len(rows)} repeated id{'s' if len(rows) > 1 else ''}: {listing(rows)}"
-        faults.append(Fault(f'column "{printable(plan.row)}" (row)', found, allowed))
-    elif plan.duplicates == "first":
-        exclusions[f"repeated {printable(plan.row)}"] = int(repeated.sum())
-        return kept[~repeated.to_numpy()]
-    return kept
-
-
-def _exclude_negative(plan: Plan, frame: pd.DataFrame, exclusions: dict[str, int]) -> pd.DataFrame:
     for outcome in plan.outcome:
         if outcome.negative == "exclude":
             negative = frame[outcome.column] < 0
-            exclusions[f"negative {printable(outcome.column)}"] = int(negative.sum())
-            frame = frame[~negative]
-    return frame
-
-
-def _exclude_missing(
-    frame: pd.DataFrame, needed: list[str], exclusions: dict[str, int]
-) -> pd.DataFrame:
-    for column in needed:
+            frame = exclude(frame, f"negative {printable(outcome.column)}", negative, exclusions)
+    candidates = frame
+    for column in needed_columns(plan):
         missing = frame[column].isna()
         if missing.any():
-            exclusions[f"missing {printable(column)}"] = int(missing.sum())
-            frame = frame[~missing]
-    return frame
+            frame = exclude(frame, f"missing {printable(column)}", missing, exclusions)
+    faults += [fault for outcome in plan.outcome for fault in input_faults(outcome, frame)]
+    frame, dataset = _net_of_inputs(plan, frame, dataset)
+    faults += [fault for outcome in plan.outcome for fault in outcome_faults(outcome, frame)]
+    faults += [*transform_faults(plan, frame), *range_faults(dataset, frame)]
+    faults = faults or list(pattern_faults(plan, frame))
+    if frame.empty and not faults:
+        counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
+        allowed = "at least one row with every column known"
+        faults = [Fault("rows", f"none left ({counted})", allowed)]
+    if faults:
+        raise DataError(where, faults)
+    filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}
+    raw = dataset.frame.loc[frame.index]
+    comparable = raw.apply(lambda column: texts_of(column) if column.dtype == object else column)
+    repeats = int(comparable.duplicated().sum())
+    return Sample(plan, dataset, frame, exclusions, repeats, filled, candidates=candidates)
 
 
 def _net_of_inputs(
@@ -290,18 +225,13 @@ def _net_of_inputs(
     for outcome in plan.outcome:
         if outcome.kind != "roi":
             continue
-        of = f"{dataset.label(outcome.column)} per unit of money put in"
+        label = dataset.label(outcome.column)
+        labels[outcome.column] = f"{label} per unit of money put in"
         if not outcome.is_relative:
-            frame = frame.assign(
-                **{outcome.column: frame[outcome.column] - invested(outcome, frame)}
-            )
-            of = f"net return ({dataset.label(outcome.column)} less {_inputs(outcome, dataset)})"
-        labels[outcome.column] = of
+            net = frame[outcome.column] - invested(outcome, frame)
+            frame = frame.assign(**{outcome.column: net})
+            inputs = [dataset.label(outcome.cost)] if outcome.cost else []
+            if outcome.hours:
+                inputs.append(f"{dataset.label(outcome.hours)} at {outcome.hour_price:g} each")
+            labels[outcome.column] = f"net return ({label} less {' and '.join(inputs)})"
     return frame, replace(dataset, labels=labels)
-
-
-def _inputs(outcome: OutcomeSection, dataset: Dataset) -> str:
-    hours = (
-        f"{dataset.label(outcome.hours)} at {outcome.hour_price:g} each" if outcome.hours else ""
-    )
-    return " and ".join(filter(None, [dataset.label(outcome.cost) if outcome.cost else "", hours]))

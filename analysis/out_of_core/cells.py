@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.data.dataset import MISSING
+from analysis.data.reading.cells import MISSING
 from analysis.data.reading.cells import LARGEST
 from analysis.errors import printable
 from analysis.plan.codebook import CodebookColumn

@@ -15,10 +15,10 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset, check_hash
 from analysis.data.reading.cells import LARGEST, SMALLEST
-from analysis.data.reading.raw_table import FIRST_ROW
+from analysis.data.reading.cells import FIRST_ROW
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
-from analysis.data.selection.filters import DATES, condition_text
+from analysis.data.selection.exclusions import DATES, condition_text
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.out_of_core.address import (
     Source,

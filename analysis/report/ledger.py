@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from analysis.data.spreadsheet import inert_table
+from analysis.data.disclosure import inert_table
 from analysis.plan.project import shipped_studies
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence

@@ -120,19 +120,36 @@ def network_impact(
     return (1 - version.ladder) * np.asarray(reactor_score, float) / 100 + version.ladder * share_up
 
 
-def combined(
-    reach: np.ndarray, amplified: np.ndarray, network: np.ndarray, version: KloutVersion = NEW
+SUMMED = ("reactors", "reactions", "posts", "replies_up", "replies_down")
+"""Columns that are summed over the window."""
+NEEDS = (*SUMMED, "reactor_score")
+
+
+def from_sums(
+    sums: dict[str, np.ndarray],
+    reactor_score: np.ndarray,
+    days: ArrayLike,
+    version: KloutVersion = NEW,
 ) -> np.ndarray:
-    """Return the score of 10-100 from its components in [0, 1]; whom nobody reaches has `IDLE`."""
+    """Return the score of 10-100 to two digits; whom nobody reaches has `IDLE`.
+
+    Parameters
+    ----------
+    sums : dict of str to ndarray
+        The `SUMMED` columns over the window.
+    reactor_score : ndarray
+        As in `network_impact`.
+    days : array
+        That the sums cover.
+    """
+    reach = true_reach(sums["reactors"], version, days=days)
+    network = network_impact(reactor_score, sums["replies_up"], sums["replies_down"], version)
     index = (
         version.reach * reach
-        + version.amplification * amplified
+        + version.amplification * amplification(sums["reactions"], sums["posts"], version)
         + version.network * network * (reach > 0)
     )
-    return IDLE + (FULL - IDLE) * np.clip(index, 0, 1)
-
-
-NEEDS = ("posts", "reactions", "reactors", "reactor_score", "replies_up", "replies_down")
+    return np.round(IDLE + (FULL - IDLE) * np.clip(index, 0, 1), 2)
 
 
 def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = None) -> pd.Series:
@@ -165,17 +182,9 @@ def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = Non
     chosen = _version(version)
     columns = read_columns(frame, NEEDS, "Klout-style")
     window = Window(frame, chosen.window, days=days)
-    reactors, reactions, posts, up, down = (
-        window.sum(columns[name])
-        for name in ("reactors", "reactions", "posts", "replies_up", "replies_down")
-    )
-    values = combined(
-        true_reach(reactors, chosen, days=window.days),
-        amplification(reactions, posts, chosen),
-        network_impact(columns["reactor_score"], up, down, chosen),
-        chosen,
-    )
-    return pd.Series(np.round(values, 2), index=frame.index, name="klout_style")
+    sums = {name: window.sum(columns[name]) for name in SUMMED}
+    values = from_sums(sums, columns["reactor_score"], window.days, chosen)
+    return pd.Series(values, index=frame.index, name="klout_style")
 
 
 def _version(version: str) -> KloutVersion:

@@ -7,7 +7,7 @@ with the data.
 np.float64(0.1)
 
 A frame keeps where it comes from in ``frame.attrs["simulated"]``, its address. It survives pandas'
-own operations, but not a file: `analysis.dataset` labels what is read by its address,
+own operations, but not a file: `read_dataset` labels what is read by its address,
 ``simulated:creators?seed=7&effect=0.1``.
 """
 
@@ -17,22 +17,24 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.errors import DataError, quoted, unknown
 from analysis.plan.codebook import Codebook
+from analysis.simulate.activity import INDUSTRIES, SOCIAL_MEDIA
 from analysis.simulate.columns import codebook_of
 from analysis.simulate.draw import World, draw
 from analysis.simulate.parameters import Parameters, read_parameters
-from analysis.simulate.truths import truths_of
 
 TABLES = ("creators", "panel")
 """What can be drawn: a row per creator, or a row per creator and month."""
 
+SCHEME = "simulated:"
+
 
 def creators(**parameters: float) -> pd.DataFrame:
-    """Return one row per creator: a quarter's activity, the score at its end, the next quarter's
-    outcomes.
+    """Return one row per creator: a quarter's activity, its score, the next quarter's outcomes.
 
     Parameters
     ----------
@@ -53,10 +55,11 @@ def panel(**parameters: float) -> pd.DataFrame:
 
 
 def address(table: str, **parameters: float) -> str:
-    """Return the address of a table, as a plan's `dataset` takes it:
-    ``simulated:panel?seed=7&effect=0.1``.
-    """
-    return f"simulated:{_address(table, read_parameters(parameters, f'simulated:{table}'))}"
+    """Return a table's address, as a plan's `dataset`: ``simulated:panel?seed=7&effect=0.1``."""
+    given = read_parameters(parameters, SCHEME + table).model_dump()
+    defaults = {name: field.default for name, field in Parameters.model_fields.items()}
+    named = {name: v for name, v in sorted(given.items()) if name == "seed" or v != defaults[name]}
+    return f"{SCHEME}{table}?{urlencode(named)}"
 
 
 def truths(table: str = "creators", **parameters: float) -> pd.DataFrame:
@@ -65,22 +68,21 @@ def truths(table: str = "creators", **parameters: float) -> pd.DataFrame:
     `table` is "creators", "panel", or a whole address:
     ``truths("simulated:panel?seed=7&effect=0.1")``.
     """
-    if table.startswith("simulated:"):
-        return truths_of(_world(table.removeprefix("simulated:")))
-    return truths_of(_world(_address(table, read_parameters(parameters, f"simulated:{table}"))))
+    whole = table if table.startswith(SCHEME) else address(table, **parameters)
+    return truths_of(_world(whole.removeprefix(SCHEME)))
 
 
 def parameters_of(frame: pd.DataFrame) -> Parameters | None:
     """Return the parameters of a frame that was drawn, or None."""
-    address = frame.attrs.get("simulated")
-    return _world(str(address).removeprefix("simulated:")).parameters if address else None
+    drawn = frame.attrs.get("simulated")
+    return _world(str(drawn).removeprefix(SCHEME)).parameters if drawn else None
 
 
 def simulated(table: str, parameters: dict[str, Any]) -> pd.DataFrame:
     """Return a fresh copy of a table; its address stands in ``attrs["simulated"]``."""
-    name = _address(table, read_parameters(parameters, f"simulated:{table}"))
-    frame = _world(name).frame.copy()
-    frame.attrs["simulated"] = f"simulated:{name}"
+    name = address(table, **parameters)
+    frame = _world(name.removeprefix(SCHEME)).frame.copy()
+    frame.attrs["simulated"] = name
     return frame
 
 
@@ -93,21 +95,8 @@ def read_simulated(rest: str) -> tuple[pd.DataFrame, Codebook]:
         When there is no such table, or a parameter is unknown or not allowed.
     """
     world = _world(rest)
-    return world.frame.copy(), codebook_of(
-        world.parameters, f"simulated:{rest}", panel="month" in world.frame
-    )
-
-
-def _address(table: str, parameters: Parameters) -> str:
-    """Return ``creators?effect=0.1&seed=7``: the parameters that differ from their default, and the
-    seed.
-    """
-    given = {
-        name: value
-        for name, value in sorted(parameters.model_dump().items())
-        if name == "seed" or value != Parameters.model_fields[name].default
-    }
-    return f"{table}?{urlencode(given)}"
+    book = codebook_of(world.parameters, SCHEME + rest, panel="month" in world.frame)
+    return world.frame.copy(), book
 
 
 @lru_cache(maxsize=4)
@@ -115,11 +104,80 @@ def _world(rest: str) -> World:
     """Draw the world behind an address without its scheme; the last four are kept."""
     table, _, query = rest.partition("?")
     if table not in TABLES:
-        fault = Fault(
-            "dataset",
-            f'"{printable(table)}"',
-            f"simulated: and one of {listing(TABLES)}, then ?name=value",
-            did_you_mean(table, TABLES),
-        )
-        raise DataError(f"simulated:{rest}", [fault])
-    return draw(read_parameters(query, f"simulated:{rest}"), panel=table == "panel")
+        fault = unknown("dataset", quoted(table), table, TABLES, more=", then ?name=value")
+        raise DataError(SCHEME + rest, fault)
+    return draw(read_parameters(query, SCHEME + rest), panel=table == "panel")
+
+
+# --- what a method should find --------------------------------------------------------------------
+
+LOG = "log of the mean of revenue and referrals"
+PER_SD = f"{LOG}, per standard deviation of klout"
+ODDS = "log odds, per standard deviation of klout, given payment discipline"
+WORTH = "worth of a reaction, in the weights of the engagement that pays"
+SHOWN = "effect of the displayed score"
+DECLARED = (
+    ("effect", "klout", f"{SHOWN} with true engagement held", PER_SD),
+    ("engagement", "log(paying_engagement)", "elasticity of the engagement that pays", LOG),
+    ("perk_effect", "perk", "jump of the mean at the threshold of the displayed score", LOG),
+    ("relationships", "log1p(replies_down)", "elasticity of replies down the ladder", LOG),
+    ("posting", "log1p(posts)", "elasticity of posts", LOG),
+    ("validity", "authority", "effect of authority, which recorded engagement does not show", LOG),
+    ("gaming_effect", "gaming", "effect of a month of gaming with score and engagement held", LOG),
+    ("anticipation", "lead(gaming)", "effect of the month before an episode", LOG),
+    (
+        "decoupling",
+        "klout x gaming",
+        "slope of the score in gamed months over that in others; undefined without an effect",
+        "ratio",
+    ),
+    ("peers", "peer_engagement", WORTH, "weight"),
+    ("customers", "customer_engagement", WORTH, "weight"),
+    ("bots", "bot_engagement", WORTH, "weight"),
+    ("up", "engagement_up", WORTH, "weight"),
+    ("down", "engagement_down", WORTH, "weight"),
+    ("reliability", "log(likes)", "reliability of the mean of the logs of both halves", "share"),
+    (
+        "shared",
+        "klout",
+        "share of the error of recorded engagement that is in the score",
+        "share",
+    ),
+    ("tail", "revenue", "tail index of revenue given its mean", "index"),
+    ("default_effect", "klout", f"{SHOWN} on default", ODDS),
+)
+"""What is declared: parameter, the term it is the coefficient of, in words, and its scale."""
+
+
+def truths_of(world: World) -> pd.DataFrame:
+    """Return one row per estimand.
+
+    Columns
+    -------
+    parameter, value
+        What was declared.
+    term
+        The column (or its transform) whose coefficient, or the quantity whose value, is meant.
+    estimand, scale
+        What a method should estimate, in words, and on which scale.
+    truth : float
+        What it should find.
+    exact : bool
+        True when a correctly specified fit with `paying_engagement` held finds exactly this in
+        large samples.
+    """
+    parameters, slopes = world.parameters, world.slopes
+    values = {name: float(value) for name, value in parameters}
+    undefined = {} if parameters.effect else {"decoupling": np.nan}
+    rows = [(*row, (values | undefined)[row[0]]) for row in DECLARED]
+    point = parameters.effect / float(world.frame["klout"].std(ddof=1))
+    rows.append(("effect", "klout", "the same per point", f"{LOG}, per point of klout", point))
+    for at, name in enumerate(INDUSTRIES):
+        of = "social_media" if at == SOCIAL_MEDIA else "tau"
+        rows.append((of, f"klout in {name}", f"{SHOWN} in one industry", PER_SD, slopes[at]))
+    variance = float(np.var(slopes, ddof=1))
+    what = "variance of the effect across industries"
+    rows.append(("tau", "tau2", what, f"{PER_SD}, squared", variance))
+    table = pd.DataFrame(rows, columns=["parameter", "term", "estimand", "scale", "truth"])
+    table.insert(1, "value", table["parameter"].map(values))
+    return table.assign(exact=~table["parameter"].isin(["reliability", "shared"]))

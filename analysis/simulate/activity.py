@@ -39,34 +39,32 @@ DISTINCT = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Everything before the scores; arrays have shape (creators, periods), traits of a creator
-    shape (creators, 1).
+    """Everything before the scores, under the names of the table's columns.
 
-    `engagement` is true engagement, `paying` the part of it that pays (by the parameters' weights).
-    Counts are float.
+    Arrays have shape (creators, periods), traits of a creator shape (creators, 1). Counts are
+    float. `paying_engagement` is the part of true engagement that pays, by the parameters' weights.
     """
 
     industry: np.ndarray
     authority: np.ndarray
-    engagement: np.ndarray
-    paying: np.ndarray
-    halves: dict[str, np.ndarray]
-    bots: np.ndarray
+    true_engagement: np.ndarray
+    paying_engagement: np.ndarray
+    likes: np.ndarray
+    likes_odd: np.ndarray
+    likes_even: np.ndarray
+    peer_odd: np.ndarray
+    peer_even: np.ndarray
+    bot_engagement: np.ndarray
     reactions: np.ndarray
     reactors: np.ndarray
     reactor_score: np.ndarray
-    up: np.ndarray
+    engagement_up: np.ndarray
     posts: np.ndarray
     replies_up: np.ndarray
     replies_down: np.ndarray
     followers: np.ndarray
-    bought: np.ndarray
+    bought_followers: np.ndarray
     gaming: np.ndarray
-
-    @property
-    def likes(self) -> np.ndarray:
-        """Recorded engagement of people: both halves."""
-        return self.halves["likes_odd"] + self.halves["likes_even"]
 
 
 def draw_activity(parameters: Parameters, periods: int, length: float, rng: Generator) -> Activity:
@@ -75,59 +73,45 @@ def draw_activity(parameters: Parameters, periods: int, length: float, rng: Gene
     industry = rng.integers(0, len(INDUSTRIES), size=(n, 1))
     authority = rng.normal(size=(n, 1))
     talent = SPREAD * rng.normal(size=(n, 1))
-    log_engagement = np.log(MONTHLY_REACTIONS * length) + talent + _within(shape, rng)
-    engagement = np.exp(log_engagement)
+    engagement = np.exp(np.log(MONTHLY_REACTIONS * length) + talent + _within(shape, rng))
     gaming = _episodes(parameters, shape, rng)
-    peers = expit(
-        0.4
-        + 1.0 * (industry == SOCIAL_MEDIA)
-        + 0.7 * rng.normal(size=(n, 1))
-        + 0.3 * rng.normal(size=shape)
-    )
+    social = 1.0 * (industry == SOCIAL_MEDIA)
+    peers = expit(0.4 + social + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
     up = expit(-1.0 + 0.7 * rng.normal(size=(n, 1)) + 0.3 * rng.normal(size=shape))
     halves = _halves(parameters, engagement, peers, rng)
+    likes = halves["likes_odd"] + halves["likes_even"]
     always = parameters.robots * rng.lognormal(-0.125, 0.5, size=(n, 1))
     lifted = parameters.intensity * gaming * rng.uniform(1, 3, size=shape)
     bots = rng.poisson(engagement * (always + lifted)).astype(float)
-    reactions = (
-        _seen_by_the_score(parameters, engagement, halves["likes_odd"] + halves["likes_even"], rng)
-        + bots
-    )
-    posts = rng.poisson(
-        MONTHLY_POSTS
-        * length
-        * np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1)))
-        * (1 + 2 * gaming)
-    )
+    reactions = _seen_by_the_score(parameters, engagement, likes, rng) + bots
+    eager = np.exp(0.3 * talent + 0.4 * rng.normal(size=(n, 1)))
+    posts = rng.poisson(MONTHLY_POSTS * length * eager * (1 + 2 * gaming))
     replies = MONTHLY_REPLIES * length * np.exp(0.5 * rng.normal(size=(n, 1))) * (1 + gaming)
     downwards = expit(0.8 * rng.normal(size=(n, 1)))
     followers, bought = _followers(parameters, talent, gaming, rng)
     return Activity(
         industry=industry,
         authority=authority,
-        engagement=engagement,
-        paying=_paying(parameters, engagement, peers, up, bots),
-        halves=halves,
-        bots=bots,
+        true_engagement=engagement,
+        paying_engagement=_paying(parameters, engagement, peers, up, bots),
+        likes=likes,
+        **halves,
+        bot_engagement=bots,
         reactions=reactions,
         reactors=rng.binomial(reactions.astype(np.int64), DISTINCT).astype(float),
         reactor_score=np.round(100 * expit(-1 + 0.5 * authority + 0.1 * rng.normal(size=shape)), 1),
-        up=rng.binomial((halves["likes_odd"] + halves["likes_even"]).astype(np.int64), up).astype(
-            float
-        ),
+        engagement_up=rng.binomial(likes.astype(np.int64), up).astype(float),
         posts=posts.astype(float),
         replies_up=rng.poisson(replies * (1 - downwards)).astype(float),
         replies_down=rng.poisson(replies * downwards).astype(float),
         followers=followers,
-        bought=bought,
+        bought_followers=bought,
         gaming=gaming.astype(float),
     )
 
 
 def _within(shape: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw a creator's own ups and downs (a stationary autoregression), and those that all
-    share.
-    """
+    """Draw a creator's own ups and downs (a stationary autoregression), and those all share."""
     shocks = WITHIN * rng.normal(size=shape)
     moves = np.empty(shape)
     moves[:, 0] = shocks[:, 0]
@@ -137,9 +121,7 @@ def _within(shape: tuple[int, int], rng: Generator) -> np.ndarray:
 
 
 def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw episodes that begin with probability .1 a period and go on with .6; of a single period,
-    half are gamed.
-    """
+    """Draw episodes that begin with probability .1 a period and go on with .6."""
     gamer = rng.random((shape[0], 1)) < parameters.gamers
     drawn = rng.random(shape)
     gaming = np.zeros(shape, bool)
@@ -149,37 +131,41 @@ def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) ->
     return gaming & gamer
 
 
+def _noise(
+    parameters: Parameters, engagement: np.ndarray, parts: int, rng: Generator
+) -> np.ndarray:
+    """Draw multiplicative noise of mean 1 for each of so many parts of a record, of whose mean the
+    declared reliability is that of the log.
+    """
+    variance = parts * (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability)
+    variance /= parameters.reliability
+    return np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)
+
+
 def _halves(
     parameters: Parameters, engagement: np.ndarray, peers: np.ndarray, rng: Generator
 ) -> dict[str, np.ndarray]:
-    """Draw what is recorded in odd and even weeks, all of it and by whom, with noise of the
-    declared reliability.
-    """
-    variance = 2 * (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
+    """Draw what is recorded in odd and even weeks: all of it, and what peers did."""
     halves = {}
     for half in ("odd", "even"):
-        noise = np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)
-        halves[f"likes_{half}"] = likes = rng.poisson(engagement / 2 * noise).astype(float)
-        halves[f"peers_{half}"] = rng.binomial(likes.astype(np.int64), peers).astype(float)
-        halves[f"customers_{half}"] = likes - halves[f"peers_{half}"]
+        likes = rng.poisson(engagement / 2 * _noise(parameters, engagement, 2, rng)).astype(float)
+        halves[f"likes_{half}"] = likes
+        halves[f"peer_{half}"] = rng.binomial(likes.astype(np.int64), peers).astype(float)
     return halves
 
 
 def _seen_by_the_score(
     parameters: Parameters, engagement: np.ndarray, likes: np.ndarray, rng: Generator
 ) -> np.ndarray:
-    """Return the reactions in the vendor's records: its own, the recorded engagement, or a
-    geometric mean of both.
-    """
-    if parameters.shared == 1:
+    """Return reactions in the vendor's records: its own, those recorded, or a mean of the logs."""
+    shared = parameters.shared
+    if shared == 1:
         return likes
-    variance = (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability) / parameters.reliability
-    noise = np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)
-    own = rng.poisson(engagement * noise)
-    if parameters.shared == 0:
-        return own.astype(float)
-    return np.round(
-        np.expm1((1 - parameters.shared) * np.log1p(own) + parameters.shared * np.log1p(likes))
+    own = rng.poisson(engagement * _noise(parameters, engagement, 1, rng)).astype(float)
+    return (
+        own
+        if shared == 0
+        else np.round(np.expm1((1 - shared) * np.log1p(own) + shared * np.log1p(likes)))
     )
 
 
@@ -199,9 +185,7 @@ def _paying(
 def _followers(
     parameters: Parameters, talent: np.ndarray, gaming: np.ndarray, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw followers, those by follow-back in gamed months among them, and of these the bought
-    ones.
-    """
+    """Draw followers, with those by follow-back in gamed months, and the bought ones of these."""
     n, periods = gaming.shape
     growth = np.cumsum(0.01 + 0.08 * gaming + 0.005 * rng.normal(size=gaming.shape), axis=1)
     organic = np.exp(np.log(3000) + 0.9 * talent + 0.4 * rng.normal(size=(n, 1)) + growth)

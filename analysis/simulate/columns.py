@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.plan.codebook import Codebook, CodebookColumn
+from analysis.plan.codebook import Codebook
 from analysis.simulate.activity import INDUSTRIES
 from analysis.simulate.parameters import Parameters
 
@@ -208,36 +208,32 @@ COLUMNS: dict[str, tuple[str, str, str, str]] = {
 """Type, label, unit and meaning. A column marked TRUTH is one that no real dataset has."""
 
 
-NOTHING = ": nothing here says how the world is."
-
-
 def codebook_of(parameters: Parameters, address: str, *, panel: bool) -> Codebook:
     """Return the codebook of a simulated table."""
     period = "month" if panel else "quarter of a year"
-    columns = {
-        name: CodebookColumn(
-            meaning=meaning,
-            type=kind,
-            label=label,
-            unit=unit,
-            levels=INDUSTRIES if name == "industry" else (),
-        )
-        for name, (kind, label, unit, meaning) in COLUMNS.items()
-        if panel or name != "month"
-    }
+    keys = ("type", "label", "unit", "meaning")
+    columns = {name: dict(zip(keys, entry, strict=True)) for name, entry in COLUMNS.items()}
+    columns["industry"]["levels"] = INDUSTRIES
+    if not panel:
+        del columns["month"]
     row = "one creator and month" if panel else "one creator"
-    return Codebook(
-        title="Simulated creators",
-        address=address,
-        simulated=True,
-        columns=columns,
-        source="Drawn by analysis.simulate of score-audit from declared parameters",
-        licence="CC0-1.0",
-        rows=parameters.n * (parameters.months if panel else 1),
-        about=f"One row is {row}. Counts are of one {period}; outcomes are of the {period} after.",
-        **{"not": "These are no real creators, and the scores are no vendor's" + NOTHING},
-        caution=(
+    content = {
+        "title": "Simulated creators",
+        "address": address,
+        "simulated": True,
+        "columns": columns,
+        "source": "Drawn by analysis.simulate of score-audit from declared parameters",
+        "licence": "CC0-1.0",
+        "rows": parameters.n * (parameters.months if panel else 1),
+        "about": f"One row is {row}. Counts are of one {period}; outcomes are of the {period}"
+        " after.",
+        "not": (
+            "These are no real creators, and the scores are no vendor's: nothing here says how the"
+            " world is."
+        ),
+        "caution": (
             "These data are simulated: they show what the method finds when the truth is known,"
             " nothing about real scores."
         ),
-    )
+    }
+    return Codebook.model_validate(content)

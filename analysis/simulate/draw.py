@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
+from scipy.special import expit
 
 from analysis.scores import klout as klout_style
 from analysis.scores import kred as kred_style
@@ -15,16 +17,24 @@ from analysis.simulate.activity import (
     HOURS_PER_POST,
     HOURS_PER_REPLY,
     INDUSTRIES,
+    SOCIAL_MEDIA,
     Activity,
     draw_activity,
 )
-from analysis.simulate.outcomes import Outcomes, draw_outcomes
+from analysis.simulate.columns import COLUMNS
 from analysis.simulate.parameters import Parameters
 
 QUARTER = 3.0
 """Months that a row of the table of creators covers."""
 BEFORE = 3
 """Months drawn before the first row of a panel, for windows and past outcomes."""
+MONTHLY_REVENUE, MONTHLY_REFERRALS = 500.0, 4.0
+LOYALTY = 0.3
+"""Standard deviation of what stays with a creator in every outcome, on the log scale."""
+HISTORY = 12
+"""Payments that came due before."""
+
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,40 +64,30 @@ def draw(parameters: Parameters, *, panel: bool) -> World:
         Creators x months if true, else one row per creator, over a quarter.
     """
     before, length = (BEFORE, 1.0) if panel else (1, QUARTER)
-    periods = before + (parameters.months if panel else 1)
-    kept = slice(before, periods)
-    made, earned, extra = (np.random.default_rng([parameters.seed, part]) for part in range(3))
+    rows = parameters.months if panel else 1
+    n, periods, kept = parameters.n, before + rows, slice(before, before + rows)
+    made, earned, extra, own = (np.random.default_rng([parameters.seed, p]) for p in range(4))
     activity = draw_activity(parameters, periods, length, made)
     scores = _scores(parameters, activity, before, 3 if panel else 1, made, kept)
-    outcomes = draw_outcomes(parameters, activity, scores["klout"], kept, length, earned)
-    columns = _columns(parameters, activity, scores, outcomes, extra)
-    columns |= _sources(parameters, outcomes, periods, np.random.default_rng([parameters.seed, 3]))
-    n, rows = parameters.n, periods - before
-    width = len(str(n))
-    frame = {"creator": np.repeat([f"c{i:0{width}d}" for i in range(1, n + 1)], rows)}
+    slopes = _slopes(parameters, earned)
+    outcomes = _outcomes(parameters, activity, scores["klout"], slopes, kept, length, earned)
+    columns = vars(activity) | scores | outcomes | _spent(activity, extra)
+    columns |= _derived(columns) | _sources(parameters, outcomes["discipline"], periods, own)
+    columns["perk"] = scores["klout"] >= parameters.threshold
+    columns["creator"] = np.array([[f"c{i:0{len(str(n))}d}"] for i in range(1, n + 1)])
+    columns["industry"] = np.array(INDUSTRIES)[activity.industry]
     if panel:
-        frame["month"] = np.tile(np.arange(1, rows + 1), n)
-    frame["industry"] = np.repeat(np.array(INDUSTRIES)[activity.industry[:, 0]], rows)
-    for name, values in columns.items():
-        column = np.broadcast_to(values, (n, periods))[:, kept].ravel()
-        frame[name] = column if name in DECIMALS else column.astype(np.int64)
-    return World(pd.DataFrame(frame), parameters, outcomes.slopes)
+        columns["month"] = np.arange(periods) - before + 1
+    frame = {}
+    for name, (kind, *_) in COLUMNS.items():
+        if name in columns:
+            column = np.broadcast_to(columns[name], (n, periods))[:, kept].ravel()
+            whole = kind in ("integer", "binary")
+            frame[name] = column.astype(np.int64) if whole else column
+    return World(pd.DataFrame(frame), parameters, slopes)
 
 
-DECIMALS = {
-    *(
-        "klout",
-        "klout_old",
-        "klout_new",
-        "kred",
-        "reactor_score",
-        "true_engagement",
-        "paying_engagement",
-        "authority",
-    ),
-    *("hours", "cost", "revenue", "past_revenue", "responsiveness", "consistency", "rating"),
-}
-"""Columns that are not counts."""
+# --- scores ---------------------------------------------------------------------------------------
 
 
 def _scores(
@@ -95,21 +95,20 @@ def _scores(
     activity: Activity,
     before: int,
     window: int,
-    rng: np.random.Generator,
+    rng: Generator,
     kept: slice,
-) -> dict[str, np.ndarray]:
+) -> Arrays:
     """Return the displayed score and its two versions, and a Kred-style one."""
-    old = np.round(_klout(activity, klout_style.OLD, 1, 30 if window > 1 else 90), 2)
-    new = np.round(_klout(activity, klout_style.NEW, window, 90), 2)
+    old = _klout(activity, klout_style.OLD, 1, 30 if window > 1 else 90)
+    new = _klout(activity, klout_style.NEW, window, 90)
     month = np.arange(old.shape[1]) - before + 1
-    algorithm = np.broadcast_to(
-        (parameters.change > 0) & ((month >= parameters.change) | (window == 1)), old.shape
-    )
-    shown = np.where(algorithm, new, old)
+    changed = (parameters.change > 0) & ((month >= parameters.change) | (window == 1))
+    shown = np.where(changed, new, old)
     lifts = (rng.random(shown.shape) < parameters.bunching) & (shown < parameters.threshold)
     lifts &= shown >= parameters.threshold - 2
     shown = np.where(lifts, np.round(parameters.threshold + rng.random(shown.shape), 2), shown)
-    fresh = np.maximum(np.diff(activity.followers, axis=1, prepend=activity.followers[:, :1]), 0)
+    followers = activity.followers
+    fresh = np.maximum(np.diff(followers, axis=1, prepend=followers[:, :1]), 0)
     points = kred_style.influence_points(activity.reactions, new_followers=fresh)
     kred = np.ones_like(points)
     kred[:, kept] = np.round(kred_style.normalised(points[:, kept]), 1)
@@ -118,126 +117,159 @@ def _scores(
         "klout_old": old,
         "klout_new": new,
         "kred": kred,
-        "algorithm": algorithm,
+        "algorithm": changed,
     }
 
 
 def _klout(
     activity: Activity, version: klout_style.KloutVersion, window: int, days: float
 ) -> np.ndarray:
-    """Return a Klout-style score at the end of each period, from the last `window` periods (fewer
-    at the start).
-    """
-    reactors, reactions, posts, up, down = (
-        _rolling(values, window)
-        for values in (
-            activity.reactors,
-            activity.reactions,
-            activity.posts,
-            activity.replies_up,
-            activity.replies_down,
-        )
-    )
-    covered = np.minimum(np.arange(1, reactors.shape[1] + 1), window) / window * days
-    return klout_style.combined(
-        klout_style.true_reach(reactors, version, days=covered),
-        klout_style.amplification(reactions, posts, version),
-        klout_style.network_impact(activity.reactor_score, up, down, version),
-        version,
-    )
+    """Return a Klout-style score at the end of each period, from the last `window` periods."""
+    sums = {name: _rolling(getattr(activity, name), window) for name in klout_style.SUMMED}
+    covered = np.minimum(np.arange(1, sums["posts"].shape[1] + 1), window) / window * days
+    return klout_style.from_sums(sums, activity.reactor_score, covered, version)
 
 
 def _rolling(values: np.ndarray, window: int) -> np.ndarray:
-    """Return sums over the last `window` columns."""
+    """Return sums over the last `window` columns, or fewer at the start."""
     total = np.cumsum(values, axis=1)
     total[:, window:] = total[:, window:] - total[:, :-window].copy()
     return total
 
 
-def _columns(
+# --- outcomes -------------------------------------------------------------------------------------
+
+
+def _slopes(parameters: Parameters, rng: Generator) -> np.ndarray:
+    """Return the score's effect in each industry; those drawn about the mean have its mean."""
+    drawn = rng.normal(size=len(INDUSTRIES))
+    slopes = parameters.effect + parameters.tau * (drawn - drawn.mean()) / drawn.std(ddof=1)
+    slopes[SOCIAL_MEDIA] += parameters.social_media
+    return slopes
+
+
+def _outcomes(
     parameters: Parameters,
     activity: Activity,
-    scores: dict[str, np.ndarray],
-    outcomes: Outcomes,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    """Return the columns of the table in their order, each of shape (creators, periods)."""
-    halves, shape = activity.halves, activity.engagement.shape
-    fresh_bought = np.diff(activity.bought, axis=1, prepend=0)
-    replies = activity.replies_up + activity.replies_down
-    hours = (HOURS_PER_POST * activity.posts + HOURS_PER_REPLY * replies) * rng.lognormal(
-        -0.02, 0.2, size=shape
-    ) + 0.1
-    bought = (
-        DOLLARS_PER_FOLLOWER * fresh_bought
-        + DOLLARS_PER_BOT_REACTION * activity.gaming * activity.bots
-    )
-    cost = rng.lognormal(np.log(80), 0.6, size=shape) + bought
+    klout: np.ndarray,
+    slopes: np.ndarray,
+    kept: slice,
+    length: float,
+    rng: Generator,
+) -> Arrays:
+    """Draw the outcomes of every period; the score is standardised over the kept ones.
+
+    Whatever the noise, their mean is exactly what the parameters say.
+    """
+    shape, among = klout.shape, klout[:, kept]
+    score = (klout - among.mean()) / max(among.std(ddof=1), 1e-9)
+    loyal = LOYALTY * rng.normal(size=(shape[0], 1)) - LOYALTY**2 / 2
+    index = _index(parameters, activity, klout, slopes[activity.industry] * score, kept)
+    index = index + loyal + 0.05 * rng.normal(size=shape[1])
+    mean = np.exp(index)
+    sold = _zeros(parameters, index, rng)
+    tail = parameters.tail  # Lomax distribution with this tail index and mean 1
+    revenue = mean * MONTHLY_REVENUE * length * sold * ((tail - 1) * rng.pareto(tail, size=shape))
+    referrals = rng.poisson(mean * MONTHLY_REFERRALS * length * rng.gamma(2, 0.5, size=shape))
+    discipline = rng.normal(size=(shape[0], 1))
+    late = rng.binomial(HISTORY, expit(-2.5 - np.broadcast_to(discipline, shape)))
+    owed = -2.2 - parameters.payment * discipline + parameters.default_effect * score
     return {
-        "klout": scores["klout"],
-        "klout_old": scores["klout_old"],
-        "klout_new": scores["klout_new"],
-        "kred": scores["kred"],
-        "algorithm": scores["algorithm"],
-        "perk": scores["klout"] >= parameters.threshold,
-        "likes": activity.likes,
-        "likes_odd": halves["likes_odd"],
-        "likes_even": halves["likes_even"],
-        "peer_engagement": halves["peers_odd"] + halves["peers_even"],
-        "peer_odd": halves["peers_odd"],
-        "peer_even": halves["peers_even"],
-        "customer_engagement": halves["customers_odd"] + halves["customers_even"],
-        "customer_odd": halves["customers_odd"],
-        "customer_even": halves["customers_even"],
-        "bot_engagement": activity.bots,
-        "engagement_up": activity.up,
-        "engagement_down": activity.likes - activity.up,
-        "posts": activity.posts,
-        "replies_up": activity.replies_up,
-        "replies_down": activity.replies_down,
-        "reactions": activity.reactions,
-        "reactors": activity.reactors,
-        "reactor_score": activity.reactor_score,
-        "followers": activity.followers,
-        "bought_followers": activity.bought,
-        "gaming": activity.gaming,
-        "hours": np.round(hours, 1),
-        "cost": np.round(cost, 2),
-        "referrals": outcomes.referrals,
-        "revenue": outcomes.revenue,
-        "past_referrals": _lagged(outcomes.referrals),
-        "past_revenue": _lagged(outcomes.revenue),
-        "late_payments": outcomes.late_payments,
-        "default": outcomes.default,
-        "true_engagement": np.round(activity.engagement, 3),
-        "paying_engagement": np.round(activity.paying, 3),
-        "authority": np.round(activity.authority, 4),
+        "revenue": np.round(revenue, 2),
+        "referrals": referrals.astype(float),
+        "late_payments": late,
+        "default": rng.random(shape) < expit(owed),
+        "discipline": discipline,
     }
 
 
-def _sources(
-    parameters: Parameters, outcomes: Outcomes, periods: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Return what a trust score reads; of the traits of a creator, every period has the same."""
-    n = parameters.n
-    opened = rng.integers(1, 61, size=(n, 1))
-    rated = parameters.ratings * outcomes.discipline + np.sqrt(
-        1 - parameters.ratings**2
-    ) * rng.normal(size=(n, 1))
-    sold = rng.poisson(rng.gamma(0.8, 15, size=(n, 1)))
+def _index(
+    parameters: Parameters,
+    activity: Activity,
+    klout: np.ndarray,
+    effect: np.ndarray,
+    kept: slice,
+) -> np.ndarray:
+    """Return the log of the mean outcome, relative to the average creator's."""
+    gaming = activity.gaming
+    onset = np.zeros_like(gaming)
+    onset[:, :-1] = (gaming[:, 1:] > 0) & (gaming[:, :-1] == 0)
+    paying = np.log(np.maximum(activity.paying_engagement, 1e-6))
+    return (
+        effect * np.where(gaming > 0, parameters.decoupling, 1.0)
+        + parameters.validity * activity.authority
+        + parameters.perk_effect * (klout >= parameters.threshold)
+        + parameters.engagement * _centred(paying, kept)
+        + parameters.relationships * _centred(np.log1p(activity.replies_down), kept)
+        + parameters.posting * _centred(np.log1p(activity.posts), kept)
+        + parameters.gaming_effect * gaming
+        + parameters.anticipation * onset
+    )
+
+
+def _centred(values: np.ndarray, kept: slice) -> np.ndarray:
+    return values - values[:, kept].mean()
+
+
+def _zeros(parameters: Parameters, index: np.ndarray, rng: Generator) -> np.ndarray:
+    """Draw 0 or the inverse of the chance of a sale, which is higher where the mean is: mean 1."""
+    if parameters.zeros == 0:
+        return np.ones(index.shape)
+    chance = expit(np.log(1 / parameters.zeros - 1) + 0.5 * np.clip(index, -4, 4))
+    return (rng.random(index.shape) < chance) / chance
+
+
+# --- the other columns ----------------------------------------------------------------------------
+
+
+def _spent(activity: Activity, rng: Generator) -> Arrays:
+    """Draw the hours and the dollars spent."""
+    shape = activity.true_engagement.shape
+    replies = activity.replies_up + activity.replies_down
+    needed = HOURS_PER_POST * activity.posts + HOURS_PER_REPLY * replies
+    hours = needed * rng.lognormal(-0.02, 0.2, size=shape) + 0.1
+    followers = DOLLARS_PER_FOLLOWER * np.diff(activity.bought_followers, axis=1, prepend=0)
+    bought = followers + DOLLARS_PER_BOT_REACTION * activity.gaming * activity.bot_engagement
+    cost = rng.lognormal(np.log(80), 0.6, size=shape) + bought
+    return {"hours": np.round(hours, 1), "cost": np.round(cost, 2)}
+
+
+def _derived(columns: Arrays) -> Arrays:
+    """Return the columns that follow from others: sums, past outcomes, truths to a few digits."""
+    halves, likes = ("odd", "even"), columns["likes"]
+    customers = {f"customer_{h}": columns[f"likes_{h}"] - columns[f"peer_{h}"] for h in halves}
+    decimals = {"true_engagement": 3, "paying_engagement": 3, "authority": 4}
     return {
-        **{
-            f"verified_{how}": rng.random((n, 1)) < share
-            for how, share in (("email", 0.9), ("post", 0.3), ("sms", 0.5))
-        },
-        "responsiveness": np.round(rng.beta(4, 2, size=(n, 1)), 3),
-        "consistency": np.round(rng.beta(5, 2, size=(n, 1)), 3),
-        "longevity": opened + np.arange(periods),
-        "rating": np.where(sold > 0, np.round(np.clip(4.2 + 0.5 * rated, 1, 5), 2), 0.0),
-        "endorsements": sold,
+        "peer_engagement": columns["peer_odd"] + columns["peer_even"],
+        **customers,
+        "customer_engagement": customers["customer_odd"] + customers["customer_even"],
+        "engagement_down": likes - columns["engagement_up"],
+        "past_referrals": _lagged(columns["referrals"]),
+        "past_revenue": _lagged(columns["revenue"]),
+        **{name: np.round(columns[name], digits) for name, digits in decimals.items()},
     }
 
 
 def _lagged(values: np.ndarray) -> np.ndarray:
     """Return the previous period's values; the first period, which is never kept, has its own."""
     return np.concatenate([values[:, :1], values[:, :-1]], axis=1)
+
+
+def _sources(
+    parameters: Parameters, discipline: np.ndarray, periods: int, rng: Generator
+) -> Arrays:
+    """Return what a trust score reads; of the traits of a creator, every period has the same."""
+    shape = (parameters.n, 1)
+    opened = rng.integers(1, 61, size=shape)
+    other = np.sqrt(1 - parameters.ratings**2) * rng.normal(size=shape)
+    rated = parameters.ratings * discipline + other
+    sold = rng.poisson(rng.gamma(0.8, 15, size=shape))
+    confirmed = {"email": 0.9, "post": 0.3, "sms": 0.5}
+    return {
+        **{f"verified_{how}": rng.random(shape) < share for how, share in confirmed.items()},
+        "responsiveness": np.round(rng.beta(4, 2, size=shape), 3),
+        "consistency": np.round(rng.beta(5, 2, size=shape), 3),
+        "longevity": opened + np.arange(periods),
+        "rating": np.where(sold > 0, np.round(np.clip(4.2 + 0.5 * rated, 1, 5), 2), 0.0),
+        "endorsements": sold,
+    }

@@ -1,15 +1,17 @@
-"""What a simulated world is made of: every causal effect is a parameter, null unless a figure is
-cited for it.
-"""
+"""What a simulated world is made of: each causal effect is a parameter, null unless cited."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.errors import DataError, Fault, listing, printable, unknown
+
+Effect = Annotated[float, Field(ge=-2, le=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Worth = Annotated[float, Field(ge=0, le=100)]
 
 
 class Parameters(BaseModel):
@@ -24,89 +26,81 @@ class Parameters(BaseModel):
     varies, not what causes what.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    seed: int = Field(7, ge=0, le=2**63 - 1, description="seed of the random numbers")
-    n: int = Field(2000, ge=30, le=1_000_000, description="creators")
-    months: int = Field(
-        24, ge=1, le=240, description="months of the panel; the table of creators has one row each"
-    )
-    change: int = Field(13, ge=0, le=241, description="first month of the new algorithm; 0: never")
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 7
+    """seed of the random numbers"""
+    n: Annotated[int, Field(ge=30, le=1_000_000)] = 2000
+    """creators"""
+    months: Annotated[int, Field(ge=1, le=240)] = 24
+    """months of the panel; the table of creators has one row each"""
+    change: Annotated[int, Field(ge=0, le=241)] = 13
+    """first month of the new algorithm; 0: never"""
     # what the score tells or does
-    effect: float = Field(
-        0.0, ge=-2, le=2, description="effect of the displayed score, per standard deviation"
-    )
-    validity: float = Field(
-        0.0, ge=-2, le=2, description="effect of authority, which the score sees, per SD of it"
-    )
-    tau: float = Field(
-        0.0, ge=0, le=1, description="standard deviation of the score's effect across industries"
-    )
-    social_media: float = Field(
-        0.0, ge=-2, le=2, description="what the score's effect is more in social media"
-    )
-    perk_effect: float = Field(0.0, ge=-2, le=2, description="effect of the perk")
-    threshold: float = Field(
-        40.0, ge=10, le=100, description="displayed score from which there is a perk"
-    )
-    bunching: float = Field(
-        0.0, ge=0, le=1, description="share of those up to 2 points below it who lift themselves"
-    )
+    effect: Effect = 0.0
+    """effect of the displayed score, per standard deviation"""
+    validity: Effect = 0.0
+    """effect of authority, which the score sees, per SD of it"""
+    tau: Share = 0.0
+    """standard deviation of the score's effect across industries"""
+    social_media: Effect = 0.0
+    """what the score's effect is more in social media"""
+    perk_effect: Effect = 0.0
+    """effect of the perk"""
+    threshold: Annotated[float, Field(ge=10, le=100)] = 40.0
+    """displayed score from which there is a perk"""
+    bunching: Share = 0.0
+    """share of those up to 2 points below it who lift themselves"""
     # what engagement and actions do
-    engagement: float = Field(
-        0.236, ge=0, le=2, description="elasticity of the engagement that pays"
-    )
-    peers: float = Field(1.0, ge=0, le=100, description="what a peer's reaction is worth")
-    customers: float = Field(1.0, ge=0, le=100, description="what a customer's reaction is worth")
-    bots: float = Field(0.0, ge=0, le=100, description="what a bot's reaction is worth")
-    up: float = Field(
-        1.0, ge=0, le=100, description="worth of a reaction from above on the ladder, times"
-    )
-    down: float = Field(
-        1.0, ge=0, le=100, description="worth of a reaction from below on the ladder, times"
-    )
-    relationships: float = Field(
-        0.0, ge=-2, le=2, description="elasticity of replies down the ladder"
-    )
-    posting: float = Field(0.0, ge=-2, le=2, description="elasticity of posts")
-    gaming_effect: float = Field(0.0, ge=-2, le=2, description="effect of a month of gaming")
-    decoupling: float = Field(
-        1.0, ge=-2, le=2, description="the score's effect in gamed months over that in others"
-    )
-    anticipation: float = Field(
-        0.0, ge=-2, le=2, description="effect of the month before an episode of gaming"
-    )
+    engagement: Annotated[float, Field(ge=0, le=2)] = 0.236
+    """elasticity of the engagement that pays"""
+    peers: Worth = 1.0
+    """what a peer's reaction is worth"""
+    customers: Worth = 1.0
+    """what a customer's reaction is worth"""
+    bots: Worth = 0.0
+    """what a bot's reaction is worth"""
+    up: Worth = 1.0
+    """worth of a reaction from above on the ladder, times"""
+    down: Worth = 1.0
+    """worth of a reaction from below on the ladder, times"""
+    relationships: Effect = 0.0
+    """elasticity of replies down the ladder"""
+    posting: Effect = 0.0
+    """elasticity of posts"""
+    gaming_effect: Effect = 0.0
+    """effect of a month of gaming"""
+    decoupling: Effect = 1.0
+    """the score's effect in gamed months over that in others"""
+    anticipation: Effect = 0.0
+    """effect of the month before an episode of gaming"""
     # how things are recorded
-    reliability: float = Field(
-        0.8, gt=0.05, le=1, description="reliability of log recorded engagement"
-    )
-    shared: float = Field(
-        0.0, ge=0, le=1, description="0: the score saw other records; 1: the recorded engagement"
-    )
+    reliability: Annotated[float, Field(gt=0.05, le=1)] = 0.8
+    """reliability of log recorded engagement"""
+    shared: Share = 0.0
+    """0: the score saw other records; 1: the recorded engagement"""
     # who there is
-    gamers: float = Field(
-        0.3, ge=0, le=1, description="share of creators who have episodes of gaming"
-    )
-    buyers: float = Field(0.05, ge=0, le=1, description="share of creators who buy followers once")
-    bought: float = Field(10_000.0, ge=0, le=1e7, description="followers they buy")
-    robots: float = Field(
-        0.05, ge=0, le=10, description="reactions of bots per true reaction, outside gaming"
-    )
-    intensity: float = Field(
-        1.0, ge=0, le=1000, description="in gamed months, bots react so often times 1 to 3"
-    )
+    gamers: Share = 0.3
+    """share of creators who have episodes of gaming"""
+    buyers: Share = 0.05
+    """share of creators who buy followers once"""
+    bought: Annotated[float, Field(ge=0, le=10000000.0)] = 10_000.0
+    """followers they buy"""
+    robots: Annotated[float, Field(ge=0, le=10)] = 0.05
+    """reactions of bots per true reaction, outside gaming"""
+    intensity: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    """in gamed months, bots react so often times 1 to 3"""
     # outcomes
-    zeros: float = Field(0.4, ge=0, lt=1, description="share of rows without revenue")
-    tail: float = Field(4.0, gt=1, le=100, description="tail index of revenue")
-    payment: float = Field(
-        1.0, ge=0, le=5, description="log odds of default per SD of payment discipline, downwards"
-    )
-    ratings: float = Field(
-        0.0, ge=-1, le=1, description="correlation of marketplace ratings with payment discipline"
-    )
-    default_effect: float = Field(
-        0.0, ge=-2, le=2, description="log odds of default per SD of the displayed score"
-    )
+    zeros: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    """share of rows without revenue"""
+    tail: Annotated[float, Field(gt=1, le=100)] = 4.0
+    """tail index of revenue"""
+    payment: Annotated[float, Field(ge=0, le=5)] = 1.0
+    """log odds of default per SD of payment discipline, downwards"""
+    ratings: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    """correlation of marketplace ratings with payment discipline"""
+    default_effect: Effect = 0.0
+    """log odds of default per SD of the displayed score"""
 
 
 def read_parameters(query: str | dict[str, Any], address: str) -> Parameters:
@@ -131,27 +125,17 @@ def _pairs(query: str, address: str) -> dict[str, str]:
     pieces = [piece for piece in query.split("&") if piece]
     if repeated or len(pieces) != len(pairs) or any("=" not in piece for piece in pieces):
         found = f"{listing(repeated)}, twice" if repeated else printable(query)
-        raise DataError(
-            address, [Fault("after the ?", found, "name=value, each once, with & between them")]
-        )
+        allowed = "name=value, each once, with & between them"
+        raise DataError(address, Fault("after the ?", found, allowed))
     return dict(pairs)
 
 
 def _fault(problem: Any) -> Fault:
     """Return one of pydantic's errors in the words of the address."""
     name = printable(".".join(map(str, problem["loc"])))
-    known = sorted(Parameters.model_fields)
     if problem["type"] == "extra_forbidden":
-        return Fault(
-            name,
-            "no such parameter",
-            "one of: " + listing(known, limit=50),
-            did_you_mean(name, known),
-        )
-    allowed = (
-        problem["msg"]
-        .removeprefix("Input should be ")
-        .removesuffix(", unable to parse string as a number")
-    )
+        return unknown(name, "no such parameter", name, sorted(Parameters.model_fields), limit=50)
+    allowed = problem["msg"].removeprefix("Input should be ")
+    allowed = allowed.removesuffix(", unable to parse string as a number")
     about = Parameters.model_fields[name].description
     return Fault(name, printable(problem["input"]), f"{allowed} ({about})")

@@ -10,9 +10,9 @@ from itertools import product
 from analysis.data.dataset import Dataset
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
+from analysis.plan.writing import key, number, remark, table, text, texts
 from analysis.start.profile import Profile
 from analysis.start.roles import Roles, is_skewed
-from analysis.start.toml import key, number, remark, table, text, texts
 
 EDIT, PROPOSED = "# EDIT:", "# PROPOSED:"
 """How a remark starts that stands behind a line the user has to change, or ought to confirm."""

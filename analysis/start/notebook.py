@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analysis.plan import read_plan
 from analysis.plan.project import find_project, shipped_studies
-from analysis.start.files import write_together
+from analysis.plan.writing import write_together
 
 TEMPLATE = Path(__file__).with_name("study.ipynb")
 STUDY = 'study = "movies"'

@@ -11,8 +11,8 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import holds_numbers, texts_of
+from analysis.data.reading.written import Form, form_of
 from analysis.errors import printable
-from analysis.start.forms import Form, form_of
 from analysis.start.words import IDENTIFIER, PERSONAL, match
 
 LOOKED_AT = 20_000

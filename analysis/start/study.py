@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.data.dataset import PACKAGES, Dataset, read_dataset
-from analysis.data.reading.readers import ARCHIVES
+from analysis.data.dataset import PACKAGES, Dataset, codebook_place, read_dataset
 from analysis.errors import (
     AnalysisError,
     DataError,
@@ -25,8 +24,8 @@ from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
 from analysis.plan.codebook import ReadingSection
 from analysis.plan.project import find_project, is_file
+from analysis.plan.writing import write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
-from analysis.start.files import write_together
 from analysis.start.notebook import address_of, notebook_place, notebook_text
 from analysis.start.profile import Profile, profiles
 from analysis.start.roles import Roles, propose
@@ -304,8 +303,7 @@ def _codebook_place(dataset: Dataset, address: str, plan: Path) -> tuple[Path | 
             if root
             else (None, "No codebook: the data are no file")
         )
-    path = dataset.path.resolve()
-    book = (path.with_suffix("") if path.suffix.lower() in ARCHIVES else path).with_suffix(".toml")
+    book = codebook_place(dataset.path.resolve())
     if book == plan or is_file(book):
         return None, f"No codebook: its place, {_near(book)}, is taken by a plan"
     return book, ""

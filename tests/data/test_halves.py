@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from test_noise import OUTCOMES
 
 import analysis as sa
 from analysis.data.dataset import from_frame
@@ -32,7 +31,7 @@ def plan(**changes):
         "row": "id",
         "score": {"columns": ["score"], "shares_error": "none"},
         "engagement": {"columns": ["likes"], "long": long(**changes)},
-        "outcome": [OUTCOMES["continuous"]],
+        "outcome": [{"column": "y", "kind": "continuous", "sesoi": 0.1}],
         "inference": {"bootstrap": 199},
     }
 
@@ -201,7 +200,7 @@ def test_means_of_small_counts_are_judged_by_the_counts(tmp_path, rate, passed):
         {
             "id": [f"a{i}" for i in range(n)],
             "score": np.log1p(truth) + rng.normal(size=n),
-            OUTCOMES["continuous"]["column"]: np.log1p(truth) + rng.normal(size=n),
+            "y": np.log1p(truth) + rng.normal(size=n),
         }
     )
     said = plan(how="mean", dataset=str(tmp_path / "weeks.csv"))

@@ -15,7 +15,7 @@ import shop
 
 from analysis.audit import check
 from analysis.data.dataset import read_dataset
-from analysis.data.reading import archives, databases
+from analysis.data.reading import databases, readers
 from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
@@ -225,7 +225,7 @@ def test_an_archive_that_is_refused(tmp_path, name, content, piece):
 
 
 def test_bombs_are_refused_before_they_go_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "BOMB_SIZE", 10**6)
+    monkeypatch.setattr(readers, "BOMB_SIZE", 10**6)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join([packer.compress(b"0" * 10**6) for _ in range(50)]) + packer.flush()
     assert "that unpack to more than" in refusal(tmp_path, bomb, "a.csv.gz")
@@ -235,7 +235,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path, monkeypatch):
     assert "that unpack to more than" in refusal(
         tmp_path, zipped({"xl/workbook.xml": b"0" * 5 * 10**7}), "a.xlsx"
     )
-    monkeypatch.setattr(archives, "LARGEST", 1000)
+    monkeypatch.setattr(readers, "MOST_BYTES", 1000)
     assert "a file of" in refusal(tmp_path, CSV.replace("\n", "\n") + "\n" * 1000, "a.tsv")
 
 

@@ -17,7 +17,7 @@ import pytest
 import shop
 
 import analysis as sa
-from analysis.data.spreadsheet import inert
+from analysis.data.disclosure import inert
 from analysis.errors import OutputError
 from analysis.report.citation import (
     _caution,

@@ -44,7 +44,7 @@ def seen(values, name="column"):
         (["1200 EUR", "3,50 EUR"], "number", "amounts of money"),
         (["ACC0001", "ACC0002"], "category", ""),
         (["BER001", "CAT1"], "category", ""),
-        (["475.8m", "2k"], "number", "numbers with k, m or b behind them"),
+        (["475.8m", "2k"], "number", "numbers with k, m or b for thousands, millions, billions"),
         (["1.39%", "2 %"], "number", "percentages"),
         (["1.234,50", "3,1"], "number", "numbers with marks for thousands or decimals"),
         (["1,234", "3,100"], "number", EITHER),

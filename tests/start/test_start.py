@@ -18,7 +18,6 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cli import called
-from test_toml import HOSTILE
 
 import analysis as sa
 from analysis import simulate
@@ -235,7 +234,7 @@ def test_two_recordings_of_a_column_are_pointed_out(run, tmp_path):
 
 
 def test_hostile_column_names(run, tmp_path):
-    names = [name for name in HOSTILE if name.strip() and name not in ("\ufeff", "\x00")]
+    names = [name for name in shop.HOSTILE if name.strip() and name not in ("\ufeff", "\x00")]
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({name: rng.poisson(20, 50) for name in names})
     frame.to_csv(tmp_path / "odd.csv", index=False, lineterminator="\n")

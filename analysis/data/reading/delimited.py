@@ -1,6 +1,4 @@
-"""Delimited text: its encoding, the mark between cells and the decimal mark, stated or detected -
-and then reported.
-"""
+"""Delimited text: its encoding, separator and decimal mark, stated or detected and reported."""
 
 from __future__ import annotations
 
@@ -10,11 +8,10 @@ import csv
 import io
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from analysis.data.reading.archives import check_lines
-from analysis.data.reading.raw_table import RawTable, from_records
-from analysis.errors import DataError, Fault, printable
+from analysis.data.reading.cells import RawTable, from_records
+from analysis.errors import DataError, Fault, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
 if TYPE_CHECKING:
@@ -23,20 +20,21 @@ if TYPE_CHECKING:
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
+LONGEST_LINE = 10**7
+"""Bytes of one line of text."""
+
 WESTERN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿŒœŠšŽžŸ€£¥¢§©®°ª º«»¡¿´·–—‘’‚“”„…•™²³½¼¾ß]*")
 """What a text in a Western European language is made of."""
 
 FOREIGN = re.compile(rb"[\x80-\xff]{3,}")
-"""Three accented letters in a row: no Western text has many of them, other alphabets are made of
-them.
-"""
+"""Three accented letters in a row: rare in Western texts; other alphabets consist of them."""
 
 UTF8_PAIR = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
 
 
-def read_delimited(content: bytes, where: str, usual: str, reading: ReadingSection) -> RawTable:
+def read_delimited(content: bytes, where: str, reading: ReadingSection, usual: str) -> RawTable:
     """Read delimited text: every cell as text, rows with too few or too many cells refused.
 
     Parameters
@@ -44,93 +42,79 @@ def read_delimited(content: bytes, where: str, usual: str, reading: ReadingSecti
     content : bytes
     where : str
         What the file is called in an error.
-    usual : str
-        The mark between cells that the file's suffix promises.
     reading : ReadingSection
         What plan and codebook state; the rest is detected.
+    usual : str
+        The mark between cells that the file's suffix promises.
 
     Raises
     ------
     DataError
         Where the bytes are no such text, or could be read in more than one way.
     """
-    check_lines(content, where)
-    text, encoding = _decoded(content, where, reading)
+    _check_lines(content, where)
+    text, encoding = _decoded(content, where, reading.encoding or "")
     separator, between = _separator(text, where, usual, reading)
     frame = from_records(_records(text, where, separator), where, separator)
     decimal, for_decimals = _decimal(frame, where, separator, reading)
     return RawTable(frame, tuple(filter(None, (encoding, between, for_decimals))), decimal)
 
 
-def _decoded(content: bytes, where: str, reading: ReadingSection) -> tuple[str, str]:
+def _check_lines(content: bytes, where: str) -> None:
+    """Refuse a line that is longer than any table's."""
+    start, end = 0, len(content)
+    while end - start > LONGEST_LINE:
+        stop = max(content.rfind(mark, start, start + LONGEST_LINE) for mark in (b"\n", b"\r"))
+        if stop < 0:
+            line = content.count(b"\n", 0, start) + 1
+            found = f"more than {LONGEST_LINE:,} bytes in one line"
+            raise DataError(where, Fault(f"line {line}", found, "rows separated by newlines"))
+        start = stop + 1
+
+
+def _decoded(content: bytes, where: str, stated: str) -> tuple[str, str]:
     """Return the text, and how it was decoded where that is not plain UTF-8."""
-    marked = (
-        "utf-16"
-        if content.startswith(UTF16)
-        else "utf-8-sig"
-        if content.startswith(codecs.BOM_UTF8)
-        else ""
-    )
-    stated = reading.encoding
-    if stated:
-        family = stated.removesuffix("-le").removesuffix("-be")
-        if marked and family not in (marked, marked.removesuffix("-sig")):
-            found = f"the mark of {marked.removesuffix('-sig').upper()} at its start"
-            fault = Fault(
-                "[reading] encoding", found, f'a file in "{stated}", as the plan or codebook says'
-            )
-            raise DataError(where, [fault])
-        note = f"text in {stated}, as stated" if stated not in ("utf-8", "ascii") else ""
-        return (
-            _decode(content, "utf-8-sig" if stated == "utf-8" else stated, where).removeprefix(
-                "\ufeff"
-            ),
-            note,
-        )
-    if marked == "utf-16":
-        return _decode(content, "utf-16", where), "text in UTF-16, by the mark at its start"
+    wide = content.startswith(UTF16)
+    marked = "utf-16" if wide else "utf-8" if content.startswith(codecs.BOM_UTF8) else ""
+    if stated and marked and re.sub("-(le|be|sig)$", "", stated) != marked:
+        allowed = f'a file in "{stated}", as the plan or codebook says'
+        found = f"the mark of {marked.upper()} at its start"
+        raise DataError(where, Fault("[reading] encoding", found, allowed))
+    note = ""
+    if stated and stated not in ("utf-8", "ascii"):
+        note = f"text in {stated}, as stated"
+    elif marked == "utf-16":
+        note = "text in UTF-16, by the mark at its start"
     try:
-        return content.decode("utf-8-sig"), ""
+        text = content.decode(stated or marked or "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        western = _western(content)
-        if western is None:
-            raise DataError(where, [_undecodable(content, error)]) from None
-        return western, "text in Windows-1252 (Western European), detected: it is not UTF-8"
-
-
-def _decode(content: bytes, encoding: str, where: str) -> str:
-    try:
-        return content.decode(encoding)
+        text = "" if stated or wide else _western(content)
+        if not text:
+            raise DataError(where, _undecodable(content, error)) from None
+        note = "text in Windows-1252 (Western European), detected: it is not UTF-8"
     except (UnicodeError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise DataError(where, [_undecodable(content, error)]) from None
-        raise DataError(
-            where, [Fault("the whole file", printable(error), f"text in {encoding}")]
-        ) from None
+        fault = Fault("the whole file", printable(error), f"text in {stated or marked}")
+        raise DataError(where, fault) from None
+    return text, note
 
 
-def _western(content: bytes) -> str | None:
-    """Return the text in Windows-1252 where every sign of it is one that Western European texts
-    have.
-    """
+def _western(content: bytes) -> str:
+    """Return the text in Windows-1252 if all its signs are Western European, else nothing."""
     if UTF8_PAIR.search(content) or FOREIGN.search(content):
-        return None  # UTF-8 with a damaged place, or another alphabet
+        return ""  # UTF-8 with a damaged place, or another alphabet
     try:
         text = content.decode("windows-1252")
     except UnicodeDecodeError:
-        return None
-    return text if WESTERN.fullmatch(text) else None
+        return ""
+    return text if WESTERN.fullmatch(text) else ""
 
 
 def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
     line = content[: error.start].count(b"\n") + 1
-    name = "UTF-8" if error.encoding in ("utf-8", "utf-8-sig") else error.encoding
+    name = "UTF-8" if error.encoding == "utf-8" else error.encoding
     found = f"byte {content[error.start]:#04x}, which is not {name}"
-    return Fault(
-        f"line {line}",
-        found,
-        'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."',
-    )
+    allowed = 'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."'
+    return Fault(f"line {line}", found, allowed)
 
 
 # --- between cells --------------------------------------------------------------------------------
@@ -138,106 +122,93 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
 
 def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tuple[str, str]:
     """Return the mark between cells, and what to report of it."""
-    if reading.separator is not None:
-        said = reading.separator
-        return said, "" if said == usual else f"{SEPARATORS[said]} between cells, as stated"
+    stated = reading.separator
+    if stated is not None:
+        return stated, "" if stated == usual else f"{SEPARATORS[stated]} between cells, as stated"
     widths = {mark: _width(text, mark) for mark in SEPARATORS}
     fitting = [mark for mark in SEPARATORS if widths[mark] > 1]
     rivals = [mark for mark in fitting if mark != usual and widths[mark] >= widths[usual]]
     if usual in fitting and rivals:
-        found = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]} that would both make a table"
-        allowed = (
-            f'which of them stands between cells: [reading] separator = "{printable(usual)}" in the'
-            " plan"
-        )
-        raise DataError(where, [Fault("the whole file", found, allowed)])
+        both = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]}"
+        key = f"[reading] separator = {quoted(usual)} in the plan"
+        allowed = f"which of them stands between cells: {key}"
+        fault = Fault("the whole file", f"{both} that would both make a table", allowed)
+        raise DataError(where, fault)
     if usual not in fitting and len(fitting) == 1:
         return fitting[0], f"{SEPARATORS[fitting[0]]} between cells, detected"
     return usual, ""
 
 
+def _reader(text: str, mark: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+
+
 def _width(text: str, mark: str) -> int:
-    """Return how many cells each of the first records has with this mark between them; 0 where they
-    differ.
-    """
+    """Return how many cells each of the first records has between these marks; 0 if they differ."""
     start = text[: 2**16]
-    reader = csv.reader(io.StringIO(start, newline=""), delimiter=mark, strict=True)
     records = []
     with contextlib.suppress(csv.Error):
-        records.extend(record for record in islice(reader, 200) if record)
-    whole = records[:-1] if len(start) < len(text) and len(records) > 1 else records
-    widths = {len(record) for record in whole}
+        records.extend(filter(None, islice(_reader(start, mark), 200)))
+    cut_off = len(start) < len(text) and len(records) > 1
+    widths = {len(record) for record in records[: -1 if cut_off else None]}
     return widths.pop() if len(widths) == 1 else 0
 
 
 def _records(text: str, where: str, separator: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = _reader(text, separator)
     try:
         return list(reader)
     except csv.Error as error:
-        found = str(error).replace(
-            "unexpected end of data", "a quotation mark that is never closed"
-        )
-        fault = Fault(
-            f"up to line {reader.line_num}", printable(found), "well-formed delimited text"
-        )
-        raise DataError(where, [fault]) from None
+        never = "a quotation mark that is never closed"
+        found = printable(str(error).replace("unexpected end of data", never))
+        fault = Fault(f"up to line {reader.line_num}", found, "well-formed delimited text")
+        raise DataError(where, fault) from None
 
 
 # --- inside numbers -------------------------------------------------------------------------------
 
-WITH_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:[. ']\d{3})+),\d+"
-"""A number with a comma for decimals, or one with a comma between thousands."""
-
-SURE_COMMA = r"[+-]?(?:0|\d{4,}|\d{1,3}(?:[. ']\d{3})+),\d+|[+-]?\d+,(?:\d{1,2}|\d{4,})"
-"""A number whose comma cannot stand between thousands."""
-
-SURE_POINT = r"[+-]?(?:0?|\d{4,}|\d{1,3}(?:,\d{3})+)\.\d+|[+-]?\d+\.(?:\d{1,2}|\d{4,})"
+MARKED = {
+    ",": (
+        r"[+-]?(?:\d+|\d{1,3}(?:[. ']\d{3})+),\d+",
+        r"[+-]?(?:0|\d{4,}|\d{1,3}(?:[. ']\d{3})+),\d+|[+-]?\d+,(?:\d{1,2}|\d{4,})",
+    ),
+    ".": (
+        r"[+-]?(?:0?|\d{4,}|\d{1,3}(?:,\d{3})+)\.\d+|[+-]?\d+\.(?:\d{1,2}|\d{4,})",
+        r".*",
+    ),
+}
+"""By decimal mark: a number with it, and one in which it cannot stand between thousands."""
 
 
 def _decimal(
     frame: pd.DataFrame, where: str, separator: str, reading: ReadingSection
 ) -> tuple[str, str]:
-    """Return the decimal mark, and what to report of it. Between commas, a decimal comma has to be
-    stated.
-    """
+    """Return the decimal mark, and what to report of it; between commas, a comma must be stated."""
     if reading.decimal is not None:
         return reading.decimal, "commas for decimals, as stated" if reading.decimal == "," else ""
     if separator == ",":
         return ".", ""
-    commas, points = [], []
-    for at, name in enumerate(
-        frame
-    ):  # by position: names that stand twice are refused later, with their own message
+    using = {mark: _columns_with(frame, mark) for mark in MARKED}
+    if using[","] and using["."]:
+        commas, points = (quoted(names[0]) for names in using.values())
+        found = f"decimal commas in {commas}, decimal points in {points}"
+        key = '[reading] decimal = "," in the plan'
+        allowed = f"one mark: {key}; of a column that differs, decimal under [columns]"
+        raise DataError(where, Fault("the whole file", found, allowed))
+    return (",", "commas for decimals, detected") if using[","] else (".", "")
+
+
+def _columns_with(frame: pd.DataFrame, mark: str) -> list[str]:
+    """Return the columns most of whose cells are numbers, some with this decimal mark for sure."""
+    marked, sure = MARKED[mark]
+    names = []
+    for at, name in enumerate(frame):  # by position: names that stand twice are refused later
         cells = frame.iloc[:, at].str.strip()
         cells = cells[cells != ""]
-        if not len(cells):
+        if not cells.str.contains(mark, regex=False).any():
             continue
-        if cells.str.contains(",", regex=False).any():
-            of_commas = cells.str.fullmatch(WITH_COMMA)
-            if (
-                of_commas.any()
-                and cells.str.fullmatch(SURE_COMMA).any()
-                and _mostly_numbers(cells, of_commas)
-            ):
-                commas.append(name)
-        if cells.str.contains(".", regex=False).any():
-            of_points = cells.str.fullmatch(SURE_POINT)
-            if of_points.any() and _mostly_numbers(cells, of_points):
-                points.append(name)
-    if commas and points:
-        found = (
-            f'decimal commas in "{printable(commas[0])}", decimal points in'
-            f' "{printable(points[0])}"'
-        )
-        allowed = (
-            'one mark: [reading] decimal = "," in the plan; of a column that differs, decimal under'
-            " [columns]"
-        )
-        raise DataError(where, [Fault("the whole file", found, allowed)])
-    return (",", "commas for decimals, detected") if commas else (".", "")
-
-
-def _mostly_numbers(cells: pd.Series, marked: pd.Series) -> bool:
-    """Return whether most cells are numbers, with a mark or whole."""
-    return bool((marked | cells.str.fullmatch(r"[+-]?\d+")).mean() > 0.5)
+        numbers = cells.str.fullmatch(marked)
+        mostly = (numbers | cells.str.fullmatch(r"[+-]?\d+")).mean() > 0.5
+        if mostly and numbers.any() and cells.str.fullmatch(sure).any():
+            names.append(name)
+    return names

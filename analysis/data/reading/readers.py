@@ -1,36 +1,143 @@
-"""Files as tables: one reader a format, and a refusal for what is not what its suffix says."""
+"""Files as tables: one record a format, archives unpacked within limits, refusals for the rest."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from analysis.data.reading.archives import LARGEST, check_workbook
+from analysis.data.reading.cells import RawTable, from_records
+from analysis.data.reading.databases import read_duckdb, read_sqlite
 from analysis.data.reading.delimited import UTF16, read_delimited
-from analysis.data.reading.raw_table import RawTable, from_records
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.errors import DataError, Fault, listing, printable, quoted, unknown
 from analysis.plan.codebook import ReadingSection
 
-Reader = Callable[[bytes, str, ReadingSection], RawTable]
+MOST_BYTES = 10**9
+"""Bytes of a file, packed or unpacked, that are read into memory; more than that is out of core."""
 
-SIGNATURES: dict[str, tuple[bytes, ...]] = {
-    ".xlsx": (b"PK\x03\x04",),
-    ".parquet": (b"PAR1",),
-    ".sav": (b"$FL2", b"$FL3"),
-    ".dta": (
-        b"<stata_dta>",
-        *(bytes([version, order]) for version in range(102, 116) for order in (1, 2)),
+BOMB_SIZE, BOMB_RATIO = 10**8, 200
+"""More bytes than this, and more than this many times the packed size, are no table."""
+
+WHOLE = "the whole file"
+
+
+def _excel(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+    """Read one sheet; not by way of pandas, which reads the text "007" as the number 7."""
+    from python_calamine import CalamineWorkbook
+
+    _check_workbook(content, where)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    names = book.sheet_names
+    sheet = names[0] if reading.sheet is None else reading.sheet
+    if sheet not in names:
+        found = f"no sheet {quoted(sheet)}"
+        raise DataError(where, unknown("[reading] sheet", found, sheet, names, limit=20))
+    records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
+    notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
+    return RawTable(from_records(records, where), notes, reading.decimal or ".")
+
+
+def _parquet(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+    import pandas as pd
+    from pyarrow import parquet
+
+    described = parquet.ParquetFile(io.BytesIO(content)).metadata
+    if 8 * described.num_rows * described.num_columns > 4 * MOST_BYTES:
+        found = f"{described.num_rows:,} rows of {described.num_columns:,} columns"
+        allowed = 'a pattern: dataset = "folder/*.parquet" is only summed'
+        raise DataError(where, Fault(WHOLE, found, allowed))
+    frame = pd.read_parquet(io.BytesIO(content))
+    frame = frame if frame.index.names == [None] else frame.reset_index()
+    return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
+
+
+def _stata(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+    import pandas as pd
+
+    frame = pd.read_stata(io.BytesIO(content), convert_categoricals=False)
+    return RawTable(frame.rename(columns=str))
+
+
+def _spss(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+    import tempfile
+
+    import pyreadstat
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.sav"
+        path.write_bytes(content)
+        return RawTable(pyreadstat.read_sav(str(path))[0].rename(columns=str))
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file that holds a table; a new one is one more record in `FORMATS`.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+    read : callable
+        From the file's bytes (or its path, where `by_path`), what to call it in an error, and what
+        is stated of it, to a `RawTable`.
+    keys : tuple of str
+        The keys of `[reading]` that say something about such a file.
+    starts : tuple of bytes
+        How its bytes begin; empty for text, which begins in any way.
+    name : str
+        What a message calls a file that begins so.
+    extra : str
+        Of score-audit, with the package that reads it; empty where none is needed.
+    by_path : bool
+        A database, opened where it is.
+    """
+
+    suffixes: tuple[str, ...]
+    read: Callable[..., RawTable]
+    keys: tuple[str, ...] = ()
+    starts: tuple[bytes, ...] = ()
+    name: str = ""
+    extra: str = ""
+    by_path: bool = False
+
+
+TEXT, QUERY = ("encoding", "separator", "decimal"), ("table", "query", "parameters")
+OLD_STATA = tuple(bytes([version, order]) for version in range(102, 116) for order in (1, 2))
+ZIP = (b"PK\x03\x04",)
+
+FORMATS = (
+    Format((".csv",), partial(read_delimited, usual=","), TEXT),
+    Format((".tsv",), partial(read_delimited, usual="\t"), TEXT),
+    Format(
+        (".xlsx",), _excel, ("decimal", "sheet"), ZIP, "a zip archive or an Excel file", "excel"
     ),
-}
-DESCRIPTIONS = {
-    b"PK\x03\x04": "a zip archive or an Excel file",
-    b"PAR1": "a Parquet file",
-    b"$FL": "an SPSS file",
-    b"<stata_dta>": "a Stata file",
+    Format((".parquet",), _parquet, ("decimal",), (b"PAR1",), "a Parquet file", "parquet"),
+    Format((".dta",), _stata, (), (b"<stata_dta>", *OLD_STATA), "a Stata file", "datasets"),
+    Format((".sav",), _spss, (), (b"$FL2", b"$FL3"), "an SPSS file", "spss"),
+    Format(
+        (".sqlite", ".sqlite3", ".db"),
+        read_sqlite,
+        QUERY,
+        (b"SQLite",),
+        "an SQLite file",
+        by_path=True,
+    ),
+    Format((".duckdb",), read_duckdb, QUERY, by_path=True),
+)
+ARCHIVES = (".gz", ".zip")
+BY_SUFFIX = {suffix: kind for kind in FORMATS for suffix in kind.suffixes}
+SUFFIXES = (*BY_SUFFIX, *ARCHIVES)
+"""How a file of data may end."""
+
+OTHERS = {
     b"\x1f\x8b": "a gzip archive",
-    b"SQLite": "an SQLite file",
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
     b"<!doctype": "a web page",
@@ -38,165 +145,166 @@ DESCRIPTIONS = {
     b"{": "JSON",
     b"[": "JSON",
 }
+"""Files that hold no table, by how they begin."""
 
 
-def check_signature(
-    path: Path, content: bytes, suffix: str, *, encoding: str | None = None
-) -> None:
-    """Refuse a file that is not what its suffix says, by its first bytes."""
-    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    looks = next(
-        (text for mark, text in DESCRIPTIONS.items() if start.startswith(mark.lower())), None
-    )
-    wanted = SIGNATURES.get(suffix, ())
-    if wanted and not content.startswith(wanted):
-        first = content[:30].decode("utf-8", "replace")
-        found = looks or f'a file that starts with "{printable(first)}"'
-    elif not wanted and looks is not None:
-        found = looks
-    elif (
-        not wanted and b"\x00" in content and not content.startswith(UTF16) and not _wide(encoding)
-    ):
-        found = "bytes that no text file has (NUL)"
-    else:
-        return
-    raise DataError(
-        str(path), [Fault("the whole file", found, f"the format that {suffix} promises")]
-    )
+def read_file(path: Path, reading: ReadingSection) -> RawTable:
+    """Return the table in a file, with the SHA-256 of its bytes; a database's answer has none.
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be read, or is not what its suffix says.
+    """
+    where, suffix = str(path), path.suffix.lower()
+    kind = BY_SUFFIX.get(suffix)
+    if kind is None and suffix not in ARCHIVES:
+        raise DataError(where, _no_format(f"a file ending in {quoted(suffix)}", SUFFIXES))
+    if kind is not None and kind.by_path:
+        check_reading(reading, suffix, where)
+        return kind.read(path, where, reading)
+    packed = _read_bytes(path)
+    content, name = _unpacked(packed, path)
+    suffix = Path(name).suffix.lower()
+    kind = BY_SUFFIX.get(suffix)
+    if kind is None or kind.by_path:
+        of_bytes = [ending for ending, known in BY_SUFFIX.items() if not known.by_path]
+        raise DataError(where, _no_format(f"a file ending in {quoted(suffix)} inside", of_bytes))
+    check_reading(reading, suffix, where)
+    if not content.strip():
+        raise DataError(where, Fault(WHOLE, "an empty file", "a header and at least one row"))
+    _check_start(where, content, suffix, reading.encoding or "")
+    raw = _read(kind, content, where, reading)
+    inside = () if packed is content else (f"{printable(name)} inside an archive",)
+    sha256 = hashlib.sha256(packed).hexdigest()
+    return replace(raw, notes=(*inside, *raw.notes), sha256=sha256)
 
 
-def _wide(encoding: str | None) -> bool:
-    """Return whether a text in this encoding has bytes of zero."""
-    return encoding is not None and encoding.startswith(("utf-16", "utf-32"))
-
-
-def _with_extra(read: Callable[[io.BytesIO, str, ReadingSection], RawTable], extra: str) -> Reader:
-    """Wrap a reader: a missing package or a broken file becomes a DataError."""
-
-    def reader(content: bytes, where: str, reading: ReadingSection) -> RawTable:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # what matters about a broken file is in the exception
-                return read(io.BytesIO(content), where, reading)
-        except DataError:
-            raise
-        except ImportError:
-            allowed = f"the extra: pip install 'score-audit[{extra}]'"
-            raise DataError(
-                where, [Fault("dataset", "a format whose reader is not installed", allowed)]
-            ) from None
-        except Exception as error:  # the readers' own errors have no common ancestor
-            fault = Fault(
-                "the whole file",
-                f"{type(error).__name__}: {printable(error)}",
-                "a well-formed file",
-            )
-            raise DataError(where, [fault]) from None
-
-    return reader
-
-
-def _excel(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
-    """Read one sheet; not by way of pandas, which reads the text "007" as the number 7."""
-    from python_calamine import CalamineWorkbook
-
-    check_workbook(buffer.getvalue(), where)
-    book = CalamineWorkbook.from_filelike(buffer)
-    names = book.sheet_names
-    if reading.sheet is not None and reading.sheet not in names:
-        found, allowed = (
-            f'no sheet "{printable(reading.sheet)}"',
-            "one of: " + listing(names, limit=20),
-        )
-        raise DataError(
-            where, [Fault("[reading] sheet", found, allowed, did_you_mean(reading.sheet, names))]
-        )
-    sheet = names[0] if reading.sheet is None else reading.sheet
-    records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
-    notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
-    return RawTable(from_records(records, where), notes, reading.decimal or ".")
-
-
-def _parquet(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
-    import pandas as pd
-    from pyarrow import parquet
-
-    described = parquet.ParquetFile(buffer).metadata
-    if 8 * described.num_rows * described.num_columns > 4 * LARGEST:
-        found = f"{described.num_rows:,} rows of {described.num_columns:,} columns"
-        raise DataError(
-            where,
-            [
-                Fault(
-                    "the whole file",
-                    found,
-                    'a pattern: dataset = "folder/*.parquet" is only summed',
-                )
-            ],
-        )
-    buffer.seek(0)
-    frame = pd.read_parquet(buffer)
-    frame = frame if frame.index.names == [None] else frame.reset_index()
-    return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
-
-
-def _stata(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
-    import pandas as pd
-
-    return RawTable(pd.read_stata(buffer, convert_categoricals=False).rename(columns=str))
-
-
-def _spss(buffer: io.BytesIO, where: str, reading: ReadingSection) -> RawTable:
-    import tempfile
-
-    import pyreadstat
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "data.sav"
-        path.write_bytes(buffer.getvalue())
-        return RawTable(pyreadstat.read_sav(str(path))[0].rename(columns=str))
-
-
-READERS: dict[str, Reader] = {
-    ".csv": lambda content, where, reading: read_delimited(content, where, ",", reading),
-    ".tsv": lambda content, where, reading: read_delimited(content, where, "\t", reading),
-    ".xlsx": _with_extra(_excel, "excel"),
-    ".parquet": _with_extra(_parquet, "parquet"),
-    ".dta": _with_extra(_stata, "datasets"),
-    ".sav": _with_extra(_spss, "spss"),
-}
-
-TEXT, SHEETS = (".csv", ".tsv"), (".xlsx",)
-DATABASES = (".sqlite", ".sqlite3", ".db", ".duckdb")
-ARCHIVES = (".gz", ".zip")
-SUFFIXES = (*READERS, *ARCHIVES, *DATABASES)
-"""How a file of data may end."""
-
-SAID_OF: dict[str, tuple[str, ...]] = {
-    "encoding": TEXT,
-    "separator": TEXT,
-    "decimal": (*TEXT, *SHEETS, ".parquet"),
-    "sheet": SHEETS,
-    "table": DATABASES,
-    "query": DATABASES,
-    "parameters": DATABASES,
-}
-"""Which kinds of file each key of `[reading]` is about."""
+def _no_format(found: str, suffixes: object) -> Fault:
+    return Fault("dataset", found, "one of: " + listing(sorted(suffixes), limit=20))
 
 
 def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
     """Refuse a key that says nothing about this kind of file: it would be ignored."""
-    faults = [
-        Fault(
-            f"[reading] {key}",
-            f'a file ending in "{printable(suffix)}"',
-            "leave it out; it is about " + listing(SAID_OF[key]),
-        )
-        for key in sorted(reading.model_fields_set)
-        if getattr(reading, key) and suffix not in SAID_OF[key]
-    ]
+    kind = BY_SUFFIX.get(suffix)
+    faults = []
+    for key in sorted(reading.model_fields_set):
+        if getattr(reading, key) and not (kind and key in kind.keys):
+            about = [ending for ending, known in BY_SUFFIX.items() if key in known.keys]
+            allowed = f"leave it out; it is about {listing(about)}"
+            faults.append(Fault(f"[reading] {key}", f"a file ending in {quoted(suffix)}", allowed))
     if faults:
         raise DataError(where, faults)
+
+
+def _check_start(where: str, content: bytes, suffix: str, encoding: str) -> None:
+    """Refuse a file that is not what its suffix says, by its first bytes."""
+    start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    marks = {mark: kind.name for kind in FORMATS for mark in kind.starts} | OTHERS
+    looks = next((name for mark, name in marks.items() if start.startswith(mark.lower())), "")
+    wanted = BY_SUFFIX[suffix].starts
+    if wanted:
+        looks = (
+            looks or f"a file that starts with {quoted(content[:30].decode('utf-8', 'replace'))}"
+        )
+        looks = "" if content.startswith(wanted) else looks
+    elif not looks and b"\x00" in content and not content.startswith(UTF16):
+        wide = encoding.startswith(("utf-16", "utf-32"))  # a text with bytes of zero
+        looks = "" if wide else "bytes that no text file has (NUL)"
+    if looks:
+        raise DataError(where, Fault(WHOLE, looks, f"the format that {suffix} promises"))
+
+
+def _read(kind: Format, content: bytes, where: str, reading: ReadingSection) -> RawTable:
+    """Return what a reader makes of a file; a missing package or broken file is a DataError."""
+    try:
+        with warnings.catch_warnings():  # what matters about a broken file is in the exception
+            warnings.simplefilter("ignore")
+            return kind.read(content, where, reading=reading)
+    except DataError:
+        raise
+    except ImportError:
+        allowed = f"the extra: pip install 'score-audit[{kind.extra}]'"
+        fault = Fault("dataset", "a format whose reader is not installed", allowed)
+    except Exception as error:  # the readers' own errors have no common ancestor
+        found = f"{type(error).__name__}: {printable(error)}"
+        fault = Fault(WHOLE, found, "a well-formed file")
+    raise DataError(where, fault)
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return a file's bytes, read once: its hash is that of what was analysed.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is too large for memory, or changed while it was being read.
+    """
+    try:
+        before = path.stat()
+        if before.st_size > MOST_BYTES:
+            found = f"a file of {before.st_size / 1e9:,.1f} GB"
+            most = f"at most {MOST_BYTES / 1e9:g} GB"
+            allowed = f"{most}; beyond that a .csv or .parquet, or duckdb:FILE/TABLE"
+            raise DataError(path, Fault(WHOLE, found, allowed))
+        content = path.read_bytes()
+        after = path.stat()
+    except OSError as error:
+        fault = Fault("dataset", printable(error.strerror or error), "a file that can be read")
+        raise DataError(path, fault) from None
+    size, time = after.st_size, after.st_mtime_ns
+    if (before.st_size, before.st_mtime_ns, len(content)) != (size, time, size):
+        allowed = "a file that nothing else is writing"
+        raise DataError(path, Fault(WHOLE, "it changed while it was being read", allowed))
+    return content
+
+
+def _unpacked(content: bytes, path: Path) -> tuple[bytes, str]:
+    """Return the bytes and the name of the one file in a .gz or .zip; of any other file, itself."""
+    suffix, where = path.suffix.lower(), str(path)
+    try:
+        if suffix == ".gz":
+            with gzip.open(io.BytesIO(content)) as file:
+                return _within_limits(file, len(content), where), path.stem
+        if suffix == ".zip":
+            return _unzip(content, where)
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        raise DataError(where, Fault(WHOLE, printable(error), f"a sound {suffix} file")) from None
+    return content, path.name
+
+
+def _unzip(content: bytes, where: str) -> tuple[bytes, str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        listed = [info for info in archive.infolist() if not info.is_dir()]
+        held = [info for info in listed if not info.filename.startswith("__MACOSX/")]
+        if len(held) != 1:
+            raise DataError(where, Fault(WHOLE, f"{len(held)} files in one archive", "exactly one"))
+        with archive.open(held[0]) as file:
+            name = Path(held[0].filename.replace("\\", "/")).name
+            return _within_limits(file, len(content), where), name
+
+
+def _within_limits(file: io.BufferedIOBase, packed: int, where: str) -> bytes:
+    """Return what a packed file holds, reading no more of it than the limits allow."""
+    unpacked = bytearray()
+    while part := file.read(2**20):
+        unpacked += part
+        _check_size(len(unpacked), packed, where)
+    return bytes(unpacked)
+
+
+def _check_size(size: int, packed: int, where: str) -> None:
+    if size > MOST_BYTES or (size > BOMB_SIZE and size > BOMB_RATIO * packed):
+        found = f"{packed:,} bytes that unpack to more than {size:,}"
+        times = f"at most {BOMB_RATIO} times the packed size"
+        allowed = f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}"
+        raise DataError(where, Fault(WHOLE, found, allowed))
+
+
+def _check_workbook(content: bytes, where: str) -> None:
+    """Refuse a workbook (a zip archive) whose directory announces more than the limits allow."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_size(sum(info.file_size for info in archive.infolist()), len(content), where)
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return  # its reader says what is wrong with it

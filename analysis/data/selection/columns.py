@@ -1,100 +1,101 @@
-"""Which columns a plan uses, in which role, and which of them a row must have."""
+"""Which columns a plan uses, in which role, and their cells as numbers or as names."""
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from analysis.data.dataset import Dataset
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.data.reading.cells import (
+    LARGEST,
+    SMALLEST,
+    holds_numbers,
+    numbers_of,
+    odd_cells,
+    texts_of,
+)
+from analysis.data.reading.conversion import recognised
+from analysis.errors import DataError, Fault, column_place, listing, unknown
 from analysis.plan import Plan
 
-BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
-"""Roles of columns that the verdict does without: a row that lacks one is left out of what needs
-it, and only there.
-"""
+EQUATION = (
+    "outcome",
+    "score",
+    "score half",
+    "engagement",
+    "engagement half",
+    "control",
+    "exposure",
+    "input",
+)
+"""Roles in an equation, in the order in which missing values are counted."""
 
+TABLES = (
+    ("cluster", "column", "cluster"),
+    ("segment", "column", "segment"),
+    ("algorithm", "changed", "algorithm"),
+    ("algorithm", "old", "algorithm"),
+    ("algorithm", "new", "algorithm"),
+    ("algorithm", "time", "algorithm"),
+    ("panel", "unit", "panel unit"),
+    ("panel", "time", "panel time"),
+    ("gaming", "episode", "gaming"),
+    ("gaming", "unit", "panel unit"),
+    ("gaming", "time", "panel time"),
+)
+"""Tables of a plan with a key that names a column, and the role of that column."""
+
+BESIDE = ("segment", "algorithm", "panel unit", "panel time", "gaming", "part")
+"""Roles the verdict does without: a row that lacks one is left out only of what needs it."""
 
 NAMES = ("cluster", "segment", "panel unit", "panel time")
 """Roles of columns whose cells are names, whatever they look like."""
 
 
+def _named(plan: Plan) -> list[tuple[str, str, str]]:
+    """Return (table, column, role) of the columns named outside the equation."""
+    named = []
+    for table, key, role in TABLES:
+        name = getattr(getattr(plan, table), key, None)
+        if table == "gaming" and plan.gaming is not None:
+            name = name or getattr(plan.panel, key, None)
+        named.append((table, name, role))
+    parts = plan.parts.columns if plan.parts else ()
+    named += [("parts", name, "part") for name in parts if name not in plan.engagement.halves]
+    return [(table, name, role) for table, name, role in named if name is not None]
+
+
 def columns_of(plan: Plan) -> dict[str, str]:
     """Return {column: role} in the order in which missing values are counted."""
-    roles = {column: role for column, role in reversed(plan.roles())}
-    order = (
-        "outcome",
-        "score",
-        "score half",
-        "engagement",
-        "engagement half",
-        "control",
-        "exposure",
-        "input",
-    )
-    columns = dict(sorted(roles.items(), key=lambda item: order.index(item[1])))
-    if plan.cluster:
-        columns.setdefault(plan.cluster.column, "cluster")
-    if plan.segment:
-        columns.setdefault(plan.segment.column, "segment")
-    for column in plan.algorithm.columns if plan.algorithm else ():
-        columns.setdefault(column, "algorithm")
-    if plan.panel:
-        columns.setdefault(plan.panel.unit, "panel unit")
-        if plan.panel.time is not None:
-            columns.setdefault(plan.panel.time, "panel time")
-    if plan.gaming:
-        said = {
-            plan.gaming.episode: "gaming",
-            plan.gaming.unit: "panel unit",
-            plan.gaming.time: "panel time",
-        }
-        for column, role in said.items():
-            if column is not None:
-                columns.setdefault(column, role)
-    for column in plan.parts.columns if plan.parts else ():
-        if column not in plan.engagement.halves:
-            columns.setdefault(column, "part")
+    roles = dict(reversed(plan.roles()))
+    columns = dict(sorted(roles.items(), key=lambda item: EQUATION.index(item[1])))
+    for _, name, role in _named(plan):
+        columns.setdefault(name, role)
     return columns
 
 
 def needed_columns(plan: Plan) -> list[str]:
-    """Return the columns that a row must have to enter the analysis set, in the order in which gaps
-    are counted.
-    """
+    """Return the columns a row must have to be analysed, in the order in which gaps are counted."""
     return [column for column, role in columns_of(plan).items() if role not in BESIDE]
 
 
 def tables_beside(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return {table of the plan: its columns that the verdict does without}, of tables that name
-    such columns.
-    """
-    roles = columns_of(plan)
-    tables = {
-        "segment": (plan.segment.column,) if plan.segment else (),
-        "algorithm": plan.algorithm.columns if plan.algorithm else (),
-        "panel": (plan.panel.unit, plan.panel.time) if plan.panel else (),
-        "gaming": gaming_columns(plan),
-        "parts": plan.parts.columns if plan.parts else (),
-    }
-    named = {
-        table: tuple(name for name in names if roles.get(name) in BESIDE)
-        for table, names in tables.items()
-    }
-    return {table: names for table, names in named.items() if names}
+    """Return {table of the plan: its columns that the verdict does without}."""
+    roles, tables = columns_of(plan), {}
+    for table, name, _ in _named(plan):
+        if roles[name] in BESIDE:
+            tables[table] = (*tables.get(table, ()), name)
+    return tables
 
 
 def gaming_columns(plan: Plan) -> tuple[str, ...]:
-    """Return the columns of episodes, of who is seen and of when, those of [panel] where [gaming]
-    says none.
-    """
-    if plan.gaming is None:
-        return ()
-    unit, time = (
-        getattr(plan.gaming, key) or getattr(plan.panel, key, None) for key in ("unit", "time")
-    )
-    return tuple(name for name in (plan.gaming.episode, unit, time) if name is not None)
+    """Return the columns of episodes, unit and time; those of [panel] where [gaming] says none."""
+    return tuple(name for table, name, _ in _named(plan) if table == "gaming")
 
 
 def require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
-    wanted = {**columns_of(plan), **{keep.column: "filter" for keep in plan.keep}}
+    """Refuse a plan that names columns which the data do not have, all at once."""
+    wanted = columns_of(plan) | {keep.column: "filter" for keep in plan.keep}
     for column in plan.columns:
         wanted.setdefault(column, "[columns]")
     if plan.row:
@@ -102,14 +103,102 @@ def require_columns(plan: Plan, dataset: Dataset, where: str) -> None:
     names = [str(name) for name in dataset.frame.columns]
     most = len(names) if dataset.simulated else 30  # of a simulated world one has seen no file
     faults = [
-        Fault(
-            f'column "{printable(column)}" ({role})',
-            "no such column",
-            "one of: " + listing(names, limit=most),
-            did_you_mean(column, names),
-        )
-        for column, role in wanted.items()
-        if column not in names
+        unknown(column_place(name, role), "no such column", name, names, limit=most)
+        for name, role in wanted.items()
+        if name not in names
     ]
     if faults:
         raise DataError(where, faults)
+
+
+# --- numbers and names ----------------------------------------------------------------------------
+
+
+def numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
+    """Return columns used as numbers; False for a control or filter, whose cells may be text."""
+    columns = {}
+    for keep in plan.keep:
+        values = keep.among or (keep.equals,)
+        bounded = keep.min is not None or keep.max is not None
+        if bounded or any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+            columns[keep.column] = bounded
+    for column, role in columns_of(plan).items():
+        entry = dataset.column(column)
+        coded = entry is not None and (entry.levels or entry.type in ("text", "category", "date"))
+        if role not in NAMES and not coded:
+            columns[column] = role != "control"
+    return columns
+
+
+def typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> pd.DataFrame:
+    """Return the plan's columns, numbers as float64 and text as str; collect what is neither."""
+    columns = {}
+    binary = [outcome.column for outcome in plan.outcome if outcome.kind == "binary"]
+    for column, role in columns_of(plan).items():
+        raw, place = dataset.frame.loc[rows, column], column_place(column, role)
+        if role in NAMES or (role == "control" and _is_text(raw, dataset, column)):
+            columns[column] = texts_of(raw).astype(object)
+            entry = dataset.column(column)
+            if entry is not None and entry.levels:
+                faults += _no_level(raw, columns[column], entry.levels, place)
+        else:
+            of_words = column in binary
+            columns[column] = _numeric(raw, dataset, place, role, faults, of_words=of_words)
+    return pd.DataFrame(columns, index=rows)
+
+
+def _no_level(raw: pd.Series, texts: pd.Series, levels: tuple[str, ...], place: str) -> list[Fault]:
+    """Refuse a text that is none of the levels its codebook lists."""
+    bad, allowed = texts.notna() & ~texts.isin(levels), "one of " + listing(levels)
+    return odd_cells(raw, bad, place, what="no level of the codebook", allowed=allowed)
+
+
+def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
+    """Return whether a control is text: by its codebook, or as fewer than half are numbers."""
+    entry = dataset.column(column)
+    if entry is not None:
+        return entry.type in ("text", "category", "date")
+    known = 0 if holds_numbers(raw) else texts_of(raw).notna().sum()
+    return bool(known) and numbers_of(raw).notna().sum() < 0.5 * known
+
+
+def _numeric(
+    raw: pd.Series,
+    dataset: Dataset,
+    place: str,
+    role: str,
+    faults: list[Fault],
+    *,
+    of_words: bool,
+) -> pd.Series:
+    """Return a column as float64: levels coded, other cells that are no numbers being faults.
+
+    With `of_words`, "true" and "false" are 1 and 0.
+    """
+    entry = dataset.column(str(raw.name))
+    if entry is not None and entry.levels:
+        start = 0 if entry.type == "binary" else 1
+        codes = {level: float(code) for code, level in enumerate(entry.levels, start)}
+        texts = texts_of(raw)
+        faults += _no_level(raw, texts, entry.levels, place)
+        return texts.map(codes).astype(float)
+    cells = raw if holds_numbers(raw) else texts_of(raw)
+    if of_words and cells is not raw:
+        words = {"true": "1", "false": "0"}
+        cells = cells.map(lambda text: words.get(text.casefold(), text), na_action="ignore")
+    numbers = numbers_of(cells)
+    odd = numbers.isna() & cells.notna()
+    hint = recognised(cells[odd].unique().tolist(), str(raw.name))
+    if odd.any() and not hint and entry is not None and role == "control":
+        line = dataset.type_line(str(raw.name))
+        says = f'{line[0].upper()}{line[1:]} says type = "{entry.type}"'
+        hint = f'{says}: type = "category" there takes the cells as text'
+    size = numbers.abs()
+    unit = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
+    large, infinite = (size > LARGEST) & np.isfinite(size), np.isinf(numbers)
+    faults += odd_cells(raw, odd, place, hint=hint)
+    faults += odd_cells(raw, infinite, place, what="infinite", allowed="finite numbers")
+    faults += odd_cells(raw, large, place, what="too large", allowed=unit)
+    if 0 < size.max() < SMALLEST:
+        faults.append(Fault(place, f"no number above {size.max():g} in size", unit))
+    return numbers.where(np.isfinite(numbers))

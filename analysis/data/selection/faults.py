@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.errors import Fault, listing, printable
+from analysis.data.reading.cells import QUOTED, some_rows
+from analysis.errors import Fault, column_place, listing, quoted
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 
@@ -16,182 +19,132 @@ deviations of the score: whole points of a score with a standard deviation of 10
 
 
 def _rows_fault(
-    frame: pd.DataFrame, column: str, bad: pd.Series, role: str, what: str, allowed: str
-) -> list[Fault]:
-    if not bad.any():
-        return []
-    values = frame[column][bad.to_numpy()]
-    cells = listing(
-        [f"row {row} ({value:.10g})" for row, value in values.iloc[:6].items()], limit=6
-    )
-    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
-    count = f"{len(values)} {what} value{'s' if len(values) > 1 else ''}"
-    return [Fault(f'column "{printable(column)}" ({role})', f"{count}: {cells}{more}", allowed)]
+    values: pd.Series, bad: pd.Series | np.ndarray, role: str, what: str, allowed: str
+) -> Iterator[Fault]:
+    values = values[np.asarray(bad)]
+    if len(values):
+        shown = [f"({value:.10g})" for value in values.iloc[:QUOTED]]
+        count = f"{len(values)} {what} value{'s' if len(values) > 1 else ''}"
+        found = f"{count}: {some_rows(values.index, shown)}"
+        yield Fault(column_place(values.name, role), found, allowed)
 
 
-def outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]:
-    """What the outcome's kind does not allow."""
+def outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> Iterator[Fault]:
+    """Yield what the outcome's kind does not allow."""
     values = frame[outcome.column]
     if outcome.exposure is not None:
-        bad = frame[outcome.exposure] <= 0
-        faults = _rows_fault(
-            frame, outcome.exposure, bad, "exposure", "zero or negative", "positive numbers"
-        )
-    else:
-        faults = []
+        months = frame[outcome.exposure]
+        allowed = "positive numbers"
+        yield from _rows_fault(months, months <= 0, "exposure", "zero or negative", allowed)
     if outcome.negative == "net" and len(values) > 1:
-        return faults + _net_fault(outcome, values)
-    if outcome.kind == "revenue":
+        yield from _net_fault(values)
+    elif outcome.kind == "revenue":
         allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
-        return faults + _rows_fault(
-            frame, outcome.column, values < 0, "outcome", "negative", allowed
-        )
-    if outcome.kind == "count":
-        bad = (values < 0) | (values != np.floor(values))
-        return faults + _rows_fault(
-            frame,
-            outcome.column,
-            bad,
-            "outcome",
-            "negative or fractional",
-            "counts: whole numbers from 0",
-        )
-    if outcome.kind == "binary":
+        yield from _rows_fault(values, values < 0, "outcome", "negative", allowed)
+    elif outcome.kind == "count":
+        bad, what = (values < 0) | (values != np.floor(values)), "negative or fractional"
+        yield from _rows_fault(values, bad, "outcome", what, "counts: whole numbers from 0")
+    elif outcome.kind == "binary":
         bad = ~values.isin([0.0, 1.0])
-        return faults + _rows_fault(frame, outcome.column, bad, "outcome", "other", "0 and 1 only")
-    return faults
+        yield from _rows_fault(values, bad, "outcome", "other", "0 and 1 only")
 
 
-def _net_fault(outcome: OutcomeSection, values: pd.Series) -> list[Fault]:
-    """A fraction of a mean that may be zero is no smallest effect of interest."""
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    if values.mean() > 2 * error:
-        return []
-    found = (
-        f"a mean of {values.mean():,.4g}, which may as well be zero (standard error {error:,.4g})"
-    )
-    allowed = (
-        'a mean clearly above zero, of which sesoi is a fraction; or kind = "continuous", sesoi in'
-        " money"
-    )
-    return [Fault(f'column "{printable(outcome.column)}" (outcome)', found, allowed)]
+def _net_fault(values: pd.Series) -> Iterator[Fault]:
+    """Refuse a mean that may be zero: a fraction of it is no smallest effect of interest."""
+    mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
+    if not mean > 2 * error:
+        yield Fault(
+            column_place(values.name, "outcome"),
+            f"a mean of {mean:,.4g}, which may as well be zero (standard error {error:,.4g})",
+            'a mean clearly above zero, of which sesoi is a fraction; or kind = "continuous", sesoi'
+            " in money",
+        )
 
 
 def input_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]:
-    """What cannot be the revenue, the cost and the hours of a return."""
+    """Return what cannot be the revenue, the cost and the hours of a return."""
     if outcome.kind != "roi":
         return []
-    faults = []
-    for column, role in (
-        (outcome.column, "revenue"),
-        (outcome.cost, "cost"),
-        (outcome.hours, "hours"),
-    ):
-        if column is not None:
-            faults += _rows_fault(
-                frame, column, frame[column] < 0, role, "negative", "zero or more"
-            )
-    nothing = pd.Series(invested(outcome, frame) <= 0, index=frame.index)
+    roles = {outcome.column: "revenue", outcome.cost: "cost", outcome.hours: "hours"}
+    faults = [
+        fault
+        for name, role in roles.items()
+        if name is not None
+        for fault in _rows_fault(frame[name], frame[name] < 0, role, "negative", "zero or more")
+    ]
     if outcome.is_relative and not faults:
+        nothing, what = invested(outcome, frame) <= 0, "put in for nothing, revenue"
         allowed = (
             'something put in, in every row: a ratio needs it; or leave model = "poisson" out for'
             " the net return"
         )
-        faults += _rows_fault(
-            frame, outcome.column, nothing, "outcome", "put in for nothing, revenue", allowed
-        )
+        faults += _rows_fault(frame[outcome.column], nothing, "outcome", what, allowed)
     return faults
 
 
-def transform_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
-    """log1p and sqrt have no value below zero."""
-    faults = []
+def transform_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
+    """Yield negative values under log1p and sqrt, which have no value below zero."""
     for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
-        for whole in section.columns:
-            transform, halves = section.transform_of(whole), section.halves.get(whole, ())
-            for column in [
-                c for c in (whole, *halves) if c in frame and transform in ("log1p", "sqrt")
-            ]:
-                allowed = f'zero or more, since transform = "{transform}"'
-                faults += _rows_fault(frame, column, frame[column] < 0, role, "negative", allowed)
-    return faults
+        for column in section.columns:
+            transform = section.transform_of(column)
+            allowed = f'zero or more, since transform = "{transform}"'
+            for name in (column, *section.halves.get(column, ())):
+                if name in frame and transform in ("log1p", "sqrt"):
+                    negative = frame[name] < 0
+                    yield from _rows_fault(frame[name], negative, role, "negative", allowed)
 
 
-def same_half_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
-    """Two recordings tell by their difference how noisy one is: there has to be one."""
-    faults = []
-    for role, section in (("score", plan.score), ("engagement", plan.engagement)):
-        for column, pair in section.halves.items():
-            first, second = (frame[name].to_numpy(dtype=float) for name in pair)
-            if len(first) and (first == second).all():
-                found = f"{listing(pair)}, which are the same number in every row"
-                allowed = "two recordings of their own: how they differ tells how noisy a record is"
-                faults.append(Fault(f'[{role}] halves, "{printable(column)}"', found, allowed))
-    return faults
-
-
-def score_half_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
-    """A score is the mean of its halves: else what they share with engagement is not what the score
-    shares.
-    """
-    faults = []
-    for column, pair in plan.score.halves.items():
-        how = np.log1p if plan.score.transform_of(column) == "log1p" else np.asarray
-        score, first, second = (how(frame[name].to_numpy(dtype=float)) for name in (column, *pair))
-        apart, spread = score - (first + second) / 2, float(np.std(score))
-        if len(score) < 2 or np.sqrt(np.mean(apart**2)) <= ROUNDED * spread:
-            continue
-        after = ' after transform = "log1p"' if how is np.log1p else ""
-        found = (
-            f"a column that is not the mean of its halves {listing(pair)}{after}: it differs from"
-            " that mean by "
-        )
-        found += (
-            f"{np.sqrt(np.mean(apart**2)):.3g} on average, where the score's standard deviation is"
-            f" {spread:.3g}"
-        )
-        allowed = (
-            f"the mean of its two halves, but for rounding (up to {100 * ROUNDED:.0f} % of a"
-            " standard deviation)"
-        )
-        hint = "give halves on the score's own scale (a score that is their mean, not their sum)"
-        faults.append(Fault(f'column "{printable(column)}" (score)', found, allowed, hint))
-    return faults
-
-
-def range_faults(dataset: Dataset, frame: pd.DataFrame) -> list[Fault]:
-    """Values outside the range that the codebook gives."""
-    faults = []
+def range_faults(dataset: Dataset, frame: pd.DataFrame) -> Iterator[Fault]:
+    """Yield values outside the range that the codebook gives."""
     for column in frame:
-        entry = dataset.column(column)
-        if entry is None or entry.levels or not pd.api.types.is_float_dtype(frame[column]):
-            continue
-        low = -np.inf if entry.min is None else entry.min
-        high = np.inf if entry.max is None else entry.max
-        allowed = f"{low:g} to {high:g}, as the codebook says"
-        bad = frame[column].notna() & ~frame[column].between(low, high)
-        faults += _rows_fault(frame, column, bad, "codebook", "outside", allowed)
-    return faults
+        entry, values = dataset.column(column), frame[column]
+        if entry is not None and not entry.levels and pd.api.types.is_float_dtype(values):
+            low = -np.inf if entry.min is None else entry.min
+            high = np.inf if entry.max is None else entry.max
+            bad, allowed = ~values.between(low, high), f"{low:g} to {high:g}, as the codebook says"
+            yield from _rows_fault(values, values.notna() & bad, "codebook", "outside", allowed)
 
 
-def constant_faults(plan: Plan, frame: pd.DataFrame) -> list[Fault]:
-    """A score or outcome that is the same in every row answers nothing."""
-    faults = []
+def pattern_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
+    """Yield columns that are constant, halves that are the same, and scores apart from theirs."""
     for column, role in plan.roles():
         if role in ("score", "outcome") and len(frame) > 1 and frame[column].nunique() == 1:
-            value = f"{frame[column].iloc[0]:g} in each of {len(frame):,} rows"
-            faults.append(
-                Fault(
-                    f'column "{printable(column)}" ({role})', value, "at least two different values"
-                )
-            )
-    return faults
+            found = f"{frame[column].iloc[0]:g} in each of {len(frame):,} rows"
+            yield Fault(column_place(column, role), found, "at least two different values")
+    for role, section in (("score", plan.score), ("engagement", plan.engagement)):
+        for column, pair in section.halves.items():
+            if len(frame) and (frame[pair[0]] == frame[pair[1]]).all():
+                found = f"{listing(pair)}, which are the same number in every row"
+                allowed = "two recordings of their own: how they differ tells how noisy a record is"
+                yield Fault(f"[{role}] halves, {quoted(column)}", found, allowed)
+    for column, pair in plan.score.halves.items():
+        yield from _score_half_fault(plan, column, pair, frame)
+
+
+def _score_half_fault(
+    plan: Plan, column: str, pair: tuple[str, str], frame: pd.DataFrame
+) -> Iterator[Fault]:
+    """Refuse a score apart from the mean of its halves: they share another part with engagement."""
+    logged = plan.score.transform_of(column) == "log1p"
+    how = np.log1p if logged else np.asarray
+    score, first, second = (how(frame[name].to_numpy(dtype=float)) for name in (column, *pair))
+    apart = np.sqrt(np.mean((score - (first + second) / 2) ** 2)) if len(score) else 0.0
+    spread = float(np.std(score)) if len(score) else 0.0
+    if len(score) >= 2 and apart > ROUNDED * spread:
+        after = ' after transform = "log1p"' if logged else ""
+        yield Fault(
+            column_place(column, "score"),
+            f"a column that is not the mean of its halves {listing(pair)}{after}: it differs from"
+            f" that mean by {apart:.3g} on average, where the score's standard deviation is"
+            f" {spread:.3g}",
+            f"the mean of its two halves, but for rounding (up to {100 * ROUNDED:.0f} % of a"
+            " standard deviation)",
+            "give halves on the score's own scale (a score that is their mean, not their sum)",
+        )
 
 
 def invested(outcome: OutcomeSection, frame: pd.DataFrame) -> np.ndarray:
-    """Return the money and the hours at their price that an outcome of kind "roi" took, in money,
-    shape (rows,).
-    """
+    """Return the cost of an outcome of kind "roi" with its hours at their price, shape (rows,)."""
     total = np.zeros(len(frame))
     if outcome.cost is not None:
         total += frame[outcome.cost].to_numpy(dtype=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.data.halves import source_of
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import tables_beside
 from analysis.errors import printable
@@ -26,6 +27,8 @@ def check_rows(sample: Sample) -> list[Check]:
     checks = [_duplicates(sample)]
     if notes:
         checks.insert(0, Check(name, "reading", True, f"Read as: {'; '.join(notes)}."))
+    if sample.plan.engagement.long is not None:
+        checks.append(Check(name, "long_file", True, f"They are {source_of(sample.plan)}."))
     for column, count in sample.filled.items():
         if count:
             reason = f"{count:,} missing values of {column} were counted as zero."

@@ -10,7 +10,7 @@ import analysis as sa
 from analysis import simulate
 from analysis.cli import cli
 from analysis.data.dataset import read_dataset
-from analysis.data.scored import write_scored
+from analysis.data.export import write_scored
 from analysis.errors import AnalysisError, DataError, OutputError
 
 ADDRESS = "simulated:creators?n=40"

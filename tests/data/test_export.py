@@ -6,8 +6,8 @@ import pytest
 import shop
 
 from analysis.data.dataset import read_dataset
+from analysis.data.export import table_schema, write_schema
 from analysis.data.sample import select_sample
-from analysis.data.schema import table_schema, write_schema
 from analysis.errors import DataError, OutputError
 from analysis.plan import read_plan
 

@@ -1,0 +1,230 @@
+"""Numbers and dates as people write them, and how the cells of a column are recognised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.plan.writing import table
+
+CODES = re.findall(
+    r"[A-Z]{3}",
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP
+    GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD
+    KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+    NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP
+    SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND
+    VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ATS BEF DEM ESP FIM FRF GRD HRK IEP ITL LUF NLG PTE
+""",
+)
+"""Codes of currencies (ISO 4217), and those that the euro replaced. Other letters are a name:
+ACC0001, BER 001.
+"""
+
+CURRENCY = rf"(?:[A-Z]{{0,3}}[$€£¥₹₩₽₺₴₪₫₱฿]|{'|'.join(CODES)})"
+SUFFIXES = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
+SUFFIX = r"k|mn?|bn?"
+KINDS = {
+    "plain": "numbers",
+    "money": "amounts of money",
+    "percent": "percentages",
+    "suffix": "numbers with k, m or b for thousands, millions, billions",
+}
+"""What the cells of a column are, by how its numbers are written."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    kind : {"plain", "money", "percent", "suffix"}
+    decimal, thousands : str
+        `thousands` may be empty: then no mark stands between thousands.
+    """
+
+    kind: str = "plain"
+    decimal: str = "."
+    thousands: str = ""
+
+    def __str__(self) -> str:
+        """Return how numbers are written, in words.
+
+        >>> print(Written("money", ",", "."))
+        amounts of money with "," for decimals and "." between thousands
+        """
+        what = self.what + (" (1.5% is 1.5)" if self.kind == "percent" else "")
+        between = f' and "{self.thousands}" between thousands' if self.thousands else ""
+        return f'{what} with "{self.decimal}" for decimals{between}'
+
+    @property
+    def what(self) -> str:
+        """What the cells are, such as ``amounts of money``."""
+        return KINDS[self.kind]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What a cell looks like: groups `open`, `sign`, `before`, `number`, `suffix`, `after`."""
+        point, mark = re.escape(self.decimal), re.escape(self.thousands)
+        if self.thousands == " ":
+            mark = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]"
+        whole = rf"(?:\d{{1,3}}(?:{mark}\d{{3}})+|\d+)" if self.thousands else r"\d+"
+        number = rf"(?P<number>{whole}(?:{point}\d*)?|{point}\d+)"
+        suffix = rf"(?:\s?(?P<suffix>{SUFFIX}|{SUFFIX.upper()}))?"
+        pattern = {
+            "plain": rf"(?P<sign>[+-]?){number}(?P<power>[eE][+-]?\d{{1,3}})?",
+            "percent": rf"(?P<sign>[+-]?){number}\s*%",
+            "suffix": rf"(?P<sign>[+-]?){number}{suffix}",
+            "money": rf"(?P<open>\()?(?P<sign>[+-]?)(?P<before>{CURRENCY})?\s?(?P<sign2>[+-]?)"
+            rf"{number}{suffix}\s?(?P<after>{CURRENCY})?(?(open)\))",
+        }[self.kind]
+        return re.compile(pattern, re.ASCII)
+
+    def number(self, text: str) -> float | None:
+        """Return the number a cell holds, or None; "475.8m" is 475,800,000, and "($5)" is -5."""
+        match = self.pattern.fullmatch(text)
+        if match is None:
+            return None
+        parts = dict.fromkeys(("open", "sign2", "before", "after", "suffix", "power"), "")
+        parts |= match.groupdict(default="")
+        signs = [parts["open"], parts["sign"] == "-", parts["sign2"] == "-"]
+        if sum(map(bool, signs)) > 1 or (parts["before"] and parts["after"]):
+            return None
+        if parts["before"].isalpha() and re.match(r"0\d", parts["number"]):
+            return None  # TOP0001 counts things, and no money
+        digits = re.sub(r"\s", "", parts["number"])
+        digits = digits.replace(self.thousands, "") if self.thousands.strip() else digits
+        value = float(digits.replace(self.decimal, ".") + parts["power"])
+        value *= SUFFIXES.get(parts["suffix"].lower(), 1.0)
+        return -value if any(signs) else value
+
+    def numbers(self, texts: pd.Series) -> pd.Series | None:
+        """Return the numbers that all cells hold, or None; few cells decide quickly against it."""
+        if not self.fits(texts.iloc[:20]):
+            return None
+        unique = {text: self.number(text) for text in texts.unique()}
+        return None if None in unique.values() else texts.map(unique).astype(float)
+
+    def fits(self, texts: Iterable[str]) -> bool:
+        """Return whether every cell is such a number."""
+        return all(self.number(text) is not None for text in texts)
+
+    def currency(self, text: str) -> str:
+        match = self.pattern.fullmatch(text) if self.kind == "money" else None
+        return (match["before"] or match["after"] or "") if match else ""
+
+    def conversion(self, decimal: str = ".") -> str:
+        """Return what `[columns]` says, in a file with this decimal mark."""
+        plain, other = self.kind == "plain", self.decimal != decimal
+        keys = {
+            "number": "" if plain else self.kind,
+            "decimal": self.decimal if other else "",
+            "thousands": self.thousands if plain else "",
+        }
+        return table({key: value for key, value in keys.items() if value})
+
+
+PLAIN = (Written(thousands=","), Written(decimal=",", thousands="."))
+FORMS = (
+    *PLAIN,
+    *(Written(k, *m) for k in ("percent", "suffix", "money") for m in ((".", ","), (",", "."))),
+)
+"""How numbers are written that a model cannot take as they stand, the plainest first."""
+
+EITHER = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
+"""A comma with three digits behind it: between thousands or for decimals, no cell can tell."""
+
+MOST_WORDS, FEW_WORDS = 3, 0.1
+"""So many different texts without a digit, in such a share of cells, may mean "no value"."""
+
+MARKS = "numbers with marks for thousands or decimals"
+WORDED = "numbers, and a few words or dashes that stand for a missing value"
+UNSURE = 'numbers with a comma between thousands or for decimals: "thousands" or "decimal" tells'
+
+DATES = (
+    ("YYYY-MM-DD", r"\d{4}-\d{2}-\d{2}([T ].*)?", ""),
+    ("DD.MM.YYYY", r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    ("DD/MM/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"),
+    ("MM/DD/YYYY", r"\d{1,2}/\d{1,2}/\d{4}", "%m/%d/%Y"),
+    ("YYYY/MM/DD", r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    ("DD-MM-YYYY", r"\d{1,2}-\d{1,2}-\d{4}", "%d-%m-%Y"),
+    ("MM-DD-YYYY", r"\d{1,2}-\d{1,2}-\d{4}", "%m-%d-%Y"),
+)
+"""How days are written: the form, its pattern, and its strptime format where it needs one."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the cells of a text column are written.
+
+    Attributes
+    ----------
+    type : {"number", "date", "text"}
+    words : str
+        What the cells are, such as ``amounts of money``; empty where they can stay as they are.
+    conversion : str
+        What `[columns]` says of the column; empty where nothing is needed, or where the cells do
+        not tell.
+    numbers : Series of float or None
+    """
+
+    type: str
+    words: str = ""
+    conversion: str = ""
+    numbers: pd.Series | None = None
+
+
+def form_of(texts: pd.Series, decimal: str) -> Form | None:
+    """Return how the cells are written as numbers or dates, or None where they are neither.
+
+    A few cells with words that say there is no value, such as ``n/d``, are left out: the numbers
+    lack them.
+
+    Parameters
+    ----------
+    texts : Series of str
+        The known cells; not all of them plain numbers.
+    decimal : {".", ","}
+        The file's decimal mark: numbers with it need no conversion.
+    """
+    worded, beside = ~texts.str.contains(r"\d"), MARKS
+    if 0 < worded.mean() <= FEW_WORDS and texts[worded].nunique() <= MOST_WORDS:
+        texts, beside = texts[~worded], WORDED
+    if decimal == ",":
+        numbers = Written(decimal=",").numbers(texts)
+        if numbers is not None:
+            return Form("number", numbers=numbers)
+    elif _all_match(texts, EITHER.pattern):
+        return Form("number", UNSURE)
+    for form in FORMS:
+        numbers = form.numbers(texts)
+        if numbers is not None:
+            marked = texts.str.contains(form.thousands, regex=False).any()
+            plain = MARKS if marked else beside
+            words = plain if form.kind == "plain" else form.what
+            return Form("number", words, form.conversion(decimal), numbers)
+    return _date(texts)
+
+
+def _all_match(texts: pd.Series, pattern: str) -> bool:
+    return all(bool(some.str.fullmatch(pattern).all()) for some in (texts.iloc[:20], texts))
+
+
+def _date(texts: pd.Series) -> Form | None:
+    fitting = []
+    for words, pattern, layout in DATES:
+        if _all_match(texts, pattern):
+            if not layout:
+                return Form("date")
+            if pd.to_datetime(texts, format=layout, errors="coerce").notna().all():
+                fitting.append((words, table({"date": layout})))
+    if not fitting:
+        return None
+    conversion = fitting[0][1] if len(fitting) == 1 else ""
+    return Form("date", f"dates written {' or '.join(words for words, _ in fitting)}", conversion)

@@ -1,0 +1,193 @@
+"""Text files written: values as TOML has them, and several files together or none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from analysis.errors import Fault, OutputError, printable
+
+SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+"""The escapes of TOML that have a letter of their own."""
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""Keys that need no quotes."""
+
+
+def text(value: str) -> str:
+    """Return a basic string of TOML; what a screen does not show as itself is escaped.
+
+    Raises
+    ------
+    ValueError
+        For half a surrogate pair, which no TOML file can hold.
+
+    >>> print(text('say "hi"'))
+    "say \\"hi\\""
+    """
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("half a surrogate pair")
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in SHORT or char.isprintable():
+        return SHORT.get(char, char)
+    return f"\\u{ord(char):04X}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08X}"
+
+
+def key(name: str) -> str:
+    """Return a key: bare where TOML allows it, in quotes otherwise."""
+    return name if BARE.fullmatch(name) else text(name)
+
+
+def texts(values: Iterable[str]) -> str:
+    """Return a list of strings on one line."""
+    return "[" + ", ".join(map(text, values)) + "]"
+
+
+def table(entries: Mapping[str, str]) -> str:
+    """Return an inline table of strings."""
+    return "{" + ", ".join(f"{key(name)} = {text(value)}" for name, value in entries.items()) + "}"
+
+
+def number(value: float) -> str:
+    """Return a number: whole ones without a point, others with every digit they have."""
+    whole = float(value).is_integer() and abs(value) < 2**53
+    return str(int(value)) if whole else repr(float(value))
+
+
+def remark(words: str) -> str:
+    """Return words as they may stand in a comment: on one line, control characters escaped."""
+    return printable(words, limit=400)
+
+
+def value(given: object) -> str:
+    """Return any value that JSON has (or a mapping of such) as TOML writes it on one line."""
+    if isinstance(given, bool):
+        return str(given).lower()
+    if isinstance(given, (int, float)):
+        return number(given)
+    if isinstance(given, Mapping):
+        inner = ", ".join(f"{key(str(name))} = {value(item)}" for name, item in given.items())
+        return "{" + inner + "}"
+    if isinstance(given, (list, tuple)):
+        return "[" + ", ".join(map(value, given)) + "]"
+    return text(str(given))
+
+
+def document(content: Mapping[str, object], *, heading: str = "") -> str:
+    """Return a whole TOML document: plain keys first, then a `[table]` or `[[table]]` for the rest.
+
+    >>> print(document({"name": "shops", "score": {"columns": ["klout"]}}))
+    name = "shops"
+    <BLANKLINE>
+    [score]
+    columns = ["klout"]
+    <BLANKLINE>
+    """
+    tables = {name: item for name, item in content.items() if isinstance(item, Mapping)}
+    repeated = {
+        name: item
+        for name, item in content.items()
+        if isinstance(item, list) and item and all(isinstance(one, Mapping) for one in item)
+    }
+    plain = [name for name in content if name not in tables and name not in repeated]
+    lines = [f"{key(name)} = {value(content[name])}\n" for name in plain]
+    for name, items in {**{name: [item] for name, item in tables.items()}, **repeated}.items():
+        path = f"{heading}.{key(name)}" if heading else key(name)
+        header = f"[[{path}]]" if name in repeated else f"[{path}]"
+        lines += [f"\n{header}\n{document(item, heading=path)}" for item in items]
+    return "".join(lines)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def write_together(
+    contents: Mapping[Path, str], *, replace: Iterable[Path] = (), folders: bool = True
+) -> None:
+    """Write each text to its path in UTF-8; what exists is an error unless it is among `replace`.
+
+    With `folders`, those that are missing are made.
+
+    Every text is written beside its place first, so that a full disk or a folder that cannot be
+    written changes nothing; a failure at a later file takes the earlier ones back.
+
+    Raises
+    ------
+    OutputError
+        When a file exists already, or cannot be written.
+    """
+    there = [path for path in contents if os.path.lexists(path) and path not in set(replace)]
+    if there:
+        other = "choose another with --out, or replace what is there with --force"
+        faults = [
+            Fault(
+                printable(path, limit=300),
+                "a file that exists already",
+                f"a path that is free: {other}",
+            )
+            for path in there
+        ]
+        raise OutputError(there[0].parent, faults)
+    ready: dict[Path, Path] = {}
+    made: list[Path] = []
+    try:
+        for path, content in contents.items():
+            if folders:
+                above = (path.parent, *path.parent.parents)
+                made += [folder for folder in above if not folder.exists()]
+                path.parent.mkdir(parents=True, exist_ok=True)
+            ready[path] = _staged(path, content)
+        _put_in_place(ready)
+    except OSError as error:
+        _forget(ready.values())
+        for folder in sorted(made, reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        found = printable(error.strerror or error)
+        fault = Fault("the files", found, "a folder that can be written; nothing was changed")
+        raise OutputError(path, fault) from None
+    finally:
+        _forget(ready.values())
+
+
+def _staged(path: Path, content: str) -> Path:
+    """Return the new file beside `path` that holds the content, with the rights of any new file."""
+    handle, name = tempfile.mkstemp(prefix=".score-audit-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8"))
+    except OSError:
+        _forget([Path(name)])
+        raise
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(name, 0o666 & ~umask)
+    return Path(name)
+
+
+def _put_in_place(ready: Mapping[Path, Path]) -> None:
+    """Move the written files to their places; take them back when one cannot be moved."""
+    before = {path: path.read_bytes() if path.is_file() else None for path in ready}
+    done: list[Path] = []
+    try:
+        for path, staged in ready.items():
+            os.replace(staged, path)
+            done.append(path)
+    except BaseException:
+        for path in done:
+            old = before[path]
+            path.unlink() if old is None else path.write_bytes(old)
+        raise
+
+
+def _forget(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
