@@ -1,9 +1,44 @@
 """score-audit: does a score tell you anything about money that the engagement you can already see
 does not?
 
+A *score* is a number that somebody sells: Klout, a seller's reputation, a critic's rating.
+*Engagement* is what anybody can see people do. The *outcome* is what pays. An audit is a regression
+of the outcome on the score with engagement held constant, and a verdict by a rule that is written
+down before the data are seen: `adds`, `trivial`, `nothing`, `inconclusive` or `refused`.
+
+An audit of a data frame needs no file; one of a plan in `plans/` takes its name.
+
 >>> import analysis as sa
->>> sa.read_plan("movies").score.columns
-('tomatometer',)
+>>> people = sa.simulate.creators(seed=7, n=500, effect=0.3)
+>>> audit = sa.audit(people, score="klout", engagement="likes", outcome="referrals", kind="count",
+...                  sesoi=0.05, transform="log1p", quick=True)
+>>> audit.verdict_on().verdict
+'adds'
+
+What one then asks, in a notebook:
+
+    audit                          verdict, figure, table, and what failed
+    audit.verdicts                 a data frame; also audit.estimates and audit.checks
+    audit.sentence()               the verdict as it can be printed
+    audit.plot("relation")         a matplotlib figure; kinds: effect, data, relation, curve ...
+    audit.fit().summary()          the regression as statsmodels has it
+    audit["segments"]              one study: its rows, checks, sentences and figures
+    audit.plan.save("people.toml") the plan as a file, for `score-audit run people.toml`
+    audit.export("results/people") report, ledger, tables and figures
+    audit.cite()                   how the result is cited
+
+Before and after:
+
+    sa.init("shops.csv")           draft a plan and a codebook for a file
+    sa.check(plan)                 what would be analysed, and what is wrong
+    sa.power(plan)                 what the plan could show, before any data
+    sa.compare({"a": one, "b": other})   audits side by side
+    sa.verify("results/people")    whether a result can be computed again
+    sa.cite("people/sales/klout")  a result of an earlier run
+    sa.read_plan, sa.Plan          plans as objects
+    sa.score, sa.scores            scores in the vendors' style, and their cards
+    sa.simulate                    worlds whose truth is declared
+    sa.AnalysisError               what a user can put right
 """
 
 from __future__ import annotations
@@ -17,19 +52,16 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "AnalysisError": "analysis.errors",
-    "Audit": "analysis.audit",
+    "Audit": "analysis.report.notebook",
     "Plan": "analysis.plan",
     "check": "analysis.audit",
     "cite": "analysis.report.citation",
+    "compare": "analysis.report.notebook",
     "init": "analysis.start.study",
-    "new_notebook": "analysis.start.notebook",
     "power": "analysis.studies.power.study",
-    "manipulability": "analysis.studies.manipulability.study",
     "read_dataset": "analysis.data.dataset",
     "read_plan": "analysis.plan",
     "score": "analysis.data.export",
-    "show": "analysis.results.table",
-    "sesoi_from_price": "analysis.studies.power.sesoi",
     "verify": "analysis.audit",
 }
 """What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
+from analysis.errors import Fault, PlanError
 from analysis.measurement_error.study_noise import study_noise
 from analysis.models.design import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
@@ -19,17 +20,18 @@ from analysis.out_of_core.address import is_beyond_memory
 from analysis.out_of_core.audit import audit_table, audit_table_together, inspect_table
 from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
+from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.report.citation import read_ledger, result_folder
-from analysis.report.ledger import ledger, verdict_record
-from analysis.report.verify import Verification, compare, find_in_text, read_text
-from analysis.results.estimates import Check, Estimate, Estimates, StudyResult, tidy_checks
+from analysis.report.inspection import Inspection
+from analysis.report.ledger import ledger
+from analysis.report.notebook import Audit
+from analysis.report.verify import Verification, compare_ledgers, find_in_text, read_text
+from analysis.results.estimates import Check, Estimate, Estimates, StudyResult
 from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.findings import Findings
 from analysis.results.question import Question
-from analysis.results.sentence import verdict_sentence
-from analysis.results.simulated import captioned
-from analysis.results.verdict import COLUMNS, Verdict, decide
+from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
 from analysis.studies.heavy_tails.study import study_tail
@@ -38,176 +40,76 @@ from analysis.studies.influence.fragility import study_fragility
 from analysis.studies.influence.last_period import check_last_period
 from analysis.studies.registry import STUDIES
 
-if TYPE_CHECKING:
-    from analysis.report.citation import Citation
-    from analysis.results.figure import Figure
-    from analysis.results.table import Shown
-
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Audit(Findings):
-    """What a run found, with the views one wants in a notebook."""
-
-    def __repr__(self) -> str:
-        words = "; ".join(
-            f"{verdict.outcome} | {verdict.score}: {verdict.verdict}" for verdict in self.decided
-        )
-        return (
-            f"<Audit of {self.plan.name}{' (simulated data)' if self.dataset.simulated else ''}:"
-            f" {words}>"
-        )
-
-    @property
-    def verdicts(self) -> pd.DataFrame:
-        """One row per outcome and score, with the ledger's keys as columns."""
-        return pd.DataFrame(
-            [verdict_record(self, verdict) for verdict in self.decided], columns=list(COLUMNS)
-        )
-
-    def tidy_checks(self) -> pd.DataFrame:
-        """One row per check."""
-        return tidy_checks(self.checks)
-
-    def sentence(self, outcome: str | None = None, score: str | None = None) -> str:
-        """Return the verdict in a sentence; the plan's first outcome and score where none is
-        named.
-        """
-        return verdict_sentence(self, self.verdict_on(outcome, score))
-
-    def plot(self, outcome: str | None = None) -> Figure:
-        """Return the figure of one outcome: the effect with and without engagement, and the SESOI
-        band.
-        """
-        from analysis.results.figure import effect_figure
-
-        return effect_figure(self, outcome or self.plan.outcome[0].column)
-
-    def plot_data(self) -> Figure:
-        """Return the distributions of the outcome, the score and engagement in the analysis set."""
-        from analysis.results.figure import data_figure
-
-        return data_figure(self)
-
-    def plot_multiverse(self) -> Figure:
-        """Return the specification curve of a plan with a `[multiverse]`."""
-        from analysis.multiverse.report import curve_figure
-
-        return curve_figure(self)
-
-    def plot_segments(self, outcome: str | None = None, score: str | None = None) -> Figure:
-        """Return the effects in the plan's segments, their pool, and what to expect in a new one.
-
-        Raises
-        ------
-        LookupError
-            When fewer than two segments have an effect.
-        """
-
-        from analysis.studies.segments.report import segments_figure, travelling
-
-        verdict = self.verdict_on(outcome, score)
-        seen = travelling(self, verdict)
-        if seen is None:
-            raise LookupError(
-                "no effects by segment: the plan names no segments, or fewer than two have one"
-            )
-        return segments_figure(self, verdict, seen)
-
-    def plot_reliability(self, outcome: str | None = None) -> Figure:
-        """Return the figure of one outcome's verdicts over the reliability of engagement, from one
-        half to 1.
-        """
-        from analysis.measurement_error.report import reliability_figure
-
-        return reliability_figure(self, outcome or self.plan.outcome[0].column)
-
-    def reliability_sentences(
-        self, outcome: str | None = None, score: str | None = None
-    ) -> tuple[str, ...]:
-        """Return what noise in engagement could do: the calibrated null, the break-even
-        reliability, the sweep.
-        """
-        from analysis.measurement_error.report import reliability_sentences
-
-        return reliability_sentences(self, self.verdict_on(outcome, score))
-
-    def table(self, outcome: str | None = None) -> pd.DataFrame:
-        """Return the printed table of one outcome."""
-        from analysis.results.table import effects_table
-
-        return effects_table(self, outcome or self.plan.outcome[0].column)
-
-    def show(self, outcome: str | None = None) -> Shown:
-        """Return the printed table of one outcome as a notebook shows it, caption first."""
-        from analysis.results.table import show
-
-        outcome = outcome or self.plan.outcome[0].column
-        caption = f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)"
-        return show(self.table(outcome), captioned(self.dataset, caption))
-
-    def show_rows(self) -> Shown:
-        """Return the flow of rows: all of them, each reason for leaving some out, those
-        analysed.
-        """
-        from analysis.results.table import exclusions_table, show
-
-        return show(
-            exclusions_table(self), captioned(self.dataset, "Rows in, left out and analysed")
-        )
-
-    def cite(self, result_id: str | None = None) -> Citation:
-        """Return the citation of a result of this run; of the first verdict where no id is
-        given.
-        """
-        from analysis.report.citation import cite_from
-        from analysis.report.ledger import ledger
-
-        return cite_from(ledger(self), result_id or self.decided[0].id)
-
-    def colophon(self) -> Shown:
-        """Return what this result was made from and with: hashes, versions, commit. It differs
-        between machines.
-        """
-        from analysis.report.ledger import environment
-        from analysis.results.table import show
-
-        made = environment()
-        facts = {
-            "plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
-            "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
-            "Python": made["python"],
-            **made["packages"],
-            "commit": made["commit"],
-        }
-        return show(facts, "Colophon")
-
-    def export(self, folder: str | Path) -> Path:
-        """Write the ledger, tables, figures and the report; the old results stay whole until the
-        new ones are.
-        """
-        from analysis.report.folder import write_results
-
-        return write_results(self, Path(folder))
-
-
 def audit(
-    plan: Plan | str | Path | dict,
-    data: pd.DataFrame | None = None,
+    plan: Plan | str | Path | dict[str, Any] | pd.DataFrame,
     *,
+    data: pd.DataFrame | None = None,
+    score: str | Iterable[str] | None = None,
+    engagement: str | Iterable[str] | None = None,
+    outcome: str | None = None,
+    kind: str | None = None,
+    sesoi: float | None = None,
+    controls: str | Iterable[str] | None = None,
+    cluster: str | None = None,
+    row: str | None = None,
+    transform: str | None = None,
+    reliability: float | None = None,
+    halves: dict[str, list[str]] | None = None,
+    shares_error: str | None = None,
+    model: str | None = None,
+    covariance: str | None = None,
+    quick: bool | None = None,
+    name: str | None = None,
+    question: str | None = None,
     progress: Progress = lambda step: None,
 ) -> Audit:
-    """Run a plan: read, select, fit, check, decide. Writes no files.
+    """Return the audit of a plan: the data are read, models fitted, checks made, verdicts given.
+
+    No file is written; `Audit.export` writes the report.
 
     Parameters
     ----------
-    plan : Plan, str, Path or dict
-        What `read_plan` returns or takes.
+    plan : Plan, str, Path, dict or DataFrame
+        A plan, its name in `plans/`, the path of its TOML file, or its content. Or the data
+        themselves: the keywords below are then the plan.
     data : DataFrame, optional
         Analysed instead of the plan's dataset.
+    score, engagement, controls : str or list of str, optional
+        Columns: what is audited, what anybody can see people do, what else is held constant.
+    outcome : str, optional
+        The column that pays.
+    kind : {"revenue", "count", "binary", "continuous"}, optional
+        What the outcome is; it decides the model.
+    sesoi : float, optional
+        The smallest effect that would matter: a fraction of the mean for revenue and counts, a
+        difference in probability for a binary outcome, outcome units otherwise.
+    cluster, row : str, optional
+        Columns: what rows belong to together, and what identifies a row.
+    transform : {"identity", "log1p", "sqrt", "rank", "spline"}, optional
+        Of every engagement column.
+    reliability : float, optional
+        Share of the variance of recorded engagement that is no noise, for every engagement column.
+    halves : dict, optional
+        Two columns for an engagement column, each recorded in one half of the time.
+    shares_error : {"none", "full", "unknown"}, optional
+        Whether the score was computed from the very records of engagement.
+    model : {"poisson", "gamma", "tweedie", "nb2", "hurdle", "logit", "ols"}, optional
+        The deciding model, where it is not the one that goes with the kind.
+    covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3", "wild"}, optional
+    quick : bool, optional
+        Leave out what only informs: the multiverse, fragility.
+    name, question : str, optional
+        Of the study.
     progress : callable, optional
         Told one line per step.
+
+    Returns
+    -------
+    Audit
+        Its `plan` can be saved as a file and run again: `audit.plan.save("shops.toml")`.
 
     Raises
     ------
@@ -217,8 +119,52 @@ def audit(
     Examples
     --------
     >>> import analysis as sa
-    >>> sa.audit("movies").verdict_on().verdict
-    'adds'
+    >>> shops = sa.simulate.creators(seed=7, n=400)
+    >>> sa.audit(shops, score="klout", engagement="likes", outcome="referrals", kind="count",
+    ...          sesoi=0.05, quick=True).plan.score.columns
+    ('klout',)
+    """
+    changes = {
+        ("score", "columns"): score,
+        ("score", "shares_error"): shares_error,
+        ("engagement", "columns"): engagement,
+        ("engagement", "transform"): transform,
+        ("engagement", "reliability"): reliability,
+        ("engagement", "halves"): halves,
+        ("outcome", "column"): outcome,
+        ("outcome", "kind"): kind,
+        ("outcome", "sesoi"): sesoi,
+        ("outcome", "model"): model,
+        ("controls", "columns"): controls,
+        ("inference", "covariance"): covariance,
+        ("cluster", "column"): cluster,
+        ("", "row"): row,
+        ("", "quick"): quick,
+        ("", "name"): name,
+        ("", "question"): question,
+    }
+    if isinstance(plan, pd.DataFrame):
+        if data is not None:
+            fault = Fault("data", "a second data frame", "the data once, as the first argument")
+            raise PlanError("audit", [fault])
+        plan, data = plan_of_keywords(changes), plan
+    else:
+        plan = changed_plan(plan, changes)
+    return Audit(analyse(plan, data, progress=progress))
+
+
+def analyse(
+    plan: Plan | str | Path | dict[str, Any],
+    data: pd.DataFrame | None = None,
+    *,
+    progress: Progress = lambda step: None,
+) -> Findings:
+    """Return everything that a plan's analysis found, as records; `audit` shows them to a reader.
+
+    Raises
+    ------
+    AnalysisError
+        As `audit` does.
     """
     sample = _sample(plan, data, progress)
     studied, noise = _fit_all(sample, progress)
@@ -234,7 +180,7 @@ def audit(
     estimates = Estimates(rows, sample.plan.inference.level)
     verdicts, tails = _rule(sample, estimates, checks, noise)
     sample.kept.clear()  # what the studies shared is large
-    return Audit(sample, estimates, (*checks, *tails), verdicts, multiverse, _by_study(studied))
+    return Findings(sample, estimates, (*checks, *tails), verdicts, multiverse, _by_study(studied))
 
 
 Key = tuple[str, str]
@@ -347,8 +293,8 @@ def verify(
     """
     folder = result_folder(folder)
     old = read_ledger(folder / "ledger.json")
-    new = ledger(audit(plan or _plan_of(old, folder)))
-    lines = compare(old, new).lines
+    new = ledger(analyse(plan or _plan_of(old, folder)))
+    lines = compare_ledgers(old, new).lines
     if text is not None:
         lines += find_in_text(read_text(Path(text)), new).lines
     return Verification(lines)
@@ -362,20 +308,6 @@ def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:
     if beside and (folder / beside).is_file():
         return (folder / beside).resolve()
     return old["plan"]["name"]
-
-
-@dataclass(frozen=True, eq=False)
-class Inspection:
-    """What a plan would analyse, before any model is fitted."""
-
-    sample: Sample
-    terms: dict[str, tuple[str, ...]]
-    checks: tuple[Check, ...] = field(default=())
-
-    def __str__(self) -> str:
-        from analysis.results.sentence import inspection_lines
-
-        return "\n".join(inspection_lines(self.sample, self.terms, self.checks))
 
 
 def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> Inspection:

@@ -143,23 +143,22 @@ def check(
             "--price and --share go together: what the score costs, and how often it is acted on"
         )
     from analysis.audit import check as inspect
-    from analysis.results.sentence import inspection_lines
     from analysis.studies.power.sesoi import sesoi_from_price
 
     if schema:
         _write_schema(plan)
     if as_json:
-        from analysis.report.inspection import error_record, inspection_record
+        from analysis.report.inspection import error_record
 
         try:
             seen = inspect(plan)
         except AnalysisError as error:
             click.echo(_json(error_record(error)))
             raise
-        click.echo(_json(inspection_record(seen.sample, seen.terms, seen.checks)))
+        click.echo(_json(seen.record()))
         return
     seen = inspect(plan)
-    for line in inspection_lines(seen.sample, seen.terms, seen.checks):
+    for line in seen.lines():
         _tell(line)
     if price is not None and share is not None:
         mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
@@ -217,19 +216,19 @@ def run(plan: str, out: Path | None) -> None:
     """
     progress = _progress()
     progress("Loading")
-    from analysis.audit import audit
+    from analysis.audit import analyse
     from analysis.report.folder import read_history, write_results
     from analysis.report.html import changed_keys
+    from analysis.results.sentence import verdict_sentence
 
-    found = audit(plan, progress=progress)
+    found = analyse(plan, progress=progress)
     folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
     progress("")
     for verdict in found.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
-        click.echo(
-            f"{printable(verdict.outcome)} | {printable(verdict.score)}: {verdict.verdict}{direction}"
-        )
-        _tell(found.sentence(verdict.outcome, verdict.score))
+        about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
+        click.echo(f"{about}: {verdict.verdict}{direction}")
+        _tell(verdict_sentence(found, verdict))
         click.echo(f"Result id: {verdict.id}")
         if verdict.verdict != "refused":
             click.echo(f"Its number: {verdict.deciding.id}")
@@ -318,8 +317,8 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     simulated:creators?seed=7.
     """
     from analysis.data.dataset import read_dataset
-    from analysis.data.export import score_only, with_score, write_scored
     from analysis.data.disclosure import inert_table
+    from analysis.data.export import score_only, with_score, write_scored
     from analysis.scores import card as card_of
 
     described = card_of(name)

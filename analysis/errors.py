@@ -107,3 +107,28 @@ class DesignError(AnalysisError):
 
 class OutputError(AnalysisError):
     """The results cannot be written or read."""
+
+
+class UnknownNameError(AnalysisError, LookupError):
+    """A name was asked for that there is not: of an outcome, a score, a study, a kind of figure."""
+
+
+def known_name(what: str, name: object, known: Iterable[str]) -> str:
+    """Return a name that is known.
+
+    Raises
+    ------
+    UnknownNameError
+        Saying which names there are, and which one may have been meant.
+
+    Examples
+    --------
+    >>> known_name("outcome", "sales", ["sales", "referrals"])
+    'sales'
+    """
+    known = list(known)
+    if name in known:
+        return str(name)
+    allowed = f"one of: {listing(known, limit=30)}" if known else "nothing: there is none"
+    fault = Fault(what, printable(name), allowed, did_you_mean(str(name), known))
+    raise UnknownNameError(f"no such {what}", [fault])

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import analysis as sa
 from analysis import simulate
 from analysis.scores import klout, kred
+from analysis.studies.manipulability.study import manipulability
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "anchors.md"
 WORLD = {"seed": 7, "n": 2000}
@@ -66,7 +66,7 @@ def said(holds: bool) -> str:
 def anchors() -> list[Anchor]:
     """Return every anchor with what is found here."""
     creators = simulate.creators(**WORLD)
-    table = sa.manipulability(creators).table.set_index(["score", "action"])
+    table = manipulability(creators).table.set_index(["score", "action"])
     return [*_rebuilt(creators), _bought(table), _bot(), _bot_on(table), *_kred()]
 
 

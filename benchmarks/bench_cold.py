@@ -19,7 +19,7 @@ READ = "import sys, numpy as np; table = np.loadtxt(sys.argv[1], delimiter=',', 
 OURS = (
     READ
     + """
-import analysis as sa
+from analysis.audit import analyse
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.fits import fit_subsets
 moments = sufficient_statistics(table, ["x1", "x2", "s", "y"])
@@ -34,7 +34,7 @@ plan = {"name": "cold", "question": "How long does a first verdict take?", "data
         "score": {"columns": ["s"], "transform": "identity", "scale": "raw"},
         "engagement": {"columns": ["x1", "x2"], "transform": "identity"}, "inference": {"covariance": "HC1"},
         "outcome": [{"column": "y", "kind": "revenue", "sesoi": 0.05, "model": "ols"}]}
-row = sa.audit(plan).estimates.one(method="increment", model="ols", term="s", scale="raw", variant="")
+row = analyse(plan).estimates.one(method="increment", model="ols", term="s", scale="raw", variant="")
 print([row.estimate, row.std_error])
 """
 ARRAYS = (

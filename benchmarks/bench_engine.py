@@ -73,9 +73,9 @@ def nested(path: Path) -> list[float]:
 
 
 def audit(path: Path) -> list[float]:
-    import analysis as sa
+    from analysis.audit import analyse
 
-    found = sa.audit(plan(path)).estimates
+    found = analyse(plan(path)).estimates
     row = found.one(method="increment", term="score", scale="raw")
     return [row.estimate, row.std_error, found.one(method="increment", term="delta_r2").estimate]
 

@@ -14,6 +14,7 @@ from bench_curve import curve_data, options
 from harness import Bench, limits, relative
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.multiverse.run import run_multiverse
 
 HELD = [f"e{i}" for i in range(1, 11)]
@@ -39,7 +40,7 @@ def plan_of(kind: str) -> dict:
 
 def sample_of(plan: dict, frame: pd.DataFrame):
     """The analysis sample of the plan: reading and checking rows is not timed."""
-    audit = sa.audit({key: value for key, value in plan.items() if key != "multiverse"}, frame)
+    audit = analyse({key: value for key, value in plan.items() if key != "multiverse"}, frame)
     return replace(audit.sample, plan=sa.read_plan(plan))
 
 

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.audit import audit, check
+from analysis.audit import analyse, check
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import AnalysisError
@@ -393,7 +393,7 @@ def attempt(one: Case, route: str) -> str:
     """Return "result", "error" or "wrong: ..."; anything else that happens is raised."""
     try:
         if route == "audit":
-            sample = audit(one.plan).sample
+            sample = analyse(one.plan).sample
         elif route == "check":
             sample = check(one.plan).sample
         else:

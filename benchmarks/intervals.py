@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from coverage_worlds import BY_NAME, WORLDS, World
 
-import analysis as sa
-from analysis.audit import Audit
+from analysis.audit import analyse
 from analysis.plan import Plan
+from analysis.results.findings import Findings
 
 LIST = Path(__file__).with_name("intervals.json")
 SHIPPED = (
@@ -37,15 +37,15 @@ SHIPPED = (
 )
 
 
-def audit_of(name: str) -> Audit:
+def audit_of(name: str) -> Findings:
     """Run a shipped plan, or a world's plan on one of its tables."""
     if name in SHIPPED:
-        return sa.audit(name)
+        return analyse(name)
     world = BY_NAME[name]
-    return sa.audit(world.read(), world.frame(np.random.default_rng(1), world.n))
+    return analyse(world.read(), world.frame(np.random.default_rng(1), world.n))
 
 
-def kinds(audit: Audit, *, interval: bool = True) -> set[tuple[str, str]]:
+def kinds(audit: Findings, *, interval: bool = True) -> set[tuple[str, str]]:
     """Return (method, kind of term) of the rows with an interval, or of the kinds of rows that
     never have one.
     """

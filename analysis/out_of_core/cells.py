@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.data.reading.cells import MISSING
-from analysis.data.reading.cells import LARGEST
+from analysis.data.reading.cells import LARGEST, MISSING
 from analysis.errors import printable
 from analysis.plan.codebook import CodebookColumn
 from analysis.plan.sections.columns import KeepSection

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.data.dataset import Dataset, check_hash
-from analysis.data.reading.cells import LARGEST, SMALLEST
-from analysis.data.reading.cells import FIRST_ROW
+from analysis.data.reading.cells import FIRST_ROW, LARGEST, SMALLEST
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
 from analysis.data.selection.exclusions import DATES, condition_text

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from analysis.errors import (
     Fault,
+    OutputError,
     PlanError,
     column_place,
     did_you_mean,
@@ -45,6 +46,7 @@ from analysis.plan.sections.studies import (
     SegmentSection,
     TimingSection,
 )
+from analysis.plan.writing import document, write_together
 
 UNEDITED = "EDIT THIS"
 """What `init` writes where only the user knows what belongs there."""
@@ -89,6 +91,7 @@ class Plan(Section):
 
     _sha256: str = PrivateAttr(default="")
     _path: Path | None = PrivateAttr(default=None)
+    _folder: Path | None = PrivateAttr(default=None)
 
     @property
     def sha256(self) -> str:
@@ -101,7 +104,7 @@ class Plan(Section):
     @property
     def folder(self) -> Path:
         """Where relative paths of the plan start: the file's folder, or the current one."""
-        return self._path.parent if self._path else Path.cwd()
+        return self._path.parent if self._path else self._folder or Path.cwd()
 
     @property
     def outcomes(self) -> dict[str, OutcomeSection]:
@@ -126,6 +129,22 @@ class Plan(Section):
         """Return what the plan says as a dict that `read_plan` takes; change it for a variant."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
+    def save(self, path: str | Path) -> Path:
+        """Write the plan as a TOML file, and return its path.
+
+        What `score-audit run` makes of the file on the same data has the same numbers.
+
+        Raises
+        ------
+        OutputError
+            When the name does not end in .toml, or the file exists or cannot be written.
+        """
+        path = Path(path).expanduser()
+        if path.suffix != ".toml":
+            raise OutputError("save", Fault("path", printable(path), "a name that ends in .toml"))
+        write_together({path: document(self.content())})
+        return path
+
     def flat(self) -> dict[str, Any]:
         """Return what the plan says as one level of dotted keys, for comparing two plans."""
         return dict(_flatten(self.content()))
@@ -142,7 +161,7 @@ def _flatten(value: Any, prefix: str = ""):
         yield prefix, value
 
 
-def read_plan(source: str | Path | dict[str, Any]) -> Plan:
+def read_plan(source: str | Path | dict[str, Any], *, folder: Path | None = None) -> Plan:
     """Read and validate a plan.
 
     Parameters
@@ -150,6 +169,8 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
     source : str, Path or dict
         A name in the project's `plans/` folder (or among the plans shipped with the package), the
         path of a TOML file, or the plan's content as a dict.
+    folder : Path, optional
+        Where relative paths start in a plan given as a dict; the current folder unless given.
 
     Raises
     ------
@@ -157,7 +178,9 @@ def read_plan(source: str | Path | dict[str, Any]) -> Plan:
         Naming the file, every faulty key, what was found and what is allowed.
     """
     if isinstance(source, dict):
-        return _validated(source, "the plan given as a dict", None, _hash_of(source))
+        plan = _validated(source, "the plan given as a dict", None, _hash_of(source))
+        plan._folder = folder
+        return plan
     if not isinstance(source, (str, Path)):
         found = f"{printable(repr(source), limit=60)} of type {type(source).__name__}"
         allowed = "a plan's name, the path of a TOML file, or a dict"

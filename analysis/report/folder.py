@@ -80,7 +80,8 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
 
 def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
     from analysis.report.html import report_html
-    from analysis.results.figure import data_figure, effect_figure
+    from analysis.results.data_figure import data_figure
+    from analysis.results.effect_figure import effect_figure
     from analysis.results.table import write_tables
 
     record = ledger(findings, folder)
@@ -95,13 +96,12 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     passages = passages_of(findings)
     for key, passage in passages.items():
         figures |= passage.named_figures(key)
-    for name, figure in figures.items():
-        figure.save(staging / "figures", name)
+    images = {name: figure.save(staging / "figures", name) for name, figure in figures.items()}
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
     (staging / "report.html").write_text(
-        report_html(findings, record, figures, passages, history), "utf-8"
+        report_html(findings, record, images, passages, history), "utf-8"
     )
     (staging / "numbers.tex").write_text(macros(record), "utf-8")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""

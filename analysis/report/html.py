@@ -4,7 +4,6 @@ reader.
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import __version__
 from analysis.report.citation import bibtex
-from analysis.results.figure import Figure
+from analysis.results.figure import Image
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage
 from analysis.results.sentence import check_question, listed, verdict_sentence
@@ -32,7 +31,7 @@ CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 def report_html(
     findings: Findings,
     record: dict[str, Any],
-    figures: dict[str, Figure],
+    images: dict[str, Image],
     passages: dict[str, Passage],
     history: list[dict[str, Any]],
 ) -> str:
@@ -43,8 +42,9 @@ def report_html(
     findings : Findings
     record : dict
         The ledger.
-    figures : dict of str to Figure
-        "data" and "effect-1", "effect-2", ... in the order of the plan's outcomes.
+    images : dict of str to Image
+        "data" and "effect-1", "effect-2", ... in the order of the plan's outcomes, and those of the
+        passages.
     passages : dict of str to Passage
         What `passages_of` returns.
     history : list of dict
@@ -76,7 +76,7 @@ def report_html(
                 for r in findings.decided
                 if r.outcome == outcome.column
             ],
-            "figure": _image(figures[f"effect-{number}"]),
+            "figure": images[f"effect-{number}"],
             "reasons": _reasons(findings, outcome.column),
             "table": contrast_table(findings, outcome.column),
             "refused": all(
@@ -92,13 +92,14 @@ def report_html(
         dataset=record["dataset"],
         record=record,
         sections=sections,
-        data=_image(figures["data"]),
+        data=images["data"],
         rows=exclusions_table(findings).to_numpy().tolist(),
         checks=_checks(findings),
         changes=changed_keys(history),
         runs=len(history),
         bibtex=bibtex(record),
-        passages=[_passage(key, passage) for key, passage in passages.items()],
+        passages=passages,
+        images=images,
         held=listed([label(column) for column in findings.plan.engagement.columns]),
         version=__version__,
     )
@@ -182,19 +183,3 @@ def _checks(findings: Findings) -> list[dict[str, str]]:
             }
         )
     return shown
-
-
-def _passage(key: str, passage: Passage) -> dict[str, Any]:
-    """Return a passage as the template takes it."""
-    return {
-        "key": key,
-        "title": passage.title,
-        "paragraphs": passage.paragraphs,
-        "tables": passage.tables,
-        "figures": [_image(figure) for figure in passage.figures],
-    }
-
-
-def _image(figure: Figure) -> dict[str, str]:
-    data = base64.b64encode(figure.svg).decode("ascii")
-    return {"alt": figure.alt, "caption": figure.caption, "data": data}

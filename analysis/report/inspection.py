@@ -1,62 +1,153 @@
-"""What `check` says, for programs: one JSON object whose keys stay."""
+"""What `check` says of a plan and its data before any model is fitted: in lines, and as JSON."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.data.sample import Sample
 from analysis.errors import AnalysisError
-from analysis.results.estimates import Check
-from analysis.results.sentence import sesoi_line
+from analysis.models.design import score_scale
+from analysis.plan.sections.outcome import OutcomeSection
+from analysis.results.estimates import Check, display
+from analysis.results.sentence import check_question, listed
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may come."""
 
+MARKS = {True: "Passed", False: "FAILED", None: "Not assessed"}
 
-def inspection_record(
-    sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]
-) -> dict[str, Any]:
-    """Return what would be analysed: plan, rows, equations and checks, under the keys of
-    `ledger.json`.
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What a plan would analyse: its rows, its equations, and the checks that need no model.
+
+    Attributes
+    ----------
+    sample : Sample
+        The rows that would be analysed, with their plan and dataset.
+    terms : dict of str to tuple of str
+        Terms of each outcome's equation, the intercept first.
+    checks : tuple of Check
     """
-    plan, dataset = sample.plan, sample.dataset
-    return {
-        "schema": SCHEMA,
-        "ok": True,
-        "refused": any(check.refused for check in checks),
-        "plan": {"name": plan.name, "sha256": plan.sha256},
-        "dataset": {
-            "address": dataset.address,
-            "sha256": dataset.sha256,
-            "rows": dataset.rows,
-            "rows_used": sample.rows,
-            "exclusions": sample.exclusions,
-        },
-        "equations": [
-            {
-                "outcome": outcome.column,
-                "kind": outcome.kind,
-                "model": outcome.deciding_model,
-                "terms": list(terms[outcome.column]),
-                "sesoi": [sesoi_line(sample, outcome, score) for score in plan.score.columns],
-            }
-            for outcome in plan.outcome
-        ],
-        "checks": [check.record() | {"refuses": check.refuses} for check in checks],
-        "error": None,
-    }
+
+    sample: Sample
+    terms: dict[str, tuple[str, ...]]
+    checks: tuple[Check, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def refusals(self) -> list[Check]:
+        """Checks that failed, and without which the question has no answer in these data."""
+        return [check for check in self.checks if check.refused]
+
+    def lines(self) -> list[str]:
+        """Return rows, equations, the SESOI in its unit, and checks; those that failed first."""
+        sample, plan, dataset = self.sample, self.sample.plan, self.sample.dataset
+        failed = [check for check in self.checks if check.passed is False]
+        lines = [
+            *map(self._told, failed),
+            f"{plan.name}: {plan.question}",
+            f"{'Simulated data' if dataset.simulated else 'Data'}: {dataset.address},"
+            f" {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
+            *(f"  left out, {reason}: {count:,}" for reason, count in sample.exclusions.items()),
+            f"  analysed: {sample.rows:,} rows",
+        ]
+        for outcome in plan.outcome:
+            columns = ", ".join(self.terms[outcome.column][1:])
+            kind = f"{outcome.kind}, {outcome.deciding_model}"
+            lines.append(f"Model: {outcome.column} ({kind}) on {columns}")
+            lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
+        lines += [self._told(check) for check in self.checks if check.passed is not False]
+        return [*lines, self._outlook(failed)]
+
+    def _told(self, check: Check) -> str:
+        plan = self.sample.plan
+        several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
+        about = ", ".join(filter(None, [check.score, check.outcome])) if several else ""
+        about += ": " if about else ""
+        return f"{about}{check_question(check)} {MARKS[check.passed]}. {check.reason}"
+
+    def _outlook(self, failed: list[Check]) -> str:
+        """Return what a run would come to; scores are named where others are not refused."""
+        if self.refusals:
+            scores = self.sample.plan.score.columns
+            named = {check.score for check in self.refusals}
+            all_of_them = "" in named or named >= {*scores}
+            about = "" if all_of_them else f" for {listed([s for s in scores if s in named])}"
+            reasons = " ".join(dict.fromkeys(check.reason for check in self.refusals))
+            return (
+                "The plan can be run, but these data cannot answer: the verdict would be"
+                f" refused{about}, because: {reasons}"
+            )
+        if failed:
+            count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
+            return (
+                f"Nothing stands in the way of a run, but {count} failed: read what stands at the"
+                " top."
+            )
+        return "Plan and data are in order; nothing stands in the way of a run."
+
+    def record(self) -> dict[str, Any]:
+        """Return plan, rows, equations and checks for JSON, under the keys of `ledger.json`."""
+        plan, dataset = self.sample.plan, self.sample.dataset
+        return {
+            "schema": SCHEMA,
+            "ok": True,
+            "refused": bool(self.refusals),
+            "plan": {"name": plan.name, "sha256": plan.sha256},
+            "dataset": {
+                "address": dataset.address,
+                "sha256": dataset.sha256,
+                "rows": dataset.rows,
+                "rows_used": self.sample.rows,
+                "exclusions": self.sample.exclusions,
+            },
+            "equations": [
+                {
+                    "outcome": outcome.column,
+                    "kind": outcome.kind,
+                    "model": outcome.deciding_model,
+                    "terms": list(self.terms[outcome.column]),
+                    "sesoi": [sesoi_line(self.sample, outcome, s) for s in plan.score.columns],
+                }
+                for outcome in plan.outcome
+            ],
+            "checks": [check.record() | {"refuses": check.refuses} for check in self.checks],
+            "error": None,
+        }
 
 
 def error_record(error: AnalysisError) -> dict[str, Any]:
-    """Return what is wrong with plan or data: every fault with its place, what was found and what
-    is allowed.
-    """
-    faults = [
-        {"place": fault.place, "found": fault.found, "allowed": fault.allowed, "hint": fault.hint}
-        for fault in error.faults
-    ]
-    return {
-        "schema": SCHEMA,
-        "ok": False,
-        "error": {"kind": type(error).__name__, "where": error.where, "faults": faults},
+    """Return every fault of plan or data for JSON: place, what was found, what is allowed."""
+    what = {
+        "kind": type(error).__name__,
+        "where": error.where,
+        "faults": [vars(fault) for fault in error.faults],
     }
+    return {"schema": SCHEMA, "ok": False, "error": what}
+
+
+def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
+    """Return the smallest effect size of interest in the outcome's own unit."""
+    entry = sample.dataset.column(outcome.column)
+    unit = f" {entry.unit}" if entry and entry.unit else ""
+    step = "1 unit"
+    if sample.plan.score.scale == "sd":
+        step = f"one standard deviation ({display(score_scale(sample, score), 'number')})"
+    mean = sample.mean(outcome.column)
+    if outcome.is_relative:
+        of_mean = f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit}"
+        amount = f"{of_mean} = {amount_text(outcome.sesoi * abs(mean))}{unit}"
+    elif outcome.kind == "binary":
+        amount = f"{100 * outcome.sesoi:g} percentage points on a share of {100 * mean:.1f} %"
+    else:
+        amount = f"{amount_text(outcome.sesoi)}{unit} on a mean of {amount_text(mean)}{unit}"
+    return f"SESOI: {amount}, per {step} of {score}"
+
+
+def amount_text(value: float) -> str:
+    """Return an amount in the outcome's unit: whole above a thousand, four digits below."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"

@@ -11,8 +11,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from analysis.data.disclosure import inert_table
 from analysis.plan.project import shipped_studies
+from analysis.results.estimates import tidy_checks
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence
 from analysis.results.verdict import COLUMNS, Verdict
@@ -40,6 +43,12 @@ def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "reasons": list(verdict.reasons),
         "sentence": verdict_sentence(findings, verdict),
     }
+
+
+def verdicts_frame(findings: Findings) -> pd.DataFrame:
+    """Return one row a verdict, with the ledger's keys as columns."""
+    records = [verdict_record(findings, verdict) for verdict in findings.decided]
+    return pd.DataFrame(records, columns=list(COLUMNS))
 
 
 def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
@@ -126,16 +135,9 @@ def write_csv(findings: Findings, folder: Path) -> None:
     """Write verdicts, estimates, checks and the multiverse as CSV; cells that a spreadsheet would
     run become text.
     """
-    import pandas as pd
-
-    from analysis.results.estimates import tidy_checks
-
-    verdicts = pd.DataFrame(
-        [verdict_record(findings, r) for r in findings.decided], columns=list(COLUMNS)
-    )
-    verdicts["reasons"] = verdicts["reasons"].map(" ".join)
+    verdicts = verdicts_frame(findings)
     frames = {
-        "verdicts": verdicts,
+        "verdicts": verdicts.assign(reasons=verdicts["reasons"].map(" ".join)),
         "estimates": findings.estimates.tidy(),
         "checks": tidy_checks(findings.checks),
     }

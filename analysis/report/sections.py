@@ -9,9 +9,8 @@ from analysis.data.dataset import Dataset
 from analysis.measurement_error.report import reliability_passage
 from analysis.measurement_error.simex_report import extrapolation_passage
 from analysis.multiverse.report import multiverse_passage
-from analysis.results.findings import Findings
+from analysis.results.findings import Findings, captioned, told
 from analysis.results.passage import Passage
-from analysis.results.simulated import captioned, told
 from analysis.studies.influence.rows_report import rows_passage
 from analysis.studies.registry import STUDIES
 

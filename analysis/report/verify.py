@@ -85,7 +85,7 @@ def _told(line: Line) -> str:
     return f"{line.status:11} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
 
 
-def compare(old: dict[str, Any], new: dict[str, Any]) -> Verification:
+def compare_ledgers(old: dict[str, Any], new: dict[str, Any]) -> Verification:
     """Compare a ledger with one computed anew: hashes, then every estimate, check and verdict."""
     lines = []
     for name in ("plan", "dataset"):

@@ -1,4 +1,4 @@
-"""Everything one run found: the record that is published."""
+"""Everything one run found: the record that is published, and whether its data are simulated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.data.dataset import Dataset
 from analysis.data.sample import Sample
+from analysis.errors import known_name
 from analysis.plan import Plan
 from analysis.results.estimates import Check, Estimates, StudyResult
 from analysis.results.verdict import Verdict
@@ -53,17 +54,26 @@ class Findings:
 
         Raises
         ------
-        KeyError
+        UnknownNameError
             When the plan has no such outcome or score.
         """
-        outcome = outcome or self.plan.outcome[0].column
-        score = score or self.plan.score.columns[0]
-        for verdict in self.decided:
-            if (verdict.outcome, verdict.score) == (outcome, score):
-                return verdict
-        known = ", ".join(f"({r.outcome}, {r.score})" for r in self.decided)
-        raise KeyError(f"no verdict on ({outcome}, {score}); there are {known}")
+        outcome = known_name("outcome", outcome or self.plan.outcome[0].column, self.plan.outcomes)
+        score = known_name("score", score or self.plan.score.columns[0], self.plan.score.columns)
+        return next(v for v in self.decided if (v.outcome, v.score) == (outcome, score))
 
     def mean(self, column: str) -> float:
         """Return a column's mean in the sample."""
         return self.sample.mean(column)
+
+
+SIMULATED = "Simulated data."
+
+
+def told(dataset: Dataset, sentence: str) -> str:
+    """Return a sentence that begins with "In simulated data: " where the data are."""
+    return f"In simulated data: {sentence}" if dataset.simulated else sentence
+
+
+def captioned(dataset: Dataset, caption: str) -> str:
+    """Return a caption or alt text that begins with "Simulated data." where the data are."""
+    return f"{SIMULATED} {caption}" if dataset.simulated else caption

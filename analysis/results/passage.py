@@ -7,27 +7,10 @@ from dataclasses import dataclass
 from analysis.results.estimates import Estimate
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
+from analysis.results.table import Table as PassageTable
 from analysis.results.verdict import Verdict
 
-
-@dataclass(frozen=True)
-class PassageTable:
-    """A table of a passage, every cell as it is printed.
-
-    Attributes
-    ----------
-    caption : str
-    head : tuple of str
-        The first column names the row.
-    rows : tuple of tuple of str
-    numbers : tuple of int
-        Positions of the columns that hold numbers, set to the right.
-    """
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[int, ...] = ()
+__all__ = ["Passage", "PassageTable", "about", "reasons_on", "rows_on"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +24,7 @@ class Passage:
         Plain text; every number in it comes from the findings.
     figures : tuple of Figure
         Saved as `figures/KEY.svg` and `.png` (the second as `KEY-2`, and so on).
-    tables : tuple of PassageTable
+    tables : tuple of Table
     """
 
     title: str

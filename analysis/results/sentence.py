@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from analysis.data.sample import Sample
 from analysis.models.design import score_scale
 from analysis.models.family import FAMILIES
 from analysis.models.power import detectable_effect
-from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import word_for
 from analysis.results.estimates import Check, Estimate, display
 from analysis.results.findings import Findings
-from analysis.results.simulated import told
 from analysis.results.verdict import Verdict
 
 CORRECTION_NAMES = {
@@ -40,12 +37,13 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     corrected.
     """
     score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
+    simulated = findings.dataset.simulated
     if verdict.verdict == "refused":
-        refused = (
-            f"These data cannot say whether {score} tells anything about {outcome}:"
+        these = "In simulated data, these" if simulated else "These"
+        return (
+            f"{these} data cannot say whether {score} tells anything about {outcome}:"
             f" {verdict.reasons[0]}"
         )
-        return told(findings.dataset, refused)
     tells = {
         "adds": f"{score} tells something more about {outcome}",
         "trivial": f"{score} tells something more about {outcome}, but too little to matter",
@@ -54,9 +52,9 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
             f"these data do not decide whether {score} tells anything more about {outcome}"
         ),
     }[verdict.verdict]
-    held = held_constant(findings)
+    held = f"{'In simulated data, with' if simulated else 'With'} {held_constant(findings)} held"
     sentences = [
-        f"With {held} held constant, {tells}: {effect_clause(findings, verdict)}.",
+        f"{held} constant, {tells}: {effect_clause(findings, verdict)}.",
         size_clause(findings, verdict),
         too_long_a_step(findings, verdict),
     ]
@@ -66,7 +64,7 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
             f"{detectable(findings, verdict)}."
         )
     sentences.append(NOISE[verdict.corrected])
-    return told(findings.dataset, " ".join(filter(None, sentences)))
+    return " ".join(filter(None, sentences))
 
 
 def held_constant(findings: Findings) -> str:
@@ -316,98 +314,6 @@ def check_question(check: Check) -> str:
     return CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
 
 
-def inspection_lines(
-    sample: Sample, terms: dict[str, tuple[str, ...]], checks: tuple[Check, ...]
-) -> list[str]:
-    """Return what `check` prints: rows, equations, what the SESOI means in the outcome's unit, and
-    the checks.
-    """
-    plan, dataset = sample.plan, sample.dataset
-    data = "Simulated data" if dataset.simulated else "Data"
-    lines = [
-        f"{plan.name}: {plan.question}",
-        f"{data}: {dataset.address}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
-    ]
-    lines += [f"  left out, {reason}: {count:,}" for reason, count in sample.exclusions.items()]
-    lines.append(f"  analysed: {sample.rows:,} rows")
-    for outcome in plan.outcome:
-        columns = ", ".join(terms[outcome.column][1:])
-        lines.append(
-            f"Model: {outcome.column} ({outcome.kind}, {outcome.deciding_model}) on {columns}"
-        )
-        lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
-    marks = {True: "Passed", False: "FAILED", None: "Not assessed"}
-    failed = [check for check in checks if check.passed is False]
-    rest = [check for check in checks if check.passed is not False]
-    several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
-    said = [
-        f"{_about(check) if several else ''}{check_question(check)} {marks[check.passed]}."
-        f" {check.reason}"
-        for check in (*failed, *rest)
-    ]
-    lines = [*said[: len(failed)], *lines, *said[len(failed) :]]  # what is wrong is read first
-    refusals = [check for check in failed if check.refused]
-    if refusals:
-        return [*lines, _refusal_line(refusals, plan.score.columns)]
-    if failed:
-        count = "1 check" if len(failed) == 1 else f"{len(failed)} checks"
-        return [
-            *lines,
-            f"Nothing stands in the way of a run, but {count} failed: read what stands at the top.",
-        ]
-    return [*lines, "Plan and data are in order; nothing stands in the way of a run."]
-
-
-def _about(check: Check) -> str:
-    """Return which score and outcome a check is about."""
-    return (
-        f"{', '.join(filter(None, [check.score, check.outcome]))}: "
-        if check.score or check.outcome
-        else ""
-    )
-
-
-def _refusal_line(refusals: list[Check], scores: tuple[str, ...]) -> str:
-    """Return what a run would come to, and why; scores are named where others are not refused."""
-    named = {check.score for check in refusals}
-    about = (
-        ""
-        if "" in named or named >= set(scores)
-        else f" for {listed([s for s in scores if s in named])}"
-    )
-    reasons = " ".join(dict.fromkeys(check.reason for check in refusals))
-    return (
-        f"The plan can be run, but these data cannot answer: the verdict would be refused{about},"
-        f" because: {reasons}"
-    )
-
-
-def sesoi_line(sample: Sample, outcome: OutcomeSection, score: str) -> str:
-    """Return what the declared SESOI is, in the outcome's own unit."""
-    entry = sample.dataset.column(outcome.column)
-    unit = f" {entry.unit}" if entry and entry.unit else ""
-    step = "1 unit"
-    if sample.plan.score.scale == "sd":
-        step = f"one standard deviation ({display(score_scale(sample, score), 'number')})"
-    mean = sample.mean(outcome.column)
-    if outcome.is_relative:
-        size = outcome.sesoi * abs(mean)
-        amount = (
-            f"{100 * outcome.sesoi:g} % of the mean {amount_text(mean)}{unit} ="
-            f" {amount_text(size)}{unit}"
-        )
-    elif outcome.kind == "binary":
-        amount = f"{100 * outcome.sesoi:g} percentage points on a share of {100 * mean:.1f} %"
-    else:
-        amount = f"{amount_text(outcome.sesoi)}{unit} on a mean of {amount_text(mean)}{unit}"
-    return f"SESOI: {amount}, per {step} of {score}"
-
-
-def amount_text(value: float) -> str:
-    """Return an amount in the outcome's unit: whole above a thousand, four digits below."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
-
-
 def multiverse_sentence(findings: Findings) -> str:
     """Return what all the reasonable analyses say together, and which single decision changes the
     word.
@@ -447,4 +353,4 @@ def multiverse_sentence(findings: Findings) -> str:
         if flips
         else f"alone changes the word of {own}: none"
     )
-    return told(findings.dataset, " ".join([*sentences, f"Decisions that {changed}."]))
+    return " ".join([*sentences, f"Decisions that {changed}."])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,58 +15,68 @@ import pandas as pd
 from analysis.errors import printable
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
-from analysis.results.findings import Findings
+from analysis.results.findings import Findings, captioned
 from analysis.results.sentence import model_name, span_text
-from analysis.results.simulated import captioned
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Shown:
-    """A table that shows itself in a notebook: caption first, header cells scoped, the same bytes
-    each time.
+class Table:
+    """A table with its caption, which a notebook shows: header cells scoped, always the same bytes.
 
     Attributes
     ----------
-    table : DataFrame
     caption : str
-    """
-
-    table: pd.DataFrame
-    caption: str
-
-    def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col" style="text-align:left">{escape(str(name))}</th>'
-            for name in self.table.columns
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f'<td style="text-align:left">{escape(_cell(value))}</td>' for value in record
-            )
-            + "</tr>"
-            for record in self.table.itertuples(index=False)
-        )
-        caption = (
-            f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
-        )
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n\n{to_markdown(self.table.map(_cell))}"
-
-
-def show(table: pd.DataFrame | Mapping[str, object], caption: str) -> Shown:
-    """Return a table for a notebook; a mapping becomes two columns.
+    head : tuple of str
+        The first column names the row.
+    rows : tuple of tuple of str
+        Every cell as it is printed.
+    numbers : tuple of int
+        Positions of the columns that hold numbers, which a report sets to the right.
 
     Examples
     --------
-    >>> show({"rows": 3}, "What there is")._repr_html_()[:7]
-    '<table>'
+    >>> Table("What there is", ("what", "value"), (("rows", "3"),)).frame
+       what value
+    0  rows     3
     """
-    if isinstance(table, Mapping):
-        table = pd.DataFrame({"what": list(table), "value": list(table.values())}, dtype=object)
-    return Shown(table, caption)
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The cells as text."""
+        return pd.DataFrame(list(self.rows), columns=list(self.head), dtype=object)
+
+    def _repr_html_(self) -> str:
+        left, style = ' style="text-align:left"', ' style="caption-side:top;text-align:left"'
+        head = "".join(f'<th scope="col"{left}>{escape(name)}</th>' for name in self.head)
+        rows = ("".join(f"<td{left}>{escape(cell)}</td>" for cell in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        caption = f"<caption{style}>{escape(self.caption)}</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def __repr__(self) -> str:
+        return f"{self.caption}\n\n{to_markdown(self.frame)}"
+
+
+def table_of(content: pd.DataFrame | Mapping[str, object], caption: str) -> Table:
+    """Return a data frame as it is printed; a mapping becomes two columns.
+
+    Examples
+    --------
+    >>> table_of({"rows": 3}, "What there is").rows
+    (('rows', '3'),)
+    """
+    if isinstance(content, Mapping):
+        content = pd.DataFrame(
+            {"what": list(content), "value": list(content.values())}, dtype=object
+        )
+    rows = content.itertuples(index=False, name=None)
+    cells = tuple(tuple(map(_cell, row)) for row in rows)
+    return Table(caption, tuple(map(str, content.columns)), cells)
 
 
 def _cell(value: object) -> str:
@@ -80,6 +90,15 @@ def _cell(value: object) -> str:
 COLUMN_NAMES = {"raw": "engagement ignored", "increment": "engagement held constant"}
 
 
+def _effects(findings: Findings, outcome: str) -> Iterator[tuple[Estimate, bool]]:
+    """Yield an outcome's effects, with and without engagement, and whether each one decides."""
+    deciding = {v.deciding.id for v in findings.decided if v.verdict != "refused"}
+    parts = {"outcome": outcome, "scale": findings.plan.score.scale}
+    for row in findings.estimates.select(**parts):
+        if row.method in COLUMN_NAMES:
+            yield row, row.id in deciding
+
+
 def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
     """Return the printed table of an outcome: every model, with and without engagement, as text.
 
@@ -89,29 +108,21 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
         score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in
         `model`.
     """
-    deciding = _deciding(findings)
+    level = findings.plan.inference.level
     records = [
         {
             "score": row.score,
-            "model": _model(findings, row) + (" *" if row.id in deciding else ""),
+            "model": _model(findings, row) + (" *" if decides else ""),
             "engagement": COLUMN_NAMES[row.method],
             "effect": row.displayed,
-            "interval": _interval(row, findings.plan.inference.level),
+            "interval": span_text(*row.interval(level), row.unit),
             "p": display(row.p_value, "p"),
             "n": f"{row.n:,}",
             "errors": row.covariance,
         }
-        for row in findings.estimates
-        if row.outcome == outcome
-        and row.scale == findings.plan.score.scale
-        and row.method in COLUMN_NAMES
+        for row, decides in _effects(findings, outcome)
     ]
     return pd.DataFrame(records)
-
-
-def _deciding(findings: Findings) -> set[str]:
-    """Return the ids of the estimates that decide; where the verdict is refused, none does."""
-    return {verdict.deciding.id for verdict in findings.decided if verdict.verdict != "refused"}
 
 
 def _model(findings: Findings, row: Estimate) -> str:
@@ -142,10 +153,6 @@ def _fitted(row: Estimate) -> str:
     )
 
 
-def _interval(row: Estimate, level: float) -> str:
-    return span_text(*row.interval(level), row.unit)
-
-
 def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | bool]]:
     """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside
     engagement held.
@@ -156,35 +163,22 @@ def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | boo
         score, model, errors, and for each of `raw` and `increment` the effect and "CI; p";
         `decides` marks the deciding model.
     """
-    level, deciding = findings.plan.inference.level, _deciding(findings)
+    level, label = findings.plan.inference.level, findings.dataset.label
     entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
-    for row in findings.estimates:
-        if (
-            row.outcome != outcome
-            or row.scale != findings.plan.score.scale
-            or row.method not in COLUMN_NAMES
-        ):
-            continue
-        blank = {
-            "score": findings.dataset.label(row.score),
-            "model": _model(findings, row),
-            "errors": row.covariance,
-            "decides": False,
-            "raw": "",
-            "raw_more": "",
-            "increment": "",
-            "increment_more": "",
-        }
-        entry = entries.setdefault((row.score, row.model, row.variant), blank)
+    for row, decides in _effects(findings, outcome):
+        blank = dict.fromkeys(("raw", "raw_more", "increment", "increment_more"), "")
+        named = {"score": label(row.score), "model": _model(findings, row)}
+        entry = entries.setdefault(
+            (row.score, row.model, row.variant),
+            {**named, "errors": row.covariance, "decides": False, **blank},
+        )
         p = display(row.p_value, "p")
+        told = f"p {p if p.startswith('<') else f'= {p}'}".replace(" ", "\N{NO-BREAK SPACE}")
         entry[row.method] = row.displayed
-        said = (p if p.startswith("<") else f"= {p}").replace(" ", "\N{NO-BREAK SPACE}")
-        entry[f"{row.method}_more"] = f"{_interval(row, level)}; p\N{NO-BREAK SPACE}{said}"
-        entry["decides"] = entry["decides"] or row.id in deciding
-    order = {
-        findings.dataset.label(score): at for at, score in enumerate(findings.plan.score.columns)
-    }
-    return sorted(entries.values(), key=lambda entry: order[entry["score"]])
+        entry[f"{row.method}_more"] = f"{span_text(*row.interval(level), row.unit)}; {told}"
+        entry["decides"] = entry["decides"] or decides
+    order = [label(score) for score in findings.plan.score.columns]
+    return sorted(entries.values(), key=lambda entry: order.index(entry["score"]))
 
 
 def exclusions_table(findings: Findings) -> pd.DataFrame:
@@ -295,14 +289,12 @@ def write_tables(findings: Findings, folder: Path) -> None:
     """Write every table in its four formats."""
     tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
     for number, outcome in enumerate(findings.plan.outcome, 1):
-        caption = f"{outcome.column}: what the score adds (* marks the row that decides)"
-        if all(
-            verdict.verdict == "refused"
-            for verdict in findings.decided
-            if verdict.outcome == outcome.column
-        ):
-            caption = f"{outcome.column}: estimates for completeness; the verdict is refused"
-        tables[f"effects-{number}"] = (effects_table(findings, outcome.column), caption)
+        words = {v.verdict for v in findings.decided if v.outcome == outcome.column}
+        caption = "what the score adds (* marks the row that decides)"
+        if words == {"refused"}:
+            caption = "estimates for completeness; the verdict is refused"
+        table = effects_table(findings, outcome.column)
+        tables[f"effects-{number}"] = (table, f"{outcome.column}: {caption}")
     for name, (table, plain) in tables.items():
         caption = captioned(findings.dataset, plain)
         (folder / f"{name}.md").write_text(to_markdown(table), "utf-8")

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
+from analysis.report.notebook import Audit
 from analysis.results.answer import Answer, word_for
 from analysis.results.evidence import Tail
 from analysis.results.rule import sesoi_band
@@ -53,13 +54,13 @@ def test_an_interval_without_zero_is_not_said_to_hold_it():
     }
     seen = set()
     for seed in range(6):
-        audit = sa.audit(plan(engagement=reliable), frame(seed))
+        audit = analyse(plan(engagement=reliable), frame(seed))
         verdict = audit.verdict_on()
         alone = word_for(verdict.deciding, verdict.band, 0.95)
         seen.add((verdict.verdict, alone))
         if verdict.verdict == "inconclusive":
-            assert ("holds zero as well as" in audit.sentence()) == (alone == "inconclusive")
-    full = sa.audit(
+            assert ("holds zero as well as" in Audit(audit).sentence()) == (alone == "inconclusive")
+    full = analyse(
         plan(score={"columns": ["score"], "shares_error": "full"}, engagement=reliable), frame()
     )
     assert not any("states no reliability" in reason for reason in full.verdict_on().reasons)
@@ -75,7 +76,7 @@ def test_a_bootstrap_that_was_not_run_is_not_said_to_disagree(quick, model, why)
             outcome=[{"column": "sales", "kind": "revenue", "sesoi": 0.05, "model": model}],
         )
     )
-    audit = sa.audit(plan(), frame())
+    audit = analyse(plan(), frame())
     answer = Answer("adds", "positive", audit.verdict_on().deciding)
     outcome = own.outcome[0]
     found, reasons = _under_a_heavy_tail(
@@ -94,13 +95,13 @@ def test_a_bootstrap_that_was_not_run_is_not_said_to_disagree(quick, model, why)
 
 
 def test_units_that_are_seen_again_need_clusters_and_the_verdict_says_so():
-    audit = sa.audit(plan(panel={"unit": "who"}), frame())
+    audit = analyse(plan(panel={"unit": "who"}), frame())
     assert any("counts every row as independent" in reason for reason in audit.verdict_on().reasons)
     (entity,) = [check for check in audit.checks if check.check == "entity"]
     assert entity.passed is False
     assert '"who"' in entity.reason
     assert _units_apart(read_plan(plan(panel={"unit": "who"}, cluster={"column": "who"}))) == []
-    assert audit.verdict_on().verdict == sa.audit(plan(), frame()).verdict_on().verdict, (
+    assert audit.verdict_on().verdict == analyse(plan(), frame()).verdict_on().verdict, (
         "a panel adds rows and changes no word"
     )
 
@@ -123,14 +124,12 @@ def test_rows_that_a_table_which_only_adds_does_without_are_said():
     data["trade"] = np.where(
         np.arange(500) % 5 == 0, None, np.where(np.arange(500) % 2 == 0, "food", "sport")
     )
-    audit = sa.audit(plan(segment={"column": "trade"}), data)
+    audit = analyse(plan(segment={"column": "trade"}), data)
     (check,) = [check for check in audit.checks if check.check == "left_out_beside"]
     assert check.passed is True
     assert "400 of 500 rows (100 rows lack trade)" in check.reason
     assert audit.sample.rows == 500
-    assert not [
-        check for check in sa.audit(plan(), data).checks if check.check == "left_out_beside"
-    ]
+    assert not [check for check in analyse(plan(), data).checks if check.check == "left_out_beside"]
 
 
 def test_a_score_of_clusters_is_not_said_to_have_moved():
@@ -138,5 +137,5 @@ def test_a_score_of_clusters_is_not_said_to_have_moved():
     data["score"] = np.random.default_rng(5).normal(size=100)[data["who"]] + 0.3 * data["score"]
     data["late"] = data["who"] % 2
     own = plan(algorithm={"changed": "late"}, cluster={"column": "who"})
-    (check,) = [check for check in sa.audit(own, data).checks if check.check == "score_shift"]
+    (check,) = [check for check in analyse(own, data).checks if check.check == "score_shift"]
     assert check.passed is None

@@ -15,7 +15,7 @@ from coverage_table import LEFT, render, rows_of
 from coverage_worlds import BY_NAME, LARGE, WORLDS, World
 from coverage_worlds import rows_of as rows_in
 
-import analysis as sa
+from analysis.audit import analyse
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_an_upper_bound_holds_what_lies_below_it():
 def test_the_package_is_asked_and_not_copied():
     world = BY_NAME["counts"]
     frame = world.frame(np.random.default_rng(3), world.n)
-    row = sa.audit(world.read(quick=True), frame).estimates.one(
+    row = analyse(world.read(quick=True), frame).estimates.one(
         method="increment", model="poisson", term="klout", variant=""
     )
     mine = rows_in(world.sample(np.random.default_rng(3), world.n, world.read()), world.studies)

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.disclosure import FEWEST, NOT_NAMED, few, shown_count, shown_name
+from analysis.report.notebook import Audit
 
 CANARY = "solitaire"
 
@@ -61,8 +63,8 @@ def texts(folder):
 
 @pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_nobody_alone_in_a_cell_is_named_or_counted(tmp_path, quick):
-    audit = sa.audit(plan(quick=quick), data=table())
-    for name, text in texts(audit.export(tmp_path / "out")).items():
+    audit = analyse(plan(quick=quick), data=table())
+    for name, text in texts(Audit(audit).export(tmp_path / "out")).items():
         assert CANARY not in text.lower(), (
             name,
             re.findall(f".{{60}}{CANARY}.{{20}}", text.lower())[:2],

@@ -10,6 +10,7 @@ import shop
 from hypothesis import Phase, given, settings
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import AnalysisError, DataError
@@ -450,7 +451,7 @@ def test_any_table_ends_in_a_result_or_a_clear_error(frame, changes):
     if changes["outcome__kind"] in ("count", "binary") or changes["outcome__kind"] == "continuous":
         changes = {**changes, "outcome__sesoi": 0.5}
     try:
-        audit = sa.audit(shop.plan(**changes), data=frame)
+        audit = analyse(shop.plan(**changes), data=frame)
     except AnalysisError as error:
         refused = error
     else:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.measurement_error.corrected import stacked_covariance, under_leverage
 from analysis.measurement_error.corrected_score import corrected_score
 from analysis.measurement_error.correction import correct_fit
@@ -18,6 +19,7 @@ from analysis.measurement_error.straightness import straightened
 from analysis.models import fit_model
 from analysis.models.covariance import hat_diagonal
 from analysis.models.design import Design, build_design
+from analysis.report.notebook import Audit
 
 
 def frame(seed=1, n=1000, *, steep=1.2, effect=0.0, reliability=0.8):
@@ -149,11 +151,11 @@ def test_a_normal_worthless_score_passes_as_often_as_it_should():
 
 
 def test_the_rate_of_the_corrected_test_is_said_to_be_unknown():
-    said = " ".join(sa.audit(plan(), frame()).verdict_on().reasons)
+    said = " ".join(analyse(plan(), frame()).verdict_on().reasons)
     assert "and the corrected test in a share that is not known" in said
     assert "and the corrected test 5 %" not in said
     assert "and the corrected test 5 %" in " ".join(
-        sa.audit(plan(), frame(steep=0)).verdict_on().reasons
+        analyse(plan(), frame(steep=0)).verdict_on().reasons
     )
 
 
@@ -185,7 +187,7 @@ def test_the_corrected_score_decides_with_errors_under_leverage(how):
         if how == "halves"
         else plan(reliability={"likes": {"value": 0.8, "low": 0.75, "high": 0.85}})
     )
-    audit = sa.audit(said, data)
+    audit = analyse(said, data)
     verdict = audit.verdict_on()
     assert (verdict.deciding.model, verdict.deciding.covariance) == ("corrected-score", "HC3")
     assert any("curve of" in reason and reason.endswith("decides.") for reason in verdict.reasons)
@@ -212,13 +214,13 @@ def test_the_corrected_score_decides_with_errors_under_leverage(how):
         {"", "raw"} if how == "halves" else {"", "raw", "low", "raw-low", "high", "raw-high"}
     )
     assert audit.estimates.select(method="corrected", model="calibration").rows
-    assert "corrected score" in audit.sentence()
-    assert audit.plot_reliability() is not None
+    assert "corrected score" in Audit(audit).sentence()
+    assert Audit(audit).plot("reliability") is not None
 
 
 def test_with_clusters_their_errors_stay():
     data = frame().assign(agency=lambda f: [f"a{i % 60}" for i in range(len(f))])
-    verdict = sa.audit(plan() | {"cluster": {"column": "agency"}}, data).verdict_on()
+    verdict = analyse(plan() | {"cluster": {"column": "agency"}}, data).verdict_on()
     assert (verdict.deciding.model, verdict.deciding.covariance) == ("corrected-score", "CRV1")
 
 
@@ -236,7 +238,7 @@ def test_a_row_of_leverage_one_leaves_the_errors_as_they_are():
 
 
 def test_where_no_correction_is_without_the_line_nothing_is_decided():
-    verdict = sa.audit(plan("binary"), frame(n=4000, effect=1.0, steep=1.0)).verdict_on()
+    verdict = analyse(plan("binary"), frame(n=4000, effect=1.0, steep=1.0)).verdict_on()
     assert (verdict.verdict, verdict.corrected, verdict.direction) == ("inconclusive", "yes", None)
     assert any("decides nothing" in reason for reason in verdict.reasons)
 
@@ -245,14 +247,14 @@ def test_where_no_correction_is_without_the_line_nothing_is_decided():
     ("kind", "shares", "model"), [("continuous", "none", "eiv"), ("count", "full", "poisson")]
 )
 def test_where_no_line_is_taken_for_granted_nothing_changes(kind, shares, model):
-    audit = sa.audit(plan(kind, shares=shares), frame())
+    audit = analyse(plan(kind, shares=shares), frame())
     assert audit.verdict_on().deciding.model == model
     assert not any("curve of" in reason for reason in audit.verdict_on().reasons)
     assert not any(check.check == "curved_score" for check in audit.checks)
 
 
 def test_a_straight_score_is_calibrated_as_before():
-    audit = sa.audit(plan(), frame(steep=0))
+    audit = analyse(plan(), frame(steep=0))
     assert audit.verdict_on().deciding.model == "calibration"
     assert next(check for check in audit.checks if check.check == "curved_score").passed is True
 

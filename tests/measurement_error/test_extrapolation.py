@@ -5,14 +5,15 @@ drawn.
 import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.measurement_error import study_extrapolation as extrapolation
 from analysis.measurement_error.simex_report import extrapolation_figure, extrapolation_passage
+from analysis.report.notebook import Audit
 
 
 @pytest.fixture(scope="module", params=["revenue", "binary"])
 def noisy(request):
-    return sa.audit(plan(request.param, **HALVES), frame())
+    return analyse(plan(request.param, **HALVES), frame())
 
 
 def rows_of(audit):
@@ -44,7 +45,7 @@ def test_the_figure_is_described_and_always_the_same(noisy):
 
 
 def test_it_stands_in_the_report(noisy, tmp_path):
-    folder = noisy.export(tmp_path / "noisy")
+    folder = Audit(noisy).export(tmp_path / "noisy")
     page = (folder / "report.html").read_text("utf-8")
     assert "More noise on purpose" in page
     assert page.index("Is engagement really controlled?") < page.index("More noise on purpose")
@@ -61,7 +62,7 @@ def test_it_stands_in_the_report(noisy, tmp_path):
     ids=["no reliability", "shared", "quick"],
 )
 def test_there_is_none_where_nothing_can_be_added(content):
-    audit = sa.audit(content, frame())
+    audit = analyse(content, frame())
     assert not rows_of(audit)
     assert extrapolation_passage(audit) is None
     with pytest.raises(LookupError):
@@ -70,4 +71,4 @@ def test_there_is_none_where_nothing_can_be_added(content):
 
 def test_many_rows_have_no_picture(monkeypatch):
     monkeypatch.setattr(extrapolation, "MOST_ROWS", 100)
-    assert not rows_of(sa.audit(plan("count", **HALVES), frame()))
+    assert not rows_of(analyse(plan("count", **HALVES), frame()))

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.measurement_error.break_even import break_even
 from analysis.measurement_error.corrected import Correction
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
+from analysis.report.notebook import Audit
 
 OUTCOMES = {
     "continuous": {"column": "y", "kind": "continuous", "sesoi": 0.1},
@@ -68,16 +69,14 @@ def test_a_worthless_score_passes_the_plain_test_and_not_the_corrected_one():
     plain = corrected = 0
     for seed in range(40):
         data = frame(seed)
-        plain += sa.audit({**plan(), "quick": True}, data).verdict_on().verdict == "adds"
-        corrected += (
-            sa.audit({**plan(**HALVES), "quick": True}, data).verdict_on().verdict == "adds"
-        )
+        plain += analyse({**plan(), "quick": True}, data).verdict_on().verdict == "adds"
+        corrected += analyse({**plan(**HALVES), "quick": True}, data).verdict_on().verdict == "adds"
     assert plain >= 30  # METHODS gives .89 for these correlations and n = 1,000
     assert corrected <= 6  # P(X > 6 | 40, .05) = .003
 
 
 def test_a_useful_score_still_adds_once_noise_is_corrected():
-    found = [sa.audit(plan(**HALVES), frame(seed, effect=0.3)).verdict_on() for seed in range(10)]
+    found = [analyse(plan(**HALVES), frame(seed, effect=0.3)).verdict_on() for seed in range(10)]
     assert all(
         r.verdict == "adds" and r.direction == "positive" and r.corrected == "yes" for r in found
     )
@@ -88,7 +87,7 @@ def test_a_useful_score_still_adds_once_noise_is_corrected():
     "how", [HALVES, {"reliability": {"likes": {"value": 0.8, "low": 0.79, "high": 0.81}}}]
 )
 def test_the_ledger_has_the_corrected_effect_by_a_second_route(kind, how):
-    audit = sa.audit(plan(kind, **how), frame())
+    audit = analyse(plan(kind, **how), frame())
     design = build_design(audit.sample, OUTCOMES[kind]["column"], ("score",))
     deciding = audit.plan.outcome[0].deciding_model
     errors = measure(
@@ -120,7 +119,7 @@ def test_the_ledger_has_the_corrected_effect_by_a_second_route(kind, how):
 def test_with_few_clusters_a_correction_by_crv1_decides_nothing(clusters, covariance, word):
     data = frame(effect=0.5).assign(agency=lambda f: [f"a{i % clusters}" for i in range(len(f))])
     inference = {"inference": {"covariance": covariance}} if covariance else {}
-    verdict = sa.audit(
+    verdict = analyse(
         {**plan(**HALVES), **inference, "cluster": {"column": "agency"}, "quick": True}, data
     ).verdict_on()
     assert verdict.verdict == word
@@ -132,7 +131,7 @@ def test_with_few_clusters_a_correction_by_crv1_decides_nothing(clusters, covari
 def test_engagement_with_halves_is_their_mean_after_the_transform_in_the_plain_fit_too():
     data = frame()
     data[["odd", "even"]] = np.exp(data[["odd", "even"]])
-    audit = sa.audit(plan(transform="log1p", **HALVES), data.drop(columns="likes"))
+    audit = analyse(plan(transform="log1p", **HALVES), data.drop(columns="likes"))
     design = build_design(audit.sample, "y", ("score",))
     expected = (np.log1p(data["odd"]) + np.log1p(data["even"])) / 2
     np.testing.assert_allclose(design.block("engagement")[:, 0], expected)
@@ -140,7 +139,7 @@ def test_engagement_with_halves_is_their_mean_after_the_transform_in_the_plain_f
 
 def test_the_score_that_shares_the_error_is_judged_by_the_plain_fit():
     data = frame(sharing=True)
-    found = sa.audit(plan(shares="full", **HALVES), data)
+    found = analyse(plan(shares="full", **HALVES), data)
     assert found.verdict_on().corrected == "no"
     assert found.verdict_on().deciding.method == "increment"
     assert found.estimates.select(method="corrected").rows  # printed beside it
@@ -148,14 +147,14 @@ def test_the_score_that_shares_the_error_is_judged_by_the_plain_fit():
 
 
 def test_where_sharing_is_unknown_plain_and_corrected_must_agree():
-    disagreeing = sa.audit(plan(shares="unknown", **HALVES), frame()).verdict_on()
+    disagreeing = analyse(plan(shares="unknown", **HALVES), frame()).verdict_on()
     assert (disagreeing.verdict, disagreeing.corrected, disagreeing.direction) == (
         "inconclusive",
         "yes",
         None,
     )
     assert any("shares_error" in reason for reason in disagreeing.reasons)
-    agreeing = sa.audit(plan(shares="unknown", **HALVES), frame(effect=0.5)).verdict_on()
+    agreeing = analyse(plan(shares="unknown", **HALVES), frame(effect=0.5)).verdict_on()
     assert (agreeing.verdict, agreeing.direction) == ("adds", "positive")
 
 
@@ -163,8 +162,8 @@ def test_the_word_must_hold_over_a_declared_range():
     narrow = {"reliability": {"likes": {"value": 0.8, "low": 0.79, "high": 0.81}}}
     wide = {"reliability": {"likes": {"value": 0.8, "low": 0.55, "high": 1.0}}}
     data = frame(3, n=3000)
-    assert sa.audit(plan(**narrow), data).verdict_on().verdict in ("nothing", "trivial")
-    found = sa.audit(plan(**wide), data)
+    assert analyse(plan(**narrow), data).verdict_on().verdict in ("nothing", "trivial")
+    found = analyse(plan(**wide), data)
     assert found.verdict_on().verdict == "inconclusive"
     assert any(
         "does not hold over the stated reliability" in reason
@@ -175,9 +174,9 @@ def test_the_word_must_hold_over_a_declared_range():
 
 
 def test_one_of_two_columns_corrected_is_partial_and_the_sentence_says_so():
-    found = sa.audit(plan(columns=["likes", "visits"], **HALVES), frame())
+    found = analyse(plan(columns=["likes", "visits"], **HALVES), frame())
     assert found.verdict_on().corrected == "partial"
-    assert "nowhere else" in found.sentence()
+    assert "nowhere else" in Audit(found).sentence()
     assert any(
         "visits was taken as free of error" in reason for reason in found.verdict_on().reasons
     )
@@ -185,7 +184,7 @@ def test_one_of_two_columns_corrected_is_partial_and_the_sentence_says_so():
 
 @pytest.mark.parametrize("transform", ["rank", "spline"])
 def test_no_correction_exists_under_rank_and_spline(transform):
-    found = sa.audit(plan(transform=transform, **HALVES), frame())
+    found = analyse(plan(transform=transform, **HALVES), frame())
     assert found.verdict_on().corrected == "no"
     assert any("No correction exists" in reason for reason in found.verdict_on().reasons)
     assert not found.estimates.select(method="corrected").rows
@@ -194,7 +193,7 @@ def test_no_correction_exists_under_rank_and_spline(transform):
 def test_a_near_singular_correction_is_refused_and_never_the_plain_fit():
     data = frame(n=300)
     data["score"] = data["likes"] * 0.9 + 0.6 * data["score"]
-    found = sa.audit(
+    found = analyse(
         plan(reliability={"likes": {"value": 0.3, "low": 0.3, "high": 0.3}}), data
     ).verdict_on()
     assert found.verdict == "refused"
@@ -205,14 +204,14 @@ def test_small_counts_refuse_a_correction_of_their_logarithm():
     data = frame()
     rng = np.random.default_rng(2)
     data["odd"], data["even"] = rng.poisson(2, 1000), rng.poisson(2, 1000)
-    found = sa.audit(plan(transform="log1p", **HALVES), data).verdict_on()
+    found = analyse(plan(transform="log1p", **HALVES), data).verdict_on()
     assert found.verdict == "refused"
     assert "counts are below 5" in found.reasons[0]
 
 
 @pytest.mark.parametrize("kind", ["continuous", "revenue"])
 def test_break_even_and_fragility_without_a_reliability(kind):
-    audit = sa.audit(plan(kind), frame())
+    audit = analyse(plan(kind), frame())
     row = audit.estimates.one(method="reliability", model="none", term="break_even")
     deciding = audit.plan.outcome[0].deciding_model
     fit = fit_model(
@@ -226,20 +225,20 @@ def test_break_even_and_fragility_without_a_reliability(kind):
 
 
 def test_reliability_rows_say_how_they_were_obtained():
-    halves = sa.audit(plan(**HALVES), frame()).estimates.one(
+    halves = analyse(plan(**HALVES), frame()).estimates.one(
         method="reliability", term="reliability:likes"
     )
     assert halves.model == "halves"
     low, high = halves.interval(0.95)
     assert low < 0.8 < high
-    bare = sa.audit(plan(reliability={"likes": 0.95}), frame()).estimates
+    bare = analyse(plan(reliability={"likes": 0.95}), frame()).estimates
     declared = bare.one(method="reliability", term="reliability:likes")
     assert (declared.model, declared.estimate) == ("declared", 0.95)
     assert declared.interval(0.95) == pytest.approx((0.85, 1.0))
 
 
 def test_the_calibrated_null_is_printed_and_close_to_what_is_simulated():
-    audit = sa.audit(plan(**HALVES), frame())
+    audit = analyse(plan(**HALVES), frame())
     naive = audit.estimates.one(method="reliability", term="false_positive_naive").estimate
     assert 0.7 < naive < 0.97  # METHODS: .89
     assert audit.estimates.one(
@@ -252,7 +251,7 @@ def test_the_calibrated_null_is_printed_and_close_to_what_is_simulated():
     ("kind", "model"), [("continuous", "oriv"), ("revenue", "corrected-score")]
 )
 def test_a_second_correction_is_printed_beside_the_deciding_one(kind, model):
-    audit = sa.audit(plan(kind, **HALVES), frame())
+    audit = analyse(plan(kind, **HALVES), frame())
     deciding = audit.verdict_on().deciding
     beside = audit.estimates.one(method="corrected", model=model, term="score", variant="")
     assert abs(beside.estimate - deciding.estimate) < 0.5 * deciding.std_error
@@ -261,14 +260,14 @@ def test_a_second_correction_is_printed_beside_the_deciding_one(kind, model):
 def test_clusters_reach_the_correction():
     data = frame()
     data["team"] = np.arange(len(data)) % 60
-    audit = sa.audit({**plan(**HALVES), "cluster": {"column": "team"}}, data)
+    audit = analyse({**plan(**HALVES), "cluster": {"column": "team"}}, data)
     row = audit.estimates.one(method="corrected", model="eiv", term="score", variant="")
     assert (row.covariance, row.clusters) == ("CRV1", 60)
 
 
 def test_ids_stay_unique_and_the_report_can_be_written(tmp_path):
-    audit = sa.audit(plan("revenue", shares="unknown", reliability={"likes": 0.8}), frame())
+    audit = analyse(plan("revenue", shares="unknown", reliability={"likes": 0.8}), frame())
     ids = [row.id for row in audit.estimates]
     assert len(set(ids)) == len(ids)
-    folder = audit.export(tmp_path / "noisy")
+    folder = Audit(audit).export(tmp_path / "noisy")
     assert "corrected for noise" in (folder / "report.html").read_text("utf-8")

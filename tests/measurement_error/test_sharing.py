@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import DataError, PlanError
 from analysis.results.answer import open_columns
 
@@ -62,7 +63,7 @@ HALVES = {"halves": {"likes": ["odd", "even"]}}
 
 def test_halves_of_a_score_show_nothing_of_noise_that_is_only_declared():
     verdicts = [
-        sa.audit(plan(DECLARED, halves={"score": PAIR}), frame(seed)).verdict_on()
+        analyse(plan(DECLARED, halves={"score": PAIR}), frame(seed)).verdict_on()
         for seed in range(8)
     ]
     assert not [r for r in verdicts if r.verdict == "adds"]  # taken for known: 6 of these 8
@@ -86,8 +87,7 @@ def test_halves_of_both_are_known_and_so_is_what_the_plan_says():
 
 def test_a_score_that_is_the_mean_of_its_halves_is_corrected_even_if_it_shares_all_noise():
     verdicts = [
-        sa.audit(plan(HALVES, halves={"score": PAIR}), frame(seed)).verdict_on()
-        for seed in range(8)
+        analyse(plan(HALVES, halves={"score": PAIR}), frame(seed)).verdict_on() for seed in range(8)
     ]
     assert sum(r.verdict == "adds" for r in verdicts) <= 2
     assert {r.corrected for r in verdicts} == {"yes"}
@@ -99,7 +99,7 @@ def test_a_score_that_is_the_mean_of_its_halves_is_corrected_even_if_it_shares_a
 def test_a_score_that_is_not_the_mean_of_its_halves_is_an_error(how):
     data = frame(1).assign(score=how)
     with pytest.raises(DataError) as raised:
-        sa.audit(plan(HALVES, halves={"score": PAIR}), data)
+        analyse(plan(HALVES, halves={"score": PAIR}), data)
     for said in (
         'column "score" (score)',
         "not the mean of its halves score_odd, score_even",
@@ -112,10 +112,10 @@ def test_rounding_and_a_transform_of_the_halves_are_no_error():
     data = frame(1)
     data[["score", *PAIR]] = data[["score", *PAIR]] * 15 + 90
     data["score"] = data["score"].round()
-    assert sa.audit(plan(HALVES, halves={"score": PAIR}), data).verdict_on().corrected == "yes"
+    assert analyse(plan(HALVES, halves={"score": PAIR}), data).verdict_on().corrected == "yes"
     logs = np.log1p(data[PAIR]).mean(axis=1)
     told = plan(HALVES, halves={"score": PAIR}, transform="log1p")
-    assert sa.audit(told, data.assign(score=np.expm1(logs))).verdict_on().corrected == "yes"
+    assert analyse(told, data.assign(score=np.expm1(logs))).verdict_on().corrected == "yes"
 
 
 def test_a_rank_is_not_the_mean_of_two_ranks():
@@ -155,7 +155,7 @@ STATED = {
 def test_a_score_that_shares_the_noise_of_one_column_only_is_not_decided():
     world = {"slopes": (0.4, 0.4), "weights": (-0.7, 0.7), "sharing": (1.0, 0.0)}
     verdicts = [
-        sa.audit(plan(BOTH), two_columns(seed, 2000, **world)).verdict_on() for seed in range(4)
+        analyse(plan(BOTH), two_columns(seed, 2000, **world)).verdict_on() for seed in range(4)
     ]
     assert [r.verdict for r in verdicts] == [
         "inconclusive"
@@ -172,13 +172,13 @@ def test_a_score_that_shares_the_noise_of_one_column_only_is_not_decided():
 
 def test_a_score_that_adds_does_so_whatever_it_shares():
     data = two_columns(1, sharing=(1.0, 0.0))
-    verdict = sa.audit(plan(BOTH), data.assign(y=data["y"] + 0.5 * data["score"])).verdict_on()
+    verdict = analyse(plan(BOTH), data.assign(y=data["y"] + 0.5 * data["score"])).verdict_on()
     assert (verdict.verdict, verdict.direction) == ("adds", "positive")
 
 
 def test_the_word_must_hold_at_the_mixed_corners_of_two_declared_ranges():
     data = two_columns(1, 5000, reliable=(0.7, 0.9), weights=(0.7, -0.7))
-    audit = sa.audit(plan(STATED, shares_error="none"), data)
+    audit = analyse(plan(STATED, shares_error="none"), data)
     assert audit.verdict_on().verdict == "inconclusive"
     assert any(
         "the corner b 0.90, a 0.70 of the declared ranges" in reason
@@ -209,6 +209,6 @@ def test_with_many_declared_ranges_no_correction_decides():
     data = data.assign(score=rng.normal(size=400), y=data["e0"] + rng.normal(size=400))
     data["y"] += 2 * data["score"]
     engagement = {"columns": names, "reliability": dict.fromkeys(names, 0.9)}
-    verdict = sa.audit(plan(engagement, shares_error="none"), data).verdict_on()
+    verdict = analyse(plan(engagement, shares_error="none"), data).verdict_on()
     assert verdict.verdict == "inconclusive"
     assert any("7 columns with a declared reliability" in reason for reason in verdict.reasons)

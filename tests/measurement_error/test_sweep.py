@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.measurement_error.correction import correct_fit, corrected_margin
 from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.report import (
@@ -20,16 +20,17 @@ from analysis.measurement_error.report import (
 from analysis.measurement_error.sweep import GRID, Stretch, stretches
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
+from analysis.report.notebook import Audit
 
 
 @pytest.fixture(scope="module")
 def halves():
-    return sa.audit(plan(**HALVES), frame())
+    return analyse(plan(**HALVES), frame())
 
 
 @pytest.fixture(scope="module")
 def unstated():
-    return sa.audit(plan(), frame())
+    return analyse(plan(), frame())
 
 
 def swept(audit):
@@ -38,7 +39,7 @@ def swept(audit):
 
 @pytest.mark.parametrize("kind", list(OUTCOMES))
 def test_every_row_is_the_corrected_fit_at_that_reliability(kind):
-    audit = sa.audit(plan(kind), frame())
+    audit = analyse(plan(kind), frame())
     design = build_design(audit.sample, OUTCOMES[kind]["column"], ("score",))
     fit = fit_model(design, audit.plan.outcome[0].deciding_model, "HC1")
     rows = swept(audit)
@@ -81,7 +82,7 @@ def test_neighbours_with_one_word_are_one_stretch(unstated):
 def test_where_hardly_any_truth_is_left_the_sweep_says_refused():
     data = frame(n=300)
     data["score"] = data["likes"] + 0.3 * data["score"]
-    audit = sa.audit(plan(), data)
+    audit = analyse(plan(), data)
     rows = swept(audit)
     assert rows[0].estimate is None
     assert "refused" in rows[0].note
@@ -90,13 +91,13 @@ def test_where_hardly_any_truth_is_left_the_sweep_says_refused():
 
 
 def test_a_score_that_shares_the_noise_has_no_sweep():
-    audit = sa.audit(plan(shares="full", **HALVES), frame(sharing=True))
+    audit = analyse(plan(shares="full", **HALVES), frame(sharing=True))
     assert not swept(audit)
-    (said,) = audit.reliability_sentences()
+    (said,) = reliability_sentences(audit, audit.verdict_on())
     assert "ordinary fit is right" in said
     assert reliability_passage(audit).figures == ()
     with pytest.raises(LookupError):
-        audit.plot_reliability("y")
+        Audit(audit).plot("reliability")
 
 
 # --- what is printed ------------------------------------------------------------------------------
@@ -126,19 +127,19 @@ def test_without_a_reliability_the_reader_is_told_what_to_measure(unstated):
 
 
 def test_the_figure_is_described_and_always_the_same(halves):
-    one, two = halves.plot_reliability(), reliability_figure(halves, "y")
+    one, two = Audit(halves).plot("reliability"), reliability_figure(halves, "y")
     assert one.svg == two.svg
     assert "over the reliability of engagement" in one.alt
     assert "rule says" in one.alt
     assert "diamond" in one.caption
-    assert "diamond" not in sa.audit(plan(), frame()).plot_reliability().caption
+    assert "diamond" not in reliability_figure(analyse(plan(), frame()), "y").caption
 
 
 def test_report_and_ledger_carry_them(halves, tmp_path):
-    folder = halves.export(tmp_path / "noisy")
+    folder = Audit(halves).export(tmp_path / "noisy")
     page = (folder / "report.html").read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert "Is engagement really controlled?" in page
-    for sentence in halves.reliability_sentences():
+    for sentence in reliability_sentences(halves, halves.verdict_on()):
         assert escape(sentence).replace("&#x27;", "&#39;") in page
     assert (folder / "figures" / "reliability.svg").exists()
     ledger = (folder / "ledger.json").read_text("utf-8")
@@ -157,7 +158,7 @@ def test_several_scores_and_outcomes_have_a_sentence_each_and_a_figure_an_outcom
     data["other"] = data["score"] + np.random.default_rng(1).normal(size=len(data))
     wide = plan(**HALVES) | {"outcome": [OUTCOMES["continuous"], OUTCOMES["revenue"]]}
     wide["score"] = {"columns": ["score", "other"], "shares_error": "none"}
-    passage = reliability_passage(sa.audit(wide, data))
+    passage = reliability_passage(analyse(wide, data))
     assert len(passage.figures) == 2
     assert len(passage.paragraphs) == 4
     assert passage.paragraphs[0].startswith("Score and y. ")

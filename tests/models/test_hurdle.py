@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from analysis.audit import audit
+from analysis.audit import analyse
 from analysis.errors import DesignError, PlanError
 from analysis.models import fit_logit, fit_model, fit_nb2, fit_pml
 from analysis.models.design import Design
 from analysis.models.fit import wald
+from analysis.report.notebook import Audit
 
 
 def drawn(
@@ -176,13 +177,13 @@ def test_refuses_what_has_no_two_parts(design, said):
 
 @pytest.fixture(scope="module")
 def counted(make_frame, plan_of):
-    return audit(plan_of("count", outcome={"model": "hurdle"}, quick=True), make_frame())
+    return analyse(plan_of("count", outcome={"model": "hurdle"}, quick=True), make_frame())
 
 
 def test_a_hurdle_may_decide(counted):
     row = counted.decided[0].deciding
     assert (row.model, row.variant, row.unit) == ("hurdle", "", "percent")
-    assert "hurdle" in counted.sentence()
+    assert "hurdle" in Audit(counted).sentence()
     assert "No correction" in " ".join(counted.decided[0].reasons)
 
 
@@ -200,18 +201,18 @@ def test_the_parts_stand_beside(counted):
 
 
 def test_nb2_may_decide_and_says_its_name(make_frame, plan_of):
-    found = audit(plan_of("count", outcome={"model": "nb2"}), make_frame())
+    found = analyse(plan_of("count", outcome={"model": "nb2"}), make_frame())
     assert found.decided[0].deciding.model == "nb2"
-    assert "negative binomial" in found.sentence()
+    assert "negative binomial" in Audit(found).sentence()
     models = {row.model for row in found.estimates.select(method="increment")}
     assert {"nb2", "hurdle", "poisson", "ols"} <= models
 
 
 def test_revenue_with_zeros_has_two_parts_and_without_a_reason(make_frame, plan_of):
     frame = make_frame()
-    found = audit(plan_of("revenue", quick=True), frame)
+    found = analyse(plan_of("revenue", quick=True), frame)
     assert found.estimates.one(method="increment", model="hurdle", term="klout", variant="")
-    without = audit(plan_of("revenue", quick=True), frame.assign(sales=frame.sales + 1))
+    without = analyse(plan_of("revenue", quick=True), frame.assign(sales=frame.sales + 1))
     assert not without.estimates.select(model="hurdle").rows
     reason = next(check.reason for check in without.checks if check.check == "companion_hurdle")
     assert "no outcome of zero" in reason

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.measurement_error.corrected import LEVERED, Refusal, leverage_of, stacked_covariance
 from analysis.measurement_error.corrected_score import corrected_score
 from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
@@ -153,5 +153,5 @@ def test_the_row_says_so():
         "outcome": [{"column": "y", "kind": "continuous", "sesoi": 0.1}],
         "inference": {"bootstrap": 99},
     }
-    verdict = sa.audit(plan, data).verdict_on()
+    verdict = analyse(plan, data).verdict_on()
     assert (verdict.deciding.model, verdict.deciding.covariance) == ("eiv", "HC3")

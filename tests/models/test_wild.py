@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.audit import audit
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
@@ -19,6 +19,7 @@ from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import wild_bootstrap
 from analysis.models.wild import effective_clusters, wild_test
+from analysis.report.notebook import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo.study import study_assay
 
@@ -146,7 +147,7 @@ WILD = {"cluster": {"column": "agency"}, "inference": {"covariance": "wild", "bo
 
 @pytest.fixture(scope="module")
 def few(make_frame, plan_of):
-    return audit(plan_of("continuous", quick=True, **WILD), make_frame(agencies=9))
+    return analyse(plan_of("continuous", quick=True, **WILD), make_frame(agencies=9))
 
 
 def test_the_deciding_row_is_wild_with_an_inverted_interval(few):
@@ -164,9 +165,9 @@ def test_the_deciding_row_is_wild_with_an_inverted_interval(few):
 def test_what_is_said_beside_it_names_its_method(few):
     """The printed p is the bootstrap's; power and equivalence go by CRV1 and t(8)."""
     row = few.decided[0].deciding
-    assert f"t = {row.statistic:.2f}, p " in few.sentence()
-    assert "by the wild cluster bootstrap" in few.sentence()
-    assert "z = " not in few.sentence()
+    assert f"t = {row.statistic:.2f}, p " in Audit(few).sentence()
+    assert "by the wild cluster bootstrap" in Audit(few).sentence()
+    assert "z = " not in Audit(few).sentence()
     mde = few.estimates.one(method="power", term="mde")
     assert mde.estimate == pytest.approx(detectable_effect(row.std_error, df=8.0))
     tested = few.estimates.one(method="equivalence", model="ols", term="tost")
@@ -182,7 +183,7 @@ def test_draws_of_the_assay_say_how_they_were_judged(make_frame, plan_of):
 
 
 def test_other_models_say_what_they_took(make_frame, plan_of):
-    found = audit(plan_of(outcome={"model": "ols"}, quick=True, **WILD), make_frame(agencies=20))
+    found = analyse(plan_of(outcome={"model": "ols"}, quick=True, **WILD), make_frame(agencies=20))
     row = found.estimates.one(method="increment", model="poisson", term="klout", variant="")
     assert row.covariance == "CRV3"
     assert "wild" in row.note
@@ -198,7 +199,7 @@ def test_wild_is_for_least_squares_with_clusters(plan_of, kind, extra):
 
 @pytest.mark.parametrize("options", [{"cluster": {"column": "agency"}}, WILD])
 def test_five_clusters_are_refused(make_frame, plan_of, options):
-    found = audit(plan_of("continuous", quick=True, **options), make_frame(agencies=5))
+    found = analyse(plan_of("continuous", quick=True, **options), make_frame(agencies=5))
     assert found.decided[0].verdict == "refused"
     assert "six clusters" in found.decided[0].reasons[0]
 

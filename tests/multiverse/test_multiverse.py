@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import PlanError
 from analysis.multiverse.run import run_multiverse
 from analysis.multiverse.specifications import own_specification, specifications
@@ -90,7 +91,7 @@ def frame_of(n=400, effect=0.0, seed=11):
 
 
 def sample_of(plan, frame):
-    return sa.audit({k: v for k, v in plan.items() if k != "multiverse"}, frame), sa.read_plan(plan)
+    return analyse({k: v for k, v in plan.items() if k != "multiverse"}, frame), sa.read_plan(plan)
 
 
 def multiverse_of(plan, frame):
@@ -127,7 +128,7 @@ def test_every_specification_is_the_audit_of_one_plan(many):
     frame, found = many
     specs = specifications(sa.read_plan(plan_of()))
     assert len(specs) == len(found.table) == 2 * 3 * 4 * 3 * 2 * 2
-    whole = sa.audit({k: v for k, v in plan_of().items() if k != "multiverse"}, frame).sample
+    whole = analyse({k: v for k, v in plan_of().items() if k != "multiverse"}, frame).sample
     spread = {
         "score": np.std(frame["score"], ddof=1),
         "rival": np.std(frame["rival"].rank() / len(frame), ddof=1),
@@ -135,7 +136,7 @@ def test_every_specification_is_the_audit_of_one_plan(many):
     checked = np.random.default_rng(1).choice(len(specs), 30, replace=False)
     for position in checked:
         spec, row = specs[position], found.table.iloc[position]
-        audit = sa.audit(variant_plan(spec), frame)
+        audit = analyse(variant_plan(spec), frame)
         parts = {"method": "increment", "model": spec.model, "term": spec.score, "scale": "raw"}
         direct = audit.estimates.one(
             **parts, variant="log1p" if spec.outcome_transform == "log1p" else ""
@@ -157,7 +158,7 @@ def test_the_plans_own_analysis_is_found(many):
     own = own_specification(plan, specs)
     assert own.choices == ("own", "log", "none", "poisson", "rows", "all")
     frame, found = many
-    audit = sa.audit({k: v for k, v in plan_of().items() if k != "multiverse"}, frame)
+    audit = analyse({k: v for k, v in plan_of().items() if k != "multiverse"}, frame)
     assert found.table.iloc[specs.index(own)]["verdict"] == audit.verdict_on().verdict
 
 
@@ -260,7 +261,7 @@ def test_a_reliability_is_the_corrected_fit_of_one_plan():
     found = multiverse_of(reliable(), frame)
     table = found.table
     mean = (
-        sa.audit({k: v for k, v in plan_of().items() if k != "multiverse"}, frame)
+        analyse({k: v for k, v in plan_of().items() if k != "multiverse"}, frame)
         .sample.numbers("sales")
         .mean()
     )
@@ -275,7 +276,7 @@ def test_a_reliability_is_the_corrected_fit_of_one_plan():
         plan["outcome"] = [{"column": "sales", "kind": "revenue", "sesoi": 0.05, "model": model}]
         plan |= {"cluster": {"column": "owner"}} if errors == "by town" else {}
         parts = {"method": "corrected", "model": how, "term": "score", "scale": "sd", "variant": ""}
-        direct = sa.audit(plan, frame).estimates.one(**parts)
+        direct = analyse(plan, frame).estimates.one(**parts)
         same = (table["noise"] == name) & (table["attention"] == "log")
         row = table[same & (table["fit"] == model) & (table["errors"] == errors)].iloc[0]
         unit = mean if model == "ols" else 1.0

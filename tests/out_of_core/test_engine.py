@@ -14,11 +14,12 @@ import pytest
 pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
-from analysis.audit import audit, check
+from analysis.audit import analyse, check
 from analysis.cli import cli
 from analysis.errors import AnalysisError, DataError, DesignError
 from analysis.out_of_core.address import open_table
 from analysis.out_of_core.basis import build_basis
+from analysis.report.notebook import Audit
 from analysis.studies.composition.rows import check_rows
 
 NEAR = 1e-9
@@ -47,7 +48,7 @@ def content(plan_of):
 def beyond(tmp_path):
     """Audit a frame as Parquet files through the engine."""
 
-    def run(plan, frame, *, files=2, folder=None, how=audit):
+    def run(plan, frame, *, files=2, folder=None, how=analyse):
         place = folder or tmp_path / f"files{files}"
         place.mkdir(exist_ok=True)
         for old in place.glob("*.parquet"):
@@ -81,7 +82,7 @@ def compare(found, wanted, *, near=NEAR):
     assert found.sample.exclusions == wanted.sample.exclusions
     assert found.dataset.rows == wanted.dataset.rows
     assert [r.verdict for r in found.decided] == [r.verdict for r in wanted.decided]
-    assert found.sentence() == wanted.sentence()
+    assert Audit(found).sentence() == Audit(wanted).sentence()
 
 
 def checks_of(run):
@@ -111,7 +112,7 @@ def checks_of(run):
 def test_engine_agrees_with_rows_in_memory(content, beyond, make_frame, kind, covariance, cluster):
     frame = make_frame(600)
     plan = content(kind, covariance, cluster)
-    found, wanted = beyond(plan, frame), audit(plan, frame)
+    found, wanted = beyond(plan, frame), analyse(plan, frame)
     compare(found, wanted)
     ours, theirs = checks_of(found), checks_of(wanted)
     assert {k: ours[k] for k in ("reconstructability", "outcome_from")} == {
@@ -123,7 +124,7 @@ def test_engine_agrees_with_rows_in_memory(content, beyond, make_frame, kind, co
 def test_binary_outcome_by_least_squares_is_in_points(content, beyond, make_frame):
     frame = make_frame(500)
     plan = content("binary", outcome={"model": "ols"})
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
 
 
 def test_exposure_and_logs_agree(content, beyond, make_frame):
@@ -132,7 +133,7 @@ def test_exposure_and_logs_agree(content, beyond, make_frame):
     plan["score"]["transform"] = "log1p"
     plan["engagement"]["transform"] = "sqrt"
     frame["klout"] = frame["klout"].clip(lower=0)
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
 
 
 def test_clean_rows_are_read_three_times(content, beyond, make_frame, monkeypatch):
@@ -162,7 +163,7 @@ def test_several_scores_stand_side_by_side(content, beyond, make_frame):
     frame = make_frame(500)
     for kind in ("continuous", "revenue"):
         plan = content(kind, "CRV1", "agency", score={"columns": ["klout", "klout2"]})
-        found, wanted = beyond(plan, frame), audit(plan, frame)
+        found, wanted = beyond(plan, frame), analyse(plan, frame)
         assert found.estimates.one(variant="together", term="klout2").statistic == pytest.approx(
             wanted.estimates.one(variant="together", term="klout2").statistic, rel=NEAR
         )
@@ -175,7 +176,7 @@ def test_few_clusters_take_crv3_for_least_squares_and_say_what_poisson_took(
     frame = make_frame(500, agencies=30)
     plan = content("continuous", None, "agency")
     found = beyond(plan, frame)
-    compare(found, audit(plan, frame))
+    compare(found, analyse(plan, frame))
     assert found.verdict_on().deciding.covariance == "CRV3"
     poisson = beyond(content("revenue", None, "agency"), frame).verdict_on().deciding
     assert (poisson.covariance, "CRV3 would fit again" in poisson.note) == ("CRV1", True)
@@ -196,7 +197,7 @@ def test_single_row_clusters_are_rows(content, beyond, make_frame):
     frame = make_frame(400)
     alone, rows = content("continuous", "CRV1", "account"), content("continuous", "HC1")
     found = beyond(alone, frame)
-    compare(found, audit(alone, frame))
+    compare(found, analyse(alone, frame))
     ours, plain = found.verdict_on().deciding, beyond(rows, frame).verdict_on().deciding
     assert ours.clusters == 400
     # G/(G-1) (n-1)/(n-k) = n/(n-k) with G = n
@@ -218,7 +219,7 @@ def test_offset_of_a_million_standard_deviations(content, beyond, make_frame):
     )
     # the cells themselves are rounded at 1e6 x 1e-16 of a standard deviation
     assert far.estimate == pytest.approx(near.estimate, rel=1e-8)
-    compare(beyond(plain, shifted), audit(plain, shifted), near=1e-8)
+    compare(beyond(plain, shifted), analyse(plain, shifted), near=1e-8)
 
 
 @pytest.mark.parametrize("kind", ["continuous", "revenue"])
@@ -227,7 +228,7 @@ def test_nearly_dependent_columns_keep_their_digits(content, beyond, make_frame,
     rng = np.random.default_rng(3)
     frame["twin"] = np.log1p(frame["likes"]) + 1e-5 * rng.normal(size=len(frame))
     plan = content(kind, "HC1", controls={"columns": ["twin"]})
-    compare(beyond(plan, frame), audit(plan, frame), near=1e-8 if kind == "revenue" else NEAR)
+    compare(beyond(plan, frame), analyse(plan, frame), near=1e-8 if kind == "revenue" else NEAR)
 
 
 def test_basis_does_not_depend_on_the_sample(content, beyond, make_frame, monkeypatch):
@@ -239,7 +240,7 @@ def test_basis_does_not_depend_on_the_sample(content, beyond, make_frame, monkey
     frame.loc[np.arange(0, 3000, 600), "region"] = "zealand"
     for kind in ("continuous", "revenue"):
         plan = content(kind, "CRV1", "agency")
-        wanted = audit(plan, frame)
+        wanted = analyse(plan, frame)
         monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 100)
         found = beyond(plan, frame)
         assert len(found.sample.frame) == 100
@@ -302,7 +303,7 @@ def test_missing_values_are_left_out_in_the_same_order(content, beyond, make_fra
             {"column": "region", "in": ["west", "east", "north"]},
         ],
     )
-    found, wanted = beyond(plan, frame), audit(plan, frame)
+    found, wanted = beyond(plan, frame), analyse(plan, frame)
     assert list(found.sample.exclusions.items()) == list(wanted.sample.exclusions.items())
     assert len(found.sample.exclusions) == 6
     compare(found, wanted)
@@ -326,18 +327,18 @@ def test_nan_is_a_missing_value(content, tmp_path, make_frame):
     )
     pq.write_table(table, tmp_path / "nan.parquet")
     plan = content() | {"dataset": str(tmp_path / "na*.parquet")}
-    compare(audit(plan), audit(plan, frame[["klout", "likes", "growth", "region"]]))
+    compare(analyse(plan), analyse(plan, frame[["klout", "likes", "growth", "region"]]))
 
 
 def test_negative_revenue_is_left_out_where_the_plan_says_so(content, beyond, make_frame):
     frame = make_frame(400)
     frame.loc[[1, 9], "sales"] = -5.0
     plan = content("revenue", outcome={"negative": "exclude"})
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
     zeros = content("revenue", missing="zero")
     frame = make_frame(400)
     frame.loc[[1, 9], "sales"] = np.nan
-    compare(beyond(zeros, frame), audit(zeros, frame))
+    compare(beyond(zeros, frame), analyse(zeros, frame))
 
 
 FILTERS = [
@@ -360,7 +361,7 @@ def test_filters_keep_the_same_rows(content, beyond, make_frame, keep):
     days = pd.Timestamp("2014-01-01") + pd.to_timedelta(rng.integers(0, 365, len(frame)), unit="D")
     frame["day"], frame["stamp"] = days.strftime("%Y-%m-%d"), days
     plan = content(keep=[keep], controls={"columns": []})
-    found, wanted = beyond(plan, frame), audit(plan, frame)
+    found, wanted = beyond(plan, frame), analyse(plan, frame)
     assert 0 < found.sample.rows < 900
     compare(found, wanted)
 
@@ -369,10 +370,10 @@ def test_csv_over_the_budget_is_text_until_it_is_typed(content, tmp_path, make_f
     frame = spoil(make_frame(500)).drop(columns="klout2")
     frame.to_csv(tmp_path / "big.csv", index=False)
     plan = content("revenue", "HC1") | {"dataset": str(tmp_path / "big.csv")}
-    wanted = audit(plan)
+    wanted = analyse(plan)
     assert wanted.sample.out_of_core is None
     monkeypatch.setattr("analysis.out_of_core.address.SIZE_BUDGET", 1000)
-    found = audit(plan)
+    found = analyse(plan)
     assert found.sample.out_of_core is not None
     assert found.dataset.sha256 == wanted.dataset.sha256
     compare(found, wanted)
@@ -386,9 +387,9 @@ def test_table_of_a_database(content, tmp_path, make_frame):
         connection.register("frame", frame)
         connection.execute("create table sales as select * from frame")
     plan = content("revenue", "HC1") | {"dataset": f"duckdb:{tmp_path}/shop.duckdb/sales"}
-    compare(audit(plan), audit(plan, frame))
+    compare(analyse(plan), analyse(plan, frame))
     with pytest.raises(DataError, match='no table "sale"') as caught:
-        audit(plan | {"dataset": f"duckdb:{tmp_path}/shop.duckdb/sale"})
+        analyse(plan | {"dataset": f"duckdb:{tmp_path}/shop.duckdb/sale"})
     assert 'Did you mean "sales"?' in str(caught.value)
 
 
@@ -410,18 +411,18 @@ def test_hostile_names_and_levels_are_only_names(content, beyond, make_frame):
         engagement={"columns": [names["likes"]], "transform": "log1p"},
         keep=[{"column": names["region"], "in": ["w'e\"st; --", "{e}%s", "north"]}],
     )
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
 
 
 def test_repeated_rows_are_refused_or_kept(content, beyond, make_frame):
     frame = make_frame(400)
     plan = content(row="account")
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
     first = plan | {"duplicates": "first"}
-    compare(beyond(first, frame), audit(first, frame))
+    compare(beyond(first, frame), analyse(first, frame))
     frame.loc[[5, 6], "account"] = "a1"
     compare(
-        beyond(plan | {"duplicates": "keep"}, frame), audit(plan | {"duplicates": "keep"}, frame)
+        beyond(plan | {"duplicates": "keep"}, frame), analyse(plan | {"duplicates": "keep"}, frame)
     )
     with pytest.raises(DataError, match=r"2 repeated ids: \(a1\)"):
         beyond(plan, frame)
@@ -498,7 +499,7 @@ def test_refusals_have_the_same_words(content, beyond, make_frame, name):
     frame = spoiled(make_frame(400).assign(months=lambda f: f["months"].astype(float)))
     plan = content(kind, **changes)
     with pytest.raises(AnalysisError) as wanted:
-        audit(plan, frame)
+        analyse(plan, frame)
     with pytest.raises(AnalysisError) as found:
         beyond(plan, frame)
     assert type(found.value) is type(wanted.value)
@@ -513,7 +514,7 @@ def test_leverage_of_one_is_refused(content, beyond, make_frame):
     frame.loc[7, "region"] = "moon"
     plan = content("continuous", "HC3")
     with pytest.raises(DesignError) as wanted:
-        audit(plan, frame)
+        analyse(plan, frame)
     with pytest.raises(DesignError) as found:
         beyond(plan, frame)
     assert str(found.value) == str(wanted.value)
@@ -531,7 +532,7 @@ def test_bad_addresses(content, tmp_path, make_frame):
         "../../*.parquet": "leaves the project",
     }.items():
         with pytest.raises(DataError) as caught:
-            audit(content() | {"dataset": address})
+            analyse(content() | {"dataset": address})
         assert words in str(caught.value)
 
 
@@ -540,10 +541,10 @@ def test_broken_files_are_said_plainly(content, tmp_path, make_frame):
     with (tmp_path / "a.csv").open("a") as file:
         file.write("1,2\n" * 3)
     with pytest.raises(DataError, match="found:"):
-        audit(content() | {"dataset": str(tmp_path / "*.csv")})
+        analyse(content() | {"dataset": str(tmp_path / "*.csv")})
     make_frame(50).head(0).to_parquet(tmp_path / "none.parquet")
     with pytest.raises(DataError, match="no rows of data"):
-        audit(content() | {"dataset": str(tmp_path / "*.parquet")})
+        analyse(content() | {"dataset": str(tmp_path / "*.parquet")})
 
 
 def test_models_that_need_the_rows_are_not_run(content, beyond, make_frame):
@@ -565,7 +566,7 @@ def test_gaps_in_what_only_adds_leave_out_nothing(content, beyond, make_frame):
         "gaming": {"episode": "gamed", "unit": "agency", "time": "months"},
     }
     plan = content("continuous", quick=True)
-    wanted = audit(plan, frame)
+    wanted = analyse(plan, frame)
     assert wanted.sample.rows == 400
     compare(beyond(plan | beside, frame), wanted)
 
@@ -585,7 +586,7 @@ def test_splines_and_ranks_run_on_a_labelled_sample(content, beyond, make_frame,
     assert run.sample.exclusions == {"not in the seeded sample of 400 rows": 1600}
     assert [c for c in check_rows(run.sample) if c.check == "rows_drawn"]
     monkeypatch.undo()
-    compare(beyond(plan, frame), audit(plan, frame))
+    compare(beyond(plan, frame), analyse(plan, frame))
 
 
 def test_run_writes_the_whole_report(content, tmp_path, make_frame, monkeypatch, plan_of):
@@ -676,8 +677,8 @@ def test_spark_gives_the_same_numbers(
     frame.iloc[:250].to_parquet(tmp_path / "parts" / "a.parquet")
     frame.iloc[250:].to_parquet(tmp_path / "parts" / "b.parquet")
     plan = content(kind, covariance, cluster, keep=[{"column": "months", "min": 2}])
-    found = audit(plan | {"dataset": f"spark:{tmp_path}/parts/*.parquet"})
-    compare(found, audit(plan, frame))
+    found = analyse(plan | {"dataset": f"spark:{tmp_path}/parts/*.parquet"})
+    compare(found, analyse(plan, frame))
 
 
 def test_a_plan_that_corrects_noise_is_refused_beyond_memory(tmp_path):
@@ -699,7 +700,7 @@ def test_a_plan_that_corrects_noise_is_refused_beyond_memory(tmp_path):
         "outcome": [{"column": "sales", "kind": "revenue", "sesoi": 0.05}],
     }
     with pytest.raises(AnalysisError, match="needs the rows"):
-        audit(plan)
+        analyse(plan)
 
 
 @pytest.mark.slow
@@ -722,7 +723,7 @@ def test_the_seeded_sample_of_spark(content, tmp_path, make_frame, monkeypatch, 
     plan = content("continuous", "HC1")
     plan["score"] = plan["score"] | {"transform": "rank"}
     plan |= {"dataset": f"spark:{tmp_path}/parts/*.parquet", "quick": True}
-    found = audit(plan)
+    found = analyse(plan)
     drawn = found.sample.frame
     assert len(drawn) == size
     assert found.sample.exclusions[f"not in the seeded sample of {size:,} rows"] == rows - size
@@ -733,9 +734,9 @@ def test_the_seeded_sample_of_spark(content, tmp_path, make_frame, monkeypatch, 
     assert set(drawn["klout"]) <= set(frame["klout"])
     place = np.searchsorted(np.sort(frame["klout"].to_numpy()), drawn["klout"].to_numpy())
     assert abs(place.mean() / rows - 0.5) < 4 / np.sqrt(12 * size)  # from everywhere in the table
-    again = audit(plan)
+    again = analyse(plan)
     pd.testing.assert_frame_equal(drawn, again.sample.frame, check_exact=True)
-    wanted = audit(plan | {"dataset": "x.csv"}, drawn.reset_index(drop=True))
+    wanted = analyse(plan | {"dataset": "x.csv"}, drawn.reset_index(drop=True))
     for row in wanted.estimates:
         if row.method in ("raw", "increment") and row.estimate is not None:
             own = next(other for other in found.estimates if other.id == row.id)

@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 import shop
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import OutputError
 from analysis.report import folder as module
 from analysis.report.folder import OURS, read_history, write_results
 from analysis.report.html import changed_keys
-from analysis.results import figure
+from analysis.report.notebook import Audit
+from analysis.results import data_figure, effect_figure
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 VOLATILE = {"ledger.json", "report.html", "citation.json", "citation.bib", "history.jsonl"}
@@ -31,7 +32,7 @@ VOLATILE = {"ledger.json", "report.html", "citation.json", "citation.bib", "hist
 
 @pytest.fixture(scope="module")
 def old():
-    return sa.audit(shop.plan(), data=shop.table())
+    return analyse(shop.plan(), data=shop.table())
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def new():
     numbers.
     """
     outcomes = [{"column": name, "kind": "revenue", "sesoi": 0.1} for name in ("revenue", "orders")]
-    return sa.audit(
+    return analyse(
         shop.plan(outcome=outcomes), data=shop.table().assign(orders=shop.table()["orders"] + 1)
     )
 
@@ -48,11 +49,12 @@ def new():
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Draw each figure once for the whole module: these tests are about files."""
-    for name in ("data_figure", "effect_figure"):
-        monkeypatch.setattr(figure, name, CACHED[name])
+    for name, where in DRAWN.items():
+        monkeypatch.setattr(where, name, CACHED[name])
 
 
-CACHED = {name: functools.cache(getattr(figure, name)) for name in ("data_figure", "effect_figure")}
+DRAWN = {"data_figure": data_figure, "effect_figure": effect_figure}
+CACHED = {name: functools.cache(getattr(where, name)) for name, where in DRAWN.items()}
 
 
 def beside(folder: Path) -> list[str]:
@@ -112,7 +114,7 @@ def test_the_files_of_the_contract(old, tmp_path):
 
 def test_two_runs_differ_only_where_they_may(old, tmp_path, monkeypatch):
     for name, drawn in CACHED.items():
-        monkeypatch.setattr(figure, name, drawn.__wrapped__)
+        monkeypatch.setattr(DRAWN[name], name, drawn.__wrapped__)
     folder = write_results(old, tmp_path / "shops")
     first, report = shop.hashes(folder), (folder / "report.html").read_text("utf-8")
     ledger = json.loads((folder / "ledger.json").read_text("utf-8"))
@@ -153,7 +155,7 @@ def test_the_second_run_has_nothing_left_of_the_first(old, new, tmp_path):
 def test_history_lists_completed_runs_and_the_report_what_changed(old, new, tmp_path, monkeypatch):
     folder = write_results(old, tmp_path / "shops")
     write_results(
-        sa.audit(shop.plan(outcome__sesoi=0.2, score__scale="raw"), data=shop.table()), folder
+        analyse(shop.plan(outcome__sesoi=0.2, score__scale="raw"), data=shop.table()), folder
     )
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -177,7 +179,7 @@ def test_history_lists_completed_runs_and_the_report_what_changed(old, new, tmp_
 def test_the_report_lists_changed_keys(old, tmp_path):
     folder = write_results(old, tmp_path / "shops")
     assert "No plan key has changed" in (folder / "report.html").read_text("utf-8")
-    write_results(sa.audit(shop.plan(score__scale="raw"), data=shop.table()), folder)
+    write_results(analyse(shop.plan(score__scale="raw"), data=shop.table()), folder)
     assert "score.scale" in (folder / "report.html").read_text("utf-8")
 
 
@@ -199,7 +201,7 @@ def test_a_damaged_history_is_no_obstacle(old, tmp_path):
 
 
 def test_a_line_separator_in_a_question_splits_no_entry(tmp_path):
-    audit = sa.audit(shop.plan(question="one\u2028two\u0085three\x0cfour"), data=shop.table())
+    audit = analyse(shop.plan(question="one\u2028two\u0085three\x0cfour"), data=shop.table())
     folder = write_results(audit, tmp_path / "shops")
     assert len(read_history(folder)) == 1
 
@@ -561,5 +563,5 @@ def test_a_run_that_never_ends_is_not_waited_for_for_ever(old, tmp_path, monkeyp
 
 
 def test_a_result_for_a_frame_is_read_back(old, tmp_path):
-    folder = old.export(str(tmp_path / "shops"))
+    folder = Audit(old).export(str(tmp_path / "shops"))
     assert pd.read_csv(folder / "verdicts.csv")["verdict"].tolist() == [old.verdict_on().verdict]

@@ -7,8 +7,7 @@ import pytest
 import shop
 from click.testing import CliRunner
 
-import analysis as sa
-from analysis.audit import check
+from analysis.audit import analyse, check
 from analysis.cli import cli
 from analysis.errors import DataError
 from analysis.plan import read_plan
@@ -133,7 +132,7 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
     path = shop.write(
         tmp_path, shop.spoiled(**cells), keep=[{"column": "country", "in": ["BE", "NL"]}]
     )
-    audit = sa.audit(read_plan(path))
+    audit = analyse(read_plan(path))
     steps = flow(audit)
     assert steps[0] == ("rows in the dataset", shop.ROWS, 0)
     assert steps[-1][1] == audit.sample.rows
@@ -146,7 +145,7 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
 
 
 def test_where_every_row_is_analysed_there_is_no_flow(tmp_path):
-    assert rows_passage(sa.audit(shop.write(tmp_path))) is None
+    assert rows_passage(analyse(shop.write(tmp_path))) is None
 
 
 def test_failed_checks_are_counted_at_the_end():

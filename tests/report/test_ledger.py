@@ -17,6 +17,7 @@ import pytest
 import shop
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.disclosure import inert
 from analysis.errors import OutputError
 from analysis.report.citation import (
@@ -30,6 +31,7 @@ from analysis.report.citation import (
     result_folder,
 )
 from analysis.report.ledger import ledger, to_json
+from analysis.report.notebook import Audit
 from analysis.results.estimates import display
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 
@@ -110,10 +112,10 @@ def folder(tmp_path_factory):
             {"column": "bought", "kind": "binary", "sesoi": 0.1},
         ],
     )
-    audit = sa.audit(
+    audit = analyse(
         content, data=shop.table().assign(likes=shop.table()["likes"].where(shop.table().index > 2))
     )
-    return audit.export(place / "results" / "shops")
+    return Audit(audit).export(place / "results" / "shops")
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +137,8 @@ def hostile(request, tmp_path_factory):
         outcome__column=names["revenue"],
         keep=[{"column": names["likes"], "min": 12}],
     )
-    audit = sa.audit(content, data=shop.table().rename(columns=names))
-    return name, audit, audit.export(tmp_path_factory.mktemp("hostile") / "shops")
+    audit = analyse(content, data=shop.table().rename(columns=names))
+    return name, audit, Audit(audit).export(tmp_path_factory.mktemp("hostile") / "shops")
 
 
 # --- the contract ---------------------------------------------------------------------------------
@@ -220,7 +222,7 @@ def test_one_name_for_one_row(record):
 def test_ids_do_not_depend_on_values(record):
     data = shop.table().assign(revenue=shop.table()["revenue"] * 3 + 1)
     content = shop.plan(score__columns=["klout", "orders"], controls__columns=["country"])
-    one, two = (ledger(sa.audit(content, data=frame)) for frame in (shop.table(), data))
+    one, two = (ledger(analyse(content, data=frame)) for frame in (shop.table(), data))
     assert [row["id"] for row in one["estimates"]] == [row["id"] for row in two["estimates"]]
     assert [row["estimate"] for row in one["estimates"]] != [
         row["estimate"] for row in two["estimates"]

@@ -12,8 +12,12 @@ import pytest
 import shop
 
 import analysis as sa
+from analysis.audit import analyse
+from analysis.report.notebook import Audit
 from analysis.report.sections import passages_of
-from analysis.results.figure import STYLE, effect_canvas, effect_lines
+from analysis.results.effect_figure import effect_figure, effect_lines
+from analysis.results.figure import STYLE
+from analysis.results.table import effects_table
 
 
 class Page(HTMLParser):
@@ -49,8 +53,8 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    audit = sa.audit("movies")
-    folder = audit.export(tmp_path_factory.mktemp("results") / "movies")
+    audit = analyse("movies")
+    folder = Audit(audit).export(tmp_path_factory.mktemp("results") / "movies")
     return audit, folder, (folder / "report.html").read_text("utf-8")
 
 
@@ -74,7 +78,7 @@ def test_it_says_what_it_must(written, page):
     audit, folder, _ = written
     record = json.loads((folder / "ledger.json").read_text("utf-8"))
     assert audit.plan.question in page.text
-    assert audit.sentence() in page.text
+    assert Audit(audit).sentence() in page.text
     assert "Verdict: adds , negative" in page.text
     for reason, count in audit.sample.exclusions.items():
         assert f"{reason} -{count:,}" in page.text
@@ -99,7 +103,7 @@ def test_the_caution_comes_before_any_result(written, page):
     audit, _, _ = written
     text = page.text
     caution = text.index(audit.dataset.codebook.caution)
-    assert text.index(audit.plan.question) < caution < text.index(audit.sentence())
+    assert text.index(audit.plan.question) < caution < text.index(Audit(audit).sentence())
     assert "<header>" in written[2]
     header = written[2].split("<header>")[1].split("</header>")[0]
     assert "Read this first." in header
@@ -144,10 +148,10 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
         {"column": "renewed", "kind": "binary", "sesoi": 0.02},
     ]
     plan = {**plan_of().content(), "score": {"columns": ["klout", "klout2"]}, "outcome": outcomes}
-    audit = sa.audit(plan, data=make_frame())
-    page = Page((audit.export(tmp_path / "out") / "report.html").read_text("utf-8"))
+    audit = analyse(plan, data=make_frame())
+    page = Page((Audit(audit).export(tmp_path / "out") / "report.html").read_text("utf-8"))
     for verdict in audit.decided:
-        assert audit.sentence(verdict.outcome, verdict.score) in page.text
+        assert Audit(audit).sentence(verdict.outcome, verdict.score) in page.text
         assert verdict.id in page.text
     assert page.counts["section"] == 5 + len(passages_of(audit))
     shared = "Engagement (likes) is taken as recorded: the plan states no reliability for it"
@@ -159,15 +163,15 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
 
 def test_names_from_the_data_cannot_become_markup(plan_of, make_frame, tmp_path):
     name = "<script>alert('sales')</script>"
-    audit = sa.audit(plan_of(column=name), data=make_frame().rename(columns={"sales": name}))
-    markup = (audit.export(tmp_path / "out") / "report.html").read_text("utf-8")
+    audit = analyse(plan_of(column=name), data=make_frame().rename(columns={"sales": name}))
+    markup = (Audit(audit).export(tmp_path / "out") / "report.html").read_text("utf-8")
     assert "<script" not in markup
     assert html.escape(name, quote=True)[:14] in markup
 
 
 def test_a_rerun_changes_only_time_and_runs(written, tmp_path):
     audit, _, first = written
-    again = (audit.export(tmp_path / "movies") / "report.html").read_text("utf-8")
+    again = (Audit(audit).export(tmp_path / "movies") / "report.html").read_text("utf-8")
     stamp = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+\+00:00")
     assert stamp.sub("", again) == stamp.sub("", first)
 
@@ -187,8 +191,8 @@ def refused(tmp_path_factory):
     """A score that is engagement but for a thousandth: absurd intervals, and a refusal."""
     frame = shop.table()
     frame["klout"] = frame["likes"] + frame.index % 2 * 1e-3
-    audit = sa.audit({**shop.plan()}, data=frame)
-    return audit, audit.export(tmp_path_factory.mktemp("refused") / "out")
+    audit = analyse({**shop.plan()}, data=frame)
+    return audit, Audit(audit).export(tmp_path_factory.mktemp("refused") / "out")
 
 
 def test_a_refused_study_highlights_no_effect(refused):
@@ -199,20 +203,20 @@ def test_a_refused_study_highlights_no_effect(refused):
     assert 'class="decides"' not in markup
     assert "No row decides." in page.text
     assert page.text.count(audit.verdict_on().reasons[0]) == 1
-    assert "*" not in audit.table()["model"].str.cat()
+    assert "*" not in effects_table(audit, "revenue")["model"].str.cat()
 
 
 def test_a_refused_study_is_drawn_within_bounds(refused):
     audit, _ = refused
     with matplotlib.rc_context(STYLE):
-        canvas = effect_canvas(audit, "revenue")
+        canvas = effect_figure(audit, "revenue").figure
         canvas.draw_without_rendering()
         boxes = [text.get_window_extent() for text in canvas.axes[0].texts if text.get_text()]
     assert max(map(abs, canvas.axes[0].get_xlim())) <= 1200
     assert not any(box.overlaps(other) for at, box in enumerate(boxes) for other in boxes[at + 1 :])
     assert not any(line.decides for line in effect_lines(audit, audit.verdict_on()))
-    assert "filled diamond" not in audit.plot().caption
-    assert len(repr(audit.plot())) < 150
+    assert "filled diamond" not in Audit(audit).plot().caption
+    assert len(repr(Audit(audit).plot())) < 150
 
 
 def test_no_line_ends_between_a_number_and_its_percent_sign(written):

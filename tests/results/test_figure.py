@@ -7,22 +7,16 @@ import matplotlib
 import numpy as np
 import pytest
 
-import analysis as sa
-from analysis.results.figure import (
-    STYLE,
-    data_figure,
-    data_panels,
-    effect_canvas,
-    effect_figure,
-    effect_lines,
-    on_axis,
-    short_number,
-)
+from analysis.audit import analyse
+from analysis.report.notebook import Audit
+from analysis.results.data_figure import data_figure, data_panels, short_number
+from analysis.results.effect_figure import effect_figure, effect_lines
+from analysis.results.figure import STYLE, on_axis
 
 
 @pytest.fixture(scope="module")
 def movies():
-    return sa.audit("movies")
+    return analyse("movies")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +30,13 @@ def small(plan_of, make_frame):
     ]
     listed = [{"column": column, "kind": kind, "sesoi": sesoi} for column, kind, sesoi in outcomes]
     plan = {**plan_of().content(), "score": {"columns": ["klout", "klout2"]}, "outcome": listed}
-    return sa.audit(plan, data=make_frame())
+    return analyse(plan, data=make_frame())
 
 
 def drawn(audit, outcome):
     """Return (intervals, points) in the axes' unit, from top to bottom."""
     with matplotlib.rc_context(STYLE):
-        axes = effect_canvas(audit, outcome).axes[0]
+        axes = effect_figure(audit, outcome).figure.axes[0]
     lines = [
         line
         for line in axes.lines
@@ -87,7 +81,7 @@ def test_the_movies_figure_has_the_numbers_of_the_ledger(movies):
 
 def test_the_band_is_the_sesoi(movies):
     with matplotlib.rc_context(STYLE):
-        axes = effect_canvas(movies, "box_office").axes[0]
+        axes = effect_figure(movies, "box_office").figure.axes[0]
     dotted = sorted(
         float(line.get_xdata()[0]) for line in axes.lines if line.get_linestyle() == "--"
     )
@@ -102,7 +96,7 @@ def test_the_alt_text_has_every_number(movies, small):
                 for line in effect_lines(audit, verdict):
                     assert f"{line.label}: {line.text}".replace("\N{MINUS SIGN}", "-") in alt
                 assert verdict.deciding.displayed in alt
-    assert "Too small to matter: -5.0 % to +5.0 %" in movies.plot().alt
+    assert "Too small to matter: -5.0 % to +5.0 %" in Audit(movies).plot().alt
 
 
 def test_labels_do_not_overlap(movies, small):
@@ -112,7 +106,7 @@ def test_labels_do_not_overlap(movies, small):
         *((small, name) for name in small.plan.outcomes),
     ]:
         with matplotlib.rc_context(STYLE):
-            canvas = effect_canvas(audit, outcome)
+            canvas = effect_figure(audit, outcome).figure
             canvas.draw_without_rendering()
             texts = [*canvas.axes[0].texts, *canvas.texts, canvas.axes[0].xaxis.label]
             boxes = [
@@ -145,7 +139,7 @@ def test_the_same_findings_give_the_same_bytes(movies, draw):
 
 
 def test_a_figure_shows_itself_with_alt_text_and_caption(movies):
-    bundle = movies.plot()._repr_mimebundle_()
+    bundle = Audit(movies).plot()._repr_mimebundle_()
     assert set(bundle) == {"text/html", "image/png", "text/plain"}
     assert "<figcaption>Points are estimates, lines 95 % intervals." in bundle["text/html"]
     assert 'alt="Dot plot of effects on box office' in bundle["text/html"]
@@ -167,7 +161,7 @@ def test_the_distributions_are_those_of_the_analysis_set(movies):
         np.testing.assert_array_equal(panel.values, movies.sample.numbers(column))
     assert [panel.logged for panel in panels.values()] == [True, False, True]
     median = np.median(movies.sample.numbers("tomatometer"))
-    assert f"the Tomatometer, percent: median {median:.0f}" in movies.plot_data().alt
+    assert f"the Tomatometer, percent: median {median:.0f}" in Audit(movies).plot("data").alt
 
 
 def test_a_yes_or_no_is_described_by_its_share(small):
@@ -176,7 +170,7 @@ def test_a_yes_or_no_is_described_by_its_share(small):
         **small.plan.content(),
         "outcome": [{"column": "renewed", "kind": "binary", "sesoi": 0.02}],
     }
-    panel = data_panels(sa.audit(plan, data=small.dataset.frame))[0]
+    panel = data_panels(analyse(plan, data=small.dataset.frame))[0]
     assert panel.describe() == f"renewed: {share:.3g} % are 1"
 
 
@@ -185,11 +179,11 @@ def test_a_yes_or_no_is_described_by_its_share(small):
 )
 def test_strange_names_are_drawn_as_they_are(plan_of, make_frame, name):
     frame = make_frame().rename(columns={"sales": name})
-    audit = sa.audit(plan_of(column=name), data=frame)
-    assert audit.plot().png.startswith(b"\x89PNG")
-    assert audit.plot_data().png.startswith(b"\x89PNG")
-    assert name in audit.plot().alt
-    html = audit.plot()._repr_mimebundle_()["text/html"]
+    audit = analyse(plan_of(column=name), data=frame)
+    assert Audit(audit).plot().png.startswith(b"\x89PNG")
+    assert Audit(audit).plot("data").png.startswith(b"\x89PNG")
+    assert name in Audit(audit).plot().alt
+    html = Audit(audit).plot()._repr_mimebundle_()["text/html"]
     assert "<b>" not in html
 
 

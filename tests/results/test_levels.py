@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 
 JUDGED = ("invariance", "decoupling", "pretrend_score", "pretrend_outcome", "misalignment")
 """Checks whose statistic is their p-value."""
@@ -25,7 +25,7 @@ def audits(make_frame, plan_of):
         "parts": {"columns": ["friends", "others"]},
     }
     return {
-        level: sa.audit(plan_of(quick=True, inference={"level": level}, **tables), frame)
+        level: analyse(plan_of(quick=True, inference={"level": level}, **tables), frame)
         for level in (0.51, 0.95, 0.9999)
     }
 

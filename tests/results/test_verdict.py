@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.cli import cli
 from analysis.models.fit import critical_value
 from analysis.results.answer import word_for
@@ -268,7 +269,7 @@ def test_a_score_that_is_all_but_engagement(plan_of, make_frame, noise, expected
     """
     rng = np.random.default_rng(16)
     frame = make_frame().assign(klout=lambda f: np.log1p(f.likes) + noise * rng.normal(size=len(f)))
-    audit = sa.audit(plan_of(), data=frame)
+    audit = analyse(plan_of(), data=frame)
     assert refused_by(audit) == ({"reconstructability"} if expected else set())
     assert (audit.decided[0].verdict == "refused") is bool(expected)
     assert audit.decided[0].deciding.std_error > 0
@@ -294,7 +295,7 @@ def test_how_much_of_the_score_must_be_left(plan_of, make_frame, n, left, refuse
     noise = noise - held @ np.linalg.lstsq(held, noise, rcond=None)[0]
     share = left / n
     score = engagement + noise * engagement.std() / noise.std() * np.sqrt(share / (1 - share))
-    audit = sa.audit(plan_of(), data=frame.assign(klout=score))
+    audit = analyse(plan_of(), data=frame.assign(klout=score))
     check = next(check for check in audit.checks if check.check == "reconstructability")
     assert n * (1 - check.statistic) == pytest.approx(left, rel=1e-6)
     assert (audit.decided[0].verdict == "refused") is refused
@@ -306,7 +307,7 @@ def test_how_much_of_the_score_must_be_left(plan_of, make_frame, n, left, refuse
     ids=["a line of the score", "an exponential of the score", "a line of engagement"],
 )
 def test_an_outcome_computed_from_what_it_is_compared_with(plan_of, make_frame, compute):
-    audit = sa.audit(plan_of(), data=make_frame().assign(sales=compute))
+    audit = analyse(plan_of(), data=make_frame().assign(sales=compute))
     assert "outcome_from" in refused_by(audit)
     assert audit.decided[0].verdict == "refused"
     assert "computed from" in " ".join(audit.decided[0].reasons)
@@ -315,10 +316,10 @@ def test_an_outcome_computed_from_what_it_is_compared_with(plan_of, make_frame, 
 
 def test_too_few_clusters(plan_of, make_frame):
     frame = make_frame(agencies=5)
-    audit = sa.audit(plan_of(cluster={"column": "agency"}), data=frame)
+    audit = analyse(plan_of(cluster={"column": "agency"}), data=frame)
     assert refused_by(audit) == {"clusters"}
     assert audit.decided[0].verdict == "refused"
-    enough = sa.audit(plan_of(cluster={"column": "agency"}), data=make_frame(agencies=6))
+    enough = analyse(plan_of(cluster={"column": "agency"}), data=make_frame(agencies=6))
     assert refused_by(enough) == set()
 
 

@@ -8,8 +8,10 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.errors import DataError
+from analysis.report.notebook import Audit
 from analysis.simulate.columns import COLUMNS
 from analysis.simulate.parameters import Parameters
 
@@ -350,28 +352,34 @@ def plan():
 
 
 def test_a_plan_may_name_a_simulated_table(plan):
-    found = sa.audit(plan)
+    found = analyse(plan)
     assert found.verdict_on().verdict == "adds"
     assert found.dataset.simulated
 
 
 @pytest.fixture(scope="module")
 def exported(plan, tmp_path_factory):
-    found = sa.audit(plan)
-    return found, found.export(tmp_path_factory.mktemp("results") / "drawn")
+    found = analyse(plan)
+    return found, Audit(found).export(tmp_path_factory.mktemp("results") / "drawn")
 
 
 def test_every_sentence_figure_and_table_says_that_the_data_are_simulated(exported):
     found, folder = exported
-    assert found.sentence().startswith("In simulated data, with recorded engagement held constant")
-    assert all(
-        figure.alt.startswith("Simulated data.") for figure in (found.plot(), found.plot_data())
+    assert (
+        Audit(found)
+        .sentence()
+        .startswith("In simulated data, with recorded engagement held constant")
     )
     assert all(
-        figure.caption.startswith("Simulated data.") for figure in (found.plot(), found.plot_data())
+        figure.alt.startswith("Simulated data.")
+        for figure in (Audit(found).plot(), Audit(found).plot("data"))
     )
-    assert "simulated data" in found.show().caption.lower()
-    assert "(simulated data)" in repr(found)
+    assert all(
+        figure.caption.startswith("Simulated data.")
+        for figure in (Audit(found).plot(), Audit(found).plot("data"))
+    )
+    assert "simulated data" in Audit(found).table().caption.lower()
+    assert "(simulated data)" in repr(Audit(found))
     assert (folder / "tables" / "rows.html").read_text().count("Simulated data.") == 1
     report = (folder / "report.html").read_text()
     assert "<strong>Simulated data.</strong>" in report
@@ -387,12 +395,14 @@ def test_the_ledger_and_what_is_cited_from_it_say_so_too(exported):
     assert record["dataset"]["simulated"] is True
     assert all("simulated data" in row["note"] for row in record["estimates"])
     assert all(row["sentence"].startswith("In simulated data") for row in record["verdicts"])
-    assert "simulated data" in found.cite().bibtex
-    assert found.cite(record["estimates"][0]["id"]).sentence.startswith("In simulated data: ")
+    assert "simulated data" in Audit(found).cite().bibtex
+    assert (
+        Audit(found).cite(record["estimates"][0]["id"]).sentence.startswith("In simulated data: ")
+    )
     assert "Simulated data" in (folder / "numbers.tex").read_text()
     assert "simulated data" in (folder / "citation.json").read_text()
 
 
 def test_real_data_do_not_say_so(make_frame, plan_of):
-    found = sa.audit(plan_of(), make_frame())
-    assert "imulated" not in found.sentence() + found.plot().alt + repr(found)
+    found = analyse(plan_of(), make_frame())
+    assert "imulated" not in Audit(found).sentence() + Audit(found).plot().alt + repr(Audit(found))

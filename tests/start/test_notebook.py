@@ -11,10 +11,9 @@ import pytest
 import shop
 from test_cli import called
 
-import analysis as sa
 import notebooks
 from analysis.errors import AnalysisError
-from analysis.start.notebook import TEMPLATE, address_of, notebook_text
+from analysis.start.notebook import TEMPLATE, address_of, new_notebook, notebook_text
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_elsewhere_by_its_path(run, tmp_path):
 
 
 def test_a_shipped_plan_comes_to_where_one_is(run, tmp_path):
-    assert sa.new_notebook("movies") == tmp_path / "movies.ipynb"
+    assert new_notebook("movies") == tmp_path / "movies.ipynb"
     assert study_of(tmp_path / "movies.ipynb") == "movies"
 
 
@@ -100,7 +99,7 @@ def test_a_plan_with_a_fault_gets_no_notebook(run, tmp_path):
     assert "EDIT THIS" in err
     assert not list(tmp_path.rglob("*.ipynb"))
     with pytest.raises(AnalysisError):
-        sa.new_notebook("nope")
+        new_notebook("nope")
 
 
 @pytest.mark.parametrize("name", ['a "b".toml', "a\\b.toml", "ü 金 😀.toml"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
@@ -107,7 +108,7 @@ def test_size_of_the_instrument():
 
 
 def test_the_report_keeps_the_two_questions_apart():
-    audit = sa.audit(plan(n=200))
+    audit = analyse(plan(n=200))
     passage = passages_of(audit)["algorithm"]
     assert "kept apart" in passage.paragraphs[0]
     names = [row[0] for row in passage.tables[0].rows]

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import DesignError
 from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
 from analysis.measurement_error.measurement import measure
@@ -15,6 +16,7 @@ from analysis.measurement_error.study_noise import study_noise
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.fit import Fit
+from analysis.report.notebook import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo import study as assay
 from analysis.studies.placebo.assay import plant, share_of, truth_behind
@@ -312,9 +314,9 @@ def test_the_share_of_no_draws_called_has_an_interval_that_starts_at_zero():
 
 
 def test_the_report_has_a_passage_and_the_ledger_its_rows(tmp_path):
-    audit = sa.audit(plan(), frame(300).drop(columns="likes"))
+    audit = analyse(plan(), frame(300).drop(columns="likes"))
     assert audit.estimates.select(method="assay").tidy()["conf_high"].notna().all()
-    page = (audit.export(tmp_path / "out") / "report.html").read_text(encoding="utf-8")
+    page = (Audit(audit).export(tmp_path / "out") / "report.html").read_text(encoding="utf-8")
     assert "What the audit does with known answers" in page
     assert "planted effects" in page
 

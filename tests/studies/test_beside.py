@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models.design import score_scale
@@ -67,12 +68,12 @@ def records(audit):
 
 @pytest.fixture(scope="module")
 def alone(plan_of, frame):
-    return sa.audit(plan_of(quick=True), frame)
+    return analyse(plan_of(quick=True), frame)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.97, 1.1])
 def test_gaps_beside_the_question_change_nothing_of_the_answer(plan_of, frame, alone, share):
-    audit = sa.audit(plan_of(quick=True, **TABLES), with_gaps(frame, share))
+    audit = analyse(plan_of(quick=True, **TABLES), with_gaps(frame, share))
     assert audit.sample.rows == len(frame)
     assert audit.sample.exclusions == alone.sample.exclusions
     assert audit.verdict_on().verdict == alone.verdict_on().verdict
@@ -101,7 +102,7 @@ def test_what_a_table_adds_is_what_the_rows_alone_would_give(plan_of, frame, tol
 
 def test_each_part_leaves_out_only_the_rows_that_lack_what_it_needs(plan_of, frame):
     """Both versions of the score are known in half of the rows, the date of the change in all."""
-    audit = sa.audit(
+    audit = analyse(
         plan_of(quick=True, algorithm=TABLES["algorithm"]),
         with_gaps(frame, 0.5, ["before", "after"]),
     )
@@ -113,7 +114,7 @@ def test_each_part_leaves_out_only_the_rows_that_lack_what_it_needs(plan_of, fra
 def test_too_few_rows_for_a_part_are_said(plan_of, frame):
     data = frame.assign(industry=None)
     data.loc[:4, "industry"] = "food"
-    audit = sa.audit(plan_of(quick=True, segment={"column": "industry"}), data)
+    audit = analyse(plan_of(quick=True, segment={"column": "industry"}), data)
     (check,) = [check for check in audit.checks if check.check == "segments"]
     assert check.passed is None
     assert "5 of 480 rows have its columns, and they hold 5 rows for 5 coefficients" in check.reason
@@ -147,7 +148,7 @@ def test_halves_need_no_column_that_identifies_rows(plan_of, frame):
         for name in ("odd", "even")
     }
     engagement = {"columns": ["likes"], "transform": "log1p", "halves": {"likes": list(halves)}}
-    audit = sa.audit(
+    audit = analyse(
         plan_of(quick=True, engagement=engagement), frame.drop(columns="likes").assign(**halves)
     )
     assert audit.verdict_on().corrected == "yes"

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 
 
 def plan(**changes):
@@ -31,7 +32,7 @@ def frame(seed=3, n=400):
 
 
 def verdict(data, **changes):
-    return sa.audit(plan(**changes), data).verdict_on()
+    return analyse(plan(**changes), data).verdict_on()
 
 
 def test_honest_data_are_not_refused():
@@ -87,7 +88,7 @@ def test_few_clusters_refuse_only_where_they_carry_the_interval():
 def test_outcomes_filled_with_zero_are_counted():
     data = frame()
     data.loc[:99, "sales"] = np.nan
-    audit = sa.audit(plan(missing="zero"), data)
+    audit = analyse(plan(missing="zero"), data)
     (check,) = [check for check in audit.checks if check.check == "filled"]
     assert check.statistic == 100
     assert audit.sample.rows == len(data)

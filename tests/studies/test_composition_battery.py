@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.studies.composition.relation import predicted_by_level
 
 
@@ -103,7 +104,7 @@ def test_the_interest_rate_is_set_from_the_grade(grade):
     check = found(data, "outcome_from", outcome=rate)
     assert check.refused
     assert check.statistic > 0.99
-    assert sa.audit(plan(outcome=rate, quick=True), data).verdict_on().verdict == "refused"
+    assert analyse(plan(outcome=rate, quick=True), data).verdict_on().verdict == "refused"
 
 
 def test_lending_the_rate_is_refused_and_repayment_is_not():

@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from analysis.audit import audit
+from analysis.audit import analyse
 from analysis.models import fit_ols, fit_pml
 from analysis.models.design import Design
 from analysis.models.fit import score_test
@@ -110,7 +110,7 @@ def test_the_rootogram_sums_probabilities(alpha):
 
 @pytest.fixture(scope="module")
 def counted(make_frame, plan_of):
-    return audit(plan_of("count", quick=True), make_frame())
+    return analyse(plan_of("count", quick=True), make_frame())
 
 
 def checks_of(found):
@@ -130,7 +130,7 @@ def test_a_decision_to_buy_nothing_shows_in_the_zeros(make_frame, plan_of):
     frame = make_frame()
     none = np.random.default_rng(1).random(len(frame)) < 0.3
     found = checks_of(
-        audit(plan_of("count", quick=True), frame.assign(referrals=frame.referrals * ~none))
+        analyse(plan_of("count", quick=True), frame.assign(referrals=frame.referrals * ~none))
     )
     assert found["zeros"].passed is False
     assert found["dispersion"].passed is False
@@ -146,7 +146,7 @@ def test_a_decision_to_buy_nothing_shows_in_the_zeros(make_frame, plan_of):
     ],
 )
 def test_other_kinds_have_what_applies(make_frame, plan_of, kind, names):
-    found = set(checks_of(audit(plan_of(kind, quick=True), make_frame())))
+    found = set(checks_of(analyse(plan_of(kind, quick=True), make_frame())))
     assert found & {"reset", "calibration", "variance", "dispersion", "zeros"} == names
 
 
@@ -163,7 +163,7 @@ def test_the_passage_has_sentences_a_table_and_the_rootogram(counted):
 
 
 def test_units_of_a_panel_have_a_passage(make_frame, plan_of):
-    found = audit(plan_of("count", quick=True, panel={"unit": "agency"}), make_frame())
+    found = analyse(plan_of("count", quick=True, panel={"unit": "agency"}), make_frame())
     passage = panel_passage(found)
     assert "by Poisson" in passage.paragraphs[0]
     assert "60 units" in passage.paragraphs[0]

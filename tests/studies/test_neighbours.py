@@ -6,6 +6,8 @@ import pytest
 
 import analysis as sa
 from analysis import simulate
+from analysis.audit import analyse
+from analysis.report.notebook import Audit
 from analysis.results.question import Question
 from analysis.studies.panel.neighbours import matched, study_neighbours
 
@@ -102,7 +104,7 @@ def test_creators_whose_paying_engagement_is_held(sample_of):
 
 def test_the_report_tells_of_both(tmp_path):
     frame = drawn(3, units=40)
-    audit = sa.audit(
+    audit = analyse(
         {
             "name": "panel",
             "question": "Does what comes after predict?",
@@ -116,7 +118,7 @@ def test_the_report_tells_of_both(tmp_path):
         },
         frame,
     )
-    report = (audit.export(tmp_path / "out") / "report.html").read_text("utf-8")
+    report = (Audit(audit).export(tmp_path / "out") / "report.html").read_text("utf-8")
     assert "Does the score to come stay silent" in report
     assert (
         audit.estimates.one(method="timing", term="future_score").id

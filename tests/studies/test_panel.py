@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.audit import audit
+from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
@@ -220,7 +220,7 @@ def plan_with(kind="continuous", **changes):
 
 def test_rows_and_checks_of_a_panel():
     frame = frame_of(1)
-    found = audit(plan_with("revenue"), frame)
+    found = analyse(plan_with("revenue"), frame)
     rows = {row.model: row for row in found.estimates.select(method="panel", scale="sd")}
     assert set(rows) == {"poisson", "ols"}
     assert rows["poisson"].clusters == 150
@@ -228,7 +228,7 @@ def test_rows_and_checks_of_a_panel():
     reasons = {check.check: check.reason for check in found.checks}
     assert "750 rows of 150 units in 5 periods" in reasons["panel_ols"]
     assert "no reliability" in reasons["panel_reliability"]
-    without = audit(_without_panel("revenue"), frame)
+    without = analyse(_without_panel("revenue"), frame)
     assert (
         without.decided[0].deciding == found.decided[0].deciding
     )  # the deciding fit stays what it is
@@ -249,7 +249,7 @@ def test_fixed_effects_magnify_noise_and_the_correction_undoes_it(tolerance):
         "reliability": {"likes": {"value": 0.8, "low": 0.8, "high": 0.8}},
     }
     frame = frame_of(2, noise=np.sqrt(0.5), units=600)  # var(truth) = 2, noise .5: reliability .8
-    found = audit(
+    found = analyse(
         plan_with(engagement=engagement, score={"columns": ["klout"], "shares_error": "none"}),
         frame,
     )
@@ -265,7 +265,7 @@ def test_fixed_effects_magnify_noise_and_the_correction_undoes_it(tolerance):
 def test_a_score_that_does_not_change_has_no_effect_within_and_says_so():
     frame = frame_of(3)
     frame["klout"] = frame.groupby("creator").klout.transform("mean")
-    found = audit(plan_with(), frame)
+    found = analyse(plan_with(), frame)
     assert not found.estimates.select(method="panel").rows
     assert "does not change" in next(
         check.reason for check in found.checks if check.check == "panel_ols"

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
@@ -104,7 +105,7 @@ def test_the_distance_does_not_depend_on_units():
 
 
 def test_the_report_shows_the_misalignment():
-    passage = passages_of(sa.audit(plan(n=500)))["engagement_mix"]
+    passage = passages_of(analyse(plan(n=500)))["engagement_mix"]
     assert "likeness" in passage.paragraphs[1]
     assert "engagement of bots" in passage.figures[0].alt
     assert passage.tables[0].rows[0][0] == "engagement of peers"

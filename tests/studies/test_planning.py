@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.cli import cli
 from analysis.errors import PlanError
 
@@ -141,7 +142,7 @@ def test_with_data_the_standard_error_is_near_the_audits(kind, make_frame, plan_
     frame.to_csv(tmp_path / "demo.csv", index=False)
     own = plan_of(kind).content() | {"dataset": str(tmp_path / "demo.csv")}
     one = sa.power(own).outlooks[0]
-    deciding = sa.audit(own | {"quick": True}).verdict_on().deciding
+    deciding = analyse(own | {"quick": True}).verdict_on().deciding
     assert one.n == deciding.n
     assert one.std_error == pytest.approx(deciding.std_error, rel=0.2)
 

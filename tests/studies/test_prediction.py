@@ -19,7 +19,7 @@ from sklearn.metrics import (
     mean_tweedie_deviance,
 )
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.models.design import Design, build_design
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.studies.prediction.prediction import Gain, cross_validated_gain
@@ -114,31 +114,31 @@ def test_the_unit_of_money_does_not_matter(make_frame, plan_of):
     frame = make_frame()
     gains = []
     for factor in (1, 100):
-        audit = sa.audit(plan_of("revenue"), frame.assign(sales=frame.sales * factor))
+        audit = analyse(plan_of("revenue"), frame.assign(sales=frame.sales * factor))
         gains.append(audit.estimates.one(method="prediction", term="gain"))
     assert gains[0].estimate == pytest.approx(gains[1].estimate, rel=1e-6)
     assert gains[0].std_error == pytest.approx(gains[1].std_error, rel=1e-6)
 
 
 def test_gamma_with_zeros_has_a_gain_in_deviance_a_row(make_frame, plan_of):
-    audit = sa.audit(plan_of("revenue", outcome={"model": "gamma"}), make_frame())
+    audit = analyse(plan_of("revenue", outcome={"model": "gamma"}), make_frame())
     row = audit.estimates.one(method="prediction", term="gain")
     assert "deviance a row" in row.note
     assert np.isfinite(row.estimate)
 
 
 def test_exposure_is_an_offset_in_every_fold(make_frame, plan_of):
-    audit = sa.audit(plan_of("count", "leads", outcome={"exposure": "months"}), make_frame())
+    audit = analyse(plan_of("count", "leads", outcome={"exposure": "months"}), make_frame())
     row = audit.estimates.one(method="prediction", term="gain")
     assert row.model == "poisson"
     assert row.interval(0.95)[0] > 0
 
 
 def test_a_useful_score_predicts_and_a_worthless_one_is_told(make_frame, plan_of):
-    seen = sa.audit(plan_of("continuous"), make_frame(klout=0.2))
+    seen = analyse(plan_of("continuous"), make_frame(klout=0.2))
     assert seen.estimates.one(method="prediction", term="gain").interval(0.95)[0] > 0
     assert not any("out-of-sample gain" in reason for reason in seen.verdict_on().reasons)
-    unseen = sa.audit(plan_of("continuous"), make_frame(klout=0.0))
+    unseen = analyse(plan_of("continuous"), make_frame(klout=0.0))
     assert any(
         reason.startswith("No out-of-sample gain was seen")
         for reason in unseen.verdict_on().reasons
@@ -148,7 +148,7 @@ def test_a_useful_score_predicts_and_a_worthless_one_is_told(make_frame, plan_of
 def test_it_is_a_reason_and_never_a_veto(make_frame, plan_of):
     """An effect the interval shows and the predictions do not: the word stands."""
     for seed in range(40):
-        audit = sa.audit(
+        audit = analyse(
             plan_of("continuous", outcome={"sesoi": 0.01}), make_frame(300, seed, klout=0.03)
         )
         verdict = audit.verdict_on()
@@ -160,7 +160,7 @@ def test_it_is_a_reason_and_never_a_veto(make_frame, plan_of):
 
 
 def test_quick_leaves_it_out_and_says_so(make_frame, plan_of):
-    audit = sa.audit(plan_of("continuous", quick=True), make_frame())
+    audit = analyse(plan_of("continuous", quick=True), make_frame())
     assert len(audit.estimates.select(method="prediction")) == 0
     check = next(c for c in audit.checks if c.check == "prediction")
     assert check.passed is None
@@ -171,7 +171,7 @@ def test_a_level_seen_in_one_cluster_alone_is_refused_not_guessed(make_frame, pl
     frame = make_frame(120, agencies=12)
     frame["region"] = np.where(frame.agency == "agency 0", "west", "east")
     plan = plan_of("revenue", cluster={"column": "agency"})
-    audit = sa.audit(plan, frame)
+    audit = analyse(plan, frame)
     check = next(c for c in audit.checks if c.check == "prediction")
     assert check.passed is None
     assert "without one of the folds" in check.reason

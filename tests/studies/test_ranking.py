@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.report.sections import passages_of
@@ -75,7 +75,7 @@ def test_two_scores_stand_side_by_side(plan_of, make_frame):
     plan = plan_of("binary", score={"columns": ["klout", "noise"]})
     frame = make_frame(1500, klout=0.1)
     frame["noise"] = np.random.default_rng(0).normal(size=1500)
-    audit = sa.audit(plan, data=frame)
+    audit = analyse(plan, data=frame)
     row = audit.estimates.one(score="klout", method="scorecard", term="auc_difference:noise")
     assert row.interval(0.95)[0] > 0
     passage = passages_of(audit)["ranking"]

@@ -8,9 +8,11 @@ import pytest
 import statsmodels.api as sm
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models.design import build_design
+from analysis.report.notebook import Audit
 
 EFFECT = 3.0
 """Money of net return per point of score, at equal engagement."""
@@ -60,16 +62,16 @@ def test_the_net_return_is_revenue_less_cost_and_hours(roi, campaigns):
 
 
 def test_the_net_effect_is_found(roi, campaigns):
-    audit = sa.audit(roi(), data=campaigns)
+    audit = analyse(roi(), data=campaigns)
     row = audit.estimates.one(method="increment", model="ols", term="klout", variant="raw")
     assert abs(row.estimate - EFFECT) < 4 * row.std_error
     assert audit.verdict_on().verdict == "adds"
     assert audit.verdict_on().band == (-5.0, 5.0)
-    assert "net return" in audit.sentence()
+    assert "net return" in Audit(audit).sentence()
 
 
 def test_the_ratio_is_poisson_with_the_log_of_what_was_put_in(roi, campaigns, tolerance):
-    audit = sa.audit(roi(), data=campaigns)
+    audit = analyse(roi(), data=campaigns)
     put_in = campaigns["cost"] + 20 * campaigns["hours"]
     x = sm.add_constant(np.column_stack([np.log1p(campaigns["likes"]), campaigns["klout"]]))
     direct = sm.GLM(
@@ -82,16 +84,16 @@ def test_the_ratio_is_poisson_with_the_log_of_what_was_put_in(roi, campaigns, to
 
 
 def test_the_ratio_may_decide(roi, campaigns):
-    audit = sa.audit(roi(model="poisson", sesoi=0.05), data=campaigns)
+    audit = analyse(roi(model="poisson", sesoi=0.05), data=campaigns)
     verdict = audit.verdict_on()
     assert verdict.deciding.model == "poisson"
     assert verdict.band == pytest.approx((np.log(0.95), np.log(1.05)))
     beside = audit.estimates.one(method="increment", model="ols", term="klout", variant="net")
-    other = sa.audit(roi(), data=campaigns).estimates.one(
+    other = analyse(roi(), data=campaigns).estimates.one(
         method="increment", model="ols", term="klout", variant=""
     )
     assert beside.estimate == pytest.approx(other.estimate)
-    assert "per unit of money put in" in audit.sentence()
+    assert "per unit of money put in" in Audit(audit).sentence()
 
 
 def test_its_design_has_an_offset(roi, campaigns):
@@ -111,8 +113,8 @@ def test_ego_without_return(plan_of, roi):
         {"klout": klout, "likes": likes, "cost": cost, "hours": hours, "takings": takings}
     )
     gross = plan_of(outcome={"column": "takings", "kind": "revenue"}, controls=None)
-    assert sa.audit(gross, data=frame).verdict_on().verdict == "adds"
-    assert sa.audit(roi(), data=frame).verdict_on().verdict == "nothing"
+    assert analyse(gross, data=frame).verdict_on().verdict == "adds"
+    assert analyse(roi(), data=frame).verdict_on().verdict == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_negative_inputs_are_named(roi, campaigns):
 def test_nothing_put_in_has_a_net_return_but_no_ratio(roi, campaigns):
     frame = campaigns.copy()
     frame.loc[3, ["cost", "hours"]] = 0.0
-    audit = sa.audit(roi(), data=frame)
+    audit = analyse(roi(), data=frame)
     assert [check.passed for check in audit.checks if check.check == "ratio"] == [None]
     with pytest.raises(sa.AnalysisError, match="a ratio needs it"):
         sa.check(roi(model="poisson", sesoi=0.05), data=frame)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import analysis as sa
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models import fit_model
@@ -150,7 +151,7 @@ def test_a_control_may_be_the_segment(plan_of, make_frame):
 
 
 def test_the_whole_audit_says_it(plan_of, shops):
-    audit = sa.audit(plan_of(segment={"column": "industry", "without": "industry 0"}), data=shops)
+    audit = analyse(plan_of(segment={"column": "industry", "without": "industry 0"}), data=shops)
     from analysis.report.sections import passages_of
 
     passage = passages_of(audit)["segments"]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.models.design import Design, build_design
 from analysis.studies.confounding.sensitivity import (
     Confounder,
@@ -172,7 +172,7 @@ def test_e_value_of_a_published_ratio_and_its_inverse():
 
 @pytest.fixture(scope="module")
 def audit(make_frame, plan_of):
-    return sa.audit(plan_of("continuous"), make_frame())
+    return analyse(plan_of("continuous"), make_frame())
 
 
 def row(audit, term, **parts):
@@ -202,12 +202,12 @@ def test_the_bound_moves_towards_zero_and_names_its_strength(audit):
 
 def test_a_spline_is_one_benchmark(make_frame, plan_of):
     plan = plan_of("continuous", engagement={"columns": ["likes"], "transform": "spline"})
-    terms = [r.term for r in sa.audit(plan, make_frame()).estimates.select(method="sensitivity")]
+    terms = [r.term for r in analyse(plan, make_frame()).estimates.select(method="sensitivity")]
     assert terms.count("bound:likes") == 1
 
 
 def test_e_values_belong_to_the_ratio_and_its_limit(make_frame, plan_of, tolerance):
-    found = sa.audit(plan_of("revenue"), make_frame())
+    found = analyse(plan_of("revenue"), make_frame())
     plain = found.verdict_on().deciding
     assert row(found, "e_value").estimate == pytest.approx(
         e_value(math.exp(plain.estimate)), rel=tolerance.exact
@@ -217,7 +217,7 @@ def test_e_values_belong_to_the_ratio_and_its_limit(make_frame, plan_of, toleran
     assert row(found, "e_value", variant="limit").estimate == pytest.approx(
         e_value(math.exp(nearest)), rel=1e-12
     )
-    raw = sa.audit(plan_of("revenue", score={"columns": ["klout"], "scale": "raw"}), make_frame())
+    raw = analyse(plan_of("revenue", score={"columns": ["klout"], "scale": "raw"}), make_frame())
     assert row(raw, "e_value").estimate == pytest.approx(
         row(found, "e_value").estimate, rel=tolerance.route
     )
@@ -249,7 +249,7 @@ def plan(**changes):
 
 
 def test_least_squares_can_be_sturdy():
-    verdict = sa.audit(plan(), study(0.6)).verdict_on()
+    verdict = analyse(plan(), study(0.6)).verdict_on()
     assert (verdict.verdict, verdict.fragile) == ("adds", False)
 
 
@@ -257,7 +257,7 @@ def test_a_confounder_like_engagement_makes_it_fragile_and_is_named():
     """Engagement matters a great deal, the effect is four standard errors: one more like it could
     be all of it.
     """
-    verdict = sa.audit(plan(), study(0.18, likes_on_sales=1.0, likes_on_score=0.6)).verdict_on()
+    verdict = analyse(plan(), study(0.18, likes_on_sales=1.0, likes_on_score=0.6)).verdict_on()
     assert (verdict.verdict, verdict.fragile) == ("adds", True)
     assert any(
         "as strong as likes is with score and outcome alike" in reason for reason in verdict.reasons
@@ -265,7 +265,7 @@ def test_a_confounder_like_engagement_makes_it_fragile_and_is_named():
 
 
 def test_without_an_admissible_confounder_the_rule_does_not_apply():
-    found = sa.audit(plan(), study(0.8, likes_on_sales=0.3, likes_on_score=1.5))
+    found = analyse(plan(), study(0.8, likes_on_sales=0.3, likes_on_score=1.5))
     bound = row(found, "bound:likes")
     assert bound.estimate is None
     assert "can exist" in bound.note
@@ -273,5 +273,5 @@ def test_without_an_admissible_confounder_the_rule_does_not_apply():
 
 
 def test_an_effect_that_would_turn_is_fragile():
-    verdict = sa.audit(plan(), study(0.3, likes_on_sales=3.0, likes_on_score=0.8)).verdict_on()
+    verdict = analyse(plan(), study(0.3, likes_on_sales=3.0, likes_on_score=0.8)).verdict_on()
     assert verdict.fragile is True

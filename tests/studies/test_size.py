@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.results.rule import sesoi_band
 
 
@@ -39,7 +39,7 @@ def audit(kind="continuous", column="y", sesoi=0.2, **changes):
         "engagement": {"columns": ["likes", "visits"]},
         "outcome": [{"column": column, "kind": kind, "sesoi": sesoi}],
     }
-    return sa.audit(plan | changes, frame())
+    return analyse(plan | changes, frame())
 
 
 CASES = [("continuous", "y", 0.2), ("revenue", "sales", 0.05), ("binary", "hit", 0.05)]

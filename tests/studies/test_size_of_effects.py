@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.models import fit_model
 from analysis.models.design import Design
 from analysis.models.fit import critical_value
@@ -254,12 +254,12 @@ def test_collinearity_is_paid_for():
 
 @pytest.mark.parametrize("kind", ["revenue", "continuous"])
 def test_the_ledger_has_the_bound_on_the_gain(kind, make_frame, plan_of):
-    audit = sa.audit(plan_of(kind), make_frame())
+    audit = analyse(plan_of(kind), make_frame())
     row = audit.estimates.one(method="equivalence", term="delta_r2_bound")
     gain = audit.estimates.one(method="increment", model="ols", term="delta_r2")
     assert row.estimate > gain.estimate
     assert 0 <= row.p_value <= 1
-    again = sa.audit(plan_of(kind), make_frame())
+    again = analyse(plan_of(kind), make_frame())
     assert again.estimates.one(term="delta_r2_bound").estimate == row.estimate
 
 
@@ -268,7 +268,7 @@ def test_the_test_of_the_gain_agrees_with_that_of_the_slope(make_frame, plan_of)
     far from the edge.
     """
     for sesoi, small in ((3.0, True), (0.01, False)):
-        audit = sa.audit(plan_of("continuous", outcome={"sesoi": sesoi}), make_frame())
+        audit = analyse(plan_of("continuous", outcome={"sesoi": sesoi}), make_frame())
         bound = audit.estimates.one(term="delta_r2_bound")
         assert (audit.estimates.one(term="tost", model="ols").p_value < 0.05) is small
         if bound.p_value is not None:
@@ -278,8 +278,8 @@ def test_the_test_of_the_gain_agrees_with_that_of_the_slope(make_frame, plan_of)
 def test_the_bound_resamples_clusters(make_frame, plan_of):
     frame = make_frame(600, agencies=20)
     frame["klout"] = frame.agency.astype("category").cat.codes * 3.0 + frame.klout * 0.05
-    plain = sa.audit(plan_of("continuous"), frame).estimates.one(term="delta_r2_bound")
-    whole = sa.audit(plan_of("continuous", cluster={"column": "agency"}), frame).estimates.one(
+    plain = analyse(plan_of("continuous"), frame).estimates.one(term="delta_r2_bound")
+    whole = analyse(plan_of("continuous", cluster={"column": "agency"}), frame).estimates.one(
         term="delta_r2_bound"
     )
     assert whole.estimate != plain.estimate

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
+from analysis.audit import analyse
 from analysis.models import fit_pml
 from analysis.models.design import Design
 from analysis.models.sufficient_statistics.resampling import multiplicities
@@ -102,7 +102,7 @@ def test_each_draw_is_the_fit_of_its_rows(family, clustered):
 
 
 def test_the_bootstrap_stands_beside_the_deciding_row(make_frame, plan_of):
-    found = sa.audit(plan_of(inference={"bootstrap": 199}), make_frame())
+    found = analyse(plan_of(inference={"bootstrap": 199}), make_frame())
     row = found.estimates.one(method="increment", model="poisson", variant="bootstrap-t")
     plain = found.estimates.one(method="increment", model="poisson", term="klout", variant="")
     assert row.estimate == pytest.approx(plain.estimate)
@@ -119,7 +119,7 @@ def test_the_bootstrap_stands_beside_the_deciding_row(make_frame, plan_of):
 
 
 def test_a_quick_plan_says_that_there_was_no_bootstrap(make_frame, plan_of):
-    found = sa.audit(plan_of(quick=True), make_frame())
+    found = analyse(plan_of(quick=True), make_frame())
     assert not [row for row in found.estimates if "bootstrap" in row.variant]
     (check,) = [check for check in found.checks if check.check == "bootstrap_t"]
     assert check.reason.startswith("The plan says quick")
@@ -128,7 +128,7 @@ def test_a_quick_plan_says_that_there_was_no_bootstrap(make_frame, plan_of):
 def test_fewer_draws_of_very_many_rows_are_no_missing_ones(make_frame, plan_of, monkeypatch):
     monkeypatch.setattr(tails, "VERY_LARGE", 50)
     monkeypatch.setattr(tails, "FEWER_REPLICATES", 60)
-    found = sa.audit(plan_of(inference={"bootstrap": 199}), make_frame())
+    found = analyse(plan_of(inference={"bootstrap": 199}), make_frame())
     row = found.estimates.one(method="increment", model="poisson", variant="bootstrap-t")
     assert "60 draws of rows" in row.note
     assert not [check for check in found.checks if check.check == "bootstrap_t"]
@@ -145,7 +145,7 @@ def audit(sales, score, likes, **changes):
         "inference": {"bootstrap": 199},
         "outcome": [{"column": "sales", "kind": "revenue", "sesoi": 0.05}],
     }
-    return sa.audit(plan | changes, frame)
+    return analyse(plan | changes, frame)
 
 
 def world(effect, index, seed=4, n=600):

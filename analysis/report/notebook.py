@@ -1,0 +1,415 @@
+"""An audit as a reader meets it in a notebook: it shows itself, one study, or several audits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.data.dataset import Dataset
+from analysis.data.sample import Sample
+from analysis.errors import AnalysisError, Fault, UnknownNameError, known_name
+from analysis.plan import Plan
+from analysis.report.ledger import verdicts_frame
+from analysis.report.sections import PASSAGES, passage_told
+from analysis.results.estimates import Estimates, StudyResult, tidy_checks
+from analysis.results.findings import Findings, captioned
+from analysis.results.passage import Passage
+from analysis.results.sentence import check_question, verdict_sentence
+from analysis.results.table import Table, effects_table, exclusions_table, table_of
+from analysis.results.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.report.citation import Citation
+    from analysis.results.figure import Figure
+
+PLACEABLE = ("effect", "relation")
+"""Kinds of figures that can be drawn into axes of one's own."""
+
+SECTIONS = {
+    "curve": "multiverse",
+    "simex": "simex",
+    "segments": "segments",
+    "gaming": "gaming",
+    "placebo": "placebo",
+    "parts": "engagement_mix",
+    "diagnostics": "diagnostics",
+    "rows": "rows",
+}
+"""Kinds of figures that are a section's first one, and the section's key."""
+
+NOISE = ("reliability", "simex")
+"""Sections of the report on noise in engagement."""
+
+KINDS = ("effect", "data", "relation", "reliability", *SECTIONS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyView:
+    """What one study found: its rows and checks, and what the report says of it.
+
+    Attributes
+    ----------
+    name : str
+    rows, checks : DataFrame
+        With the ledger's columns; of rows, `interval` and `p` as they are printed, too.
+    sentences : tuple of str
+    figures : tuple of Figure
+    tables : tuple of Table
+    """
+
+    name: str
+    rows: pd.DataFrame
+    checks: pd.DataFrame
+    sentences: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def figure(self) -> Figure | None:
+        """The first figure, where there is one."""
+        return next(iter(self.figures), None)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self.rows)} rows, {len(self.checks)} checks>"
+
+    def _repr_html_(self) -> str:
+        shown = self.rows[["outcome", "score", "model", "term", "displayed", "interval", "p", "n"]]
+        told = [*map(_paragraph, self.sentences)]
+        tables = self.tables or (table_of(shown, f"{self.name}: estimates"),)
+        parts = [figure._repr_html_() for figure in self.figures]
+        parts += [table._repr_html_() for table in tables if len(table.rows)]
+        return "\n".join([*told, *parts, *([] if told else map(_paragraph, self.checks["reason"]))])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit:
+    """What an audit found. It shows itself in a notebook; made by `analysis.audit`.
+
+    Attributes
+    ----------
+    findings : Findings
+        Everything as records: estimates, checks, verdicts, the sample.
+    """
+
+    findings: Findings
+
+    def __repr__(self) -> str:
+        words = "; ".join(f"{v.outcome} | {v.score}: {v.verdict}" for v in self.findings.decided)
+        drawn = " (simulated data)" if self.dataset.simulated else ""
+        return f"<Audit of {self.plan.name}{drawn}: {words}>"
+
+    def _repr_html_(self) -> str:
+        """Return verdicts in sentences, figure and table of each outcome, and what failed."""
+        parts = []
+        for outcome in self.plan.outcomes:
+            mine = [v for v in self.findings.decided if v.outcome == outcome]
+            parts += [_paragraph(verdict_sentence(self.findings, verdict)) for verdict in mine]
+            parts += [self.plot(outcome=outcome)._repr_html_(), self.table(outcome)._repr_html_()]
+        failed = [check for check in self.findings.checks if check.passed is False]
+        items = [f"<li>{escape(f'{check_question(c)} {c.reason}')}</li>" for c in failed]
+        parts += ["<p>What failed:</p>", f"<ul>{''.join(items)}</ul>"] if items else []
+        return "\n".join(parts)
+
+    def __getitem__(self, study: str) -> StudyView:
+        """Return what one study found, such as `audit["gaming"]`.
+
+        Raises
+        ------
+        UnknownNameError
+            Saying which studies there are.
+        """
+        ran = self.findings.studies
+        name = known_name("study", study, [*dict.fromkeys([*ran, *PASSAGES])])
+        keys = NOISE if name == "noise" else [key for key in PASSAGES if key == name]
+        found = ran.get("noise" if name in NOISE else name, StudyResult())
+        sections = [section for section in map(self._section, keys) if section is not None]
+        rows = Estimates(found.rows, self.plan.inference.level)
+        return StudyView(
+            name,
+            rows.printed(),
+            tidy_checks(found.checks),
+            tuple(text for section in sections for text in section.paragraphs),
+            tuple(figure for section in sections for figure in section.figures),
+            tuple(table for section in sections for table in section.tables),
+        )
+
+    def _section(self, key: str, findings: Findings | None = None) -> Passage | None:
+        section = PASSAGES[key](findings or self.findings)
+        return section and passage_told(self.dataset, section)
+
+    # --- what it is about -------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """What was decided before the data were seen; `audit.plan.save(path)` writes it."""
+        return self.findings.plan
+
+    @property
+    def sample(self) -> Sample:
+        """The rows that were analysed."""
+        return self.findings.sample
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data as they came in, with their codebook."""
+        return self.findings.dataset
+
+    # --- results as data frames -------------------------------------------------------------------
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per outcome and score, with the ledger's keys as columns."""
+        return verdicts_frame(self.findings)
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """One row per number, with the ledger's keys as columns."""
+        return self.findings.estimates.tidy()
+
+    @property
+    def checks(self) -> pd.DataFrame:
+        """One row per check, with the ledger's keys as columns."""
+        return tidy_checks(self.findings.checks)
+
+    def verdict_on(self, outcome: str | None = None, score: str | None = None) -> Verdict:
+        """Return the verdict on an outcome and a score; the first of the plan where none is named.
+
+        Raises
+        ------
+        UnknownNameError
+            When the plan has no such outcome or score.
+        """
+        return self.findings.verdict_on(outcome, score)
+
+    def sentence(self, outcome: str | None = None, score: str | None = None) -> str:
+        """Return a verdict as a paragraph; the plan's first one where none is named."""
+        return verdict_sentence(self.findings, self.verdict_on(outcome, score))
+
+    def table(self, outcome: str | None = None) -> Table:
+        """Return the score's effect on one outcome in every model; `frame` has it as data."""
+        outcome = self.verdict_on(outcome).outcome
+        caption = f"Effects on {self.dataset.label(outcome)} (* marks the row that decides)"
+        return table_of(effects_table(self.findings, outcome), captioned(self.dataset, caption))
+
+    @property
+    def rows(self) -> Table:
+        """The flow of rows: all of them, each reason for leaving some out, those analysed."""
+        caption = captioned(self.dataset, "Rows in, left out and analysed")
+        return table_of(exclusions_table(self.findings), caption)
+
+    # --- figures ----------------------------------------------------------------------------------
+
+    def plot(
+        self,
+        kind: str = "effect",
+        outcome: str | None = None,
+        score: str | None = None,
+        ax: Axes | None = None,
+    ) -> Figure:
+        """Return a matplotlib figure with its description; `figure` and `axes` are there to go on.
+
+        Parameters
+        ----------
+        kind : str
+            "effect": the score's effect, with and without engagement. "data": how columns are
+            distributed. "relation": how score, engagement and outcome go together.
+            "reliability": the effect by the reliability of engagement. "curve": every analysis
+            that the plan calls reasonable. "segments", "gaming", "placebo", "parts", "simex",
+            "diagnostics" and "rows": the figure of that study.
+        outcome, score : str, optional
+            The plan's first ones unless given; for "effect", all scores.
+        ax : matplotlib Axes, optional
+            Where to draw "effect" or "relation".
+
+        Raises
+        ------
+        UnknownNameError
+            For a kind, an outcome or a score that there is not, or of which nothing was found.
+        """
+        from analysis.measurement_error.report import reliability_figure
+        from analysis.results.data_figure import data_figure, relation_figure
+        from analysis.results.effect_figure import effect_figure
+
+        known_name("kind of figure", kind, KINDS)
+        verdict = self.verdict_on(outcome, score)
+        if ax is not None and kind not in PLACEABLE:
+            allowed = f"axes for {' and '.join(PLACEABLE)} alone: this kind makes its own"
+            raise AnalysisError("plot", [Fault("ax", f'axes for "{kind}"', allowed)])
+        if kind == "effect":
+            return effect_figure(self.findings, verdict.outcome, score, ax)
+        if kind == "relation":
+            return relation_figure(self.findings, verdict.outcome, verdict.score, ax)
+        if kind == "data":
+            return data_figure(self.findings)
+        alone = replace(self.findings, decided=(verdict,))
+        if kind == "reliability":
+            return reliability_figure(self.findings if score is None else alone, verdict.outcome)
+        section = self._section(SECTIONS[kind], alone)
+        if section is None or not section.figures:
+            allowed = "a kind that the plan asks for, and that these data have rows for"
+            found = f'"{kind}", of which nothing was found'
+            raise UnknownNameError("plot", [Fault("kind", found, allowed)])
+        return section.figures[0]
+
+    # --- to others --------------------------------------------------------------------------------
+
+    def cite(self, result_id: str | None = None) -> Citation:
+        """Return how a result of this audit is cited; the first verdict where no id is given."""
+        from analysis.report.citation import cite_from
+        from analysis.report.ledger import ledger
+
+        return cite_from(ledger(self.findings), result_id or self.findings.decided[0].id)
+
+    def colophon(self) -> Table:
+        """Return what this result was made from and with: hashes, versions, commit. It differs
+        between machines.
+        """
+        from analysis.report.ledger import environment
+
+        made = environment()
+        facts = {
+            "plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
+            "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
+            "Python": made["python"],
+            **made["packages"],
+            "commit": made["commit"],
+        }
+        return table_of(facts, "Colophon")
+
+    def export(self, folder: str | Path) -> Path:
+        """Write report, ledger, tables and figures; old results stay whole until the new ones are.
+
+        Raises
+        ------
+        OutputError
+            When the folder holds something else, or cannot be written.
+        """
+        from analysis.report.folder import write_results
+
+        return write_results(self.findings, Path(folder))
+
+
+# --- several audits side by side ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Several audits side by side, as a table and a figure.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per audit, outcome and score; or of one study, a row per number and a column per
+        audit.
+    checks : DataFrame
+        Of one study: a row per check, and what each audit says of it; else empty.
+    figure : Figure
+    caption : str
+    """
+
+    table: pd.DataFrame
+    checks: pd.DataFrame
+    figure: Figure
+    caption: str
+
+    def __repr__(self) -> str:
+        return repr(table_of(self.table, self.caption))
+
+    def _repr_html_(self) -> str:
+        shown = [(self.table, self.caption), (self.checks, f"{self.caption}: what is said of it")]
+        tables = [table_of(*of)._repr_html_() for of in shown if len(of[0])]
+        return "\n".join([*tables, self.figure._repr_html_()])
+
+
+def compare(audits: Mapping[str, Audit], *, study: str | None = None) -> Comparison:
+    """Return several audits side by side: verdicts and effects, or what one study found in each.
+
+    Parameters
+    ----------
+    audits : dict of str to Audit
+        By the name under which each is shown.
+    study : str, optional
+        Such as "gaming": its numbers and checks are compared, and not the verdicts.
+
+    Raises
+    ------
+    AnalysisError
+        When there is no audit, or no such study.
+
+    Examples
+    --------
+    >>> import analysis as sa
+    >>> world = "simulated:creators?seed=7&n=400"
+    >>> plan = {"name": "shops", "question": "Does it pay?", "dataset": world, "quick": True,
+    ...         "score": {"columns": ["klout"]}, "engagement": {"columns": ["likes"]},
+    ...         "outcome": [{"column": "referrals", "kind": "count", "sesoi": 0.05}]}
+    >>> both = {how: sa.audit(plan, transform=how) for how in ("identity", "log1p")}
+    >>> sa.compare(both).table["audit"].tolist()
+    ['identity', 'log1p']
+    """
+    from analysis.results.effect_figure import comparison_figure
+
+    if not audits:
+        raise AnalysisError("compare", [Fault("audits", "none", "one audit or more, by name")])
+    findings = {name: one.findings for name, one in audits.items()}
+    simulated = any(one.dataset.simulated for one in audits.values())
+    caption = "Simulated data. " if simulated else ""
+    figure = comparison_figure(findings)
+    if study is None:
+        rows = [row for name, one in audits.items() for row in _verdict_rows(name, one)]
+        return Comparison(pd.DataFrame(rows), pd.DataFrame(), figure, f"{caption}Verdicts")
+    studies = {name: one[study] for name, one in audits.items()}
+    parts = ["outcome", "score", "model", "term"]
+    numbers = {
+        name: one.rows.assign(term=one.rows["id"].str.rpartition("/")[2])
+        .drop_duplicates(parts)
+        .set_index(parts)["displayed"]
+        for name, one in studies.items()
+    }
+    reasons = {
+        name: one.checks.drop_duplicates("check").set_index("check")["reason"]
+        for name, one in studies.items()
+    }
+    table, checks = (
+        pd.DataFrame({name: of[name].reindex(_union(of.values())) for name in of}).reset_index()
+        for of in (numbers, reasons)
+    )
+    return Comparison(table, checks, figure, f"{caption}{study}")
+
+
+def _union(columns: Iterable[pd.Series]) -> pd.Index:
+    """Return every label in the order in which it first comes."""
+    return pd.concat(list(columns)).index.drop_duplicates()
+
+
+def _verdict_rows(name: str, audit: Audit) -> list[dict[str, str]]:
+    level = audit.plan.inference.level
+    printed = [
+        Estimates((verdict.deciding,), level).printed().iloc[0]
+        for verdict in audit.findings.decided
+    ]
+    return [
+        {
+            "audit": name,
+            "outcome": verdict.outcome,
+            "score": verdict.score,
+            "verdict": verdict.verdict,
+            "direction": verdict.direction or "",
+            "effect": row["displayed"],
+            "interval": row["interval"],
+            "p": row["p"],
+            "rows": f"{row['n']:,}",
+        }
+        for verdict, row in zip(audit.findings.decided, printed, strict=True)
+    ]
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
