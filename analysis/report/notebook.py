@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.sample import Sample
 from analysis.errors import AnalysisError, Fault, UnknownNameError, known_name
+from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.report.ledger import verdicts_frame
 from analysis.report.sections import PASSAGES, passage_told
@@ -203,6 +204,54 @@ class Audit:
         """The flow of rows: all of them, each reason for leaving some out, those analysed."""
         caption = captioned(self.dataset, "Rows in, left out and analysed")
         return table_of(exclusions_table(self.findings), caption)
+
+    # --- the regression ---------------------------------------------------------------------------
+
+    def fit(
+        self, outcome: str | None = None, score: str | None = None, model: str | None = None
+    ) -> Any:
+        """Return the statsmodels results of the outcome's equation, with the plan's covariance.
+
+        The score is in its own unit: its coefficient and error are the row of the ledger with
+        `method` "increment" and `scale` "raw".
+
+        Parameters
+        ----------
+        outcome, score : str, optional
+            The plan's first ones unless given.
+        model : str, optional
+            The deciding model unless given; companion models can be asked for, too.
+
+        Returns
+        -------
+        statsmodels results
+            Of a GLM (Poisson, Gamma, Tweedie), OLS, Logit or NegativeBinomial. For a hurdle model a
+            record with `zero` and `positive`. A wild bootstrap has no covariance matrix: the
+            results carry CRV1, and `note` says so.
+
+        Raises
+        ------
+        AnalysisError
+            When the plan has no such outcome, score or model, the model has no estimate, or the
+            rows do not fit into memory.
+        """
+        from analysis.models.design import build_design
+        from analysis.models.planned import FEWEST_CLUSTERS, fit_as_planned, fit_model
+        from analysis.models.statsmodels_results import WILD, statsmodels_results
+
+        verdict = self.verdict_on(outcome, score)
+        section, score = self.plan.outcomes[verdict.outcome], verdict.score
+        models = (section.deciding_model, *section.companion_models)
+        model = known_name("model", model or models[0], models)
+        if self.sample.raw is None:
+            allowed = "data whose rows fit into memory, for which a fit has residuals"
+            raise AnalysisError("fit", [Fault("data", "rows beyond memory", allowed)])
+        counts = section.kind == "count"
+        design = build_design(self.sample, section.column, (score,))
+        wild = self.plan.inference.covariance == "wild" and FAMILIES[model].linear
+        if wild and design.n_clusters >= FEWEST_CLUSTERS:
+            return statsmodels_results(fit_model(design, model, "CRV1", counts=counts), note=WILD)
+        return statsmodels_results(fit_as_planned(self.plan, model, design, counts=counts))
 
     # --- figures ----------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-import analysis as sa
+from analysis.audit import analyse
+from analysis.plan import read_plan
 from analysis.report.sections import PASSAGES
 from analysis.studies.registry import STUDIES
 
@@ -22,7 +23,7 @@ def test_importing_it_loads_no_heavy_library():
 
 
 def test_an_audit_keeps_what_each_study_says():
-    audit = sa.audit({**sa.read_plan("movies").content(), "quick": True})
+    audit = analyse({**read_plan("movies").content(), "quick": True})
     rows = [row for result in audit.studies.values() for row in result.rows]
     assert sorted(row.id for row in rows) == sorted(row.id for row in audit.estimates)
     assert {row.method for row in audit.studies["confounding"].rows} == {"sensitivity"}
