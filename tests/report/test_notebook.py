@@ -106,8 +106,8 @@ def test_keywords_change_a_plan_and_nothing_else(movies):
 
 
 def test_one_reliability_is_meant_for_each_column(people):
-    plan = sa.audit(people, **FRAME | {"engagement": ["likes", "replies"], "reliability": 0.9}).plan
-    assert set(plan.engagement.reliability) == {"likes", "replies"}
+    plan = sa.audit(people, **FRAME | {"engagement": ["likes", "posts"], "reliability": 0.9}).plan
+    assert set(plan.engagement.reliability) == {"likes", "posts"}
 
 
 def test_what_is_missing_is_said_in_the_words_of_a_plan(people):
