@@ -146,7 +146,7 @@ def audit(
     if isinstance(plan, pd.DataFrame):
         if data is not None:
             fault = Fault("data", "a second data frame", "the data once, as the first argument")
-            raise PlanError("audit", [fault])
+            raise PlanError("audit", fault)
         plan, data = plan_of_keywords(changes), plan
     else:
         plan = changed_plan(plan, changes)

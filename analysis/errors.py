@@ -129,6 +129,5 @@ def known_name(what: str, name: object, known: Iterable[str]) -> str:
     known = list(known)
     if name in known:
         return str(name)
-    allowed = f"one of: {listing(known, limit=30)}" if known else "nothing: there is none"
-    fault = Fault(what, printable(name), allowed, did_you_mean(str(name), known))
-    raise UnknownNameError(f"no such {what}", [fault])
+    fault = unknown(what, printable(name), str(name), known, limit=30)
+    raise UnknownNameError(f"no such {what}", fault)

@@ -245,7 +245,7 @@ class Audit:
         model = known_name("model", model or models[0], models)
         if self.sample.raw is None:
             allowed = "data whose rows fit into memory, for which a fit has residuals"
-            raise AnalysisError("fit", [Fault("data", "rows beyond memory", allowed)])
+            raise AnalysisError("fit", Fault("data", "rows beyond memory", allowed))
         counts = section.kind == "count"
         design = build_design(self.sample, section.column, (score,))
         wild = self.plan.inference.covariance == "wild" and FAMILIES[model].linear
@@ -290,7 +290,7 @@ class Audit:
         verdict = self.verdict_on(outcome, score)
         if ax is not None and kind not in PLACEABLE:
             allowed = f"axes for {' and '.join(PLACEABLE)} alone: this kind makes its own"
-            raise AnalysisError("plot", [Fault("ax", f'axes for "{kind}"', allowed)])
+            raise AnalysisError("plot", Fault("ax", f'axes for "{kind}"', allowed))
         if kind == "effect":
             return effect_figure(self.findings, verdict.outcome, score, ax)
         if kind == "relation":
@@ -304,7 +304,7 @@ class Audit:
         if section is None or not section.figures:
             allowed = "a kind that the plan asks for, and that these data have rows for"
             found = f'"{kind}", of which nothing was found'
-            raise UnknownNameError("plot", [Fault("kind", found, allowed)])
+            raise UnknownNameError("plot", Fault("kind", found, allowed))
         return section.figures[0]
 
     # --- to others --------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def compare(audits: Mapping[str, Audit], *, study: str | None = None) -> Compari
     from analysis.results.effect_figure import comparison_figure
 
     if not audits:
-        raise AnalysisError("compare", [Fault("audits", "none", "one audit or more, by name")])
+        raise AnalysisError("compare", Fault("audits", "none", "one audit or more, by name"))
     findings = {name: one.findings for name, one in audits.items()}
     simulated = any(one.dataset.simulated for one in audits.values())
     caption = "Simulated data. " if simulated else ""
