@@ -38,9 +38,9 @@ from analysis.measurement_error.corrected_score import conditional_score, correc
 from analysis.measurement_error.correction import correct_fit, corrected_margin
 from analysis.measurement_error.measurement import Measurement, measure
 from analysis.models import fit_model
-from analysis.models.binary import average_marginal_effect
 from analysis.models.design import Design
 from analysis.models.fit import Fit
+from analysis.models.glm import average_marginal_effect
 
 RESULTS = Path(__file__).with_name("calibration.jsonl")
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"

@@ -8,8 +8,8 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.models import fit_logit, fit_model
-from analysis.models.binary import average_marginal_effect
 from analysis.models.design import Design, build_design
+from analysis.models.glm import average_marginal_effect
 from analysis.report.notebook import Audit
 from analysis.studies.influence.fragility import influence_on
 

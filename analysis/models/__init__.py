@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import import_module
 
-from analysis.models.binary import fit_logit
 from analysis.models.counts import fit_nb2
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
+from analysis.models.glm import fit_logit, fit_ols, fit_pml
 from analysis.models.hurdle import fit_hurdle
-from analysis.models.linear import fit_ols
-from analysis.models.pml import fit_pml
 
 
 def fit_model(design: Design, model: str, covariance: str, *, counts: bool = False) -> Fit:
@@ -40,7 +38,7 @@ def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
     family = FAMILIES[model]
     module, name = family.fitted_by.split(".")
     fit_family = getattr(import_module(f"{__name__}.{module}"), name)
-    options: dict[str, object] = {"family": model} if family.ratio else {}
+    options: dict[str, object] = {"family": model} if family.glm and not family.linear else {}
     if family.two_parts:
         options = {"counts": counts}
     fit = fit_family(design, covariance=covariance, **options)

@@ -1,14 +1,16 @@
-"""Robust covariances: one sandwich for every model, with the same small-sample factors
-everywhere.
+"""Robust covariances: one sandwich and one cluster jackknife for every model, with the same
+small-sample factors everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.errors import DesignError, Fault
+from analysis.models.solver import information_of
 
 HETEROSKEDASTIC = ("HC0", "HC1", "HC2", "HC3")
 CLUSTERED = ("CRV1", "CRV3")
@@ -24,6 +26,11 @@ clusters of lognormal sizes that count for 23, the test at 5 % by CRV1 rejected 
 MOST_REFITS = 500
 """Beyond this number of clusters the default leaves none of them out in turn, however unequal they
 are.
+"""
+
+ALONE = 1e-6
+"""What is left of the information in some direction without a cluster; with less, that cluster
+alone carries it.
 """
 
 
@@ -130,12 +137,25 @@ def jackknife(
     try:
         others = np.array([refit(clusters != group) for group in range(groups)])
     except (DesignError, np.linalg.LinAlgError):
-        found = "CRV3, and a cluster without which a column of the design cannot be estimated"
-        fault = Fault(
-            "[inference] covariance", found, "CRV1, or a plan without that column or level"
-        )
-        raise DesignError("the model", [fault]) from None
+        raise _no_jackknife() from None
     return around(full, others)
+
+
+def equation_covariance(
+    basis: np.ndarray,
+    residuals: np.ndarray,
+    weights: np.ndarray,
+    kind: str,
+    clusters: np.ndarray | None,
+) -> np.ndarray:
+    """Return the sandwich of one equation ``X' residuals = 0`` with information ``X' diag(weights)
+    X``, shape (k, k).
+    """
+    bread = np.linalg.inv(information_of(basis, weights))
+    leverage = None
+    if kind in ("HC2", "HC3"):
+        leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis)
+    return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=clusters)
 
 
 def around(full: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -146,11 +166,55 @@ def around(full: np.ndarray, others: np.ndarray) -> np.ndarray:
     return moves.T @ moves * ((groups - 1) / groups)
 
 
+def one_step_jackknife(
+    basis: np.ndarray,
+    residuals: np.ndarray,
+    weights: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    condition: float | None = None,
+) -> np.ndarray:
+    """Return CRV3 with each cluster left out by one Newton step, which for least squares is exact.
+
+    `condition` refuses a cluster without which that of the information is larger.
+    """
+    try:
+        parts, moves = steps_without(basis, residuals, weights, clusters)
+        apart = parts.sum(axis=0) - parts
+        if condition and not np.linalg.cond(apart).max() <= condition:
+            raise np.linalg.LinAlgError
+    except np.linalg.LinAlgError:
+        raise _no_jackknife() from None
+    return around(np.zeros(basis.shape[1]), moves)
+
+
+def _no_jackknife() -> DesignError:
+    found = "CRV3, and a cluster without which a column of the design cannot be estimated"
+    allowed = "CRV1, or a plan without that column or level"
+    return DesignError("the model", [Fault("[inference] covariance", found, allowed)])
+
+
+def steps_without(
+    columns: np.ndarray, residuals: np.ndarray, weights: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each cluster's part of the information, (G, k, k), and the Newton step to the
+    coefficients without it, (G, k).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        Where one cluster alone carries a coefficient.
+    """
+    parts = cluster_products(columns, columns * weights[:, None], clusters)
+    scores = cluster_sums(columns * residuals[:, None], clusters)
+    return parts, -np.linalg.solve(parts.sum(axis=0) - parts, scores[:, :, None])[:, :, 0]
+
+
 def hat_diagonal(basis: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return each row's leverage under weights, shape (n,): the diagonal of ``W X (X' W X)^-1
     X'``.
     """
-    information = basis.T @ (basis * weights[:, None])
+    information = information_of(basis, weights)
     return weights * np.einsum("ij,ij->i", basis, np.linalg.solve(information, basis.T).T)
 
 
@@ -160,3 +224,106 @@ def refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
         found = f"{alone} rows that a column of the design describes all by itself (leverage 1)"
         allowed = f"no such row: {kind} does not exist; use HC1, or leave the column or level out"
         raise DesignError("the model", [Fault("[inference] covariance", found, allowed)])
+
+
+@dataclass(frozen=True, eq=False)
+class WithoutClusters:
+    """What each cluster adds to a fit, and where the slopes would be without it.
+
+    Attributes
+    ----------
+    slopes : ndarray, shape (G, k)
+        Slopes without each cluster.
+    information : ndarray, shape (k, k)
+    parts : ndarray, shape (G, k, k)
+        Each cluster's part of the information.
+    """
+
+    slopes: np.ndarray
+    information: np.ndarray
+    parts: np.ndarray
+
+    def effective(self, direction: np.ndarray) -> float:
+        """Return how many clusters of equal weight would carry a sum of slopes as these do.
+
+        Notes
+        -----
+        ``(sum g)**2 / sum g**2`` with g what each cluster adds to the variance where errors are
+        independent: Carter, Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639. A slope in
+        gamed rows rests on those who gamed, and among them on the few with long episodes and many
+        sales.
+        """
+        along = np.linalg.solve(self.information, direction)
+        added = np.einsum("i,gij,j->g", along, self.parts, along)
+        return float(added.sum() ** 2 / (added @ added))
+
+
+def without_clusters(
+    params: np.ndarray,
+    columns: np.ndarray,
+    weights: np.ndarray,
+    residuals: np.ndarray,
+    clusters: np.ndarray,
+) -> WithoutClusters:
+    """Return the slopes without each cluster, by one Newton step from those with all.
+
+    Parameters
+    ----------
+    params : ndarray, shape (k,)
+    columns : ndarray, shape (n, k)
+        With the fixed effects swept out, under the fit's weights.
+    weights, residuals : ndarray, shape (n,)
+        Of the information and of the estimating equations.
+    clusters : ndarray of int, shape (n,)
+        Fixed effects that lie within them go with them; those of periods stay as they are.
+
+    Raises
+    ------
+    DesignError
+        Where one cluster alone carries a slope.
+
+    Notes
+    -----
+    For least squares without periods the step is the refit: MacKinnon, Nielsen & Webb (2023),
+    doi:10.1016/j.jeconom.2022.04.001.
+    """
+    total = information_of(columns, weights)
+    _refuse_alone(total, cluster_products(columns, columns * weights[:, None], clusters))
+    parts, moves = steps_without(columns, residuals, weights, clusters)
+    return WithoutClusters(params + moves, total, parts)
+
+
+def corrected_without(
+    without: WithoutClusters, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
+) -> np.ndarray:
+    """Return the slopes without each cluster, corrected for noise: what `corrected_within` gives,
+    shape (G, k).
+
+    Raises
+    ------
+    DesignError
+        Where one cluster alone carries a column, or without it the column is nothing but noise.
+    """
+    parts, noise = (cluster_products(x, x, clusters) for x in (columns, differences))
+    _refuse_alone(parts.sum(axis=0), parts)
+    left = parts.sum(axis=0) - parts
+    # A (I - A^-1 S) = A - S: the corrected slopes solve (A - S) b = A b_plain, as
+    # `corrected_within` has them
+    back = np.linalg.solve(left - (noise.sum(axis=0) - noise), left @ without.slopes[:, :, None])[
+        :, :, 0
+    ]
+    if not np.isfinite(back).all():
+        raise _alone()
+    return back
+
+
+def _refuse_alone(total: np.ndarray, parts: np.ndarray) -> None:
+    inverse = np.linalg.inv(np.linalg.cholesky(total))
+    shares = np.linalg.eigvalsh(inverse @ parts @ inverse.T)[:, -1]
+    if shares.max() > 1 - ALONE:
+        raise _alone()
+
+
+def _alone() -> DesignError:
+    found = "a slope that one cluster carries alone"
+    return DesignError("the model", [Fault("[gaming]", found, "several that were gamed")])

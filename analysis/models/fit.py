@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import cluster_products, cluster_sums
+from analysis.models.covariance import cluster_products, cluster_sums, steps_without
 from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
 from analysis.models.family import FAMILIES
-from analysis.models.steps import information_of
+from analysis.models.solver import information_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +98,8 @@ class Fit:
         """
         (basis, triangle), clusters = self.design.basis, self.design.clusters
         moments = self.design.n * np.eye(self.design.k) - cluster_products(basis, basis, clusters)
-        information = self.information - cluster_products(
-            basis, basis * self.weights[:, None], clusters
-        )
-        scores = cluster_sums(basis * self.residuals[:, None], clusters)
-        return moments, triangle @ self.params - np.linalg.solve(information, scores[:, :, None])[
-            :, :, 0
-        ]
+        _, moves = steps_without(basis, self.residuals, self.weights, clusters)
+        return moments, triangle @ self.params + moves
 
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))

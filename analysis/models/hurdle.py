@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import expit
 
 from analysis.errors import DesignError, Fault
-from analysis.models.binary import fit_logit
 from analysis.models.counts import fit_nb2
 from analysis.models.covariance import (
     CLUSTERED,
@@ -21,7 +20,7 @@ from analysis.models.covariance import (
 )
 from analysis.models.design import Design
 from analysis.models.fit import CountFit, Fit
-from analysis.models.pml import fit_pml
+from analysis.models.glm import fit_logit, fit_pml
 
 FEWEST = 10
 """So many rows more than columns have to lie on the positive side, and one on the other."""

@@ -88,7 +88,7 @@ def _no_estimate() -> DesignError:
 
 def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
     """Start at the estimate of the seeded sample, or where it has none at a constant."""
-    from analysis.models.pml import fit_pml
+    from analysis.models.glm import fit_pml
 
     _, triangle = np.linalg.qr(basis.coordinates[:, columns])
     beta = np.zeros(len(columns))

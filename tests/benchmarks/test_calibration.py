@@ -74,7 +74,7 @@ def test_a_correction_that_is_the_plain_fit_fails_the_gate(monkeypatch, model):
 
 def replace_margin(fit, term):
     from analysis.measurement_error.correction import Effect
-    from analysis.models.binary import average_marginal_effect
+    from analysis.models.glm import average_marginal_effect
 
     return Effect(*average_marginal_effect(fit, term))
 

@@ -10,9 +10,9 @@ from scipy import optimize
 from scipy.special import expit
 
 from analysis.errors import DesignError
-from analysis.models.binary import average_marginal_effect, fit_logit
 from analysis.models.design import Design
 from analysis.models.fit import p_value, score_test
+from analysis.models.glm import average_marginal_effect, fit_logit
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")
 

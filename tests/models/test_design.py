@@ -17,7 +17,7 @@ from analysis.models.design import (
     score_scale,
     transform,
 )
-from analysis.models.linear import fit_ols
+from analysis.models.glm import fit_ols
 
 # --- transforms -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.models import fit_pml
 from analysis.models.design import Design
-from analysis.models.expansion import Expansion, worth_expanding
+from analysis.models.sufficient_statistics.expansion import Expansion, worth_expanding
 from analysis.studies.heavy_tails import tail
 from analysis.studies.heavy_tails.tail import bootstrap_t
 

@@ -11,7 +11,7 @@ from analysis.errors import DesignError
 from analysis.models import fit_logit, fit_model
 from analysis.models.design import Design, extended_basis, orthonormal_basis
 from analysis.models.fit import critical_value
-from analysis.models.left_out import coefficient_without
+from analysis.models.glm import coefficient_without
 from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
 from analysis.studies.influence import fragility
@@ -80,14 +80,16 @@ def test_the_check_of_influence_is_the_same_by_either_way(
     assert found[0] == found[1]
 
 
-def test_a_logit_of_many_rows_is_that_of_few(monkeypatch):
+def test_a_logit_is_that_of_statsmodels(monkeypatch):
+    from statsmodels.discrete.discrete_model import Logit
+
     design = design_of(n=600)
     design = design.with_response((design.response > 1).astype(float))
-    few = fit_logit(design, covariance="CRV1")
-    monkeypatch.setattr("analysis.models.binary.MANY_ROWS", 0)
-    many = fit_logit(replace(design), covariance="CRV1")
-    np.testing.assert_allclose(many.params, few.params, rtol=1e-9)
-    np.testing.assert_allclose(many.cov, few.cov, rtol=1e-8, atol=1e-14)
+    monkeypatch.setattr("analysis.models.solver.BLOCK_ROWS", 7)
+    fit = fit_logit(design, covariance="HC0")
+    peer = Logit(design.response, design.matrix).fit(disp=False, tol=1e-10, cov_type="HC0")
+    np.testing.assert_allclose(fit.params, peer.params, rtol=1e-9)
+    np.testing.assert_allclose(fit.cov, peer.cov_params(), rtol=1e-8, atol=1e-14)
     apart = design.with_response(design.matrix[:, 1])
     with pytest.raises(DesignError, match="separates"):
         fit_logit(apart)

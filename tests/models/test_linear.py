@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analysis.errors import DesignError
 from analysis.models.design import Design
 from analysis.models.fit import critical_value, p_value, wald
-from analysis.models.linear import fit_ols
+from analysis.models.glm import fit_ols
 
 KINDS = ("HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3")
 

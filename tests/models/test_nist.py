@@ -17,7 +17,7 @@ import pytest
 
 from analysis.errors import DesignError
 from analysis.models.design import Design, check_estimable
-from analysis.models.linear import fit_ols
+from analysis.models.glm import fit_ols
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference" / "nist"
 

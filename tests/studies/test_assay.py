@@ -16,11 +16,11 @@ from analysis.measurement_error.study_noise import study_noise
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.fit import Fit
+from analysis.models.glm import refit
 from analysis.report.notebook import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo import study as assay
 from analysis.studies.placebo.assay import plant, share_of, truth_behind
-from analysis.studies.placebo.refit import refit
 from analysis.studies.placebo.study import study_assay
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}

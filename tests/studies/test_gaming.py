@@ -12,8 +12,7 @@ from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import DesignError
 from analysis.measurement_error.within_noise import corrected_within
-from analysis.models.cluster_jackknife import corrected_without, without_clusters
-from analysis.models.covariance import around
+from analysis.models.covariance import around, corrected_without, without_clusters
 from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of

@@ -10,7 +10,7 @@ import scipy
 from analysis.models.counts import log_likelihood
 from analysis.models.design import Design
 from analysis.models.fit import Fit
-from analysis.models.pml import fit_pml
+from analysis.models.glm import fit_pml
 
 GROUPS = 10
 

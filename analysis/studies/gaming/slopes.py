@@ -10,8 +10,7 @@ import numpy as np
 from analysis.errors import DesignError
 from analysis.measurement_error.reliability import within_person
 from analysis.measurement_error.within_noise import corrected_within, reliability_of_changes
-from analysis.models.cluster_jackknife import WithoutClusters, corrected_without, without_clusters
-from analysis.models.covariance import around
+from analysis.models.covariance import WithoutClusters, around, corrected_without, without_clusters
 from analysis.models.design import Design, recorded, transform
 from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from analysis.models.design import Design
-from analysis.models.expansion import Expansion, solved, worth_expanding
-from analysis.models.family import FAMILIES
+from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
-from analysis.models.steps import MANY_ROWS
+from analysis.models.solver import MANY_ROWS, Sums, newton, solved
+from analysis.models.sufficient_statistics.expansion import Expansion, worth_expanding
 from analysis.models.sufficient_statistics.resampling import multiplicities
 
 SHARE = 0.05
@@ -136,10 +136,10 @@ def bootstrap_t(
     -----
     Many replicates take their Newton steps together: draws are weights of the rows, and the
     information of all of them is one product of matrices. Where many rows lie in few clusters,
-    draws are solved from sums over the clusters (`analysis.models.expansion`), and those that went
-    farthest from the estimate by the rows. Replicates without an estimate are left out. Hall
-    (1992), *The Bootstrap and Edgeworth Expansion*, chapter 3, on why t and not the estimate is
-    bootstrapped.
+    draws are solved from sums over the clusters (`models.sufficient_statistics.expansion`), and
+    those that went farthest from the estimate by the rows. Replicates without an estimate are left
+    out. Hall (1992), *The Bootstrap and Edgeworth Expansion*, chapter 3, on why t and not the
+    estimate is bootstrapped.
     """
     design, at = fit.design, fit.position(term)
     basis, triangle = design.basis
@@ -149,7 +149,7 @@ def bootstrap_t(
         design.response / unit,
         basis,
         0.0 if design.offset is None else design.offset,
-        FAMILIES[fit.model].power,
+        FAMILIES[fit.model],
         design.clusters,
     )
     groups = design.n_clusters or design.n
@@ -196,7 +196,7 @@ def _from_cluster_sums(
     give them.
     """
     predictor = rows.basis @ start + rows.shift
-    sums = Expansion.of(rows.response, rows.basis, predictor, rows.power, rows.clusters)
+    sums = Expansion.of(rows.response, rows.basis, predictor, rows.family.power, rows.clusters)
     drawn = np.concatenate(
         list(_drawn(len(sums.score), len(rows.response), replicates, seed, BLOCK))
     )
@@ -231,7 +231,7 @@ class _Rows:
     response: np.ndarray
     basis: np.ndarray
     shift: np.ndarray | float
-    power: float
+    family: Family
     clusters: np.ndarray | None
 
     @cached_property
@@ -249,16 +249,13 @@ class _Rows:
     def weights(self, drawn: np.ndarray, part: slice) -> np.ndarray:
         return drawn[:, part] if self.clusters is None else drawn[:, self.clusters[part]]
 
-    def means(self, params: np.ndarray, part: slice) -> np.ndarray:
-        return np.exp(
-            params @ self.basis[part].T + (self.shift[part] if np.ndim(self.shift) else self.shift)
-        )
-
-    def scaled(self, mean: np.ndarray) -> np.ndarray | float:
-        """Return ``mean ** (1 - power)``, without the slow general power."""
-        if self.power == 1:
-            return 1.0
-        return 1 / mean if self.power == 2 else 1 / np.sqrt(mean)
+    def derivatives(
+        self, params: np.ndarray, part: slice, *, observed: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the parts of the score and the weights of the information, (1 or B, rows) each."""
+        shift = self.shift[part] if np.ndim(self.shift) else self.shift
+        at = params @ self.basis[part].T + shift
+        return self.family.derivatives(self.response[part], at, observed=observed)
 
     def pairs(self, part: slice) -> np.ndarray:
         """Products of every two columns, shape (rows, k (k + 1) / 2); kept while there are not too
@@ -274,25 +271,17 @@ class _Rows:
         first, second = np.triu_indices(self.basis.shape[1])
         return self.basis[:, first] * self.basis[:, second]
 
-    def equations(self, drawn: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each draw's derivative, shape (B, k, k), and estimating equations, (B, k), at
-        params, (1 or B, k).
+    def sums(self, drawn: np.ndarray, params: np.ndarray) -> Sums:
+        """Return each draw's score, (B, k), and observed information, (B, k, k), at params, shape
+        (1 or B, k).
         """
-        power, score, packed = self.power, 0.0, 0.0
+        score, packed = 0.0, 0.0
         for part in self.parts(len(drawn)):
-            weights, mean, response = (
-                self.weights(drawn, part),
-                self.means(params, part),
-                self.response[part],
-            )
-            scaled = self.scaled(mean)
-            bend = (
-                (2 - power) * mean * scaled + (power - 1) * response * scaled if power > 1 else mean
-            )
-            slope = (response - mean) * scaled if power > 1 else response - mean
+            weights = self.weights(drawn, part)
+            slope, bend = self.derivatives(params, part, observed=True)
             packed = packed + (weights * bend) @ self.pairs(part)
             score = score + (weights * slope) @ self.basis[part]
-        return self.unpacked(packed), score
+        return None, score, self.unpacked(packed)
 
     def unpacked(self, packed: np.ndarray) -> np.ndarray:
         k = self.basis.shape[1]
@@ -305,17 +294,12 @@ class _Rows:
         """Return (estimate in the draw - estimate) / error in the draw, shape (B,); NaN where there
         is none.
         """
-        params, left = start[None], np.full(len(drawn), np.inf)
+        # in the first step all means are the same, so it is cheap
+        last = newton(partial(self.sums, drawn), start[None], steps=STEPS, small=TOLERANCE)
         with np.errstate(all="ignore"):
-            for _ in range(STEPS):  # in the first all means are the same, so it is cheap
-                step = solved(*self.equations(drawn, params))
-                params = params + step
-                left = np.abs(step).max(axis=1)
-                if not (left > TOLERANCE).any():
-                    break
-            error = np.sqrt(self.variance(params, drawn, back))
-            values = (params - start) @ back / error
-        return np.where((left <= TOLERANCE) & (error > 0), values, np.nan)
+            error = np.sqrt(self.variance(last.params, drawn, back))
+            values = (last.params - start) @ back / error
+        return np.where((last.moved <= TOLERANCE) & (error > 0), values, np.nan)
 
     def variance(self, params: np.ndarray, drawn: np.ndarray, back: np.ndarray) -> np.ndarray:
         """Return the sandwich variance of one coefficient in each draw, without a small-sample
@@ -323,10 +307,8 @@ class _Rows:
         """
         packed, meat = 0.0, 0.0
         for part in self.parts(len(drawn)):
-            mean = self.means(params, part)
-            packed = packed + (self.weights(drawn, part) * mean * self.scaled(mean)) @ self.pairs(
-                part
-            )
+            _, weights = self.derivatives(params, part)
+            packed = packed + (self.weights(drawn, part) * weights) @ self.pairs(part)
         along = solved(self.unpacked(packed), np.tile(back, (len(drawn), 1)))
         if self.clusters is None:
             for part in self.parts(len(drawn)):
@@ -342,5 +324,4 @@ class _Rows:
 
     def influence(self, params: np.ndarray, along: np.ndarray, part: slice) -> np.ndarray:
         """Return each row's part of the coefficient in each draw, shape (B, rows)."""
-        mean = self.means(params, part)
-        return (self.response[part] - mean) * self.scaled(mean) * (along @ self.basis[part].T)
+        return self.derivatives(params, part)[0] * (along @ self.basis[part].T)

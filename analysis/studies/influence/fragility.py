@@ -12,14 +12,13 @@ from analysis.data.sample import Sample
 from analysis.errors import DesignError
 from analysis.measurement_error.corrections import Corrections
 from analysis.models import fit_model
-from analysis.models.binary import average_marginal_effect
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.design import build_design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.left_out import COVARIANCES, coefficient_without
+from analysis.models.glm import WITHOUT_ROWS, average_marginal_effect, coefficient_without
 from analysis.models.planned import fit_as_planned
-from analysis.models.steps import MANY_ROWS
+from analysis.models.solver import MANY_ROWS
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of, open_columns
 from analysis.results.evidence import Fragility, Noise
@@ -183,7 +182,7 @@ def word_without(
     Of many rows the coefficient alone is fitted, by steps from the fit of all of them.
     """
     wild = sample.plan.inference.covariance == "wild"
-    if fit.design.n > MANY_ROWS and FAMILIES[fit.model].ratio and kind in COVARIANCES and not wild:
+    if fit.design.n > MANY_ROWS and FAMILIES[fit.model].ratio and kind in WITHOUT_ROWS and not wild:
         try:
             found = coefficient_without(fit, score, keep, kind)
             return Question(sample, outcome, score).word(

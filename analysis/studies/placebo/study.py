@@ -19,10 +19,11 @@ from analysis.measurement_error.curvature import curvature
 from analysis.measurement_error.measurement import Measurement, measure
 from analysis.measurement_error.sharing import points_of, to_suppose, too_many, values_at
 from analysis.models import fit_model
-from analysis.models.binary import average_marginal_effect
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, build_design, transform
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, critical_value
+from analysis.models.glm import average_marginal_effect, refit
 from analysis.models.planned import covariance_of
 from analysis.models.power import detectable_effect
 from analysis.plan.sections.outcome import OutcomeSection
@@ -40,7 +41,6 @@ from analysis.studies.placebo.assay import (
     signs,
     truth_behind,
 )
-from analysis.studies.placebo.refit import REFITTED, refit
 
 MOST_ROWS = 10_000
 """Rows of which draws are audited; of larger samples a seeded draw, and the row says so."""
@@ -102,7 +102,7 @@ def _not_run(sample: Sample, outcome: OutcomeSection) -> str:
         return "The plan says quick = true, so no placebos were drawn and no effects planted."
     if sample.note:
         return "Beyond memory no placebos were drawn and no effects planted."
-    if outcome.deciding_model not in REFITTED:
+    if not FAMILIES[outcome.deciding_model].glm:
         return (
             f"No placebos were drawn and no effects planted: the model {outcome.deciding_model} is"
             " too slow for it."

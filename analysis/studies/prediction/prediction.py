@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import scipy
@@ -15,6 +16,7 @@ from analysis.errors import DesignError, Fault
 from analysis.models import fit_model
 from analysis.models.design import Design, build_design
 from analysis.models.family import FAMILIES
+from analysis.models.solver import SINGULAR, Sums, newton
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
@@ -154,30 +156,29 @@ class _Nested:
         add up to zero. For least squares it is the answer. The next steps keep the first one's
         information; where that does not settle, it is worked out anew at each step.
         """
-        held, y, shift = self._rows(out)
-        information = self.information - self._information(out, self.start)
-        step = -_solved(information, held.T @ self.family.score(y, held @ self.start + shift))
-        params, stay = self.start + step, ~out
-        basis, y, offset = self._rows(stay)
-        for attempt in range(0 if self.family.linear else 60):
-            if np.abs(step).max() < ENOUGH:
-                break
-            if attempt >= CHORDS:
-                information = self._information(stay, params)
-            step = _solved(information, basis.T @ self.family.score(y, basis @ params + offset))
-            params = params + step
-        return held @ params + shift
+        held, left_out, shift = self._rows(out)
+        basis, y, offset = self._rows(~out)
+        chord = self.information - self._information(out, self.start)
+        gone = held.T @ self.family.score(left_out, held @ self.start + shift)
+        taken = count()
 
+        def sums(params: np.ndarray) -> Sums:
+            attempt = next(taken)
+            if attempt == 0:
+                return None, -gone, chord
+            score = basis.T @ self.family.score(y, basis @ params + offset)
+            return None, score, chord if attempt <= CHORDS else self._information(~out, params)
 
-def _solved(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    if not np.isfinite(information).all() or np.linalg.cond(information) > 1e13:
-        fault = Fault(
-            "prediction",
-            "no estimate without one of the folds",
-            "columns that vary within every fold",
-        )
-        raise DesignError("the model", [fault])
-    return np.linalg.solve(information, gradient)
+        steps = 1 if self.family.linear else 61
+        last = newton(sums, self.start, steps=steps, small=ENOUGH, condition=SINGULAR)
+        if not np.isfinite(last.params).all():
+            fault = Fault(
+                "prediction",
+                "no estimate without one of the folds",
+                "columns that vary within every fold",
+            )
+            raise DesignError("the model", [fault])
+        return held @ last.params + shift
 
 
 def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:

@@ -15,7 +15,6 @@ from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
-from analysis.models.binary import average_marginal_effect, marginal_gradient
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import (
     Design,
@@ -27,6 +26,7 @@ from analysis.models.design import (
 )
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, p_value
+from analysis.models.glm import average_marginal_effect, marginal_gradient
 from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit

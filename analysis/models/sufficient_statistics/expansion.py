@@ -9,16 +9,16 @@ from functools import cache
 
 import numpy as np
 
+from analysis.models.solver import Sums, newton, solved
+
 BLOCK_ROWS = 2048
 """Rows whose products of three columns are held at once."""
 
 MOST_SUMS = 1 << 24
 """Numbers in the sums of all clusters; beyond it nothing is expanded."""
 
-STEPS, SMALL, CONDITION_LIMIT = 25, 1e-9, 1e12
-"""Newton steps at most; the longest last step that counts as none; the condition of a draw's
-information.
-"""
+STEPS, SMALL = 25, 1e-9
+"""Newton steps at most; the longest last step that counts as none."""
 
 
 def worth_expanding(groups: int, rows: int, columns: int) -> bool:
@@ -123,15 +123,14 @@ class Expansion:
         k = self.score.shape[1]
         score, slope = drawn @ self.score, _full_pairs(drawn @ self.slope, k)
         curve = _full_triples(drawn @ self.curve, k)
-        way, moved = np.zeros_like(score), np.full(len(drawn), np.inf)
+
+        def sums(way: np.ndarray) -> Sums:
+            bent = np.einsum("bijl,bl->bij", curve, way)
+            return None, score - np.einsum("bij,bj->bi", slope + bent / 2, way), slope + bent
+
+        last = newton(sums, np.zeros_like(score), steps=STEPS, small=SMALL)
+        way = last.params
         with np.errstate(all="ignore"):
-            for _ in range(STEPS):
-                bent = np.einsum("bijl,bl->bij", curve, way)
-                left = score - np.einsum("bij,bj->bi", slope + bent / 2, way)
-                step = solved(slope + bent, left)
-                way, moved = way + step, np.abs(step).max(axis=1)
-                if not (moved > SMALL).any():
-                    break
             information = _full_pairs(drawn @ self.information, k)
             growth = curve if self.growth is self.curve else _full_triples(drawn @ self.growth, k)
             along = solved(
@@ -140,7 +139,7 @@ class Expansion:
             influence = along @ self.score.T - _pair_weights(along, way) @ self.slope.T
             influence -= _triple_weights(along, way) @ self.curve.T / 2
             error = np.sqrt((drawn * influence**2).sum(axis=1))
-            values = np.where((moved <= SMALL) & (error > 0), way @ back / error, np.nan)
+            values = np.where((last.moved <= SMALL) & (error > 0), way @ back / error, np.nan)
         return values, np.sqrt((way**2).sum(axis=1))
 
 
@@ -205,15 +204,3 @@ def _triple_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     third = made[:, 1]
     mean = a[:, first] * b[:, second] * b[:, third] + a[:, second] * b[:, first] * b[:, third]
     return (mean + a[:, third] * b[:, first] * b[:, second]) * (times / 3)
-
-
-def solved(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return each matrix's solution, shape (B, k); NaN for a draw whose columns are dependent."""
-    found = np.full(vectors.shape, np.nan)
-    good = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(vectors).all(axis=1)
-    try:
-        found[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        good[good] = np.linalg.cond(matrices[good]) < CONDITION_LIMIT
-        found[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
-    return found
