@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -145,9 +146,21 @@ class Plan(Section):
         write_together({path: document(self.content())})
         return path
 
+    def _repr_html_(self) -> str:
+        """Return what the plan decides as a table for a notebook, always the same bytes."""
+        cells = "".join(
+            f'<tr><th scope="row">{escape(name)}</th><td>{escape(_shown(said))}</td></tr>'
+            for name, said in self.flat().items()
+        )
+        return f"<table><caption>What the plan decides</caption><tbody>{cells}</tbody></table>"
+
     def flat(self) -> dict[str, Any]:
         """Return what the plan says as one level of dotted keys, for comparing two plans."""
         return dict(_flatten(self.content()))
+
+
+def _shown(said: Any) -> str:
+    return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
 
 
 def _flatten(value: Any, prefix: str = ""):

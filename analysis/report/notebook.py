@@ -81,12 +81,13 @@ class StudyView:
         return f"<{self.name}: {len(self.rows)} rows, {len(self.checks)} checks>"
 
     def _repr_html_(self) -> str:
-        shown = self.rows[["outcome", "score", "model", "term", "displayed", "interval", "p", "n"]]
-        told = [*map(_paragraph, self.sentences)]
-        tables = self.tables or (table_of(shown, f"{self.name}: estimates"),)
-        parts = [figure._repr_html_() for figure in self.figures]
-        parts += [table._repr_html_() for table in tables if len(table.rows)]
-        return "\n".join([*told, *parts, *([] if told else map(_paragraph, self.checks["reason"]))])
+        tables = self.tables
+        if not tables and len(self.rows):
+            columns = ["outcome", "score", "model", "term", "displayed", "interval", "p", "n"]
+            tables = (table_of(self.rows[columns], f"{self.name}: estimates"),)
+        shown = (*self.figures, *tables)
+        told = self.sentences or tuple(self.checks["reason"])
+        return "\n".join([*map(_paragraph, told), *(one._repr_html_() for one in shown)])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,7 +128,9 @@ class Audit:
             Saying which studies there are.
         """
         ran = self.findings.studies
-        name = known_name("study", study, [*dict.fromkeys([*ran, *PASSAGES])])
+        name = known_name("study", study, [*dict.fromkeys([*ran, *PASSAGES, "manipulability"])])
+        if name == "manipulability":
+            return self._manipulability()
         keys = NOISE if name == "noise" else [key for key in PASSAGES if key == name]
         found = ran.get("noise" if name in NOISE else name, StudyResult())
         sections = [section for section in map(self._section, keys) if section is not None]
@@ -140,6 +143,17 @@ class Audit:
             tuple(figure for section in sections for figure in section.figures),
             tuple(table for section in sections for table in section.tables),
         )
+
+    def _manipulability(self) -> StudyView:
+        """Return what each way of gaming gains on vendors' scores, and what it costs."""
+        from analysis.studies.manipulability.study import manipulability, manipulability_figure
+
+        gains = manipulability(self.dataset.frame)
+        figure = manipulability_figure(gains)
+        caption = captioned(self.dataset, "Points that each action gains; prices are assumptions")
+        columns = ["range_share", "range_per_100"]
+        tables = (table_of(gains.table.drop(columns=columns), caption),)
+        return StudyView("manipulability", gains.table, tidy_checks(()), (), (figure,), tables)
 
     def _section(self, key: str, findings: Findings | None = None) -> Passage | None:
         section = PASSAGES[key](findings or self.findings)

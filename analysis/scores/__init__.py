@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.scores import credit, history, klout, kred, placebo, trustcloud
 from analysis.scores.card import Card
+from analysis.scores.record import record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,17 @@ SCORES: dict[str, tuple[Callable[..., pd.Series], Callable[..., Card]]] = {
     "placebo": (placebo.placebo, placebo.card),
 }
 """By name: the function from an activity table to a column, and the one that describes it."""
+
+
+def on_record(topic: str) -> pd.DataFrame:
+    """Return what is on record about a topic: "gaming" or "algorithm".
+
+    Raises
+    ------
+    DataError
+        When there is no such topic.
+    """
+    return record(topic)
 
 
 def score(name: str, frame: pd.DataFrame) -> pd.Series:
