@@ -28,7 +28,7 @@ from analysis.report.ledger import ledger
 from analysis.report.notebook import Audit
 from analysis.report.verify import Verification, compare_ledgers, find_in_text, read_text
 from analysis.results.estimates import Check, Estimate, Estimates, StudyResult
-from analysis.results.evidence import NOTHING_KNOWN, Noise
+from analysis.results.evidence import NOTHING_KNOWN, Fragility, Noise
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.verdict import Verdict, decide
@@ -239,35 +239,27 @@ def _rule(
 ) -> tuple[tuple[Verdict, ...], list[Check]]:
     """Return the verdicts, and the checks of the tails that they took into account."""
     plan = sample.plan
-    tails = {key: study_tail(sample, plan.outcomes[key[0]], key[1], estimates) for key in noise}
+    asked = {key: (plan.outcomes[key[0]], key[1]) for key in noise}
+    tails = {key: study_tail(sample, *of, estimates) for key, of in asked.items()}
     more = [tail.check for tail in tails.values() if tail is not None]
-    fragile = (
-        {}
-        if plan.quick
-        else {
-            key: study_fragility(sample, plan.outcomes[key[0]], key[1], known)
-            for key, known in noise.items()
-        }
-    )
-    verdicts = []
-    for outcome in plan.outcome:
-        mean = sample.mean(outcome.column)
-        for score in plan.score.columns:
-            key = outcome.column, score
-            known = noise.get(key, NOTHING_KNOWN)
-            verdicts.append(
-                decide(
-                    plan,
-                    outcome,
-                    score,
-                    mean,
-                    estimates,
-                    [*checks, *more],
-                    known,
-                    fragile.get(key),
-                    tails.get(key),
-                )
-            )
+    fragile: dict[Key, Fragility | None] = {}
+    if not plan.quick:
+        fragile = {key: study_fragility(sample, *asked[key], noise[key]) for key in noise}
+    verdicts = [
+        decide(
+            plan,
+            outcome,
+            score,
+            sample.mean(outcome.column),
+            estimates,
+            [*checks, *more],
+            noise.get((outcome.column, score), NOTHING_KNOWN),
+            fragile.get((outcome.column, score)),
+            tails.get((outcome.column, score)),
+        )
+        for outcome in plan.outcome
+        for score in plan.score.columns
+    ]
     return tuple(verdicts), more
 
 

@@ -239,6 +239,7 @@ def test_the_wheel_carries_the_default_study(wheel):
     assert notebooks, "there is no notebook to ship"
     assert notebooks <= names
     assert "analysis/start/study.ipynb" in names
+    assert "analysis/py.typed" in names
 
 
 @pytest.mark.slow

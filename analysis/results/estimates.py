@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Literal
 from urllib.parse import unquote
 
@@ -337,40 +336,6 @@ class Estimates:
         return self.tidy(level).assign(
             interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests
         )
-
-    def glance(self) -> pd.DataFrame:
-        """Return one row per equation: outcome, score, method, model, n, clusters, covariance."""
-        names = ["outcome", "score", "method", "model", "n", "clusters", "covariance"]
-        frame = pd.DataFrame(
-            [[getattr(row, name) for name in names] for row in self.rows if row.scale],
-            columns=names,
-        )
-        return frame.drop_duplicates(ignore_index=True)
-
-    def _repr_html_(self) -> str:
-        names = [
-            "method",
-            "model",
-            "term",
-            "displayed",
-            "conf_low",
-            "conf_high",
-            "p_value",
-            "n",
-            "covariance",
-        ]
-        head = "".join(f'<th scope="col">{name}</th>' for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in names) + "</tr>"
-            for row in self.tidy().to_dict("records")
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)

@@ -79,20 +79,29 @@ def beyond(
     return "no" if band[0] < low and high < band[1] else "unclear"
 
 
-def deciding_estimate(
-    plan: Plan, outcome: OutcomeSection, score: str, estimates: Estimates, model: str
-) -> Estimate:
-    """Return the estimate to which the rule is applied: on the plan's scale; for a logit, the
-    margin.
-    """
-    return estimates.one(
-        outcome=outcome.column,
-        score=score,
-        method="increment",
-        model=model,
-        term=score,
-        variant=FAMILIES[model].margin,
-    )
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One score and one outcome, as the rule asks for their estimates."""
+
+    plan: Plan
+    outcome: OutcomeSection
+    score: str
+    mean: float
+    estimates: Estimates
+
+    def band(self, model: str) -> Interval:
+        return sesoi_band(self.outcome, model, self.mean)
+
+    def rows(self, method: str, **parts: str) -> Estimates:
+        asked = {"outcome": self.outcome.column, "score": self.score, "method": method, **parts}
+        return self.estimates.select(**asked)
+
+    def answer(self, model: str, band: Interval | None = None) -> Answer | None:
+        """Return the word of a model's effect on the plan's scale, or None where it has none."""
+        parts = {"model": model, "term": self.score, "variant": FAMILIES[model].margin}
+        rows = self.rows("increment", **parts).rows
+        level = self.plan.inference.level
+        return Answer.of(rows[0], band or self.band(model), level) if rows else None
 
 
 def decide(
@@ -126,10 +135,20 @@ def decide(
     tail : Tail, optional
         Of a revenue outcome.
     """
-    level = plan.inference.level
-    band = sesoi_band(outcome, outcome.deciding_model, mean)
-    plain = Answer.of(
-        deciding_estimate(plan, outcome, score, estimates, outcome.deciding_model), band, level
+    case, level = _Case(plan, outcome, score, mean, estimates), plan.inference.level
+    band, plain = case.band(outcome.deciding_model), case.answer(outcome.deciding_model)
+    blank = Verdict(
+        plan=plan.name,
+        outcome=outcome.column,
+        score=score,
+        verdict="refused",
+        direction=None,
+        beyond_sesoi=None,
+        corrected=noise.status,
+        fragile=None,
+        reasons=(),
+        deciding=plain.estimate,
+        band=band,
     )
     refusals = [
         c.reason
@@ -137,119 +156,71 @@ def decide(
         if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)
     ]
     refusals += [noise.refusal] if noise.refusal else []
-    common = {
-        "plan": plan.name,
-        "outcome": outcome.column,
-        "score": score,
-        "corrected": noise.status,
-        "band": band,
-    }
     if refusals:
-        return Verdict(
-            verdict="refused",
-            direction=None,
-            beyond_sesoi=None,
-            fragile=None,
-            reasons=tuple(refusals),
-            deciding=plain.estimate,
-            **common,
-        )
-    answer, choices = answer_of(plan, score, plain, noise, band)
-    ruled, (answer, whales) = (
-        answer,
-        _under_a_heavy_tail(plan, outcome, score, answer, band, estimates, tail),
-    )
-    choices += whales
-    if answer is not ruled:  # what fewer rows would do to the tail was not looked at
+        return replace(blank, reasons=tuple(refusals))
+    corrected, reasons = answer_of(plan, score, plain, noise, band)
+    answer, heavy = _under_a_heavy_tail(case, corrected, band, tail)
+    if answer is not corrected:  # what fewer rows would do to the tail was not looked at
         fragility = None
-    few = fragility if fragility and fragility.word else None
-    reasons = (
-        [*choices, *noise.reasons]
-        if noise.status != "no"
-        else [*choices, _uncorrected(plan), *noise.reasons]
-    )
-    reasons += _clusters_unused(plan, plain.estimate) + _units_apart(plan)
-    reasons += _disagreements(plan, outcome, score, mean, estimates, plain)
-    reasons += [few.reason] if few else []
-    gains = estimates.select(outcome=outcome.column, score=score, method="prediction", term="gain")
-    reasons += list(filter(None, [seen_gain(gains, level)]))
-    left_out = None
-    if FAMILIES[plain.estimate.model].linear and fragility is not None:
-        left_out = under_a_confounder(
-            plan, outcome, score, estimates, plain.word, plain.estimate, band
-        )
-        reasons += [left_out.reason] if left_out and left_out.word else []
-    return Verdict(
+    linear = FAMILIES[plain.estimate.model].linear
+    confounded = under_a_confounder(case, plain, band) if linear and fragility else None
+    reasons += [
+        heavy,
+        _uncorrected(plan) if noise.status == "no" else "",
+        *noise.reasons,
+        _clusters_unused(plan, plain.estimate),
+        _units_apart(plan),
+        *_disagreements(case, plain),
+        fragility.reason if fragility and fragility.word else "",
+        seen_gain(case.rows("prediction", term="gain"), level),
+        confounded.reason if confounded and confounded.word else "",
+    ]
+    return replace(
+        blank,
         verdict=answer.word,
         direction=answer.direction,
         beyond_sesoi=beyond(answer.estimate, band, level),
-        fragile=_fragile(
-            answer,
-            noise,
-            None if fragility is None else few is not None,
-            left_out,
-            FAMILIES[plain.estimate.model].linear,
-        ),
-        reasons=tuple(reasons),
+        fragile=_fragile(answer, noise, fragility, confounded, linear),
+        reasons=tuple(filter(None, reasons)),
         deciding=answer.estimate,
-        **common,
     )
+
+
+HEAVY = "The outcome has so heavy a tail that an ordinary interval covers too little"
 
 
 def _under_a_heavy_tail(
-    plan: Plan,
-    outcome: OutcomeSection,
-    score: str,
-    answer: Answer,
-    band: tuple[float, float],
-    estimates: Estimates,
-    tail: Tail | None,
-) -> tuple[Answer, list[str]]:
+    case: _Case, answer: Answer, band: Interval, tail: Tail | None
+) -> tuple[Answer, str]:
     """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say
-    the same.
+    the same; return the reason, too.
     """
     if tail is None or not tail.heavy or answer.word != "adds":
-        return answer, []
-    try:
-        row = deciding_estimate(plan, outcome, score, estimates, "gamma")
-        gamma = Answer.of(row, band, plan.inference.level)
-        agrees = (gamma.word, gamma.direction) == (answer.word, answer.direction)
-    except LookupError:
-        agrees = False
-    agrees = agrees and tail.word == "adds" and tail.positive == (answer.direction == "positive")
+        return answer, ""
+    gamma = case.answer("gamma", band)
+    alike = gamma is not None and gamma.said == answer.said
+    if alike and tail.word == "adds" and tail.positive == (answer.direction == "positive"):
+        said = "Gamma-PML and a bootstrap interval say the same."
+        return answer, f"The outcome has a heavy tail; {said}"
     if tail.word is None:
-        why = (
-            "the plan says quick = true"
-            if plan.quick
-            else f"there is none for the model {outcome.deciding_model}"
-        )
-        why = (
-            why
-            if plan.quick or not FAMILIES[outcome.deciding_model].ratio
-            else "too few draws had an estimate"
-        )
-        reason = (
-            "The outcome has so heavy a tail that an ordinary interval covers too little, and the"
-            " bootstrap that "
-        )
-        return answer.undecided(), [
-            f"{reason}could confirm the effect was not run ({why}), so it is not decided."
-        ]
-    if agrees:
-        return answer, [
-            "The outcome has a heavy tail; Gamma-PML and a bootstrap interval say the same."
-        ]
-    reason = (
-        "The outcome has so heavy a tail that an ordinary interval covers too little; Gamma-PML and"
-        " a bootstrap"
-    )
-    return answer.undecided(), [
-        f"{reason} interval do not both confirm the effect, so it is not decided."
-    ]
+        model = case.outcome.deciding_model
+        why = "too few draws had an estimate"
+        if case.plan.quick:
+            why = "the plan says quick = true"
+        elif not FAMILIES[model].ratio:
+            why = f"there is none for the model {model}"
+        lacks = f"and the bootstrap that could confirm the effect was not run ({why})"
+        return answer.undecided(), f"{HEAVY}, {lacks}, so it is not decided."
+    lacks = "Gamma-PML and a bootstrap interval do not both confirm the effect"
+    return answer.undecided(), f"{HEAVY}; {lacks}, so it is not decided."
 
 
 def _fragile(
-    answer: Answer, noise: Noise, few: bool | None, left_out: Fragility | None, linear: bool
+    answer: Answer,
+    noise: Noise,
+    few: Fragility | None,
+    confounded: Fragility | None,
+    linear: bool,
 ) -> bool | None:
     """Return True when noise, a few rows or a confounder could make the word; False when all were
     looked at.
@@ -258,9 +229,9 @@ def _fragile(
     False.
     """
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
-    if vanishes or few or (left_out is not None and left_out.word is not None):
+    if vanishes or any(one is not None and one.word for one in (few, confounded)):
         return True
-    looked = few is not None and (left_out is not None or not linear)
+    looked = few is not None and (confounded is not None or not linear)
     return False if looked else None
 
 
@@ -277,118 +248,77 @@ def _uncorrected(plan: Plan) -> str:
     return f"{taken} corrected, and noise in engagement can make a worthless score look useful."
 
 
-def _clusters_unused(plan: Plan, estimate: Estimate) -> list[str]:
+def _clusters_unused(plan: Plan, estimate: Estimate) -> str:
     """Return a reason where the plan names clusters and asks for errors that ignore them."""
     if plan.cluster is None or estimate.clusters is not None:
-        return []
-    return [
+        return ""
+    return (
         f"The plan names clusters ({plan.cluster.column}) but asks for {estimate.covariance}, which"
         " ignores them."
-    ]
+    )
 
 
-def _units_apart(plan: Plan) -> list[str]:
+def _units_apart(plan: Plan) -> str:
     """Return a reason where the plan names units that are seen again and again, but keeps no rows
     together.
     """
-    named = [
-        section.unit
-        for section in (plan.panel, plan.gaming)
-        if section is not None and section.unit
-    ]
+    named = [s.unit for s in (plan.panel, plan.gaming) if s is not None and s.unit]
     if plan.cluster is not None or not named:
-        return []
-    column = named[0]
-    return [
-        f"The plan names units ({column}) but has no [cluster]: this interval counts every row as"
+        return ""
+    return (
+        f"The plan names units ({named[0]}) but has no [cluster]: this interval counts every row as"
         " independent, and is too narrow where the rows of a unit are alike."
-    ]
+    )
 
 
-def _disagreements(
-    plan: Plan,
-    outcome: OutcomeSection,
-    score: str,
-    mean: float,
-    estimates: Estimates,
-    plain: Answer,
-) -> list[str]:
+def _disagreements(case: _Case, plain: Answer) -> list[str]:
     """Return a reason for each companion model that gives another word or direction than the
     deciding one.
     """
-    reasons = []
-    for model in outcome.companion_models:
-        try:
-            row = deciding_estimate(plan, outcome, score, estimates, model)
-        except LookupError:
-            continue
-        other = Answer.of(row, sesoi_band(outcome, model, mean), plan.inference.level)
-        if (other.word, other.direction) != (plain.word, plain.direction):
-            reasons.append(
-                f"The companion model, {FAMILIES[model].printed}, says {other.said}; the plan lets "
-                f"{FAMILIES[outcome.deciding_model].printed} decide."
-            )
-    return reasons
+    deciding = FAMILIES[case.outcome.deciding_model].printed
+    others = {model: case.answer(model) for model in case.outcome.companion_models}
+    return [
+        f"The companion model, {FAMILIES[model].printed}, says {other.said}; the plan lets"
+        f" {deciding} decide."
+        for model, other in others.items()
+        if other is not None and other.said != plain.said
+    ]
 
 
 BOUND = "bound:"
 """What a benchmark's term begins with; the engagement column follows."""
 
 
-def under_a_confounder(
-    plan: Plan,
-    outcome: OutcomeSection,
-    score: str,
-    estimates: Estimates,
-    word: Word,
-    plain: Estimate,
-    band: Interval,
-) -> Fragility | None:
+def under_a_confounder(case: _Case, plain: Answer, band: Interval) -> Fragility | None:
     """Return the word with a confounder as strong as the strongest engagement column, for least
     squares.
 
-    Parameters
-    ----------
-    word : str
-        Of the plain fit.
-    plain : Estimate
-        The plain fit's effect.
-    band : (float, float)
-
-    Returns
-    -------
-    Fragility or None
-        None where no bound was worked out. Columns as strong as which no confounder can exist are
-        passed over.
+    None where no bound was worked out. Columns as strong as which no confounder can exist are
+    passed over.
     """
-    bounds = [
-        row
-        for row in estimates.select(
-            outcome=outcome.column, score=score, method="sensitivity", model="ols"
-        )
-        if row.term.startswith(BOUND)
-    ]
+    word, effect = plain.word, plain.estimate.estimate
+    bounds = [row for row in case.rows("sensitivity", model="ols") if row.term.startswith(BOUND)]
     if not bounds:
         return None
     possible = [row for row in bounds if row.estimate is not None]
     if not possible:
         return Fragility(word)
-    worst = max(possible, key=lambda row: abs(row.estimate - plain.estimate))
-    level = plan.inference.level
+    worst = max(possible, key=lambda row: abs(row.estimate - effect))
+    level = case.plan.inference.level
     wide, narrow = (
         worst.interval(part) or (worst.estimate,) * 2 for part in (level, 1 - 2 * (1 - level))
     )
     other = word_of(wide, narrow, band)
-    turned = worst.estimate * plain.estimate < 0 and other in ("adds", "trivial")
+    turned = worst.estimate * effect < 0 and other in ("adds", "trivial")
     if other == word and not turned:
         return Fragility(word)
     column = worst.term.removeprefix(BOUND)
     became = f"{other} in the other direction" if turned else other
     reason = (
         f"A confounder left out, as strong as {column} is with score and outcome alike, could turn"
-        f" {word} into "
+        f" {word} into {became}."
     )
-    return Fragility(word, other, f"{reason}{became}.")
+    return Fragility(word, other, reason)
 
 
 def seen_gain(rows: Iterable[Estimate], level: float) -> str:

@@ -9,8 +9,9 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analysis.data.dataset import PACKAGES, Dataset, codebook_place, read_dataset
+from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
 from analysis.errors import (
     AnalysisError,
     DataError,
@@ -29,6 +30,9 @@ from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.notebook import address_of, notebook_place, notebook_text
 from analysis.start.profile import Profile, profiles
 from analysis.start.roles import Roles, propose
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STUDY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 """What a plan's `name` may be."""
@@ -52,6 +56,8 @@ class Started:
         Why no codebook was written; empty where one was.
     notes : tuple of str
         How the data were read, where that was not a matter of course.
+    of_frame : bool
+        Whether the data are a data frame, and no file that the plan could name.
     """
 
     plan: Path
@@ -59,6 +65,7 @@ class Started:
     lines: tuple[Line, ...]
     kept: str = ""
     notes: tuple[str, ...] = ()
+    of_frame: bool = False
 
     @property
     def edits(self) -> dict[int, Line]:
@@ -82,7 +89,10 @@ class Started:
             count = "this line" if len(self.edits) == 1 else f"these {len(self.edits)} lines"
             lines.append(f"Edit {count} of {_near(self.plan)}:")
             lines += [_told(number, line) for number, line in self.edits.items()]
-        name = _shell(address_of(self.plan, Path.cwd()))
+        name = address_of(self.plan, Path.cwd())
+        if self.of_frame:
+            return "\n".join([*lines, f"Then: sa.audit({name!r}, data=your_frame)"])
+        name = _shell(name)
         return "\n".join(
             [*lines, f"Then: score-audit check {name}", f"      score-audit run {name}"]
         )
@@ -105,7 +115,7 @@ def _shell(word: str) -> str:
 
 
 def init(
-    data: str | Path,
+    data: str | Path | pd.DataFrame,
     *,
     score: str | Iterable[str] = (),
     engagement: str | Iterable[str] = (),
@@ -131,8 +141,8 @@ def init(
 
     Parameters
     ----------
-    data : str or Path
-        A file, or a dataset's address as a plan has it.
+    data : str, Path or DataFrame
+        A file, or a dataset's address as a plan has it; or the data themselves.
     score, engagement, control : str or list of str
         Columns.
     outcome, kind, sesoi : str, str, float
@@ -192,21 +202,21 @@ def init(
     if book is not None:
         contents[book] = codebook_text(dataset, name, seen)
     write_together(contents, replace=replaced)
-    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes)
+    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes, address == FRAME)
 
 
 def _several(columns: str | Iterable[str]) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
-def _read(data: str | Path, reading: dict[str, str]) -> tuple[Dataset, str]:
+FRAME = "DataFrame"
+"""What a plan calls data that are no file."""
+
+
+def _read(data: str | Path | pd.DataFrame, reading: dict[str, str]) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
-        found = f"something of type {type(data).__name__}"
-        raise DataError(
-            "init",
-            [Fault("DATA", found, "the path of a file: save the table first, say as data.csv")],
-        )
+        return from_frame(data), FRAME
     path = Path(data).expanduser()
     address = str(path.resolve()) if is_file(path) else str(data)
     if address.endswith(".toml"):

@@ -26,6 +26,7 @@ from analysis.results.estimates import (
     result_id,
     tidy_checks,
 )
+from analysis.results.table import table_of
 
 
 @pytest.fixture
@@ -246,36 +247,27 @@ def test_one_finds_one_and_says_when_it_cannot(row):
     assert len(rows.select(method="increment")) == len(rows) == len(list(rows)) == 2
 
 
-def test_glance_has_a_row_an_equation(row):
-    rows = Estimates(
-        (
-            row,
-            replace(row, variant="raw"),
-            replace(row, method="raw"),
-            replace(row, term="wald", scale=""),
-        )
-    )
-    assert rows.glance()[["method", "model", "n"]].to_numpy().tolist() == [
-        ["increment", "poisson", 400],
-        ["raw", "poisson", 400],
-    ]
-
-
 def test_html_is_the_same_bytes_again_and_escapes(row):
     hostile = replace(row, term="<script>alert(1)</script>")
-    first = Estimates((row, hostile))._repr_html_()
-    assert first == Estimates((replace(row), replace(hostile)))._repr_html_()
+    columns = ["method", "model", "term", "displayed", "conf_low", "p_value", "n"]
+
+    def shown(*rows):
+        return table_of(Estimates(rows).tidy()[columns], "Effects")._repr_html_()
+
+    first = shown(row, hostile)
+    assert first == shown(replace(row), replace(hostile))
     assert "<script>" not in first
     assert "&lt;script&gt;" in first
-    assert first.count('<th scope="col">') == 9
-    assert "nan" not in first.lower().replace("nan_", "")
+    assert first.count('<th scope="col"') == len(columns)
+    assert "nan" not in first.lower()
     assert "0x" not in first
 
 
 def test_html_leaves_an_empty_cell_where_nothing_applies(row):
-    html = Estimates((replace(row, std_error=None), row))._repr_html_()
-    assert "<td></td><td></td>" in html
-    assert "None" not in html
+    bare = Estimates((replace(row, std_error=None), row)).tidy()[["conf_low", "conf_high"]]
+    shown = table_of(bare, "Intervals")
+    assert shown.rows[0] == ("", "")
+    assert "None" not in shown._repr_html_()
 
 
 # --- checks ---------------------------------------------------------------------------------------

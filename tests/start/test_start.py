@@ -408,9 +408,18 @@ def test_the_command_asks_only_on_a_terminal(run):
     assert "init" in cli.commands
 
 
-def test_a_table_in_memory_is_refused_kindly(tmp_path):
-    with pytest.raises(AnalysisError, match="save the table first"):
-        sa.init(shop.table())
+def test_a_data_frame_gets_a_plan_that_is_run_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    roles = {"score": "klout", "engagement": "likes", "outcome": "revenue", "kind": "revenue"}
+    started = sa.init(shop.table(), **roles, sesoi=0.05, row="id", name="shops")
+    assert started.written == (tmp_path / "plans" / "shops.toml",)
+    assert "sa.audit('shops', data=your_frame)" in str(started)
+    assert sa.check("shops", data=shop.table()).sample.rows == shop.ROWS
+
+
+def test_what_is_no_data_is_refused_kindly(tmp_path):
+    with pytest.raises(AnalysisError, match="a pandas DataFrame"):
+        sa.init([1, 2])
 
 
 # --- whatever the file ----------------------------------------------------------------------------
