@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,20 +25,22 @@ from analysis.plan.sections.outcome import OutcomeSection
 from analysis.report.citation import read_ledger, result_folder
 from analysis.report.inspection import Inspection
 from analysis.report.ledger import ledger
-from analysis.report.notebook import Audit
 from analysis.report.verify import Verification, compare_ledgers, find_in_text, read_text
-from analysis.results.estimates import Check, Estimate, Estimates, StudyResult
+from analysis.results.estimates import Check, Estimate, Estimates, StudyResult, joined
 from analysis.results.evidence import NOTHING_KNOWN, Fragility, Noise
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
+from analysis.studies.confounding.study import check_last_period
 from analysis.studies.heavy_tails.study import study_tail
-from analysis.studies.increment.study import audit_score, audit_together
+from analysis.studies.increment.study import audit_together, study_increment
 from analysis.studies.influence.fragility import study_fragility
-from analysis.studies.influence.last_period import check_last_period
 from analysis.studies.registry import STUDIES
+
+if TYPE_CHECKING:
+    from analysis.report.notebook import Audit
 
 Progress = Callable[[str], None]
 
@@ -150,6 +152,8 @@ def audit(
         plan, data = plan_of_keywords(changes), plan
     else:
         plan = changed_plan(plan, changes)
+    from analysis.report.notebook import Audit
+
     return Audit(analyse(plan, data, progress=progress))
 
 
@@ -175,12 +179,12 @@ def analyse(
         filter(None, [sample.note, "simulated data" if sample.dataset.simulated else ""])
     )
     studied = [(name, result.noted(note)) for name, result in studied]
-    rows = tuple(row for _, result in studied for row in result.rows)
-    checks = [check for _, result in studied for check in result.checks]
-    estimates = Estimates(rows, sample.plan.inference.level)
-    verdicts, tails = _rule(sample, estimates, checks, noise)
+    everything = joined(result for _, result in studied)
+    estimates = Estimates(everything.rows, sample.plan.inference.level)
+    verdicts, tails = _rule(sample, estimates, list(everything.checks), noise)
     sample.kept.clear()  # what the studies shared is large
-    return Findings(sample, estimates, (*checks, *tails), verdicts, multiverse, _by_study(studied))
+    checks = (*everything.checks, *tails)
+    return Findings(sample, estimates, checks, verdicts, multiverse, _by_study(studied))
 
 
 Key = tuple[str, str]
@@ -204,7 +208,7 @@ def _fit_all(
             studied.append(("noise", StudyResult(tuple(known.rows), tuple(known.checks))))
             question = Question(sample, outcome, score)
             for study in STUDIES:
-                so_far = tuple(row for _, result in studied for row in result.rows)
+                so_far = joined(result for _, result in studied).rows
                 studied.append((study.name, study.run(question, so_far)))
         if len(plan.score.columns) > 1:
             rows, checks = comparison.together(sample, outcome)
@@ -214,11 +218,8 @@ def _fit_all(
 
 def _by_study(studied: list[tuple[str, StudyResult]]) -> dict[str, StudyResult]:
     """Return the rows and checks of all outcomes and scores by the name of their study."""
-    joined: dict[str, StudyResult] = {}
-    for name, result in studied:
-        before = joined.get(name, StudyResult())
-        joined[name] = StudyResult(before.rows + result.rows, before.checks + result.checks)
-    return joined
+    names = dict.fromkeys(name for name, _ in studied)
+    return {name: joined(one for other, one in studied if other == name) for name in names}
 
 
 def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, tuple[Check, ...]]:
@@ -244,7 +245,7 @@ def _rule(
     more = [tail.check for tail in tails.values() if tail is not None]
     fragile: dict[Key, Fragility | None] = {}
     if not plan.quick:
-        fragile = {key: study_fragility(sample, *asked[key], noise[key]) for key in noise}
+        fragile = {key: study_fragility(Question(sample, *asked[key]), noise[key]) for key in noise}
     verdicts = [
         decide(
             plan,
@@ -357,10 +358,10 @@ def _from_sums(
 def _from_rows(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> list[tuple[str, StudyResult]]:
-    rows, checks = audit_score(sample, outcome, score)
-    overlap = check_overlap(Question(sample, outcome, score))
+    question = Question(sample, outcome, score)
+    overlap = check_overlap(question)
     return [
-        ("increment", StudyResult(tuple(rows), tuple(checks))),
+        ("increment", study_increment(question)),
         ("composition", StudyResult(checks=tuple(overlap))),
     ]
 

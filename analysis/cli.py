@@ -143,7 +143,7 @@ def check(
             "--price and --share go together: what the score costs, and how often it is acted on"
         )
     from analysis.audit import check as inspect
-    from analysis.studies.power.sesoi import sesoi_from_price
+    from analysis.studies.power.assumptions import sesoi_from_price
 
     if schema:
         _write_schema(plan)

@@ -31,11 +31,9 @@ from analysis.studies.engagement_mix.study import study_parts
 from analysis.studies.equivalence.study import study_size
 from analysis.studies.gaming.study import study_gaming
 from analysis.studies.heavy_tails.study import study_bootstrap
-from analysis.studies.increment.study import audit_score
-from analysis.studies.influence.returns import study_returns
-from analysis.studies.panel.neighbours import study_neighbours
+from analysis.studies.increment.study import study_increment, study_returns
 from analysis.studies.panel.study import study_panel
-from analysis.studies.placebo.assay import share_of
+from analysis.studies.placebo.draws import share_of
 from analysis.studies.prediction.flexible import study_flexible
 from analysis.studies.ranking.study import study_ranking
 from analysis.studies.segments.meta_analysis import pool
@@ -156,9 +154,7 @@ def rows_of(sample: Sample, studies: Iterable[Study]) -> dict[str, Estimate]:
     outcome, score = sample.plan.outcome[0], sample.plan.score.columns[0]
     rows: list[Estimate] = []
     for study in studies:
-        if study is audit_score:
-            rows += audit_score(sample, outcome, score)[0]
-        elif study is study_noise:
+        if study is study_noise:
             rows += study_noise(sample, outcome, score).rows
         else:
             rows += study(Question(sample, outcome, score), tuple(rows)).rows
@@ -486,8 +482,8 @@ def _shares(rng: np.random.Generator) -> Held:
     drawn = rng.random((2, 200)) < np.array([[0.05], [0.9]])
     small, large = (share_of(called, 0.95) for called in drawn)
     return {
-        "assay/poisson/placebo_adds": ((small.low, small.high), 0.05),
-        "assay/poisson/planted_adds": ((large.low, large.high), 0.9),
+        "placebo/poisson/placebo_adds": ((small.low, small.high), 0.05),
+        "placebo/poisson/planted_adds": ((large.low, large.high), 0.9),
     }
 
 
@@ -504,8 +500,8 @@ COUNT = [{"column": "referrals", "kind": "count", "sesoi": 0.05}]
 BINARY = [{"column": "renewed", "kind": "binary", "sesoi": 0.02}]
 LEVEL = [{"column": "growth", "kind": "continuous", "sesoi": 0.1}]
 CHANGED = {"changed": "algorithm", "old": "klout_old", "new": "klout_new", "time": "month"}
-PLAIN = (audit_score,)
-SIZED = (audit_score, study_size, study_confounding)
+PLAIN = (study_increment,)
+SIZED = (study_increment, study_size, study_confounding)
 
 
 def _plan(
@@ -580,7 +576,7 @@ WORLDS: tuple[World | Direct, ...] = (
             "scorecard//gini": LARGE,
             "scorecard//lift_top_decile": LARGE,
         },
-        (audit_score, study_bootstrap, study_ranking),
+        (study_increment, study_bootstrap, study_ranking),
     ),
     World(
         "growth",
@@ -661,7 +657,7 @@ WORLDS: tuple[World | Direct, ...] = (
             "scorecard//gini": LARGE,
             "decomposition/gelbach/truth": LARGE,
         },
-        (audit_score, study_size, study_ranking),
+        (study_increment, study_size, study_ranking),
         draws=1000,
     ),
     World(
@@ -674,7 +670,7 @@ WORLDS: tuple[World | Direct, ...] = (
             ONE_SIDED: LARGE,
             "decomposition/gelbach/truth": 0.35 / 1.5,
         },
-        (audit_score, study_size),
+        (study_increment, study_size),
         n=600,
         draws=1000,
         large=100_000,
@@ -689,7 +685,7 @@ WORLDS: tuple[World | Direct, ...] = (
             ONE_SIDED: LARGE,
             "decomposition/gelbach/truth": 0.35 / 1.5,
         },
-        (audit_score, study_size),
+        (study_increment, study_size),
         n=400,
         draws=1000,
         large=100_000,
@@ -704,7 +700,7 @@ WORLDS: tuple[World | Direct, ...] = (
             ROWS.format("poisson") + "@bootstrap-t": 0.15,
             ROWS.format("nb2"): LARGE,
         },
-        (audit_score, study_bootstrap),
+        (study_increment, study_bootstrap),
         n=400,
         draws=300,
         large=40_000,
@@ -840,7 +836,7 @@ WORLDS: tuple[World | Direct, ...] = (
             "timing/ols/lagged_score": LARGE,
             "panel/ols/klout": LARGE,
         },
-        (study_noise, study_panel, study_neighbours),
+        (study_noise, study_panel),
         n=80,
         large=8_000,
     ),
@@ -855,7 +851,7 @@ WORLDS: tuple[World | Direct, ...] = (
             "timing/poisson/future_score": LARGE,
             "timing/poisson/lagged_score": LARGE,
         },
-        (study_panel, study_neighbours),
+        (study_panel,),
         n=80,
         large=8_000,
     ),
@@ -960,7 +956,7 @@ WORLDS: tuple[World | Direct, ...] = (
             ROWS.format("ols"): LARGE,
             ROWS.format("poisson") + "@ratio": 0.1,
         },
-        (audit_score, study_returns),
+        (study_increment, study_returns),
     ),
     World(
         "flexible",
@@ -1008,9 +1004,9 @@ WORLDS: tuple[World | Direct, ...] = (
     ),
     Direct(
         "shares",
-        "200 draws of an assay",
+        "200 draws of a placebo simulation",
         _shares,
-        ("assay/poisson/placebo_adds", "assay/poisson/planted_adds"),
+        ("placebo/poisson/placebo_adds", "placebo/poisson/planted_adds"),
     ),
 )
 BY_NAME = {world.name: world for world in WORLDS}

@@ -173,10 +173,10 @@ def _one_model(
         note = f"{plain}, since {kind} does not exist for this model"
         fits, summed = _fits(basis, models, [(last,), (last,)], plain, null, groups)
     statistic = float(summed.total[2] ** 2 / summed.products[2, 2])
-    rows = Question(sample, outcome, score).coefficients("increment", fits[0])
-    rows += Question(sample, outcome, score).coefficients("raw", fits[1])
+    question = Question(sample, outcome, score)
+    rows = question.coefficients("increment", fits[0]) + question.coefficients("raw", fits[1])
     lagrange = (statistic, float(chi2_sf(statistic, 1)))
-    rows += tests(sample, outcome, score, fits[0], summed.deviance[2], lagrange)
+    rows += tests(question, fits[0], summed.deviance[2], lagrange)
     return _noted(rows, note), summed.groups
 
 

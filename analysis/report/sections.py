@@ -11,7 +11,7 @@ from analysis.measurement_error.simex_report import extrapolation_passage
 from analysis.multiverse.report import multiverse_passage
 from analysis.results.findings import Findings, captioned, told
 from analysis.results.passage import Passage
-from analysis.studies.influence.rows_report import rows_passage
+from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
@@ -19,7 +19,7 @@ PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "simex": extrapolation_passage,
     "multiverse": multiverse_passage,
     **{study.name: study.section for study in STUDIES if study.report},
-    "rows": rows_passage,
+    "rows": rows_section,
 }
 """By the name of what they report; those of studies come from their registry."""
 

@@ -145,6 +145,10 @@ class Estimate:
             self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant
         )
 
+    def noted(self, note: str) -> Estimate:
+        """Return the same with a note added, where there is one."""
+        return replace(self, note="; ".join(filter(None, [self.note, note])))
+
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the two-sided interval of this level, or its own bounds, or None for a number
         without either.
@@ -394,8 +398,16 @@ class StudyResult:
 
     def noted(self, note: str) -> StudyResult:
         """Return the same with a note added to every estimate."""
-        rows = (replace(row, note="; ".join(filter(None, [row.note, note]))) for row in self.rows)
-        return replace(self, rows=tuple(rows))
+        return replace(self, rows=tuple(row.noted(note) for row in self.rows))
+
+
+def joined(results: Iterable[StudyResult]) -> StudyResult:
+    """Return the estimates and checks of several results in one, in their order."""
+    results = list(results)
+    return StudyResult(
+        tuple(row for result in results for row in result.rows),
+        tuple(check for result in results for check in result.checks),
+    )
 
 
 def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:

@@ -11,13 +11,14 @@ import numpy as np
 from analysis.data.sample import Sample
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, build_design, score_scale
+from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
 from analysis.models.glm import average_marginal_effect
 from analysis.models.planned import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, Unit
+from analysis.results.estimates import Check, Estimate, StudyResult, Unit
 from analysis.results.rule import Interval, Word, sesoi_band, word_of
 
 PARTS = ("zero", "positive")
@@ -83,9 +84,14 @@ class Question:
         return self.outcome.deciding_model
 
     @property
+    def family(self) -> Family:
+        """What is known of the deciding model."""
+        return FAMILIES[self.model]
+
+    @property
     def mean_model(self) -> str:
         """The deciding model; Poisson where a likelihood of more than the mean decides."""
-        return "poisson" if self.model in ("nb2", "hurdle") else self.model
+        return self.family.reduced
 
     @cached_property
     def design(self) -> Design:
@@ -111,13 +117,11 @@ class Question:
 
     def unit(self, model: str) -> Unit:
         """Return the unit in which a coefficient of a model is shown."""
-        if model == "ols":
-            return "points" if self.outcome.kind == "binary" else "outcome"
-        return "log odds" if model == "logit" else "percent"
+        return FAMILIES[model].unit(self.outcome.kind)
 
     def effect_unit(self, model: str) -> Unit:
         """Return the unit of a model's effect on the scale of the verdict: points for a logit."""
-        return "points" if model == "logit" else self.unit(model)
+        return FAMILIES[model].effect_unit(self.outcome.kind)
 
     def factor(self, scale: str) -> float:
         """Return by how many units of the score a scale multiplies: its SD for "sd", 1 for "raw".
@@ -199,26 +203,30 @@ class Question:
             self.plan.name, name, passed, reason, statistic, self.outcome.column, self.score
         )
 
-    def coefficients(self, method: str, fit: Fit) -> list[Estimate]:
+    def only(
+        self, name: str, passed: bool | None, reason: str, statistic: float | None = None
+    ) -> StudyResult:
+        """Return the result of a study that says one thing, a check, and has no estimate."""
+        return StudyResult(checks=(self.check(name, passed, reason, statistic),))
+
+    def coefficients(self, method: str, fit: Fit, variant: str = "") -> list[Estimate]:
         """Return the score's coefficient on the plan's scale and on the other one.
 
         For a logit its margin follows, for a model of two parts the coefficients of both.
         """
-        blank = self.row_of_fit(method, fit, self.score)
-        return [
-            row
-            for variant, estimate, error, unit in self._quantities(fit)
-            for row in self.on_both_scales(
+        blank, rows = self.row_of_fit(method, fit, self.score), []
+        for name, estimate, error, unit in self._quantities(fit):
+            rows += self.on_both_scales(
                 replace(
                     blank,
-                    variant=variant,
+                    variant="-".join(filter(None, [variant, name])),
                     unit=unit,
                     estimate=estimate,
                     std_error=error,
                     df=fit.df,
                 )
             )
-        ]
+        return rows
 
     def _quantities(self, fit: Fit) -> Iterator[tuple[str, float, float, Unit]]:
         """Yield (variant, estimate, standard error, unit) of all that a fit says of the score."""
@@ -226,7 +234,7 @@ class Question:
             at = part.position(self.score)
             error = float(part.std_errors()[at])
             yield name, float(part.params[at]), error, self.unit(part.model)
-            if not name and fit.model == "logit":
+            if not name and FAMILIES[fit.model].margin:
                 yield "margin", *average_marginal_effect(fit, self.score), "points"
 
     def on_both_scales(self, row: Estimate) -> list[Estimate]:
@@ -260,7 +268,7 @@ class Question:
         """Return the word of a plain fit, by the wild bootstrap where the plan asks for it."""
         at, options = fit.position(self.score), self.plan.inference
         estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
-        if fit.model == "logit":
+        if FAMILIES[fit.model].margin:
             estimate, error = average_marginal_effect(fit, self.score)
         if options.covariance == "wild" and (fit.design.n_clusters or 0) >= FEWEST_CLUSTERS:
             test = wild_test(

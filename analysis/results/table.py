@@ -143,11 +143,8 @@ def _fitted(row: Estimate) -> str:
         return parts.get(row.variant.split("-")[0], model_name(row.model))
     if row.variant.startswith("bootstrap-t"):
         return f"{model_name(row.model)}, bootstrap interval"
-    function, _, unit = row.variant.partition("-in-")
-    if function in ("log1p", "asinh"):
-        return f"{model_name(row.model)}, {function} of {row.outcome}" + (
-            f" in {unit}" if unit else ""
-        )
+    if row.variant in ("log1p", "asinh"):
+        return f"{model_name(row.model)}, {row.variant} of {row.outcome}"
     return model_name(row.model) + (
         ", scores together" if row.variant.startswith("together") else ""
     )

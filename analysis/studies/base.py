@@ -1,4 +1,4 @@
-"""What studies have in common: the rows that have a study's columns, codes, and entities."""
+"""What studies have in common: rows that have a study's columns, codes, entities, influence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
+from analysis.models.fit import Fit
 from analysis.results.estimates import StudyResult
 from analysis.results.question import Question
 
@@ -119,3 +120,12 @@ def entity_column(sample: Sample) -> str | None:
             if 1 < values.nunique() <= len(values) / ROWS_AN_ENTITY and len(values) > len(raw) / 2:
                 return name
     return None
+
+
+def influence_on(fit: Fit, term: str) -> np.ndarray:
+    """Return each row's influence on one coefficient, shape (n,), in units of the coefficient."""
+    if fit.influence is not None:
+        return fit.influence[:, fit.position(term)]
+    basis, triangle = fit.design.basis
+    weights = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
+    return (basis @ weights) * fit.residuals

@@ -16,12 +16,10 @@ from analysis.studies.engagement_mix.study import study_parts
 from analysis.studies.equivalence.study import study_size
 from analysis.studies.gaming.study import study_gaming
 from analysis.studies.heavy_tails.study import study_bootstrap
-from analysis.studies.influence.clusters import study_clusters
-from analysis.studies.influence.influence import study_influence
-from analysis.studies.influence.returns import study_returns
-from analysis.studies.panel.neighbours import study_neighbours
+from analysis.studies.increment.study import study_returns
+from analysis.studies.influence.study import study_influence
 from analysis.studies.panel.study import study_panel
-from analysis.studies.placebo.study import study_assay
+from analysis.studies.placebo.study import study_placebo
 from analysis.studies.prediction.flexible import study_flexible
 from analysis.studies.prediction.prediction import study_prediction
 from analysis.studies.ranking.study import study_ranking
@@ -46,9 +44,8 @@ class Study:
         earlier outcomes and scores among them; returns the estimates and checks that it adds, none
         where the question does not arise.
     report : str, optional
-        Name of the function in the folder's `report.py` that takes the findings of the whole audit
-        and returns the section on it, or None. It is imported when a report is written, and
-        matplotlib with it.
+        ``module.function`` of its folder that takes the findings of the whole audit and returns the
+        section on it, or None. It is imported when a report is written, and matplotlib with it.
     """
 
     name: str
@@ -58,8 +55,8 @@ class Study:
 
     def section(self, findings: Findings) -> Passage | None:
         """Return the section of the report, or None where there is nothing to say."""
-        folder = self.run.__module__.rpartition(".")[0]
-        return getattr(import_module(f"{folder}.report"), self.report)(findings)
+        module, _, name = f"analysis.studies.{self.name}.{self.report}".rpartition(".")
+        return getattr(import_module(module), name)(findings)
 
 
 STUDIES = (
@@ -67,19 +64,17 @@ STUDIES = (
     Study("confounding", "Unobserved confounders", study_confounding),
     Study("prediction", "Prediction of rows left out", study_prediction),
     Study("flexible", "Controls in any form", study_flexible),
-    Study("returns", "Return on what was put in", study_returns),
-    Study("engagement_mix", "Weights of the kinds of engagement", study_parts, "parts_passage"),
-    Study("gaming", "Gaming of the score", study_gaming, "gaming_passage"),
-    Study("algorithm", "Changes of the algorithm", study_algorithm, "algorithm_passage"),
+    Study("increment", "Return on what was put in", study_returns),
+    Study("engagement_mix", "Kinds of engagement", study_parts, "report.parts_passage"),
+    Study("gaming", "Gaming of the score", study_gaming, "report.gaming_passage"),
+    Study("algorithm", "Changes of the algorithm", study_algorithm, "report.algorithm_passage"),
     Study("heavy_tails", "Heavy tails", study_bootstrap),
-    Study("clusters", "Effective number of clusters", study_clusters),
-    Study("influence", "Influential rows", study_influence, "doubts_passage"),
-    Study("segments", "Segments", study_segments, "segments_passage"),
-    Study("ranking", "Ranking", study_ranking, "ranking_passage"),
-    Study("panel", "Fixed effects", study_panel, "panel_passage"),
-    Study("lead_lag", "Lead and lag of the score", study_neighbours),
-    Study("diagnostics", "Fit of the model", study_diagnostics, "diagnosis_passage"),
-    Study("placebo", "Placebo and power simulation", study_assay, "assay_passage"),
+    Study("influence", "Influential rows", study_influence, "report.robustness_section"),
+    Study("segments", "Segments", study_segments, "report.segments_passage"),
+    Study("ranking", "Ranking", study_ranking, "report.ranking_passage"),
+    Study("panel", "Fixed effects", study_panel, "study.panel_section"),
+    Study("diagnostics", "Fit of the model", study_diagnostics, "report.diagnostics_section"),
+    Study("placebo", "Placebo and power simulation", study_placebo, "report.placebo_section"),
 )
 """In the order in which they run and are reported. A new study is a folder with `study.py` and, if
 the report has a section on it, `report.py`; and one line here."""

@@ -15,7 +15,7 @@ from analysis.models.glm import coefficient_without
 from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
 from analysis.studies.influence import fragility
-from analysis.studies.influence.influence import study_influence
+from analysis.studies.influence.study import study_influence
 
 
 def design_of(n=400, offset=False, seed=1):
@@ -74,7 +74,7 @@ def test_the_check_of_influence_is_the_same_by_either_way(
             Question(sample, sample.plan.outcome[0], sample.plan.score.columns[0])
         ).checks
         other = fragility.study_fragility(
-            sample, sample.plan.outcome[0], sample.plan.score.columns[0], NOTHING_KNOWN
+            Question(sample, sample.plan.outcome[0], sample.plan.score.columns[0]), NOTHING_KNOWN
         )
         found.append([*((check.check, check.passed, check.reason) for check in checks), other])
     assert found[0] == found[1]

@@ -21,7 +21,7 @@ from analysis.models.sufficient_statistics.resampling import wild_bootstrap
 from analysis.models.wild import effective_clusters, wild_test
 from analysis.report.notebook import Audit
 from analysis.results.question import Question
-from analysis.studies.placebo.study import study_assay
+from analysis.studies.placebo.study import study_placebo
 
 
 def drawn(groups, seed, *, slope=0.0, rows=8):
@@ -175,10 +175,10 @@ def test_what_is_said_beside_it_names_its_method(few):
     assert all("not by the wild bootstrap" in row.note for row in (mde, tested))
 
 
-def test_draws_of_the_assay_say_how_they_were_judged(make_frame, plan_of):
+def test_draws_of_placebos_say_how_they_were_judged(make_frame, plan_of):
     plan = plan_of("continuous", overlap={"draws": 100}, **WILD)
     sample = select_sample(plan, from_frame(make_frame(300, agencies=20)))
-    found = study_assay(Question(sample, plan.outcome[0], "klout"))
+    found = study_placebo(Question(sample, plan.outcome[0], "klout"))
     assert all("not by the wild bootstrap, which decides" in row.note for row in found.rows)
 
 

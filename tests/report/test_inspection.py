@@ -11,8 +11,8 @@ from analysis.audit import analyse, check
 from analysis.cli import cli
 from analysis.errors import DataError
 from analysis.plan import read_plan
-from analysis.studies.influence.last_period import is_before
-from analysis.studies.influence.rows_report import flow, rows_passage
+from analysis.studies.confounding.study import is_before
+from analysis.studies.influence.report import flow, rows_section
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer", "minimum": 0}
 RECORD = {
@@ -137,7 +137,7 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
     assert steps[0] == ("rows in the dataset", shop.ROWS, 0)
     assert steps[-1][1] == audit.sample.rows
     assert sum(lost for _, _, lost in steps) == shop.ROWS - audit.sample.rows
-    passage = rows_passage(audit)
+    passage = rows_section(audit)
     for label, _, lost in steps[1:]:
         assert f"{lost:,} left out, {label}" in passage.figures[0].alt
         assert f"{label} ({lost:,})" in passage.paragraphs[0]
@@ -145,7 +145,7 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
 
 
 def test_where_every_row_is_analysed_there_is_no_flow(tmp_path):
-    assert rows_passage(analyse(shop.write(tmp_path))) is None
+    assert rows_section(analyse(shop.write(tmp_path))) is None
 
 
 def test_failed_checks_are_counted_at_the_end():

@@ -12,7 +12,7 @@ from analysis.data.sample import select_sample
 from analysis.models.design import score_scale
 from analysis.results.question import Question
 from analysis.studies.base import periods_of
-from analysis.studies.panel.neighbours import matched
+from analysis.studies.panel.lead_lag import matched
 from analysis.studies.panel.study import study_panel
 
 TABLES = {

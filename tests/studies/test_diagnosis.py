@@ -17,8 +17,8 @@ from analysis.studies.diagnostics.diagnostics import (
     squared_predictor,
     zeros,
 )
-from analysis.studies.diagnostics.report import diagnosis_passage
-from analysis.studies.panel.report import panel_passage
+from analysis.studies.diagnostics.report import diagnostics_section
+from analysis.studies.panel.study import panel_section
 
 
 def drawn(n, seed, *, power=1.0, bend=0.0, alpha=0.0):
@@ -151,7 +151,7 @@ def test_other_kinds_have_what_applies(make_frame, plan_of, kind, names):
 
 
 def test_the_passage_has_sentences_a_table_and_the_rootogram(counted):
-    passage = diagnosis_passage(counted)
+    passage = diagnostics_section(counted)
     assert "RESET" in passage.paragraphs[0]
     (table,) = passage.tables
     assert len(table.rows) == 10
@@ -159,11 +159,11 @@ def test_the_passage_has_sentences_a_table_and_the_rootogram(counted):
     assert "Hanging rootogram" in figure.alt
     assert "expected" in figure.alt
     assert figure.svg.startswith(b"<?xml")
-    assert panel_passage(counted) is None
+    assert panel_section(counted) is None
 
 
 def test_units_of_a_panel_have_a_passage(make_frame, plan_of):
     found = analyse(plan_of("count", quick=True, panel={"unit": "agency"}), make_frame())
-    passage = panel_passage(found)
+    passage = panel_section(found)
     assert "by Poisson" in passage.paragraphs[0]
     assert "60 units" in passage.paragraphs[0]

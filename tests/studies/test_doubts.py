@@ -9,7 +9,7 @@ import pytest
 
 from analysis.audit import analyse
 from analysis.results.estimates import display
-from analysis.studies.influence.report import doubts_passage
+from analysis.studies.influence.report import robustness_section
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def audits(make_frame, plan_of):
 
 
 def text_of(audit):
-    return " ".join(doubts_passage(audit).paragraphs)
+    return " ".join(robustness_section(audit).paragraphs)
 
 
 def test_every_kind_says_what_is_gained_and_what_could_be_shown(audits):
@@ -65,4 +65,4 @@ def test_a_refused_question_has_nothing_of_it(make_frame, plan_of):
     copied = np.log1p(frame.likes) + 1e-3 * frame.klout
     audit = analyse(plan_of("continuous"), frame.assign(klout=copied))
     assert audit.verdict_on().verdict == "refused"
-    assert doubts_passage(audit) is None
+    assert robustness_section(audit) is None

@@ -15,8 +15,10 @@ from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.plan import read_plan
 from analysis.results.evidence import NOTHING_KNOWN
+from analysis.results.question import Question
+from analysis.studies.base import influence_on
 from analysis.studies.influence import fragility
-from analysis.studies.influence.fragility import influence_on, study_fragility
+from analysis.studies.influence.fragility import study_fragility
 
 
 def frame(seed=1, n=300, effect=0.0):
@@ -132,7 +134,7 @@ def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
     own, data = with_halves(seed, model)
     sample = select_sample(read_plan(own), from_frame(data))
     noise = study_noise(sample, sample.plan.outcome[0], "score")
-    found = study_fragility(sample, sample.plan.outcome[0], "score", noise)
+    found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
     verdict = analyse(own, data).verdict_on()
     assert (found.own, verdict.deciding.method, verdict.fragile) == (
         verdict.verdict,
@@ -149,8 +151,13 @@ def without_those(own, data, noise, found):
         noise.decided.decides["value"].influence[:, noise.made.fit.position("score")],
         noise.made.fit,
     )
+    question = Question(
+        select_sample(read_plan(own), from_frame(data)), read_plan(own).outcome[0], "score"
+    )
     keep = next(
-        keep for _, keep in sets if fragility._ruled_without(noise.made, noise, keep) == found.word
+        keep
+        for _, keep in sets
+        if fragility._word_of_corrections_without(question, noise, keep) == found.word
     )
     return analyse(own, data[keep]).verdict_on().verdict
 
@@ -170,7 +177,7 @@ def test_what_is_said_of_the_word_is_true_of_the_file_without_those_rows(said):
         )
         sample = select_sample(read_plan(own), from_frame(data))
         noise = study_noise(sample, sample.plan.outcome[0], "score")
-        found = study_fragility(sample, sample.plan.outcome[0], "score", noise)
+        found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
         seen += 1
         if found.word:
             changed += 1
@@ -181,7 +188,7 @@ def test_what_is_said_of_the_word_is_true_of_the_file_without_those_rows(said):
 def test_rows_that_change_the_plain_word_alone_do_not_make_a_corrected_verdict_fragile():
     own, data = with_halves(6, "ols")
     sample = select_sample(read_plan(own), from_frame(data))
-    plain = study_fragility(sample, sample.plan.outcome[0], "score", NOTHING_KNOWN)
+    plain = study_fragility(Question(sample, sample.plan.outcome[0], "score"), NOTHING_KNOWN)
     assert plain.word == "inconclusive"
     assert not any("Leaving out" in reason for reason in analyse(own, data).verdict_on().reasons)
 
@@ -226,7 +233,7 @@ def test_of_many_rows_segments_are_left_out_too(monkeypatch):
     sample = select_sample(read_plan(own), from_frame(data))
     noise = study_noise(sample, sample.plan.outcome[0], "score")
     monkeypatch.setattr(fragility, "MANY_ROWS", 0)
-    found = study_fragility(sample, sample.plan.outcome[0], "score", noise)
+    found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
     assert 'the segment "agency"' in found.reason
 
 

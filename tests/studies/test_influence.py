@@ -11,7 +11,7 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.results.question import Question
-from analysis.studies.influence.influence import study_influence
+from analysis.studies.influence.study import study_influence
 
 
 def frame(n=300, effect=0.3, seed=1):

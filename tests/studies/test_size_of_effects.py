@@ -22,14 +22,16 @@ from analysis.models.power import (
     rows_needed,
     score_error,
 )
-from analysis.studies.equivalence.bayes import bic_factor, jzs_factor, log_factor
-from analysis.studies.equivalence.decomposition import decompose
 from analysis.studies.equivalence.equivalence import (
+    bic_factor,
     delta_r2,
     delta_r2_bound,
     delta_r2_p_value,
+    jzs_factor,
+    log_factor,
     tost,
 )
+from analysis.studies.equivalence.study import decompose
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 

@@ -1,6 +1,4 @@
-"""How strong something left out would have to be: robustness value, benchmarks, Oster's delta, the
-E-value.
-"""
+"""Sensitivity to a confounder: robustness value, benchmarks, Oster's delta, E-value."""
 
 from __future__ import annotations
 
@@ -16,8 +14,7 @@ from analysis.models.fit import critical_value
 def robustness_value(
     statistic: float, df: float, *, share: float = 1.0, level: float | None = None
 ) -> float:
-    """Return the strength that a confounder needs with both score and outcome, as a partial R2 with
-    each.
+    """Return the partial R2 that a confounder needs with both score and outcome.
 
     Parameters
     ----------
@@ -54,9 +51,7 @@ def robustness_value(
 
 
 def partial_r2(statistic: float, df: float) -> float:
-    """Return the share of the outcome's residual variance that the score explains: ``t^2 / (t^2 +
-    df)``.
-    """
+    """Return the score's partial R2 with the outcome: ``t^2 / (t^2 + df)``."""
     return statistic**2 / (statistic**2 + df)
 
 
@@ -169,8 +164,7 @@ class Movement:
     var_left: float
 
     def delta(self, largest_r2: float | None = None) -> float:
-        """Return how much stronger than engagement the selection on what is left out must be to
-        make the effect 0.
+        """Return Oster's delta: selection on what is left out, relative to engagement, for 0.
 
         Parameters
         ----------
@@ -210,8 +204,7 @@ def movement(design: Design) -> Movement:
 
 
 def e_value(ratio: float) -> float:
-    """Return the ratio with which a confounder would have to go with score and outcome alike to
-    explain a ratio away.
+    """Return the E-value: the ratio a confounder needs with score and outcome alike.
 
     Notes
     -----

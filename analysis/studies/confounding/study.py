@@ -1,19 +1,21 @@
-"""What a confounder left out of the plan could do: to a least-squares effect, and to its word."""
+"""What a confounder left out of the plan could do to the effect and to its interval."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from analysis.data.reading.cells import numbers_of
 from analysis.data.sample import Sample
+from analysis.data.selection.columns import columns_of
+from analysis.errors import listing, printable
 from analysis.models import fit_model
-from analysis.models.design import Design, build_design, score_scale
 from analysis.models.family import FAMILIES
-from analysis.models.fit import p_value
-from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Estimate, StudyResult
-from analysis.results.question import Question
+from analysis.models.fit import Fit
+from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.question import Question, tested
 from analysis.results.verdict import BOUND
 from analysis.studies.confounding.sensitivity import (
     as_strong_as,
@@ -23,177 +25,204 @@ from analysis.studies.confounding.sensitivity import (
     robustness_value,
 )
 
+LARGEST_LOG_RATIO = 300.0
+"""The square of a ratio beyond exp of it is no number any more."""
+
 
 def study_confounding(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return robustness values, benchmarks and Oster's delta of the least-squares fit, and the
-    E-value of a ratio.
+    """Return robustness values, benchmarks, Oster's delta and E-values.
 
     The estimates hold the plain effects of this score and outcome.
     """
-    sample, outcome, score = question.sample, question.outcome, question.score
-    plain = {row.model: row for row in estimates if _is_plain(row, sample, outcome, score)}
-    rows: list[Estimate] = []
-    linear = [row for row in plain.values() if FAMILIES[row.model].linear]
-    for row in linear:
-        rows += _least_squares(sample, row, build_design(sample, outcome.column, (score,)))
-    model = next(
-        (m for m in (outcome.deciding_model, "poisson") if m in plain and FAMILIES[m].ratio), None
-    )
-    if model:
-        rows += _e_values(sample, score, plain[model])
+    outcome, score = question.outcome.column, question.score
+    here = (outcome, score, "increment", score, question.plan.score.scale, "")
+    plain = {
+        row.model: row
+        for row in estimates
+        if (row.outcome, row.score, row.method, row.term, row.scale, row.variant) == here
+    }
+    linear = [row for model, row in plain.items() if FAMILIES[model].linear]
+    rows = [one for row in linear for one in _least_squares(question, row)]
+    ratios = [m for m in (question.model, "poisson") if m in plain and FAMILIES[m].ratio]
+    if ratios:
+        rows += _e_values(question, plain[ratios[0]])
     return StudyResult(tuple(rows))
 
 
-def _is_plain(row: Estimate, sample: Sample, outcome: OutcomeSection, score: str) -> bool:
-    here = (outcome.column, score, "increment", score, sample.plan.score.scale, "")
-    return (row.outcome, row.score, row.method, row.term, row.scale, row.variant) == here
-
-
-def _least_squares(sample: Sample, row: Estimate, design: Design) -> list[Estimate]:
-    """Return the rows of the least-squares fit; shares of variance are exact, errors are the plan's
-    own.
-    """
-    fit = fit_model(design, "ols", "HC1")
-    df = float(design.n - design.k)
-    by = score_scale(sample, row.score) if row.scale == "sd" else 1.0
-    moves = movement(design)
-    classical = math.sqrt(fit.deviance / df / (design.n * moves.var_left))
-    exact = fit.params[-1] / classical
-    blank = replace(
-        Question(sample, sample.plan.outcomes[row.outcome], row.score).row_of_fit(
-            "sensitivity", fit
+def _least_squares(question: Question, row: Estimate) -> list[Estimate]:
+    """Return the sensitivity of a least-squares effect, with the plan's errors."""
+    fit = fit_model(question.design, row.model, "HC1")
+    df, moves = float(fit.design.n - fit.design.k), movement(fit.design)
+    classical = math.sqrt(fit.deviance / df / (fit.design.n * moves.var_left))
+    exact, level = fit.params[-1] / classical, question.level
+    quantities = {
+        "partial_r2_treatment": (
+            partial_r2(exact, df),
+            "a confounder that explains all of the outcome would have to explain this share of the"
+            " score",
         ),
-        covariance="",
-    )
-    level = sample.plan.inference.level
+        "rv": (
+            robustness_value(exact, df),
+            "partial R2 that a confounder needs with score and outcome alike to explain the effect"
+            " away",
+        ),
+        "rv_alpha": (
+            robustness_value(row.statistic, df, level=level),
+            f"the same, to bring zero into the {100 * level:g} % interval; {row.covariance} errors"
+            " in the classical formula, an approximation",
+        ),
+        "oster_delta": (
+            moves.delta(),
+            "selection on what is left out, relative to engagement, that makes the effect 0 where"
+            " 1.3 times R2 could be explained",
+        ),
+    }
+    robust = {"clusters": row.clusters, "covariance": row.covariance}
     rows = [
-        replace(
-            blank,
-            term="partial_r2_treatment",
-            estimate=partial_r2(exact, df),
-            note=(
-                "a confounder that explains all of the outcome would have to explain this share of"
-                " the score"
-            ),
-        ),
-        replace(
-            blank,
-            term="rv",
-            estimate=robustness_value(exact, df),
-            note=(
-                "partial R2 that a confounder needs with score and outcome alike to explain the"
-                " effect away"
-            ),
-        ),
-        replace(
-            blank,
-            term="rv_alpha",
-            estimate=robustness_value(row.statistic, df, level=level),
-            clusters=row.clusters,
-            covariance=row.covariance,
-            note=(
-                f"the same, to bring zero into the {100 * level:g} % interval; {row.covariance}"
-                " errors in the classical formula, an approximation"
-            ),
-        ),
-        replace(
-            blank,
-            term="oster_delta",
-            estimate=moves.delta(),
-            note=(
-                "selection on what is left out, relative to engagement, that makes the effect 0"
-                " where 1.3 times R2 could be explained"
-            ),
-        ),
+        question.row(
+            "sensitivity",
+            row.model,
+            term,
+            n=fit.design.n,
+            estimate=value,
+            note=note,
+            **(robust if term == "rv_alpha" else {}),
+        )
+        for term, (value, note) in quantities.items()
     ]
+    error = classical * question.factor(row.scale)
     return rows + [
-        _bound(replace(blank, term=BOUND + column), row, design, column, classical * by)
-        for column in sample.plan.engagement.columns
+        _bound(question, fit, row, column, error) for column in question.plan.engagement.columns
     ]
 
 
-def _bound(
-    blank: Estimate, row: Estimate, design: Design, column: str, classical: float
-) -> Estimate:
-    """Return the effect as it would be, at worst, with a confounder as strong as an engagement
-    column.
-    """
-    spline = [f"{column}[{number}]" for number in (1, 2, 3)]
-    columns = [
-        i
-        for i, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True))
-        if block == "engagement" and term in (column, *spline)
+def _bound(question: Question, fit: Fit, row: Estimate, column: str, classical: float) -> Estimate:
+    """Return the worst effect with a confounder as strong as an engagement column."""
+    design = fit.design
+    terms = (column, *(f"{column}[{number}]" for number in (1, 2, 3)))  # or those of its spline
+    positions = [
+        at
+        for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True))
+        if block == "engagement" and term in terms
     ]
-    found = as_strong_as(design, columns)
-    if found is None:
-        return replace(
-            blank,
-            note=(
-                f"no confounder as strong as {column} can exist: it explains too much of the score"
-            ),
+    blank = question.row("sensitivity", row.model, BOUND + column, n=design.n)
+    confounder = as_strong_as(design, positions)
+    if confounder is None:
+        return blank.noted(
+            f"no confounder as strong as {column} can exist: it explains too much of the score"
         )
     df = float(design.n - design.k)
-    effect = row.estimate - math.copysign(found.bias(classical, df), row.estimate)
-    error = found.error(row.std_error, df)
-    note = (
-        f"with a confounder as strong as {column}: partial R2 {found.with_score:.3g} with the"
-        " score, "
-    )
-    note += (
-        f"{found.with_outcome:.3g} with the outcome; {row.covariance} errors scaled, an"
-        " approximation"
-    )
-    if error == 0:
-        return replace(blank, estimate=effect, unit=row.unit, scale=row.scale, note=note)
-    return replace(
+    bias = math.copysign(confounder.bias(classical, df), row.estimate)
+    error = confounder.error(row.std_error, df)
+    effect = replace(
         blank,
-        estimate=effect,
-        std_error=error,
-        statistic=effect / error,
-        df=row.df,
-        p_value=p_value(effect / error, row.df),
+        estimate=row.estimate - bias,
         unit=row.unit,
         scale=row.scale,
-        clusters=row.clusters,
-        covariance=row.covariance,
-        note=note,
+        note=(
+            f"with a confounder as strong as {column}: partial R2 {confounder.with_score:.3g} with"
+            f" the score, {confounder.with_outcome:.3g} with the outcome; {row.covariance} errors"
+            " scaled, an approximation"
+        ),
     )
+    if error == 0:
+        return effect
+    robust = replace(effect, clusters=row.clusters, covariance=row.covariance)
+    return tested(replace(robust, std_error=error, df=row.df))
 
 
-def _e_values(sample: Sample, score: str, row: Estimate) -> list[Estimate]:
-    """Return the E-values of the rate ratio per standard deviation, and of the interval's limit
-    nearest 1.
-    """
-    by = 1.0 if row.scale == "sd" else score_scale(sample, score)
-    low, high = (by * edge for edge in row.interval(sample.plan.inference.level))
+def _e_values(question: Question, row: Estimate) -> list[Estimate]:
+    """Return the E-values of the ratio per SD, and of the interval's limit nearest 1."""
+    by = question.factor("sd") / question.factor(row.scale)
+    low, high = (by * edge for edge in row.interval(question.level))
     nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    blank = replace(
-        row,
-        method="sensitivity",
-        term="e_value",
-        scale="",
-        std_error=None,
-        statistic=None,
-        df=None,
-        p_value=None,
-        unit="number",
-    )
     note = (
         "ratio with which a confounder would have to go with score and outcome to explain the"
         " effect away"
     )
-    rows = []
-    for variant, size, said in (
-        ("", abs(by * row.estimate), note),
-        ("limit", nearest, f"{note}, at the interval's limit"),
-    ):
-        beyond = size > 300  # the square of such a ratio is no number any more
-        rows.append(
-            replace(
-                blank,
-                variant=variant,
-                estimate=None if beyond else e_value(math.exp(size)),
-                note=said,
-            )
+    return [
+        question.row(
+            "sensitivity",
+            row.model,
+            "e_value",
+            n=row.n,
+            variant=variant,
+            estimate=None if size > LARGEST_LOG_RATIO else e_value(math.exp(size)),
+            clusters=row.clusters,
+            covariance=row.covariance,
+            note=text,
         )
-    return rows
+        for variant, size, text in (
+            ("", abs(by * row.estimate), note),
+            ("limit", nearest, f"{note}, at the interval's limit"),
+        )
+    ]
+
+
+# --- last period's outcome ------------------------------------------------------------------------
+
+BEFORE = set(
+    [
+        "lag",
+        "lagged",
+        "lag1",
+        "l1",
+        "last",
+        "prev",
+        "previous",
+        "prior",
+        "past",
+        "before",
+        "baseline",
+        "pre",
+        "earlier",
+        "t0",
+        "start",
+        "beginning",
+        "initial",
+    ]
+)
+"""Parts of a name that say "a period before"."""
+
+NOISE = set(["year", "month", "quarter", "week", "period", "season", "of", "the", "in", "total"])
+
+
+def check_last_period(sample: Sample) -> list[Check]:
+    """Return a check where an unused column may be the last period's outcome."""
+    used, frame = set(columns_of(sample.plan)), sample.dataset.frame
+    free = [str(name) for name in frame.columns if str(name) not in used]
+    checks = []
+    for outcome in sample.plan.outcome:
+        earlier = [
+            f'"{printable(name, limit=60)}"'
+            for name in free
+            if is_before(name, outcome.column) and numbers_of(frame[name]).notna().mean() > 0.5
+        ]
+        if earlier:
+            reason = (
+                f"{listing(earlier)} may be {printable(outcome.column, limit=60)} of the period"
+                " before. Held constant under [controls], it takes out what made an account earn"
+                " much all along; left out, say why in the plan."
+            )
+            checks.append(
+                Check(sample.plan.name, "last_period", None, reason, None, outcome.column)
+            )
+    return checks
+
+
+def is_before(name: str, outcome: str) -> bool:
+    """Return whether a column's name is the outcome's, one period earlier.
+
+    >>> is_before("sales_2013", "sales_2014"), is_before("last_year_sales", "sales")
+    (True, True)
+    >>> is_before("sales_region", "sales")
+    False
+    """
+    ours, other = (re.findall(r"[a-z]+|\d+", text.casefold()) for text in (outcome, name))
+    if len(ours) == len(other) and ours != other:
+        apart = [(one, two) for one, two in zip(ours, other, strict=True) if one != two]
+        if len(apart) == 1 and all(part.isdecimal() and len(part) <= 4 for part in apart[0]):
+            return int(apart[0][0]) == int(apart[0][1]) + 1
+    core, words = set(ours) - NOISE, set(other) - NOISE
+    extra = words - core - {"1", "t"}
+    return bool(core) and core <= words and bool(extra) and extra <= BEFORE and ours != other

@@ -29,8 +29,7 @@ class Slope:
 
 
 def park(fit: Fit) -> Slope:
-    """Return the power of the mean with which the squared residuals grow: 1 as for Poisson, 2 as
-    for Gamma.
+    """Return the power of the mean with which squared residuals grow; 1 is Poisson.
 
     Parameters
     ----------
@@ -51,13 +50,12 @@ def park(fit: Fit) -> Slope:
         blocks=("intercept", "control"),
         clusters=fit.design.clusters,
     )
-    found = fit_pml(design, family="gamma", covariance=design.plain_covariance)
-    return Slope(float(found.params[1]), float(found.std_errors()[1]))
+    fit = fit_pml(design, family="gamma", covariance=design.plain_covariance)
+    return Slope(float(fit.params[1]), float(fit.std_errors()[1]))
 
 
 def dispersion(fit: Fit) -> Slope:
-    """Return alpha in ``variance = mean + alpha mean**2`` from the squared residuals of a Poisson
-    fit.
+    """Return alpha in ``variance = mean + alpha mean**2`` of a Poisson fit.
 
     Notes
     -----
@@ -74,8 +72,7 @@ def dispersion(fit: Fit) -> Slope:
 
 
 def squared_predictor(fit: Fit) -> Design:
-    """Return the design with the square of its linear predictor as the only column of the block
-    "score".
+    """Return the design with the squared linear predictor as its only "score".
 
     Notes
     -----
@@ -98,9 +95,7 @@ def squared_predictor(fit: Fit) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Observed and predicted means by group of the prediction, from the lowest to the highest;
-    shape (groups,).
-    """
+    """Observed and predicted means by group of the prediction, lowest first; shape (groups,)."""
 
     rows: np.ndarray
     observed: np.ndarray
@@ -112,8 +107,7 @@ class Calibration:
 
 
 def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
-    """Return the means of observed and predicted outcomes in ten groups of equal size by the
-    prediction.
+    """Return observed and predicted means by tenth of the prediction.
 
     Examples
     --------
@@ -169,9 +163,7 @@ def rootogram(counts: np.ndarray, mean: np.ndarray, alpha: float, *, most: int =
 
 
 def zeros(counts: np.ndarray, mean: np.ndarray, alpha: float) -> tuple[int, float, float]:
-    """Return (zeros seen, zeros expected, standard deviation of their number), the fitted means
-    taken as known.
-    """
+    """Return (zeros observed, zeros expected, SD of their number) at known means."""
     chance = np.exp(log_likelihood(np.zeros(len(mean)), mean, alpha))
     return (
         int((counts == 0).sum()),

@@ -1,6 +1,4 @@
-"""The passage on how well the deciding model describes the outcome, with a hanging rootogram for
-counts.
-"""
+"""How well the deciding model describes the outcome, with a hanging rootogram for counts."""
 
 from __future__ import annotations
 
@@ -14,37 +12,34 @@ from analysis.results.estimates import display
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, PassageTable
+from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import Calibration, Rootogram
-from analysis.studies.diagnostics.study import count_rootogram, deciles
-
-NAMES = ("reset", "calibration", "variance", "dispersion", "zeros")
+from analysis.studies.diagnostics.study import COUNT_NAMES, DIAGNOSTICS, Diagnosis
 
 
-def diagnosis_passage(findings: Findings) -> Passage | None:
-    """Return the passage, about each outcome with the plan's first score; None where nothing was
-    looked at.
-    """
+def diagnostics_section(findings: Findings) -> Passage | None:
+    """Return the diagnostics of each outcome with the plan's first score, or None."""
     score = findings.plan.score.columns[0]
     paragraphs, figures, tables = [], [], []
     for outcome in findings.plan.outcome:
-        own = [
-            check
+        reasons = [
+            check.reason
             for check in findings.checks
-            if check.check in NAMES and (check.outcome, check.score) == (outcome.column, score)
+            if check.check in DIAGNOSTICS
+            and (check.outcome, check.score) == (outcome.column, score)
         ]
-        if not own:
+        if not reasons:
             continue
         label = findings.dataset.label(outcome.column)
-        paragraphs.append(
-            f"{label[:1].upper()}{label[1:]}: {' '.join(check.reason for check in own)}"
-        )
-        if outcome.kind == "continuous" or outcome.negative == "net":
+        paragraphs.append(f"{label[:1].upper()}{label[1:]}: {' '.join(reasons)}")
+        fits = Diagnosis(Question(findings.sample, outcome, score))
+        if not fits.has_ratios:
             continue
         try:
-            tables.append(_table(label, deciles(findings.sample, outcome, score)))
+            tables.append(_table(label, fits.deciles))
             if outcome.kind == "count":
-                found, model = count_rootogram(findings.sample, outcome, score)
-                figures.append(rootogram_figure(found, label, model, findings.dataset))
+                name = COUNT_NAMES[fits.count_fit.model]
+                figures.append(rootogram_figure(fits.rootogram, label, name, findings.dataset))
         except DesignError:
             continue
     if not paragraphs:
@@ -54,7 +49,7 @@ def diagnosis_passage(findings: Findings) -> Passage | None:
     )
 
 
-def _table(label: str, found: Calibration) -> PassageTable:
+def _table(label: str, deciles: Calibration) -> PassageTable:
     rows = tuple(
         (
             f"tenth {at}",
@@ -64,7 +59,7 @@ def _table(label: str, found: Calibration) -> PassageTable:
             f"{observed / predicted:.2f}" if predicted > 0 else "-",
         )
         for at, (count, observed, predicted) in enumerate(
-            zip(found.rows, found.observed, found.predicted, strict=True), 1
+            zip(deciles.rows, deciles.observed, deciles.predicted, strict=True), 1
         )
     )
     caption = (
@@ -76,35 +71,33 @@ def _table(label: str, found: Calibration) -> PassageTable:
     )
 
 
-def rootogram_figure(found: Rootogram, label: str, model: str, dataset: Dataset) -> Figure:
-    """Draw bars as high as the root of what was seen, hung from the root of what the model
-    expects.
-    """
-    name = "negative binomial" if model == "nb2" else "Poisson"
+def rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Dataset) -> Figure:
+    """Draw roots of observed counts, hung from the roots of the expected ones."""
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, 3.2), layout="constrained")
         axes = canvas.add_subplot()
-        top = np.sqrt(found.expected)
+        top = np.sqrt(rootogram.expected)
         axes.bar(
-            found.counts,
-            np.sqrt(found.observed),
-            bottom=found.hanging,
+            rootogram.counts,
+            np.sqrt(rootogram.observed),
+            bottom=rootogram.hanging,
             width=0.8,
             color="#d9e6ee",
             edgecolor=ACCENT,
             linewidth=0.8,
         )
-        axes.plot(found.counts, top, color=INK, marker="o", markersize=3.5, linewidth=1.4)
+        axes.plot(rootogram.counts, top, color=INK, marker="o", markersize=3.5, linewidth=1.4)
         axes.axhline(0, color=INK, linewidth=0.9)
-        axes.set_ylim(min(-0.4, 1.15 * float(found.hanging.min())))
-        axes.set_xlabel(plain_label(f"{label}"), fontsize=10)
+        axes.set_ylim(min(-0.4, 1.15 * float(rootogram.hanging.min())))
+        axes.set_xlabel(plain_label(label), fontsize=10)
         axes.set_ylabel("root of the number of rows", fontsize=10)
-        gap = found.observed - found.expected
-        worst = int(np.argmax(np.abs(found.hanging)))
+        gap = rootogram.observed - rootogram.expected
+        worst = int(np.argmax(np.abs(rootogram.hanging)))
         alt = (
-            f"Hanging rootogram of {label} against a {name} model, counts 0 to {found.counts[-1]}."
-            f" Zeros: {found.observed[0]:.0f} seen, {found.expected[0]:.0f} expected. Farthest from"
-            f" the line at {found.counts[worst]}: {gap[worst]:+.0f} rows."
+            f"Hanging rootogram of {label} against a {name} model, counts 0 to"
+            f" {rootogram.counts[-1]}. Zeros: {rootogram.observed[0]:.0f} seen,"
+            f" {rootogram.expected[0]:.0f} expected. Farthest from the line at"
+            f" {rootogram.counts[worst]}: {gap[worst]:+.0f} rows."
         )
         caption = (
             f"Bars hang from the {name} model's expectation (line). A bar that ends above zero"

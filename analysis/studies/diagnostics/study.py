@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from analysis.data.sample import Sample
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import build_design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import CountFit, Fit, critical_value, score_test
-from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.estimates import Estimate, StudyResult, display
 from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
     Calibration,
@@ -38,166 +37,166 @@ def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) ->
     """Return checks of the deciding model: RESET, calibration, growth of the variance, dispersion
     and zeros.
     """
-    sample, outcome, score = question.sample, question.outcome, question.score
-    checks = []
-    for name, ask in (
-        ("reset", _reset),
-        ("calibration", _calibrated),
-        ("variance", _variance),
-        ("dispersion", _dispersion),
-        ("zeros", _zeros),
-    ):
+    fits, checks = Diagnosis(question), []
+    for name, ask in DIAGNOSTICS.items():
         try:
-            found = ask(sample, outcome, score)
+            answer = ask(fits)
         except DesignError as error:
-            found = (None, f"It could not be looked at: {error.faults[0].found}.", None)
-        if found is not None:
-            passed, reason, statistic = found
-            checks.append(
-                Check(sample.plan.name, name, passed, reason, statistic, outcome.column, score)
-            )
+            answer = (None, f"It could not be looked at: {error.faults[0].found}.", None)
+        if answer is not None:
+            checks.append(question.check(name, *answer))
     return StudyResult(checks=tuple(checks))
 
 
 Answer = tuple[bool | None, str, float | None] | None
+"""Whether a diagnostic passed, why, and its statistic; None where it does not apply."""
 
 
-def deciding_fit(
-    sample: Sample, outcome: OutcomeSection, score: str, *, model: str | None = None
-) -> Fit:
-    """Return the deciding fit, or one by another model, with an ordinary robust covariance."""
-    design = build_design(sample, outcome.column, (score,))
-    return fit_model(
-        design,
-        model or outcome.deciding_model,
-        design.plain_covariance,
-        counts=outcome.kind == "count",
-    )
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The fits of one outcome that its diagnostics look at, with an ordinary robust covariance."""
 
+    question: Question
 
-def deciles(sample: Sample, outcome: OutcomeSection, score: str) -> Calibration:
-    """Return observed and predicted means by tenth of the deciding model's prediction."""
-    fit = deciding_fit(sample, outcome, score)
-    return calibration(fit.design.response, fit.fitted)
+    def fit(self, model: str) -> Fit:
+        design = self.question.design
+        return fit_model(design, model, design.plain_covariance, counts=self.question.counts)
 
+    @cached_property
+    def deciding(self) -> Fit:
+        return self.fit(self.question.model)
 
-def count_rootogram(sample: Sample, outcome: OutcomeSection, score: str) -> tuple[Rootogram, str]:
-    """Return the rootogram of a count outcome, and the model whose frequencies it hangs from.
+    @cached_property
+    def count_fit(self) -> Fit:
+        """The negative binomial fit where there is one, else the Poisson fit."""
+        try:
+            return self.fit("nb2")
+        except DesignError:
+            return self.fit("poisson")
 
-    Raises
-    ------
-    DesignError
-        When neither model has an estimate.
-    """
-    fit = _count_fit(sample, outcome, score)
-    return rootogram(fit.design.response, fit.fitted, _alpha(fit)), fit.model
+    @property
+    def alpha(self) -> float:
+        """The dispersion of the count fit; 0 for Poisson."""
+        return self.count_fit.dispersion if isinstance(self.count_fit, CountFit) else 0.0
 
+    @property
+    def has_ratios(self) -> bool:
+        """Whether the outcome's means are positive, so that observed over predicted is a ratio."""
+        outcome = self.question.outcome
+        return outcome.kind != "continuous" and outcome.negative != "net"
 
-def _count_fit(sample: Sample, outcome: OutcomeSection, score: str) -> Fit:
-    """Return the negative binomial fit where there is one, else the Poisson fit."""
-    try:
-        return deciding_fit(sample, outcome, score, model="nb2")
-    except DesignError:
-        return deciding_fit(sample, outcome, score, model="poisson")
+    @cached_property
+    def deciles(self) -> Calibration:
+        """Observed and predicted means by tenth of the deciding model's prediction."""
+        return calibration(self.deciding.design.response, self.deciding.fitted)
 
+    @property
+    def rootogram(self) -> Rootogram:
+        """The rootogram of a count outcome against the count fit."""
+        return rootogram(self.count_fit.design.response, self.count_fit.fitted, self.alpha)
 
-def _alpha(fit: Fit) -> float:
-    return fit.dispersion if isinstance(fit, CountFit) else 0.0
+    # --- checks ---
 
+    def reset(self) -> Answer:
+        """Whether the square of the linear predictor would say something more."""
+        fit = self.deciding
+        if fit.parts:
+            return None
+        clustered = fit.covariance in CLUSTERED
+        statistic, p = score_test(fit, squared_predictor(fit), clustered=clustered)
+        reason = f"RESET of the {fit.model} model: chi-square(1) = {statistic:.2f}, p {_p(p)}."
+        if p < self.question.size:
+            reason += (
+                " The mean bends where the model is straight: try other transforms of engagement or"
+                " the score."
+            )
+        return p >= self.question.size, reason, statistic
 
-def _reset(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
-    """Whether the square of the linear predictor would say something more."""
-    if outcome.deciding_model == "hurdle":
-        return None
-    fit = deciding_fit(sample, outcome, score)
-    statistic, p = score_test(fit, squared_predictor(fit), clustered=fit.covariance in CLUSTERED)
-    reason = (
-        f"RESET of the {outcome.deciding_model} model: chi-square(1) = {statistic:.2f}, p {_p(p)}."
-    )
-    if p < 1 - sample.plan.inference.level:
-        reason += (
-            " The mean bends where the model is straight: try other transforms of engagement or the"
-            " score."
+    def calibrated(self) -> Answer:
+        """Whether observed means follow the predicted ones from the lowest to the highest tenth."""
+        if not self.has_ratios:
+            return None
+        if (self.deciles.predicted <= 0).any():
+            column = self.question.outcome.column
+            reason = f"The model predicts {column} below zero in a tenth of the rows."
+            return False, reason, float(self.deciles.predicted.min())
+        ratios = self.deciles.ratios
+        worst = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-12)))))
+        reason = (
+            "Observed over predicted means by tenth of the prediction lie between"
+            f" {ratios.min():.2f} and {ratios.max():.2f}; the farthest is the"
+            f" {_ordinal(worst + 1)} of {len(ratios)}."
         )
-    return p >= 1 - sample.plan.inference.level, reason, statistic
+        return bool(((ratios < OFF) & (ratios > 1 / OFF)).all()), reason, float(ratios[worst])
 
-
-def _calibrated(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
-    """Whether observed means follow the predicted ones from the lowest to the highest tenth."""
-    if outcome.kind == "continuous" or outcome.negative == "net":
-        return None
-    found = deciles(sample, outcome, score)
-    if (found.predicted <= 0).any():
-        reason = f"The model predicts {outcome.column} below zero in a tenth of the rows."
-        return False, reason, float(found.predicted.min())
-    ratios = found.ratios
-    worst = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-12)))))
-    reason = (
-        f"Observed over predicted means by tenth of the prediction lie between {ratios.min():.2f}"
-        f" and {ratios.max():.2f}; the farthest is the {_ordinal(worst + 1)} of {len(ratios)}."
-    )
-    return bool((ratios < OFF).all() and (ratios > 1 / OFF).all()), reason, float(ratios[worst])
-
-
-def _variance(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
-    """With which power of the mean the variance grows, on the model without the score."""
-    if outcome.kind not in ("revenue", "count") or outcome.negative == "net":
-        return None
-    family = FAMILIES[outcome.deciding_model]
-    model = family.name if family.ratio else "poisson"
-    design = build_design(sample, outcome.column, (score,)).without("score")
-    slope = park(fit_model(design, model, "HC1"))
-    half = critical_value(sample.plan.inference.level, None) * slope.std_error
-    reason = (
-        "Without the score, squared residuals grow with the mean to the power of"
-        f" {slope.estimate:.2f} ({100 * sample.plan.inference.level:g} % CI"
-        f" {slope.estimate - half:.2f} to {slope.estimate + half:.2f}); 1 suits Poisson, 1.5"
-        " Tweedie, 2 Gamma."
-    )
-    near = abs(slope.estimate - FAMILIES[model].power) <= NEAR
-    if not near:
-        reason += (
-            f" {model.capitalize()} stays right about the mean, and wastes some of what the rows"
-            " say."
+    def variance(self) -> Answer:
+        """With which power of the mean the variance grows, on the model without the score."""
+        if self.question.outcome.kind not in ("revenue", "count") or not self.has_ratios:
+            return None
+        deciding = FAMILIES[self.question.model]
+        family = deciding if deciding.ratio else FAMILIES["poisson"]
+        slope = park(fit_model(self.question.design.without("score"), family.name, "HC1"))
+        half = critical_value(self.question.level, None) * slope.std_error
+        reason = (
+            "Without the score, squared residuals grow with the mean to the power of"
+            f" {slope.estimate:.2f} ({100 * self.question.level:g} % CI"
+            f" {slope.estimate - half:.2f} to {slope.estimate + half:.2f}); 1 suits Poisson, 1.5"
+            " Tweedie, 2 Gamma."
         )
-    return near, reason, slope.estimate
+        near = abs(slope.estimate - family.power) <= NEAR
+        if not near:
+            reason += (
+                f" {family.name.capitalize()} stays right about the mean, and wastes some of what"
+                " the rows say."
+            )
+        return near, reason, slope.estimate
+
+    def dispersed(self) -> Answer:
+        """Whether counts vary more than Poisson ones."""
+        if not self.question.counts:
+            return None
+        slope = dispersion(self.fit("poisson"))
+        even = slope.p_value >= self.question.size
+        reason = (
+            f"The variance is the mean and {slope.estimate:.3g} of its square; p"
+            f" {_p(slope.p_value)} of no such part."
+        )
+        if not even:
+            reason += " Robust errors allow for it; the negative binomial model stands beside."
+        return even, reason, slope.estimate
+
+    def zeros(self) -> Answer:
+        """Whether there are as many zeros as the count model expects."""
+        if not self.question.counts:
+            return None
+        fit = self.count_fit
+        observed, expected, spread = zeros(fit.design.response, fit.fitted, self.alpha)
+        z = (observed - expected) / spread if spread > 0 else 0.0
+        reason = (
+            f"{observed:,} of {fit.design.n:,} counts are zero; the {COUNT_NAMES[fit.model]} model"
+            f" expects {expected:,.0f} (z = {z:.1f})."
+        )
+        few = abs(z) < critical_value(self.question.level, None)
+        if not few:
+            reason += " Where zero is a decision of its own, read the model of two parts."
+        return few, reason, z
 
 
-def _dispersion(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
-    """Whether counts vary more than Poisson ones."""
-    if outcome.kind != "count":
-        return None
-    slope = dispersion(deciding_fit(sample, outcome, score, model="poisson"))
-    even = slope.p_value >= 1 - sample.plan.inference.level
-    reason = (
-        f"The variance is the mean and {slope.estimate:.3g} of its square; p {_p(slope.p_value)} of"
-        " no such part."
-    )
-    if not even:
-        reason += " Robust errors allow for it; the negative binomial model stands beside."
-    return even, reason, slope.estimate
+COUNT_NAMES = {"nb2": "negative binomial", "poisson": "Poisson"}
 
-
-def _zeros(sample: Sample, outcome: OutcomeSection, score: str) -> Answer:
-    """Whether there are as many zeros as the count model expects."""
-    if outcome.kind != "count":
-        return None
-    fit = _count_fit(sample, outcome, score)
-    seen, expected, spread = zeros(fit.design.response, fit.fitted, _alpha(fit))
-    z = (seen - expected) / spread if spread > 0 else 0.0
-    name = "negative binomial" if fit.model == "nb2" else "Poisson"
-    reason = (
-        f"{seen:,} of {fit.design.n:,} counts are zero; the {name} model expects {expected:,.0f} (z"
-        f" = {z:.1f})."
-    )
-    few = abs(z) < critical_value(sample.plan.inference.level, None)
-    if not few:
-        reason += " Where zero is a decision of its own, read the model of two parts."
-    return few, reason, z
+DIAGNOSTICS: dict[str, Callable[[Diagnosis], Answer]] = {
+    "reset": Diagnosis.reset,
+    "calibration": Diagnosis.calibrated,
+    "variance": Diagnosis.variance,
+    "dispersion": Diagnosis.dispersed,
+    "zeros": Diagnosis.zeros,
+}
+"""By the name of the check."""
 
 
 def _p(value: float) -> str:
-    return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".")
+    text = display(value, "p")
+    return text if text.startswith("<") else f"= {text}"
 
 
 def _ordinal(number: int) -> str:

@@ -1,9 +1,8 @@
-"""Too small to matter: the two one-sided tests on a coefficient, and the test and bound on what R2
-gains.
-"""
+"""Too small to matter: two one-sided tests, test and bound of the gain in R2, Bayes factors."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,8 @@ BLOCKS_OF_ROWS = 5000
 needs.
 """
 
+PRIOR_SCALE = math.sqrt(2) / 4
+"""Of the Cauchy prior on standardised slopes ("medium" in Rouder & Morey)."""
 
 EXACT = 1e-12
 """Share of the outcome that a model leaves and rounding may have left."""
@@ -75,8 +76,7 @@ def tost(
 def delta_r2_p_value(
     n: int, predictors: int, r2_full: float, delta_r2: float, bound: float
 ) -> float:
-    """Return the p-value of "the score adds `bound` or more to R2", for least squares with one
-    score.
+    """Return the p-value of "the score adds `bound` or more to R2" by least squares.
 
     Parameters
     ----------
@@ -107,8 +107,7 @@ def delta_r2_bound(
     replicates: int = 1999,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """Return the one-sided upper bound of what the score adds to R2, by a bootstrap of rows or
-    clusters.
+    """Return the bootstrap upper bound of what the score adds to R2, one-sided.
 
     Parameters
     ----------
@@ -144,9 +143,7 @@ def delta_r2_bound(
 
 
 def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarray:
-    """Return the gain in adjusted R2 in each bootstrap sample, from its sums of products and number
-    of rows.
-    """
+    """Return the gain in adjusted R2 in each bootstrap sample, from sums of products."""
     k, scores = design.k, design.blocks.count("score")
     moments = sums.reshape(-1, k + 1, k + 1)
     total = moments[:, -1, -1] - moments[:, 0, -1] ** 2 / moments[:, 0, 0]
@@ -162,9 +159,7 @@ def _adjusted_gains(sums: np.ndarray, n: np.ndarray, design: Design) -> np.ndarr
 
 
 def _slopes(inner: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the least-squares slopes of each draw; the shortest ones where a draw leaves columns
-    dependent.
-    """
+    """Return the least-squares slopes of each draw, the shortest where columns are dependent."""
     eigenvalues = np.linalg.eigvalsh(inner)
     if (eigenvalues[:, 0] > 1e-10 * eigenvalues[:, -1]).all():
         return np.linalg.solve(inner, right[..., None])[..., 0]
@@ -180,3 +175,105 @@ def delta_r2(design: Design) -> tuple[float, float]:
     total = float(joined[:, -1] @ joined[:, -1] / design.n)
     scores = design.blocks.count("score")
     return float(cross @ cross / total), float(cross[-scores:] @ cross[-scores:] / total)
+
+
+def bic_factor(n: int, r2_without: float, r2_with: float, *, added: int = 1) -> float:
+    """Return ``exp((BIC_without - BIC_with) / 2)`` for two nested least-squares models.
+
+    Parameters
+    ----------
+    n : int
+    r2_without, r2_with : float
+        In [0, 1).
+    added : int
+        Columns that the larger model adds.
+
+    Raises
+    ------
+    OverflowError
+        Where the factor is beyond a float, as it is where the larger model fits exactly.
+
+    Notes
+    -----
+    Wagenmakers (2007), doi:10.3758/BF03194105. Likelihoods of independent normal errors: not for
+    quasi-likelihoods or clustered data.
+
+    Examples
+    --------
+    >>> round(bic_factor(300, 0.30, 0.31), 2)
+    0.5
+    """
+    if r2_with >= 1:
+        raise OverflowError("the larger model fits exactly")
+    return math.exp(
+        0.5 * (n * (math.log1p(-r2_without) - math.log1p(-r2_with)) - added * math.log(n))
+    )
+
+
+def jzs_factor(
+    n: int, predictors_without: int, r2_without: float, r2_with: float, *, added: int = 1
+) -> float:
+    """Return the JZS Bayes factor of the larger of two nested least-squares models.
+
+    Parameters
+    ----------
+    n : int
+    predictors_without : int
+        Columns of the smaller model beside the intercept; 0 makes it the intercept alone.
+    r2_without, r2_with : float
+    added : int
+
+    Notes
+    -----
+    The ratio of two factors against the intercept: Liang, Paulo, Molina, Clyde & Berger (2008),
+    doi:10.1198/016214507000001337; Rouder & Morey (2012), doi:10.1080/00273171.2012.734737.
+    """
+    larger = log_factor(n, predictors_without + added, r2_with)
+    return math.exp(larger - log_factor(n, predictors_without, r2_without))
+
+
+def log_factor(n: int, predictors: int, r2: float) -> float:
+    """Return the logarithm of the JZS factor of a model against the intercept alone.
+
+    Raises
+    ------
+    OverflowError
+        Where the model fits exactly: the integral has no end.
+
+    Notes
+    -----
+    With s the prior scale,
+
+        integral of (1 + g)^((n - p - 1) / 2) (1 + g (1 - R2))^(-(n - 1) / 2)
+            s sqrt(n / 2) / Gamma(1 / 2) g^(-3 / 2) exp(-n s^2 / (2 g)) dg,
+
+    over log g, around the integrand's peak.
+    """
+    if predictors == 0:
+        return 0.0
+    if r2 >= 1:
+        raise OverflowError("the model fits exactly")
+    constant = math.log(PRIOR_SCALE) + 0.5 * math.log(n / 2) - math.lgamma(0.5)
+
+    def height(log_g: float) -> float:
+        g = math.exp(log_g)
+        fit = (n - predictors - 1) / 2 * math.log1p(g) - (n - 1) / 2 * math.log1p(g * (1 - r2))
+        return constant + fit - 0.5 * log_g - n * PRIOR_SCALE**2 / (2 * g)
+
+    peak = scipy.optimize.minimize_scalar(
+        lambda x: -height(x), bounds=(-20.0, 60.0), method="bounded", options={"xatol": 1e-8}
+    ).x
+    top = height(peak)
+    quad = scipy.integrate.quad
+    pieces = [
+        quad(
+            lambda x: math.exp(height(x) - top),
+            peak + a,
+            peak + b,
+            epsabs=0,
+            epsrel=1e-10,
+            limit=200,
+        )[0]
+        for a, b in ((-12, -3), (-3, 0), (0, 3), (3, 12), (12, 60))
+    ]
+    return top + math.log(sum(pieces))

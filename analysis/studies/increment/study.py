@@ -2,65 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from analysis.data.sample import Sample
+from analysis.data.selection.faults import invested
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, build_design, score_scale
+from analysis.models.design import Design, build_design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, score_test, wald
-from analysis.models.planned import FEWEST_CLUSTERS, covariance_of
+from analysis.models.planned import FEWEST_CLUSTERS, covariance_of, fit_as_planned
 from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate
+from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
 
-MONEY_UNITS = ((0.01, "in hundreds"), (100.0, "in hundredths"))
-"""Units in which a log1p or asinh outcome is fitted again: the coefficient must not depend on them,
-and does.
-"""
+VARIANTS = {"log1p": np.log1p, "asinh": np.arcsinh}
+"""Functions of the outcome that least squares is fitted to beside the deciding model."""
 
 
-def audit_score(
-    sample: Sample, outcome: OutcomeSection, score: str
-) -> tuple[list[Estimate], list[Check]]:
-    """Return the estimates of one score for one outcome, and a check for each companion that has no
-    estimate.
+def study_increment(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
+    """Return the score's effect with and without engagement by the deciding model and companions.
 
     The deciding model comes first. `raw` is the score with the controls but without engagement;
-    `increment` the score given engagement and controls.
+    `increment` the score given engagement and controls. A check stands for each companion that has
+    no estimate.
 
     Raises
     ------
     DesignError
         When the deciding model cannot be fitted.
     """
-    design = build_design(sample, outcome.column, (score,))
-    rows = _one_model(sample, outcome, score, design, outcome.deciding_model)
+    outcome, checks = question.outcome, []
+    rows = _one_model(question, question.model)
     beside = {model: partial(_one_model, model=model) for model in outcome.companion_models}
     beside |= {variant: partial(_variant, variant=variant) for variant in outcome.variants}
-    checks = []
-    for name, estimate in beside.items():
+    for name, companion in beside.items():
         try:
-            rows += estimate(sample, outcome, score, design)
+            rows += companion(question)
         except DesignError as error:
             reason = f"The companion model {name} has no estimate here: {error.faults[0].found}."
-            checks.append(
-                Check(
-                    sample.plan.name, f"companion_{name}", None, reason, None, outcome.column, score
-                )
-            )
-    return rows, checks
+            checks.append(question.check(f"companion_{name}", None, reason))
+    return StudyResult(tuple(rows), tuple(checks))
+
+
+def study_returns(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
+    """Return the other reading of an outcome of kind "roi", with and without engagement.
+
+    Where the net return decides (least squares, in money), the ratio stands beside it: Poisson
+    pseudo-maximum likelihood of revenue with the log of what was put in as offset, `@ratio`; and
+    the other way round, `@net`.
+    """
+    outcome = question.outcome
+    if outcome.kind != "roi":
+        return StudyResult()
+    design, cost = question.design, invested(outcome, question.sample.frame)
+    if outcome.is_relative:
+        variant, model, note = "net", "ols", "net return, in money"
+        design = replace(design, response=design.response - cost, offset=None)
+    elif (cost <= 0).any():
+        reason = (
+            "Rows in which nothing was put in have no ratio of revenue to it; the net return"
+            " decides."
+        )
+        return question.only("ratio", None, reason)
+    else:
+        variant, model, note = "ratio", "poisson", "revenue per unit of money put in"
+        design = replace(design, response=design.response + cost, offset=np.log(cost))
+    rows = []
+    try:
+        for method, equation in (("increment", design), ("raw", design.without("engagement"))):
+            fit = fit_as_planned(question.plan, model, equation)
+            rows += question.coefficients(method, fit, variant)
+    except DesignError as error:
+        reason = f"The {variant} reading has no estimate here: {error.faults[0].found}."
+        return question.only(variant, None, reason)
+    return StudyResult(tuple(replace(row, note=note) for row in rows))
 
 
 def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estimate], list[Check]]:
-    """Return the scores side by side in one equation, and the joint Wald test that none of them
-    adds anything.
+    """Return the coefficients of all scores in one equation, and their joint Wald test.
 
     Where that equation has no estimate (one score follows from the others), a check says so
     instead.
@@ -68,74 +95,58 @@ def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estima
     plan = sample.plan
     try:
         design = build_design(sample, outcome.column, plan.score.columns)
-        fit, _ = _fit_with_fallback(plan, outcome, design, outcome.deciding_model, deciding=True)
-        wald(fit, plan.score.columns)
+        fit, _ = _fit_with_fallback(plan, outcome, design, outcome.deciding_model)
+        rows = together_rows(sample, outcome, fit)
     except DesignError as error:
         fault = error.faults[0]
         reason = (
             f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
         )
         return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
-    return together_rows(sample, outcome, fit), []
+    return rows, []
 
 
 def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Estimate]:
     """Return the coefficients of an equation with all scores, and their joint test."""
-    rows, scores = [], sample.plan.score.columns
+    scores, rows = sample.plan.score.columns, []
     for score in scores:
-        pair = Question(sample, outcome, score).coefficients("increment", fit)
-        rows += [
-            replace(row, variant="-".join(filter(None, ["together", row.variant]))) for row in pair
-        ]
+        rows += Question(sample, outcome, score).coefficients("increment", fit, "together")
     statistic, p = wald(fit, scores)
-    note = f"joint test of {len(scores)} scores"
-    blank = Question(sample, outcome, "").row_of_fit("increment", fit)
-    return [
-        *rows,
-        replace(blank, term="wald", statistic=statistic, df=fit.df, p_value=p, note=note),
-    ]
-
-
-def _one_model(
-    sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str
-) -> list[Estimate]:
-    """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
-    full, lacking = _fit_with_fallback(
-        sample.plan, outcome, design, model, deciding=model == outcome.deciding_model
+    joint = replace(
+        Question(sample, outcome, "").row_of_fit("increment", fit, "wald"),
+        statistic=statistic,
+        df=fit.df,
+        p_value=p,
+        note=f"joint test of {len(scores)} scores",
     )
-    counts = outcome.kind == "count"
-    raw = fit_model(design.without("engagement"), model, full.covariance, counts=counts)
-    rows = Question(sample, outcome, score).coefficients("increment", full)
-    rows += Question(sample, outcome, score).coefficients("raw", raw)
+    return [*rows, joint]
+
+
+def _one_model(question: Question, model: str) -> list[Estimate]:
+    """Return every row of one model: raw, increment, tests, and what the score adds to the fit."""
+    plan, design = question.plan, question.design
+    full, lacking = _fit_with_fallback(plan, question.outcome, design, model)
+    raw = fit_model(design.without("engagement"), model, full.covariance, counts=question.counts)
+    rows = question.coefficients("increment", full)
+    rows_raw = question.coefficients("raw", raw)
     if full.parts:
-        rows += tests(sample, outcome, score, full, np.nan, None)
+        rows_tests = tests(question, full, np.nan, None)
     else:
-        reduced = fit_model(design.without("score"), model, "HC1", counts=counts)
+        reduced = fit_model(design.without("score"), model, "HC1", counts=question.counts)
         lagrange = score_test(reduced, full.design, clustered=full.covariance in CLUSTERED)
-        rows += tests(sample, outcome, score, full, reduced.deviance, lagrange)
-    if sample.plan.inference.covariance == "wild":
-        if model == "ols":
+        rows_tests = tests(question, full, reduced.deviance, lagrange)
+    if plan.inference.covariance == "wild":
+        if FAMILIES[model].linear:
             return [
-                row
-                for method, one in (("increment", full), ("raw", raw))
-                for row in by_wild_bootstrap(
-                    sample, score, [r for r in rows if r.method == method], one.design
-                )
+                *by_wild_bootstrap(question, rows + rows_tests, full.design),
+                *by_wild_bootstrap(question, rows_raw, raw.design),
             ]
         lacking = f"{full.covariance}, since wild exists for least squares only"
-    note = "; ".join(filter(None, [lacking, full.note]))
-    return (
-        [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
-        if note
-        else rows
-    )
+    return [row.noted(lacking).noted(full.note) for row in (*rows, *rows_raw, *rows_tests)]
 
 
-def by_wild_bootstrap(
-    sample: Sample, score: str, rows: list[Estimate], design: Design
-) -> list[Estimate]:
-    """Return the rows of a least-squares fit with p-value and intervals of the restricted wild
-    cluster bootstrap.
+def by_wild_bootstrap(question: Question, rows: list[Estimate], design: Design) -> list[Estimate]:
+    """Return least-squares rows with p-value and intervals of the wild cluster bootstrap.
 
     Their error is CRV1, the one in the bootstrapped t; the intervals invert the test.
 
@@ -144,47 +155,42 @@ def by_wild_bootstrap(
     DesignError
         When there are so few clusters that no value is ever rejected.
     """
-    options = sample.plan.inference
+    options = question.plan.inference
     if design.n_clusters < FEWEST_CLUSTERS:
         note = f"{rows[0].covariance}, since fewer than six clusters have no wild bootstrap"
-        return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
-    found = wild_test(design, score, replicates=options.bootstrap, seed=options.seed)
-    levels = (options.level, 1 - 2 * (1 - options.level))
-    edges = [found.interval(level) for level in levels]
-    count = (
-        f"{len(found.numerators[0]):,}"
-        f" {'sign vectors, all there are' if found.enumerated else 'draws'}"
-    )
+        return [row.noted(note) for row in rows]
+    test = wild_test(design, question.score, replicates=options.bootstrap, seed=options.seed)
+    edges = [(level, test.interval(level)) for level in question.levels]
+    drawn = "sign vectors, all there are" if test.enumerated else "draws"
     common = {
         "covariance": "wild",
-        "p_value": found.p_value(),
+        "p_value": test.p_value(),
         "df": None,
-        "note": f"restricted wild cluster bootstrap, {count}; the error is CRV1",
+        "note": (
+            f"restricted wild cluster bootstrap, {len(test.numerators[0]):,} {drawn}; the error is"
+            " CRV1"
+        ),
     }
     changed = []
     for row in rows:
         if row.scale:
-            by = score_scale(sample, score) if row.scale == "sd" else 1.0
-            own = tuple(
-                (level, (low * by, high * by))
-                for level, (low, high) in zip(levels, edges, strict=True)
-            )
+            by = question.factor(row.scale)
             row = replace(
                 row,
-                estimate=found.estimate * by,
-                std_error=found.std_error * by,
-                statistic=found.statistic,
-                intervals=own,
+                estimate=test.estimate * by,
+                std_error=test.std_error * by,
+                statistic=test.statistic,
+                intervals=tuple((level, (low * by, high * by)) for level, (low, high) in edges),
                 **common,
             )
         elif row.term == "wald":
-            row = replace(row, statistic=found.statistic**2, **common)
+            row = replace(row, statistic=test.statistic**2, **common)
         changed.append(row)
     return changed
 
 
 def _fit_with_fallback(
-    plan: Plan, outcome: OutcomeSection, design: Design, model: str, *, deciding: bool
+    plan: Plan, outcome: OutcomeSection, design: Design, model: str
 ) -> tuple[Fit, str]:
     """Fit with the plan's covariance, or with the default one.
 
@@ -192,78 +198,72 @@ def _fit_with_fallback(
     so; but a covariance that the plan asks for binds the deciding model.
     """
     kind, counts = covariance_of(plan, model, design), outcome.kind == "count"
+    bound = model == outcome.deciding_model and plan.inference.covariance
     try:
         return fit_model(design, model, kind, counts=counts), ""
     except DesignError:
         plain = design.plain_covariance
-        if kind in ("HC0", "HC1", "CRV1") or (deciding and plan.inference.covariance):
+        if kind in ("HC0", "HC1", "CRV1") or bound:
             raise
         fit = fit_model(design, model, plain, counts=counts)
         return fit, f"{plain}, since {kind} does not exist for this model and these rows"
 
 
 def tests(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    full: Fit,
-    reduced_deviance: float,
-    lagrange: tuple[float, float] | None,
+    question: Question, full: Fit, reduced_deviance: float, lagrange: tuple[float, float] | None
 ) -> list[Estimate]:
-    """Return the Wald and score tests, and how much better the outcome is described with the
-    score.
+    """Return the Wald and score tests, and how much better the outcome is described with the score.
+
+    Parameters
+    ----------
+    question : Question
+    full : Fit
+        With the score.
+    reduced_deviance : float
+        Of the model without the score.
+    lagrange : (float, float) or None
+        Statistic and p-value of the robust score test.
     """
-    statistic, p = wald(full, (score,))
-    name = "delta_r2" if full.model == "ols" else "delta_d2"
-    gain: float | None = (reduced_deviance - full.deviance) / full.null_deviance
-    partial: float | None = (reduced_deviance - full.deviance) / reduced_deviance
-    note = (
-        "" if full.model == "ols" else "share of the deviance left by the model without the score"
-    )
-    missing = ""
-    if not np.isfinite(full.deviance):
-        gain, partial = None, None
-        missing = (
-            f"the {full.model} deviance is infinite where an outcome is zero"
-            if full.model == "gamma"
-            else f"no deviance compares two {full.model} models: each has its own dispersion"
-        )
-    blank = Question(sample, outcome, score).row_of_fit("increment", full)
+    blank = question.row_of_fit("increment", full)
     plain = replace(blank, covariance="")
+    family = FAMILIES[full.model]
+    squares = family.linear
+    note = "" if squares else "share of the deviance left by the model without the score"
+    gain, partial, missing = None, None, ""
+    if np.isfinite(full.deviance):
+        gain = (reduced_deviance - full.deviance) / full.null_deviance
+        partial = (reduced_deviance - full.deviance) / reduced_deviance
+    elif family.infinite_at_zero:
+        note = missing = f"the {full.model} deviance is infinite where an outcome is zero"
+    else:
+        note = missing = (
+            f"no deviance compares two {full.model} models: each has its own dispersion"
+        )
+    statistic, p = wald(full, (question.score,))
     joint = "both parts: whether there is any, and how much" if full.parts else ""
-    robust = {
-        "covariance": "CRV0" if full.covariance in CLUSTERED else "HC0",
-        "note": "robust score test on the model without the score",
-    }
-    of_score = (
-        [replace(plain, term="score-test", statistic=lagrange[0], p_value=lagrange[1], **robust)]
-        if lagrange
-        else []
-    )
+    rows = [replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p, note=joint)]
+    if lagrange:
+        robust = replace(
+            plain,
+            term="score-test",
+            statistic=lagrange[0],
+            p_value=lagrange[1],
+            covariance="CRV0" if full.covariance in CLUSTERED else "HC0",
+            note="robust score test on the model without the score",
+        )
+        rows.append(robust)
     return [
-        replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p, note=joint),
-        *of_score,
-        replace(plain, term=name, estimate=gain, note=missing),
-        replace(plain, term="partial_r2", estimate=partial, note=missing or note),
+        *rows,
+        replace(plain, term="delta_r2" if squares else "delta_d2", estimate=gain, note=missing),
+        replace(plain, term="partial_r2", estimate=partial, note=note),
     ]
 
 
-def _variant(
-    sample: Sample, outcome: OutcomeSection, score: str, design: Design, variant: str
-) -> list[Estimate]:
-    """Return OLS on log1p or asinh of the outcome, with the outcome in three units of money."""
-    function = {"log1p": np.log1p, "asinh": np.arcsinh}[variant]
-    rows = []
-    for factor, unit in ((1.0, ""), *MONEY_UNITS):
-        changed = design.with_response(function(design.response * factor))
-        fit, lacking = _fit_with_fallback(sample.plan, outcome, changed, "ols", deciding=False)
-        pair = Question(sample, outcome, score).coefficients("increment", fit)
-        name = "-".join([variant, *unit.split()])
-        note = (
-            f"{variant} of the outcome{' ' + unit if unit else ''}: changes with the unit of money"
-        )
-        note = "; ".join(filter(None, [note, lacking]))
-        rows += [
-            replace(row, variant=name, unit="log", note=note) for row in pair if not row.variant
-        ]
-    return rows
+def _variant(question: Question, variant: str) -> list[Estimate]:
+    """Return least squares on log1p or asinh of the outcome, on the plan's scale."""
+    design = question.design
+    changed = design.with_response(VARIANTS[variant](design.response))
+    fit, lacking = _fit_with_fallback(question.plan, question.outcome, changed, "ols")
+    row = question.coefficients("increment", fit)[0 if question.plan.score.scale == "sd" else 1]
+    note = f"{variant} of the outcome: the coefficient depends on the unit of money"
+    return [replace(row, variant=variant, unit="log", note=note).noted(lacking)]

@@ -13,25 +13,33 @@ from analysis.errors import DesignError
 from analysis.measurement_error.corrections import Corrections
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
-from analysis.models.design import build_design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.glm import WITHOUT_ROWS, average_marginal_effect, coefficient_without
-from analysis.models.planned import fit_as_planned
 from analysis.models.solver import MANY_ROWS
-from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of, open_columns
 from analysis.results.evidence import Fragility, Noise
 from analysis.results.question import Question
-from analysis.results.rule import Word, sesoi_band
+from analysis.results.rule import Word
+from analysis.studies.base import influence_on
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
 
+FEW_SHARE = 1000
+"""Leaving out one row in so many, or two, must not change the word."""
 
-def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: Noise) -> Fragility:
-    """Leave out the rows, the cluster with most influence on the score's coefficient, a segment;
-    look at the word.
+LeftOut = Iterable[tuple[str, np.ndarray]]
+"""Sets of rows: what is left out, and the mask of the rows that stay."""
+
+
+def few_rows(n: int) -> int:
+    """Return how many of n rows are few: at most max(2, ceil(n / 1000))."""
+    return max(2, -(-n // FEW_SHARE))
+
+
+def study_fragility(question: Question, noise: Noise) -> Fragility:
+    """Return the word, and the other one without a few rows, one cluster or a segment.
 
     The word is that of the rule: where a correction decides, of all the effects that have to agree,
     made again of the rows that are left. What a heavy tail does to it is not looked at.
@@ -44,110 +52,70 @@ def study_fragility(sample: Sample, outcome: OutcomeSection, score: str, noise: 
     candidate set is refitted. Of segments, every one of at least 5 % of the rows is left out.
     """
     if noise.made is not None:
-        return _of_correction(sample, score, noise)
-    design = build_design(sample, outcome.column, (score,))
-    fit = fit_as_planned(
-        sample.plan, outcome.deciding_model, design, counts=outcome.kind == "count"
-    )
-    sets = (*_candidates(influence_on(fit, score), fit), *_segments_left_out(sample))
-    found = (
-        (left, keep, word_without(sample, outcome, score, fit, keep, fit.covariance))
-        for left, keep in sets
-    )
-    return _first_other(Question(sample, outcome, score).word_of_fit(fit), found)
+        corrections, whole = noise.made, noise.decided.decides["value"]
+        fit = corrections.fit
+        influence = whole.influence[:, whole.terms.index(question.score)]
+        word = _word_of_corrections(question, corrections, noise)
+    else:
+        fit = question.fit
+        influence, word = influence_on(fit, question.score), question.word_of_fit(fit)
+    for left, keep in (*_candidates(influence, fit), *_segments_left_out(question.sample)):
+        if noise.made is not None:
+            other = _word_of_corrections_without(question, noise, keep)
+        else:
+            other = word_without(question, fit, keep, fit.covariance)
+        if other not in (None, word):
+            share = f"{100 * (1 - keep.mean()):.2g} %"
+            reason = (
+                f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {word}"
+                f" to {other}."
+            )
+            return Fragility(word, other, reason)
+    return Fragility(word)
 
 
-def _of_correction(sample: Sample, score: str, noise: Noise) -> Fragility:
-    """Of the rule's whole answer, with the corrections made again of the rows that are left."""
-    made, whole = noise.made, noise.decided.decides["value"]
-    influence = whole.influence[:, whole.terms.index(score)]
-    sets = (*_candidates(influence, made.fit), *_segments_left_out(sample))
-    return _first_other(
-        _ruled(made, noise),
-        ((left, keep, _ruled_without(made, noise, keep)) for left, keep in sets),
-    )
+def _word_of_corrections(question: Question, corrections: Corrections, noise: Noise) -> Word:
+    """Return the word of the rule for corrections, with the plain fit where it has a say."""
+    plan, score, band = question.plan, question.score, question.band(question.model)
+    answer = Answer.of(noise.effects[0], band, question.level)
+    if open_columns(plan, score):
+        answer = _plain_answer(question, corrections.fit, answer)
+    return answer_of(plan, score, answer, noise, band)[0].word
 
 
-def _ruled(made: Corrections, noise: Noise) -> Word:
-    """Return the word of the rule for corrections, and for the plain fit behind them where it has a
-    say.
-    """
-    sample, outcome = made.sample, made.outcome
-    band = sesoi_band(outcome, outcome.deciding_model, sample.mean(outcome.column))
-    own = Answer.of(noise.effects[0], band, sample.plan.inference.level)
-    plain = _plain_answer(made, own) if open_columns(sample.plan, made.score) else own
-    return answer_of(sample.plan, made.score, plain, noise, band)[0].word
-
-
-def _plain_answer(made: Corrections, corrected: Answer) -> Answer:
-    fit, score = made.fit, made.score
-    word = Question(made.sample, made.outcome, score).word_of_fit(fit)
-    logit = FAMILIES[fit.model].margin
-    effect = (
-        average_marginal_effect(fit, score)[0] if logit else float(fit.params[fit.position(score)])
-    )
+def _plain_answer(question: Question, fit: Fit, corrected: Answer) -> Answer:
+    word, score = question.word_of_fit(fit), question.score
+    effect = float(fit.params[fit.position(score)])
+    if FAMILIES[fit.model].margin:
+        effect = average_marginal_effect(fit, score)[0]
     sign = ("positive" if effect > 0 else "negative") if word in ("adds", "trivial") else None
     return Answer(word, sign, corrected.estimate)
 
 
-def _ruled_without(made: Corrections, noise: Noise, keep: np.ndarray) -> Word | None:
+def _word_of_corrections_without(question: Question, noise: Noise, keep: np.ndarray) -> Word | None:
     try:
-        rest = made.of_rows(keep)
-        found = rest.deciding()
+        rest = noise.made.of_rows(keep)
+        decided = rest.deciding()
     except (DesignError, np.linalg.LinAlgError):
         return None
-    if found.refusal:
+    if decided.refusal:
         return "refused"
-    return _ruled(
-        rest, replace(noise, effects=found.effects, doubt=found.doubt, supposed=found.supposed)
-    )
+    again = replace(noise, effects=decided.effects, doubt=decided.doubt, supposed=decided.supposed)
+    return _word_of_corrections(question, rest, again)
 
 
-def _first_other(own: Word, found: Iterable[tuple[str, np.ndarray, Word | None]]) -> Fragility:
-    """Return the first set of rows, (name, mask of those that stay, word), without which the word
-    is another.
-    """
-    for left, keep, other in found:
-        if other not in (None, own):
-            share = f"{100 * (1 - keep.mean()):.2g} %"
-            reason = (
-                f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {own} to"
-                f" {other}."
-            )
-            return Fragility(own, other, reason)
-    return Fragility(own)
-
-
-def influence_on(fit: Fit, term: str) -> np.ndarray:
-    """Return each row's influence on one coefficient, shape (n,), in the units of the
-    coefficient.
-    """
-    if fit.influence is not None:
-        return fit.influence[:, fit.position(term)]
-    basis, triangle = fit.design.basis
-    weights = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
-    return (basis @ weights) * fit.residuals
-
-
-def _candidates(influence: np.ndarray, fit: Fit) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (what is left out, mask of the rows that stay), by influence on the coefficient and by
-    leverage.
+def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:
+    """Yield sets of rows by influence on the coefficient and by leverage.
 
     Of many rows the largest sets alone: they hold the smaller ones.
     """
     n = len(influence)
-    most = max(2, -(-n // 1000))
     leverage = hat_diagonal(fit.design.basis[0], fit.weights)
     orders = [np.argsort(one) for one in (influence, -influence, -np.abs(influence), -leverage)]
-    for count in dict.fromkeys([1, 2, most] if n <= MANY_ROWS else [most]):
-        seen = []
-        for order in orders:
-            gone = np.sort(order[:count]).tolist()
-            if gone in seen:
-                continue
-            seen.append(gone)
+    for count in dict.fromkeys([1, 2, few_rows(n)] if n <= MANY_ROWS else [few_rows(n)]):
+        for gone in {tuple(np.sort(order[:count])): None for order in orders}:
             keep = np.ones(n, dtype=bool)
-            keep[order[:count]] = False
+            keep[list(gone)] = False
             yield f"{count}", keep
     if fit.covariance in CLUSTERED:
         clusters = fit.design.clusters
@@ -158,9 +126,7 @@ def _candidates(influence: np.ndarray, fit: Fit) -> Iterator[tuple[str, np.ndarr
 
 
 def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, mask of its rows) of the segments that hold at least 5 % of the rows, in order
-    of their names.
-    """
+    """Yield (name, mask of its rows) of the segments with at least 5 % of the rows."""
     names = sample.segments
     for name in () if names is None else sorted(set(names) - {None}):
         rows = names == name
@@ -168,31 +134,27 @@ def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
             yield name, rows
 
 
-def _segments_left_out(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
+def _segments_left_out(sample: Sample) -> LeftOut:
     for name, rows in large_segments(sample):
         count = int(rows.sum())
         yield f'the segment "{shown_name(name, count)}" with {shown_count(count)}', ~rows
 
 
-def word_without(
-    sample: Sample, outcome: OutcomeSection, score: str, fit: Fit, keep: np.ndarray, kind: str
-) -> Word | None:
+def word_without(question: Question, fit: Fit, keep: np.ndarray, kind: str) -> Word | None:
     """Return the word of the rows that stay, a mask; None where they hold no estimate.
 
     Of many rows the coefficient alone is fitted, by steps from the fit of all of them.
     """
-    wild = sample.plan.inference.covariance == "wild"
-    if fit.design.n > MANY_ROWS and FAMILIES[fit.model].ratio and kind in WITHOUT_ROWS and not wild:
+    steps = fit.design.n > MANY_ROWS and FAMILIES[fit.model].ratio and kind in WITHOUT_ROWS
+    if steps and question.plan.inference.covariance != "wild":
         try:
-            found = coefficient_without(fit, score, keep, kind)
-            return Question(sample, outcome, score).word(
-                fit.model, found.estimate, found.std_error, found.df
-            )
+            effect = coefficient_without(fit, question.score, keep, kind)
+            return question.word(fit.model, effect.estimate, effect.std_error, effect.df)
         except DesignError:  # the steps from there do not converge, or a control has no level left
             pass
     try:
         with np.errstate(all="ignore"):
-            rest = fit_model(fit.design.rest(keep), fit.model, kind, counts=outcome.kind == "count")
-            return Question(sample, outcome, score).word_of_fit(rest)
+            rest = fit_model(fit.design.rest(keep), fit.model, kind, counts=question.counts)
+            return question.word_of_fit(rest)
     except (DesignError, np.linalg.LinAlgError):
         return None

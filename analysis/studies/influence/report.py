@@ -1,49 +1,57 @@
-"""The passage on what predictions gain, what a confounder could do, and what these rows could show
-at all.
-"""
+"""What is known beside the verdict: predictions, form, confounders, power, and where rows went."""
 
 from __future__ import annotations
 
+import matplotlib
+from matplotlib.figure import Figure as Canvas
+
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
+from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, about
 from analysis.results.sentence import interval_text, listed, unsigned
 from analysis.results.verdict import BOUND, Verdict
 
+LONGEST, MOST = 44, 12
+"""Characters of a reason, and steps, that fit into the figure of rows."""
 
-def doubts_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where nothing of this was studied."""
-    told = [
-        text
+
+def robustness_section(findings: Findings) -> Passage | None:
+    """Return a paragraph each on predictions, form, confounders and power, or None."""
+    sentences = (gain_sentence, flexible_sentence, confounder_sentence, power_sentence)
+    paragraphs = [
+        about(findings, verdict.outcome, verdict.score) + text
         for verdict in findings.decided
         if verdict.verdict != "refused"
-        for text in _paragraphs(findings, verdict)
+        for text in (sentence(findings, verdict) for sentence in sentences)
+        if text
     ]
-    if not told:
+    if not paragraphs:
         return None
-    return Passage("Out of sample, left out, and out of reach", tuple(told))
+    return Passage("Out of sample, left out, and out of reach", tuple(paragraphs))
 
 
-def _paragraphs(findings: Findings, verdict: Verdict) -> list[str]:
-    """Return a paragraph each on predictions, form, confounders and power; of several verdicts,
-    each says which.
-    """
-    which = about(findings, verdict.outcome, verdict.score)
-    told = (gain_sentence, flexible_sentence, confounder_sentence, power_sentence)
-    return [which + text for text in (tell(findings, verdict) for tell in told) if text]
+def _rows(findings: Findings, verdict: Verdict, method: str, model: str = "") -> list[Estimate]:
+    """Return the estimates of one method on a verdict's outcome and score."""
+    return [
+        row
+        for row in findings.estimates
+        if (row.outcome, row.score, row.method) == (verdict.outcome, verdict.score, method)
+        and model in ("", row.model)
+    ]
 
 
-def _found(findings: Findings, verdict: Verdict, **parts: str) -> Estimate | None:
-    rows = findings.estimates.select(
-        outcome=verdict.outcome, score=verdict.score, **({"variant": ""} | parts)
-    ).rows
-    return rows[0] if rows else None
+def _row(
+    findings: Findings, verdict: Verdict, method: str, term: str, *, model: str = "", at: str = ""
+) -> Estimate | None:
+    rows = _rows(findings, verdict, method, model)
+    return next((row for row in rows if (row.term, row.variant) == (term, at)), None)
 
 
 def gain_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return how much better rows that were left out are predicted with the score."""
-    row = _found(findings, verdict, method="prediction", term="gain")
+    row = _row(findings, verdict, "prediction", "gain")
     if row is None or row.unit != "share":
         return ""
     level = findings.plan.inference.level
@@ -61,12 +69,8 @@ def _share(value: float) -> str:
 
 
 def flexible_sentence(findings: Findings, verdict: Verdict) -> str:
-    """Return the effect with everything else held constant in any form, where the plan asked for
-    it.
-    """
-    rows = findings.estimates.select(
-        outcome=verdict.outcome, score=verdict.score, method="flexible"
-    ).rows
+    """Return the effect with what is held constant in any form, where it was asked for."""
+    rows = _rows(findings, verdict, "flexible")
     if not rows:
         return ""
     level = findings.plan.inference.level
@@ -87,12 +91,10 @@ def confounder_sentence(findings: Findings, verdict: Verdict) -> str:
     family = FAMILIES[findings.plan.outcomes[verdict.outcome].deciding_model]
     if family.linear:
         return _robustness(findings, verdict)
-    row = _found(findings, verdict, method="sensitivity", model=model, term="e_value")
+    row = _row(findings, verdict, "sensitivity", "e_value", model=model)
     if row is None or row.estimate is None or not family.ratio:
         return ""
-    limit = _found(
-        findings, verdict, method="sensitivity", model=model, term="e_value", variant="limit"
-    )
+    limit = _row(findings, verdict, "sensitivity", "e_value", model=model, at="limit")
     least = "" if limit is None or limit.estimate is None else _least(limit.estimate)
     return (
         "Something left out of the plan would have to go with both the score and the outcome by a"
@@ -108,27 +110,24 @@ def _least(limit: float) -> str:
 
 
 def _robustness(findings: Findings, verdict: Verdict) -> str:
-    terms = ("rv", "rv_alpha")
     value, least = (
-        _found(findings, verdict, method="sensitivity", model="ols", term=term) for term in terms
+        _row(findings, verdict, "sensitivity", term, model="ols") for term in ("rv", "rv_alpha")
     )
     if value is None or least is None:
         return ""
     reach = f"{_share(least.estimate)} is enough to bring the interval to zero"
     if least.estimate == 0:
         reach = "the interval holds zero as it is"
-    said = [
+    sentences = [
         f"Something left out of the plan would have to explain {_share(value.estimate)} of what is"
         f" left of both the score and the outcome to explain the whole effect away; {reach}."
     ]
-    rows = findings.estimates.select(
-        outcome=verdict.outcome, score=verdict.score, method="sensitivity", model="ols"
-    )
-    said += [_benchmark(findings, verdict, row) for row in rows if row.term.startswith(BOUND)]
-    return " ".join([*said, "This speaks of confounders, not of noise in engagement."])
+    rows = _rows(findings, verdict, "sensitivity", "ols")
+    sentences += [_benchmark(findings, row) for row in rows if row.term.startswith(BOUND)]
+    return " ".join([*sentences, "This speaks of confounders, not of noise in engagement."])
 
 
-def _benchmark(findings: Findings, verdict: Verdict, row: Estimate) -> str:
+def _benchmark(findings: Findings, row: Estimate) -> str:
     column = findings.dataset.label(row.term.removeprefix(BOUND))
     if row.estimate is None:
         return (
@@ -145,8 +144,8 @@ def _benchmark(findings: Findings, verdict: Verdict, row: Estimate) -> str:
 def power_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return what these rows could show, and how likely the word nothing was to begin with."""
     model = verdict.deciding.model
-    mde = _found(findings, verdict, method="power", model=model, term="mde")
-    chance = _found(findings, verdict, method="power", model=model, term="power_nothing")
+    mde = _row(findings, verdict, "power", "mde", model=model)
+    chance = _row(findings, verdict, "power", "power_nothing", model=model)
     if mde is None or chance is None:
         return ""
     share = 100 * chance.estimate
@@ -156,3 +155,80 @@ def power_sentence(findings: Findings, verdict: Verdict) -> str:
         " with a chance of 80 %; if there were no effect at all, the word nothing (or trivial)"
         f" would have a chance of {likely} %."
     )
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def rows_section(findings: Findings) -> Passage | None:
+    """Return the flow of rows; None where every row is analysed."""
+    if not sum(findings.sample.exclusions.values()):
+        return None
+    total, used = findings.dataset.rows, findings.sample.rows
+    text = (
+        f"Of {total:,} rows, {used:,} are analysed ({100 * used / total:.1f} %). Left out, in this"
+        " order: "
+    )
+    reasons = [
+        f"{reason} ({count:,})" for reason, count in findings.sample.exclusions.items() if count
+    ]
+    return Passage("Where the rows went", (text + listed(reasons) + ".",), (rows_figure(findings),))
+
+
+def rows_figure(findings: Findings) -> Figure:
+    """Draw one bar a step: what is left after each reason, and what the reason took."""
+    steps = flow(findings)
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(WIDTH, 0.8 + 0.55 * len(steps)), layout="constrained")
+        axes = canvas.subplots()
+        for at, (label, left, lost) in enumerate(steps):
+            axes.barh(at, left, height=0.55, color=ACCENT)
+            axes.barh(
+                at,
+                lost,
+                left=left,
+                height=0.55,
+                color="white",
+                edgecolor=GREY,
+                hatch="////",
+                linewidth=0.6,
+            )
+            count = f"{left:,}" if not lost else f"{left:,} (\N{MINUS SIGN}{lost:,})"
+            text = f"{_short(label)}: {count}"
+            axes.text(0, at - 0.36, text, fontsize=9, va="bottom", parse_math=False)
+        axes.set_ylim(len(steps) - 0.5, -0.75)
+        axes.set_xlim(0, findings.dataset.rows)
+        axes.set_yticks([])
+        axes.set_xlabel("rows", fontsize=9)
+        axes.tick_params(labelsize=9)
+        axes.spines["left"].set_visible(False)
+        caption = "Filled: rows that are left. Hatched: rows left out for the reason above the bar."
+        return rendered(canvas, _described(findings, steps), caption, findings.dataset)
+
+
+def flow(findings: Findings) -> list[tuple[str, int, int]]:
+    """Return (step, rows left, rows lost in it), the last of many reasons in one."""
+    reasons = [(reason, count) for reason, count in findings.sample.exclusions.items() if count]
+    if len(reasons) > MOST:
+        reasons = [
+            *reasons[: MOST - 1],
+            ("other reasons", sum(count for _, count in reasons[MOST - 1 :])),
+        ]
+    left = findings.dataset.rows
+    steps = [("rows in the dataset", left, 0)]
+    for reason, count in reasons:
+        left -= count
+        steps.append((reason, left, count))
+    return steps
+
+
+def _described(findings: Findings, steps: list[tuple[str, int, int]]) -> str:
+    parts = [f"{lost:,} left out, {label}" for label, _, lost in steps[1:]]
+    return (
+        f"Bars of rows: {steps[0][1]:,} in the dataset; {'; '.join(parts)};"
+        f" {findings.sample.rows:,} analysed."
+    )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"

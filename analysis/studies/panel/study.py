@@ -1,234 +1,244 @@
-"""The score within a unit: rows with fixed effects, what they rest on, and the noise that they
-magnify.
-"""
+"""The score within a unit: fixed effects, what they rest on, and the noise that they magnify."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.data.sample import Sample
 from analysis.errors import DesignError
 from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.reliability import within_person
-from analysis.models.design import build_design, recorded, score_scale
-from analysis.models.fit import Fit, p_value
+from analysis.models.design import recorded
+from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within
-from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.estimates import Check, Estimate, StudyResult, joined
 from analysis.results.question import Question
 from analysis.studies.base import codes_of, where_known
+from analysis.studies.panel.lead_lag import lead_lag
+
+if TYPE_CHECKING:
+    from analysis.results.findings import Findings
+    from analysis.results.passage import Passage
 
 RELIABLE = 0.70
 """Below this the noise of engagement is a large part of what changes within a unit."""
 
+RELIABILITY = "reliability:"
+"""Before the name of a column: the term of its reliability."""
+
 
 def study_panel(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the score's effect with unit (and period) fixed effects; nothing where the plan has no
-    panel.
+    """Return the effect with unit (and period) fixed effects, and the lead-lag test.
 
     Reliabilities of engagement from halves are looked up in the estimates.
     """
-    sample, outcome, score = question.sample, question.outcome, question.score
-    if sample.plan.panel is None:
+    panel = question.plan.panel
+    if panel is None:
         return StudyResult()
-    columns = (sample.plan.panel.unit, sample.plan.panel.time)
-    return where_known(
-        question,
-        columns,
-        "panel",
-        lambda some: _studied(some.sample, outcome, score, estimates),
-    )
-
-
-def _studied(
-    sample: Sample, outcome: OutcomeSection, score: str, estimates: Iterable[Estimate]
-) -> StudyResult:
-    plan = sample.plan
-    design = build_design(sample, outcome.column, (score,))
-    unit, time = codes_of(sample, plan.panel.unit), codes_of(sample, plan.panel.time)
-    rows, checks, models = [], [], ["ols"]
-    if outcome.kind in ("revenue", "count") and outcome.negative != "net":
-        models = ["poisson", "ols"]
+    here = (question.outcome.column, question.score, "reliability")
     reliable = {
-        row.term.removeprefix("reliability:"): row.estimate
+        row.term.removeprefix(RELIABILITY): row.estimate
         for row in estimates
-        if row.method == "reliability"
-        and row.outcome == outcome.column
-        and row.score == score
-        and row.term.startswith("reliability:")
+        if (row.outcome, row.score, row.method) == here and row.term.startswith(RELIABILITY)
     }
-    within = {
-        column: within_person(r, autocorrelation(_recorded(sample, column), unit, time))
-        for column, r in reliable.items()
-    }
-    for model in models:
-        if model == "ols" and outcome.exposure:
-            continue
-        try:
-            fit = fit_within(design, unit, time, model=model, terms=(score,))
-        except DesignError as error:
-            reason = f"With fixed effects there is no estimate by {model}: {error.faults[0].found}."
-            checks.append(
-                Check(plan.name, f"panel_{model}", None, reason, None, outcome.column, score)
-            )
-            continue
-        effect = (float(fit.params[fit.position(score)]), fit.std_error(score))
-        rows += _rows(sample, outcome, score, fit, model, effect)
-        if model == "ols":
-            rows += _corrected(sample, outcome, score, fit, within)
-        checks.append(
-            Check(
-                plan.name,
-                f"panel_{model}",
-                True,
-                _counted(fit),
-                float(fit.units),
-                outcome.column,
-                score,
-            )
+    columns = (panel.unit, panel.time)
+    return joined(
+        [
+            where_known(
+                question, columns, "panel", lambda some: _Panel(some, reliable).fixed_effects()
+            ),
+            lead_lag(question),
+        ]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """One outcome and score in a panel, with the reliability of engagement where it is known."""
+
+    question: Question
+    reliable: dict[str, float]
+
+    @cached_property
+    def codes(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The unit and the period of each row."""
+        panel, sample = self.question.plan.panel, self.question.sample
+        return codes_of(sample, panel.unit), codes_of(sample, panel.time)
+
+    def autocorrelation(self, column: str) -> float:
+        """Return how an engagement column correlates with itself from row to row of a unit."""
+        how = self.question.plan.engagement.transform_of(column)
+        return autocorrelation(recorded(self.question.sample, column, how), *self.codes)
+
+    @cached_property
+    def within(self) -> dict[str, float]:
+        """The reliability of changes of each column within a unit."""
+        return {
+            column: within_person(value, self.autocorrelation(column))
+            for column, value in self.reliable.items()
+        }
+
+    def fixed_effects(self) -> StudyResult:
+        """Return the effects by each model with fixed effects, and checks of what they rest on."""
+        question, outcome = self.question, self.question.outcome
+        rows: list[Estimate] = []
+        checks: list[Check] = []
+        exponential = outcome.kind in ("revenue", "count") and outcome.negative != "net"
+        for model in (*(("poisson",) if exponential else ()), "ols"):
+            if FAMILIES[model].linear and outcome.exposure:
+                continue
+            try:
+                fit = fit_within(question.design, *self.codes, model=model, terms=(question.score,))
+            except DesignError as error:
+                reason = (
+                    f"With fixed effects there is no estimate by {model}: {error.faults[0].found}."
+                )
+                checks.append(question.check(f"panel_{model}", None, reason))
+                continue
+            position, groups = fit.position(question.score), float(fit.design.n_clusters - 1)
+            effect = float(fit.params[position]), fit.std_error(question.score)
+            rows += self.rows(fit, model, effect, groups)
+            if FAMILIES[model].linear:
+                rows += self.corrected(fit)
+            checks.append(question.check(f"panel_{model}", True, _counted(fit), float(fit.units)))
+        return StudyResult(tuple(rows), (*checks, *self.reliabilities()))
+
+    def rows(
+        self,
+        fit: WithinFit,
+        model: str,
+        effect: tuple[float, float],
+        df: float | None,
+        note: str = "",
+    ) -> list[Estimate]:
+        """Return an effect and its error on the plan's scale and on the other one."""
+        what = "unit fixed effects" if fit.periods == 1 else "unit and period fixed effects"
+        row = self.question.row(
+            "panel",
+            model,
+            self.question.score,
+            n=fit.design.n,
+            clusters=fit.design.n_clusters,
+            unit=self.question.unit(fit.model),
+            estimate=effect[0],
+            std_error=effect[1],
+            df=df,
+            covariance="CRV1",
+            note=f"{what}, {fit.units:,} units",
         )
-    checks += _reliabilities(sample, outcome, score, (unit, time), reliable, within)
-    return StudyResult(tuple(rows), tuple(checks))
+        return self.question.on_both_scales(row.noted(note))
 
-
-def _recorded(sample: Sample, column: str) -> np.ndarray:
-    return recorded(sample, column, sample.plan.engagement.transform_of(column))
-
-
-def _rows(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    fit: WithinFit,
-    model: str,
-    effect: tuple[float, float],
-) -> list[Estimate]:
-    """Return the effect on the plan's scale and on the other one."""
-    estimate, error = effect
-    unit: Unit = (
-        "percent" if model == "poisson" else "points" if outcome.kind == "binary" else "outcome"
-    )
-    groups = fit.design.n_clusters
-    df = None if model == "eiv" else float(groups - 1)
-    what = "unit fixed effects" if fit.periods == 1 else "unit and period fixed effects"
-    rows = []
-    for scale in ("sd", "raw"):
-        by = score_scale(sample, score) if scale == "sd" else 1.0
-        rows.append(
-            Estimate(
-                sample.plan.name,
-                outcome.column,
-                score,
-                "panel",
-                model,
-                score,
-                n=fit.design.n,
-                clusters=groups,
-                variant="" if scale == sample.plan.score.scale else scale,
-                scale=scale,
-                unit=unit,
-                estimate=by * estimate,
-                std_error=by * error,
-                statistic=estimate / error,
-                df=df,
-                p_value=p_value(estimate / error, df),
-                covariance="CRV1",
-                note=f"{what}, {fit.units:,} units",
-            )
+    def corrected(self, fit: WithinFit) -> list[Estimate]:
+        """Return the effect within units corrected for noise in changes of engagement."""
+        terms, score = fit.design.terms, self.question.score
+        known = {c: value for c, value in self.within.items() if c in terms and 0 < value < 1}
+        if not known or self.question.plan.score.shares_error == "full":
+            return []
+        fitted = fit.design.matrix @ fit.params
+        plain = Fit(
+            design=fit.design.with_response(fit.residuals + fitted),
+            model="ols",
+            params=fit.params,
+            cov=fit.cov,
+            covariance="CRV1",
+            fitted=fitted,
+            residuals=fit.residuals,
+            weights=fit.weights,
+            deviance=float(fit.residuals @ fit.residuals),
+            null_deviance=1.0,
         )
-    return rows
+        correction = correct_fit(plain, measure(plain.design, declared=known))
+        if isinstance(correction, Refusal):
+            return []
+        stated = ", ".join(f"{column} {value:.2f}" for column, value in known.items())
+        effect = correction.estimate(score), correction.std_error(score)
+        note = f"corrected for a within-unit reliability of {stated}"
+        return self.rows(fit, "eiv", effect, None, note)
 
-
-def _corrected(
-    sample: Sample, outcome: OutcomeSection, score: str, fit: WithinFit, within: dict[str, float]
-) -> list[Estimate]:
-    """Return the least-squares effect within units corrected for what noise is in the changes of
-    engagement.
-    """
-    known = {column: r for column, r in within.items() if column in fit.design.terms and 0 < r < 1}
-    if not known or sample.plan.score.shares_error == "full":
-        return []
-    design = fit.design.with_response(fit.residuals + fit.design.matrix @ fit.params)
-    plain = Fit(
-        design=design,
-        model="ols",
-        params=fit.params,
-        cov=fit.cov,
-        covariance="CRV1",
-        fitted=design.matrix @ fit.params,
-        residuals=fit.residuals,
-        weights=fit.weights,
-        deviance=float(fit.residuals @ fit.residuals),
-        null_deviance=1.0,
-    )
-    found = correct_fit(plain, measure(design, declared=known))
-    if isinstance(found, Refusal):
-        return []
-    rows = _rows(
-        sample, outcome, score, fit, "eiv", (found.estimate(score), found.std_error(score))
-    )
-    stated = ", ".join(f"{column} {r:.2f}" for column, r in known.items())
-    return [
-        replace(row, note=f"{row.note}; corrected for a within-unit reliability of {stated}")
-        for row in rows
-    ]
+    def reliabilities(self) -> Iterable[Check]:
+        """Yield the check of how reliable changes of engagement within a unit are."""
+        engagement, sentences = self.question.plan.engagement, []
+        columns = [c for c in engagement.columns if engagement.transform_of(c) != "spline"]
+        known = [self.within[column] for column in columns if column in self.within]
+        for column in columns:
+            rho = self.autocorrelation(column)
+            if column in self.within:
+                text = (
+                    f"{column} has a reliability of {self.reliable[column]:.2f} and a correlation"
+                    f" of {rho:.2f} with itself from row to row, so its changes within a unit have"
+                    f" one of {max(self.within[column], 0.0):.2f}"
+                )
+            else:
+                text = (
+                    f"{column} correlates {rho:.2f} with itself from row to row, and the plan"
+                    " states no reliability: one of .80 would leave"
+                    f" {max(within_person(0.8, rho), 0.0):.2f} within a unit"
+                )
+            sentences.append(text)
+        if sentences:
+            least = min(known) if known else None
+            passed = None if least is None else least >= RELIABLE
+            reason = f"{'; '.join(sentences)}. Fixed effects magnify noise in engagement."
+            yield self.question.check("panel_reliability", passed, reason, least)
 
 
 def _counted(fit: WithinFit) -> str:
-    said = f"{fit.design.n:,} rows of {fit.units:,} units"
-    said += f" in {fit.periods:,} periods" if fit.periods > 1 else ""
+    """Return a sentence on the rows, units and periods that a fit rests on."""
+    text = f"{fit.design.n:,} rows of {fit.units:,} units"
+    text += f" in {fit.periods:,} periods" if fit.periods > 1 else ""
     if fit.dropped:
-        why = (
-            "seen once, or without any positive outcome" if fit.model == "poisson" else "seen once"
-        )
-        said += f"; {fit.dropped:,} rows of units {why} say nothing here"
+        silent = "seen once, or without any positive outcome"
+        why = "seen once" if FAMILIES[fit.model].linear else silent
+        text += f"; {fit.dropped:,} rows of units {why} say nothing here"
     if fit.absorbed:
-        said += (
-            f"; {', '.join(fit.absorbed)} do not change within units and are part of the fixed"
-            " effects"
-        )
-    return f"{said}."
+        columns = ", ".join(fit.absorbed)
+        text += f"; {columns} do not change within units and are part of the fixed effects"
+    return f"{text}."
 
 
-def _reliabilities(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    panel: tuple[np.ndarray, np.ndarray | None],
-    reliable: dict[str, float],
-    within: dict[str, float],
-) -> list[Check]:
-    """Return the check of how reliable changes of engagement within a unit are."""
-    said, known = [], []
-    for column in sample.plan.engagement.columns:
-        if sample.plan.engagement.transform_of(column) == "spline":
-            continue
-        rho = autocorrelation(_recorded(sample, column), *panel)
-        if column in within:
-            known.append(within[column])
-            said.append(
-                f"{column} has a reliability of {reliable[column]:.2f} and a correlation of"
-                f" {rho:.2f} with itself from row to row, so its changes within a unit have one of"
-                f" {max(within[column], 0.0):.2f}"
-            )
-        else:
-            said.append(
-                f"{column} correlates {rho:.2f} with itself from row to row, and the plan states no"
-                f" reliability: one of .80 would leave {max(within_person(0.8, rho), 0.0):.2f}"
-                " within a unit"
-            )
-    if not said:
-        return []
-    reason = f"{'; '.join(said)}. Fixed effects magnify noise in engagement."
-    passed = None if not known else min(known) >= RELIABLE
-    statistic = min(known) if known else None
-    return [
-        Check(
-            sample.plan.name, "panel_reliability", passed, reason, statistic, outcome.column, score
+NAMES = {
+    "poisson": "Poisson",
+    "ols": "least squares",
+    "eiv": "least squares corrected for noise in engagement",
+}
+
+
+def panel_section(findings: Findings) -> Passage | None:
+    """Return the section on effects with fixed effects, or None where the plan has no panel."""
+    from analysis.results.passage import Passage
+    from analysis.results.sentence import interval_text
+
+    plan, label = findings.plan, findings.dataset.label
+    if plan.panel is None:
+        return None
+    paragraphs = []
+    for verdict in findings.decided:
+        here = (verdict.outcome, verdict.score)
+        effects = "; ".join(
+            f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})"
+            for row in findings.estimates
+            if (row.outcome, row.score) == here
+            and (row.method, row.scale, row.term) == ("panel", plan.score.scale, verdict.score)
         )
-    ]
+        what = (
+            f"{label(verdict.score)} and {label(verdict.outcome)} within {label(plan.panel.unit)}"
+        )
+        reasons = [
+            check.reason
+            for check in findings.checks
+            if check.check.startswith("panel_") and (check.outcome, check.score) == here
+        ]
+        first = f"{what[:1].upper()}{what[1:]}: {effects or 'no estimate'}."
+        paragraphs.append(" ".join([first, *reasons]))
+    paragraphs.append(
+        "Everything about a unit that does not change is held constant here, seen or not. The"
+        " verdict is about the plan's own fit, which compares units as well."
+    )
+    return Passage("The score within a unit", tuple(paragraphs))

@@ -1,6 +1,4 @@
-"""The passage on what this audit does with worthless scores and with real effects, on the same
-rows.
-"""
+"""The section on what this audit does with worthless scores and with planted effects."""
 
 from __future__ import annotations
 
@@ -18,9 +16,9 @@ LONGEST, MOST_DRAWN = 20, 16
 """Characters of a name, and rows, that fit into the figure; the table has all."""
 
 
-def assay_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where nothing was drawn."""
-    rows = [row for row in findings.estimates if row.method == "assay"]
+def placebo_section(findings: Findings) -> Passage | None:
+    """Return the shares called adds, with what is wrong with them; None where nothing was drawn."""
+    rows = [row for row in findings.estimates if row.method == "placebo"]
     if not rows:
         return None
     overlap = findings.plan.overlap
@@ -32,11 +30,10 @@ def assay_passage(findings: Findings) -> Passage | None:
             " not, which it should not."
         ),
     ]
-    doubts = [
-        c for c in findings.checks if c.check in ("placebos", "planted") and c.passed is not True
-    ]
     paragraphs += dict.fromkeys(
-        about(findings, check.outcome, check.score) + check.reason for check in doubts
+        about(findings, check.outcome, check.score) + check.reason
+        for check in findings.checks
+        if check.check in ("placebos", "planted") and check.passed is not True
     )
     caption = (
         f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects"
@@ -47,7 +44,7 @@ def assay_passage(findings: Findings) -> Passage | None:
     return Passage(
         "What the audit does with known answers",
         tuple(paragraphs),
-        (assay_figure(findings, rows),),
+        (placebo_figure(findings, rows),),
         (PassageTable(caption, head, cells, numbers=(3, 4, 5)),),
     )
 
@@ -61,39 +58,36 @@ def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:
         label(row.score),
         f"{100 * row.estimate:.1f} %",
         f"{100 * low:.1f} to {100 * high:.1f} %",
-        row.note.partition(" draws")[0],
+        f"{findings.plan.overlap.draws:,}",
     )
 
 
-def assay_figure(findings: Findings, rows: list[Estimate]) -> Figure:
-    """Draw the shares called adds with their intervals: circles for placebos, squares for planted,
-    and both limits.
-    """
+def placebo_figure(findings: Findings, rows: list[Estimate]) -> Figure:
+    """Draw the shares called adds with their intervals and limits, placebos as circles."""
     overlap, label = findings.plan.overlap, findings.dataset.label
     drawn = rows[:MOST_DRAWN]
-    about = [f"{_cut(label(row.score))}, {_cut(label(row.outcome))}" for row in drawn]
-    many = len(set(about)) > 1
+    pairs = [f"{_cut(label(row.score))}, {_cut(label(row.outcome))}" for row in drawn]
+    many = len(set(pairs)) > 1
+    names = [
+        f"{'planted' if row.term == 'planted_adds' else 'worthless'}{f': {pair}' if many else ''}"
+        for row, pair in zip(drawn, pairs, strict=True)
+    ]
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, 1.1 + 0.36 * len(drawn)), layout="constrained")
         axes = canvas.subplots()
         for limit, style in ((overlap.placebo, ":"), (overlap.planted, "--")):
             axes.axvline(100 * limit, color=INK, linewidth=1.0, linestyle=style)
         for at, row in enumerate(drawn):
-            planted = row.term == "planted_adds"
+            marker, face = ("s", ACCENT) if row.term == "planted_adds" else ("o", "white")
             axes.plot([100 * edge for edge in row.bounds], [at, at], color=INK, linewidth=1.6)
             axes.plot(
                 [100 * row.estimate],
                 [at],
-                marker="s" if planted else "o",
-                color=ACCENT if planted else "white",
+                marker=marker,
+                color=face,
                 markeredgecolor=INK,
                 markersize=8,
             )
-        names = [
-            ("planted" if row.term == "planted_adds" else "worthless")
-            + (f": {what}" if many else "")
-            for row, what in zip(drawn, about, strict=True)
-        ]
         axes.set_yticks(range(len(drawn)), [plain_label(name) for name in names])
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
@@ -103,14 +97,13 @@ def assay_figure(findings: Findings, rows: list[Estimate]) -> Figure:
             f" scores) belong left of the dotted line at {100 * overlap.placebo:g} %, squares"
             f" (planted effects) right of the dashed one at {100 * overlap.planted:g} %."
         )
-        told = "; ".join(
+        shares = "; ".join(
             f"{name} {100 * row.estimate:.1f} % ({100 * row.bounds[0]:.1f} to"
             f" {100 * row.bounds[1]:.1f} %)"
             for name, row in zip(names, drawn, strict=True)
         )
-        return rendered(
-            canvas, f"Shares of draws called adds: {told}. {caption}", caption, findings.dataset
-        )
+        alt = f"Shares of draws called adds: {shares}. {caption}"
+        return rendered(canvas, alt, caption, findings.dataset)
 
 
 def _cut(name: str) -> str:

@@ -9,7 +9,7 @@ from analysis import simulate
 from analysis.audit import analyse
 from analysis.report.notebook import Audit
 from analysis.results.question import Question
-from analysis.studies.panel.neighbours import matched, study_neighbours
+from analysis.studies.panel.lead_lag import lead_lag, matched
 
 
 def drawn(seed, *, talent=0.0, effect=0.3, units=120, periods=6):
@@ -43,7 +43,7 @@ def told(frame, sample_of, **changes):
         }
         | changes
     )
-    found = study_neighbours(Question(sample_of(plan, frame), plan.outcome[0], "klout"))
+    found = lead_lag(Question(sample_of(plan, frame), plan.outcome[0], "klout"))
     return {row.term: row for row in found.rows}, {check.check: check for check in found.checks}
 
 

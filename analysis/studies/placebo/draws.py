@@ -1,6 +1,4 @@
-"""Placebos and planted effects on the user's own rows: draws that hold everything else as it was
-found.
-"""
+"""Random parts of a placebo simulation: signs, planted effects, true engagement behind a record."""
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ import scipy
 from scipy.special import expit, logit
 
 from analysis.errors import DesignError, Fault
-
-LOG_LINK = ("poisson", "gamma", "tweedie")
+from analysis.models.design import Design
+from analysis.models.family import FAMILIES
 
 MOST = 30.0
 """No row's outcome is multiplied by more than the exponential of this, 1e13: what was found would
@@ -82,16 +80,19 @@ def plant(
     probability from p to that of the moved predictor: zeros with probability (p' - p) / (1 - p), or
     ones with (p - p') / p.
     """
-    if model in LOG_LINK:
+    link = FAMILIES[model].link
+    if link == "log":
         moved = shift - shift.mean()
         if not np.abs(moved).max() <= MOST:
-            found = (
+            size = (
                 "an effect large enough to be seen would multiply outcomes by up to"
                 f" exp({np.abs(moved).max():.3g})"
             )
-            raise DesignError("the outcome", [Fault("assay", found, f"at most exp({MOST:g})")])
+            raise DesignError(
+                "the outcome", [Fault("planted effect", size, f"at most exp({MOST:g})")]
+            )
         return response * np.exp(moved)
-    if model != "logit":
+    if link == "identity":
         return response + shift
     before = np.clip(fitted, 1e-12, 1 - 1e-12)
     after = expit(logit(before) + shift)
@@ -116,9 +117,7 @@ class Truth:
     root: np.ndarray
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Return one draw of true engagement, shape (n, m), with the second moments that the
-        reliability implies.
-        """
+        """Return one draw of true engagement, shape (n, m), with the implied second moments."""
         return self.middle + rng.standard_normal(self.middle.shape) @ self.root.T
 
 
@@ -150,6 +149,17 @@ def truth_behind(recorded: np.ndarray, at: list[int], error: np.ndarray) -> Trut
 
 def rescaled(part: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
     """Return a column brought to a standard deviation (ddof = 0), and the factor."""
-    own = float(part.std())
-    factor = spread / own if own > 1e-12 * max(spread, 1e-300) else 0.0
+    before = float(part.std())
+    factor = spread / before if before > 1e-12 * max(spread, 1e-300) else 0.0
     return part * factor, factor
+
+
+def some_rows(design: Design, rng: np.random.Generator, most: int) -> np.ndarray:
+    """Return positions of all rows, or of a draw of whole clusters with about `most` rows."""
+    if design.n <= most:
+        return np.arange(design.n)
+    groups = np.arange(design.n) if design.clusters is None else design.clusters
+    order = rng.permutation(int(groups.max()) + 1)
+    total = np.cumsum(np.bincount(groups)[order])
+    many = max(1, int(np.searchsorted(total, most, side="right")))
+    return np.flatnonzero(np.isin(groups, order[:many]))

@@ -19,9 +19,9 @@ from analysis.models.fit import Fit
 from analysis.models.glm import refit
 from analysis.report.notebook import Audit
 from analysis.results.question import Question
-from analysis.studies.placebo import study as assay
-from analysis.studies.placebo.assay import plant, share_of, truth_behind
-from analysis.studies.placebo.study import study_assay
+from analysis.studies.placebo import simulation
+from analysis.studies.placebo.draws import plant, share_of, truth_behind
+from analysis.studies.placebo.study import study_placebo
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}
 
@@ -55,7 +55,7 @@ def plan(kind="continuous", known="halves", width=0.02, **changes):
         }
     return sa.read_plan(
         {
-            "name": "assay",
+            "name": "simulated",
             "question": "What does the audit do with known answers?",
             "dataset": "frame.csv",
             "score": {"columns": ["score"], "shares_error": "none"},
@@ -69,7 +69,7 @@ def plan(kind="continuous", known="halves", width=0.02, **changes):
 def study(own, data, sample_of):
     known = own.engagement.halves
     sample = sample_of(own, data.drop(columns="likes") if known else data)
-    return study_assay(Question(sample, own.outcome[0], "score"))
+    return study_placebo(Question(sample, own.outcome[0], "score"))
 
 
 def told(found):
@@ -96,13 +96,13 @@ def test_without_the_correction_the_same_placebos_are_called_adds(
     """A correction that takes almost nothing away is a broken one: the plain fit passes worthless
     scores.
     """
-    right = assay._Bench._errors
+    right = simulation.Simulation.errors
 
     def broken(self, *said, **more):
         one = right(self, *said, **more)
         return type(one)(one.terms, one.differences * 0.1, one.declared * 0.1, one.replaced)
 
-    monkeypatch.setattr(assay._Bench, "_errors", broken)
+    monkeypatch.setattr(simulation.Simulation, "errors", broken)
     check = told(study(plan(kind, known), frame(2000), sample_of))["placebos"]
     assert check.passed is False
     assert check.statistic > 0.3
@@ -152,11 +152,11 @@ def test_the_same_seed_gives_the_same_shares_and_rows_carry_their_interval(sampl
     row = first.rows[0]
     exact = stats.binomtest(round(row.estimate * 200), 200).proportion_ci(0.95, method="exact")
     assert row.interval(0.95) == pytest.approx((exact.low, exact.high), rel=1e-12)
-    assert row.id == "assay/growth/score/assay/ols/placebo_adds"
+    assert row.id == "simulated/growth/score/placebo/ols/placebo_adds"
 
 
 def test_many_rows_are_drawn_from_and_the_note_says_so(sample_of, monkeypatch):
-    monkeypatch.setattr(assay, "MOST_ROWS", 500)
+    monkeypatch.setattr(simulation, "MOST_ROWS", 500)
     found = study(plan(cluster={"column": "team"}), frame(2000), sample_of)
     assert all("seeded draw of 500 of 2,000 rows" in row.note for row in found.rows)
     assert all(row.n == 500 and row.clusters == 10 for row in found.rows)
@@ -271,10 +271,10 @@ def test_placebos_are_audited_at_every_corner_and_for_every_set_of_shared_column
         score={"columns": ["score"], "shares_error": "unknown"},
     )
     sample = sample_of(own, data)
-    bench = assay._Bench.of(sample, sample.plan.outcome[0], "score")
+    bench = simulation.Simulation.of(Question(sample, sample.plan.outcome[0], "score"))
     noise = study_noise(sample, sample.plan.outcome[0], "score")
     assert len(bench.measurements) == len(noise.effects) + len(noise.supposed) == 5 + 2
-    fit = refit(bench.design, bench.null.model, bench.covariance, bench._predictor)
+    fit = refit(bench.design, bench.null.model, bench.covariance, bench.predictor)
     by = bench.design.matrix[:, -1].std(ddof=1)
     made = [correct_term(fit, one, "score").estimate * by for one in bench.measurements]
     told_by_the_audit = [
@@ -315,7 +315,7 @@ def test_the_share_of_no_draws_called_has_an_interval_that_starts_at_zero():
 
 def test_the_report_has_a_passage_and_the_ledger_its_rows(tmp_path):
     audit = analyse(plan(), frame(300).drop(columns="likes"))
-    assert audit.estimates.select(method="assay").tidy()["conf_high"].notna().all()
+    assert audit.estimates.select(method="placebo").tidy()["conf_high"].notna().all()
     page = (Audit(audit).export(tmp_path / "out") / "report.html").read_text(encoding="utf-8")
     assert "What the audit does with known answers" in page
     assert "planted effects" in page
@@ -340,10 +340,10 @@ def test_a_planted_difference_in_probability_is_as_large_as_it_says(sample_of):
     plants too little.
     """
     own = plan("binary", "nothing")
-    bench = assay._Bench.of(sample_of(own, frame(200)), own.outcome[0], "score")
+    bench = simulation.Simulation.of(Question(sample_of(own, frame(200)), own.outcome[0], "score"))
     column, effect = bench.remainder, 0.2
-    slope = bench._on_the_model_scale(effect, np.zeros(200), column)
-    p = 1 / (1 + np.exp(-(bench._predictor + slope * column)))
+    slope = bench.slope_of(effect, np.zeros(200), column)
+    p = 1 / (1 + np.exp(-(bench.predictor + slope * column)))
     assert slope * (p * (1 - p)).mean() == pytest.approx(effect, rel=1e-3)
     assert slope > 1.1 * effect / bench.null.weights.mean()
 

@@ -1,1 +1,0 @@
-"""A folder a question: what is asked of one score and one outcome."""
