@@ -22,7 +22,6 @@ from analysis.results.figure import (
 )
 from analysis.results.findings import Findings
 from analysis.results.passage import Passage, PassageTable
-from analysis.results.rule import sesoi_band
 from analysis.results.sentence import interval_text
 from analysis.results.verdict import Verdict
 
@@ -105,11 +104,7 @@ def _sentence(findings: Findings, verdict: Verdict, seen: Travelling) -> str:
     if bounds is not None:
         low, high = (display(edge, seen.pooled.unit) for edge in bounds)
         travels = bounds[0] > 0 or bounds[1] < 0
-        band = sesoi_band(
-            findings.plan.outcomes[verdict.outcome],
-            verdict.deciding.model,
-            findings.mean(verdict.outcome),
-        )
+        band = verdict.band
         if travels:
             judged = "so its sign is expected to hold there, too"
         elif band[0] < bounds[0] and bounds[1] < band[1]:
@@ -167,11 +162,7 @@ def segments_figure(findings: Findings, verdict: Verdict, seen: Travelling) -> F
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, height), layout="constrained")
         axes = canvas.subplots()
-        band = sesoi_band(
-            findings.plan.outcomes[verdict.outcome],
-            verdict.deciding.model,
-            findings.mean(verdict.outcome),
-        )
+        band = verdict.band
         axes.axvspan(*(on_axis(edge, unit) for edge in band), color=BAND, zorder=0, linewidth=0)
         axes.axvline(0, color=INK, linewidth=0.9, zorder=0.5)
         for at, row in enumerate(drawn):
