@@ -23,8 +23,30 @@ MANY_ROWS = 20_000
 SINGULAR = 1e13
 """Condition of an information beyond which no finite or no single estimate exists."""
 
+ROUNDING = 1e-9
+"""A step below this that is no shorter than the one before is rounding."""
+
 Sums = tuple[float | None, np.ndarray, np.ndarray]
 """Criterion (None where steps are not to be halved), score (..., k), information (..., k, k)."""
+
+
+def condition_of(information: np.ndarray) -> float:
+    """Return the condition number of an information; infinite where it is not finite."""
+    return float(np.linalg.cond(information)) if np.isfinite(information).all() else np.inf
+
+
+def solved(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return each matrix's solution, shape (..., k); NaN where the columns are dependent."""
+    if vectors.ndim == 1:
+        return solved(matrices[None], vectors[None])[0]
+    result = np.full(vectors.shape, np.nan)
+    good = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(vectors).all(axis=1)
+    try:
+        result[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        good[good] = np.linalg.cond(matrices[good]) < SINGULAR
+        result[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +76,14 @@ class Step:
     step: np.ndarray | None = None
     count: int = 0
 
-    def next(self, sums: Sums, *, slack: float = 0.0, condition: float | None = None) -> Step:
+    def next(
+        self,
+        sums: Sums,
+        *,
+        slack: float = 0.0,
+        condition: float | None = None,
+        condition_of: Callable[[np.ndarray], float] = condition_of,
+    ) -> Step:
         """Return the next step; half of the way back where the last one made the criterion larger.
 
         Parameters
@@ -65,6 +94,8 @@ class Step:
             By so much the criterion may rise, for rounding.
         condition : float, optional
             Of one equation: beyond it the information counts as singular.
+        condition_of : callable
+            How the condition is measured.
         """
         value, score, information = sums
         count = self.count + 1
@@ -88,6 +119,7 @@ def newton(
     small: float,
     slack: float = 0.0,
     condition: float | None = None,
+    condition_of: Callable[[np.ndarray], float] = condition_of,
 ) -> Step:
     """Return the last of the Newton steps: the estimate where it `moved` by no more than `small`.
 
@@ -111,35 +143,15 @@ def newton(
     state, before = Step(start), np.inf
     with np.errstate(all="ignore"):
         for _ in range(steps):
-            state = state.next(sums(state.params), slack=slack, condition=condition)
+            state = state.next(
+                sums(state.params), slack=slack, condition=condition, condition_of=condition_of
+            )
             if not np.any(state.moved > small):
                 break
             if np.ndim(state.moved) == 0 and before <= state.moved < ROUNDING:
                 return replace(state, moved=small)
             before = state.moved
     return state
-
-
-ROUNDING = 1e-9
-
-
-def condition_of(information: np.ndarray) -> float:
-    """Return the condition number of an information; infinite where it is not finite."""
-    return float(np.linalg.cond(information)) if np.isfinite(information).all() else np.inf
-
-
-def solved(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return each matrix's solution, shape (..., k); NaN where the columns are dependent."""
-    if vectors.ndim == 1:
-        return solved(matrices[None], vectors[None])[0]
-    result = np.full(vectors.shape, np.nan)
-    good = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(vectors).all(axis=1)
-    try:
-        result[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        good[good] = np.linalg.cond(matrices[good]) < SINGULAR
-        result[good] = np.linalg.solve(matrices[good], vectors[good][..., None])[..., 0]
-    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +204,7 @@ class Rows:
         for part, x in self.blocks():
             at, y = self.at(part, x, params), self.response[part]
             slope, bend = self.family.derivatives(y, at, observed=criterion)
-            loss = self.family.loss(y, at) / 2 if criterion else 0.0
+            loss = self._half_loss(y, at, bend) if criterion else 0.0
             if self.weights is not None:
                 counted = self.weights[part]
                 slope, bend, loss = slope * counted, bend * counted, loss * counted
@@ -201,6 +213,11 @@ class Rows:
             x *= np.sqrt(bend)[:, None]
             information += x.T @ x
         return (value if criterion else None), score, information
+
+    def _half_loss(self, y: np.ndarray, at: np.ndarray, bend: np.ndarray) -> np.ndarray:
+        if self.family.power == 1:  # `bend` is the mean: exponentials are what takes the time
+            return bend - y * at
+        return self.family.loss(y, at) / 2
 
     def influence(self, params: np.ndarray, along: np.ndarray) -> np.ndarray:
         """Return the rows' parts of the score along a direction, shape (k,), unweighted."""
