@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import DesignError, Fault
+from analysis.models.solver import SINGULAR, Step
 from analysis.out_of_core.basis import Basis
 from analysis.out_of_core.fits import Solved, predictor_of
 from analysis.out_of_core.sums import aggregate, combination
@@ -31,17 +32,39 @@ many digits.
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
-    """One model on its way: coefficients, the last step that helped, and where it came from."""
+class _Model:
+    """One model on its way.
+
+    Attributes
+    ----------
+    columns : list of int
+        Of the basis; the first `free` of them have coefficients, those of the others are zero.
+    free : int
+    triangle : ndarray
+        From the columns to orthonormal ones.
+    at : Step
+        Of the solver, on the orthonormal columns.
+    information : ndarray or None
+        Of all columns, where the last step was taken.
+    """
 
     columns: list[int]
     free: int
     triangle: np.ndarray
-    beta: np.ndarray
-    value: float = np.inf
-    step: np.ndarray | None = None
+    at: Step
     information: np.ndarray | None = None
-    done: bool = False
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Coefficients of the columns."""
+        beta = np.zeros(len(self.columns))
+        inside = self.triangle[: self.free, : self.free]
+        beta[: self.free] = np.linalg.solve(inside, self.at.params)
+        return beta
+
+    @property
+    def done(self) -> bool:
+        return bool(self.at.moved < STEP_TOLERANCE)
 
 
 def solve_poisson(
@@ -86,7 +109,7 @@ def _no_estimate() -> DesignError:
     return DesignError("the model", [Fault("poisson regression", found, allowed)])
 
 
-def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
+def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Model:
     """Start at the estimate of the seeded sample, or where it has none at a constant."""
     from analysis.models.glm import fit_pml
 
@@ -109,11 +132,11 @@ def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Step:
     if not (np.abs(beta) < STEEPEST).all():
         beta[:] = 0.0
         beta[0] = 0.0 if pilot.offset is None else -np.log(np.exp(pilot.offset).mean())
-    return _Step(columns, free, triangle, beta)
+    return _Model(columns, free, triangle, Step(triangle[:free, :free] @ beta[:free]))
 
 
 def _scan(
-    states: list[_Step], basis: Basis, unit: float
+    states: list[_Model], basis: Basis, unit: float
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """Return each model's criterion, gradient and information on its orthonormal columns, in one
     scan.
@@ -165,25 +188,17 @@ def _collected(found: dict[str, Any], m: int, k: int) -> tuple[float, np.ndarray
     return float(found[f"f{m}"]), gradient, information
 
 
-def _moved(state: _Step, value: float, gradient: np.ndarray, information: np.ndarray) -> _Step:
-    """Return the model one Newton step on, or halfway back where the last step did not help."""
-    finite = np.isfinite(value) and np.isfinite(information).all()
-    if state.step is not None and not (finite and value <= state.value + 1e-12 * abs(state.value)):
-        half = state.step / 2
-        return replace(state, beta=state.beta - half, step=half)
-    free = state.free
-    if not finite or np.linalg.cond(information[:free, :free]) > 1e13:
+def _moved(model: _Model, value: float, gradient: np.ndarray, information: np.ndarray) -> _Model:
+    """Return the model one step of the solver on, or halfway back where the last did not help."""
+    free, slack = model.free, 1e-12 * abs(model.at.value)
+    sums = value, gradient[:free], information[:free, :free]
+    at = model.at.next(sums, slack=slack, condition=SINGULAR)
+    if not np.isfinite(at.params).all():
         raise _no_estimate()
-    move = np.linalg.solve(information[:free, :free], gradient[:free])
-    step = np.zeros_like(state.beta)
-    step[:free] = np.linalg.solve(state.triangle[:free, :free], move)
-    done = bool(np.abs(move).max() < STEP_TOLERANCE)
-    return replace(
-        state, beta=state.beta + step, value=value, step=step, information=information, done=done
-    )
+    return replace(model, at=at, information=information)
 
 
-def _solved(state: _Step, targets: tuple[int, ...], unit: float) -> Solved:
+def _solved(state: _Model, targets: tuple[int, ...], unit: float) -> Solved:
     triangle = np.linalg.cholesky(state.information).T @ state.triangle
     kept = tuple(target for target in targets if target in state.columns)
     return Solved(
