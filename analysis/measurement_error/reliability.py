@@ -1,6 +1,4 @@
-"""How much of recorded engagement is truth: halves, repeated windows, several indicators, or a
-declared range.
-"""
+"""Reliability of recorded engagement: from halves, repeated windows, or a declared range."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ import numpy as np
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import cluster_sums
 
-How = Literal["split-half", "test-retest", "alpha", "omega", "declared"]
+How = Literal["split-half", "test-retest", "declared"]
 
 BLOCK = 1024
 """Replicates per child of the random generator."""
@@ -21,25 +19,19 @@ BLOCK = 1024
 DECLARED_MARGIN = 0.10
 """A reliability declared as a bare number is a range of plus or minus this."""
 
-FLATTERS = (
-    "Agreement between indicators of one period flatters: an error that they share (a viral week, a"
-    " bought campaign) counts as truth, and nothing that changes from week to week is seen."
-)
-
-
 @dataclass(frozen=True, eq=False)
 class Reliability:
     """Share of the variance of a recorded column that is truth.
 
     Attributes
     ----------
-    how : {"split-half", "test-retest", "alpha", "omega", "declared"}
+    how : {"split-half", "test-retest", "declared"}
     value, low, high : float
         Estimate and percentile interval of the (cluster) bootstrap, or the declared range.
     level : float or None
         Of the interval; None when it is declared.
     error_variance : float or None
-        Of the recorded column (the mean of halves, of windows, or of standardised indicators).
+        Of the recorded column, the mean of halves or of windows.
     note : str
     """
 
@@ -136,43 +128,6 @@ def repeated_windows(
     return Reliability("test-retest", value, low, high, level, (1 - value) * total, note)
 
 
-def internal_consistency(
-    indicators: np.ndarray,
-    *,
-    how: Literal["alpha", "omega"] = "omega",
-    clusters: np.ndarray | None = None,
-    level: float = 0.95,
-    replicates: int = 1999,
-    rng: np.random.Generator | None = None,
-) -> Reliability:
-    """Return alpha or omega of the mean of standardised indicators (likes, comments, shares), and
-    why it flatters.
-
-    Parameters
-    ----------
-    indicators : ndarray, shape (n, k)
-        Two or more columns for alpha, three or more for omega.
-
-    Notes
-    -----
-    Cronbach (1951), doi:10.1007/BF02310555. Omega is ``(sum l)^2 / ((sum l)^2 + sum (1 - l^2))``
-    with loadings l of one common factor by least squares. Both miss transient error: Schmidt, Le &
-    Ilies (2003), doi:10.1037/1082-989X.8.2.206.
-    """
-    least = 2 if how == "alpha" else 3
-    if indicators.shape[1] < least:
-        fault = Fault(
-            "[engagement] indicators",
-            f"{indicators.shape[1]} columns",
-            f"{least} or more for {how}",
-        )
-        raise DesignError("the plan", [fault])
-    statistic = alpha_of if how == "alpha" else omega_of
-    value, low, high = _bootstrap(indicators, statistic, clusters, level, replicates, rng)
-    total = float(np.corrcoef(indicators.T).mean())
-    return Reliability(how, value, low, high, level, (1 - value) * total, FLATTERS)
-
-
 def within_person(reliability: float, autocorrelation: float) -> float:
     """Return the reliability of the change within a person, for a column whose truth hardly moves.
 
@@ -219,40 +174,6 @@ def icc_mean(cov: np.ndarray) -> np.ndarray:
     k = cov.shape[-1]
     total = cov.sum(axis=(-2, -1))
     return k / (k - 1) * (1 - np.trace(cov, axis1=-2, axis2=-1) / total)
-
-
-def alpha_of(cov: np.ndarray) -> np.ndarray:
-    """Return Cronbach's alpha of the standardised columns."""
-    return icc_mean(correlations(cov))
-
-
-def omega_of(cov: np.ndarray) -> np.ndarray:
-    """Return omega of the standardised columns."""
-    loading = one_factor(correlations(cov))
-    common = loading.sum(axis=-1) ** 2
-    return common / (common + (1 - loading**2).sum(axis=-1))
-
-
-def one_factor(corr: np.ndarray, *, steps: int = 200) -> np.ndarray:
-    """Return the loadings of one common factor by iterated principal axes (least squares), shape
-    (..., k).
-    """
-    k = corr.shape[-1]
-    share = np.broadcast_to(np.abs(corr - np.eye(k)).max(axis=-1), corr.shape[:-1])
-    loading = np.sqrt(share)
-    for _ in range(steps):
-        reduced = corr - np.eye(k) + share[..., None] * np.eye(k)
-        values, vectors = np.linalg.eigh(reduced)
-        vector = vectors[..., -1] * np.sign(vectors[..., -1].sum(axis=-1, keepdims=True))
-        loading = vector * np.sqrt(np.maximum(values[..., -1:], 0))
-        share = np.clip(loading**2, 0.0, 1.0)
-    return loading
-
-
-def correlations(cov: np.ndarray) -> np.ndarray:
-    """Return correlation matrices of covariance matrices, shape (..., k, k)."""
-    sd = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
-    return cov / (sd[..., :, None] * sd[..., None, :])
 
 
 def _bootstrap(

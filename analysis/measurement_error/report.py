@@ -23,8 +23,6 @@ HOW = {
     "halves": "from two halves",
     "declared": "declared in the plan",
     "test-retest": "from two windows",
-    "alpha": "alpha",
-    "omega": "omega",
 }
 CAPTION = (
     "The line is the score's effect if recorded engagement had the reliability below it, errors not"
@@ -50,9 +48,7 @@ def reliability_passage(findings: Findings) -> Passage | None:
         return None
     drawn = [o.column for o in findings.plan.outcome if _rows(findings, TERM, o.column)]
     figures = tuple(reliability_figure(findings, column) for column in drawn)
-    return Passage(
-        "Is engagement really controlled?", (*paragraphs, *_indicators(findings)), figures
-    )
+    return Passage("Is engagement really controlled?", tuple(paragraphs), figures)
 
 
 # --- sentences ------------------------------------------------------------------------------------
@@ -181,26 +177,6 @@ def _what_to_measure(rows: dict[str, Estimate]) -> str:
         " over the same time, such as in odd and in even weeks, and name the two columns in the"
         f" plan ([engagement] halves), or give the weekly rows ([engagement] long).{question}"
     )
-
-
-def _indicators(findings: Findings) -> list[str]:
-    """Return what several indicators of one thing say, with the reason why they flatter."""
-    rows = [
-        row
-        for row in findings.estimates.select(method="reliability")
-        if row.model in ("alpha", "omega")
-    ]
-    said = []
-    for row in rows:
-        low, high = row.interval(findings.plan.inference.level)
-        names = [
-            findings.dataset.label(name)
-            for name in row.term.removeprefix("reliability:").split("+")
-        ]
-        said.append(
-            f"The {row.model} of {listed(names)} is {row.estimate:.2f} ({low:.2f} to {high:.2f})."
-        )
-    return [" ".join([*said, rows[0].note])] if rows else []
 
 
 def _percent(share: float) -> str:

@@ -1,31 +1,17 @@
-"""Reliability: known truth, closed forms, published and lavaan's values, and coverage of the
-bootstrap.
-"""
-
-import json
-from pathlib import Path
+"""Reliability: known truth, closed forms, and coverage of the bootstrap."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.errors import DesignError
 from analysis.measurement_error.reliability import (
-    alpha_of,
     declared_reliability,
     icc_single,
-    internal_consistency,
-    omega_of,
-    one_factor,
     repeated_windows,
     split_half,
     within_person,
 )
 from analysis.measurement_error.small_counts import check_small_counts
-
-REFERENCE = Path(__file__).resolve().parents[1] / "reference"
-ULS = 1e-5
-"""lavaan stops its optimiser at this distance from the least-squares loadings."""
 
 
 def halves(rng, n, reliability):
@@ -84,37 +70,6 @@ def test_icc_is_the_analysis_of_variance():
 def test_two_windows_agree_with_spearman_brown_when_the_variances_do():
     cov = np.array([[1.0, 0.6], [0.6, 1.0]])
     assert icc_single(cov) == pytest.approx(0.6)
-
-
-def test_alpha_and_omega_of_the_belgian_journalists():
-    """METHODS section 2: Klout, Kred and PeerIndex of 1,326 journalists."""
-    corr = np.array([[1, 0.820, 0.713], [0.820, 1, 0.702], [0.713, 0.702, 1]])
-    assert alpha_of(corr) == pytest.approx(0.898, abs=5e-4)
-    assert omega_of(corr) == pytest.approx(0.900, abs=5e-4)
-    assert one_factor(corr) ** 2 == pytest.approx([0.833, 0.808, 0.610], abs=1e-3)
-
-
-def test_omega_equals_lavaan():
-    frame = pd.read_csv(REFERENCE / "cases" / "halves.csv")
-    expected = json.loads((REFERENCE / "correction_values.json").read_text())["omega"]
-    columns = frame[["likes_odd", "klout_even", "sales", "orders"]].to_numpy()
-    found = internal_consistency(columns, replicates=99)
-    assert found.value == pytest.approx(expected, abs=ULS)
-    assert "flatters" in found.note
-
-
-def test_indicators_that_share_an_error_flatter():
-    rng = np.random.default_rng(5)
-    truth, viral = rng.normal(size=(2, 20_000, 1))
-    likes = truth + viral + rng.normal(size=(20_000, 3)) * 0.5
-    assert (
-        internal_consistency(likes, how="alpha", replicates=99).value > 0.9
-    )  # the truth is about one half
-
-
-def test_too_few_indicators_are_refused():
-    with pytest.raises(DesignError):
-        internal_consistency(np.ones((10, 2)), how="omega")
 
 
 def test_a_bare_number_is_a_range():

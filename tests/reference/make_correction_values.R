@@ -44,15 +44,11 @@ clustered <- run("
   truth ~~ klout + age
   klout ~~ age
 ", cluster = "team")
-z <- as.data.frame(scale(d[, c("likes_odd", "klout_even", "sales", "orders")]))
-factors <- cfa("g =~ likes_odd + klout_even + sales + orders", data = z, std.lv = TRUE, estimator = "ULS")
-l <- inspect(factors, "est")$lambda[, 1]
 jzs <- function(n, p, r2) linearReg.R2stat(N = n, p = p, R2 = r2, rscale = sqrt(2) / 4, simple = TRUE)
 out <- list(
   versions = list(R = R.version.string, lavaan = as.character(packageVersion("lavaan")),
                   BayesFactor = as.character(packageVersion("BayesFactor"))),
   declared = pick(declared), halves = pick(halves), clustered = pick(clustered),
-  omega = sum(l)^2 / (sum(l)^2 + sum(1 - l^2)),
   jzs = list(list(n = 300, p = 2, r2 = 0.31, factor = jzs(300, 2, 0.31)[[1]]),
              list(n = 300, p = 1, r2 = 0.30, factor = jzs(300, 1, 0.30)[[1]]),
              list(n = 60, p = 3, r2 = 0.12, factor = jzs(60, 3, 0.12)[[1]]),
