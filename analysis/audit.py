@@ -13,7 +13,7 @@ from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import Fault, PlanError
-from analysis.measurement_error.study_noise import study_noise
+from analysis.measurement_error.study import study_noise
 from analysis.models.design import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
 from analysis.out_of_core.address import is_beyond_memory
@@ -184,7 +184,8 @@ def analyse(
     verdicts, tails = _rule(sample, estimates, list(everything.checks), noise)
     sample.kept.clear()  # what the studies shared is large
     checks = (*everything.checks, *tails)
-    return Findings(sample, estimates, checks, verdicts, multiverse, _by_study(studied))
+    curves = {key: known.curve for key, known in noise.items() if known.curve is not None}
+    return Findings(sample, estimates, checks, verdicts, multiverse, _by_study(studied), curves)
 
 
 Key = tuple[str, str]

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import polygamma
 from worlds import Draws
 
-from analysis.measurement_error.corrected import SMALLEST_TRUE_SHARE, WEAKEST_IDENTIFICATION
+from analysis.measurement_error.measurement import SMALLEST_TRUE_SHARE, WEAKEST_IDENTIFICATION
 
 STEPS, CLOSE = 40, 1e-11
 

@@ -33,10 +33,9 @@ import numpy as np
 from scipy import stats
 from worlds import EFFECT, MODELS, Cell, Draws, draw, target
 
-from analysis.measurement_error.corrected import Correction
-from analysis.measurement_error.corrected_score import conditional_score, corrected_score
-from analysis.measurement_error.correction import correct_fit, corrected_margin
+from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
 from analysis.measurement_error.measurement import Measurement, measure
+from analysis.measurement_error.other_corrections import conditional_score, corrected_score
 from analysis.models import fit_model
 from analysis.models.design import Design
 from analysis.models.fit import Fit

@@ -20,7 +20,7 @@ from scipy.special import expit
 from analysis.data.dataset import from_frame
 from analysis.data.sample import Sample, select_sample
 from analysis.measurement_error.reliability import repeated_windows
-from analysis.measurement_error.study_noise import study_noise
+from analysis.measurement_error.study import study_noise
 from analysis.plan import Plan, read_plan
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question

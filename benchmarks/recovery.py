@@ -128,7 +128,7 @@ def _noise(study: Corrections) -> Noise:
     if plan.score.shares_error == "full" or not study.noisy:
         return NOTHING_KNOWN
     free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
-    found = study.deciding()
+    found = study.corrected_effects()
     return replace(
         NOTHING_KNOWN,
         status="partial" if free else "yes",
@@ -136,7 +136,6 @@ def _noise(study: Corrections) -> Noise:
         refusal=found.refusal,
         error_free=free,
         doubt=found.doubt,
-        supposed=found.supposed,
     )
 
 

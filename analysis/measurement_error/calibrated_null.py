@@ -10,14 +10,15 @@ from typing import Literal
 import numpy as np
 import scipy
 
-from analysis.measurement_error.corrected import (
+from analysis.measurement_error.correction import Correction
+from analysis.measurement_error.measurement import (
     SMALLEST_TRUE_SHARE,
-    Correction,
+    Measurement,
     Refusal,
+    error_in_basis,
     identification,
     refuse_weak,
 )
-from analysis.measurement_error.measurement import Measurement, error_in_basis
 from analysis.models.fit import Fit
 
 FAR = 4.0

@@ -1,58 +1,60 @@
-"""Corrections of one fit for noise in engagement: which errors are subtracted, and which correction
-decides.
-"""
+"""The corrected effects that a verdict rests on, at each point of what is unknown of the noise."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, combinations, product
 
 import numpy as np
 
 from analysis.data.sample import Sample
-from analysis.measurement_error.corrected import Correction, Refusal
-from analysis.measurement_error.correction import correct_fit, corrected_margin
-from analysis.measurement_error.curvature import Curvature
-from analysis.measurement_error.measurement import Measurement, measure
-from analysis.measurement_error.sharing import points_of, to_suppose, too_many, values_at
-from analysis.measurement_error.straightness import bend_of, bend_reason, straightened
+from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
+from analysis.measurement_error.measurement import Measurement, Refusal, measure
+from analysis.measurement_error.nonlinearity import (
+    Nonlinearity,
+    largest_nonlinearity,
+    nonlinearity_reason,
+    without_linearity,
+)
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale, transform
+from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, p_value
 from analysis.models.planned import fit_as_planned
+from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.answer import open_columns
+from analysis.results.answer import MOST, open_columns
 from analysis.results.estimates import Estimate, Unit
-from analysis.results.evidence import Supposed
+from analysis.results.evidence import CorrectedEffect
 
 
 @dataclass(frozen=True, eq=False)
-class Deciding:
+class CorrectedEffects:
     """The corrections of one fit, by the point of the declared range, and what decides.
 
     Attributes
     ----------
     linear : dict of Correction or Refusal
         By moments for least squares, else by regression calibration.
-    decides : dict of Correction or Refusal
-        The same, unless recorded engagement is a curve of the score.
-    effects : tuple of Estimate
+    deciding : dict of Correction or Refusal
+        The same, unless recorded engagement is nonlinear in the score.
+    effects : tuple of CorrectedEffect
+        On the scale of the verdict; empty where a correction is refused.
     refusal : str or None
-    bend : Curvature
+    curve : Nonlinearity
     doubt : str or None
         Why the effects decide nothing.
     reasons : tuple of str
-    supposed : tuple of Supposed
-        The effects if the score shares the noise of some columns only, where that is not known.
     """
 
     linear: dict[str, Correction | Refusal]
-    decides: dict[str, Correction | Refusal]
-    effects: tuple[Estimate, ...]
+    deciding: dict[str, Correction | Refusal]
+    effects: tuple[CorrectedEffect, ...]
     refusal: str | None
-    bend: Curvature
+    curve: Nonlinearity
     doubt: str | None = None
     reasons: tuple[str, ...] = ()
-    supposed: tuple[Supposed, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,96 +83,80 @@ class Corrections:
 
     @classmethod
     def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> Corrections:
+        """Fit the deciding model and collect halves and reliabilities from the plan."""
         plan = sample.plan
         design = build_design(sample, outcome.column, (score,))
         fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")
-        how = plan.engagement.transform_of
         halves = {
-            column: tuple(transform(sample.numbers(half), how(column)) for half in pair)
-            for column, pair in plan.engagement.halves.items()
-            if how(column) not in ("rank", "spline")
-        }
-        if score in plan.score.halves:
-            how_score = plan.score.transform_of(score)
-            halves[score] = tuple(
-                transform(sample.numbers(half), how_score) for half in plan.score.halves[score]
+            column: tuple(
+                transform(sample.numbers(half), section.transform_of(column)) for half in pair
             )
-        stated = [
-            column for column in plan.engagement.columns if column in plan.engagement.reliability
-        ]
-        declared = {column: plan.engagement.range_of(column) for column in stated}
+            for section in (plan.engagement, plan.score)
+            for column, pair in section.halves.items()
+            if column == score or section.transform_of(column) not in BENT
+        }
+        declared = {
+            column: plan.engagement.range_of(column)
+            for column in plan.engagement.columns
+            if column in plan.engagement.reliability
+        }
         return cls(sample, outcome, score, fit, halves, declared)
+
+    @property
+    def family(self) -> Family:
+        return FAMILIES[self.fit.model]
 
     @property
     def noisy(self) -> tuple[str, ...]:
         """Engagement columns whose noise can be corrected."""
         return tuple(column for column in (*self.halves, *self.declared) if column != self.score)
 
-    def deciding(self) -> Deciding:
-        """Return the corrections, and which of them decides: what of the noise can change a
-        word.
-        """
+    @property
+    def by(self) -> float:
+        """Size of one step of the score, as the plan scales it, in the score's own unit."""
+        return score_scale(self.sample, self.score) if self.sample.plan.score.scale == "sd" else 1.0
+
+    def corrected_effects(self) -> CorrectedEffects:
+        """Return the corrections at every point of the declared ranges, and which decide."""
+        plan = self.sample.plan
         errors = {at: self.errors(at) for at in points_of(tuple(self.declared))}
         linear = {at: correct_fit(self.fit, one) for at, one in errors.items()}
-        refusal = next(
-            (found.reason for found in linear.values() if isinstance(found, Refusal)), None
-        )
-        bend = bend_of(self.fit, self.noisy)
-        if refusal:
-            return Deciding(linear, linear, (), refusal, bend)
-        decides, doubt, reasons = linear, None, ()
-        if bend.curved and self.sample.plan.score.shares_error != "full":
-            found = straightened(self.fit, errors)
-            said = bend_reason(
-                self.sample.dataset.label(self.score), bend, decided=found is not None
-            )
-            decides, doubt, reasons = (
-                (linear, said, ()) if found is None else (found, None, (said,))
-            )
-        effects = tuple(self.variant_at(self.effect(found), at) for at, found in decides.items())
-        supposed, failed = self._supposed(straight=decides is linear)
-        doubt = doubt or failed or too_many(self.sample.plan, self.score, tuple(self.declared))
-        return Deciding(linear, decides, effects, None, bend, doubt, reasons, supposed)
+        curve = largest_nonlinearity(self.fit, self.noisy)
+        refused = [one.reason for one in linear.values() if isinstance(one, Refusal)]
+        if refused:
+            return CorrectedEffects(linear, linear, (), refused[0], curve)
+        deciding, doubt, reasons = linear, None, ()
+        if curve.matters and plan.score.shares_error != "full":
+            other = without_linearity(self.fit, errors)
+            label = self.sample.dataset.label(self.score)
+            reason = nonlinearity_reason(label, curve, decided=other is not None)
+            if other is None:
+                doubt = reason
+            else:
+                deciding, reasons = other, (reason,)
+        effects = tuple(self.effect(one, at) for at, one in deciding.items())
+        partly, failed = self._partly_shared(linear=deciding is linear)
+        doubt = doubt or failed or too_many(plan, self.score, tuple(self.declared))
+        return CorrectedEffects(linear, deciding, effects + partly, None, curve, doubt, reasons)
 
-    def _supposed(self, *, straight: bool) -> tuple[tuple[Supposed, ...], str | None]:
-        """Return the effect for each set of columns whose noise the score may share, and why one
-        cannot be made.
+    def _partly_shared(self, *, linear: bool) -> tuple[tuple[CorrectedEffect, ...], str | None]:
+        """Return the effect for each set of columns whose noise the score may share, and why not.
 
         A declared reliability is taken at its low end: what is subtracted then lies between nothing
         and the most.
         """
-        unknown = open_columns(self.sample.plan, self.score)
-        errors = {
-            shared: self.errors("low", without=shared) for shared in to_suppose(unknown, self.noisy)
-        }
-        found = (
-            {shared: correct_fit(self.fit, one) for shared, one in errors.items()}
-            if straight
-            else (straightened(self.fit, errors) if errors else {})
-        )
-        refused = found is None or any(isinstance(one, Refusal) for one in found.values())
-        if refused:
-            return (
-                (),
-                (
-                    "It is not known whose noise the score shares, and the correction of some of"
-                    " the noisy columns alone is refused, so the correction decides nothing."
-                ),
+        sets = shared_sets(open_columns(self.sample.plan, self.score), self.noisy)
+        errors = {shared: self.errors("low", without=shared) for shared in sets}
+        if linear:
+            corrections = {shared: correct_fit(self.fit, one) for shared, one in errors.items()}
+        else:
+            corrections = without_linearity(self.fit, errors) if errors else {}
+        if corrections is None or any(isinstance(one, Refusal) for one in corrections.values()):
+            return (), (
+                "It is not known whose noise the score shares, and the correction of some of"
+                " the noisy columns alone is refused, so the correction decides nothing."
             )
-        return (
-            tuple(self._if_shared(self.effect(one), shared) for shared, one in found.items()),
-            None,
-        )
-
-    def _if_shared(self, row: Estimate, shared: tuple[str, ...]) -> Supposed:
-        apart = tuple(column for column in self.noisy if column not in shared)
-        ends = " at the low end of the declared range" if self.declared else ""
-        note = (
-            f"if the score shares the noise of {', '.join(shared)}: {', '.join(apart)} alone"
-            f" corrected{ends}"
-        )
-        variant = "-".join(filter(None, [row.variant, "shared", *shared]))
-        return Supposed(shared, replace(row, variant=variant, note=note))
+        return tuple(self.effect(one, shared=shared) for shared, one in corrections.items()), None
 
     def of_rows(self, keep: np.ndarray) -> Corrections:
         """Return the same of some rows, a mask, with the scales of all.
@@ -187,90 +173,171 @@ class Corrections:
                 self.fit.covariance,
                 counts=self.outcome.kind == "count",
             )
-        halves = {
-            column: (first[keep], second[keep]) for column, (first, second) in self.halves.items()
-        }
+        halves = {column: (one[keep], two[keep]) for column, (one, two) in self.halves.items()}
         return replace(self, fit=fit, halves=halves)
 
     def errors(self, at: str = "value", without: tuple[str, ...] = ()) -> Measurement:
-        """Return the errors with declared reliabilities at one point of their ranges, but for some
-        columns.
-        """
-        return measure(
-            self.fit.design,
-            halves={column: pair for column, pair in self.halves.items() if column not in without},
-            declared={
-                column: value
-                for column, value in values_at(at, self.declared).items()
-                if column not in without
-            },
-        )
+        """Return the errors with declared reliabilities at one point, without some columns'."""
+        halves = {column: pair for column, pair in self.halves.items() if column not in without}
+        stated = values_at(at, self.declared)
+        declared = {column: value for column, value in stated.items() if column not in without}
+        return measure(self.fit.design, halves=halves, declared=declared)
 
     # --- rows ---
 
     def blank(self, method: str, model: str, term: str) -> Estimate:
-        return Estimate(
-            self.sample.plan.name,
-            self.outcome.column,
-            self.score,
-            method,
-            model,
-            term,
-            n=self.fit.design.n,
-        )
+        """Return a row without a number."""
+        name, n = self.sample.plan.name, self.fit.design.n
+        return Estimate(name, self.outcome.column, self.score, method, model, term, n=n)
 
-    def effect(self, found: Correction) -> Estimate:
-        """Return the corrected effect on the scale of the verdict."""
-        rows = self.rows_of(found, "value")
-        wanted = "margin" if self.fit.model == "logit" else ""
-        return next(row for row in rows if row.variant == wanted)
+    def effect(
+        self, correction: Correction, at: str = "value", shared: tuple[str, ...] = ()
+    ) -> CorrectedEffect:
+        """Return the corrected effect on the scale of the verdict, with the point it is made at."""
+        rows = self.rows_of(correction)
+        row = next(row for row in rows if row.variant == self.family.margin)
+        where, suffix = self._where(at), () if at == "value" else (at,)
+        if shared:
+            apart = ", ".join(column for column in self.noisy if column not in shared)
+            ends = " at the low end of the declared range" if self.declared else ""
+            where = f"if the score shares the noise of {', '.join(shared)}: {apart} alone corrected"
+            where, suffix = where + ends, ("shared", *shared)
+        variant = "-".join(filter(None, [row.variant, *suffix]))
+        return CorrectedEffect(replace(row, variant=variant, note=where), where, shared)
 
-    def rows_of(self, found: Correction, at: str) -> list[Estimate]:
+    def rows_of(self, correction: Correction, at: str = "value") -> list[Estimate]:
         """Return the corrected coefficient on both scales; for a logit its margin too."""
-        unit = "log odds" if self.fit.model == "logit" else self.unit
-        quantities = [("", found.estimate(self.score), found.std_error(self.score), unit)]
-        if self.fit.model == "logit" and found.model == "calibration":
-            margin = corrected_margin(self.fit, found, self.score)
-            quantities.append(("margin", margin.estimate, margin.std_error, "points"))
+        family, kind = self.family, self.outcome.kind
+        quantities = [("", correction.effect(self.score), family.unit(kind))]
+        if family.margin and correction.model == family.correction:
+            margin = corrected_margin(self.fit, correction, self.score)
+            quantities.append((family.margin, margin, family.effect_unit(kind)))
         rows = []
-        for variant, estimate, error, shown in quantities:
+        for variant, effect, shown in quantities:
+            statistic = effect.estimate / effect.std_error
             for scale in ("sd", "raw"):
-                by = score_scale(self.sample, self.score) if scale == "sd" else 1.0
+                step = effect.times(score_scale(self.sample, self.score) if scale == "sd" else 1.0)
                 other = "" if scale == self.sample.plan.score.scale else scale
+                end = "" if at == "value" else at
                 rows.append(
                     replace(
-                        self.blank("corrected", found.model, self.score),
+                        self.blank("corrected", correction.model, self.score),
                         scale=scale,
                         unit=shown,
-                        variant="-".join(filter(None, [variant, other])),
-                        estimate=estimate * by,
-                        std_error=error * by,
-                        statistic=estimate / error,
-                        p_value=p_value(estimate / error, found.df),
-                        df=found.df,
-                        clusters=found.clusters,
-                        covariance=found.covariance,
+                        variant="-".join(filter(None, [variant, other, end])),
+                        estimate=step.estimate,
+                        std_error=step.std_error,
+                        statistic=statistic,
+                        p_value=p_value(statistic, correction.df),
+                        df=correction.df,
+                        clusters=correction.clusters,
+                        covariance=correction.covariance,
+                        note=self._where(at),
                     )
                 )
         return rows
 
-    def variant_at(self, row: Estimate, at: str) -> Estimate:
-        """Name the ends of a declared range, and the corners of several."""
-        if at == "value":
-            return row
-        corner = ", ".join(
-            f"{column} {value:.2f}" for column, value in values_at(at, self.declared).items()
-        )
-        note = (
-            f"at the corner {corner} of the declared ranges"
-            if "-" in at
-            else f"at the {at} end of the declared range"
-        )
-        return replace(row, variant="-".join(filter(None, [row.variant, at])), note=note)
+    def _where(self, at: str) -> str:
+        """Return a point of the declared ranges in words; empty for the stated values."""
+        if "-" not in at:
+            return "" if at == "value" else f"at the {at} end of the declared range"
+        ends = (f"{column} {value:.2f}" for column, value in values_at(at, self.declared).items())
+        return f"at the corner {', '.join(ends)} of the declared ranges"
 
     @property
     def unit(self) -> Unit:
         """How the effect on the scale of the verdict is shown."""
-        if self.fit.model == "logit" or (self.fit.model == "ols" and self.outcome.kind == "binary"):
-            return "points"
-        return "outcome" if self.fit.model == "ols" else "percent"
+        return self.family.effect_unit(self.outcome.kind)
+
+
+BENT = ("rank", "spline")
+"""Transforms of engagement for which no correction exists."""
+
+
+# --- what is not known: points of declared ranges, and correlated measurement error ---------------
+
+
+def points_of(declared: Sequence[str]) -> tuple[str, ...]:
+    """Return the points of the declared ranges at which a word has to hold.
+
+    Notes
+    -----
+    The numerator of a corrected coefficient, and the determinant below it, are linear in each error
+    variance while the others stand still. So where the coefficient lies on one side of a bound at
+    every corner, it does inside. More than `MOST` ranges are not tried.
+
+    Examples
+    --------
+    >>> points_of([]), points_of(["likes"])
+    (('value',), ('value', 'low', 'high'))
+    >>> points_of(["likes", "views"])
+    ('value', 'low', 'high', 'low-high', 'high-low')
+    """
+    if not declared:
+        return ("value",)
+    corners = product(("low", "high"), repeat=len(declared) if len(declared) <= MOST else 0)
+    return ("value", "low", "high", *("-".join(one) for one in corners if len(set(one)) > 1))
+
+
+def values_at(at: str, declared: Mapping[str, tuple[float, float, float]]) -> dict[str, float]:
+    """Return each column's reliability at a point of the ranges, which are (low, value, high).
+
+    Examples
+    --------
+    >>> values_at("low-high", {"likes": (0.7, 0.8, 0.9), "views": (0.5, 0.6, 0.7)})
+    {'likes': 0.7, 'views': 0.7}
+    """
+    ends = at.split("-") if "-" in at else [at] * len(declared)
+    place = ("low", "value", "high").index
+    return {
+        column: bounds[place(end)]
+        for (column, bounds), end in zip(declared.items(), ends, strict=True)
+    }
+
+
+def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the sets of columns whose noise the score may share, another one left to correct.
+
+    Parameters
+    ----------
+    unknown : sequence of str
+        Columns of which it is not known, from `open_columns`; with over `MOST` none is tried.
+    noisy : sequence of str
+        All columns that can be corrected.
+
+    Notes
+    -----
+    Let the score be ``c'(E + a u) + v``, with errors u, a share in [0, 1] of each, and an outcome
+    that has nothing of the score given E. With error variances s, least squares that subtracts ``(1
+    - a) s`` gives the score zero, and the numerator of its coefficient is linear in each column's
+    subtracted part. So zero lies between the coefficients of the corners, where each part is 0
+    (shared, uncorrected) or s, whatever the shares: a word that all of them give is none of the
+    noise. A share outside of [0, 1] is not covered.
+
+    Examples
+    --------
+    >>> shared_sets(["likes", "views"], ["likes", "views"])
+    [('likes',), ('views',)]
+    >>> shared_sets(["likes"], ["likes", "views"])
+    [('likes',)]
+    """
+    sizes = range(1, len(unknown)) if len(unknown) <= MOST else ()
+    sets = list(chain.from_iterable(combinations(unknown, size) for size in sizes))
+    return [*sets, tuple(unknown)] if unknown and set(unknown) < set(noisy) else sets
+
+
+def too_many(plan: Plan, score: str, declared: Sequence[str]) -> str | None:
+    """Return why no correction decides where there are too many combinations to try."""
+    counts = {
+        "columns with a declared reliability": len(declared),
+        "noisy columns of which it is not known whether the score shares their noise": len(
+            open_columns(plan, score)
+        ),
+    }
+    over = [f"{count} {what}" for what, count in counts.items() if count > MOST]
+    if not over:
+        return None
+    return (
+        f"There are {' and '.join(over)}: a corrected word has to hold in every combination, and"
+        f" with more than {MOST} they are not tried, so the correction decides nothing."
+    )

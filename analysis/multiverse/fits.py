@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from analysis.errors import DesignError
-from analysis.measurement_error.corrected import Correction, Refusal
-from analysis.measurement_error.correction import correct_fit
-from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.correction import Correction, correct_fit
+from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import fit_model
 from analysis.models.covariance import few_clusters
 from analysis.models.design import Design

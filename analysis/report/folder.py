@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from analysis.data.disclosure import inert_table
 from analysis.errors import Fault, OutputError, printable
 from analysis.report.citation import bibtex, csl, macros
 from analysis.report.ledger import ledger, to_json, write_csv
@@ -24,7 +25,7 @@ from analysis.results.findings import Findings
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
-    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/reliability\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.
@@ -96,6 +97,9 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     passages = passages_of(findings)
     for key, passage in passages.items():
         figures |= passage.named_figures(key)
+        if passage.data is not None:
+            table = inert_table(passage.data)
+            table.to_csv(staging / "figures" / f"{key}.csv", index=False, lineterminator="\n")
     images = {name: figure.save(staging / "figures", name) for name, figure in figures.items()}
     progress("Writing the report")
     (staging / "tables").mkdir()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from analysis.data.dataset import Dataset
 from analysis.measurement_error.report import reliability_passage
-from analysis.measurement_error.simex_report import extrapolation_passage
+from analysis.measurement_error.simex import simex_passage
 from analysis.multiverse.report import multiverse_passage
 from analysis.results.findings import Findings, captioned, told
 from analysis.results.passage import Passage
@@ -16,7 +16,7 @@ from analysis.studies.registry import STUDIES
 
 PASSAGES: dict[str, Callable[[Findings], Passage | None]] = {
     "reliability": reliability_passage,
-    "simex": extrapolation_passage,
+    "simex": simex_passage,
     "multiverse": multiverse_passage,
     **{study.name: study.section for study in STUDIES if study.report},
     "rows": rows_section,

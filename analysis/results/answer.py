@@ -1,6 +1,4 @@
-"""The answer of the plan's rule: the word of one effect, or of all the effects that have to agree
-on it.
-"""
+"""The answer of the plan's rule: the word of one effect, or of all that have to agree on it."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Literal
 
 from analysis.plan import Plan
 from analysis.results.estimates import Estimate
-from analysis.results.evidence import Noise
+from analysis.results.evidence import CorrectedEffect, Noise
 from analysis.results.rule import Word, word_of
 
 FEW_CORRECTED = 20
@@ -20,9 +18,7 @@ has the normal reference, missed zero in 30 % of samples without an effect, with
 
 
 def word_for(estimate: Estimate, band: tuple[float, float], level: float) -> Word:
-    """Return the word for one interval; the narrower interval of the equivalence test has level 2
-    level - 1.
-    """
+    """Return the rule's word for one estimate and its interval of this level."""
     return word_of(estimate.interval(level), estimate.interval(1 - 2 * (1 - level)), band)
 
 
@@ -41,7 +37,8 @@ class Answer:
         return cls(word, sign if word in ("adds", "trivial") else None, estimate)
 
     @property
-    def said(self) -> str:
+    def phrase(self) -> str:
+        """The word with its direction."""
         return f"{self.word} ({self.direction})" if self.direction else self.word
 
     def undecided(self) -> Answer:
@@ -54,13 +51,15 @@ def answer_of(
     """Return the answer that the plan lets decide, and the reasons that a choice made."""
     if noise.status == "no":
         return plain, []
-    answers = [Answer.of(effect, band, plan.inference.level) for effect in noise.effects]
-    corrected, reasons = answers[0], []
+    level, reasons = plan.inference.level, []
+    answers = [(one, Answer.of(one.estimate, band, level)) for one in noise.effects]
+    points = [(one, answer) for one, answer in answers if not one.shared]
+    stated = corrected = points[0][1]
     if noise.error_free:
         free = ", ".join(noise.error_free)
         reasons.append(f"{free} was taken as free of error: the plan states no reliability for it.")
-    if len({(answer.word, answer.direction) for answer in answers}) > 1:
-        reasons.append(_range_reason(answers, noise.believed))
+    if len({answer.phrase for _, answer in points}) > 1:
+        reasons.append(_range_reason(points, noise.believed))
         corrected = corrected.undecided()
     groups = corrected.estimate.clusters
     crude = corrected.estimate.covariance == "CRV1" and groups < FEW_CORRECTED
@@ -73,53 +72,52 @@ def answer_of(
     if noise.doubt:
         return corrected.undecided(), [*reasons, noise.doubt]
     unknown = open_columns(plan, score)
-    worlds = {(): answers[0]}
-    worlds |= {
-        one.shared: Answer.of(one.effect, band, plan.inference.level) for one in noise.supposed
+    words = {(): stated.phrase} | {
+        one.shared: answer.phrase for one, answer in answers if one.shared
     }
-    worlds.setdefault(unknown, plain)
-    said = {shared: one.said for shared, one in worlds.items()}
-    if len(set(said.values())) == 1:
+    words.setdefault(unknown, plain.phrase)
+    if len(set(words.values())) == 1:
         return corrected, reasons
-    reasons.append(sharing_reason(score in plan.score.halves, said, unknown))
+    reasons.append(_shared_error_reason(score in plan.score.halves, words, unknown))
     return corrected.undecided(), reasons
 
 
-def _range_reason(answers: list[Answer], believed: tuple[float, float]) -> str:
+def _range_reason(
+    points: list[tuple[CorrectedEffect, Answer]], believed: tuple[float, float]
+) -> str:
     """Return the reason of a word that does not hold over the declared reliabilities."""
-    stated, low, high, *corners = answers
-    if len({one.said for one in (stated, low, high)}) > 1:
+    stated, low, high = (answer.phrase for _, answer in points[:3])
+    if len({stated, low, high}) > 1:
         return (
-            f"The word does not hold over the stated reliability: {stated.said} as stated,"
-            f" {low.said} at {believed[0]:.2f} and {high.said} at {believed[1]:.2f}."
+            f"The word does not hold over the stated reliability: {stated} as stated,"
+            f" {low} at {believed[0]:.2f} and {high} at {believed[1]:.2f}."
         )
-    odd = next(one for one in corners if one.said != stated.said)
-    words = f"{stated.said} as stated, {odd.said} {odd.estimate.note}"
+    odd, other = next((one, answer) for one, answer in points[3:] if answer.phrase != stated)
+    words = f"{stated} as stated, {other} {odd.where}"
     return f"The word does not hold over the stated reliabilities: {words}."
 
 
 MOST = 6
-"""Columns whose ranges, or whose sharing, are tried in every combination: 64 corrections. With more
-none decides.
-"""
+"""Columns that are tried in every combination (their declared ranges, or whether the score shares
+their noise): 64 corrections. With more none decides."""
 
 
-def sharing_reason(
-    score_has_halves: bool, said: dict[tuple[str, ...], str], columns: Sequence[str]
+def _shared_error_reason(
+    score_has_halves: bool, words: dict[tuple[str, ...], str], columns: Sequence[str]
 ) -> str:
     """Return the reason why it is not decided whose noise the score shares.
 
     Parameters
     ----------
     score_has_halves : bool
-    said : dict
+    words : dict
         The answer in words, by the columns whose noise the score is supposed to share.
     columns : sequence of str
         All of them.
     """
     asked = "the halves of engagement, too" if score_has_halves else "the score's halves"
     ordinary = "the fit that leaves their noise in" if score_has_halves else "the ordinary fit"
-    none, every = said[()], said[tuple(columns)]
+    none, every = words[()], words[tuple(columns)]
     if none != every:
         return (
             "It is not known whether the score shares the noise of recorded engagement. If it was"
@@ -127,24 +125,24 @@ def sharing_reason(
             f" other records, the corrected one is right and says {none}. Say which in the plan"
             f" (shares_error), or give {asked}."
         )
-    odd = next(shared for shared, word in said.items() if word != none)
+    odd = next(shared for shared, word in words.items() if word != none)
     matter = [
-        c
-        for c in columns
-        if any(said[_turned(shared, c, columns)] != word for shared, word in said.items())
+        column
+        for column in columns
+        if any(words[_turned(shared, column, columns)] != word for shared, word in words.items())
     ]
-    own, apart = ", ".join(odd), ", ".join(column for column in columns if column not in odd)
+    records, apart = ", ".join(odd), ", ".join(column for column in columns if column not in odd)
     return (
         f"It is not known whose noise the score shares, and for {', '.join(matter)} it decides: if"
-        f" it was computed from the very records of {own} and saw other records of {apart}, the fit"
-        f" that corrects {apart} alone is right and says {said[odd]}; if it shares the noise of all"
-        f" or of none, the answer is {none}. Say which in the plan (shares_error), or give {asked}."
+        f" it was computed from the very records of {records} and saw other records of {apart}, the"
+        f" fit that corrects {apart} alone is right and says {words[odd]}; if it shares the noise"
+        f" of all or of none, the answer is {none}. Say which in the plan (shares_error), or give"
+        f" {asked}."
     )
 
 
 def open_columns(plan: Plan, score: str) -> tuple[str, ...]:
-    """Return the corrected engagement columns of which nobody knows whether the score shares their
-    noise.
+    """Return the corrected columns whose noise the score may or may not share.
 
     None where the plan says that it shares all noise or none. Halves of the score show what it
     shares with a column that has halves, too; a declared reliability says how large the noise of

@@ -1,6 +1,4 @@
-"""What the rule takes into account beside the plain estimate: noise, tails, and what a few rows
-do.
-"""
+"""What the rule takes into account beside the plain estimate: noise, tails, influential rows."""
 
 from __future__ import annotations
 
@@ -11,22 +9,27 @@ from analysis.results.estimates import Check, Estimate
 from analysis.results.rule import Word
 
 if TYPE_CHECKING:
-    from analysis.measurement_error.corrections import Corrections, Deciding
+    from analysis.measurement_error.corrections import CorrectedEffects, Corrections
+    from analysis.measurement_error.reliability_curve import ReliabilityCurve
 
 
 @dataclass(frozen=True, eq=False)
-class Supposed:
-    """The effect if the score shares all noise of some columns and none of the others, which alone
-    are corrected.
+class CorrectedEffect:
+    """A corrected effect at one point of what is not known of the noise.
 
     Attributes
     ----------
+    estimate : Estimate
+        On the scale of the verdict.
+    where : str
+        The point in words, as they follow an effect; empty for the stated reliabilities.
     shared : tuple of str
-    effect : Estimate
+        Columns whose noise the score is supposed to share: the others alone are corrected.
     """
 
-    shared: tuple[str, ...]
-    effect: Estimate
+    estimate: Estimate
+    where: str = ""
+    shared: tuple[str, ...] = ()
 
 
 BELIEVABLE = (0.5, 1.0)
@@ -45,9 +48,10 @@ class Noise:
     rows : tuple of Estimate
         Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
     checks : tuple of Check
-    effects : tuple of Estimate
-        The corrected effect on the scale of the verdict: at the stated reliability, at each end of
-        its range, then at the mixed corners of several ranges.
+    effects : tuple of CorrectedEffect
+        All that have to give one word: at the stated reliability, at each end of its range, at the
+        mixed corners of several ranges; then the effects if the score shares the noise of some
+        columns only, where that is not known.
     refusal : str or None
         Why there is no corrected effect although the plan asks for one.
     reasons : tuple of str
@@ -59,31 +63,29 @@ class Noise:
         Engagement columns that were taken as free of error beside corrected ones.
     doubt : str or None
         Why the corrected effect, which is printed, decides nothing.
-    supposed : tuple of Supposed
-        The effects if the score shares the noise of some columns only, where that is not known.
-    made, decided : Corrections, Deciding or None
+    corrections, corrected : Corrections, CorrectedEffects or None
         From which the effects are; None where no correction decides anything.
+    curve : ReliabilityCurve or None
+        The effect at each reliability of engagement.
     """
 
     status: Literal["no", "yes", "partial"]
     rows: tuple[Estimate, ...]
     checks: tuple[Check, ...]
-    effects: tuple[Estimate, ...]
+    effects: tuple[CorrectedEffect, ...]
     refusal: str | None
     reasons: tuple[str, ...]
     break_even: float | None
     believed: tuple[float, float]
     error_free: tuple[str, ...] = ()
     doubt: str | None = None
-    supposed: tuple[Supposed, ...] = ()
-    made: Corrections | None = None
-    decided: Deciding | None = None
+    corrections: Corrections | None = None
+    corrected: CorrectedEffects | None = None
+    curve: ReliabilityCurve | None = None
 
     @property
     def fragile(self) -> bool | None:
-        """True when the break-even reliability lies in the range that is believed; else not settled
-        by this alone.
-        """
+        """True when the break-even reliability lies in the range that is believed, else None."""
         inside = (
             self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
         )

@@ -13,6 +13,7 @@ from analysis.results.estimates import Check, Estimates, StudyResult
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
+    from analysis.measurement_error.reliability_curve import ReliabilityCurve
     from analysis.multiverse.run import Multiverse
 
 
@@ -32,6 +33,8 @@ class Findings:
         Every reasonable analysis, where the plan declares them.
     studies : dict of str to StudyResult
         The same estimates and checks by the name of their study, all outcomes and scores together.
+    curves : dict of (outcome, score) to ReliabilityCurve
+        The effect at each reliability of engagement, where noise in it was studied.
     """
 
     sample: Sample
@@ -40,6 +43,7 @@ class Findings:
     decided: tuple[Verdict, ...]
     multiverse: Multiverse | None = None
     studies: dict[str, StudyResult] = field(default_factory=dict)
+    curves: dict[tuple[str, str], ReliabilityCurve] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from analysis.results.estimates import Estimate
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
 from analysis.results.table import Table as PassageTable
 from analysis.results.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Passage", "PassageTable", "about", "reasons_on", "rows_on"]
 
@@ -25,12 +29,15 @@ class Passage:
     figures : tuple of Figure
         Saved as `figures/KEY.svg` and `.png` (the second as `KEY-2`, and so on).
     tables : tuple of Table
+    data : DataFrame or None
+        What the figures draw, saved as `figures/KEY.csv`.
     """
 
     title: str
     paragraphs: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
     tables: tuple[PassageTable, ...] = ()
+    data: pd.DataFrame | None = None
 
     def named_figures(self, key: str) -> dict[str, Figure]:
         """Return the figures by the name of their file."""

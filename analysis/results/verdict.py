@@ -198,7 +198,7 @@ def _under_a_heavy_tail(
     if tail is None or not tail.heavy or answer.word != "adds":
         return answer, ""
     gamma = case.answer("gamma", band)
-    alike = gamma is not None and gamma.said == answer.said
+    alike = gamma is not None and gamma.phrase == answer.phrase
     if alike and tail.word == "adds" and tail.positive == (answer.direction == "positive"):
         said = "Gamma-PML and a bootstrap interval say the same."
         return answer, f"The outcome has a heavy tail; {said}"
@@ -278,10 +278,10 @@ def _disagreements(case: _Case, plain: Answer) -> list[str]:
     deciding = FAMILIES[case.outcome.deciding_model].printed
     others = {model: case.answer(model) for model in case.outcome.companion_models}
     return [
-        f"The companion model, {FAMILIES[model].printed}, says {other.said}; the plan lets"
+        f"The companion model, {FAMILIES[model].printed}, says {other.phrase}; the plan lets"
         f" {deciding} decide."
         for model, other in others.items()
-        if other is not None and other.said != plain.said
+        if other is not None and other.phrase != plain.phrase
     ]
 
 

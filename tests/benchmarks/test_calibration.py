@@ -13,7 +13,7 @@ from scipy import stats
 
 import analysis.measurement_error.measurement as measurement_module
 from analysis.measurement_error.calibrated_null import null_rates, plain_rate
-from analysis.measurement_error.corrected import Correction
+from analysis.measurement_error.correction import Correction
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import calibration

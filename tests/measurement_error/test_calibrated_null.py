@@ -10,9 +10,8 @@ from analysis.measurement_error.calibrated_null import (
     spurious_delta_r2,
     spurious_partial_r,
 )
-from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit
-from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import fit_model
 from analysis.models.design import Design
 

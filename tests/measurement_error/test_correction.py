@@ -10,12 +10,14 @@ import pytest
 from scipy.optimize import brentq, root
 
 from analysis.errors import DesignError
-from analysis.measurement_error.break_even import break_even, sesoi_break_even
-from analysis.measurement_error.corrected import Correction, Refusal, identification
-from analysis.measurement_error.corrected_score import conditional_score, corrected_score
-from analysis.measurement_error.correction import agree, correct_fit, corrected_margin, eiv, sweep
-from analysis.measurement_error.measurement import measure
-from analysis.measurement_error.oriv import oriv, stack
+from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
+from analysis.measurement_error.measurement import Refusal, identification, measure
+from analysis.measurement_error.other_corrections import conditional_score, corrected_score, oriv
+from analysis.measurement_error.reliability_curve import (
+    break_even,
+    reliability_curve,
+    sesoi_break_even,
+)
 from analysis.measurement_error.simex import simex
 from analysis.models import fit_model
 from analysis.models.design import Design
@@ -50,6 +52,11 @@ def world(seed, n, *, reliability=0.8, effect=0.2, clusters=None, sharing=0.0):
     )
     halves = {"likes": (likes[0], likes[1]), "shares": (shares[0], shares[1])}
     return design, halves, {"klout": (klout[0], klout[1])}, index, rng
+
+
+def eiv(design, errors):
+    """Least squares corrected by moments."""
+    return correct_fit(fit_model(design, "ols", "HC1"), errors)
 
 
 def reference(clusters=False):
@@ -182,12 +189,15 @@ def test_instruments_are_the_same_estimator(clustered):
 
 def test_instruments_equal_hand_stacked_two_stage_least_squares():
     design, halves, _, _, _ = world(9, 500)
-    data = stack(design, halves)
-    x = np.column_stack([data.exogenous, data.endogenous])
-    z = np.column_stack([data.exogenous, data.instruments])
+    order, clean = np.repeat(np.eye(2), 500, axis=0), design.matrix[:, [1, 4]]
+    exogenous = np.column_stack([order, np.vstack([clean, clean])])
+    first, second = (np.column_stack([halves[t][h] for t in ("likes", "shares")]) for h in (0, 1))
+    x = np.column_stack([exogenous, np.vstack([first, second])])
+    z = np.column_stack([exogenous, np.vstack([second, first])])
+    response = np.tile(design.response, 2)
     fitted = z @ np.linalg.lstsq(z, x, rcond=None)[0]
-    params = np.linalg.solve(fitted.T @ x, fitted.T @ data.response)
-    psi = fitted * (data.response - x @ params)[:, None]
+    params = np.linalg.solve(fitted.T @ x, fitted.T @ response)
+    psi = fitted * (response - x @ params)[:, None]
     psi = psi[:500] + psi[500:]
     bread = np.linalg.inv(fitted.T @ x)
     found = oriv(design, halves)
@@ -440,9 +450,6 @@ def test_break_even_is_the_root_of_the_estimator(model, noisy):
 
     found = break_even(fit, "klout", noisy)
     assert found.reliability == pytest.approx(brentq(effect, 0.55, 1.0), abs=1e-8)
-    halfway = break_even(fit, "klout", noisy, target=fit.params[4] / 2)
-    assert effect(halfway.reliability) == pytest.approx(fit.params[4] / 2, rel=1e-8)
-    assert halfway.reliability > found.reliability
 
 
 def test_break_even_by_the_formula_of_one_column():
@@ -465,15 +472,6 @@ def test_break_even_by_the_formula_of_one_column():
     assert found.reliability == pytest.approx(expected, rel=1e-8)
 
 
-def test_others_stay_at_their_estimates():
-    design, halves, _, _, _ = world(24, 1000, effect=0.1)
-    fit = fit_model(design, "ols", "HC1")
-    shares = {"shares": halves["shares"]}
-    found = break_even(fit, "klout", ("likes",), others=measure(design, halves=shares))
-    errors = measure(design, halves=shares, declared={"likes": found.reliability})
-    assert correct_fit(fit, errors).estimate("klout") == pytest.approx(0, abs=1e-10)
-
-
 def test_no_break_even_where_noise_hides_the_effect():
     rng = np.random.default_rng(25)
     truth = rng.normal(size=2000)
@@ -491,10 +489,12 @@ def test_no_break_even_where_noise_hides_the_effect():
 def test_the_sweep_starts_at_the_plain_fit_and_ends_in_a_refusal():
     design, _, _, _, _ = world(26, 500)
     fit = fit_model(design, "ols", "HC1")
-    curve = sweep(fit, "klout", ("likes", "shares"))
-    assert curve.estimate[-1] == pytest.approx(fit.params[4], rel=EXACT)
-    assert np.isfinite(curve.estimate[-10:]).all()
-    assert np.isnan(sweep(fit, "klout", ("likes",), grid=np.array([0.2])).estimate[0])
+    curve = reliability_curve(fit, "klout", ("likes", "shares"), band=(-0.1, 0.1))
+    assert curve.effects[-1].estimate == pytest.approx(fit.params[4], rel=EXACT)
+    assert None not in curve.effects[-10:]
+    low = reliability_curve(fit, "klout", ("likes",), band=(-0.1, 0.1), grid=np.array([0.2]))
+    assert low.effects == (None,)
+    assert low.words == [("refused", None)]
 
 
 def test_break_even_for_the_smallest_effect_of_interest():
@@ -511,13 +511,6 @@ def test_break_even_for_the_smallest_effect_of_interest():
     assert interval(found.reliability)[1] == pytest.approx(0.15, abs=1e-5)
     assert break_even(fit, "klout", ("likes", "shares")).reliability < found.reliability < 1
     assert sesoi_break_even(interval, (-1.0, 1.0)).reliability is None
-
-
-def test_plain_and_corrected_have_to_agree():
-    assert agree("adds", "adds", 0.2, 0.1)
-    assert not agree("adds", "adds", 0.2, -0.1)
-    assert not agree("adds", "inconclusive", 0.2, 0.1)
-    assert agree("nothing", "nothing", 0.01, -0.01)
 
 
 def test_simex_points_towards_the_correction():

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.measurement_error.corrected import stacked_covariance
-from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
+from analysis.measurement_error.correction import (
+    correct_fit,
+    correct_term,
+    corrected_margin,
+    stacked_covariance,
+)
 from analysis.measurement_error.measurement import measure
 from analysis.models import fit_model
 from analysis.models.design import Design

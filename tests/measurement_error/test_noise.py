@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from analysis.audit import analyse
-from analysis.measurement_error.break_even import break_even
-from analysis.measurement_error.corrected import Correction
-from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.correction import Correction, correct_fit
 from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.reliability_curve import break_even
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
 from analysis.report.notebook import Audit

@@ -7,10 +7,16 @@ import pandas as pd
 import pytest
 
 from analysis.audit import analyse
-from analysis.measurement_error.corrected import LEVERED, Refusal, leverage_of, stacked_covariance
-from analysis.measurement_error.corrected_score import corrected_score
-from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
-from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.correction import (
+    LEVERED,
+    correct_fit,
+    correct_term,
+    corrected_margin,
+    leverage_of,
+    stacked_covariance,
+)
+from analysis.measurement_error.measurement import Refusal, measure
+from analysis.measurement_error.other_corrections import corrected_score
 from analysis.models import fit_model
 from analysis.models.covariance import hat_diagonal
 from analysis.models.design import Design

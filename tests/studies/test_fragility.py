@@ -10,7 +10,7 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.measurement_error.study_noise import study_noise
+from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.plan import read_plan
@@ -148,8 +148,8 @@ def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
 def without_those(own, data, noise, found):
     """The verdict on the file without the rows of which the reason speaks."""
     sets = fragility._candidates(
-        noise.decided.decides["value"].influence[:, noise.made.fit.position("score")],
-        noise.made.fit,
+        noise.corrected.deciding["value"].influence[:, noise.corrections.fit.position("score")],
+        noise.corrections.fit,
     )
     question = Question(
         select_sample(read_plan(own), from_frame(data)), read_plan(own).outcome[0], "score"

@@ -11,7 +11,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import DesignError
-from analysis.measurement_error.within_noise import corrected_within
+from analysis.measurement_error.other_corrections import corrected_within
 from analysis.models.covariance import around, corrected_without, without_clusters
 from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan

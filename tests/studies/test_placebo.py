@@ -12,7 +12,7 @@ from analysis.audit import analyse
 from analysis.errors import DesignError
 from analysis.measurement_error.correction import correct_fit, correct_term, corrected_margin
 from analysis.measurement_error.measurement import measure
-from analysis.measurement_error.study_noise import study_noise
+from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.fit import Fit
@@ -273,13 +273,11 @@ def test_placebos_are_audited_at_every_corner_and_for_every_set_of_shared_column
     sample = sample_of(own, data)
     bench = simulation.Simulation.of(Question(sample, sample.plan.outcome[0], "score"))
     noise = study_noise(sample, sample.plan.outcome[0], "score")
-    assert len(bench.measurements) == len(noise.effects) + len(noise.supposed) == 5 + 2
+    assert len(bench.measurements) == len(noise.effects) == 5 + 2
     fit = refit(bench.design, bench.null.model, bench.covariance, bench.predictor)
     by = bench.design.matrix[:, -1].std(ddof=1)
     made = [correct_term(fit, one, "score").estimate * by for one in bench.measurements]
-    told_by_the_audit = [
-        row.estimate for row in (*noise.effects, *(one.effect for one in noise.supposed))
-    ]
+    told_by_the_audit = [one.estimate.estimate for one in noise.effects]
     np.testing.assert_allclose(made, told_by_the_audit, rtol=1e-6)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measurement_error.corrected import stacked_covariance
+from analysis.measurement_error.correction import stacked_covariance
 from analysis.models import fit_ols
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.errors import DesignError
-from analysis.measurement_error.reliability import within_person
-from analysis.measurement_error.within_noise import corrected_within, reliability_of_changes
+from analysis.measurement_error.other_corrections import corrected_within
+from analysis.measurement_error.reliability import reliability_within, within_person
 from analysis.models.covariance import WithoutClusters, around, corrected_without, without_clusters
 from analysis.models.design import Design, recorded, transform
 from analysis.models.fit import critical_value, p_value
@@ -348,7 +348,7 @@ class Slopes(Question):
         """Return how reliable changes of engagement within a unit are: from halves, and by the
         formula for both.
         """
-        shares, rows = reliability_of_changes(noise.columns, noise.differences), []
+        shares, rows = reliability_within(noise.columns, noise.differences), []
         for column in noise.halved:
             how = self.plan.engagement.transform_of(column)
             values = recorded(self.sample, column, how)

@@ -51,8 +51,8 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
     and by their leverage, for a row that draws the fit to itself has little influence left; each
     candidate set is refitted. Of segments, every one of at least 5 % of the rows is left out.
     """
-    if noise.made is not None:
-        corrections, whole = noise.made, noise.decided.decides["value"]
+    if noise.corrections is not None:
+        corrections, whole = noise.corrections, noise.corrected.deciding["value"]
         fit = corrections.fit
         influence = whole.influence[:, whole.terms.index(question.score)]
         word = _word_of_corrections(question, corrections, noise)
@@ -60,7 +60,7 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
         fit = question.fit
         influence, word = influence_on(fit, question.score), question.word_of_fit(fit)
     for left, keep in (*_candidates(influence, fit), *_segments_left_out(question.sample)):
-        if noise.made is not None:
+        if noise.corrections is not None:
             other = _word_of_corrections_without(question, noise, keep)
         else:
             other = word_without(question, fit, keep, fit.covariance)
@@ -77,7 +77,7 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
 def _word_of_corrections(question: Question, corrections: Corrections, noise: Noise) -> Word:
     """Return the word of the rule for corrections, with the plain fit where it has a say."""
     plan, score, band = question.plan, question.score, question.band(question.model)
-    answer = Answer.of(noise.effects[0], band, question.level)
+    answer = Answer.of(noise.effects[0].estimate, band, question.level)
     if open_columns(plan, score):
         answer = _plain_answer(question, corrections.fit, answer)
     return answer_of(plan, score, answer, noise, band)[0].word
@@ -94,13 +94,13 @@ def _plain_answer(question: Question, fit: Fit, corrected: Answer) -> Answer:
 
 def _word_of_corrections_without(question: Question, noise: Noise, keep: np.ndarray) -> Word | None:
     try:
-        rest = noise.made.of_rows(keep)
-        decided = rest.deciding()
+        rest = noise.corrections.of_rows(keep)
+        corrected = rest.corrected_effects()
     except (DesignError, np.linalg.LinAlgError):
         return None
-    if decided.refusal:
+    if corrected.refusal:
         return "refused"
-    again = replace(noise, effects=decided.effects, doubt=decided.doubt, supposed=decided.supposed)
+    again = replace(noise, effects=corrected.effects, doubt=corrected.doubt)
     return _word_of_corrections(question, rest, again)
 
 

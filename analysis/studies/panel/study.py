@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import DesignError
-from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit
-from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.measurement import Refusal, measure
 from analysis.measurement_error.reliability import within_person
 from analysis.models.design import recorded
 from analysis.models.family import FAMILIES

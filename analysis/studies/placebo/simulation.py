@@ -8,11 +8,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit, correct_term
-from analysis.measurement_error.curvature import curvature
-from analysis.measurement_error.measurement import Measurement, measure
-from analysis.measurement_error.sharing import points_of, to_suppose, too_many, values_at
+from analysis.measurement_error.corrections import points_of, shared_sets, too_many, values_at
+from analysis.measurement_error.measurement import Measurement, Refusal, measure
+from analysis.measurement_error.nonlinearity import nonlinearity
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, transform
@@ -246,7 +245,7 @@ class Simulation:
         many = too_many(self.question.plan, self.question.score, tuple(self.declared))
         takes_no_line = self.family.linear or self.family.other_correction == "corrected-score"
         curved = not takes_no_line and any(
-            curvature(self.design, column, self.noisy).curved for column in self.noisy
+            nonlinearity(self.design, column, self.noisy).matters for column in self.noisy
         )
         return many is None and not crude and not curved
 
@@ -260,7 +259,7 @@ class Simulation:
         unknown = open_columns(self.question.plan, self.question.score)
         return (
             *(self.errors(at) for at in points_of(tuple(self.declared))),
-            *(self.errors("low", without=shared) for shared in to_suppose(unknown, self.noisy)),
+            *(self.errors("low", without=shared) for shared in shared_sets(unknown, self.noisy)),
         )
 
     def errors(self, at: str, without: tuple[str, ...] = ()) -> Measurement:

@@ -11,9 +11,8 @@ import numpy as np
 from analysis.data.disclosure import FEWEST, few
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
-from analysis.measurement_error.corrected import Refusal
 from analysis.measurement_error.correction import correct_fit
-from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import (

@@ -1,26 +1,26 @@
-"""The verdict over reliability: the rows are the corrected fit's, the figure and the passage say
-what they say.
-"""
+"""The verdict over reliability: each effect is the corrected fit's, and all that prints says so."""
 
 from html import escape
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
 from analysis.audit import analyse
 from analysis.measurement_error.correction import correct_fit, corrected_margin
 from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.reliability_curve import GRID, Stretch
 from analysis.measurement_error.report import (
     reliability_figure,
     reliability_passage,
     reliability_sentences,
 )
-from analysis.measurement_error.sweep import GRID, Stretch, stretches
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
 from analysis.report.notebook import Audit
+from analysis.results.rule import word_of
 
 
 @pytest.fixture(scope="module")
@@ -33,66 +33,66 @@ def unstated():
     return analyse(plan(), frame())
 
 
-def swept(audit):
-    return list(audit.estimates.select(method="reliability", term="sweep"))
+def curve_of(audit):
+    (curve,) = audit.curves.values()
+    return curve
 
 
 @pytest.mark.parametrize("kind", list(OUTCOMES))
-def test_every_row_is_the_corrected_fit_at_that_reliability(kind):
+def test_every_effect_is_the_corrected_fit_at_that_reliability(kind):
     audit = analyse(plan(kind), frame())
     design = build_design(audit.sample, OUTCOMES[kind]["column"], ("score",))
     fit = fit_model(design, audit.plan.outcome[0].deciding_model, "HC1")
-    rows = swept(audit)
-    assert [float(row.variant) for row in rows] == list(GRID)
-    for row in rows[::5]:
-        found = correct_fit(fit, measure(design, declared={"likes": float(row.variant)}))
+    curve = curve_of(audit)
+    assert curve.reliability.tolist() == list(GRID)
+    for at, swept in curve.known[::5]:
+        found = correct_fit(fit, measure(design, declared={"likes": at}))
         effect = (found.estimate("score"), found.std_error("score"))
         if kind == "binary":
             margin = corrected_margin(fit, found, "score")
             effect = margin.estimate, margin.std_error
         by = score_scale(audit.sample, "score")
-        assert (row.estimate, row.std_error) == pytest.approx(
+        assert (swept.estimate, swept.std_error) == pytest.approx(
             (effect[0] * by, effect[1] * by), rel=1e-9
         )
-    assert rows[-1].estimate == pytest.approx(
-        audit.verdict_on().deciding.estimate, rel=1e-9
-    )  # at 1 it is the plain fit
-    assert rows[-1].unit == audit.verdict_on().deciding.unit
+    deciding = audit.verdict_on().deciding
+    # at 1 it is the plain fit
+    assert curve.effects[-1].estimate == pytest.approx(deciding.estimate, rel=1e-9)
+    assert curve.unit == deciding.unit
+    assert curve.band == audit.verdict_on().band
 
 
 def test_the_sweep_crosses_zero_at_the_break_even(unstated):
     gone = unstated.estimates.one(method="reliability", term="break_even").estimate
-    rows = swept(unstated)
-    at, estimates = np.array([[float(row.variant), row.estimate] for row in rows]).T
+    at, estimates = np.array([(at, one.estimate) for at, one in curve_of(unstated).known]).T
     assert np.interp(0.0, estimates, at) == pytest.approx(gone, abs=0.005)
 
 
 def test_neighbours_with_one_word_are_one_stretch(unstated):
-    rows, verdict = swept(unstated), unstated.verdict_on()
-    found = stretches(reversed(rows), verdict.band, 0.95)
+    verdict, found = unstated.verdict_on(), curve_of(unstated).stretches
     assert (found[0].low, found[-1].high) == (0.5, 1.0)
-    assert all(one.high < two.low and one.said != two.said for one, two in pairwise(found))
+    assert all(one.high < two.low and str(one) != str(two) for one, two in pairwise(found))
     assert (found[-1].word, found[-1].positive) == (
         verdict.verdict,
         verdict.direction == "positive",
     )
-    assert Stretch("adds", False, 0.5, 0.6).said == "adds (negative)"
+    assert str(Stretch("adds", False, 0.5, 0.6)) == "adds (negative)"
 
 
 def test_where_hardly_any_truth_is_left_the_sweep_says_refused():
     data = frame(n=300)
     data["score"] = data["likes"] + 0.3 * data["score"]
     audit = analyse(plan(), data)
-    rows = swept(audit)
-    assert rows[0].estimate is None
-    assert "refused" in rows[0].note
-    assert stretches(rows, audit.verdict_on().band, 0.95)[0].word == "refused"
+    curve = curve_of(audit)
+    assert curve.effects[0] is None
+    assert curve.stretches[0].word == "refused"
+    assert curve.table().word[0] == "refused"
     assert reliability_figure(audit, "y").png
 
 
 def test_a_score_that_shares_the_noise_has_no_sweep():
     audit = analyse(plan(shares="full", **HALVES), frame(sharing=True))
-    assert not swept(audit)
+    assert not audit.curves
     (said,) = reliability_sentences(audit, audit.verdict_on())
     assert "ordinary fit is right" in said
     assert reliability_passage(audit).figures == ()
@@ -148,9 +148,26 @@ def test_report_and_ledger_carry_them(halves, tmp_path):
         "false_positive_corrected",
         "break_even",
         "break_even_sesoi",
-        "sweep@0.800",
     ):
         assert f'{term}"' in ledger
+    assert "sweep" not in ledger
+
+
+def test_the_curve_is_written_beside_its_figure(halves, tmp_path):
+    folder = Audit(halves).export(tmp_path / "noisy")
+    table = pd.read_csv(folder / "figures" / "reliability.csv")
+    curve, verdict = curve_of(halves), halves.verdict_on()
+    assert list(table.columns[:4]) == ["outcome", "score", "reliability", "estimate"]
+    assert set(zip(table.outcome, table.score, strict=True)) == {("y", "score")}
+    assert table.reliability.tolist() == list(GRID)
+    for row, (at, effect) in zip(table.itertuples(), curve.known, strict=True):
+        low, high = effect.interval(0.95)
+        assert (row.reliability, row.estimate, row.std_error, row.conf_low, row.conf_high) == (
+            pytest.approx((at, effect.estimate, effect.std_error, low, high), rel=1e-12)
+        )
+        inner = effect.interval(0.9)
+        assert row.word == word_of((low, high), inner, verdict.band)
+    assert not halves.estimates.select(method="reliability", term="sweep").rows
 
 
 def test_several_scores_and_outcomes_have_a_sentence_each_and_a_figure_an_outcome():

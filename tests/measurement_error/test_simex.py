@@ -6,8 +6,8 @@ import pytest
 from test_noise import HALVES, OUTCOMES, frame, plan
 
 from analysis.audit import analyse
-from analysis.measurement_error import study_extrapolation as extrapolation
-from analysis.measurement_error.simex_report import extrapolation_figure, extrapolation_passage
+from analysis.measurement_error import simex
+from analysis.measurement_error.simex import simex_figure, simex_passage
 from analysis.report.notebook import Audit
 
 
@@ -36,11 +36,11 @@ def test_no_row_has_an_interval_or_decides(noisy):
 
 def test_the_figure_is_described_and_always_the_same(noisy):
     (outcome,) = (o.column for o in noisy.plan.outcome)
-    one, two = (extrapolation_figure(noisy, outcome) for _ in range(2))
+    one, two = (simex_figure(noisy, outcome) for _ in range(2))
     assert one.svg == two.svg
     assert rows_of(noisy)["extrapolated"].displayed in one.alt
     assert "nothing here decides" in one.caption
-    passage = extrapolation_passage(noisy)
+    passage = simex_passage(noisy)
     assert ("log odds" in passage.paragraphs[0]) == (noisy.plan.outcome[0].kind == "binary")
 
 
@@ -64,11 +64,11 @@ def test_it_stands_in_the_report(noisy, tmp_path):
 def test_there_is_none_where_nothing_can_be_added(content):
     audit = analyse(content, frame())
     assert not rows_of(audit)
-    assert extrapolation_passage(audit) is None
+    assert simex_passage(audit) is None
     with pytest.raises(LookupError):
-        extrapolation_figure(audit, OUTCOMES["count"]["column"])
+        simex_figure(audit, OUTCOMES["count"]["column"])
 
 
 def test_many_rows_have_no_picture(monkeypatch):
-    monkeypatch.setattr(extrapolation, "MOST_ROWS", 100)
+    monkeypatch.setattr(simex, "MOST_ROWS", 100)
     assert not rows_of(analyse(plan("count", **HALVES), frame()))

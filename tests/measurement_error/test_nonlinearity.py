@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis as sa
 from analysis.audit import analyse
-from analysis.measurement_error.corrected import stacked_covariance, under_leverage
-from analysis.measurement_error.corrected_score import corrected_score
-from analysis.measurement_error.correction import correct_fit
-from analysis.measurement_error.curvature import curvature
+from analysis.measurement_error.correction import correct_fit, stacked_covariance, under_leverage
 from analysis.measurement_error.measurement import measure
-from analysis.measurement_error.straightness import straightened
+from analysis.measurement_error.nonlinearity import nonlinearity, without_linearity
+from analysis.measurement_error.other_corrections import corrected_score
 from analysis.models import fit_model
 from analysis.models.covariance import hat_diagonal
 from analysis.models.design import Design, build_design
+from analysis.models.distributions import normal_isf, normal_sf
 from analysis.report.notebook import Audit
 
 
@@ -82,21 +80,21 @@ def design_of(score, engagement):
 @pytest.mark.parametrize("steep", [0.0, 1.2])
 def test_a_curve_is_noticed_and_a_line_is_not(steep):
     found = [
-        curvature(design_of(data["score"], data["likes"]), "likes", ("likes",))
+        nonlinearity(design_of(data["score"], data["likes"]), "likes", ("likes",))
         for data in (frame(seed, steep=steep) for seed in range(40))
     ]
-    assert [one.curved for one in found] == [bool(steep)] * 40
+    assert [one.matters for one in found] == [bool(steep)] * 40
 
 
 def test_the_share_is_that_of_two_regressions():
     data = frame()
     design = design_of(data["score"], data["likes"])
     order = data["score"].rank().to_numpy()
-    normal = sa.distributions.normal_isf(1 - (order - 0.5) / len(data))
+    normal = normal_isf(1 - (order - 0.5) / len(data))
     line = np.column_stack([np.ones(len(data)), data["score"]])
     curve = np.c_[line, normal, normal**2, normal**3]
     squares = [float(np.linalg.lstsq(x, data["likes"], rcond=None)[1][0]) for x in (line, curve)]
-    found = curvature(design, "likes", ("likes",))
+    found = nonlinearity(design, "likes", ("likes",))
     assert found.share == pytest.approx(1 - squares[1] / squares[0], rel=1e-9)
 
 
@@ -113,7 +111,7 @@ def skewed(how, seed, n=1000):
     """
     rng = np.random.default_rng(seed)
     normal = rng.normal(size=n)
-    truth = SKEWED[how](sa.distributions.normal_sf(-normal))
+    truth = SKEWED[how](normal_sf(-normal))
     score = normal + 0.5 * rng.normal(size=n)
     halves = truth + np.sqrt(0.5) * rng.normal(size=(2, n))
     design = design_of(score, halves.mean(axis=0))
@@ -123,16 +121,18 @@ def skewed(how, seed, n=1000):
 
 @pytest.mark.parametrize("how", list(SKEWED))
 def test_a_normal_score_of_skewed_engagement_is_a_curve(how):
-    assert all(curvature(skewed(how, seed)[0], "likes", ("likes",)).curved for seed in range(40))
+    assert all(
+        nonlinearity(skewed(how, seed)[0], "likes", ("likes",)).matters for seed in range(40)
+    )
 
 
 def test_normal_scores_have_no_curve_of_their_own():
     """A score that is its own normal scores: that direction is left out, and the test is of two."""
     rng = np.random.default_rng(1)
-    score = sa.distributions.normal_isf((rng.permutation(500) + 0.5) / 500)
+    score = normal_isf((rng.permutation(500) + 0.5) / 500)
     likes = score + rng.normal(size=500)
-    assert not curvature(design_of(score, likes), "likes", ("likes",)).curved
-    assert curvature(design_of(score, likes + 0.3 * score**2), "likes", ("likes",)).curved
+    assert not nonlinearity(design_of(score, likes), "likes", ("likes",)).matters
+    assert nonlinearity(design_of(score, likes + 0.3 * score**2), "likes", ("likes",)).matters
 
 
 def test_a_normal_worthless_score_passes_as_often_as_it_should():
@@ -143,7 +143,7 @@ def test_a_normal_worthless_score_passes_as_often_as_it_should():
     for seed in range(60):
         design, halves = skewed("exponential", seed)
         fit, errors = fit_model(design, "poisson", "HC1"), measure(design, halves={"likes": halves})
-        found = correct_fit(fit, errors), straightened(fit, {"value": errors})["value"]
+        found = correct_fit(fit, errors), without_linearity(fit, {"value": errors})["value"]
         passed.append([abs(one.estimate("score")) > 1.96 * one.std_error("score") for one in found])
     calibrated, decides = np.sum(passed, axis=0)
     assert calibrated >= 10
@@ -162,7 +162,7 @@ def test_the_rate_of_the_corrected_test_is_said_to_be_unknown():
 @pytest.mark.parametrize("score", [np.arange(100) % 2, np.repeat(3.0, 100) + (np.arange(100) == 7)])
 def test_two_values_have_no_curve(score):
     likes = np.random.default_rng(1).normal(size=100)
-    assert curvature(
+    assert nonlinearity(
         design_of(score.astype(float), likes), "likes", ("likes",)
     ).share == pytest.approx(0, abs=1e-6)
 
@@ -172,11 +172,11 @@ def test_a_few_rows_do_not_pass_for_a_curve():
     keeps it straight.
     """
     found = [
-        curvature(design_of(data["score"], data["likes"]), "likes", ("likes",))
+        nonlinearity(design_of(data["score"], data["likes"]), "likes", ("likes",))
         for data in (frame(seed, n=30, steep=0) for seed in range(200))
     ]
     assert sum(one.share >= 0.03 for one in found) > 20
-    assert sum(one.curved for one in found) <= 8  # P(X > 8 | 200, .01) = .0003
+    assert sum(one.matters for one in found) <= 8  # P(X > 8 | 200, .01) = .0003
 
 
 @pytest.mark.parametrize("how", ["halves", "declared"])

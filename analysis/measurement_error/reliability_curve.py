@@ -1,0 +1,305 @@
+"""The corrected effect at each reliability of engagement, and the break-even reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.measurement_error.correction import Effect, correct_term
+from analysis.measurement_error.measurement import Refusal, measure
+from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
+from analysis.results.estimates import Unit
+from analysis.results.rule import Interval, Word, word_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GRID = np.round(np.linspace(0.5, 1.0, 21), 3)
+"""Reliabilities of the curve: below one half, a record is more noise than truth."""
+
+SUPPOSED = 0.8
+"""Reliability for which the rate of a worthless score is printed when the plan states none."""
+
+LOWEST = 0.3
+"""Reliability down to which the band of the smallest effect of interest is looked for."""
+
+REAL = 1e-7
+"""A root whose imaginary part is below this share of its size counts as real."""
+
+
+def effect_at(fit: Fit, term: str, noisy: tuple[str, ...], reliability: float) -> Effect | None:
+    """Return the corrected effect if all noisy columns had this reliability; None where refused.
+
+    For a logit it is the change in probability. The errors are independent of all other columns.
+    """
+    errors = measure(fit.design, declared=dict.fromkeys(noisy, float(reliability)))
+    effect = correct_term(fit, errors, term, margin=bool(FAMILIES[fit.model].margin))
+    return None if isinstance(effect, Refusal) else effect
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Neighbouring reliabilities at which the rule gives one word and direction.
+
+    Attributes
+    ----------
+    word : {"adds", "trivial", "nothing", "inconclusive", "refused"}
+    positive : bool or None
+        None unless the word has a direction.
+    low, high : float
+        The first and the last reliability with this word.
+    """
+
+    word: Word
+    positive: bool | None
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if self.positive is None:
+            return self.word
+        return f"{self.word} ({'positive' if self.positive else 'negative'})"
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """The reliability below which the score's effect is gone.
+
+    Attributes
+    ----------
+    reliability : float or None
+        None when there is none.
+    reason : str
+        Why there is none, as a sentence without its full stop; empty otherwise.
+    """
+
+    reliability: float | None
+    reason: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.reason}." if self.reason else ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityCurve:
+    """The score's corrected effect at each reliability of recorded engagement.
+
+    Attributes
+    ----------
+    reliability : ndarray, shape (r,)
+        Increasing.
+    effects : tuple of Effect or None, length r
+        On the scale of the verdict; None where the correction is refused.
+    unit : str
+        How an effect is displayed.
+    band : (float, float)
+        The smallest effect of interest, on the same scale.
+    level : float
+        Of the intervals.
+    vanishing, negligible : BreakEven
+        Where the effect is zero, and where it lies inside the band.
+    """
+
+    reliability: np.ndarray
+    effects: tuple[Effect | None, ...]
+    unit: Unit
+    band: Interval
+    level: float
+    vanishing: BreakEven
+    negligible: BreakEven
+
+    @property
+    def known(self) -> list[tuple[float, Effect]]:
+        """The reliabilities at which there is a corrected effect, and the effect."""
+        pairs = zip(self.reliability.tolist(), self.effects, strict=True)
+        return [(at, effect) for at, effect in pairs if effect is not None]
+
+    @property
+    def words(self) -> list[tuple[Word, bool | None]]:
+        """The rule's word and its direction (True: positive; None without one), of length r."""
+        return [_word(effect, self.band, self.level) for effect in self.effects]
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The words from the lowest reliability to the highest, equal neighbours as one."""
+        joined: list[Stretch] = []
+        for at, (word, positive) in zip(self.reliability.tolist(), self.words, strict=True):
+            if joined and (joined[-1].word, joined[-1].positive) == (word, positive):
+                joined[-1] = replace(joined[-1], high=at)
+            else:
+                joined.append(Stretch(word, positive, at, at))
+        return tuple(joined)
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a reliability: the effect, its interval and the rule's word."""
+        import pandas as pd
+
+        columns = ["reliability", "estimate", "std_error", "conf_low", "conf_high", "word"]
+        rows = [
+            (at, one.estimate, one.std_error, *one.interval(self.level), word)
+            if one
+            else (at, None, None, None, None, word)
+            for at, one, (word, _) in zip(self.reliability, self.effects, self.words, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def _word(effect: Effect | None, band: Interval, level: float) -> tuple[Word, bool | None]:
+    if effect is None:
+        return "refused", None
+    word = word_of(effect.interval(level), effect.interval(1 - 2 * (1 - level)), band)
+    return word, effect.estimate > 0 if word in ("adds", "trivial") else None
+
+
+def reliability_curve(
+    fit: Fit,
+    term: str,
+    noisy: tuple[str, ...],
+    *,
+    band: Interval,
+    level: float = 0.95,
+    by: float = 1.0,
+    unit: Unit = "number",
+    grid: np.ndarray = GRID,
+) -> ReliabilityCurve:
+    """Return the corrected effect of a score at each reliability of the noisy columns.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain fit.
+    term : str
+        The score.
+    noisy : tuple of str
+        Columns that all have the reliability; the others count as free of error.
+    band : (float, float)
+        The smallest effect of interest.
+    level : float
+    by : float
+        Size of one step of the score in its own unit.
+    unit : str
+    grid : ndarray, shape (r,)
+        Reliabilities in (0, 1].
+    """
+
+    def effect(reliability: float) -> Effect | None:
+        at = effect_at(fit, term, noisy, reliability)
+        return None if at is None else at.times(by)
+
+    def inner(reliability: float) -> Interval:
+        at = effect(reliability)
+        return (np.nan, np.nan) if at is None else at.interval(1 - 2 * (1 - level))
+
+    return ReliabilityCurve(
+        np.asarray(grid, dtype=float),
+        tuple(effect(value) for value in grid),
+        unit,
+        band,
+        level,
+        break_even(fit, term, noisy),
+        sesoi_break_even(inner, band),
+    )
+
+
+def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
+    """Return the common reliability of noisy columns at which the corrected effect is zero.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain fit.
+    term : str
+        The score.
+    noisy : tuple of str
+
+    Notes
+    -----
+    In closed form. With the controls partialled out, one noisy column E, score S,
+    ``m = M b_plain`` (for least squares the covariances with the outcome): error variance
+    ``s = v_E - c_SE m_E / m_S`` makes the effect zero, and ``r = 1 - s / var(E)``. It is admissible
+    while ``0 <= s < v_E`` given the score. With several columns s is a generalised eigenvalue. The
+    same for all models, since all are corrected by ``(M - C)^-1 M``.
+    """
+    moment, plain = _standardised(fit)
+    at = fit.position(term)
+    rest = np.arange(fit.design.k) != at
+    share = np.diag([float(name in noisy) for name in fit.design.terms])
+    left = np.column_stack([moment[:, rest], plain])
+    left = np.vstack([left[rest], left[at]])
+    right = np.zeros_like(left)
+    right[:-1, :-1] = share[np.ix_(rest, rest)]
+    for s in _real_roots(left, right):
+        if 0 <= s < 1 and np.linalg.eigvalsh(moment - s * share)[0] > 0:
+            return BreakEven(float(1 - s))
+    slopes = np.linalg.solve(moment, plain)
+    away = np.linalg.solve(moment, share @ slopes)[at] * slopes[at] >= 0
+    why = (
+        "noise in engagement hides it, rather than makes it"
+        if away
+        else "before it does, engagement would vary less than the score says it does"
+    )
+    return BreakEven(None, f"No reliability makes the effect vanish: {why}")
+
+
+def sesoi_break_even(interval_at: Callable[[float], Interval], band: Interval) -> BreakEven:
+    """Return the highest reliability at which an interval lies inside the SESOI band.
+
+    Parameters
+    ----------
+    interval_at : callable
+        The corrected interval of the equivalence test (level 2 level - 1) at a reliability; NaN
+        where refused.
+    band : (float, float)
+    """
+
+    def room(reliability: float) -> float:
+        bottom, top = interval_at(reliability)
+        return min(bottom - band[0], band[1] - top)
+
+    if room(1.0) > 0:
+        return BreakEven(None, "The effect lies inside the band without any correction")
+    above = 1.0
+    for below in np.linspace(1.0, LOWEST, 36)[1:]:
+        space = room(float(below))
+        if not np.isfinite(space):
+            break
+        if space > 0:
+            from scipy.optimize import brentq
+
+            return BreakEven(float(brentq(room, below, above, xtol=1e-6)))
+        above = float(below)
+    reason = (
+        "At no reliability does its interval lie inside the band of the smallest effect of interest"
+    )
+    return BreakEven(None, reason)
+
+
+def _standardised(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Return (M, M b_plain) for columns centred and in units of their standard deviation."""
+    matrix = fit.design.matrix.copy()
+    start = 1 if fit.design.blocks[0] == "intercept" else 0
+    centre = matrix[:, start:].mean(axis=0) if start else 0.0
+    matrix[:, start:] -= centre
+    scale = np.ones(fit.design.k)
+    scale[start:] = matrix[:, start:].std(axis=0)
+    matrix /= scale
+    params = fit.params * scale
+    if start:
+        params[0] = fit.params[0] + fit.params[1:] @ centre
+    moment = matrix.T @ matrix / fit.design.n
+    return moment, moment @ params
+
+
+def _real_roots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the finite real generalised eigenvalues s of ``left x = s right x``, sorted."""
+    from scipy.linalg import eig
+
+    top, bottom = eig(left, right, right=False, homogeneous_eigvals=True)
+    finite = np.abs(bottom) > 1e-10 * np.abs(top)
+    values = top[finite] / bottom[finite]
+    return np.sort(values[np.abs(values.imag) <= REAL * np.maximum(np.abs(values), 1)].real)
