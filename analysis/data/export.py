@@ -139,7 +139,7 @@ def score(name: str, data: pd.DataFrame | str) -> pd.Series:
     Parameters
     ----------
     name : str
-        klout, klout_old, kred, trustcloud, credit, history or placebo.
+        One of `analysis.scores.SCORES`.
     data : DataFrame or str
         An activity table, or the address of one. `analysis.scores.card(name)` says which columns it
         needs.

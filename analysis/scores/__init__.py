@@ -14,29 +14,28 @@ Klout-style
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.scores import credit, history, klout, kred, placebo, trustcloud
-from analysis.scores.card import Card
+from analysis.errors import DataError, printable, unknown
+from analysis.scores.inputs import Card, Scores
 from analysis.scores.record import record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORES: dict[str, tuple[Callable[..., pd.Series], Callable[..., Card]]] = {
-    "klout": (klout.klout, klout.card),
-    "klout_old": (
-        lambda frame: klout.klout(frame, version="old").rename("klout_old_style"),
-        lambda: klout.card("old"),
-    ),
-    "kred": (kred.kred, kred.card),
-    "trustcloud": (trustcloud.trustcloud, trustcloud.card),
-    "credit": (credit.credit, credit.card),
-    "history": (history.history, history.card),
-    "placebo": (placebo.placebo, placebo.card),
-}
-"""By name: the function from an activity table to a column, and the one that describes it."""
+
+def collect() -> Scores:
+    """Return the scores of all modules in this folder that have a table `SCORES` of their own."""
+    tables = [
+        getattr(import_module(module.name), "SCORES", {})
+        for module in iter_modules(__path__, f"{__name__}.")
+    ]
+    return {name: pair for table in tables for name, pair in table.items()}
+
+
+SCORES = collect()
 
 
 def on_record(topic: str) -> pd.DataFrame:
@@ -60,7 +59,7 @@ def score(name: str, frame: pd.DataFrame) -> pd.Series:
     name : str
         One of `SCORES`.
     frame : DataFrame
-        With the columns that the score's card names; see `activity.COLUMNS`.
+        With the columns that the score's card names; see `inputs.COLUMNS`.
 
     Raises
     ------
@@ -77,8 +76,5 @@ def card(name: str) -> Card:
 
 def _named(name: str) -> tuple[Callable[..., pd.Series], Callable[..., Card]]:
     if name not in SCORES:
-        fault = Fault(
-            "NAME", printable(name), f"one of: {listing(list(SCORES))}", did_you_mean(name, SCORES)
-        )
-        raise DataError("score", [fault])
+        raise DataError("score", unknown("NAME", printable(name), name, SCORES))
     return SCORES[name]

@@ -23,8 +23,7 @@ import numpy as np
 from scipy.special import expit
 
 from analysis.errors import DataError, Fault, listing, printable
-from analysis.scores.activity import read_columns
-from analysis.scores.card import Card
+from analysis.scores.inputs import Card, as_score, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +36,7 @@ LOW, HIGH = 300.0, 850.0
 MOST_BINS, SMOOTHING, RIDGE = 5, 0.5, 1e-6
 FEWEST_OF_A_KIND = 20
 NEEDS = ("late_payments",)
+WHERE = "the credit scorecard"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +86,7 @@ class Scorecard:
         return np.clip(BASE_POINTS + DOUBLE / np.log(2) * (odds - np.log(BASE_ODDS)), LOW, HIGH)
 
     def table(self) -> pd.DataFrame:
-        """Return one row a bin: column, up to which value, weight of evidence, points against the
-        average bin.
-        """
+        """Return one row a bin: column, upper edge, weight of evidence, points against average."""
         import pandas as pd
 
         rows = [
@@ -115,24 +113,19 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
     """
     bad = np.asarray(bad, float)
     if not np.isin(bad, (0, 1)).all():
-        raise DataError(
-            "the credit scorecard", [Fault("the target", "values other than 0 and 1", "0 and 1")]
-        )
+        raise DataError(WHERE, Fault("the target", "values other than 0 and 1", "0 and 1"))
     if min(bad.sum(), len(bad) - bad.sum()) < FEWEST_OF_A_KIND:
-        found = (
-            f"{int(bad.sum())} who defaulted among the {len(bad)} rows that the card is fitted to"
-        )
+        among = f"among the {len(bad)} rows that the card is fitted to"
         allowed = f"at least {FEWEST_OF_A_KIND} who did, and as many who did not"
-        raise DataError("the credit scorecard", [Fault("the target", found, allowed)])
+        found = f"{int(bad.sum())} who defaulted {among}"
+        raise DataError(WHERE, Fault("the target", found, allowed))
     bins = tuple(bin_column(name, values, bad) for name, values in columns.items())
     design = np.column_stack([np.ones(len(bad)), *(b.of(columns[b.column]) for b in bins)])
     return Scorecard(bins, _logistic(design, 1 - bad))
 
 
 def bin_column(name: str, values: np.ndarray, bad: np.ndarray, most: int = MOST_BINS) -> Binned:
-    """Cut a column at its quantiles, merge neighbours until the share of bad is monotone, and weigh
-    each bin.
-    """
+    """Cut a column at quantiles, merge bins until the share of bad is monotone, and weigh each."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, most + 1)[1:-1]))
     edges = edges[edges < values.max()]
     rises = np.corrcoef(values, bad)[0, 1] >= 0 if values.std() > 0 else True
@@ -152,9 +145,7 @@ def bin_column(name: str, values: np.ndarray, bad: np.ndarray, most: int = MOST_
 
 
 def _logistic(design: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Return logistic coefficients by Newton's steps, with a ridge that keeps a constant column
-    from dividing by 0.
-    """
+    """Return logistic coefficients by Newton's steps; a ridge keeps a constant column finite."""
     weights = np.zeros(design.shape[1])
     weights[0] = np.log(good.mean() / (1 - good.mean()))
     for _ in range(50):
@@ -177,8 +168,7 @@ def credit(
     unit: str = "creator",
     seed: int = 0,
 ) -> pd.Series:
-    """Return credit points of 300-850 for one half of the accounts, from a scorecard fitted to the
-    *other* half.
+    """Return credit points of 300-850 for half of the accounts, by a card fitted to the *others*.
 
     Rows of one account are in one half: no row's score has seen its own outcome, or that of the
     same account. Those that the card was fitted to have no points (NaN), and so no part in a test
@@ -212,19 +202,17 @@ def credit(
     and in 8 % with two halves on one scale; with one half scored, in 5 % (simulated; the first two
     of 150 and 400 samples, the others of 1,000).
     """
-    import pandas as pd
-
     if isinstance(columns, str) or not columns or target in columns:
         found = listing([columns] if isinstance(columns, str) else columns) or "none"
         allowed = f"a list of columns that were known before, {printable(target)} not among them"
-        raise DataError("the credit scorecard", [Fault("columns", found, allowed)])
+        raise DataError(WHERE, Fault("columns", found, allowed))
     values = read_columns(frame, (*columns, target), "credit")
     bad, codes = values.pop(target), _accounts(frame, unit)
     held = (np.random.default_rng(seed).permutation(int(codes.max()) + 1)[codes] % 2) == 1
     fitted = fit_scorecard({name: column[~held] for name, column in values.items()}, bad[~held])
     points = np.full(len(frame), np.nan)
     points[held] = fitted.points({name: column[held] for name, column in values.items()})
-    return pd.Series(np.round(points, 1), index=frame.index, name="credit")
+    return as_score(points, frame, "credit", 1)
 
 
 def _accounts(frame: pd.DataFrame, unit: str) -> np.ndarray:
@@ -235,8 +223,7 @@ def _accounts(frame: pd.DataFrame, unit: str) -> np.ndarray:
     known = len(np.unique(codes[codes >= 0]))
     if known < 2 or codes.min() < 0:
         found = f"{known:,} accounts, and {int((codes < 0).sum()):,} rows without one"
-        fault = Fault(printable(unit), found, "at least two, and one in every row")
-        raise DataError("the credit scorecard", [fault])
+        raise DataError(WHERE, Fault(printable(unit), found, "at least two, and one in every row"))
     return codes
 
 
@@ -274,3 +261,6 @@ def card(columns: Sequence[str] = NEEDS) -> Card:
             ),
         ),
     )
+
+
+SCORES = {"credit": (credit, card)}

@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import DataError, Fault, listing, printable
-from analysis.scores.activity import Window, read_columns
-from analysis.scores.card import Card
+from analysis.scores.inputs import Card, Window, as_score, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +76,7 @@ VERSIONS = {"old": OLD, "new": NEW}
 def true_reach(
     reactors: ArrayLike, version: KloutVersion = NEW, *, days: float | None = None
 ) -> np.ndarray:
-    """Return true reach in [0, 1] from the number of different people who reacted within `days`
-    (default: the window).
+    """Return true reach in [0, 1] from how many people reacted within `days` (default: a window).
 
     >>> float(true_reach([1_000_000], days=30)[0])
     1.0
@@ -104,8 +102,7 @@ def network_impact(
     replies_down: ArrayLike,
     version: KloutVersion = NEW,
 ) -> np.ndarray:
-    """Return network impact in [0, 1]: the influence of those who react, less for talking to the
-    less influential.
+    """Return network impact in [0, 1]: the influence of those who react and are talked to.
 
     Parameters
     ----------
@@ -120,9 +117,9 @@ def network_impact(
     return (1 - version.ladder) * np.asarray(reactor_score, float) / 100 + version.ladder * share_up
 
 
-SUMMED = ("reactors", "reactions", "posts", "replies_up", "replies_down")
+NEEDS = ("posts", "reactions", "reactors", "reactor_score", "replies_up", "replies_down")
+SUMMED = tuple(name for name in NEEDS if name != "reactor_score")
 """Columns that are summed over the window."""
-NEEDS = (*SUMMED, "reactor_score")
 
 
 def from_sums(
@@ -177,14 +174,12 @@ def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = Non
     >>> klout(pd.DataFrame(idle)).tolist()
     [10.0]
     """
-    import pandas as pd
-
     chosen = _version(version)
     columns = read_columns(frame, NEEDS, "Klout-style")
     window = Window(frame, chosen.window, days=days)
     sums = {name: window.sum(columns[name]) for name in SUMMED}
     values = from_sums(sums, columns["reactor_score"], window.days, chosen)
-    return pd.Series(values, index=frame.index, name="klout_style")
+    return as_score(values, frame, "klout_style")
 
 
 def _version(version: str) -> KloutVersion:
@@ -244,3 +239,12 @@ def card(version: str = "new") -> Card:
             "retailwire.com/discussion/15423/marketers-seek-klout-from-social-media-stars",
         ),
     )
+
+
+SCORES = {
+    "klout": (klout, card),
+    "klout_old": (
+        lambda frame: klout(frame, version="old").rename("klout_old_style"),
+        lambda: card("old"),
+    ),
+}

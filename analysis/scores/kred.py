@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.scores.activity import months_of, read_columns
-from analysis.scores.card import Card
+from analysis.scores.inputs import Card, as_score, months_of, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +41,7 @@ def influence_points(
     new_followers: ArrayLike = 0.0,
     large: float = 2.0,
 ) -> np.ndarray:
-    """Return points of influence: 10 a reaction, `large` times as much from people with over 10,000
-    followers.
+    """Return points of influence: 10 a reaction, `large` times that from over 10,000 followers.
 
     >>> float(influence_points(7, from_large=1))
     80.0
@@ -55,9 +53,7 @@ def influence_points(
 
 
 def normalised(points: ArrayLike, community: ArrayLike | None = None) -> np.ndarray:
-    """Return influence of 1-1,000 by the curve of a community: of these points themselves, where no
-    other is given.
-    """
+    """Return influence of 1-1,000 by the curve of a community (default: of these very points)."""
     points = np.asarray(points, float)
     others = points if community is None else np.asarray(community, float)
     highest = np.log1p(others.max(initial=0.0))
@@ -89,17 +85,14 @@ GIFT_TO_RECEIVER, GIFT_TO_GIVER = 70.0, 30.0
 
 
 def outreach_points(actions: ArrayLike, *, gifts_given: ArrayLike = 0.0) -> np.ndarray:
-    """Return points of outreach, which never fall: 10 for each reply, mention or retweet of
-    somebody, 30 a gift.
-    """
+    """Return points of outreach, which never fall: 10 for each action, 30 for each gift."""
     return OUTREACH_POINTS * np.asarray(actions, float) + GIFT_TO_GIVER * np.asarray(
         gifts_given, float
     )
 
 
 def outreach_level(points: ArrayLike) -> np.ndarray:
-    """Return the outreach level: 1 at 100 points, 2 at 270, progressively more for each further
-    one.
+    """Return the outreach level: 1 at 100 points, 2 at 270, progressively more for the next ones.
 
     >>> outreach_level([99, 100, 269, 270]).tolist()
     [0, 1, 1, 2]
@@ -138,8 +131,6 @@ def kred(frame: pd.DataFrame, *, gifts: str | None = None) -> pd.Series:
     DataError
         When a column is missing or not what it should be.
     """
-    import pandas as pd
-
     followed = all(name in frame for name in ("followers", "creator", "month"))
     names = [*NEEDS, *(["followers"] if followed else []), *([gifts] if gifts else [])]
     columns = read_columns(frame, names, "Kred-style")
@@ -147,22 +138,16 @@ def kred(frame: pd.DataFrame, *, gifts: str | None = None) -> pd.Series:
     points = influence_points(columns["reactions"], new_followers=fresh)
     if gifts:
         points = points + GIFT_TO_RECEIVER * columns[gifts]
-    return pd.Series(np.round(normalised(points), 1), index=frame.index, name="kred_style")
+    return as_score(normalised(points), frame, "kred_style", 1)
 
 
 def _new_followers(frame: pd.DataFrame, followers: np.ndarray) -> np.ndarray:
-    """Return followers gained since the account's month before; 0 in its first, and where they
-    fell.
-    """
+    """Return followers gained since the month before; 0 in the first, and where they fell."""
     import pandas as pd
 
     ordered = pd.Series(followers, frame.index).iloc[np.argsort(months_of(frame), kind="stable")]
-    gained = (
-        ordered.groupby(frame["creator"].reindex(ordered.index), sort=False)
-        .diff()
-        .fillna(0)
-        .clip(lower=0)
-    )
+    accounts = frame["creator"].reindex(ordered.index)
+    gained = ordered.groupby(accounts, sort=False).diff().fillna(0).clip(lower=0)
     return gained.reindex(frame.index).to_numpy()
 
 
@@ -199,3 +184,6 @@ def card() -> Card:
             "blog.kred.com/category/features/",
         ),
     )
+
+
+SCORES = {"kred": (kred, card)}

@@ -1,13 +1,13 @@
-"""The influence of those who react, solved as what it is: a fixed point, since theirs rests on who
-reacts to them.
+"""The influence of those who react: a fixed point, since theirs rests on who reacts to them.
 
 An account's influence is what flows to it from those who react to it, each of whom gives their own
 influence in proportion to their reactions; a share (1 - damping) is everybody's alike, as is that
 of accounts which react to nobody:
 
-    x = (1 - d) / n + d (W' x + s / n),   W[i, j] = the share of i's reactions that go to j,   s =
-    the influence of
-                                          those who react to nobody
+    x = (1 - d) / n + d (W' x + s / n)
+
+with W[i, j] the share of i's reactions that go to j, and s the influence of those who react to
+nobody.
 
 It is the stationary distribution of Page, Brin, Motwani & Winograd's (1999) random walk, to which
 the vendor's word "PeopleRank" of October 2011 alludes; that the vendor solved this equation is not
@@ -21,15 +21,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy import sparse
 
 DAMPING, TOLERANCE, MOST = 0.85, 1e-10, 1000
-WHERE = "the list of ties"
+WHERE, ENDS = "the list of ties", ("reactor", "author")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,83 +96,59 @@ def influence(
     {'a': 0.213, 'b': 0.213, 'c': 0.574}
     """
     if not 0 <= damping < 1:
-        raise DataError(
-            WHERE, [Fault("damping", printable(damping), "a number of at least 0 and below 1")]
-        )
+        allowed = "a number of at least 0 and below 1"
+        raise DataError(WHERE, Fault("damping", printable(damping), allowed))
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
     return _solve(reactions, total, accounts, damping, tolerance)
 
 
 def read_ties(ties: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return positions of reactors and authors, reactions, and the accounts; refuse a malformed
-    list.
-    """
+    """Return positions of reactors and authors, reactions, and accounts; refuse a faulty list."""
     import pandas as pd
 
     if not isinstance(ties, pd.DataFrame):
-        raise DataError(WHERE, [Fault("ties", type(ties).__name__, "a pandas DataFrame")])
-    lacking = [name for name in ("reactor", "author") if name not in ties]
-    allowed = "who reacted, and to whom: reactor, author"
+        raise DataError(WHERE, Fault("ties", type(ties).__name__, "a pandas DataFrame"))
     faults = [
-        Fault(name, "no such column", allowed, did_you_mean(name, ties.columns)) for name in lacking
+        Fault(
+            name,
+            "no such column",
+            "who reacted, and to whom: reactor, author",
+            did_you_mean(name, ties.columns),
+        )
+        for name in ENDS
+        if name not in ties
     ]
     if not faults and not len(ties):
         faults.append(Fault("the whole list", "no ties", "at least one"))
     if faults:
         raise DataError(WHERE, faults)
-    weight = (
-        pd.to_numeric(ties["reactions"], errors="coerce").to_numpy(float)
-        if "reactions" in ties
-        else None
-    )
-    for name in ("reactor", "author"):
-        if ties[name].isna().any():
-            faults.append(
-                _rows(
-                    name,
-                    ties,
-                    ties[name].isna(),
-                    "no account",
-                    "an account at both ends of every tie",
-                )
-            )
-    if weight is not None and not (np.isfinite(weight) & (weight > 0)).all():
-        wrong = ~(np.isfinite(weight) & (weight > 0))
-        faults.append(
-            _rows("reactions", ties, wrong, "no number above 0", "a positive number in every row")
-        )
-    codes, accounts = _codes(ties)
-    own = codes[0] == codes[1]
-    if own.any() and not faults:
-        faults.append(
-            _rows(
-                "reactor and author",
-                ties,
-                own,
-                "an account tied to itself",
-                "two different accounts",
-            )
-        )
+    weight = None
+    both = "an account at both ends of every tie"
+    wrong = [(name, ties[name].isna(), "no account", both) for name in ENDS]
+    if "reactions" in ties:
+        weight = pd.to_numeric(ties["reactions"], errors="coerce").to_numpy(float)
+        bad, allowed = ~(np.isfinite(weight) & (weight > 0)), "a positive number in every row"
+        wrong.append(("reactions", bad, "no number above 0", allowed))
+    (reactor, author), accounts = _codes(ties)
+    if not any(np.any(bad) for _, bad, _, _ in wrong):
+        found, allowed = "an account tied to itself", "two different accounts"
+        wrong.append(("reactor and author", reactor == author, found, allowed))
+    for place, bad, found, allowed in wrong:
+        at = ties.index[np.flatnonzero(np.asarray(bad))]
+        if len(at):
+            rows = f"{len(at):,} row{'s' if len(at) > 1 else ''}: {listing(list(at[:9]))}"
+            faults.append(Fault(place, f"{found} in {rows}", allowed))
     if faults:
         raise DataError(WHERE, faults)
-    return *codes, weight, accounts
-
-
-def _rows(place: str, ties: pd.DataFrame, wrong: object, found: str, allowed: str) -> Fault:
-    at = ties.index[np.flatnonzero(np.asarray(wrong))]
-    return Fault(
-        place,
-        f"{found} in {len(at):,} row{'s' if len(at) > 1 else ''}: {listing(list(at[:9]))}",
-        allowed,
-    )
+    return reactor, author, weight, accounts
 
 
 def _codes(ties: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Return the positions of reactors and authors among the accounts, and the accounts."""
     import pandas as pd
 
-    ends = [ties[name] for name in ("reactor", "author")]
+    ends = [ties[name] for name in ENDS]
     whole = all(pd.api.types.is_integer_dtype(end.dtype) and not end.isna().any() for end in ends)
     if whole:
         reactor, author = (end.to_numpy() for end in ends)
@@ -190,9 +166,9 @@ def _codes(ties: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarra
 def flows(
     reactor: np.ndarray, author: np.ndarray, weight: np.ndarray | None, n: int
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Return reactions by author (rows) and reactor (columns), shape (n, n), and the sum of each
-    reactor's.
-    """
+    """Return reactions by author (rows) and reactor, shape (n, n), and each reactor's sum."""
+    from scipy import sparse
+
     counts = np.ones(len(reactor)) if weight is None else weight
     return sparse.csr_matrix((counts, (author, reactor)), shape=(n, n)), np.bincount(
         reactor, weight, n
@@ -219,9 +195,8 @@ def _solve(
         if error <= tolerance:
             return Influence(accounts, x / x.sum(), step, error)
     found = f"an error of {error:.2g} after {MOST} steps"
-    raise DataError(
-        WHERE, [Fault("tolerance", found, f"a damping below {damping:g}, or a tolerance above it")]
-    )
+    allowed = f"a damping below {damping:g}, or a tolerance above it"
+    raise DataError(WHERE, Fault("tolerance", found, allowed))
 
 
 def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series:

@@ -1,13 +1,11 @@
-"""The public record: what was done to scores, what happened, and where one can read it. Both sides
-of it.
-"""
+"""The public record, both sides of it: what was done to scores, what happened, where it stands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable
+from analysis.errors import DataError, printable, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,9 +106,6 @@ def record(topic: str) -> pd.DataFrame:
     import pandas as pd
 
     if topic not in RECORD:
-        known = sorted(RECORD)
-        fault = Fault(
-            "topic", printable(topic), "one of: " + listing(known), did_you_mean(topic, known)
-        )
-        raise DataError("the public record", [fault])
+        fault = unknown("topic", printable(topic), topic, sorted(RECORD))
+        raise DataError("the public record", fault)
     return pd.DataFrame([vars(entry) for entry in RECORD[topic]])

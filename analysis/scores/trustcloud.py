@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.scores.activity import read_columns
-from analysis.scores.card import Card
+from analysis.scores.inputs import Card, as_score, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,10 +61,8 @@ def trustcloud(frame: pd.DataFrame) -> pd.Series:
     >>> trustcloud(nobody).item(), trustcloud(nobody.assign(verified_email=1.0)).item()
     (1.0, 134.2)
     """
-    import pandas as pd
-
     value = sum(WEIGHTS[name] * layer for name, layer in layers(frame).items())
-    return pd.Series(np.round(1 + 999 * value, 1), index=frame.index, name="trustcloud_style")
+    return as_score(1 + 999 * value, frame, "trustcloud_style", 1)
 
 
 def card() -> Card:
@@ -99,3 +96,6 @@ def card() -> Card:
             "trustcloud.com/measure-trust",
         ),
     )
+
+
+SCORES = {"trustcloud": (trustcloud, card)}

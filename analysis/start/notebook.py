@@ -16,8 +16,7 @@ STUDY = 'study = "movies"'
 
 
 def new_notebook(plan: str | Path, out: str | Path | None = None, *, force: bool = False) -> Path:
-    """Write a notebook that runs a plan from top to bottom: question, data, plan, estimates,
-    figure, verdict.
+    """Write a notebook that runs a plan: question, data, plan, estimates, figure, verdict.
 
     Parameters
     ----------
@@ -43,21 +42,15 @@ def new_notebook(plan: str | Path, out: str | Path | None = None, *, force: bool
 
 
 def notebook_place(plan: Path) -> Path:
-    """Return where the notebook of a plan belongs; that of a shipped plan, in the folder one is
-    in.
-    """
-    root = plan_project(plan)
-    shipped = shipped_studies()
+    """Return where a plan's notebook belongs; that of a shipped plan, in the folder one is in."""
+    root, beside, shipped = plan_project(plan), plan.parent, shipped_studies()
     if shipped is not None and plan.is_relative_to(shipped):
-        root = find_project()
-        return (root / "notebooks" if root else Path.cwd()) / f"{plan.stem}.ipynb"
-    return root / "notebooks" / f"{plan.stem}.ipynb" if root else plan.with_suffix(".ipynb")
+        root, beside = find_project(), Path.cwd()
+    return (root / "notebooks" if root else beside) / f"{plan.stem}.ipynb"
 
 
 def plan_project(plan: Path) -> Path | None:
-    """Return the project in which a plan is found by its name, also one that begins with this
-    plan.
-    """
+    """Return the project in which a plan is found by its name, even one this plan begins."""
     return plan.parent.parent if plan.parent.name == "plans" else None
 
 
@@ -73,13 +66,11 @@ def notebook_text(plan: Path, out: Path) -> str:
 def address_of(plan: Path, folder: Path) -> str:
     """Return what somebody in `folder` calls a plan: its name where that is enough, else a path."""
     root = plan_project(plan)
-    shipped = shipped_studies()
-    near = find_project(folder) if folder.exists() else None
-    inside = (
-        root is not None and folder.is_relative_to(root) and near in (None, root, *root.parents)
-    )
-    if inside or (root is not None and root == shipped):
-        return plan.stem
+    if root is not None:
+        near = find_project(folder) if folder.exists() else None
+        inside = folder.is_relative_to(root) and near in (None, root, *root.parents)
+        if inside or root == shipped_studies():
+            return plan.stem
     try:
         path = Path(os.path.relpath(plan, folder)).as_posix()
     except ValueError:  # another drive

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from analysis.start.profile import Profile
-from analysis.start.words import ENGAGEMENT, GROUP, IDENTIFIER, OUTCOME, SCORE, match
+from analysis.start.profile import (
+    COUNTS,
+    ENGAGEMENT,
+    GROUP,
+    IDENTIFIER,
+    OUTCOME,
+    SCORE,
+    Profile,
+    Profiles,
+    match,
+)
 
 FEWEST_GROUPS = 10
 """A column with fewer groups is not listed as a cluster: so few say little about how groups differ.
@@ -57,17 +66,11 @@ class Roles:
     @property
     def taken(self) -> set[str]:
         """Every column that has a role."""
-        return {
-            *self.score,
-            *self.engagement,
-            *self.controls,
-            self.row,
-            self.cluster,
-            self.outcome,
-        } - {""}
+        single = {self.row, self.cluster, self.outcome} - {""}
+        return {*self.score, *self.engagement, *self.controls, *single}
 
 
-def propose(seen: dict[str, Profile], given: Roles) -> Roles:
+def propose(seen: Profiles, given: Roles) -> Roles:
     """Return the roles given, with a proposal for those left open.
 
     A score or engagement is proposed by its name, and only where a model can take the column as it
@@ -75,91 +78,56 @@ def propose(seen: dict[str, Profile], given: Roles) -> Roles:
     listed as possible, not proposed: what to hold constant is a judgement. The outcome and the
     smallest effect of interest are left to the user.
     """
-    free = {
-        name: column
-        for name, column in seen.items()
-        if name not in given.taken and not match(name, OUTCOME)
-    }
-    usable = {
-        name: column for name, column in free.items() if column.numeric and not column.constant
-    }
-    scores = _named(usable, SCORE) if not given.score else {}
+    free = {n: c for n, c in seen.items() if n not in given.taken and not match(n, OUTCOME)}
+    usable = {n: c for n, c in free.items() if c.numeric and not c.constant}
+    scores = {} if given.score else _named(usable, SCORE)
     scores = {} if len(scores) > MOST_SCORES else scores
-    rest = {name: column for name, column in usable.items() if name not in scores}
-    engagement = _named(rest, ENGAGEMENT) if not given.engagement else {}
-    rows = (
-        {}
-        if given.row
-        else _rows({n: c for n, c in free.items() if n not in (*scores, *engagement)})
+    rest = {n: c for n, c in usable.items() if n not in scores}
+    engagement = {} if given.engagement else _named(rest, ENGAGEMENT)
+    others = {n: c for n, c in free.items() if n not in scores and n not in engagement}
+    rows = {} if given.row else dict(list(_identifiers(others).items())[:1])
+    roles = replace(
+        given,
+        score=given.score or tuple(scores),
+        engagement=given.engagement or tuple(engagement),
+        row=given.row or "".join(rows),
+        proposed={**scores, **engagement, **rows},
     )
-    found = Roles(
-        given.score or tuple(scores),
-        given.engagement or tuple(engagement),
-        given.controls,
-        given.row or next(iter(rows), ""),
-        given.cluster,
-        given.outcome,
-        given.kind,
-        given.sesoi,
-        {**scores, **engagement, **dict(list(rows.items())[:1])},
-    )
-    return Roles(**{**vars(found), "possible": _possible(seen, found)})
+    return replace(roles, possible=_possible(seen, roles))
 
 
-def _named(columns: dict[str, Profile], words: frozenset[str]) -> dict[str, str]:
-    """Return {column: evidence} for the columns whose name has one of the words; a count of scores
-    is no score.
-    """
-    found = {}
+def _named(columns: Profiles, words: frozenset[str]) -> dict[str, str]:
+    """Return {column: evidence} of the names with one of the words; a count of scores is none."""
+    named = {}
     for name, column in columns.items():
         word = match(name, words)
-        if word and not (words is SCORE and _counts(name)):
-            found[name] = f'the name has "{word}"; {column.evidence(examples=False)}'
-    return found
+        if word and not (words is SCORE and match(name, COUNTS)):
+            named[name] = f'the name has "{word}"; {column.evidence(examples=False)}'
+    return named
 
 
-def _counts(name: str) -> bool:
-    """Return whether a name says that it counts something, such as "number of ratings"."""
-    return bool(
-        match(
-            name, frozenset({"count", "counts", "number", "anzahl", "nombre", "aantal", "num", "n"})
-        )
-    )
-
-
-def _rows(columns: dict[str, Profile]) -> dict[str, str]:
-    """Return {column: evidence} for identifiers that no two rows share, or very few: repeats are
-    for the user.
-    """
-    found = {}
+def _identifiers(columns: Profiles) -> dict[str, str]:
+    """Return {column: evidence} of identifiers that no two rows share, or very few."""
+    named = {}
     for name, column in columns.items():
-        word = match(name, IDENTIFIER)
-        if (
-            word
-            and not column.missing
-            and column.distinct >= NEARLY_ALL * column.known
-            and column.type != "date"
-        ):
-            repeats = column.known - column.distinct
-            said = (
-                f"{repeats:,} of its values come again" if repeats else "no two rows share a value"
+        word, repeats = match(name, IDENTIFIER), column.known - column.distinct
+        many = column.distinct >= NEARLY_ALL * column.known
+        if word and many and not column.missing and column.type != "date":
+            again = f"{repeats:,} of its values come again"
+            named[name] = (
+                f'the name has "{word}"; {again if repeats else "no two rows share a value"}'
             )
-            found[name] = f'the name has "{word}"; {said}'
-    return found
+    return named
 
 
-def _possible(seen: dict[str, Profile], roles: Roles) -> dict[str, tuple[str, ...]]:
-    open_ = {
-        name: column
-        for name, column in seen.items()
-        if name not in roles.taken and not column.constant
-    }
-    pays = [
-        name for name, column in open_.items() if column.type in ("integer", "number", "binary")
-    ]
+def _possible(seen: Profiles, roles: Roles) -> dict[str, tuple[str, ...]]:
+    """Return, by role, the columns for which it is open."""
+    taken = roles.taken
+    left = {name: column for name, column in seen.items() if name not in taken}
+    left = {name: column for name, column in left.items() if not column.constant}
     groups = [
         name
-        for name, column in open_.items()
+        for name, column in left.items()
         if column.type in ("category", "text")
         and not column.unique
         and column.distinct >= FEWEST_GROUPS
@@ -167,12 +135,12 @@ def _possible(seen: dict[str, Profile], roles: Roles) -> dict[str, tuple[str, ..
     ]
     held = [
         name
-        for name, column in open_.items()
+        for name, column in left.items()
         if (column.numeric or (column.type == "category" and not column.personal))
-        and not match(name, OUTCOME)
-        and not match(name, IDENTIFIER)
+        and not match(name, OUTCOME | IDENTIFIER)
         and name not in groups
     ]
+    pays = [n for n, column in left.items() if column.type in ("integer", "number", "binary")]
     return {"outcome": tuple(pays), "cluster": tuple(groups), "control": tuple(held)}
 
 

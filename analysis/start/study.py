@@ -1,43 +1,35 @@
-"""`init`: a file is looked at, and its plan and codebook are written."""
+"""`init`: a file or a table is looked at, and its plan and codebook are written."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
-from analysis.errors import (
-    AnalysisError,
-    DataError,
-    Fault,
-    PlanError,
-    did_you_mean,
-    listing,
-    printable,
-)
+from analysis.data.reading.delimited import read_delimited
+from analysis.errors import AnalysisError, DataError, Fault, PlanError, printable, unknown
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
 from analysis.plan.codebook import ReadingSection
 from analysis.plan.project import find_project, is_file
 from analysis.plan.writing import write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
-from analysis.start.notebook import address_of, notebook_place, notebook_text
-from analysis.start.profile import Profile, profiles
+from analysis.start.notebook import address_of, notebook_place, notebook_text, plan_project
+from analysis.start.profile import Profiles, profiles
 from analysis.start.roles import Roles, propose
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STUDY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 """What a plan's `name` may be."""
 
-Ask = Callable[[dict[str, Profile], Roles], Roles]
+Ask = Callable[[Profiles, Roles], Roles]
 """Asks about the roles nobody gave; told what is seen of the columns, and the roles given."""
 
 
@@ -56,8 +48,6 @@ class Started:
         Why no codebook was written; empty where one was.
     notes : tuple of str
         How the data were read, where that was not a matter of course.
-    of_frame : bool
-        Whether the data are a data frame, and no file that the plan could name.
     """
 
     plan: Path
@@ -65,53 +55,44 @@ class Started:
     lines: tuple[Line, ...]
     kept: str = ""
     notes: tuple[str, ...] = ()
-    of_frame: bool = False
 
     @property
     def edits(self) -> dict[int, Line]:
         """The lines that wait for their user, by their number in the file."""
-        return {number: line for number, line in enumerate(self.lines, 1) if line.mark == EDIT}
+        return self._marked(EDIT)
 
     @property
     def proposals(self) -> dict[int, Line]:
         """The lines that were guessed, by their number in the file."""
-        return {number: line for number, line in enumerate(self.lines, 1) if line.mark == PROPOSED}
+        return self._marked(PROPOSED)
+
+    def _marked(self, mark: str) -> dict[int, Line]:
+        return {number: line for number, line in enumerate(self.lines, 1) if line.mark == mark}
 
     def __str__(self) -> str:
         lines = [f"Read as {printable(note)}" for note in self.notes]
-        lines += [f"Wrote {_near(path)}" for path in self.written] + (
-            [self.kept] if self.kept else []
-        )
+        lines += [f"Wrote {_near(path)}" for path in self.written]
+        lines += [self.kept] if self.kept else []
         if self.proposals:
-            lines.append("Proposed from names and types; confirm or change:")
-            lines += [_told(number, line) for number, line in self.proposals.items()]
+            lines += ["Proposed from names and types; confirm or change:", *_told(self.proposals)]
         if self.edits:
             count = "this line" if len(self.edits) == 1 else f"these {len(self.edits)} lines"
-            lines.append(f"Edit {count} of {_near(self.plan)}:")
-            lines += [_told(number, line) for number, line in self.edits.items()]
-        name = address_of(self.plan, Path.cwd())
-        if self.of_frame:
-            return "\n".join([*lines, f"Then: sa.audit({name!r}, data=your_frame)"])
-        name = _shell(name)
-        return "\n".join(
-            [*lines, f"Then: score-audit check {name}", f"      score-audit run {name}"]
-        )
+            lines += [f"Edit {count} of {_near(self.plan)}:", *_told(self.edits)]
+        name = printable(shlex.quote(address_of(self.plan, Path.cwd())), limit=300)
+        lines += [f"Then: score-audit check {name}", f"      score-audit run {name}"]
+        return "\n".join(lines)
 
 
-def _told(number: int, line: Line) -> str:
-    return f"  line {number}: {' '.join(line.said.split())}\n    {line.remark}"
+def _told(lines: dict[int, Line]) -> list[str]:
+    return [
+        f"  line {number}: {' '.join(line.said.split())}\n    {line.remark}"
+        for number, line in lines.items()
+    ]
 
 
 def _near(path: Path) -> str:
-    return printable(
-        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path, limit=300
-    )
-
-
-def _shell(word: str) -> str:
-    import shlex
-
-    return printable(shlex.quote(word), limit=300)
+    here = path.is_relative_to(Path.cwd())
+    return printable(path.relative_to(Path.cwd()) if here else path, limit=300)
 
 
 def init(
@@ -142,7 +123,8 @@ def init(
     Parameters
     ----------
     data : str, Path or DataFrame
-        A file, or a dataset's address as a plan has it; or the data themselves.
+        A file, or a dataset's address as a plan has it. A table in memory is written as csv: into
+        `data/raw` of the plan's project, or beside a plan that is in no `plans/` folder.
     score, engagement, control : str or list of str
         Columns.
     outcome, kind, sesoi : str, str, float
@@ -169,32 +151,33 @@ def init(
         exists already.
     """
     given = Roles(
-        _several(score),
-        _several(engagement),
-        _several(control),
+        *map(_several, (score, engagement, control)),
         row or "",
         cluster or "",
         outcome or "",
         kind or "",
         sesoi,
     )
-    reading = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
-    dataset, address = _read(data, reading)
+    stated = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
     if name is not None and not re.fullmatch(STUDY_NAME, name):
-        fault = Fault(
-            "--name",
-            printable(name),
-            'letters, digits, ".", "_" and "-", the first a letter or digit',
-        )
-        raise PlanError("init", [fault])
+        allowed = 'letters, digits, ".", "_" and "-", the first a letter or digit'
+        raise PlanError("init", Fault("--name", printable(name), allowed))
+    contents: dict[Path, str] = {}
+    if isinstance(data, pd.DataFrame):
+        plan = _plan_place(out, name or "study")
+        dataset, content = _in_memory(data, plan)
+        address = str(dataset.path or dataset.address)
+        contents |= {dataset.path: content} if dataset.path else {}
+    else:
+        dataset, address = _read(data, stated)
+        plan = _plan_place(out, name or _slug(address))
     _require_columns(dataset, given)
     seen = profiles(dataset)
     roles = ask(seen, given) if ask else propose(seen, given)
-    plan = _place(out, name or _slug(address))
     name = name or _slug(plan.stem)
-    lines = plan_lines(name, _address(dataset, address, plan), dataset, seen, roles, reading)
+    lines = plan_lines(name, _address(dataset, address, plan), dataset, seen, roles, stated)
     _validate(lines, plan)
-    contents = {plan: "\n".join(map(str, lines)) + "\n"}
+    contents = {plan: "\n".join(map(str, lines)) + "\n"} | contents
     if notebook:
         contents[notebook_place(plan)] = notebook_text(plan, notebook_place(plan))
     replaced = list(contents) if force else []
@@ -202,32 +185,50 @@ def init(
     if book is not None:
         contents[book] = codebook_text(dataset, name, seen)
     write_together(contents, replace=replaced)
-    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes, address == FRAME)
+    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes)
 
 
 def _several(columns: str | Iterable[str]) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
-FRAME = "DataFrame"
-"""What a plan calls data that are no file."""
+def _in_memory(frame: pd.DataFrame, plan: Path) -> tuple[Dataset, str]:
+    """Return the dataset that a table will be once it is written as csv, and that csv.
+
+    A simulated table is not written: its address draws it again.
+    """
+    known = from_frame(frame)
+    drawn = str(frame.attrs.get("simulated", ""))
+    if drawn and read_dataset(drawn).sha256 == known.sha256:
+        return read_dataset(drawn), ""
+    if drawn:
+        found = f"a table changed since it was drawn from {printable(drawn)}"
+        allowed = "the table as it was drawn: a file would not say that it is simulated"
+        raise DataError("init", Fault("DATA", found, allowed))
+    project = plan_project(plan)
+    raw = project / "data" / "raw" / f"{plan.stem}.csv" if project else None
+    path = raw or plan.with_name(f"{plan.stem}-data.csv")
+    content = frame.to_csv(index=False, lineterminator="\n")
+    table = read_delimited(content.encode("utf-8"), str(path), ReadingSection(), ",")
+    as_read = from_frame(table.frame, address=str(path))
+    how = {"notes": table.notes, "path": path, "sha256": known.sha256}
+    return replace(as_read, **how), content
 
 
-def _read(data: str | Path | pd.DataFrame, reading: dict[str, str]) -> tuple[Dataset, str]:
+def _read(data: str | Path, stated: dict[str, str]) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
-        return from_frame(data), FRAME
+        found = f"something of type {type(data).__name__}"
+        raise DataError("init", Fault("DATA", found, "the path of a file, or a pandas DataFrame"))
     path = Path(data).expanduser()
     address = str(path.resolve()) if is_file(path) else str(data)
     if address.endswith(".toml"):
-        raise DataError(
-            str(data),
-            [Fault("DATA", "a TOML file", "a file of data: the plan is what init writes")],
-        )
+        allowed = "a file of data: the plan is what init writes"
+        raise DataError(data, Fault("DATA", "a TOML file", allowed))
     if is_beyond_memory(address, Path.cwd()):
         allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
-        raise DataError(str(data), [Fault("DATA", "data beyond memory", allowed)])
-    return read_dataset(address, reading=ReadingSection(**reading)), address
+        raise DataError(data, Fault("DATA", "data beyond memory", allowed))
+    return read_dataset(address, reading=ReadingSection(**stated)), address
 
 
 def _require_columns(dataset: Dataset, given: Roles) -> None:
@@ -242,12 +243,7 @@ def _require_columns(dataset: Dataset, given: Roles) -> None:
         "--row": (given.row,),
     }
     faults = [
-        Fault(
-            f"{flag} {printable(column)}",
-            "no such column",
-            "one of: " + listing(names, limit=30),
-            did_you_mean(column, names),
-        )
+        unknown(f"{flag} {printable(column)}", "no such column", column, names, limit=30)
         for flag, columns in roles.items()
         for column in columns
         if column and column not in names
@@ -258,7 +254,7 @@ def _require_columns(dataset: Dataset, given: Roles) -> None:
         if any("\ud800" <= char <= "\udfff" for char in name)
     ]
     if faults:
-        raise DataError(str(dataset.path or dataset.address), faults)
+        raise DataError(dataset.path or dataset.address, faults)
 
 
 def _slug(address: str) -> str:
@@ -272,25 +268,23 @@ def _slug(address: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:60] or "study"
 
 
-def _place(out: str | Path | None, name: str) -> Path:
+def _plan_place(out: str | Path | None, name: str) -> Path:
     """Return where the plan goes."""
     if out is None:
         return (find_project() or Path.cwd()).resolve() / "plans" / f"{name}.toml"
     path = Path(out).expanduser()
     if path.suffix.casefold() != ".toml":
-        fault = Fault("--out", printable(path), "a path that ends in .toml: plans/shops.toml")
-        raise PlanError("init", [fault])
+        allowed = "a path that ends in .toml: plans/shops.toml"
+        raise PlanError("init", Fault("--out", printable(path), allowed))
     return path.resolve()
 
 
 def _address(dataset: Dataset, address: str, plan: Path) -> str:
-    """Return how the plan calls the data: a name in data/raw, a path from the plan's folder, or a
-    full path.
-    """
+    """Return how the plan calls the data: a name in data/raw, or a path from the plan's folder."""
     if dataset.path is None:
         return address
     path = dataset.path.resolve()
-    root = plan.parent.parent if plan.parent.name == "plans" else find_project(plan.parent)
+    root = plan_project(plan) or find_project(plan.parent)
     raw = root / "data" / "raw" if root else None
     if path.parent == raw and path.suffix == ".csv" and re.fullmatch(r"[\w-]+", path.stem):
         return path.stem
@@ -305,14 +299,11 @@ def _codebook_place(dataset: Dataset, address: str, plan: Path) -> tuple[Path | 
     if dataset.codebook is not None:
         return None, "Kept the codebook that describes these data"
     if dataset.path is None:
-        root = plan.parent.parent if plan.parent.name == "plans" else find_project(plan.parent)
+        root = plan_project(plan) or find_project(plan.parent)
+        if root is None or address.partition(":")[0] not in PACKAGES:
+            return None, "No codebook: the data are no file"
         stem = re.sub(r"[:/]", "-", address)
-        root = root if address.partition(":")[0] in PACKAGES else None
-        return (
-            (root / "data" / "raw" / f"{stem}.toml", "")
-            if root
-            else (None, "No codebook: the data are no file")
-        )
+        return root / "data" / "raw" / f"{stem}.toml", ""
     book = codebook_place(dataset.path.resolve())
     if book == plan or is_file(book):
         return None, f"No codebook: its place, {_near(book)}, is taken by a plan"
@@ -322,20 +313,15 @@ def _codebook_place(dataset: Dataset, address: str, plan: Path) -> tuple[Path | 
 def _validate(lines: list[Line], plan: Path) -> None:
     """Refuse a draft that no edit of the marked lines would make a plan."""
     content = tomllib.loads("\n".join(map(str, lines)))
-    trial, outcome = dict(content), content["outcome"][0]
-    open_ = {key for key, value in outcome.items() if value == UNEDITED}
-    kind = "continuous" if "kind" in open_ else outcome["kind"]
-    trial["outcome"] = [
-        {**outcome, "kind": kind, "sesoi": 0.5 if "sesoi" in open_ else outcome["sesoi"]}
-    ]
-    if "column" in open_:
-        trial["outcome"][0]["column"] = f"{UNEDITED} (outcome)"
+    outcome = content["outcome"][0]
+    edits = {"column": f"{UNEDITED} (outcome)", "kind": "continuous", "sesoi": 0.5}
+    outcome |= {key: edits[key] for key, value in outcome.items() if value == UNEDITED}
     for section in ("score", "engagement"):
         if content[section]["columns"] == [UNEDITED]:
-            trial[section] = {**content[section], "columns": [f"{UNEDITED} ({section})"]}
-    if trial.get("duplicates") == UNEDITED:
-        trial["duplicates"] = "first"
+            content[section]["columns"] = [f"{UNEDITED} ({section})"]
+    if content.get("duplicates") == UNEDITED:
+        content["duplicates"] = "first"
     try:
-        read_plan(trial)
+        read_plan(content)
     except AnalysisError as error:
-        raise PlanError(str(plan), error.faults) from None
+        raise PlanError(plan, error.faults) from None

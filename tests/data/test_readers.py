@@ -4,6 +4,7 @@ is refused.
 
 import gzip
 import io
+import json
 import sqlite3
 import zipfile
 import zlib
@@ -16,6 +17,7 @@ import shop
 from analysis.audit import check
 from analysis.data.dataset import read_dataset
 from analysis.data.reading import databases, readers
+from analysis.data.reading.cells import RawTable
 from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
@@ -433,3 +435,22 @@ def test_ids_keep_their_zeros(tmp_path):
         read_dataset("shops.csv", folder=tmp_path), keep=[{"column": "id", "in": ["001", "010"]}]
     )
     assert np.array_equal(kept.frame.index, [3, 12])
+
+
+def test_a_new_format_is_one_record(tmp_path, monkeypatch):
+    """Lines of JSON: the reader, and how such a file is called, begins and ends."""
+
+    def read_lines(content, where, reading):
+        records = [json.loads(line) for line in content.decode().splitlines()]
+        return RawTable(pd.DataFrame(records))
+
+    kind = readers.Format((".jsonl",), read_lines, starts=(b"{",), name="lines of JSON")
+    monkeypatch.setattr(readers, "FORMATS", (*readers.FORMATS, kind))
+    monkeypatch.setattr(readers, "BY_SUFFIX", readers.BY_SUFFIX | {".jsonl": kind})
+    (tmp_path / "shops.jsonl").write_text('{"a": 1}\n{"a": 2}\n')
+    assert read_dataset("shops.jsonl", folder=tmp_path).frame["a"].tolist() == [1, 2]
+    (tmp_path / "shops.csv").write_text('{"a": 1}\n')
+    with pytest.raises(DataError, match="lines of JSON"):
+        read_dataset("shops.csv", folder=tmp_path)
+    with pytest.raises(PlanError, match="this is data"):
+        read_plan(str(tmp_path / "shops.jsonl"))

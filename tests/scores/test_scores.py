@@ -2,6 +2,8 @@
 refused.
 """
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -388,3 +390,24 @@ def test_a_score_that_does_not_exist(creators):
         scores.score("klot", creators)
     with pytest.raises(DataError, match="new, old"):
         klout.klout(creators, version="2012")
+
+
+def test_a_new_score_is_a_module_that_is_there(tmp_path, monkeypatch):
+    (tmp_path / "vendor.py").write_text(
+        "from analysis.scores.inputs import Card, as_score, read_columns\n"
+        "def vendor(frame):\n"
+        "    columns = read_columns(frame, ('posts',), 'vendor-style')\n"
+        "    return as_score(columns['posts'] / 2, frame, 'vendor_style')\n"
+        "def card():\n"
+        "    return Card('Vendor-style', 'Posts.', (), 'a month', '0 and up', ('all else',))\n"
+        "SCORES = {'vendor': (vendor, card)}\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(scores, "__path__", [*scores.__path__, str(tmp_path)])
+    monkeypatch.setattr(scores, "SCORES", scores.collect())
+    monkeypatch.delitem(sys.modules, "analysis.scores.vendor")
+    frame = simulate.creators(n=40)
+    assert scores.score("vendor", frame).tolist() == (frame["posts"] / 2).tolist()
+    assert scores.card("vendor").name == "Vendor-style"
+    with pytest.raises(DataError, match="vendor"):
+        scores.card("vendr")

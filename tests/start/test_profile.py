@@ -11,9 +11,8 @@ import pytest
 from analysis.data.dataset import from_frame
 from analysis.data.reading.conversion import convert
 from analysis.plan.codebook import ConversionSection
-from analysis.start.profile import profiles
+from analysis.start.profile import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match, profiles
 from analysis.start.roles import Roles, propose
-from analysis.start.words import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match
 
 N = 40
 EITHER = 'numbers with a comma between thousands or for decimals: "thousands" or "decimal" tells'

@@ -22,6 +22,7 @@ from test_cli import called
 import analysis as sa
 from analysis import simulate
 from analysis.cli import cli
+from analysis.data.dataset import from_frame
 from analysis.errors import AnalysisError
 from analysis.plan import read_plan
 from analysis.start import questions
@@ -408,18 +409,41 @@ def test_the_command_asks_only_on_a_terminal(run):
     assert "init" in cli.commands
 
 
-def test_a_data_frame_gets_a_plan_that_is_run_with_it(tmp_path, monkeypatch):
+def test_a_data_frame_gets_a_file_and_a_plan_that_is_run_without_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     roles = {"score": "klout", "engagement": "likes", "outcome": "revenue", "kind": "revenue"}
     started = sa.init(shop.table(), **roles, sesoi=0.05, row="id", name="shops")
-    assert started.written == (tmp_path / "plans" / "shops.toml",)
-    assert "sa.audit('shops', data=your_frame)" in str(started)
-    assert sa.check("shops", data=shop.table()).sample.rows == shop.ROWS
+    raw = tmp_path / "data" / "raw"
+    plan = tmp_path / "plans" / "shops.toml"
+    assert started.written == (plan, raw / "shops.csv", raw / "shops.toml")
+    assert 'dataset   = "shops"' in plan.read_text("utf-8")
+    assert sa.check("shops").sample.rows == shop.ROWS
 
 
-def test_what_is_no_data_is_refused_kindly(tmp_path):
+@pytest.mark.parametrize("place", ["plans/shops.toml", "shops.toml"])
+def test_a_table_in_memory_is_written_with_its_plan(tmp_path, place):
+    frame = shop.table()
+    roles = {"score": "klout", "engagement": "likes", "outcome": "revenue", "kind": "revenue"}
+    started = init(frame, out=tmp_path / place, sesoi=0.05, **roles)
+    plan = read_plan(started.plan)
+    dataset = sa.read_dataset(plan.dataset, folder=plan.folder)
+    names = {"shops.toml": "shops-data.csv", "plans/shops.toml": "data/raw/shops.csv"}
+    assert dataset.path == (tmp_path / names[place]).resolve()
+    assert dataset.codebook.sha256 == dataset.sha256 == from_frame(frame).sha256
+    assert started.written[0] == started.plan
+    assert list(pd.read_csv(dataset.path)["revenue"]) == list(frame["revenue"])
+    with pytest.raises(AnalysisError, match="exists already"):
+        init(frame, out=tmp_path / place, sesoi=0.05, **roles)
+
+
+def test_a_simulated_table_is_drawn_again_by_its_address(tmp_path):
+    frame = simulate.creators(n=40)
+    started = init(frame, out=tmp_path / "drawn.toml", outcome="revenue", kind="revenue")
+    assert 'simulated:creators?n=40&seed=7"' in started.plan.read_text("utf-8")
+    with pytest.raises(AnalysisError, match="changed since it was drawn"):
+        init(frame.iloc[:30], out=tmp_path / "part.toml")
     with pytest.raises(AnalysisError, match="a pandas DataFrame"):
-        sa.init([1, 2])
+        init([1, 2])
 
 
 # --- whatever the file ----------------------------------------------------------------------------

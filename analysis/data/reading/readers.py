@@ -200,7 +200,7 @@ def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
 def _check_start(where: str, content: bytes, suffix: str, encoding: str) -> None:
     """Refuse a file that is not what its suffix says, by its first bytes."""
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    marks = {mark: kind.name for kind in FORMATS for mark in kind.starts} | OTHERS
+    marks = OTHERS | {mark: kind.name for kind in FORMATS for mark in kind.starts}
     looks = next((name for mark, name in marks.items() if start.startswith(mark.lower())), "")
     wanted = BY_SUFFIX[suffix].starts
     if wanted:
