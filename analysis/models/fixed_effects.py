@@ -11,6 +11,7 @@ import numpy as np
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import sandwich
 from analysis.models.design import Design
+from analysis.models.solver import Sums, newton
 
 SWEEPS = 10_000
 TOLERANCE = 1e-10
@@ -222,9 +223,10 @@ def _least_squares(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns within, slopes, residuals and weights."""
     table = sweep(np.column_stack([design.response, columns]), groups)
-    x = table[:, 1:]
-    params = _solved(x, table[:, 0], np.ones(design.n))
-    return x, params, table[:, 0] - x @ params, np.ones(design.n)
+    y, x = table[:, 0], table[:, 1:]
+    basis, back = _orthonormal(x)
+    params = back @ (basis.T @ y) / len(y)
+    return x, params, y - x @ params, np.ones(design.n)
 
 
 def _poisson(
@@ -234,33 +236,53 @@ def _poisson(
     shift = np.zeros(design.n) if design.offset is None else design.offset
     unit = design.response.mean()
     y = design.response / unit
-    eta = np.log((y + 1) / 2)
-    params = np.full(columns.shape[1], np.inf)
-    for _ in range(200):
+    back = _orthonormal(sweep(columns, groups))[1]
+    turned = columns @ back
+    eta, working, table = np.log((y + 1) / 2), y, None
+
+    def predictor(params: np.ndarray) -> np.ndarray:
+        if table is None:
+            return eta
+        return np.clip(working - (table[:, 0] - table[:, 1:] @ params) + shift, -30, 30)
+
+    def sums(params: np.ndarray) -> Sums:
+        """Sweep the fixed effects out of the columns and of the response that these slopes give."""
+        nonlocal eta, working, table
+        eta = predictor(params)
         mean = np.exp(eta)
         working = eta - shift + (y - mean) / mean
-        table = sweep(np.column_stack([working, columns]), groups, mean)
+        table = sweep(np.column_stack([working, turned]), groups, mean)
         x = table[:, 1:]
-        before, params = params, _solved(x, table[:, 0], mean)
-        eta = np.clip(working - (table[:, 0] - x @ params) + shift, -30, 30)
-        if np.isfinite(before).all() and np.abs(x @ (params - before)).max() < 1e-9:
-            mean = np.exp(eta)
-            return sweep(columns, groups, mean), params, (y - mean) * unit, mean * unit
-    raise _refusal(
-        "no finite estimate with fixed effects", "units and periods with positive outcomes"
-    )
+        weighted = x * mean[:, None]
+        return None, weighted.T @ (table[:, 0] - x @ params), weighted.T @ x
 
-
-def _solved(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    root = np.sqrt(weights)[:, None]
-    scale = np.sqrt((x**2).mean(axis=0))
-    scaled = x / scale * root
-    if np.linalg.cond(scaled) > 1e10:
+    start = np.zeros(columns.shape[1])
+    last = newton(sums, start, steps=200, small=1e-10, condition=1e15)
+    if not np.isfinite(last.params).all():
+        raise _dependent()
+    if not last.moved <= 1e-10:
         raise _refusal(
-            "columns that depend on each other within units and periods",
-            "columns that change by themselves",
+            "no finite estimate with fixed effects", "units and periods with positive outcomes"
         )
-    return np.linalg.lstsq(scaled, y * root[:, 0], rcond=None)[0] / scale
+    mean = np.exp(predictor(last.params))
+    return sweep(columns, groups, mean), back @ last.params, (y - mean) * unit, mean * unit
+
+
+def _orthonormal(within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return orthonormal columns (times the root of the rows), and the matrix that makes them."""
+    scale = np.sqrt((within**2).mean(axis=0))
+    q, r = np.linalg.qr(within / scale)
+    if np.linalg.cond(r) > 1e10:
+        raise _dependent()
+    root = np.sqrt(len(within))
+    return q * root, np.linalg.inv(r) * root / scale[:, None]
+
+
+def _dependent() -> DesignError:
+    return _refusal(
+        "columns that depend on each other within units and periods",
+        "columns that change by themselves",
+    )
 
 
 def _refusal(found: str, allowed: str) -> DesignError:
