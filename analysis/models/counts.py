@@ -15,6 +15,7 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import hat_diagonal, jackknife, sandwich
 from analysis.models.design import Design
 from analysis.models.fit import CountFit
+from analysis.models.solver import Sums, newton
 
 LARGEST_LOG_DISPERSION = 6.0
 """Beyond it the counts given that they are positive hardly depend on their mean any more."""
@@ -267,10 +268,16 @@ def _maximum(
     def curvature(params: np.ndarray) -> np.ndarray:
         return _Rows.of(counts, *parts(params), truncated).information(basis) / len(counts)
 
+    def sums(params: np.ndarray) -> Sums:
+        return loss(params), -gradient(params), curvature(params)
+
     with np.errstate(all="ignore"):
         try:
-            found = _newton(gradient, curvature, start)
-            if found is None:
+            last = newton(
+                sums, start, steps=50, small=1e-9, slack=1e-12, condition=1, condition_of=_hollow
+            )
+            found = last.params
+            if not last.moved <= 1e-9:
                 found = scipy.optimize.minimize(
                     loss,
                     start,
@@ -295,26 +302,10 @@ def _maximum(
     return found
 
 
-def _newton(
-    gradient: Callable[[np.ndarray], np.ndarray],
-    curvature: Callable[[np.ndarray], np.ndarray],
-    start: np.ndarray,
-) -> np.ndarray | None:
-    """Return the minimum that short full steps reach from a good start; None where a step is long
-    or goes uphill.
-    """
-    params = start
-    for _ in range(12):
-        bend = curvature(params)
-        if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend)[0] <= 0:
-            return None
-        step = -np.linalg.solve(bend, gradient(params))
-        params = params + step
-        if np.abs(step).max() < 1e-9:
-            return params
-        if np.abs(step).max() > 1:
-            return None
-    return None
+def _hollow(curvature: np.ndarray) -> float:
+    """Return 0 where a minimum lies ahead, infinity where the likelihood bends the other way."""
+    finite = np.isfinite(curvature).all()
+    return 0.0 if finite and np.linalg.eigvalsh(curvature)[0] > 0 else np.inf
 
 
 def _refit(

@@ -200,3 +200,23 @@ def test_size_of_the_wald_test(is_nominal):
         fit = fit_nb2(drawn(300, 1000 + seed))
         p.append(2 * stats.norm.sf(abs(fit.params[2] / fit.std_errors()[2])))
     assert is_nominal(p)
+
+
+def log_series(seed, n=200):
+    """Return positive counts without a dispersion of their own: alpha grows without end."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return Design(
+        response=rng.logseries(0.9, size=n).astype(float),
+        matrix=np.column_stack([np.ones(n), x]),
+        terms=("intercept", "klout"),
+        blocks=("intercept", "score"),
+    )
+
+
+def test_a_dispersion_beyond_which_the_mean_says_nothing_is_refused():
+    """The largest log(alpha) is 6: these samples have it just below and just above."""
+    below = fit_nb2(log_series(425), truncated=True)
+    assert 5.9 < np.log(below.dispersion) < 6.0
+    with pytest.raises(DesignError, match="positive counts"):  # log(alpha) would be 6.07
+        fit_nb2(log_series(194), truncated=True)
