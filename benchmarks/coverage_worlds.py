@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from analysis.data.dataset import from_frame
 from analysis.data.sample import Sample, select_sample
-from analysis.measurement_error.reliability import repeated_windows
+from analysis.measurement_error.reliability import estimate_reliability
 from analysis.measurement_error.study import study_noise
 from analysis.plan import Plan, read_plan
 from analysis.results.estimates import Estimate
@@ -444,7 +444,9 @@ def _returns(rng: np.random.Generator, n: int) -> pd.DataFrame:
 
 def _windows(rng: np.random.Generator) -> Held:
     truth, noise = rng.normal(size=300), rng.normal(size=(300, 2))
-    found = repeated_windows(truth[:, None] + np.sqrt(0.5) * noise, replicates=499, rng=rng)
+    found = estimate_reliability(
+        truth[:, None] + np.sqrt(0.5) * noise, "test-retest", replicates=499, rng=rng
+    )
     return {"reliability/test-retest/reliability:likes": ((found.low, found.high), 0.8)}
 
 

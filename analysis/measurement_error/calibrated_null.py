@@ -1,6 +1,4 @@
-"""How often a score that adds nothing passes: the plain test, the corrected test, and the rule that
-asks both.
-"""
+"""The calibrated null: how often a score that adds nothing passes the plain and corrected tests."""
 
 from __future__ import annotations
 
@@ -19,6 +17,7 @@ from analysis.measurement_error.measurement import (
     identification,
     refuse_weak,
 )
+from analysis.models.distributions import normal_isf, normal_sf
 from analysis.models.fit import Fit
 
 FAR = 4.0
@@ -53,12 +52,6 @@ def spurious_partial_r(score_truth: float, truth_outcome: float, reliability: fl
     return float(a * b * (1 - r) / np.sqrt((1 - r * a**2) * (1 - r * b**2)))
 
 
-def spurious_delta_r2(score_truth: float, truth_outcome: float, reliability: float) -> float:
-    """Return the share of the outcome's variance that a worthless score seems to add."""
-    partial = spurious_partial_r(score_truth, truth_outcome, reliability)
-    return partial**2 * (1 - reliability * truth_outcome**2)
-
-
 def plain_rate(
     n: int,
     score_truth: float,
@@ -86,7 +79,7 @@ def plain_rate(
     shift = abs(partial) * np.sqrt(df) / np.sqrt(1 - partial**2)
     critical = scipy.stats.t.isf((1 - level) / 2, df)
     if shift > critical + FAR:
-        return float(scipy.stats.norm.sf(critical - shift))
+        return float(normal_sf(critical - shift))
     return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 
 
@@ -147,15 +140,23 @@ def null_rates(
     Both estimators are asymptotically normal; their variances and covariance are those of products
     of normal variables (Isserlis 1918).
     """
-    world = _World(score_truth, truth_outcome, reliability, sharing)
-    plain, fixed = world.plain(), world.corrected(assumed, structure)
-    errors = [
-        np.sqrt(_product_covariance(one.products, one.products) / n) for one in (plain, fixed)
-    ]
-    correlation = _product_covariance(plain.products, fixed.products) / n / (errors[0] * errors[1])
+    noise = np.sqrt((1 - reliability) / reliability)
+    shared = score_truth * sharing * noise
+    # linear forms in truth, error of engagement, half-difference, noise of score and of outcome
+    columns = np.array(
+        [[1, noise, 0, 0, 0], [score_truth, shared, 0, np.sqrt(1 - score_truth**2), 0]]
+    )
+    outcome = np.array([truth_outcome, 0, 0, 0, np.sqrt(1 - truth_outcome**2)])
+    half = np.zeros((2, 5))
+    half[:, 2] = noise, shared * (structure == "halves")
+    if assumed is not None:
+        half = np.vstack([np.sqrt(1 - assumed) * columns[0], np.zeros(5)])
+    plain, fixed = _limit(columns, outcome, 0 * half), _limit(columns, outcome, half)
+    errors = [np.sqrt(_product_covariance(one, one) / n) for one in (plain, fixed)]
+    correlation = _product_covariance(plain, fixed) / n / (errors[0] * errors[1])
     shifts = np.array([plain.limit / errors[0], fixed.limit / errors[1]])
-    critical = scipy.stats.norm.isf((1 - level) / 2)
-    single = scipy.stats.norm.sf(critical - shifts) + scipy.stats.norm.sf(critical + shifts)
+    critical = normal_isf((1 - level) / 2)
+    single = normal_sf(critical - shifts) + normal_sf(critical + shifts)
     joint = scipy.stats.multivariate_normal(
         cov=[[1, correlation], [correlation, 1]], allow_singular=True
     )
@@ -176,71 +177,27 @@ class _Limit:
     """An estimator's probability limit, and its influence as a sum of products of linear forms."""
 
     limit: float
-    products: list[tuple[np.ndarray, np.ndarray]]
-    true_share: float = 1.0
+    products: tuple[tuple[np.ndarray, np.ndarray], ...]
+    true_share: float
 
 
-@dataclass(frozen=True)
-class _World:
-    """Linear forms in (truth, error of engagement, half-difference, noise of the score, noise of
-    the outcome).
-    """
-
-    score_truth: float
-    truth_outcome: float
-    reliability: float
-    sharing: float
-
-    @property
-    def error(self) -> float:
-        return np.sqrt((1 - self.reliability) / self.reliability)
-
-    @property
-    def columns(self) -> np.ndarray:
-        score = [
-            self.score_truth,
-            self.score_truth * self.sharing * self.error,
-            0,
-            np.sqrt(1 - self.score_truth**2),
-            0,
-        ]
-        return np.array([[1, self.error, 0, 0, 0], score])
-
-    @property
-    def outcome(self) -> np.ndarray:
-        return np.array([self.truth_outcome, 0, 0, 0, np.sqrt(1 - self.truth_outcome**2)])
-
-    def plain(self) -> _Limit:
-        return self._limit(np.zeros((2, 2)), [])
-
-    def corrected(self, assumed: float | None, structure: str) -> _Limit:
-        variance = self.error**2
-        shared = self.score_truth * self.sharing * variance if structure == "halves" else 0.0
-        differences = np.array(
-            [[0, 0, self.error, 0, 0], [0, 0, self.score_truth * self.sharing * self.error, 0, 0]]
-        )
-        if structure == "unshared":
-            differences[1] = 0
-        if assumed is not None:
-            recorded = self.columns[0]
-            variance = (1 - assumed) * recorded @ recorded
-            differences = np.vstack([np.sqrt(1 - assumed) * recorded, np.zeros(5)])
-        return self._limit(np.array([[variance, 0.0], [shared, 0.0]]), differences)
-
-    def _limit(self, error: np.ndarray, differences: np.ndarray) -> _Limit:
-        columns, outcome = self.columns, self.outcome
-        inverse = np.linalg.inv(columns @ columns.T - error)
-        slopes = inverse @ columns @ outcome
-        weights = inverse[1]
-        products = [(weights @ columns, outcome - slopes @ columns)]
-        if len(differences):
-            products += [(differences[0], slopes[0] * (weights @ differences))]
-        share = 1 - np.linalg.solve(columns @ columns.T, error)[0, 0]
-        return _Limit(float(slopes[1]), products, float(share))
+def _limit(columns: np.ndarray, outcome: np.ndarray, half: np.ndarray) -> _Limit:
+    """Return the limit of least squares, with the error that half-differences show subtracted."""
+    moments, error = columns @ columns.T, half @ half.T
+    error[:, 1] = 0.0  # the score keeps its own error
+    inverse = np.linalg.inv(moments - error)
+    slopes = inverse @ columns @ outcome
+    products = (
+        (inverse[1] @ columns, outcome - slopes @ columns),
+        (half[0], slopes[0] * (inverse[1] @ half)),
+    )
+    share = 1 - np.linalg.solve(moments, error)[0, 0]
+    return _Limit(float(slopes[1]), products, float(share))
 
 
-def _product_covariance(left: list, right: list) -> float:
-    return float(sum((a @ c) * (b @ d) + (a @ d) * (b @ c) for a, b in left for c, d in right))
+def _product_covariance(left: _Limit, right: _Limit) -> float:
+    pairs = [(one, other) for one in left.products for other in right.products]
+    return float(sum((a @ c) * (b @ d) + (a @ d) * (b @ c) for (a, b), (c, d) in pairs))
 
 
 def rate_of_fit(
@@ -294,5 +251,5 @@ def rate_of_fit(
         triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null))
     )[at]
     shift = limit / (fit.std_errors()[at] if correction is None else correction.std_error(term))
-    critical = scipy.stats.norm.isf((1 - level) / 2)
-    return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))
+    critical = normal_isf((1 - level) / 2)
+    return float(normal_sf(critical - shift) + normal_sf(critical + shift))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.measurement_error.correction import Effect, correct_term
-from analysis.measurement_error.measurement import Refusal, measure
+from analysis.measurement_error.measurement import Refusal, error_in_basis, measure
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.results.estimates import Unit
@@ -219,28 +219,24 @@ def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
 
     Notes
     -----
-    In closed form. With the controls partialled out, one noisy column E, score S,
-    ``m = M b_plain`` (for least squares the covariances with the outcome): error variance
-    ``s = v_E - c_SE m_E / m_S`` makes the effect zero, and ``r = 1 - s / var(E)``. It is admissible
-    while ``0 <= s < v_E`` given the score. With several columns s is a generalised eigenvalue. The
-    same for all models, since all are corrected by ``(M - C)^-1 M``.
+    In closed form: all models are corrected by ``(M - s C)^-1 M b_plain``, with C the error of
+    records without any truth and s = 1 - r. The score's coefficient is zero where the matrix
+    bordered by ``M b_plain`` and the score's row is singular: s is a generalised eigenvalue,
+    admissible in [0, 1) while ``M - s C`` is positive definite. For one noisy column E and score S,
+    the controls partialled out, ``s var(E) = v_E - c_SE m_E / m_S`` with ``m = M b_plain``.
     """
-    moment, plain = _standardised(fit)
-    at = fit.position(term)
-    rest = np.arange(fit.design.k) != at
-    share = np.diag([float(name in noisy) for name in fit.design.terms])
-    left = np.column_stack([moment[:, rest], plain])
-    left = np.vstack([left[rest], left[at]])
-    right = np.zeros_like(left)
-    right[:-1, :-1] = share[np.ix_(rest, rest)]
+    (_, triangle), k = fit.design.basis, fit.design.k
+    half = measure(fit.design, declared=dict.fromkeys(noisy, 0.5))
+    error = 2 * error_in_basis(fit.design, half)[1]  # that of records without any truth
+    plain, score = triangle @ fit.params, np.linalg.solve(triangle.T, np.eye(k)[fit.position(term)])
+    left, right = np.block([[np.eye(k), plain[:, None]], [score, 0.0]]), np.zeros((k + 1, k + 1))
+    right[:k, :k] = error
     for s in _real_roots(left, right):
-        if 0 <= s < 1 and np.linalg.eigvalsh(moment - s * share)[0] > 0:
+        if 0 <= s < 1 and np.linalg.eigvalsh(np.eye(k) - s * error)[0] > 0:
             return BreakEven(float(1 - s))
-    slopes = np.linalg.solve(moment, plain)
-    away = np.linalg.solve(moment, share @ slopes)[at] * slopes[at] >= 0
     why = (
         "noise in engagement hides it, rather than makes it"
-        if away
+        if (score @ error @ plain) * (score @ plain) >= 0
         else "before it does, engagement would vary less than the score says it does"
     )
     return BreakEven(None, f"No reliability makes the effect vanish: {why}")
@@ -277,22 +273,6 @@ def sesoi_break_even(interval_at: Callable[[float], Interval], band: Interval) -
         "At no reliability does its interval lie inside the band of the smallest effect of interest"
     )
     return BreakEven(None, reason)
-
-
-def _standardised(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Return (M, M b_plain) for columns centred and in units of their standard deviation."""
-    matrix = fit.design.matrix.copy()
-    start = 1 if fit.design.blocks[0] == "intercept" else 0
-    centre = matrix[:, start:].mean(axis=0) if start else 0.0
-    matrix[:, start:] -= centre
-    scale = np.ones(fit.design.k)
-    scale[start:] = matrix[:, start:].std(axis=0)
-    matrix /= scale
-    params = fit.params * scale
-    if start:
-        params[0] = fit.params[0] + fit.params[1:] @ centre
-    moment = matrix.T @ matrix / fit.design.n
-    return moment, moment @ params
 
 
 def _real_roots(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from analysis.measurement_error.calibrated_null import (
     null_rates,
     plain_rate,
     rate_of_fit,
-    spurious_delta_r2,
     spurious_partial_r,
 )
 from analysis.measurement_error.correction import correct_fit
@@ -36,7 +35,8 @@ PRINTED = 0.0051
 def test_the_table_of_the_memo(row):
     a, b, r, partial, gain, *rates = row
     assert spurious_partial_r(a, b, r) == pytest.approx(partial, abs=0.00051)
-    assert spurious_delta_r2(a, b, r) == pytest.approx(gain, abs=0.00101)
+    seen = spurious_partial_r(a, b, r) ** 2 * (1 - r * b**2)
+    assert seen == pytest.approx(gain, abs=0.00101)
     found = [plain_rate(n, a, b, r) for n in (250, 500, 1000, 5000)]
     assert found == pytest.approx(rates, abs=PRINTED)
 
