@@ -52,11 +52,11 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "AnalysisError": "analysis.errors",
-    "Audit": "analysis.report.notebook",
+    "Audit": "analysis.report.views",
     "Plan": "analysis.plan",
     "check": "analysis.audit",
     "cite": "analysis.report.citation",
-    "compare": "analysis.report.notebook",
+    "compare": "analysis.report.views",
     "init": "analysis.start.study",
     "power": "analysis.studies.power.study",
     "read_dataset": "analysis.data.dataset",

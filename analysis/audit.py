@@ -40,7 +40,7 @@ from analysis.studies.influence.fragility import study_fragility
 from analysis.studies.registry import STUDIES
 
 if TYPE_CHECKING:
-    from analysis.report.notebook import Audit
+    from analysis.report.views import Audit
 
 Progress = Callable[[str], None]
 
@@ -152,7 +152,7 @@ def audit(
         plan, data = plan_of_keywords(changes), plan
     else:
         plan = changed_plan(plan, changes)
-    from analysis.report.notebook import Audit
+    from analysis.report.views import Audit
 
     return Audit(analyse(plan, data, progress=progress))
 

@@ -151,17 +151,17 @@ def check(
         from analysis.report.inspection import error_record
 
         try:
-            seen = inspect(plan)
+            inspection = inspect(plan)
         except AnalysisError as error:
             click.echo(_json(error_record(error)))
             raise
-        click.echo(_json(seen.record()))
+        click.echo(_json(inspection.record()))
         return
-    seen = inspect(plan)
-    for line in seen.lines():
+    inspection = inspect(plan)
+    for line in inspection.lines():
         _tell(line)
     if price is not None and share is not None:
-        mean = mean_revenue if mean_revenue is not None else _mean_revenue(seen)
+        mean = mean_revenue if mean_revenue is not None else _mean_revenue(inspection)
         click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
 
 
@@ -194,11 +194,11 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
     """
     from analysis.studies.power.study import power as prospect
 
-    found = prospect(plan, n=n, **assumed)
+    outlook = prospect(plan, n=n, **assumed)
     if as_json:
-        click.echo(json.dumps(found.record(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(outlook.record(), ensure_ascii=False, indent=2))
         return
-    for line in found.lines():
+    for line in outlook.lines():
         _tell(line)
 
 
@@ -221,14 +221,14 @@ def run(plan: str, out: Path | None) -> None:
     from analysis.report.html import changed_keys
     from analysis.results.sentence import verdict_sentence
 
-    found = analyse(plan, progress=progress)
-    folder = write_results(found, out or Path("results") / found.plan.name, progress=progress)
+    findings = analyse(plan, progress=progress)
+    folder = write_results(findings, out or Path("results") / findings.plan.name, progress=progress)
     progress("")
-    for verdict in found.decided:
+    for verdict in findings.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
         click.echo(f"{about}: {verdict.verdict}{direction}")
-        _tell(verdict_sentence(found, verdict))
+        _tell(verdict_sentence(findings, verdict))
         click.echo(f"Result id: {verdict.id}")
         if verdict.verdict != "refused":
             click.echo(f"Its number: {verdict.deciding.id}")
@@ -280,9 +280,9 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     from analysis.audit import verify as compare
     from analysis.report.citation import result_folder
 
-    seen = compare(result_folder(folder), text, plan=plan)
-    click.echo(seen.told(printable(text)))
-    return DONE if seen.ok else DIFFERENCE
+    verification = compare(result_folder(folder), text, plan=plan)
+    click.echo(verification.told(printable(text)))
+    return DONE if verification.ok else DIFFERENCE
 
 
 @cli.command("new-notebook")
@@ -364,9 +364,9 @@ def _write_schema(plan: str) -> None:
     from analysis.data.export import write_schema
     from analysis.plan import read_plan
 
-    said = read_plan(plan)
+    read = read_plan(plan)
     written = write_schema(
-        read_dataset(said.dataset, folder=said.folder, reading=said.reading), said
+        read_dataset(read.dataset, folder=read.folder, reading=read.reading), read
     )
     click.echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
 
@@ -376,14 +376,16 @@ def _json(record: dict[str, object]) -> str:
     return json.dumps(record, ensure_ascii=True, allow_nan=False)
 
 
-def _mean_revenue(seen: Inspection) -> float:
+def _mean_revenue(inspection: Inspection) -> float:
     """Return the mean of the plan's first revenue outcome."""
-    columns = [outcome.column for outcome in seen.sample.plan.outcome if outcome.kind == "revenue"]
+    columns = [
+        outcome.column for outcome in inspection.sample.plan.outcome if outcome.kind == "revenue"
+    ]
     if not columns:
         raise click.UsageError(
             "--price needs --mean-revenue: the plan has no outcome of kind revenue"
         )
-    return seen.sample.mean(columns[0])
+    return inspection.sample.mean(columns[0])
 
 
 def _tell(text: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.errors import DataError
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 NAMES = {
     "markup": "<script>alert(1)</script>",

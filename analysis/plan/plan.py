@@ -141,8 +141,9 @@ class Plan(Section):
             When the name does not end in .toml, or the file exists or cannot be written.
         """
         path = Path(path).expanduser()
-        if path.suffix != ".toml":
-            raise OutputError("save", Fault("path", printable(path), "a name that ends in .toml"))
+        if path.suffix != ".toml" or path.exists():
+            allowed = "a new file whose name ends in .toml"
+            raise OutputError("save", Fault("path", printable(path), allowed))
         write_together({path: document(self.content())})
         return path
 

@@ -102,18 +102,18 @@ def mentions(text: str, pattern: re.Pattern[str]) -> list[Mention]:
     """
     ids: list[tuple[str, int]] = []
 
-    def mark(found: re.Match[str]) -> str:
-        name = found[0].rstrip(".")
-        ids.append((name, text.count("\n", 0, found.start()) + 1))
-        return f"{OPEN}{len(ids) - 1}{CLOSE}{found[0][len(name) :]}"
+    def mark(match: re.Match[str]) -> str:
+        name = match[0].rstrip(".")
+        ids.append((name, text.count("\n", 0, match.start()) + 1))
+        return f"{OPEN}{len(ids) - 1}{CLOSE}{match[0][len(name) :]}"
 
     blocks = list(_blocks(pattern.sub(mark, text)))
-    found = []
+    read = []
     for at, block in enumerate(blocks):
         for number in map(int, MARK.findall(block.text)):
             name, line = ids[number]
-            found.append(_mention(blocks, at, number, Mention(name, line, (), block.foot, "")))
-    return found
+            read.append(_mention(blocks, at, number, Mention(name, line, (), block.foot, "")))
+    return read
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -143,10 +143,10 @@ def _mention(blocks: list[Block], at: int, number: int, bare: Mention) -> Mentio
         if block.paragraph == blocks[at].paragraph and not block.foot
         for s in block.sentences()
     ]
-    own = next(place for place, s in enumerate(sentences) if f"{OPEN}{number}{CLOSE}" in s)
-    near = [(plain(_share(sentences[own], number)),)]
+    home = next(place for place, s in enumerate(sentences) if f"{OPEN}{number}{CLOSE}" in s)
+    near = [(plain(_share(sentences[home], number)),)]
     for distance in range(len(sentences)):
-        places = {own - distance, own + distance}
+        places = {home - distance, home + distance}
         near.append(
             tuple(
                 plain(sentences[place]) for place in sorted(places) if 0 <= place < len(sentences)
@@ -180,7 +180,7 @@ def _share(sentence: str, number: int) -> str:
     after each id.
     """
     marks = list(MARK.finditer(sentence))
-    at = next(place for place, found in enumerate(marks) if int(found[1]) == number)
+    at = next(place for place, match in enumerate(marks) if int(match[1]) == number)
     if re.search(r"\d", sentence[: marks[0].start()]):
         return sentence[
             marks[at - 1].end() if at else 0 : (
@@ -210,7 +210,7 @@ def plain(text: str) -> str:
     text = re.sub(r"\s+", " ", re.sub(r"[*\\_$`{}]", "", text))
     text = re.sub(
         r"\b(minus|plus) (?=[\d.])",
-        lambda found: "-" if found[1] == "minus" else "+",
+        lambda match: "-" if match[1] == "minus" else "+",
         text,
         flags=re.I,
     )
@@ -266,15 +266,15 @@ def reading(sentence: str, displayed: str) -> Reading:
     ['holds', 'differs', 'differs', 'other', 'absent']
     """
     shown = plain(displayed)
-    sentence = BOUND.sub(lambda found: " " * len(found[0]), sentence)
+    sentence = BOUND.sub(lambda match: " " * len(match[0]), sentence)
     number = re.escape(shown.lstrip("+-"))
     number = re.sub(r"(?<!\d)\\\.(?=\d)", r"0?\\.", number).replace(r"<\ ", "< ?")
     end = "" if shown.endswith("%") else "%"
-    found = list(
+    matches = list(
         re.finditer(rf"(?<![\d.,A-Za-z])(?<!\d-)(?<!%-){number}(?!\.?\d|[A-Za-z{end}])", sentence)
     )
-    if found:
-        signs = [_sign(sentence, place) for place in found] if shown[0] in "+-" else []
+    if matches:
+        signs = [_sign(sentence, place) for place in matches] if shown[0] in "+-" else []
         return "differs" if any(sign not in ("", shown[0]) for sign in signs) else "holds"
     unit = next((unit for unit in ("%", " points") if shown.endswith(unit)), None)
     return "other" if unit and re.search(rf"\d{unit}", LEVEL.sub(" ", sentence)) else "absent"

@@ -203,9 +203,9 @@ def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
         for row in [*ledger["estimates"], *ledger["verdicts"]]
     }
     known = sorted(rows, key=lambda one: "verdict" not in rows[one][0])
-    found = found_id(result_id, known)
-    if found:
-        return _citation(*rows[found])
+    name = found_id(result_id, known)
+    if name:
+        return _citation(*rows[name])
     near = [
         one
         for one, folded in zip(known, map(str.casefold, known), strict=True)
@@ -231,9 +231,9 @@ KEYS = {
 
 def ledgers(results: Path) -> list[Path]:
     """Return the ledgers of a result folder, or of the folders in it."""
-    own = results / "ledger.json"
-    if own.is_file():
-        return [own]
+    ledger = results / "ledger.json"
+    if ledger.is_file():
+        return [ledger]
     if not os.path.isdir(
         results
     ):  # also for a name that no folder can have, on which glob fails from Python 3.13

@@ -249,16 +249,16 @@ def _users_own(folder: Path) -> list[Path]:
     def stop(error: OSError) -> None:
         raise error
 
-    found = []
+    paths = []
     for where, folders, files in os.walk(folder, onerror=stop):
         here = Path(where).relative_to(folder)
         links = [name for name in folders if (Path(where) / name).is_symlink()]
-        found += [
+        paths += [
             here / name for name in [*files, *links] if not OURS.fullmatch((here / name).as_posix())
         ]
         if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
-            found.append(here)
-    return found
+            paths.append(here)
+    return paths
 
 
 def _remove_empty(folders: list[Path]) -> None:

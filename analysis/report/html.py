@@ -125,7 +125,7 @@ def visible(text: str) -> str:
     >>> visible("sal\\u202ees")
     'sal\\\\u202ees'
     """
-    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:

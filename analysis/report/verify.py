@@ -194,12 +194,12 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
             status, detail = "unknown", "no result of the ledger has this id"
         lines.append(Line(mention.id, status, detail, mention.line))
     by_macro = {macro_name(result): result for result in [*shown, *verdicts]}
-    for found in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
-        known, line = by_macro.get(found[1]), text.count("\n", 0, found.start()) + 1
+    for match in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
+        known, line = by_macro.get(match[1]), text.count("\n", 0, match.start()) + 1
         lines.append(
-            Line(known, "holds", found[0], line)
+            Line(known, "holds", match[0], line)
             if known
-            else Line(found[0], "unknown", "no such macro", line)
+            else Line(match[0], "unknown", "no such macro", line)
         )
     lines.sort(key=lambda line: line.line)
     return Verification(
@@ -255,13 +255,13 @@ def _verdict_in(mention: Mention, row: dict[str, Any]) -> tuple[Status, str]:
     if plain(row["sentence"]) in mention.paragraph:
         return "holds", word
     sentences = mention.near[0] if mention.foot else (mention.sentence,)
-    said = [
+    words_in = [
         {other for other in WORDS if re.search(rf"\b{other}\b", sentence, re.IGNORECASE)}
         for sentence in sentences
     ]
-    if {word} in said:
+    if {word} in words_in:
         return "holds", word
-    for sentence, words in zip(sentences, said, strict=True):
+    for sentence, words in zip(sentences, words_in, strict=True):
         if words:
             return (
                 "differs",

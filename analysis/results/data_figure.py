@@ -178,8 +178,8 @@ def relation_figure(findings: Findings, outcome: str, score: str, ax: Axes | Non
     by_score = panel_of(findings, score, plan.score.transform_of(score))
     pays, rated = (panel_of(findings, column, "identity") for column in (outcome, score))
     first = plan.engagement.columns[0]
-    seen = panel_of(findings, first, plan.engagement.transform_of(first))
-    pairs = [(by_score, pays), (seen, pays), (seen, rated)]
+    engaged = panel_of(findings, first, plan.engagement.transform_of(first))
+    pairs = [(by_score, pays), (engaged, pays), (engaged, rated)]
     level = plan.inference.level
     with matplotlib.rc_context(STYLE):
         if ax is None:

@@ -157,8 +157,8 @@ class Estimate:
         the plan alone (that of a test that decides at two levels also at the other one): `level_of`
         says which one this is.
         """
-        for own, edges in self.intervals:
-            if math.isclose(own, level):
+        for of, edges in self.intervals:
+            if math.isclose(of, level):
                 return edges
         if self.intervals:
             return self.intervals[0][1]
@@ -187,28 +187,26 @@ class Estimate:
             return display(self.estimate, self.unit)
         return display(self.p_value, "p") if self.p_value is not None else "-"
 
-    def level_of(self, level: float, own: float) -> float:
-        """Return the level of what `interval(level)` gives; `own` is the level at which bounds were
-        worked out.
-        """
+    def level_of(self, level: float, declared: float) -> float:
+        """Return the level of what `interval(level)` gives; bounds have the declared one."""
         if self.intervals:
             known = [one for one, _ in self.intervals]
             return level if any(math.isclose(one, level) for one in known) else known[0]
-        return level if self.bounds is None else own
+        return level if self.bounds is None else declared
 
-    def record(self, level: float, own: float | None = None) -> dict[str, object]:
+    def record(self, level: float, declared: float | None = None) -> dict[str, object]:
         """Return the row under the keys of `COLUMNS`; NaN and infinity become None, with a note.
 
         Parameters
         ----------
         level : float
             Of the interval, where it is made of a standard error.
-        own : float, optional
+        declared : float, optional
             The plan's level, at which bounds of another making were worked out; the same unless
             given.
         """
         low, high = self.interval(level) or (None, None)
-        made = self.level_of(level, level if own is None else own)
+        made = self.level_of(level, level if declared is None else declared)
         row = {
             **{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
             "conf_low": low,
@@ -314,10 +312,10 @@ class Estimates:
         LookupError
             When there is none, or more than one.
         """
-        found = self.select(**parts).rows
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} estimates with {parts}, expected one")
-        return found[0]
+        rows = self.select(**parts).rows
+        if len(rows) != 1:
+            raise LookupError(f"{len(rows)} estimates with {parts}, expected one")
+        return rows[0]
 
     def tidy(self, level: float | None = None) -> pd.DataFrame:
         """Return one row a number, with `COLUMNS`; the plan's confidence level unless another is

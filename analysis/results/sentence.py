@@ -200,13 +200,13 @@ def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
     alone = word_for(verdict.deciding, verdict.band, findings.plan.inference.level)
     if alone == "inconclusive":
         return f"The interval holds zero as well as effects beyond {band}."
-    said = {
+    it = {
         "adds": "excludes zero",
         "trivial": f"excludes zero and lies within {band}",
         "nothing": f"lies within {band}",
     }[alone]
     return (
-        f"Alone this interval {said}, but another analysis that the plan's rule asks for does not"
+        f"Alone this interval {it}, but another analysis that the plan's rule asks for does not"
         " confirm it."
     )
 
@@ -320,13 +320,13 @@ def multiverse_sentence(findings: Findings) -> str:
     """
     table = findings.multiverse.table
     words = table["verdict"].dropna().value_counts()
-    said = {
+    phrases = {
         "adds": "say that the score adds something",
         "trivial": "that it adds too little to matter",
         "nothing": "that it adds practically nothing",
         "inconclusive": "do not decide",
     }
-    shares = [f"{count:,} {said[word]}" for word, count in words.items()]
+    shares = [f"{count:,} {phrases[word]}" for word, count in words.items()]
     sentences = [f"Of {len(table):,} analyses that the plan calls reasonable, {listed(shares)}."]
     lost = int(table["verdict"].isna().sum())
     if lost:
@@ -347,10 +347,10 @@ def multiverse_sentence(findings: Findings) -> str:
             f"p {p if row.p_value < 0.001 else '= ' + p}."
         )
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
-    own = "the plan's own analysis"
+    planned = "the plan's planned analysis"
     changed = (
-        f"alone change the word of {own}: {listed(flips)}"
+        f"alone change the word of {planned}: {listed(flips)}"
         if flips
-        else f"alone changes the word of {own}: none"
+        else f"alone changes the word of {planned}: none"
     )
     return " ".join([*sentences, f"Decisions that {changed}."])

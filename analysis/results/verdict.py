@@ -200,8 +200,8 @@ def _under_a_heavy_tail(
     gamma = case.answer("gamma", band)
     alike = gamma is not None and gamma.phrase == answer.phrase
     if alike and tail.word == "adds" and tail.positive == (answer.direction == "positive"):
-        said = "Gamma-PML and a bootstrap interval say the same."
-        return answer, f"The outcome has a heavy tail; {said}"
+        alike_words = "Gamma-PML and a bootstrap interval say the same."
+        return answer, f"The outcome has a heavy tail; {alike_words}"
     if tail.word is None:
         model = case.outcome.deciding_model
         why = "too few draws had an estimate"

@@ -10,7 +10,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.answer import Answer, word_for
 from analysis.results.evidence import Tail
 from analysis.results.rule import sesoi_band

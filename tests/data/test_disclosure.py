@@ -11,7 +11,7 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.data.disclosure import FEWEST, NOT_NAMED, few, shown_count, shown_name
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 CANARY = "solitaire"
 

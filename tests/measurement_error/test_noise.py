@@ -14,7 +14,7 @@ from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.reliability_curve import break_even
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 OUTCOMES = {
     "continuous": {"column": "y", "kind": "continuous", "sesoi": 0.1},

@@ -17,7 +17,7 @@ from analysis.models import fit_model
 from analysis.models.covariance import hat_diagonal
 from analysis.models.design import Design, build_design
 from analysis.models.distributions import normal_isf, normal_sf
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 
 def frame(seed=1, n=1000, *, steep=1.2, effect=0.0, reliability=0.8):

@@ -19,7 +19,7 @@ from analysis.measurement_error.report import (
 )
 from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.rule import word_of
 
 

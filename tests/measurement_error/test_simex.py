@@ -8,7 +8,7 @@ from test_noise import HALVES, OUTCOMES, frame, plan
 from analysis.audit import analyse
 from analysis.measurement_error import simex
 from analysis.measurement_error.simex import simex_figure, simex_passage
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 
 @pytest.fixture(scope="module", params=["revenue", "binary"])

@@ -13,7 +13,7 @@ from analysis.errors import DesignError, PlanError
 from analysis.models import fit_logit, fit_model, fit_nb2, fit_pml
 from analysis.models.design import Design
 from analysis.models.fit import wald
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 
 def drawn(

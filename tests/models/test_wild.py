@@ -19,7 +19,7 @@ from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import wild_bootstrap
 from analysis.models.wild import effective_clusters, wild_test
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo.study import study_placebo
 

@@ -19,7 +19,7 @@ from analysis.cli import cli
 from analysis.errors import AnalysisError, DataError, DesignError
 from analysis.out_of_core.address import open_table
 from analysis.out_of_core.basis import build_basis
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.studies.composition.rows import check_rows
 
 NEAR = 1e-9

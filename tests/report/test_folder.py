@@ -23,7 +23,7 @@ from analysis.errors import OutputError
 from analysis.report import folder as module
 from analysis.report.folder import OURS, read_history, write_results
 from analysis.report.html import changed_keys
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results import data_figure, effect_figure
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

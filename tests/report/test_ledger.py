@@ -31,7 +31,7 @@ from analysis.report.citation import (
     result_folder,
 )
 from analysis.report.ledger import ledger, to_json
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.estimates import display
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 

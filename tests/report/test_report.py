@@ -13,8 +13,8 @@ import shop
 
 import analysis as sa
 from analysis.audit import analyse
-from analysis.report.notebook import Audit
 from analysis.report.sections import passages_of
+from analysis.report.views import Audit
 from analysis.results.effect_figure import effect_figure, effect_lines
 from analysis.results.figure import STYLE
 from analysis.results.table import effects_table

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.audit import analyse
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.data_figure import data_figure, data_panels, short_number
 from analysis.results.effect_figure import effect_figure, effect_lines
 from analysis.results.figure import STYLE, on_axis

@@ -13,7 +13,7 @@ from scipy import stats
 import analysis as sa
 from analysis.audit import analyse
 from analysis.models.fit import critical_value, p_value
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.answer import word_for
 from analysis.results.estimates import Estimate, display
 from analysis.results.sentence import (

@@ -11,7 +11,7 @@ from analysis import simulate
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.errors import DataError
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.simulate.columns import COLUMNS
 from analysis.simulate.parameters import Parameters
 

@@ -7,7 +7,7 @@ import pytest
 import analysis as sa
 from analysis import simulate
 from analysis.audit import analyse
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.question import Question
 from analysis.studies.panel.lead_lag import lead_lag, matched
 

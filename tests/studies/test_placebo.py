@@ -17,7 +17,7 @@ from analysis.models import fit_model
 from analysis.models.design import build_design
 from analysis.models.fit import Fit
 from analysis.models.glm import refit
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo import simulation
 from analysis.studies.placebo.draws import plant, share_of, truth_behind

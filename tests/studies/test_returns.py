@@ -12,7 +12,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models.design import build_design
-from analysis.report.notebook import Audit
+from analysis.report.views import Audit
 
 EFFECT = 3.0
 """Money of net return per point of score, at equal engagement."""

@@ -132,13 +132,13 @@ class Audit:
         if name == "manipulability":
             return self._manipulability()
         keys = NOISE if name == "noise" else [key for key in PASSAGES if key == name]
-        found = ran.get("noise" if name in NOISE else name, StudyResult())
+        result = ran.get("noise" if name in NOISE else name, StudyResult())
         sections = [section for section in map(self._section, keys) if section is not None]
-        rows = Estimates(found.rows, self.plan.inference.level)
+        rows = Estimates(result.rows, self.plan.inference.level)
         return StudyView(
             name,
             rows.printed(),
-            tidy_checks(found.checks),
+            tidy_checks(result.checks),
             tuple(text for section in sections for text in section.paragraphs),
             tuple(figure for section in sections for figure in section.figures),
             tuple(table for section in sections for table in section.tables),
@@ -444,7 +444,7 @@ def compare(audits: Mapping[str, Audit], *, study: str | None = None) -> Compari
         pd.DataFrame({name: of[name].reindex(_union(of.values())) for name in of}).reset_index()
         for of in (numbers, reasons)
     )
-    return Comparison(table, checks, figure, f"{caption}{study}")
+    return Comparison(table, checks, figure, f"{caption}What each audit says of {study}")
 
 
 def _union(columns: Iterable[pd.Series]) -> pd.Index:
