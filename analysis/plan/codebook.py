@@ -151,8 +151,9 @@ def read_codebook(path: Path) -> Codebook | None:
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        fault = Fault("the codebook", printable(error), "a TOML file in UTF-8")
-        raise DataError(path, fault) from None
+        raise DataError(
+            path, Fault("the codebook", printable(error), "a TOML file in UTF-8")
+        ) from None
     if "score" in data or "outcome" in data:
         return None
     try:

@@ -197,15 +197,17 @@ def read_plan(source: str | Path | dict[str, Any], *, folder: Path | None = None
         return plan
     if not isinstance(source, (str, Path)):
         found = f"{printable(repr(source), limit=60)} of type {type(source).__name__}"
-        allowed = "a plan's name, the path of a TOML file, or a dict"
-        raise PlanError("the plan", Fault("PLAN", found, allowed))
+        raise PlanError(
+            "the plan", Fault("PLAN", found, "a plan's name, the path of a TOML file, or a dict")
+        )
     path = _locate(str(source))
     try:
         content = path.read_bytes()
     except OSError as error:
         found = printable(error.strerror or error)
-        fault = Fault("the whole file", found, "a TOML file that can be read")
-        raise PlanError(path, fault) from None
+        raise PlanError(
+            path, Fault("the whole file", found, "a TOML file that can be read")
+        ) from None
     try:
         data = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also an integer of more than 4,300 digits
@@ -218,8 +220,10 @@ def _hash_of(data: dict[str, Any]) -> str:
     try:
         canonical = json.dumps(data, sort_keys=True, default=str, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        fault = Fault("the whole plan", printable(error), "keys and values as a TOML file has them")
-        raise PlanError("the plan given as a dict", fault) from None
+        raise PlanError(
+            "the plan given as a dict",
+            Fault("the whole plan", printable(error), "keys and values as a TOML file has them"),
+        ) from None
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -272,8 +276,11 @@ def _unedited(data: dict[str, Any]) -> Iterator[Fault]:
     for place, table in tables:
         for key, value in table.items():
             if value in (UNEDITED, [UNEDITED]):
-                allowed = EXPLAINED.get(key, "a value of your own")
-                yield Fault(printable(place + key), f'"{UNEDITED}", as init left it', allowed)
+                yield Fault(
+                    printable(place + key),
+                    f'"{UNEDITED}", as init left it',
+                    EXPLAINED.get(key, "a value of your own"),
+                )
 
 
 def plan_conflicts(plan: Plan) -> Iterator[Fault]:
@@ -302,8 +309,12 @@ def plan_conflicts(plan: Plan) -> Iterator[Fault]:
         for name in value if isinstance(value, dict) else ():
             if name not in table.columns:
                 allowed = f"one of its columns: {listing(table.columns)}"
-                near = did_you_mean(name, table.columns)
-                yield Fault(f"[{section}] {key}", column_place(name), allowed, near)
+                yield Fault(
+                    f"[{section}] {key}",
+                    column_place(name),
+                    allowed,
+                    did_you_mean(name, table.columns),
+                )
     if plan.engagement.long is not None and plan.row is None:
         allowed = "row, the column that names the accounts"
         yield Fault("[engagement] long", "a plan without row", allowed)
@@ -333,13 +344,16 @@ def _role_conflicts(plan: Plan) -> Iterator[Fault]:
         named += [(panel.unit, "panel unit", taken), (panel.time, "panel time", taken)]
     pairs = [*plan.roles(), *((column, "engagement") for column in plan.engagement.halves)]
     pairs += [(name, role) for name, role, may_be in named if name and name not in may_be]
-    seen: dict[str, str] = {}
+    roles_of: dict[str, str] = {}
     for name, role in pairs:
-        before = seen.setdefault(name, "") or role
-        if seen[name] and not (role in ("exposure", "input") and before == role):
-            roles = f"{before} and {role}" if before != role else f"{role}, twice"
-            yield Fault(column_place(name), roles, "one role for one column")
-        seen[name] = before
+        before = roles_of.setdefault(name, "") or role
+        if roles_of[name] and not (role in ("exposure", "input") and before == role):
+            yield Fault(
+                column_place(name),
+                f"{before} and {role}" if before != role else f"{role}, twice",
+                "one role for one column",
+            )
+        roles_of[name] = before
 
 
 def _gaming_conflicts(plan: Plan) -> Iterator[Fault]:

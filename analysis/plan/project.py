@@ -49,11 +49,13 @@ def inside(path: Path, allowed: list[Path], address: str) -> Path:
     resolved = path.resolve()
     if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
         full = f'The full path would work: dataset = "{printable(resolved, limit=300)}"'
-        fault = Fault(
-            "dataset",
-            f"{quoted(address)} leaves the project",
-            "a path inside the project or the plan's folder, or an absolute one",
-            full if is_file(resolved) else "",
+        raise DataError(
+            address,
+            Fault(
+                "dataset",
+                f"{quoted(address)} leaves the project",
+                "a path inside the project or the plan's folder, or an absolute one",
+                full if is_file(resolved) else "",
+            ),
         )
-        raise DataError(address, fault)
     return resolved

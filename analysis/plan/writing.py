@@ -150,9 +150,14 @@ def write_together(
         for folder in sorted(made, reverse=True):
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        found = printable(error.strerror or error)
-        fault = Fault("the files", found, "a folder that can be written; nothing was changed")
-        raise OutputError(path, fault) from None
+        raise OutputError(
+            path,
+            Fault(
+                "the files",
+                printable(error.strerror or error),
+                "a folder that can be written; nothing was changed",
+            ),
+        ) from None
     finally:
         _forget(ready.values())
 

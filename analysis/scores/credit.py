@@ -116,9 +116,14 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
         raise DataError(WHERE, Fault("the target", "values other than 0 and 1", "0 and 1"))
     if min(bad.sum(), len(bad) - bad.sum()) < FEWEST_OF_A_KIND:
         among = f"among the {len(bad)} rows that the card is fitted to"
-        allowed = f"at least {FEWEST_OF_A_KIND} who did, and as many who did not"
-        found = f"{int(bad.sum())} who defaulted {among}"
-        raise DataError(WHERE, Fault("the target", found, allowed))
+        raise DataError(
+            WHERE,
+            Fault(
+                "the target",
+                f"{int(bad.sum())} who defaulted {among}",
+                f"at least {FEWEST_OF_A_KIND} who did, and as many who did not",
+            ),
+        )
     bins = tuple(bin_column(name, values, bad) for name, values in columns.items())
     design = np.column_stack([np.ones(len(bad)), *(b.of(columns[b.column]) for b in bins)])
     return Scorecard(bins, _logistic(design, 1 - bad))

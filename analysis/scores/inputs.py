@@ -70,8 +70,7 @@ def read_columns(frame: pd.DataFrame, needed: Sequence[str], score: str) -> dict
     for name in needed:
         if name not in frame:
             allowed = f"a column of {COLUMNS.get(name, 'numbers')}"
-            near = did_you_mean(name, frame.columns)
-            faults.append(Fault(name, "no such column", allowed, near))
+            faults.append(Fault(name, "no such column", allowed, did_you_mean(name, frame.columns)))
             continue
         values = columns[name] = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
         bad = frame.index[~(np.isfinite(values) & (values >= 0))].map(str)

@@ -184,8 +184,10 @@ def klout(frame: pd.DataFrame, *, version: str = "new", days: float | None = Non
 
 def _version(version: str) -> KloutVersion:
     if version not in VERSIONS:
-        fault = Fault("version", printable(version), f"one of: {listing(sorted(VERSIONS))}")
-        raise DataError("the Klout-style score", [fault])
+        raise DataError(
+            "the Klout-style score",
+            [Fault("version", printable(version), f"one of: {listing(sorted(VERSIONS))}")],
+        )
     return VERSIONS[version]
 
 

@@ -96,8 +96,9 @@ def influence(
     {'a': 0.213, 'b': 0.213, 'c': 0.574}
     """
     if not 0 <= damping < 1:
-        allowed = "a number of at least 0 and below 1"
-        raise DataError(WHERE, Fault("damping", printable(damping), allowed))
+        raise DataError(
+            WHERE, Fault("damping", printable(damping), "a number of at least 0 and below 1")
+        )
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
     return _solve(reactions, total, accounts, damping, tolerance)
@@ -194,9 +195,14 @@ def _solve(
         x = new
         if error <= tolerance:
             return Influence(accounts, x / x.sum(), step, error)
-    found = f"an error of {error:.2g} after {MOST} steps"
-    allowed = f"a damping below {damping:g}, or a tolerance above it"
-    raise DataError(WHERE, Fault("tolerance", found, allowed))
+    raise DataError(
+        WHERE,
+        Fault(
+            "tolerance",
+            f"an error of {error:.2g} after {MOST} steps",
+            f"a damping below {damping:g}, or a tolerance above it",
+        ),
+    )
 
 
 def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series:

@@ -106,6 +106,7 @@ def record(topic: str) -> pd.DataFrame:
     import pandas as pd
 
     if topic not in RECORD:
-        fault = unknown("topic", printable(topic), topic, sorted(RECORD))
-        raise DataError("the public record", fault)
+        raise DataError(
+            "the public record", unknown("topic", printable(topic), topic, sorted(RECORD))
+        )
     return pd.DataFrame([vars(entry) for entry in RECORD[topic]])

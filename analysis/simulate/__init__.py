@@ -104,8 +104,10 @@ def _world(rest: str) -> World:
     """Draw the world behind an address without its scheme; the last four are kept."""
     table, _, query = rest.partition("?")
     if table not in TABLES:
-        fault = unknown("dataset", quoted(table), table, TABLES, more=", then ?name=value")
-        raise DataError(SCHEME + rest, fault)
+        raise DataError(
+            SCHEME + rest,
+            unknown("dataset", quoted(table), table, TABLES, more=", then ?name=value"),
+        )
     return draw(read_parameters(query, SCHEME + rest), panel=table == "panel")
 
 
@@ -176,8 +178,9 @@ def truths_of(world: World) -> pd.DataFrame:
         of = "social_media" if at == SOCIAL_MEDIA else "tau"
         rows.append((of, f"klout in {name}", f"{SHOWN} in one industry", PER_SD, slopes[at]))
     variance = float(np.var(slopes, ddof=1))
-    what = "variance of the effect across industries"
-    rows.append(("tau", "tau2", what, f"{PER_SD}, squared", variance))
+    rows.append(
+        ("tau", "tau2", "variance of the effect across industries", f"{PER_SD}, squared", variance)
+    )
     table = pd.DataFrame(rows, columns=["parameter", "term", "estimand", "scale", "truth"])
     table.insert(1, "value", table["parameter"].map(values))
     return table.assign(exact=~table["parameter"].isin(["reliability", "shared"]))

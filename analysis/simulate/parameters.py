@@ -124,9 +124,14 @@ def _pairs(query: str, address: str) -> dict[str, str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     pieces = [piece for piece in query.split("&") if piece]
     if repeated or len(pieces) != len(pairs) or any("=" not in piece for piece in pieces):
-        found = f"{listing(repeated)}, twice" if repeated else printable(query)
-        allowed = "name=value, each once, with & between them"
-        raise DataError(address, Fault("after the ?", found, allowed))
+        raise DataError(
+            address,
+            Fault(
+                "after the ?",
+                f"{listing(repeated)}, twice" if repeated else printable(query),
+                "name=value, each once, with & between them",
+            ),
+        )
     return dict(pairs)
 
 

@@ -39,12 +39,12 @@ these.
 class Line:
     """A line of the drafted plan: what it says, and a remark that may be `EDIT` or `PROPOSED`."""
 
-    said: str = ""
+    content: str = ""
     mark: str = ""
     remark: str = ""
 
     def __str__(self) -> str:
-        return f"{self.said}  {self.mark} {self.remark}" if self.mark else self.said
+        return f"{self.content}  {self.mark} {self.remark}" if self.mark else self.content
 
 
 Lines = Iterator[Line | str]
@@ -59,24 +59,24 @@ def plan_lines(
     name: str,
     address: str,
     dataset: Dataset,
-    seen: Profiles,
+    profiles: Profiles,
     roles: Roles,
     reading: dict[str, str],
 ) -> list[Line]:
     """Return the drafted plan, complete but for the lines marked `EDIT`."""
     lines = [
         *_head(name, address, dataset, roles),
-        *_row(seen, roles),
+        *_row(profiles, roles),
         *_reading(reading),
         *_score(roles),
-        *_engagement(seen, roles),
+        *_engagement(profiles, roles),
         *_controls(roles),
-        *_outcome(seen, roles),
-        *_cluster(seen, roles),
-        *_conversions(seen, roles),
+        *_outcome(profiles, roles),
+        *_cluster(profiles, roles),
+        *_conversions(profiles, roles),
         "",
         "# The columns of the data:",
-        *(remark(f"#   {text(name)}: {column.evidence()}") for name, column in seen.items()),
+        *(remark(f"#   {text(name)}: {column.evidence()}") for name, column in profiles.items()),
     ]
     return [Line(line) if isinstance(line, str) else line for line in lines]
 
@@ -103,9 +103,10 @@ def question(roles: Roles) -> str:
     """Return the study's question, as far as the roles are known."""
     asked = "Do" if len(roles.score) > 1 else "Does"
     verb = "do" if len(roles.engagement) > 1 else "does"
-    seen = f"{_and(roles.engagement) or 'visible engagement'} {verb}"
+    engagement = f"{_and(roles.engagement) or 'visible engagement'} {verb}"
     pays = printable(roles.outcome) or "what pays"
-    return f"{asked} {_and(roles.score) or 'the score'} say anything about {pays} that {seen} not?"
+    score = _and(roles.score) or "the score"
+    return f"{asked} {score} say anything about {pays} that {engagement} not?"
 
 
 MOST_NAMED = 4
@@ -120,7 +121,7 @@ def _and(names: tuple[str, ...]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def _row(seen: Profiles, roles: Roles) -> Lines:
+def _row(profiles: Profiles, roles: Roles) -> Lines:
     if not roles.row:
         yield (
             '# row    = "..."   would name the column that identifies a row; repeats are then'
@@ -128,7 +129,7 @@ def _row(seen: Profiles, roles: Roles) -> Lines:
         )
         return
     yield _line("row", text(roles.row), PROPOSED, roles.proposed.get(roles.row, ""))
-    count = seen[roles.row].known - seen[roles.row].distinct
+    count = profiles[roles.row].known - profiles[roles.row].distinct
     if count > 0:
         repeats = f"{count:,} {'row repeats' if count == 1 else 'rows repeat'} an earlier"
         how = f'{repeats} {text(roles.row)}: "first" keeps the first, "keep" keeps all'
@@ -164,7 +165,7 @@ def _names(columns: tuple[str, ...], roles: Roles, wanted: str) -> Line:
     return _line("columns", texts(columns), PROPOSED, ". ".join(reasons))
 
 
-def _engagement(seen: Profiles, roles: Roles) -> Lines:
+def _engagement(profiles: Profiles, roles: Roles) -> Lines:
     yield ""
     yield (
         "# What anyone can see people do; it is held constant. How well it was recorded is a part"
@@ -174,19 +175,19 @@ def _engagement(seen: Profiles, roles: Roles) -> Lines:
     yield "[engagement]"
     wanted = "the columns of what anyone can see people do: likes, comments, visits"
     yield _names(roles.engagement, roles, wanted)
-    pairs = {name: _pair(name, seen) for name in roles.engagement}
+    pairs = {name: _pair(name, profiles) for name in roles.engagement}
     halves = ", ".join(f"{key(name)} = {texts(pair)}" for name, pair in pairs.items() if pair)
     if halves:
         asked = "two recordings of the same? Then take the # from: they tell how noisy it is"
         yield remark(f"# halves  = {{{halves}}}  # {asked}")
-    skewed = [name for name in roles.engagement if is_skewed(seen[name])]
+    skewed = [name for name in roles.engagement if is_skewed(profiles[name])]
     if not skewed:
         words = '"log1p" would treat each doubling of a count alike'
         yield _line("transform", '"identity"', "#", words)
         return
     far = "; ".join(
-        f"{text(name)} goes up to {seen[name].high:,.6g}, half of its rows lie at or below"
-        f" {seen[name].median:,.6g}"
+        f"{text(name)} goes up to {profiles[name].high:,.6g}, half of its rows lie at or below"
+        f" {profiles[name].median:,.6g}"
         for name in skewed
     )
     kinds = {name: "log1p" if name in skewed else "identity" for name in roles.engagement}
@@ -194,10 +195,10 @@ def _engagement(seen: Profiles, roles: Roles) -> Lines:
     yield _line("transform", value, PROPOSED, f"each doubling of a count is treated alike: {far}")
 
 
-def _pair(name: str, seen: Profiles) -> list[str]:
+def _pair(name: str, profiles: Profiles) -> list[str]:
     """Return the two columns that are named as the halves of one; none where there are no such."""
     pairs = ([f"{name}{mark}{end}" for end in ends] for mark, ends in product("_- .", HALVES))
-    return next((pair for pair in pairs if all(column in seen for column in pair)), [])
+    return next((pair for pair in pairs if all(column in profiles for column in pair)), [])
 
 
 def _controls(roles: Roles) -> Lines:
@@ -212,13 +213,13 @@ def _controls(roles: Roles) -> Lines:
     yield from ("[controls]", _line("columns", texts(roles.controls)))
 
 
-def _outcome(seen: Profiles, roles: Roles) -> Lines:
+def _outcome(profiles: Profiles, roles: Roles) -> Lines:
     yield from ("", "# What pays. Another outcome is another table like this one.", "[[outcome]]")
     name, kind = roles.outcome, roles.kind
     possible = ", ".join(map(text, roles.possible.get("outcome", ())[:12])) or "none"
     pays = f"what pays (revenue, orders, referrals ...); numeric columns without a role: {possible}"
     yield _line("column", text(name or UNEDITED), EDIT, "" if name else pays)
-    about = f"; {text(name)} has {seen[name].evidence()}" if name else ""
+    about = f"; {text(name)} has {profiles[name].evidence()}" if name else ""
     yield _line("kind", text(kind or UNEDITED), EDIT, "" if kind else KINDS + about)
     if roles.sesoi is not None:
         yield _line("sesoi", number(roles.sesoi))
@@ -227,22 +228,22 @@ def _outcome(seen: Profiles, roles: Roles) -> Lines:
     yield _line("sesoi", text(UNEDITED), EDIT, f"{effect}, as a number: {SESOI[kind]}")
 
 
-def _cluster(seen: Profiles, roles: Roles) -> Lines:
+def _cluster(profiles: Profiles, roles: Roles) -> Lines:
     possible = roles.possible.get("cluster", ())
     if roles.cluster:
         yield from ("", "# Rows that belong together.", "[cluster]")
         yield _line("column", text(roles.cluster))
     elif possible:
-        named = ", ".join(f"{text(n)} ({seen[n].distinct:,} values)" for n in possible[:6])
+        named = ", ".join(f"{text(n)} ({profiles[n].distinct:,} values)" for n in possible[:6])
         yield ""
         yield remark(f"# Rows may belong together by {named}. If so, take the # from:")
         yield from ("# [cluster]", remark(f"# column = {text(possible[0])}"))
 
 
-def _conversions(seen: Profiles, roles: Roles) -> Lines:
+def _conversions(profiles: Profiles, roles: Roles) -> Lines:
     """Yield `[columns]`: a line for each column written in a way of its own; names stay names."""
     named = {roles.row, roles.cluster}
-    written = {n: column for n, column in seen.items() if column.conversion and n not in named}
+    written = {n: column for n, column in profiles.items() if column.conversion and n not in named}
     if not written:
         return
     yield ""
@@ -253,7 +254,7 @@ def _conversions(seen: Profiles, roles: Roles) -> Lines:
     yield from ("# behind a #: take the # away when you give the column a role.", "[columns]")
     for name, column in written.items():
         line = _line(key(name), column.conversion, PROPOSED, f"the cells are {column.form}")
-        yield line if name in roles.taken else remark(f"# {line.said}")
+        yield line if name in roles.taken else remark(f"# {line.content}")
 
 
 # --- the codebook ---------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ def _conversions(seen: Profiles, roles: Roles) -> Lines:
 NOT_STATED = "not stated"
 
 
-def codebook_text(dataset: Dataset, title: str, seen: Profiles) -> str:
+def codebook_text(dataset: Dataset, title: str, profiles: Profiles) -> str:
     """Return the codebook of a dataset that has none."""
     lines = [
         "# The codebook: what the data are. Drafted by score-audit init; an audit runs without a"
@@ -274,7 +275,7 @@ def codebook_text(dataset: Dataset, title: str, seen: Profiles) -> str:
         f"sha256  = {text(dataset.sha256)}",
         f"rows    = {dataset.rows}",
     ]
-    for name, column in seen.items():
+    for name, column in profiles.items():
         lines += ["", f"[columns.{key(name)}]"]
         lines.append(f"meaning = {text(NOT_STATED)}  # {remark(column.evidence())}")
         lines.append(f"type    = {text(column.type)}")

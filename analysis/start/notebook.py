@@ -67,8 +67,9 @@ def address_of(plan: Path, folder: Path) -> str:
     """Return what somebody in `folder` calls a plan: its name where that is enough, else a path."""
     root = plan_project(plan)
     if root is not None:
-        near = find_project(folder) if folder.exists() else None
-        inside = folder.is_relative_to(root) and near in (None, root, *root.parents)
+        inside = folder.is_relative_to(root) and (
+            find_project(folder) if folder.exists() else None
+        ) in (None, root, *root.parents)
         if inside or root == shipped_studies():
             return plan.stem
     try:

@@ -28,28 +28,28 @@ QUESTIONS = (
 """What is asked of a role, in this order, and the answer that leaves it open."""
 
 
-def ask(seen: Profiles, given: Roles) -> Roles:
+def ask(profiles: Profiles, given: Roles) -> Roles:
     """Show the columns, and ask for each role not given; what is confirmed is no proposal."""
     click.echo("The columns:")
-    for number, (name, column) in enumerate(seen.items(), 1):
+    for number, (name, column) in enumerate(profiles.items(), 1):
         evidence = printable(column.evidence(), limit=200)
         click.echo(f"  {number:>3}  {printable(name, limit=60)}: {evidence}")
     click.echo("Answer with numbers or names, separated by commas.")
-    roles, names = given, list(seen)
+    roles, names = given, list(profiles)
     for role, what, none in QUESTIONS:
         if not getattr(roles, role):
             several = role in ("score", "engagement", "controls")
-            proposed = getattr(propose(seen, roles), role)
+            proposed = getattr(propose(profiles, roles), role)
             proposed = proposed if several else (proposed,) if proposed else ()
             default = ", ".join(str(names.index(name) + 1) for name in proposed) or none
             pick = _picker(names, roles, none)
             pick = pick if several else _single(pick)
             roles = replace(roles, **{role: click.prompt(what, default=default, value_proc=pick)})
         if role == "outcome" and roles.outcome and not roles.kind:
-            roles = replace(roles, kind=_kind(seen[roles.outcome]))
+            roles = replace(roles, kind=_kind(profiles[roles.outcome]))
         if role == "outcome" and roles.kind and roles.sesoi is None:
             roles = replace(roles, sesoi=_sesoi(roles.kind))
-    return replace(roles, possible=propose(seen, roles).possible)
+    return replace(roles, possible=propose(profiles, roles).possible)
 
 
 def _picker(names: list[str], roles: Roles, none: str) -> Picker:

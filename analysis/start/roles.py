@@ -70,7 +70,7 @@ class Roles:
         return {*self.score, *self.engagement, *self.controls, *single}
 
 
-def propose(seen: Profiles, given: Roles) -> Roles:
+def propose(profiles: Profiles, given: Roles) -> Roles:
     """Return the roles given, with a proposal for those left open.
 
     A score or engagement is proposed by its name, and only where a model can take the column as it
@@ -78,7 +78,7 @@ def propose(seen: Profiles, given: Roles) -> Roles:
     listed as possible, not proposed: what to hold constant is a judgement. The outcome and the
     smallest effect of interest are left to the user.
     """
-    free = {n: c for n, c in seen.items() if n not in given.taken and not match(n, OUTCOME)}
+    free = {n: c for n, c in profiles.items() if n not in given.taken and not match(n, OUTCOME)}
     usable = {n: c for n, c in free.items() if c.numeric and not c.constant}
     scores = {} if given.score else _named(usable, SCORE)
     scores = {} if len(scores) > MOST_SCORES else scores
@@ -93,7 +93,7 @@ def propose(seen: Profiles, given: Roles) -> Roles:
         row=given.row or "".join(rows),
         proposed={**scores, **engagement, **rows},
     )
-    return replace(roles, possible=_possible(seen, roles))
+    return replace(roles, possible=_possible(profiles, roles))
 
 
 def _named(columns: Profiles, words: frozenset[str]) -> dict[str, str]:
@@ -120,10 +120,10 @@ def _identifiers(columns: Profiles) -> dict[str, str]:
     return named
 
 
-def _possible(seen: Profiles, roles: Roles) -> dict[str, tuple[str, ...]]:
+def _possible(profiles: Profiles, roles: Roles) -> dict[str, tuple[str, ...]]:
     """Return, by role, the columns for which it is open."""
     taken = roles.taken
-    left = {name: column for name, column in seen.items() if name not in taken}
+    left = {name: column for name, column in profiles.items() if name not in taken}
     left = {name: column for name, column in left.items() if not column.constant}
     groups = [
         name

@@ -85,7 +85,7 @@ class Started:
 
 def _told(lines: dict[int, Line]) -> list[str]:
     return [
-        f"  line {number}: {' '.join(line.said.split())}\n    {line.remark}"
+        f"  line {number}: {' '.join(line.content.split())}\n    {line.remark}"
         for number, line in lines.items()
     ]
 
@@ -172,10 +172,10 @@ def init(
         dataset, address = _read(data, stated)
         plan = _plan_place(out, name or _slug(address))
     _require_columns(dataset, given)
-    seen = profiles(dataset)
-    roles = ask(seen, given) if ask else propose(seen, given)
+    columns = profiles(dataset)
+    roles = ask(columns, given) if ask else propose(columns, given)
     name = name or _slug(plan.stem)
-    lines = plan_lines(name, _address(dataset, address, plan), dataset, seen, roles, stated)
+    lines = plan_lines(name, _address(dataset, address, plan), dataset, columns, roles, stated)
     _validate(lines, plan)
     contents = {plan: "\n".join(map(str, lines)) + "\n"} | contents
     if notebook:
@@ -183,7 +183,7 @@ def init(
     replaced = list(contents) if force else []
     book, kept = _codebook_place(dataset, address, plan)
     if book is not None:
-        contents[book] = codebook_text(dataset, name, seen)
+        contents[book] = codebook_text(dataset, name, columns)
     write_together(contents, replace=replaced)
     return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes)
 
@@ -274,8 +274,9 @@ def _plan_place(out: str | Path | None, name: str) -> Path:
         return (find_project() or Path.cwd()).resolve() / "plans" / f"{name}.toml"
     path = Path(out).expanduser()
     if path.suffix.casefold() != ".toml":
-        allowed = "a path that ends in .toml: plans/shops.toml"
-        raise PlanError("init", Fault("--out", printable(path), allowed))
+        raise PlanError(
+            "init", Fault("--out", printable(path), "a path that ends in .toml: plans/shops.toml")
+        )
     return path.resolve()
 
 

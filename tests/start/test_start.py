@@ -26,6 +26,8 @@ from analysis.data.dataset import from_frame
 from analysis.errors import AnalysisError
 from analysis.plan import read_plan
 from analysis.start import questions
+from analysis.start.draft import question
+from analysis.start.roles import Roles
 from analysis.start.study import init
 
 CSV = shop.spoiled().replace("revenue", "takings")
@@ -91,7 +93,7 @@ def test_the_function_says_the_same(run, tmp_path):
     started = sa.init(
         "Shops 1.csv", score="klout", engagement=["likes"], outcome="takings", notebook=True
     )
-    assert [line.said.split()[0] for line in started.edits.values()] == ["kind", "sesoi"]
+    assert [line.content.split()[0] for line in started.edits.values()] == ["kind", "sesoi"]
     assert [path.relative_to(tmp_path).as_posix() for path in started.written] == [
         "plans/shops-1.toml",
         "notebooks/shops-1.ipynb",
@@ -446,6 +448,15 @@ def test_a_simulated_table_is_drawn_again_by_its_address(tmp_path):
         init([1, 2])
 
 
+@pytest.mark.parametrize(
+    ("count", "shown"), [(1, "a"), (2, "a and b"), (4, "a, b, c and d"), (5, "a, b, c and 2 more")]
+)
+def test_a_question_names_four_columns_and_counts_more(count, shown):
+    columns = tuple("abcde"[:count])
+    assert f"that {shown} do" in question(Roles(engagement=columns))
+    assert f" {shown} say anything" in question(Roles(score=columns))
+
+
 # --- whatever the file ----------------------------------------------------------------------------
 
 CELLS = st.one_of(
@@ -502,7 +513,7 @@ def test_any_table_becomes_a_plan_or_a_clear_error(data):
         content = tomllib.loads(text)
         assert len(text.splitlines()) == len(started.lines)
         assert all(char == "\n" or char.isprintable() for char in text + str(started))
-        assert {line.said.split()[0] for line in started.edits.values()} >= {
+        assert {line.content.split()[0] for line in started.edits.values()} >= {
             "column",
             "kind",
             "sesoi",

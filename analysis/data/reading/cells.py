@@ -61,8 +61,7 @@ def from_records(records: list[list[Any]], where: str, separator: str = "") -> p
     if separator and len(header) == 1 and others:
         found = f"one column named {printable(header[0])}"
         allowed = f"cells separated by {quoted(separator)} (here they seem to be by"
-        fault = Fault("row 1 (header)", found, f"{allowed} {quoted(others[0])})")
-        raise DataError(where, fault)
+        raise DataError(where, Fault("row 1 (header)", found, f"{allowed} {quoted(others[0])})"))
     faults = []
     unnamed = [place for place, name in enumerate(header, 1) if not name.strip()]
     if unnamed or not header:
@@ -138,5 +137,4 @@ def odd_cells(
         return []
     shown = [quoted(text, limit=30) for text in texts_of(raw.loc[rows[:QUOTED]])]
     noun = "cell is" if len(rows) == 1 else "cells are"
-    found = f"{len(rows)} {noun} {what}: {some_rows(rows, shown)}"
-    return [Fault(place, found, allowed, hint)]
+    return [Fault(place, f"{len(rows)} {noun} {what}: {some_rows(rows, shown)}", allowed, hint)]

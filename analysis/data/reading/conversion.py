@@ -123,8 +123,7 @@ def _dates(raw: pd.Series, layout: str, name: str, faults: list[Fault]) -> pd.Se
         return texts
     parsed = pd.to_datetime(texts.astype(object), format=layout, errors="coerce", exact=True)
     place, bad = column_place(name, "[columns]"), parsed.isna() & texts.notna()
-    allowed = f'dates written "{layout}"'
-    faults += odd_cells(raw, bad, place, what="no such date", allowed=allowed)
+    faults += odd_cells(raw, bad, place, what="no such date", allowed=f'dates written "{layout}"')
     timed = any(code in layout for code in ("%H", "%I", "%S", "%T", "%X", "%c"))
     days = parsed.dt.strftime("%Y-%m-%dT%H:%M:%S" if timed else "%Y-%m-%d")
     return days.astype(object).where(parsed.notna(), None)

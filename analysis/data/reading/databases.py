@@ -77,8 +77,7 @@ def read_duckdb(path: Path, where: str, reading: ReadingSection) -> RawTable:
     try:
         import duckdb
     except ImportError:
-        found = 'the package "duckdb" is not installed'
-        raise DataError(where, _lacks(found, "engine")) from None
+        raise DataError(where, _lacks('the package "duckdb" is not installed', "engine")) from None
     connection = None
     try:
         locked = {"enable_external_access": "false"}
@@ -125,9 +124,14 @@ def read_url(address: str, reading: ReadingSection) -> RawTable:
     except DataError:
         raise
     except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
-        found = printable(next(iter(str(error).splitlines()), type(error).__name__), limit=200)
-        fault = Fault("dataset", found, "a database that can be reached and read")
-        raise DataError(f"{scheme}...", fault) from None
+        raise DataError(
+            f"{scheme}...",
+            Fault(
+                "dataset",
+                printable(next(iter(str(error).splitlines()), type(error).__name__), limit=200),
+                "a database that can be reached and read",
+            ),
+        ) from None
 
 
 def _lacks(found: str, extra: str) -> Fault:
@@ -140,16 +144,17 @@ def _question(reading: ReadingSection, tables: Iterable[Any], where: str) -> tup
         body = reading.query.strip().removesuffix(";")
         if not READS.match(body) or ";" in body:
             allowed = "one select that only reads, without a semicolon"
-            fault = Fault("[reading] query", printable(reading.query), allowed)
-            raise DataError(where, fault)
+            raise DataError(where, Fault("[reading] query", printable(reading.query), allowed))
         return body, "rows of the query in the plan"
     names = [str(row[0]) for row in tables]
     table = reading.table or (names[0] if len(names) == 1 else "")
     if table not in names:
         found = f"no table {quoted(table)}" if table else f"{len(names)} tables"
         allowed = f"[reading] table in the plan, one of: {listing(names, limit=20)}; or query"
-        hint = did_you_mean(table, names) if table else ""
-        raise DataError(where, Fault("[reading] table", found, allowed, hint))
+        raise DataError(
+            where,
+            Fault("[reading] table", found, allowed, did_you_mean(table, names) if table else ""),
+        )
     return f'select * from "{table.replace(chr(34), 2 * chr(34))}"', f"table {printable(table)}"
 
 
@@ -169,5 +174,6 @@ def _answer(
 def _refusal(where: str, error: Exception) -> DataError:
     text = str(error).split("\n")[0]
     found = f"a query of more than {PATIENCE:g} seconds" if text == "interrupted" else text
-    allowed = "a table or a query that can be read"
-    return DataError(where, Fault("dataset", printable(found, limit=200), allowed))
+    return DataError(
+        where, Fault("dataset", printable(found, limit=200), "a table or a query that can be read")
+    )

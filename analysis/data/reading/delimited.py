@@ -77,9 +77,14 @@ def _decoded(content: bytes, where: str, stated: str) -> tuple[str, str]:
     wide = content.startswith(UTF16)
     marked = "utf-16" if wide else "utf-8" if content.startswith(codecs.BOM_UTF8) else ""
     if stated and marked and re.sub("-(le|be|sig)$", "", stated) != marked:
-        allowed = f'a file in "{stated}", as the plan or codebook says'
-        found = f"the mark of {marked.upper()} at its start"
-        raise DataError(where, Fault("[reading] encoding", found, allowed))
+        raise DataError(
+            where,
+            Fault(
+                "[reading] encoding",
+                f"the mark of {marked.upper()} at its start",
+                f'a file in "{stated}", as the plan or codebook says',
+            ),
+        )
     note = ""
     if stated and stated not in ("utf-8", "ascii"):
         note = f"text in {stated}, as stated"
@@ -93,8 +98,9 @@ def _decoded(content: bytes, where: str, stated: str) -> tuple[str, str]:
             raise DataError(where, _undecodable(content, error)) from None
         note = "text in Windows-1252 (Western European), detected: it is not UTF-8"
     except (UnicodeError, ValueError) as error:
-        fault = Fault("the whole file", printable(error), f"text in {stated or marked}")
-        raise DataError(where, fault) from None
+        raise DataError(
+            where, Fault("the whole file", printable(error), f"text in {stated or marked}")
+        ) from None
     return text, note
 
 
@@ -113,8 +119,11 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
     line = content[: error.start].count(b"\n") + 1
     name = "UTF-8" if error.encoding == "utf-8" else error.encoding
     found = f"byte {content[error.start]:#04x}, which is not {name}"
-    allowed = 'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."'
-    return Fault(f"line {line}", found, allowed)
+    return Fault(
+        f"line {line}",
+        found,
+        'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."',
+    )
 
 
 # --- between cells --------------------------------------------------------------------------------
@@ -131,9 +140,14 @@ def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tu
     if usual in fitting and rivals:
         both = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]}"
         key = f"[reading] separator = {quoted(usual)} in the plan"
-        allowed = f"which of them stands between cells: {key}"
-        fault = Fault("the whole file", f"{both} that would both make a table", allowed)
-        raise DataError(where, fault)
+        raise DataError(
+            where,
+            Fault(
+                "the whole file",
+                f"{both} that would both make a table",
+                f"which of them stands between cells: {key}",
+            ),
+        )
     if usual not in fitting and len(fitting) == 1:
         return fitting[0], f"{SEPARATORS[fitting[0]]} between cells, detected"
     return usual, ""
@@ -160,9 +174,14 @@ def _records(text: str, where: str, separator: str) -> list[list[str]]:
         return list(reader)
     except csv.Error as error:
         never = "a quotation mark that is never closed"
-        found = printable(str(error).replace("unexpected end of data", never))
-        fault = Fault(f"up to line {reader.line_num}", found, "well-formed delimited text")
-        raise DataError(where, fault) from None
+        raise DataError(
+            where,
+            Fault(
+                f"up to line {reader.line_num}",
+                printable(str(error).replace("unexpected end of data", never)),
+                "well-formed delimited text",
+            ),
+        ) from None
 
 
 # --- inside numbers -------------------------------------------------------------------------------

@@ -37,8 +37,9 @@ def _excel(content: bytes, where: str, reading: ReadingSection) -> RawTable:
     names = book.sheet_names
     sheet = names[0] if reading.sheet is None else reading.sheet
     if sheet not in names:
-        found = f"no sheet {quoted(sheet)}"
-        raise DataError(where, unknown("[reading] sheet", found, sheet, names, limit=20))
+        raise DataError(
+            where, unknown("[reading] sheet", f"no sheet {quoted(sheet)}", sheet, names, limit=20)
+        )
     records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
     notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
@@ -51,9 +52,14 @@ def _parquet(content: bytes, where: str, reading: ReadingSection) -> RawTable:
 
     described = parquet.ParquetFile(io.BytesIO(content)).metadata
     if 8 * described.num_rows * described.num_columns > 4 * MOST_BYTES:
-        found = f"{described.num_rows:,} rows of {described.num_columns:,} columns"
-        allowed = 'a pattern: dataset = "folder/*.parquet" is only summed'
-        raise DataError(where, Fault(WHOLE, found, allowed))
+        raise DataError(
+            where,
+            Fault(
+                WHOLE,
+                f"{described.num_rows:,} rows of {described.num_columns:,} columns",
+                'a pattern: dataset = "folder/*.parquet" is only summed',
+            ),
+        )
     frame = pd.read_parquet(io.BytesIO(content))
     frame = frame if frame.index.names == [None] else frame.reset_index()
     return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
@@ -224,11 +230,13 @@ def _read(kind: Format, content: bytes, where: str, reading: ReadingSection) -> 
     except DataError:
         raise
     except ImportError:
-        allowed = f"the extra: pip install 'score-audit[{kind.extra}]'"
-        fault = Fault("dataset", "a format whose reader is not installed", allowed)
+        fault = Fault(
+            "dataset",
+            "a format whose reader is not installed",
+            f"the extra: pip install 'score-audit[{kind.extra}]'",
+        )
     except Exception as error:  # the readers' own errors have no common ancestor
-        found = f"{type(error).__name__}: {printable(error)}"
-        fault = Fault(WHOLE, found, "a well-formed file")
+        fault = Fault(WHOLE, f"{type(error).__name__}: {printable(error)}", "a well-formed file")
     raise DataError(where, fault)
 
 
@@ -250,8 +258,9 @@ def _read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
         after = path.stat()
     except OSError as error:
-        fault = Fault("dataset", printable(error.strerror or error), "a file that can be read")
-        raise DataError(path, fault) from None
+        raise DataError(
+            path, Fault("dataset", printable(error.strerror or error), "a file that can be read")
+        ) from None
     size, time = after.st_size, after.st_mtime_ns
     if (before.st_size, before.st_mtime_ns, len(content)) != (size, time, size):
         allowed = "a file that nothing else is writing"
@@ -297,8 +306,10 @@ def _check_size(size: int, packed: int, where: str) -> None:
     if size > MOST_BYTES or (size > BOMB_SIZE and size > BOMB_RATIO * packed):
         found = f"{packed:,} bytes that unpack to more than {size:,}"
         times = f"at most {BOMB_RATIO} times the packed size"
-        allowed = f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}"
-        raise DataError(where, Fault(WHOLE, found, allowed))
+        raise DataError(
+            where,
+            Fault(WHOLE, found, f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}"),
+        )
 
 
 def _check_workbook(content: bytes, where: str) -> None:

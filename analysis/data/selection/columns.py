@@ -67,8 +67,9 @@ def _named(plan: Plan) -> list[tuple[str, str, str]]:
 
 def columns_of(plan: Plan) -> dict[str, str]:
     """Return {column: role} in the order in which missing values are counted."""
-    roles = dict(reversed(plan.roles()))
-    columns = dict(sorted(roles.items(), key=lambda item: EQUATION.index(item[1])))
+    columns = dict(
+        sorted(dict(reversed(plan.roles())).items(), key=lambda item: EQUATION.index(item[1]))
+    )
     for _, name, role in _named(plan):
         columns.setdefault(name, role)
     return columns

@@ -25,8 +25,9 @@ def _rows_fault(
     if len(values):
         shown = [f"({value:.10g})" for value in values.iloc[:QUOTED]]
         count = f"{len(values)} {what} value{'s' if len(values) > 1 else ''}"
-        found = f"{count}: {some_rows(values.index, shown)}"
-        yield Fault(column_place(values.name, role), found, allowed)
+        yield Fault(
+            column_place(values.name, role), f"{count}: {some_rows(values.index, shown)}", allowed
+        )
 
 
 def outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> Iterator[Fault]:
@@ -115,8 +116,11 @@ def pattern_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
         for column, pair in section.halves.items():
             if len(frame) and (frame[pair[0]] == frame[pair[1]]).all():
                 found = f"{listing(pair)}, which are the same number in every row"
-                allowed = "two recordings of their own: how they differ tells how noisy a record is"
-                yield Fault(f"[{role}] halves, {quoted(column)}", found, allowed)
+                yield Fault(
+                    f"[{role}] halves, {quoted(column)}",
+                    found,
+                    "two recordings of their own: how they differ tells how noisy a record is",
+                )
     for column, pair in plan.score.halves.items():
         yield from _score_half_fault(plan, column, pair, frame)
 

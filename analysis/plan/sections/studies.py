@@ -127,8 +127,10 @@ class GamingSection(Section):
     window: Annotated[Whole, Field(ge=1, le=12)] = 3
 
     def rules(self) -> dict[str, object]:
-        demand = "one of: episode (a column of 0 and 1), infer = true"
-        return {demand: (self.episode is None) != self.infer}
+        return {
+            "one of: episode (a column of 0 and 1), infer = true": (self.episode is None)
+            != self.infer
+        }
 
 
 class PartsSection(Section):
