@@ -46,12 +46,12 @@ from analysis.results.question import Question
 from analysis.results.verdict import decide
 from analysis.simulate import truths_of
 from analysis.simulate.draw import World, draw
-from analysis.studies.algorithm import study as algorithm
+from analysis.studies.algorithm.study import AlgorithmChange
 from analysis.studies.gaming.episodes import episodes_of
 from analysis.studies.gaming.slopes import Slopes
 from analysis.studies.gaming.study import EventStudy
 from analysis.studies.heavy_tails.study import study_tail
-from analysis.studies.segments import study as segments
+from analysis.studies.segments.study import Segments
 
 RESULTS = Path(__file__).with_name("recovery.jsonl")
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "recovery.md"
@@ -91,10 +91,10 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
     outcome, score = sample.plan.outcome[0], claim.score(real)
     question = Question(sample, outcome, score)
     if claim.question == "transport":
-        study = segments._Study.of(sample, outcome, score)
+        study = Segments(sample, outcome, score)
         return _travels(study.pool_of(study.segments()[0]).prediction_interval(LEVEL))
     if claim.question in ("instrument", "threshold"):
-        study = algorithm._Study(sample, outcome, score, sample.plan.algorithm)
+        study = AlgorithmChange(sample, outcome, score)
         found = study.instrument() if claim.question == "instrument" else study.threshold()
         return _differs(_row_of(claim, found.rows))
     if claim.question in ("gaming", "jump"):

@@ -91,6 +91,26 @@ def cluster_sums(scores: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     )
 
 
+def influence_covariance(influence: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
+    """Return the covariance of estimates from each row's influence on them, shape (k, k).
+
+    Parameters
+    ----------
+    influence : ndarray, shape (n, k)
+    clusters : ndarray of int, shape (n,), or None
+        Rows of a cluster are summed first, with the factor G / (G - 1).
+    """
+    if clusters is None:
+        return influence.T @ influence
+    sums = cluster_sums(influence, clusters)
+    return sums.T @ sums * (len(sums) / (len(sums) - 1))
+
+
+def standard_error(influence: np.ndarray, clusters: np.ndarray | None) -> float:
+    """Return the standard error of one estimate from each row's influence on it, shape (n,)."""
+    return float(np.sqrt(influence_covariance(influence[:, None], clusters)[0, 0]))
+
+
 def cluster_products(one: np.ndarray, other: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Return each cluster's ``one' other``, shape (G, k, k), where that is symmetric."""
     k, groups = one.shape[1], int(clusters.max()) + 1

@@ -154,6 +154,15 @@ class Design:
             return left
         return replace(left, clusters=np.unique(left.clusters, return_inverse=True)[1])
 
+    def with_columns(self, block: str, columns: dict[str, np.ndarray]) -> Design:
+        """Return the design with more columns of a block, by their terms, behind the others."""
+        return replace(
+            self,
+            matrix=np.column_stack([self.matrix, *columns.values()]),
+            terms=(*self.terms, *columns),
+            blocks=(*self.blocks, *[block] * len(columns)),
+        )
+
     def with_last(self, column: np.ndarray, response: np.ndarray) -> Design:
         """Return the design with another last column and response; the basis of the others is not
         made again.

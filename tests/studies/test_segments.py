@@ -11,7 +11,7 @@ from analysis.models import fit_model
 from analysis.models.design import build_design, score_scale
 from analysis.models.family import FAMILIES
 from analysis.results.question import Question
-from analysis.studies.segments.study import _Study, study_segments
+from analysis.studies.segments.study import Segments, study_segments
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_segments_that_share_clusters_err_together_as_one_crossed_fit_says(
         "continuous", segment={"column": "industry"}, cluster={"column": "agency"}, controls=None
     )
     sample, seen = found(plan, frame)
-    study = _Study.of(sample, plan.outcome[0], "klout")
+    study = Segments(sample, plan.outcome[0], "klout")
     assert study.shared
     segments, _ = study.segments()
     sums = np.column_stack([segment.sums for segment in segments])
@@ -214,9 +214,9 @@ def test_shared_clusters_of_every_kind(plan_of, make_frame):
     for kind in ("binary", "count"):
         plan = plan_of(kind, segment={"column": "industry"}, cluster={"column": "agency"})
         sample = select_sample(plan, from_frame(frame))
-        study = _Study.of(sample, plan.outcome[0], "klout")
+        study = Segments(sample, plan.outcome[0], "klout")
         for segment in study.segments()[
             0
         ]:  # influence squares to the segment's variance, but for the factor of CRV1
-            own = study.by**2 * (segment.sums**2).sum() / segment.std_error**2
+            own = study.by**2 * (segment.sums**2).sum() / segment.effect.std_error**2
             assert 0.9 < own < 1.0, kind

@@ -1,6 +1,4 @@
-"""An interrupted time series: the jump at a date, and how often a date at which nothing happened
-jumps as much.
-"""
+"""Interrupted time series: the jump at a date, and that at dates at which nothing happened."""
 
 from __future__ import annotations
 
@@ -76,14 +74,14 @@ def interruption(
     jump, error, rho = (float(value[0]) for value in _jumps(series[:, None], first_after))
     drawn = _jumps(_autoregressive(rho, periods, REPLICATES, rng), first_after)
     sizes = np.abs(drawn[0] / drawn[1])
-    own = abs(jump / error)
+    size = abs(jump / error)
     half = float(np.quantile(sizes, level)) * error
     placebos = _placebos(series, first_after)
-    share = float((placebos >= own).mean()) if len(placebos) else None
+    share = float((placebos >= size).mean()) if len(placebos) else None
     return Interruption(
         jump,
         error,
-        float((1 + (sizes >= own).sum()) / (REPLICATES + 1)),
+        float((1 + (sizes >= size).sum()) / (REPLICATES + 1)),
         (jump - half, jump + half),
         rho,
         periods,
@@ -96,12 +94,13 @@ def _placebos(series: np.ndarray, first_after: int) -> np.ndarray:
     """Return the size of the statistic at each date within the periods before, and within those
     after.
     """
-    found = []
-    for piece in (series[:first_after], series[first_after:]):
-        for at in range(FEWEST_PLACEBOS_A_SIDE, len(piece) - FEWEST_PLACEBOS_A_SIDE + 1):
-            jump, error, _ = _jumps(piece[:, None], at)
-            found.append(float(abs(jump[0] / error[0])))
-    return np.array(found)
+    sizes = [
+        abs(jump[0] / error[0])
+        for piece in (series[:first_after], series[first_after:])
+        for at in range(FEWEST_PLACEBOS_A_SIDE, len(piece) - FEWEST_PLACEBOS_A_SIDE + 1)
+        for jump, error, _ in [_jumps(piece[:, None], at)]
+    ]
+    return np.array(sizes)
 
 
 def _autoregressive(rho: float, periods: int, draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""What happens at a threshold of a displayed number: a jump of the outcome, and whether people
-place themselves.
-"""
+"""Regression discontinuity at a threshold: the outcome's jump, and bunching just above it."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.models.covariance import standard_error
 from analysis.models.fit import p_value
 
 FEWEST = 30
@@ -48,6 +47,10 @@ class Jump:
     above: int
     clusters: int | None = None
 
+    @property
+    def df(self) -> float | None:
+        return None if self.clusters is None else float(self.clusters - 1)
+
 
 def jump_at(
     running: np.ndarray,
@@ -84,41 +87,26 @@ def jump_at(
         len(np.unique(x[side])) < 4 for side in sides
     ):
         return None
-    values = [
-        _edge(x[side], response[side], h, None if clusters is None else clusters[side])
-        for side in sides
-    ]
-    estimate, groups = values[1][0] - values[0][0], None
-    if clusters is None:
-        variance = sum(float(influence @ influence) for _, influence, _ in values)
-    else:
-        codes = np.concatenate([code for _, _, code in values])
-        both = np.concatenate([-values[0][1], values[1][1]])
-        sums = np.bincount(np.unique(codes, return_inverse=True)[1], weights=both)
-        groups = len(sums)
-        variance = float(sums @ sums) * groups / (groups - 1)
+    (below, left), (above, right) = (_edge(x[side], response[side], h) for side in sides)
+    near = None if clusters is None else np.concatenate([clusters[side] for side in sides])
+    codes = None if near is None else np.unique(near, return_inverse=True)[1]
     return Jump(
-        float(estimate),
-        float(np.sqrt(variance)),
+        above - below,
+        standard_error(np.concatenate([-left, right]), codes),
         float(h),
-        int(sides[0].sum()),
-        int(sides[1].sum()),
-        groups,
+        *(int(side.sum()) for side in sides),
+        None if codes is None else int(codes.max()) + 1,
     )
 
 
-def _edge(
-    x: np.ndarray, y: np.ndarray, h: float, clusters: np.ndarray | None
-) -> tuple[float, np.ndarray, np.ndarray | None]:
-    """Return the local quadratic's value at 0, each row's influence on it (HC3-like), and the
-    clusters.
-    """
+def _edge(x: np.ndarray, y: np.ndarray, h: float) -> tuple[float, np.ndarray]:
+    """Return the local quadratic's value at 0, and each row's influence on it (HC3-like)."""
     root = np.sqrt(1 - np.abs(x) / h)
     design = np.column_stack([np.ones(len(x)), x / h, (x / h) ** 2]) * root[:, None]
     q, r = np.linalg.qr(design)
     params = np.linalg.solve(r, q.T @ (y * root))
     residuals = (y * root - design @ params) / np.clip(1 - (q**2).sum(axis=1), 0.05, None)
-    return float(params[0]), (q @ np.linalg.inv(r)[0]) * residuals, clusters
+    return float(params[0]), (q @ np.linalg.inv(r)[0]) * residuals
 
 
 def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
@@ -239,20 +227,20 @@ def density_jump(
         width = step * np.ceil(width / step)
         lowest = float(x[np.abs(x) < h].min())
         x = x - (lowest + step * np.ceil(-lowest / step - 1e-6)) + step / 2
-    edges = {side: np.arange(0, int(np.ceil(h / width)) + 1) * width for side in (-1, 1)}
+    edges = np.arange(0, int(np.ceil(h / width)) + 1) * width
     densities, influence = [], np.zeros(n)
     for side in (-1, 1):
-        distance = -x[x < 0] if side < 0 else x[x >= 0]
+        here = (x < 0) if side < 0 else (x >= 0)
+        distance = side * x[here]
         if (distance < h).sum() < FEWEST:
             return None
-        heights = np.histogram(distance, bins=edges[side])[0] / (n * width)
-        middles = edges[side][:-1] + width / 2
+        heights = np.histogram(distance, bins=edges)[0] / (n * width)
+        middles = edges[:-1] + width / 2
         root = np.sqrt(np.clip(1 - middles / h, 0, None))
         line = np.column_stack([np.ones(len(middles)), middles]) * root[:, None]
         weights = np.linalg.pinv(line)[0] * root
         densities.append(float(weights @ heights))
-        here = (x < 0) if side < 0 else (x >= 0)
-        bins = np.digitize(distance, edges[side]) - 1
+        bins = np.digitize(distance, edges) - 1
         inside = np.append(weights, 0.0)[np.minimum(bins, len(weights))]
         influence[here] = side * inside / (n * width * densities[-1])
     below, above = densities
@@ -262,11 +250,9 @@ def density_jump(
         error, groups = np.sqrt(24 / 5 * (1 / above + 1 / below) / (n * h)), None
     else:
         near = influence != 0
-        sums = np.bincount(
-            np.unique(clusters[near], return_inverse=True)[1], weights=influence[near]
-        )
-        groups = len(sums)
+        codes = np.unique(clusters[near], return_inverse=True)[1]
+        groups = int(codes.max()) + 1
         if groups < FEWEST_CLUSTERS:
             return None
-        error = np.sqrt(sums @ sums * groups / (groups - 1))
+        error = standard_error(influence[near], codes)
     return Bunching(float(np.log(above / below)), float(error), groups)

@@ -1,14 +1,11 @@
-"""The passage on a change of the algorithm: what the score predicts, and what the displayed number
-does.
-"""
+"""The section on a change of the algorithm: predictive validity, and the displayed number."""
 
 from __future__ import annotations
 
 from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable
+from analysis.results.passage import Passage, PassageTable, rows_on
 from analysis.results.sentence import span_text
-from analysis.results.verdict import Verdict
 
 NAMES = {
     ("two-versions", "score_jump"): "The score itself: new less old version, same inputs",
@@ -26,34 +23,28 @@ APART = (
 
 
 def algorithm_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where the plan names no change of the algorithm."""
+    """Return the section, or None where the plan names no change of the algorithm."""
     if findings.plan.algorithm is None:
         return None
-    tables = tuple(
-        table for verdict in findings.decided if (table := _table(findings, verdict)) is not None
-    )
+    label, level, tables = findings.dataset.label, findings.plan.inference.level, []
+    for verdict in findings.decided:
+        cells = []
+        for row in rows_on(findings, verdict, "algorithm"):
+            bounds = row.interval(level)
+            span = span_text(*bounds, row.unit) if bounds else "-"
+            cells.append((_name(findings, row), row.displayed, span))
+        if cells:
+            caption = f"{label(verdict.score)} and {label(verdict.outcome)} around the change"
+            tables.append(PassageTable(caption, ("What", "Estimate", "Interval"), tuple(cells)))
     if not tables:
         return None
     reasons = dict.fromkeys(
-        c.reason for c in findings.checks if c.check in ("score_shift", "invariance", "bunching")
+        check.reason
+        for check in findings.checks
+        if check.check in ("score_shift", "invariance", "bunching")
     )
-    said = " ".join(reasons)
-    return Passage("When the algorithm changes", tuple(filter(None, (APART, said))), tables=tables)
-
-
-def _table(findings: Findings, verdict: Verdict) -> PassageTable | None:
-    rows = findings.estimates.select(
-        outcome=verdict.outcome, score=verdict.score, method="algorithm"
-    ).rows
-    if not rows:
-        return None
-    label = findings.dataset.label
-    told = tuple(
-        (_name(findings, row), row.displayed, _span(row, findings.plan.inference.level))
-        for row in rows
-    )
-    caption = f"{label(verdict.score)} and {label(verdict.outcome)} around the change"
-    return PassageTable(caption, ("What", "Estimate", "Interval"), told)
+    paragraphs = (APART, " ".join(reasons)) if reasons else (APART,)
+    return Passage("When the algorithm changes", paragraphs, tables=tuple(tables))
 
 
 def _name(findings: Findings, row: Estimate) -> str:
@@ -62,11 +53,5 @@ def _name(findings: Findings, row: Estimate) -> str:
         return f"The displayed number: effect {step}, behaviour held"
     if row.term == "invariance":
         return "Predictive validity after the change less before, per point"
-    return NAMES.get(
-        (row.model, row.term), f"Predictive validity of {findings.dataset.label(row.term)}, {step}"
-    )
-
-
-def _span(row: Estimate, level: float) -> str:
-    bounds = row.interval(level)
-    return "-" if bounds is None else span_text(*bounds, row.unit)
+    validity = f"Predictive validity of {findings.dataset.label(row.term)}, {step}"
+    return NAMES.get((row.model, row.term), validity)

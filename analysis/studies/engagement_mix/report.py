@@ -1,6 +1,4 @@
-"""The passage on the parts of engagement: what the score rewards, against what the outcome rests
-on.
-"""
+"""The section on the mix of engagement: what the score rewards, and what the outcome rests on."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.results.estimates import Estimate
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable
+from analysis.results.passage import Passage, PassageTable, reasons_on, rows_on
 from analysis.results.sentence import span_text
 from analysis.results.verdict import Verdict
 
@@ -27,117 +25,99 @@ CAPTION = (
     " Each set is divided by its largest weight, so that only the pattern counts. Bars are"
     " intervals."
 )
+HEAD = ("Part", "Weight in the score (SD)", "Interval", "Weight in the outcome", "Interval")
+MARKS = {
+    "score": (-0.14, {"fmt": "o", "color": ACCENT}),
+    "outcome": (0.14, {"fmt": "s", "color": INK, "markerfacecolor": "white"}),
+}
+
+Weights = dict[str, dict[str, Estimate]]
+"""Weights in the "score" and in the "outcome", by part."""
 
 
 def parts_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where the plan names no parts or they could not be weighed."""
-    if findings.plan.parts is None:
-        return None
+    """Return the section, or None where the plan names no parts or they could not be weighed."""
     paragraphs, figures, tables = [EXPLAINED], [], []
     for verdict in findings.decided:
-        rows = findings.estimates.select(
-            outcome=verdict.outcome, score=verdict.score, method="parts"
-        ).rows
-        if rows:
-            paragraphs.append(_sentence(findings, verdict, rows))
-            figures.append(parts_figure(findings, verdict, rows))
-            tables.append(_table(findings, verdict, rows))
-    return (
-        Passage("What the score rewards", tuple(paragraphs), tuple(figures), tuple(tables))
-        if tables
-        else None
-    )
+        if weights := _weights(findings, verdict):
+            paragraphs.append(_sentence(findings, verdict))
+            figures.append(parts_figure(findings, verdict, weights))
+            tables.append(_table(findings, verdict, weights))
+    if not tables:
+        return None
+    return Passage("What the score rewards", tuple(paragraphs), tuple(figures), tuple(tables))
 
 
-def _weights(rows: tuple[Estimate, ...], which: str) -> dict[str, Estimate]:
-    return {
-        row.term.partition(":")[2]: row for row in rows if row.term.startswith(f"weight_{which}:")
-    }
+def _weights(findings: Findings, verdict: Verdict) -> Weights:
+    """Return the weights that were estimated; nothing where there are none."""
+    weights: Weights = {}
+    for row in rows_on(findings, verdict, "parts"):
+        kind, _, part = row.term.partition(":")
+        if part:
+            weights.setdefault(kind.removeprefix("weight_"), {})[part] = row
+    return weights
 
 
-def _sentence(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> str:
-    reason = next(
-        c.reason
-        for c in findings.checks
-        if c.check == "misalignment" and (c.outcome, c.score) == (verdict.outcome, verdict.score)
-    )
-    likeness = next(row for row in rows if row.term == "likeness")
+def _sentence(findings: Findings, verdict: Verdict) -> str:
+    (likeness,) = [row for row in rows_on(findings, verdict, "parts") if row.term == "likeness"]
     label = findings.dataset.label
     return (
-        f"{reason} The weights of {label(verdict.score)} and of {label(verdict.outcome)} have a"
-        f" likeness of {likeness.estimate:.2f}, where 1 is the same pattern and 0 nothing in"
-        " common."
+        f"{reasons_on(findings, verdict, 'misalignment')[0]} The weights of"
+        f" {label(verdict.score)} and of {label(verdict.outcome)} have a likeness of"
+        f" {likeness.estimate:.2f}, where 1 is the same pattern and 0 nothing in common."
     )
 
 
-def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> PassageTable:
-    label, level = findings.dataset.label, findings.plan.inference.level
-    scores, outcomes = _weights(rows, "score"), _weights(rows, "outcome")
-    told = tuple(
-        (label(part), *_cells(scores[part], level), *_cells(outcomes[part], level))
-        for part in scores
-    )
-    head = ("Part", "Weight in the score (SD)", "Interval", "Weight in the outcome", "Interval")
-    return PassageTable(
-        f"The parts of engagement in {label(verdict.score)} and in {label(verdict.outcome)}",
-        head,
-        told,
-    )
+def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
+    """Return for each part its name, and both weights with their intervals."""
+    level = findings.plan.inference.level
+    return [
+        (
+            findings.dataset.label(part),
+            *(
+                cell
+                for row in (weights["score"][part], weights["outcome"][part])
+                for cell in (row.displayed, span_text(*row.interval(level), row.unit))
+            ),
+        )
+        for part in weights["score"]
+    ]
 
 
-def _cells(row: Estimate, level: float) -> tuple[str, str]:
-    return row.displayed, span_text(*row.interval(level), row.unit)
+def _table(findings: Findings, verdict: Verdict, weights: Weights) -> PassageTable:
+    label = findings.dataset.label
+    caption = f"The parts of engagement in {label(verdict.score)} and in {label(verdict.outcome)}"
+    return PassageTable(caption, HEAD, tuple(_cells(findings, weights)))
 
 
-def parts_figure(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> Figure:
+def parts_figure(findings: Findings, verdict: Verdict, weights: Weights) -> Figure:
     """Draw both weights of each part, each set relative to its largest."""
-    label, level = findings.dataset.label, findings.plan.inference.level
-    parts = list(_weights(rows, "score"))
+    level, cells = findings.plan.inference.level, _cells(findings, weights)
+    places = np.arange(len(cells))
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(WIDTH, 1.5 + 0.65 * len(parts)), layout="constrained")
+        canvas = Canvas(figsize=(WIDTH, 1.5 + 0.65 * len(cells)), layout="constrained")
         axes = canvas.subplots()
         axes.axvline(0, color=INK, linewidth=0.9, zorder=0.5)
-        for which, marker, colour, face, shift, line in (
-            ("score", "o", ACCENT, ACCENT, -0.14, "-"),
-            ("outcome", "s", INK, "white", 0.14, "--"),
-        ):
-            found = _weights(rows, which)
-            largest = max(abs(row.estimate) for row in found.values()) or 1.0
-            for at, part in enumerate(parts):
-                low, high = np.clip(np.array(found[part].interval(level)) / largest, -3, 3)
-                axes.plot(
-                    [low, high], [at + shift] * 2, color=colour, linewidth=1.6, linestyle=line
-                )
-                axes.plot(
-                    [found[part].estimate / largest],
-                    [at + shift],
-                    marker=marker,
-                    color=colour,
-                    markerfacecolor=face,
-                    markersize=7,
-                    linestyle="none",
-                    label=f"in the {which}" if at == 0 else None,
-                )
-        names = [label(part) for part in parts]
-        names = [name if len(name) <= 24 else name[:23] + "…" for name in names]
-        axes.set_yticks(range(len(parts)), [plain_label(name) for name in names])
-        axes.set_ylim(len(parts) - 0.5, -0.5)
+        for which, (shift, style) in MARKS.items():
+            rows = weights[which].values()
+            middle = np.array([row.estimate for row in rows])
+            edges = np.array([row.interval(level) for row in rows]).T
+            largest = np.abs(middle).max() or 1.0
+            middle, (low, high) = middle / largest, np.clip(edges / largest, -3, 3)
+            spans = np.maximum((middle - low, high - middle), 0)
+            label = f"in the {which}"
+            axes.errorbar(middle, places + shift, xerr=spans, label=label, markersize=7, **style)
+        names = [name if len(name) <= 24 else name[:23] + "…" for name, *_ in cells]
+        axes.set_yticks(places, [plain_label(name) for name in names])
+        axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.tick_params(axis="y", left=False)
         axes.set_xlabel("weight, relative to the largest", fontsize=10)
         canvas.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=10)
-        return rendered(canvas, _alt(findings, verdict, rows), CAPTION, findings.dataset)
-
-
-def _alt(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> str:
-    label, level = findings.dataset.label, findings.plan.inference.level
-    scores, outcomes = _weights(rows, "score"), _weights(rows, "outcome")
-    said = []
-    for part in scores:
-        (weight, span), (pays, reach) = _cells(scores[part], level), _cells(outcomes[part], level)
-        said.append(
-            f"{label(part)}: {weight} in the score ({span}), {pays} in the outcome ({reach})"
+        told = [
+            f"{name}: {weight} in the score ({span}), {pays} in the outcome ({reach})"
+            for name, weight, span, pays, reach in cells
+        ]
+        alt = (
+            f"Weights of the parts of engagement: {'; '.join(told)}. {_sentence(findings, verdict)}"
         )
-    return (
-        f"Weights of the parts of engagement: {'; '.join(said)}."
-        f" {_sentence(findings, verdict, rows)}"
-    )
+        return rendered(canvas, alt, CAPTION, findings.dataset)

@@ -253,12 +253,8 @@ class Slopes(Question):
         gamed, rest = self.episodes.gamed.astype(float), self.design.without("score")
         score = self.design.block("score")[:, 0]
         score = score - score.mean()
-        return replace(
-            rest,
-            matrix=np.column_stack([rest.matrix, gamed, score * (1 - gamed), score * gamed]),
-            terms=(*rest.terms, "episode", SLOPES["organic"], SLOPES["gamed"]),
-            blocks=(*rest.blocks, "control", "score", "score"),
-        )
+        slopes = {SLOPES["organic"]: score * (1 - gamed), SLOPES["gamed"]: score * gamed}
+        return rest.with_columns("control", {"episode": gamed}).with_columns("score", slopes)
 
     def _rows(
         self, fit: WithinFit, model: str, params: np.ndarray, spread: Spread

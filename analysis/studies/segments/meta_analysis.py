@@ -1,6 +1,4 @@
-"""Whether an effect travels: one per segment, pooled, and what to expect in a segment nobody has
-seen.
-"""
+"""Random-effects meta-analysis: effects of segments pooled, and what to expect in a new one."""
 
 from __future__ import annotations
 
@@ -8,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from analysis.models.fit import critical_value, p_value
 
@@ -128,41 +125,37 @@ def pool(
         else np.outer(std_errors, std_errors) * correlation
     )
 
-    def expected_at(at: float) -> tuple[float, float]:
-        return (k - 1.0, 2 * (k - 1.0)) if correlation is None else _expected(at, cov)
+    def expected(at: float) -> tuple[float, float]:
+        return (k - 1.0, 2 * (k - 1.0)) if correlation is None else _expected_q(at, cov)
 
-    tau2 = _where(lambda at: _q(at, effects, std_errors) - expected_at(at)[0], effects, std_errors)
+    def q(at: float) -> float:
+        return _cochran_q(at, effects, std_errors)
+
+    highest = float(np.var(effects, ddof=1) + std_errors.max() ** 2)
+    tau2 = _root(lambda at: q(at) - expected(at)[0], highest)
     tail = (1 - level) / 2
     bounds = tuple(
-        _where(
-            lambda at, share=share: (
-                _q(at, effects, std_errors) - _quantile(share, *expected_at(at))
-            ),
-            effects,
-            std_errors,
-        )
+        _root(lambda at, share=share: q(at) - _quantile(share, *expected(at)), highest)
         for share in (tail, 1 - tail)
     )
     weights = 1 / (np.diag(cov) + tau2)
     middle = float(weights @ effects / weights.sum())
-    q, expected = _q(tau2, effects, std_errors), expected_at(tau2)[0]
-    spread = q / expected if tau2 > 0 else max(q / expected, 1.0)
+    spread = q(tau2) / expected(tau2)[0]
+    spread = spread if tau2 > 0 else max(spread, 1.0)
     variance = float(weights @ (cov + tau2 * np.eye(k)) @ weights) / weights.sum() ** 2
-    q, expected = _q(0.0, effects, std_errors), expected_at(0.0)[0]
-    i2 = max(0.0, 1 - expected / q) if q > 0 else 0.0
+    i2 = max(0.0, 1 - expected(0.0)[0] / q(0.0)) if q(0.0) > 0 else 0.0
     df = float(k - 1 if clusters is None else min(k, clusters) - 1)
-    return Pool(
-        effects, std_errors, tau2, bounds, i2, middle, float(np.sqrt(spread * variance)), df
-    )
+    error = float(np.sqrt(spread * variance))
+    return Pool(effects, std_errors, tau2, bounds, i2, middle, error, df)
 
 
-def _q(tau2: float, effects: np.ndarray, std_errors: np.ndarray) -> float:
+def _cochran_q(tau2: float, effects: np.ndarray, std_errors: np.ndarray) -> float:
     """Return Cochran's Q with weights 1 / (se^2 + tau2): it falls as tau2 grows."""
     weights = 1 / (std_errors**2 + tau2)
     return float(weights @ (effects - weights @ effects / weights.sum()) ** 2)
 
 
-def _expected(tau2: float, cov: np.ndarray) -> tuple[float, float]:
+def _expected_q(tau2: float, cov: np.ndarray) -> tuple[float, float]:
     """Return the mean and the variance of Q where the effects have this covariance and tau2 is
     their own.
     """
@@ -175,16 +168,19 @@ def _expected(tau2: float, cov: np.ndarray) -> tuple[float, float]:
 
 def _quantile(tail: float, mean: float, variance: float) -> float:
     """Return the upper quantile of a scaled chi-square with this mean and variance."""
-    return float(variance / (2 * mean) * scipy.stats.chi2.isf(tail, 2 * mean**2 / variance))
+    from scipy.stats import chi2
+
+    return float(variance / (2 * mean) * chi2.isf(tail, 2 * mean**2 / variance))
 
 
-def _where(excess: Callable[[float], float], effects: np.ndarray, std_errors: np.ndarray) -> float:
-    """Return the tau2 at which an excess of Q, which falls as tau2 grows, is zero; 0 where there is
-    none at 0.
+def _root(excess: Callable[[float], float], high: float) -> float:
+    """Return where an excess of Q, which falls as tau2 grows, is zero; 0 where there is none at
+    0.
     """
+    from scipy.optimize import brentq
+
     if excess(0.0) <= 0:
         return 0.0
-    high = float(np.var(effects, ddof=1) + std_errors.max() ** 2)
     while excess(high) > 0:
         high *= 4
-    return float(scipy.optimize.brentq(excess, 0.0, high, xtol=1e-14 * high))
+    return float(brentq(excess, 0.0, high, xtol=1e-14 * high))

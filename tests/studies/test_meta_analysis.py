@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
-from analysis.studies.segments.meta_analysis import pool
+from analysis.studies.segments.meta_analysis import Pool, pool
 
 # Thirteen effects of very different precision.
 EFFECTS = np.array(
@@ -93,6 +93,20 @@ def test_two_segments_have_no_prediction_interval():
         pool(np.array([0.1]), np.array([0.1]))
     with pytest.raises(ValueError, match="above zero"):
         pool(np.array([0.1, 0.2]), np.array([0.1, 0.0]))
+
+
+def test_a_new_segment_is_expected_by_t_with_two_degrees_of_freedom_less():
+    """Higgins, Thompson & Spiegelhalter (2009): t(k - 2). Quantiles are those of printed tables:
+    2.201 for 11, 2.776 for 4 degrees of freedom; with one more they would be 2.179 and 2.571.
+    """
+    theirs = combine_effects(EFFECTS, VARIANCES, method_re="iterated")
+    half = 2.201 * np.sqrt(theirs.tau2 + theirs.var_hksj_re)
+    wanted = (theirs.mean_effect_re - half, theirs.mean_effect_re + half)
+    assert pool(EFFECTS, np.sqrt(VARIANCES)).prediction_interval() == pytest.approx(
+        wanted, abs=1e-4
+    )
+    six = Pool(np.zeros(6), np.ones(6), 0.0373, (0.0, 1.0), 0.5, 0.3582, np.sqrt(0.0111), 5.0)
+    assert six.prediction_interval() == pytest.approx((-0.2525, 0.9690), abs=5e-4)
 
 
 def test_intervals_cover():

@@ -13,8 +13,7 @@ from analysis.data.sample import select_sample
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
 from analysis.results.question import Question
-from analysis.studies.engagement_mix.proportion import proportional
-from analysis.studies.engagement_mix.study import study_parts
+from analysis.studies.engagement_mix.study import proportional, study_parts
 
 BY_WHOM = ("peer_engagement", "customer_engagement", "bot_engagement")
 
