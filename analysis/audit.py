@@ -241,12 +241,12 @@ def _rule(
 ) -> tuple[tuple[Verdict, ...], list[Check]]:
     """Return the verdicts, and the checks of the tails that they took into account."""
     plan = sample.plan
-    asked = {key: (plan.outcomes[key[0]], key[1]) for key in noise}
-    tails = {key: study_tail(sample, *of, estimates) for key, of in asked.items()}
+    asked = {key: Question(sample, plan.outcomes[key[0]], key[1]) for key in noise}
+    tails = {key: study_tail(question, estimates) for key, question in asked.items()}
     more = [tail.check for tail in tails.values() if tail is not None]
     fragile: dict[Key, Fragility | None] = {}
     if not plan.quick:
-        fragile = {key: study_fragility(Question(sample, *asked[key]), noise[key]) for key in noise}
+        fragile = {key: study_fragility(asked[key], noise[key]) for key in noise}
     verdicts = [
         decide(
             plan,

@@ -117,7 +117,7 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         Estimates(rows, LEVEL),
         (),
         _noise(study),
-        tail=study_tail(sample, outcome, score),
+        tail=study_tail(question),
     )
     return _ruled(verdict)
 

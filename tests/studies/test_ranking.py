@@ -34,6 +34,10 @@ def test_a_binary_outcome_has_all_of_them(plan_of, make_frame):
     for term in ("gini", "lift_top_decile"):
         low, high = found[term].bounds
         assert low < found[term].estimate < high
+    with_, without = (frame.loc[frame["renewed"] == kind, "klout"] for kind in (1, 0))
+    levels = np.sort(frame["klout"])
+    apart = [np.searchsorted(np.sort(x), levels, "right") / len(x) for x in (with_, without)]
+    assert found["ks"].estimate == pytest.approx(np.abs(apart[0] - apart[1]).max(), abs=1e-12)
     assert found["ks"].interval(0.95) is None, (
         "a bootstrap of a largest distance lies above the truth"
     )

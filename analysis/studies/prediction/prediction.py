@@ -1,6 +1,4 @@
-"""What the score adds to predictions of rows that were left out, in the deviance of the outcome's
-own family.
-"""
+"""What the score adds to predictions of rows left out, in the deviance of the outcome's family."""
 
 from __future__ import annotations
 
@@ -11,15 +9,13 @@ from itertools import count
 import numpy as np
 import scipy
 
-from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
 from analysis.models import fit_model
-from analysis.models.design import Design, build_design
+from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.solver import SINGULAR, Sums, newton
 from analysis.models.sufficient_statistics.folds import cluster_folds
-from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
 
 FOLDS = 10
@@ -187,54 +183,32 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
 
     A negative binomial or hurdle outcome is predicted by the Poisson, whose mean it shares.
     """
-    sample, outcome, score = question.sample, question.outcome, question.score
-    plan = sample.plan
-    if plan.quick:
+    if question.plan.quick:
         reason = "The plan says quick = true, so out-of-sample predictions were not made."
-        return StudyResult(
-            checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),)
-        )
-    model = FAMILIES[outcome.deciding_model].reduced
-    design = build_design(sample, outcome.column, (score,))
+        return StudyResult(checks=(question.check("prediction", None, reason),))
+    design, model = question.design, question.mean_model
     repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
     try:
-        found = cross_validated_gain(
-            design, model, rng=np.random.default_rng(plan.inference.seed), repeats=repeats
-        )
+        gain = cross_validated_gain(design, model, rng=question.generator(), repeats=repeats)
     except DesignError as error:
         reason = f"Out-of-sample predictions cannot be made: {error.faults[0].found}."
-        return StudyResult(
-            checks=(Check(plan.name, "prediction", None, reason, None, outcome.column, score),)
-        )
-    return StudyResult((_row(sample, outcome, score, design, model, found),))
-
-
-def _row(
-    sample: Sample, outcome: OutcomeSection, score: str, design: Design, model: str, found: Gain
-) -> Estimate:
-    whole = (
-        fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance
-        / design.n
-    )
-    by, unit = (1 / whole, "share") if np.isfinite(whole) and whole > 0 else (1.0, "number")
+        return StudyResult(checks=(question.check("prediction", None, reason),))
+    null = fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance
+    known = np.isfinite(null) and null > 0
+    by, unit = (design.n / null, "share") if known else (1.0, "number")
     blocks = "" if design.clusters is None else " of whole clusters"
-    what = "share of the outcome's deviance" if unit == "share" else "deviance a row"
-    note = (
-        f"{what} gained out of sample; {len(found.means)} folds{blocks}, the interval of Nadeau and"
-        " Bengio"
-    )
-    return Estimate(
-        sample.plan.name,
-        outcome.column,
-        score,
+    what = "share of the outcome's deviance" if known else "deviance a row"
+    row = question.row(
         "prediction",
         model,
         "gain",
         n=design.n,
         clusters=design.n_clusters,
-        estimate=found.estimate * by,
-        std_error=found.std_error() * by,
-        df=found.df,
+        estimate=gain.estimate * by,
+        std_error=gain.std_error() * by,
+        df=gain.df,
         unit=unit,
-        note=note,
+        note=f"{what} gained out of sample; {len(gain.means)} folds{blocks}, the interval of Nadeau"
+        " and Bengio",
     )
+    return StudyResult((row,))

@@ -1,8 +1,8 @@
-"""The passage on ranking: every score of the plan in one table, judged as a credit score would
-be.
-"""
+"""The section on ranking: every score of the plan in one table, judged as a credit score is."""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
@@ -25,7 +25,7 @@ EXPLAINED = (
 
 
 def ranking_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where no score was ranked."""
+    """Return the section, or None where no score was ranked."""
     tables = [
         table for outcome in findings.plan.outcome if (table := _table(findings, outcome.column))
     ]
@@ -44,14 +44,14 @@ def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
 
 
 def _table(findings: Findings, outcome: str) -> PassageTable | None:
-    found = {score: _rows(findings, outcome, score) for score in findings.plan.score.columns}
-    terms = [term for term in COLUMNS if any(term in rows for rows in found.values())]
+    scores = {score: _rows(findings, outcome, score) for score in findings.plan.score.columns}
+    terms = [term for term in COLUMNS if any(term in rows for rows in scores.values())]
     if not terms:
         return None
     label, level = findings.dataset.label, findings.plan.inference.level
     rows = [
         (label(score), *(_cell(rows.get(term), level) for term in terms))
-        for score, rows in found.items()
+        for score, rows in scores.items()
     ]
     caption = (
         f"How well each score ranks the rows by {label(outcome)}, with {100 * level:g} % intervals"
@@ -71,18 +71,15 @@ def _cell(row: Estimate | None, level: float) -> str:
 
 def _compared(findings: Findings) -> list[str]:
     """Return a sentence for each pair of scores that rank an outcome differently."""
-    label, level, said = findings.dataset.label, findings.plan.inference.level, []
-    scores = findings.plan.score.columns
+    label, sentences = findings.dataset.label, []
     for outcome in findings.plan.outcome:
-        for at, one in enumerate(scores):
-            rows = _rows(findings, outcome.column, one)
-            for other in scores[at + 1 :]:
-                row = rows.get(f"gini_difference:{other}")
-                low, high = row.interval(level) if row else (0.0, 0.0)
-                if low > 0 or high < 0:
-                    better, worse = (one, other) if row.estimate > 0 else (other, one)
-                    said.append(
-                        f"By {label(outcome.column)}, {label(better)} ranks better than"
-                        f" {label(worse)} (difference of Gini {abs(row.estimate):.3f})."
-                    )
-    return said
+        for one, other in combinations(findings.plan.score.columns, 2):
+            row = _rows(findings, outcome.column, one).get(f"gini_difference:{other}")
+            low, high = row.interval(findings.plan.inference.level) if row else (0.0, 0.0)
+            if low > 0 or high < 0:
+                better, worse = (one, other) if row.estimate > 0 else (other, one)
+                sentences.append(
+                    f"By {label(outcome.column)}, {label(better)} ranks better than"
+                    f" {label(worse)} (difference of Gini {abs(row.estimate):.3f})."
+                )
+    return sentences

@@ -1,33 +1,25 @@
-"""How well each score ranks the rows by what pays, side by side, as a credit score would be
-judged.
-"""
+"""How well each score ranks the rows by what pays, side by side, as a credit score is judged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from analysis.data.sample import Sample
+from analysis.errors import DesignError
+from analysis.models.covariance import standard_error
 from analysis.models.design import transformed_score
-from analysis.models.fit import p_value
-from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult
-from analysis.results.question import Question
+from analysis.results.question import Question, tested
 from analysis.studies.ranking.scorecard import (
     Ranking,
     auc,
     calibration,
     concentration,
-    in_cache,
-    kolmogorov_smirnov,
-    lift_of,
+    lift,
     relative,
     resampled_weights,
-    spread,
 )
 
 REPLICATES = 499
@@ -44,141 +36,101 @@ def study_ranking(question: Question, estimates: Iterable[Estimate] = ()) -> Stu
     Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
     Where the outcome has an exposure, its rate is ranked, and a row counts as much as its exposure.
     """
-    sample, outcome, score = question.sample, question.outcome, question.score
-    values = sample.numbers(outcome.column)
+    values = question.sample.numbers(question.outcome.column)
     if values.min() < 0 or np.ptp(values) == 0:
         return StudyResult()
-    clusters = (
-        pd.factorize(sample.frame[sample.plan.cluster.column])[0] if sample.plan.cluster else None
-    )
-    rows = _resampled(sample, outcome, score, values, clusters)
-    if outcome.kind == "binary" and 1 < values.sum() < len(values) - 1:
-        rows += _of_binary(sample, outcome, score, values > 0, clusters)
+    rows = _resampled(question, values)
+    if question.outcome.kind == "binary" and 1 < values.sum() < len(values) - 1:
+        rows += _of_binary(question, values > 0)
     return StudyResult(tuple(rows))
 
 
-def _blank(sample: Sample, outcome: OutcomeSection, score: str, term: str) -> Estimate:
-    return Estimate(
-        sample.plan.name, outcome.column, score, "scorecard", "", term, n=sample.rows, note=NOTE
-    )
+def _row(question: Question, term: str) -> Estimate:
+    clusters = question.design.n_clusters
+    return question.row("scorecard", "", term, clusters=clusters, note=NOTE)
 
 
-def _resampled(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    values: np.ndarray,
-    clusters: np.ndarray | None,
-) -> list[Estimate]:
+def _others(question: Question) -> list[str]:
+    """Return the plan's other scores."""
+    return [name for name in question.plan.score.columns if name != question.score]
+
+
+def _resampled(question: Question, values: np.ndarray) -> list[Estimate]:
     """Return what has a bootstrap interval: Gini, lift, and differences of Gini."""
-    plan = sample.plan
-    exposure = sample.exposure(outcome)
-    note = (
-        NOTE
-        if exposure is None
-        else f"{NOTE}; of the outcome per unit of exposure, rows weighted by it"
-    )
-    weight = np.ones(sample.rows) if exposure is None else exposure / exposure.mean()
+    sample, options = question.sample, question.plan.inference
+    exposure = sample.exposure(question.outcome)
+    note, weight = NOTE, np.ones(sample.rows)
+    if exposure is not None:
+        note = f"{NOTE}; of the outcome per unit of exposure, rows weighted by it"
+        weight = exposure / exposure.mean()
     values = values / weight
-    own = Ranking.of(values, values)
+    perfect = Ranking.of(values, values)
     rankings = {
-        name: Ranking.of(transformed_score(sample, name), values) for name in plan.score.columns
+        name: Ranking.of(transformed_score(sample, name), values)
+        for name in question.plan.score.columns
     }
-    measured = partial(_measured, rankings, score, own)
+
+    def measured(weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Return every measure under weights of the rows, shape (draws,); each curve made once."""
+        most = concentration(*perfect.curves(weights))
+        curves = {name: ranking.curves(weights) for name, ranking in rankings.items()}
+        ginis = {name: relative(concentration(*curve), most) for name, curve in curves.items()}
+        gini = ginis[question.score]
+        measures = {"gini": gini, "lift_top_decile": lift(*curves[question.score])}
+        return measures | {
+            f"gini_difference:{name}": gini - ginis[name] for name in _others(question)
+        }
+
     once = measured(weight[None, :].copy())
     most = REPLICATES if sample.rows <= LARGE else FEWER_REPLICATES
     most = FEWEST_REPLICATES if sample.rows > VERY_LARGE else most
-    replicates = min(plan.inference.bootstrap, most)
-    rng = np.random.default_rng(plan.inference.seed)
-    blocks = [
-        measured(some * weight)
-        for weights in resampled_weights(sample.rows, replicates, rng, clusters)
-        for some in in_cache(weights)
-    ]
-    groups = None if clusters is None else int(clusters.max()) + 1
-    tails = [(1 - plan.inference.level) / 2, (1 + plan.inference.level) / 2]
+    replicates = min(options.bootstrap, most)
+    drawn = resampled_weights(
+        sample.rows, replicates, question.generator(), question.design.clusters
+    )
+    blocks = [measured(weights * weight) for weights in drawn]
+    tails = [(1 - options.level) / 2, (1 + options.level) / 2]
     rows = []
     for term, estimate in once.items():
-        drawn = np.concatenate([block[term] for block in blocks])
-        low, high = np.nanquantile(drawn, tails)
-        rows.append(
-            replace(
-                _blank(sample, outcome, score, term),
-                estimate=float(estimate[0]),
-                clusters=groups,
-                bounds=(float(low), float(high)),
-                note=note,
-            )
-        )
+        low, high = np.nanquantile(np.concatenate([block[term] for block in blocks]), tails)
+        row = replace(_row(question, term), note=note, bounds=(float(low), float(high)))
+        rows.append(replace(row, estimate=float(estimate[0])))
     return rows
 
 
-def _measured(
-    rankings: dict[str, Ranking], score: str, own: Ranking, weights: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return every measure under weights of the rows, shape (draws,) each; each curve is made
-    once.
-    """
-    perfect = concentration(*own.curves(weights))
-    curves = {name: ranking.curves(weights) for name, ranking in rankings.items()}
-    ginis = {name: relative(concentration(*curve), perfect) for name, curve in curves.items()}
-    differences = {
-        f"gini_difference:{name}": ginis[score] - ginis[name] for name in rankings if name != score
-    }
-    return {"gini": ginis[score], "lift_top_decile": lift_of(*curves[score]), **differences}
-
-
-def _of_binary(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    happened: np.ndarray,
-    clusters: np.ndarray | None,
-) -> list[Estimate]:
+def _of_binary(question: Question, happened: np.ndarray) -> list[Estimate]:
     """Return AUC, its paired differences from the other scores, and the calibration."""
-    groups = None if clusters is None else int(clusters.max()) + 1
-    values = transformed_score(sample, score)
-    found = auc(values, happened, clusters)
+    from scipy.stats import ks_2samp
+
+    sample, clusters = question.sample, question.design.clusters
+    values = transformed_score(sample, question.score)
+    area = auc(values, happened, clusters)
 
     def row(term: str, estimate: float, error: float, null: float = 0.0) -> Estimate:
-        statistic = (estimate - null) / error if error > 0 else None
-        p = None if statistic is None else p_value(statistic, None)
-        return replace(
-            _blank(sample, outcome, score, term),
-            estimate=estimate,
-            std_error=error,
-            clusters=groups,
-            statistic=statistic,
-            p_value=p,
-        )
+        blank = replace(_row(question, term), estimate=estimate - null, std_error=error)
+        return replace(tested(blank) if error > 0 else blank, estimate=estimate)
 
-    largest = kolmogorov_smirnov(
-        Ranking.of(values, happened.astype(float)), np.ones((1, sample.rows))
-    )
+    distance = ks_2samp(values[happened], values[~happened], method="asymp").statistic
     rows = [
-        row("auc", found.value, found.std_error, 0.5),
+        row("auc", area.value, area.std_error, 0.5),
         replace(
-            _blank(sample, outcome, score, "ks"),
-            estimate=float(largest[0]),
-            clusters=groups,
+            _row(question, "ks"),
+            estimate=float(distance),
             note=f"{NOTE}; no interval, since a bootstrap's lies above the truth",
         ),
     ]
-    for other in sample.plan.score.columns:
-        if other != score:
-            beside = auc(transformed_score(sample, other), happened, clusters)
-            error = spread(found.influence - beside.influence, clusters)
-            rows.append(row(f"auc_difference:{other}", found.value - beside.value, error))
-    line = calibration(values, happened, _folds(sample, clusters))
-    rows += [
+    for name in _others(question):
+        other = auc(transformed_score(sample, name), happened, clusters)
+        error = standard_error(area.influence - other.influence, clusters)
+        rows.append(row(f"auc_difference:{name}", area.value - other.value, error))
+    units = np.arange(sample.rows) if clusters is None else clusters
+    folds = question.generator().permutation(int(units.max()) + 1)[units] % FOLDS
+    try:
+        line = calibration(values, happened, folds)
+    except DesignError:
+        return rows
+    return [
+        *rows,
         row("calibration_intercept", line.intercept, line.std_errors[0]),
         row("calibration_slope", line.slope, line.std_errors[1], 1.0),
     ]
-    return rows
-
-
-def _folds(sample: Sample, clusters: np.ndarray | None) -> np.ndarray:
-    """Return the fold of each row; the rows of a cluster share one."""
-    rng = np.random.default_rng(sample.plan.inference.seed)
-    units = np.arange(sample.rows) if clusters is None else clusters
-    return rng.permutation(int(units.max()) + 1)[units] % FOLDS

@@ -199,8 +199,9 @@ class Segments(Question):
     # --- all segments ---
 
     def _row(self, model: str, term: str, variant: str = "", **facts: object) -> Estimate:
-        row = self.row("transport", model, term, variant=variant, scale=self.plan.score.scale)
-        return replace(row, unit=self.effect_unit(self.mean_model), **facts)
+        row = self.row("transport", model, term, variant=variant)
+        shown = {"scale": self.plan.score.scale, "unit": self.effect_unit(self.mean_model)}
+        return replace(row, **(shown | facts))
 
     def pool_of(self, segments: list[Segment]) -> Pool:
         """Return the segments' effects pooled by random effects."""
