@@ -17,8 +17,7 @@ from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
 from analysis.results.question import Question
-from analysis.studies.gaming.episodes import inferred_states
-from analysis.studies.gaming.information import displaced, information
+from analysis.studies.gaming.episodes import displaced, inferred_states, information
 from analysis.studies.gaming.jump_detection import find_jumps
 from analysis.studies.gaming.study import study_gaming
 

@@ -119,28 +119,23 @@ def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
     x = x / unit
     pilot = 1.84 * np.std(x, ddof=1) * n**-0.2
     near = np.abs(x) < pilot
-    if min((near & above).sum(), (near & ~above).sum()) < 10:
+    sides = (~above, above)
+    if min((near & side).sum() for side in sides) < 10:
         return None
     density = near.sum() / (2 * n * pilot)
-    variance = {side: float(np.var(y[near & (above == side)], ddof=1)) for side in (False, True)}
     cubic = np.column_stack([np.ones(n), above, x, x**2, x**3])
-    third = 6 * np.linalg.lstsq(cubic, y, rcond=None)[0][-1]
-    curvature, regular = {}, 0.0
-    for side in (False, True):
-        count = int((above == side).sum())
-        wide = (
-            3.56
-            * (variance[side] / (density * max(third**2, 1e-12 * np.var(y)))) ** (1 / 7)
-            * count ** (-1 / 7)
-        )
-        inside = (above == side) & (np.abs(x) <= max(wide, pilot))
-        local = np.column_stack([np.ones(inside.sum()), x[inside], x[inside] ** 2])
-        curvature[side] = 2 * np.linalg.lstsq(local, y[inside], rcond=None)[0][-1]
-        regular += 2160 * variance[side] / (inside.sum() * max(wide, pilot) ** 4)
-    bend = (curvature[True] - curvature[False]) ** 2 + regular
-    return float(
-        unit * 3.4375 * ((variance[True] + variance[False]) / (density * bend)) ** 0.2 * n**-0.2
-    )
+    third = max((6 * np.linalg.lstsq(cubic, y, rcond=None)[0][-1]) ** 2, 1e-12 * np.var(y))
+    variances, curvatures, regular = [], [], 0.0
+    for side in sides:
+        variance = float(np.var(y[near & side], ddof=1))
+        wide = 3.56 * (variance / (density * third)) ** (1 / 7) * int(side.sum()) ** (-1 / 7)
+        wide = max(wide, pilot)
+        inside = side & (np.abs(x) <= wide)
+        curvatures.append(2 * np.polyfit(x[inside], y[inside], 2)[0])
+        variances.append(variance)
+        regular += 2160 * variance / (inside.sum() * wide**4)
+    bend = (curvatures[1] - curvatures[0]) ** 2 + regular
+    return float(unit * 3.4375 * (sum(variances) / (density * bend)) ** 0.2 * n**-0.2)
 
 
 @dataclass(frozen=True)
@@ -228,6 +223,10 @@ def density_jump(
         lowest = float(x[np.abs(x) < h].min())
         x = x - (lowest + step * np.ceil(-lowest / step - 1e-6)) + step / 2
     edges = np.arange(0, int(np.ceil(h / width)) + 1) * width
+    middles = edges[:-1] + width / 2
+    root = np.sqrt(np.clip(1 - middles / h, 0, None))
+    line = np.column_stack([np.ones(len(middles)), middles]) * root[:, None]
+    weights = np.linalg.pinv(line)[0] * root
     densities, influence = [], np.zeros(n)
     for side in (-1, 1):
         here = (x < 0) if side < 0 else (x >= 0)
@@ -235,10 +234,6 @@ def density_jump(
         if (distance < h).sum() < FEWEST:
             return None
         heights = np.histogram(distance, bins=edges)[0] / (n * width)
-        middles = edges[:-1] + width / 2
-        root = np.sqrt(np.clip(1 - middles / h, 0, None))
-        line = np.column_stack([np.ones(len(middles)), middles]) * root[:, None]
-        weights = np.linalg.pinv(line)[0] * root
         densities.append(float(weights @ heights))
         bins = np.digitize(distance, edges) - 1
         inside = np.append(weights, 0.0)[np.minimum(bins, len(weights))]

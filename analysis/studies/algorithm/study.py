@@ -85,10 +85,6 @@ class AlgorithmChange(Question):
         """Whether there are rows before and after the change."""
         return self.section.changed is not None and 0 < self.after.sum() < self.sample.rows
 
-    def refused(self, name: str, reason: str, statistic: float | None = None) -> StudyResult:
-        """Return the check that says why there is no estimate."""
-        return StudyResult((), (self.check(name, None, reason, statistic),))
-
     # --- the score itself ---
 
     def shift_of_versions(self) -> StudyResult:
@@ -175,7 +171,7 @@ class AlgorithmChange(Question):
         change.
         """
         if not self.on_both_sides:
-            return self.refused("invariance", "All rows lie on one side of the change.")
+            return self.not_applicable("invariance", "All rows lie on one side of the change.")
         after, score = self.after.astype(float), self.design.block("score")[:, 0]
         crossed = (score - score.mean()) * after
         held = self.design.without("score").with_columns("control", {"changed": after})
@@ -185,7 +181,7 @@ class AlgorithmChange(Question):
             )
             statistic, p = wald(fit, ("score x changed",))
         except DesignError as error:
-            return self.refused("invariance", f"Not tested: {error.faults[0].found}.")
+            return self.not_applicable("invariance", f"Not tested: {error.faults[0].found}.")
         note = "slope of the score after the change less before, per score unit"
         row = self._effect(fit, "score x changed", "invariance", note=note)
         holds = p >= self.size
@@ -210,13 +206,13 @@ class AlgorithmChange(Question):
         no strong instrument.
         """
         if not self.on_both_sides:
-            return self.refused(
+            return self.not_applicable(
                 "instrument",
                 "Without rows on both sides of the change, nothing tells the displayed number from"
                 " behaviour.",
             )
         if self.plan.score.transform_of(self.score) != "identity":
-            return self.refused("instrument", "Only for a score without a transform.")
+            return self.not_applicable("instrument", "Only for a score without a transform.")
         old, new, shown = (
             self.sample.numbers(name) for name in (self.section.old, self.section.new, self.score)
         )
@@ -226,13 +222,13 @@ class AlgorithmChange(Question):
                 "The displayed score is not the old version before and the new one after the"
                 " change."
             )
-            return self.refused("instrument", reason, strange)
+            return self.not_applicable("instrument", reason, strange)
         columns = {"old": old, "difference": new - old, "changed": self.after.astype(float)}
         held = self._splined().with_columns("control", columns)
         try:
             fit = self._fit(held.with_columns("score", {self.score: shown}))
         except DesignError as error:
-            return self.refused("instrument", f"Not estimated: {error.faults[0].found}.")
+            return self.not_applicable("instrument", f"Not estimated: {error.faults[0].found}.")
         note = (
             "effect of the displayed number, not predictive validity; Anderson-Rubin (the first"
             " stage is exact)"
@@ -264,7 +260,7 @@ class AlgorithmChange(Question):
         first = int(np.argmax(changed)) if changed.any() else len(names)
         if not np.array_equal(changed, np.arange(len(names)) >= first):
             reason = "Rows before and after the change are mixed in time."
-            return self.refused("interruption", reason)
+            return self.not_applicable("interruption", reason)
         rows, checks = [], []
         for term, column in (("score_jump", self.score), ("outcome_jump", self.outcome.column)):
             means = np.bincount(periods, weights=self.sample.numbers(column)) / counts
@@ -274,7 +270,7 @@ class AlgorithmChange(Question):
                     f"{first} periods before and {len(names) - first} after the change;"
                     f" {FEWEST_A_SIDE} are needed."
                 )
-                return self.refused("interruption", reason)
+                return self.not_applicable("interruption", reason)
             row = self.row(
                 "algorithm",
                 "its",
@@ -306,7 +302,7 @@ class AlgorithmChange(Question):
         clusters, response = self.design.clusters, self.sample.numbers(self.outcome.column)
         jump = jump_at(running, response, sign * perk, clusters=clusters)
         if jump is None:
-            return self.refused("threshold", f"Too few rows near the threshold of {at}.")
+            return self.not_applicable("threshold", f"Too few rows near the threshold of {at}.")
         row = self.row(
             "algorithm",
             "rd",
@@ -331,7 +327,7 @@ class AlgorithmChange(Question):
         density = density_jump(running, perk, clusters=clusters)
         if density is None:
             few = "" if clusters is None else " or clusters"
-            return self.refused(
+            return self.not_applicable(
                 "bunching",
                 f"Whether scores bunch just {beyond} {at} is not known: too few rows, steps{few}"
                 " near it.",

@@ -14,7 +14,7 @@ from analysis.errors import listing, printable
 from analysis.models.design import transformed_score
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-from analysis.studies.composition.relation import forms, r_squared
+from analysis.studies.composition.columns import forms, r_squared
 
 if TYPE_CHECKING:
     from sklearn.base import RegressorMixin

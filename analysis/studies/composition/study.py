@@ -11,7 +11,8 @@ from analysis.models.covariance import CLUSTERED
 from analysis.models.planned import FEWEST_CLUSTERS
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-from analysis.studies.composition.relation import (
+from analysis.studies.composition.columns import (
+    check_values,
     forms,
     predicted_by_level,
     r_squared,
@@ -19,7 +20,6 @@ from analysis.studies.composition.relation import (
 )
 from analysis.studies.composition.rows import check_selection
 from analysis.studies.composition.source import check_source
-from analysis.studies.composition.values import check_values
 
 SAME_SUM = 0.9999
 """Above this squared correlation the outcome counts as computed from the score and all engagement

@@ -1,4 +1,4 @@
-"""Episodes of gaming: which rows lie in one, or just before one, flagged or inferred."""
+"""Episodes of gaming, flagged or inferred: which rows lie in one, and what is lost in them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from analysis.errors import DesignError, Fault, printable
 from analysis.models.design import recorded, transformed_score
 from analysis.models.fit import critical_value
 from analysis.results.question import Question
+from analysis.results.rule import Interval
 from analysis.studies.base import codes_of, periods_of
 from analysis.studies.gaming.event_study import Panel, change, mean_effect
 from analysis.studies.gaming.jump_detection import find_jumps, refusal
 
+REPLICATES = 999
 MOVED = 0.01
 """Size of the test that recorded engagement does not move with inferred episodes."""
 
@@ -46,10 +48,26 @@ class Episodes:
     outcome: Panel
     inferred: bool
 
-    @property
-    def onsets(self) -> int:
-        states = self.score.states
-        return int(((states[:, :-1] == 0) & (states[:, 1:] == 1)).sum())
+    def describe(self, question: Question) -> str:
+        """Return how many rows and units were gamed, and how that is known."""
+        states, units = self.score.states, len(np.unique(self.unit[self.gamed]))
+        onsets = int(((states[:, :-1] == 0) & (states[:, 1:] == 1)).sum())
+        how = (
+            "inferred from jumps of the score without engagement"
+            if self.inferred
+            else f"flagged by {question.plan.gaming.episode}"
+        )
+        sentence = (
+            f"{int(self.gamed.sum()):,} of {len(self.gamed):,} rows lie in episodes of gaming"
+            f" ({how}), of {units:,} of {len(self.clusters):,} units, with {onsets:,} onsets."
+        )
+        if self.inferred:
+            sentence += (
+                " A jump of the score is what they were chosen by, so that jump is no finding."
+                " Weaker gaming is missed, and a burst of engagement that nobody recorded looks the"
+                " same."
+            )
+        return sentence
 
 
 def episodes_of(question: Question) -> Episodes:
@@ -143,3 +161,84 @@ def _clusters(question: Question, unit: np.ndarray) -> np.ndarray:
 
 def _refusal(found: str, allowed: str) -> DesignError:
     return DesignError("the episodes", [Fault("[gaming]", found, allowed)])
+
+
+# --- what is lost in them -------------------------------------------------------------------------
+
+
+def information(
+    score: np.ndarray,
+    outcome: np.ndarray,
+    gamed: np.ndarray,
+    clusters: np.ndarray,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> list[tuple[float, Interval]]:
+    """Return the R2 of the outcome on the score in organic rows, in gamed rows, and their
+    difference, each with a bootstrap interval over clusters.
+
+    Parameters
+    ----------
+    score, outcome : ndarray, shape (n,)
+    gamed : ndarray of bool, shape (n,)
+    clusters : ndarray of int, shape (n,)
+    """
+    x, y = (values - values.mean() for values in (score, outcome))
+    columns = np.column_stack([np.ones_like(x), x, y, x * x, y * y, x * y])
+    groups = int(clusters.max()) + 1
+    sums = [
+        np.column_stack([np.bincount(clusters[rows], column[rows], groups) for column in columns.T])
+        for rows in (~gamed, gamed)
+    ]
+    draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=REPLICATES).astype(float)
+    draws = np.vstack([np.ones(groups), draws])  # all clusters once, then the draws
+    organic, cheated = (_squared_correlations(draws @ part) for part in sums)
+    ends = (0.5 - level / 2, 0.5 + level / 2)
+    return [
+        (float(values[0]), tuple(np.nanquantile(values[1:], ends).tolist()))
+        for values in (organic, cheated, organic - cheated)
+    ]
+
+
+def _squared_correlations(sums: np.ndarray) -> np.ndarray:
+    """Return squared correlations from (n, x, y, xx, yy, xy) on the last axis."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (n * xy - x * y) ** 2 / ((n * xx - x * x) * (n * yy - y * y))
+
+
+def displaced(
+    score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1
+) -> tuple[float, np.ndarray]:
+    """Return the share of honest rows that would be in their period's top tenth without the push,
+    and are not.
+
+    Parameters
+    ----------
+    score, states : ndarray, shape (units, periods)
+        NaN where nothing was seen; 1 where the score was gamed.
+    push : float
+        What gaming adds to a score.
+
+    Returns
+    -------
+    share : float
+        Of the honest rows that belong into the top tenth; NaN where there is none.
+    influence : ndarray, shape (units,)
+        Each unit's contribution to it, the edges of the top tenth as they are.
+    """
+    without = score - push * (states == 1)
+    belongs, out = np.zeros((2, len(score)))
+    for shown, clean, state in zip(score.T, without.T, states.T, strict=True):
+        seen = np.isfinite(shown) & np.isfinite(state)
+        if seen.sum() < 10:
+            continue
+        places = max(1, int(top * seen.sum()))
+        edge, clean_edge = (np.sort(values[seen])[-places] for values in (shown, clean))
+        honest = seen & (state == 0) & (clean >= clean_edge)
+        belongs += honest
+        out += honest & (shown < edge)
+    if not belongs.any():
+        return float("nan"), belongs
+    share = float(out.sum() / belongs.sum())
+    return share, (out - share * belongs) / belongs.sum()

@@ -127,27 +127,58 @@ def change(
     values, here = panel.values, panel.states == state
     units, periods = values.shape
     back = max(history, base, -at)
-    cells = []
+    (gained, pull, switches), total_before, stayers = np.zeros((3, units)), 0.0, 0
     for t in range(back, periods - max(at, 0)):
         moved = values[:, t + at] - values[:, t - base]
         ready = here[:, t - back : t].all(axis=1) & np.isfinite(moved)
-        switches = ready & (panel.states[:, t] == 1 - state)
+        leaves = ready & (panel.states[:, t] == 1 - state)
         stays = ready & here[:, t : t + max(at, 0) + free + 1].all(axis=1)
-        if switches.any() and stays.any():
-            cells.append((t, moved, switches, stays))
-    sizes = np.array([switches.sum() for _, _, switches, _ in cells])
-    total, stayers = int(sizes.sum()), sum(int(stays.sum()) for *_, stays in cells)
+        if leaves.any() and stays.any():
+            moved = moved - moved[stays].mean()
+            gained += np.where(leaves, moved, 0.0)
+            pull += np.where(stays, moved, 0.0) * leaves.sum() / stays.sum()
+            switches += leaves
+            total_before += values[leaves, t - base].sum()
+            stayers += int(stays.sum())
+    total = int(switches.sum())
     if total < FEWEST or stayers < FEWEST:
         return None
-    effects = [moved[switches].mean() - moved[stays].mean() for _, moved, switches, stays in cells]
-    estimate = float(sizes @ effects / total)
-    influence, before = np.zeros(units), 0.0
-    for (t, moved, switches, stays), effect, size in zip(cells, effects, sizes, strict=True):
-        rest = moved[switches] - moved[switches].mean()
-        influence[switches] += (rest + effect - estimate) / total
-        influence[stays] -= size / total * (moved[stays] - moved[stays].mean()) / stays.sum()
-        before += values[switches, t - base].sum() / total
-    return Change(estimate, influence, total, stayers, float(before))
+    estimate = float(gained.sum() / total)
+    influence = (gained - estimate * switches - pull) / total
+    return Change(estimate, influence, total, stayers, float(total_before / total))
+
+
+Changes = dict[tuple[str, int], Change]
+"""Changes by what begins or ends ("onset", "offset"), and periods after it."""
+
+
+def changes_about(panel: Panel, clusters: np.ndarray, window: int, base: int) -> Changes:
+    """Return the changes at each period about the onset and from the offset on, where enough units
+    switch.
+
+    Parameters
+    ----------
+    panel : Panel
+    clusters : ndarray of int, shape (units,)
+        By which the units' influence is summed.
+    window : int
+        Periods after a switch.
+    base : int
+        As in `change`.
+    """
+    leads = range(-base - max(window - 1, 1), 0)
+    times = [("onset", at) for at in (*leads, *range(window + 1)) if at != -base]
+    changes = {}
+    for kind, at in [*times, *(("offset", at) for at in range(window + 1))]:
+        moved = (
+            change(panel, 0, at, base=base, history=max(window, base), free=base - 1)
+            if kind == "onset"
+            else change(panel, 1, at)
+        )
+        if moved is not None:
+            pooled = np.bincount(clusters, moved.influence)
+            changes[kind, at] = replace(moved, influence=pooled)
+    return changes
 
 
 def mean_effect(onset: Change | None, offset: Change | None) -> Change | None:

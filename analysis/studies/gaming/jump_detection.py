@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analysis.errors import DesignError, Fault
 from analysis.models.distributions import normal_isf
@@ -91,8 +92,8 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     lifts the score by as much as it moves by itself; a score that is updated now and then, or adds
     up; a curve of engagement; some accounts far more active than others.
     """
-    steady, moves = _steady(_bridged(score))
-    curves = [_steady(_bridged(column)) for part in engagement for column in _curve(part)]
+    steady, moves = _steady(score)
+    curves = [_steady(column) for part in engagement for column in _curve(part)]
     slopes, spread = _explained(moves, np.stack([change for _, change in curves]))
     left = moves - sum(slope * change for slope, (_, change) in zip(slopes, curves, strict=True))
     level = steady - sum(slope * curve for slope, (curve, _) in zip(slopes, curves, strict=True))
@@ -104,20 +105,13 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     return Jumps(np.where(np.isfinite(score), states.astype(float), np.nan), heights, spread)
 
 
-def _bridged(values: np.ndarray) -> np.ndarray:
-    """Return values with the one before in the place of a single missing one."""
-    gap = np.isnan(values[:, 1:]) & np.isfinite(values[:, :-1])
-    return np.concatenate([values[:, :1], np.where(gap, values[:, :-1], values[:, 1:])], axis=1)
-
-
 def _steady(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return values without the median change of each period, and their changes, shape (units,
-    periods - 1).
+    periods - 1); a single missing value is the one before.
     """
+    values = pd.DataFrame(values).ffill(axis=1, limit=1).to_numpy()
     moves = np.diff(values, axis=1)
-    common = np.zeros(moves.shape[1])
-    seen = np.isfinite(moves).any(axis=0)
-    common[seen] = np.nanmedian(moves[:, seen], axis=0)
+    common = pd.DataFrame(moves).median().fillna(0.0).to_numpy()
     return values - np.concatenate([[0.0], np.cumsum(common)]), moves - common
 
 
@@ -168,9 +162,7 @@ def _heights(moves: np.ndarray, left: np.ndarray, spread: np.ndarray) -> np.ndar
 
 def _quantile(level: np.ndarray, share: float) -> np.ndarray:
     """Return a quantile of each unit's own periods, shape (units, 1); 0 where nothing was seen."""
-    found, seen = np.zeros(len(level)), np.isfinite(level).any(axis=1)
-    found[seen] = np.nanquantile(level[seen], share, axis=1)
-    return found[:, None]
+    return pd.DataFrame(level).quantile(share, axis=1).fillna(0.0).to_numpy()[:, None]
 
 
 def _episodes(

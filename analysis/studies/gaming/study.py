@@ -14,9 +14,14 @@ from analysis.models.fit import critical_value
 from analysis.results.estimates import Check, Estimate, StudyResult, display
 from analysis.results.question import Question, tested
 from analysis.studies.base import where_known
-from analysis.studies.gaming.episodes import Episodes, episodes_of
-from analysis.studies.gaming.event_study import Change, change, mean_effect, pre_trend
-from analysis.studies.gaming.information import displaced, information
+from analysis.studies.gaming.episodes import Episodes, displaced, episodes_of, information
+from analysis.studies.gaming.event_study import (
+    Change,
+    Changes,
+    changes_about,
+    mean_effect,
+    pre_trend,
+)
 from analysis.studies.gaming.slopes import Slopes
 
 VISIBLE = 0.25
@@ -25,9 +30,6 @@ VISIBLE = 0.25
 """
 POWER = 0.842
 """The normal quantile of a power of .80."""
-
-Changes = dict[tuple[str, int], Change]
-"""Changes by what begins or ends ("onset", "offset"), and periods after it."""
 
 
 def study_gaming(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -57,14 +59,17 @@ def _studied(question: Question, reliabilities: dict[str, float]) -> StudyResult
         episodes = episodes_of(question)
     except DesignError as error:
         reason = f"Not studied: {error.faults[0].found}."
-        return StudyResult((), (question.check("gaming", None, reason),))
+        return question.not_applicable("gaming", reason)
     study = EventStudy(*asked, episodes)
     slopes = Slopes(*asked, episodes, reliabilities).result()
     changes = {term: study.changes(term) for term in ("score", "outcome")}
     jumps = study.jumps(changes)
+    counted = question.check(
+        "gaming", True, episodes.describe(question), float(episodes.gamed.sum())
+    )
     return StudyResult(
         (*slopes.rows, *jumps.rows, *study.information(changes["score"])),
-        (study.counted(), *slopes.checks, *jumps.checks),
+        (counted, *slopes.checks, *jumps.checks),
     )
 
 
@@ -79,27 +84,6 @@ class EventStudy(Question):
         """What turns a change of the score for the better into one of the score as it is."""
         return self.plan.score.sign_of(self.score)
 
-    def counted(self) -> Check:
-        """Return the check of how many rows and units were gamed."""
-        seen = self.episodes
-        gamed, units = int(seen.gamed.sum()), len(np.unique(seen.unit[seen.gamed]))
-        how = (
-            "inferred from jumps of the score without engagement"
-            if seen.inferred
-            else f"flagged by {self.plan.gaming.episode}"
-        )
-        reason = (
-            f"{gamed:,} of {len(seen.gamed):,} rows lie in episodes of gaming ({how}), of"
-            f" {units:,} of {len(seen.clusters):,} units, with {seen.onsets:,} onsets."
-        )
-        if seen.inferred:
-            reason += (
-                " A jump of the score is what they were chosen by, so that jump is no finding."
-                " Weaker gaming is missed, and a burst of engagement that nobody recorded looks the"
-                " same."
-            )
-        return self.check("gaming", True, reason, float(gamed))
-
     # --- jumps at onset and offset ---
 
     @property
@@ -108,24 +92,11 @@ class EventStudy(Question):
         return 1 + self.plan.gaming.anticipation
 
     def changes(self, term: str) -> Changes:
-        """Return the change at each period about the onset and from the offset on, its influence
-        summed by cluster.
+        """Return the change of score or outcome about the onset and from the offset on, its
+        influence summed by cluster.
         """
         panel = self.episodes.score if term == "score" else self.episodes.outcome
-        window, base = self.plan.gaming.window, self.base
-        leads = range(-base - max(window - 1, 1), 0)
-        times = [("onset", at) for at in (*leads, *range(window + 1)) if at != -base]
-        changes = {}
-        for kind, at in [*times, *(("offset", at) for at in range(window + 1))]:
-            found = (
-                change(panel, 0, at, base=base, history=max(window, base), free=base - 1)
-                if kind == "onset"
-                else change(panel, 1, at)
-            )
-            if found is not None:
-                pooled = np.bincount(self.episodes.clusters, found.influence)
-                changes[kind, at] = replace(found, influence=pooled)
-        return changes
+        return changes_about(panel, self.episodes.clusters, self.plan.gaming.window, self.base)
 
     def jumps(self, changes: dict[str, Changes]) -> StudyResult:
         """Return what score and outcome do when episodes begin and end, against units that stay as
@@ -136,7 +107,7 @@ class EventStudy(Question):
             joint[term] = mean_effect(found.get(("onset", 0)), found.get(("offset", 0)))
             if joint[term] is None:
                 reason = "Too few units begin or end an episode beside others that do not."
-                return StudyResult((), (self.check("gaming_signature", None, reason),))
+                return self.not_applicable("gaming_signature", reason)
             rows.append(self._row(term, f"{term}_jump", "", joint[term]))
             for (kind, at), moved in found.items():
                 if at == 0:
