@@ -48,7 +48,7 @@ def where_known(
             f"Not studied: {some.sample.rows:,} of {sample.rows:,} rows have its columns, and they"
             f" hold {error.faults[0].found}."
         )
-        return question.not_applicable(name, reason)
+        return question.only(name, None, reason)
 
 
 def periods_of(sample: Sample, column: str) -> np.ndarray:

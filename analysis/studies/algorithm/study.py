@@ -171,7 +171,7 @@ class AlgorithmChange(Question):
         change.
         """
         if not self.on_both_sides:
-            return self.not_applicable("invariance", "All rows lie on one side of the change.")
+            return self.only("invariance", None, "All rows lie on one side of the change.")
         after, score = self.after.astype(float), self.design.block("score")[:, 0]
         crossed = (score - score.mean()) * after
         held = self.design.without("score").with_columns("control", {"changed": after})
@@ -181,7 +181,7 @@ class AlgorithmChange(Question):
             )
             statistic, p = wald(fit, ("score x changed",))
         except DesignError as error:
-            return self.not_applicable("invariance", f"Not tested: {error.faults[0].found}.")
+            return self.only("invariance", None, f"Not tested: {error.faults[0].found}.")
         note = "slope of the score after the change less before, per score unit"
         row = self._effect(fit, "score x changed", "invariance", note=note)
         holds = p >= self.size
@@ -206,13 +206,14 @@ class AlgorithmChange(Question):
         no strong instrument.
         """
         if not self.on_both_sides:
-            return self.not_applicable(
+            return self.only(
                 "instrument",
+                None,
                 "Without rows on both sides of the change, nothing tells the displayed number from"
                 " behaviour.",
             )
         if self.plan.score.transform_of(self.score) != "identity":
-            return self.not_applicable("instrument", "Only for a score without a transform.")
+            return self.only("instrument", None, "Only for a score without a transform.")
         old, new, shown = (
             self.sample.numbers(name) for name in (self.section.old, self.section.new, self.score)
         )
@@ -222,13 +223,13 @@ class AlgorithmChange(Question):
                 "The displayed score is not the old version before and the new one after the"
                 " change."
             )
-            return self.not_applicable("instrument", reason, strange)
+            return self.only("instrument", None, reason, strange)
         columns = {"old": old, "difference": new - old, "changed": self.after.astype(float)}
         held = self._splined().with_columns("control", columns)
         try:
             fit = self._fit(held.with_columns("score", {self.score: shown}))
         except DesignError as error:
-            return self.not_applicable("instrument", f"Not estimated: {error.faults[0].found}.")
+            return self.only("instrument", None, f"Not estimated: {error.faults[0].found}.")
         note = (
             "effect of the displayed number, not predictive validity; Anderson-Rubin (the first"
             " stage is exact)"
@@ -260,7 +261,7 @@ class AlgorithmChange(Question):
         first = int(np.argmax(changed)) if changed.any() else len(names)
         if not np.array_equal(changed, np.arange(len(names)) >= first):
             reason = "Rows before and after the change are mixed in time."
-            return self.not_applicable("interruption", reason)
+            return self.only("interruption", None, reason)
         rows, checks = [], []
         for term, column in (("score_jump", self.score), ("outcome_jump", self.outcome.column)):
             means = np.bincount(periods, weights=self.sample.numbers(column)) / counts
@@ -270,7 +271,7 @@ class AlgorithmChange(Question):
                     f"{first} periods before and {len(names) - first} after the change;"
                     f" {FEWEST_A_SIDE} are needed."
                 )
-                return self.not_applicable("interruption", reason)
+                return self.only("interruption", None, reason)
             row = self.row(
                 "algorithm",
                 "its",
@@ -302,7 +303,7 @@ class AlgorithmChange(Question):
         clusters, response = self.design.clusters, self.sample.numbers(self.outcome.column)
         jump = jump_at(running, response, sign * perk, clusters=clusters)
         if jump is None:
-            return self.not_applicable("threshold", f"Too few rows near the threshold of {at}.")
+            return self.only("threshold", None, f"Too few rows near the threshold of {at}.")
         row = self.row(
             "algorithm",
             "rd",
@@ -327,8 +328,9 @@ class AlgorithmChange(Question):
         density = density_jump(running, perk, clusters=clusters)
         if density is None:
             few = "" if clusters is None else " or clusters"
-            return self.not_applicable(
+            return self.only(
                 "bunching",
+                None,
                 f"Whether scores bunch just {beyond} {at} is not known: too few rows, steps{few}"
                 " near it.",
             )

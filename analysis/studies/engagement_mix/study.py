@@ -102,7 +102,7 @@ def _studied(question: Question) -> StudyResult:
     except DesignError as error:
         fault = error.faults[0]
         reason = f"The parts cannot be weighed: {fault.place}, {fault.found}."
-        return question.not_applicable("misalignment", reason)
+        return question.only("misalignment", None, reason)
     weights = [fit.params[[fit.position(part) for part in parts]] for fit in (rewards, carries)]
     test = proportional(*weights, _joint_covariance((rewards, carries), parts))
     note = f"least distance from proportional weights, {len(parts) - 1} degrees of freedom"

@@ -214,7 +214,7 @@ class Slopes(Question):
         """Return the slopes in organic and gamed rows, their ratio, and the test of equality."""
         if self.panel_model == "ols" and self.outcome.exposure:
             reason = "No slopes by least squares with an exposure."
-            return self.not_applicable("decoupling", reason)
+            return self.only("decoupling", None, reason)
         keep, seen = ~self.episodes.near, self.episodes
         design, unit, time = self._design().take(keep), seen.unit[keep], seen.time[keep]
         terms = tuple(SLOPES.values())
@@ -222,7 +222,7 @@ class Slopes(Question):
             fit = fit_within(design, unit, time, model=self.panel_model, terms=terms)
         except DesignError as error:
             reason = f"No slopes within units: {error.faults[0].found}."
-            return self.not_applicable("decoupling", reason)
+            return self.only("decoupling", None, reason)
         spread = Spread.of(fit)
         plain = self._rows(fit, self.panel_model, fit.params, spread)
         noise = self._noise(fit, design, unit, time)

@@ -59,7 +59,7 @@ def _studied(question: Question, reliabilities: dict[str, float]) -> StudyResult
         episodes = episodes_of(question)
     except DesignError as error:
         reason = f"Not studied: {error.faults[0].found}."
-        return question.not_applicable("gaming", reason)
+        return question.only("gaming", None, reason)
     study = EventStudy(*asked, episodes)
     slopes = Slopes(*asked, episodes, reliabilities).result()
     changes = {term: study.changes(term) for term in ("score", "outcome")}
@@ -107,7 +107,7 @@ class EventStudy(Question):
             joint[term] = mean_effect(found.get(("onset", 0)), found.get(("offset", 0)))
             if joint[term] is None:
                 reason = "Too few units begin or end an episode beside others that do not."
-                return self.not_applicable("gaming_signature", reason)
+                return self.only("gaming_signature", None, reason)
             rows.append(self._row(term, f"{term}_jump", "", joint[term]))
             for (kind, at), moved in found.items():
                 if at == 0:

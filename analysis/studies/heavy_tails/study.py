@@ -51,7 +51,7 @@ def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> S
                 f" With a tail as heavy as that of {outcome.column} nothing is then called adds:"
                 " leave quick out."
             )
-        return question.not_applicable("bootstrap_t", reason)
+        return question.only("bootstrap_t", None, reason)
     design = question.design
     try:
         fit = fit_model(design, question.model, design.plain_covariance)
@@ -66,7 +66,7 @@ def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> S
             f"Of {draws.drawn:,} draws only {len(draws.values):,} had an estimate, so there is no"
             " bootstrap interval."
         )
-        return question.not_applicable("bootstrap_t", reason)
+        return question.only("bootstrap_t", None, reason)
     what = "clusters" if design.clusters is not None else "rows"
     row = replace(
         question.row_of_fit("increment", fit, question.score),

@@ -165,7 +165,7 @@ def study_flexible(question: Question, estimates: Iterable[Estimate] = ()) -> St
     why = why or ("an exposure has no place in them" if design.offset is not None else "")
     if why:
         reason = f"Flexible controls were not tried: {why}."
-        return question.not_applicable("flexible", reason)
+        return question.only("flexible", None, reason)
     # of a score in standard units an exponential stays a number
     spread, score = question.factor("sd"), design.block("score")[:, 0]
     standard = design.without("score").with_columns(

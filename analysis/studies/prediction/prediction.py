@@ -185,14 +185,14 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
     """
     if question.plan.quick:
         reason = "The plan says quick = true, so out-of-sample predictions were not made."
-        return question.not_applicable("prediction", reason)
+        return question.only("prediction", None, reason)
     design, model = question.design, question.mean_model
     repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
     try:
         gain = cross_validated_gain(design, model, rng=question.generator(), repeats=repeats)
     except DesignError as error:
         reason = f"Out-of-sample predictions cannot be made: {error.faults[0].found}."
-        return question.not_applicable("prediction", reason)
+        return question.only("prediction", None, reason)
     null = fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance
     known = np.isfinite(null) and null > 0
     by, unit = (design.n / null, "share") if known else (1.0, "number")
