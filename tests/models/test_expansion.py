@@ -75,6 +75,9 @@ def test_draws_of_clusters_are_those_of_their_rows(family, monkeypatch):
     assert found.std_error == exact.std_error
     assert np.abs(found.values[:40] - exact.values).max() < tail.CLOSE
     assert np.median(np.abs(found.values[:40] - exact.values)) < 0.01
+    whole = bootstrap_t(fit, "score", replicates=60, seed=2)
+    refitted = np.isclose(found.values, whole.values, rtol=1e-8, atol=0)
+    assert refitted.sum() == 16, "those that went farthest are fitted to the rows"
 
 
 def test_where_the_sums_do_not_give_the_draws_all_are_fitted_to_the_rows(monkeypatch):

@@ -4,6 +4,7 @@ only there.
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import analysis as sa
 from analysis import simulate
@@ -17,9 +18,15 @@ from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
 from analysis.report.sections import passages_of
 from analysis.results.question import Question
-from analysis.studies.gaming.episodes import displaced, inferred_states, information
+from analysis.studies.gaming.episodes import (
+    displaced,
+    episodes_of,
+    inferred_states,
+    information,
+)
+from analysis.studies.gaming.event_study import Change
 from analysis.studies.gaming.jump_detection import find_jumps
-from analysis.studies.gaming.study import study_gaming
+from analysis.studies.gaming.study import EventStudy, study_gaming
 
 FLAGGED = {"episode": "gaming"}
 
@@ -362,6 +369,23 @@ def test_information_is_the_squared_correlation():
     organic, _, lost = information(score, outcome, gamed, np.arange(2000) // 4, rng)
     assert organic[0] == pytest.approx(np.corrcoef(score[~gamed], outcome[~gamed])[0, 1] ** 2)
     assert lost[1][0] > 0.3
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.245, False), (0.255, None)])
+def test_flat_means_that_a_jump_of_a_quarter_would_have_been_seen(share, passed):
+    """Of a mean of 100 the smallest jump seen with a power of .80 is (t + .842) standard errors."""
+    asked = plan(n=60, months=8)
+    question = Question(
+        select_sample(asked, read_dataset(asked.dataset)), asked.outcome[0], "klout"
+    )
+    study = EventStudy(question.sample, question.outcome, question.score, episodes_of(question))
+    ups, units = np.tile([1.0, -1.0], 25), 50
+    error = 100 * share / (stats.t.isf(0.025, units - 1) + 0.842)
+    scale = error / np.sqrt((ups**2).sum() * units / (units - 1))
+    score = Change(10.0, 0.01 * ups, 20, 30, 50.0)
+    outcome = Change(0.0, scale * ups, 20, 30, 100.0)
+    assert outcome.std_error == pytest.approx(error)
+    assert study._signature(score, outcome).passed is passed
 
 
 def test_displacement_by_hand():

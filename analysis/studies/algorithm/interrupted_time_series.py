@@ -91,9 +91,7 @@ def interruption(
 
 
 def _placebos(series: np.ndarray, first_after: int) -> np.ndarray:
-    """Return the size of the statistic at each date within the periods before, and within those
-    after.
-    """
+    """Return the statistic's size at each placebo date, all before or all after the change."""
     sizes = [
         abs(jump[0] / error[0])
         for piece in (series[:first_after], series[first_after:])
@@ -113,9 +111,7 @@ def _autoregressive(rho: float, periods: int, draws: int, rng: np.random.Generat
 
 
 def _jumps(series: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (jump, standard error, autocorrelation) of each column of `series`, shape (T,
-    draws).
-    """
+    """Return (jump, standard error, autocorrelation) of each column, shape (T, draws)."""
     periods, draws = series.shape
     time = np.arange(periods) - at
     after = (time >= 0).astype(float)

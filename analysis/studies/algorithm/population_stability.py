@@ -1,6 +1,4 @@
-"""How far a distribution has moved: the population stability index, with what chance alone would
-do.
-"""
+"""Population stability index: how far a distribution has moved, against chance alone."""
 
 from __future__ import annotations
 
@@ -66,8 +64,7 @@ def paired_stability(
     bins: int = BINS,
     level: float = 0.95,
 ) -> Stability:
-    """Return the index of two values of the same rows; under the null the two can be exchanged
-    within a row.
+    """Return the index of two values of the same rows, exchanged within rows under the null.
 
     Parameters
     ----------
@@ -89,7 +86,7 @@ def paired_stability(
         counts = np.bincount(first, minlength=cells)
         return float(_index(counts / n, (totals - counts) / n))
 
-    found = value(at[0])
+    index = value(at[0])
     drawn = np.array(
         [
             value(np.where((rng.random(units) < 0.5)[unit], at[0], at[1]))
@@ -97,9 +94,9 @@ def paired_stability(
         ]
     )
     return Stability(
-        found,
+        index,
         float(np.quantile(drawn, level)),
-        float((1 + (drawn >= found).sum()) / (PERMUTATIONS + 1)),
+        float((1 + (drawn >= index).sum()) / (PERMUTATIONS + 1)),
     )
 
 

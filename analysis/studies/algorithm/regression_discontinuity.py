@@ -110,9 +110,7 @@ def _edge(x: np.ndarray, y: np.ndarray, h: float) -> tuple[float, np.ndarray]:
 
 
 def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
-    """Return the bandwidth for a local line with triangular weights at 0; None where a side has too
-    few rows.
-    """
+    """Return Imbens and Kalyanaraman's bandwidth at 0; None where a side has too few rows."""
     n, unit, above = len(x), float(np.std(x, ddof=1)), x >= 0
     if unit == 0:
         return None
@@ -140,8 +138,7 @@ def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
 
 @dataclass(frozen=True)
 class Bunching:
-    """Whether there are more rows just above a threshold than the density below leads one to
-    expect.
+    """The jump of the density at a threshold: whether rows bunch just above it.
 
     Attributes
     ----------
@@ -167,8 +164,7 @@ class Bunching:
 
 
 def step_near(x: np.ndarray, h: float) -> float | None:
-    """Return the step in which values within h of 0 come: 0.0 where few are tied, None where ties
-    follow no step.
+    """Return the step of values within h of 0: 0.0 where few are tied, None where there is none.
 
     Examples
     --------

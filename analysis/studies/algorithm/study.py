@@ -167,9 +167,7 @@ class AlgorithmChange(Question):
         return StudyResult(tuple(rows))
 
     def invariance(self) -> StudyResult:
-        """Return whether the displayed score says the same about the outcome before and after the
-        change.
-        """
+        """Return the difference of the score's slope after the change less before, and its test."""
         if not self.on_both_sides:
             return self.only("invariance", None, "All rows lie on one side of the change.")
         after, score = self.after.astype(float), self.design.block("score")[:, 0]
@@ -250,9 +248,7 @@ class AlgorithmChange(Question):
         return held
 
     def series(self) -> StudyResult:
-        """Return the jump of the mean score and of the mean outcome at the change, with placebo
-        dates.
-        """
+        """Return the jumps of mean score and mean outcome at the change, with placebo dates."""
         if self.section.time is None:
             return StudyResult()
         names, periods = np.unique(self.sample.numbers(self.section.time), return_inverse=True)
@@ -295,9 +291,7 @@ class AlgorithmChange(Question):
         return StudyResult(tuple(rows), tuple(checks))
 
     def threshold(self) -> StudyResult:
-        """Return the jump of the outcome at the perk's threshold, and whether people place
-        themselves above it.
-        """
+        """Return the jump of the outcome at the perk's threshold, and of the density there."""
         sign, perk = self.plan.score.sign_of(self.score), self.section.perk
         running, at = sign * self.sample.numbers(self.score), f"{perk:g}"
         clusters, response = self.design.clusters, self.sample.numbers(self.outcome.column)

@@ -60,9 +60,7 @@ def forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def r_squared_without_extremes(response: np.ndarray, columns: np.ndarray) -> float:
-    """Return the smaller R2 of those with and without a few extreme rows, which alone cannot make
-    it.
-    """
+    """Return the smaller of the R2 with and without a few extreme rows."""
     table = np.column_stack([response, columns])
     distance = np.abs(table - np.median(table, axis=0))
     extreme = np.unique(np.argsort(distance, axis=0)[-_few_of(response) :])
@@ -73,8 +71,7 @@ def r_squared_without_extremes(response: np.ndarray, columns: np.ndarray) -> flo
 
 
 def predicted_by_level(source: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of the variance of `target` that rows with (nearly) the same `source`
-    predict.
+    """Return the share of a target's variance that rows with (nearly) the same source predict.
 
     Parameters
     ----------
@@ -107,9 +104,7 @@ def predicted_by_level(source: np.ndarray, target: np.ndarray) -> float:
 
 
 def _by_neighbours(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return for each row of sorted x but the first and last the line through its neighbours,
-    within their range.
-    """
+    """Return predictions of inner rows of sorted x by a line through their neighbours."""
     around = np.delete(np.arange(2 * NEIGHBOURS + 1), NEIGHBOURS)
     xs, ys = (sliding_window_view(values, 2 * NEIGHBOURS + 1)[:, around] for values in (x, y))
     centre = xs.mean(axis=1)
@@ -149,9 +144,7 @@ def check_values(question: Question) -> list[Check]:
 
 
 def _heaping(question: Question) -> Check:
-    """Whether many rows share one value or one end of the scale, and whether numbers were rounded
-    or put in classes.
-    """
+    """Return the check of values that many rows share, and of rounded or binned numbers."""
     limits, score, outcome = question.plan.overlap, question.score, question.outcome
     heaps: dict[str, float] = {}
     for column in (score, outcome.column):
@@ -190,9 +183,7 @@ def _heaping(question: Question) -> Check:
 
 
 def _round_numbers(values: np.ndarray) -> tuple[float, float]:
-    """Return the round base that most exceeds chance among whole numbers from it on, and the share
-    of its multiples.
-    """
+    """Return the round base most in use among large whole numbers, and its multiples' share."""
     best = (10.0, 0.0)
     for base in ROUND:
         large = values[values >= base]
@@ -218,9 +209,7 @@ def _is_binned(levels: np.ndarray) -> bool:
 
 
 def _positive(question: Question) -> Check:
-    """How many zeros stand where a logarithm or a root is taken; negative values there are refused
-    in the data.
-    """
+    """Return the check of zeros where a logarithm or a root is taken."""
     plan, numbers = question.plan, question.sample.numbers
     transforms = {question.score: plan.score.transform_of(question.score)}
     transforms |= {
@@ -253,9 +242,7 @@ def _positive(question: Question) -> Check:
 
 
 def _structural_zeros(question: Question) -> Check:
-    """Whether the outcome is zero in all rows of some level of another column: it could not be
-    anything else there.
-    """
+    """Return the check of levels of other columns in which the outcome is always zero."""
     outcome, raw = question.outcome.column, question.sample.raw
     zero, binary = question.sample.numbers(outcome) == 0, question.outcome.kind == "binary"
     if binary or zero.sum() < 10:

@@ -20,9 +20,7 @@ SURE = 0.01
 
 
 def check_rows(sample: Sample) -> list[Check]:
-    """Return the checks that do not depend on a score: repeats, filled outcomes, entities,
-    folds.
-    """
+    """Return the checks that need no score: repeats, filled outcomes, entities, folds."""
     name, notes = sample.plan.name, sample.dataset.notes
     checks = [_duplicates(sample)]
     if notes:
@@ -40,9 +38,7 @@ def check_rows(sample: Sample) -> list[Check]:
 
 
 def _left_out_beside(sample: Sample) -> list[Check]:
-    """Rows that a table which only adds to the verdict does without, since they lack one of its
-    columns.
-    """
+    """Return the check of rows without a column of a table that only adds to the verdict."""
     parts, most = [], 0
     for table, columns in tables_beside(sample.plan).items():
         lost = {column: sample.table.missing(column) for column in columns}
@@ -151,8 +147,7 @@ def _folds(sample: Sample) -> Check:
 
 
 def check_selection(question: Question) -> Check:
-    """Return the check whether outcome and score are known as often for little engagement as for
-    much.
+    """Return the check whether what is known of outcome and score depends on engagement.
 
     Notes
     -----
@@ -227,9 +222,7 @@ def _known_by_group(
 
 
 def _bounds(question: Question, known: np.ndarray) -> str:
-    """Return what the missing outcomes could do: nothing is said where score or engagement are
-    missing, too.
-    """
+    """Return the bounds of the slope over missing outcomes of rows with score and engagement."""
     rows, outcome = question.sample.candidates, question.outcome.column
     columns = [*question.plan.engagement.columns, question.score]
     if not set(columns) <= set(rows):

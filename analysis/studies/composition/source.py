@@ -31,8 +31,7 @@ MOST_COLUMNS = 40
 
 
 def check_source(question: Question, held: float) -> list[Check]:
-    """Return the checks of what the score is a re-expression of, and of columns that contain one
-    another.
+    """Return the checks of what the score re-expresses, and of columns that contain others.
 
     Parameters
     ----------
@@ -198,9 +197,7 @@ def _exact_sources(
 
 
 def _contains(whole: np.ndarray, part: np.ndarray) -> bool:
-    """Return whether one column is never below another, equals it in some rows, and goes with
-    it.
-    """
+    """Return whether a column is never below another, equals it in places, and goes with it."""
     return bool(
         (whole >= part).all()
         and (whole == part).mean() >= 0.01
@@ -212,9 +209,7 @@ def _contains(whole: np.ndarray, part: np.ndarray) -> bool:
 
 
 def _columns(question: Question) -> dict[str, np.ndarray]:
-    """Return engagement and the other complete numeric columns of the file that vary, at most
-    `MOST_COLUMNS`.
-    """
+    """Return engagement and other complete numeric columns that vary, at most `MOST_COLUMNS`."""
     plan, raw = question.plan, question.sample.raw
     engagement = plan.engagement.columns
     pool = {column: question.sample.numbers(column) for column in engagement}

@@ -55,9 +55,7 @@ def check_overlap(question: Question) -> list[Check]:
 
 
 def reconstructability(question: Question, alone: float, held: float) -> Check:
-    """Return the check of the shares of a score that engagement, and engagement and controls,
-    explain.
-    """
+    """Return the check of the score's R2 on engagement, and on engagement and controls."""
     limits, rows, score = question.plan.overlap, question.sample.rows, question.score
     left = rows * (1 - held)
     reason = (
@@ -82,9 +80,7 @@ def _responses(question: Question) -> dict[str, np.ndarray]:
 
 
 def _relations(question: Question) -> Iterator[tuple[str, Relation]]:
-    """Yield for the score and each engagement column how closely it and the outcome determine one
-    another.
-    """
+    """Yield how closely the outcome and the score or an engagement column are related."""
     outcome, responses = question.outcome.column, _responses(question)
     for column in (question.score, *question.plan.engagement.columns):
         values = question.sample.numbers(column)
@@ -113,9 +109,7 @@ def outcome_from_rows(question: Question) -> Check:
 
 
 def _outcome_from(question: Question, relations: dict[str, Relation]) -> Check:
-    """Whether the outcome is (nearly) a function of the score, of one engagement column, or of all
-    of them.
-    """
+    """Return the check that the outcome is no function of the score and engagement."""
     outcome, same = question.outcome.column, question.plan.overlap.outcome_explained
     everything = np.column_stack(
         [values for column in relations for _, values in forms(question.sample.numbers(column))]

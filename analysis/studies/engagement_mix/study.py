@@ -78,8 +78,7 @@ def proportional(weights: np.ndarray, others: np.ndarray, cov: np.ndarray) -> Pr
 
 
 def study_parts(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the weight of each part in the score and in the outcome, and the test that they are
-    proportional.
+    """Return the weights of the parts in score and outcome, and the test of proportionality.
 
     Weights are per standard deviation of a part, the other parts and the controls held: in standard
     deviations of the score by least squares, and in the outcome by the deciding model without the

@@ -174,8 +174,7 @@ def information(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> list[tuple[float, Interval]]:
-    """Return the R2 of the outcome on the score in organic rows, in gamed rows, and their
-    difference, each with a bootstrap interval over clusters.
+    """Return (R2, bootstrap interval) of outcome on score in organic, in gamed rows, and the loss.
 
     Parameters
     ----------
@@ -210,8 +209,7 @@ def _squared_correlations(sums: np.ndarray) -> np.ndarray:
 def displaced(
     score: np.ndarray, states: np.ndarray, push: float, top: float = 0.1
 ) -> tuple[float, np.ndarray]:
-    """Return the share of honest rows that would be in their period's top tenth without the push,
-    and are not.
+    """Return the share of honest rows of a period's top tenth that gaming pushes out of it.
 
     Parameters
     ----------

@@ -92,8 +92,7 @@ class Change:
 def change(
     panel: Panel, state: int, at: int = 0, *, base: int = 1, history: int = 1, free: int = 0
 ) -> Change | None:
-    """Compare the change of units that leave a state with that of units that stay, over all
-    periods.
+    """Return the change of units that leave a state less that of units that stay (DID_M).
 
     Parameters
     ----------
@@ -153,8 +152,7 @@ Changes = dict[tuple[str, int], Change]
 
 
 def changes_about(panel: Panel, clusters: np.ndarray, window: int, base: int) -> Changes:
-    """Return the changes at each period about the onset and from the offset on, where enough units
-    switch.
+    """Return the changes by period about the onset and from the offset on, where enough switch.
 
     Parameters
     ----------
@@ -182,9 +180,7 @@ def changes_about(panel: Panel, clusters: np.ndarray, window: int, base: int) ->
 
 
 def mean_effect(onset: Change | None, offset: Change | None) -> Change | None:
-    """Return the mean effect of the state 1 over all switches: onsets as they are, offsets with
-    their sign turned.
-    """
+    """Return the mean effect over all switches, onsets and offsets with their sign turned."""
     if onset is None or offset is None:
         return onset if offset is None else offset.turned
     total = onset.switchers + offset.switchers

@@ -97,8 +97,8 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
     slopes, spread = _explained(moves, np.stack([change for _, change in curves]))
     left = moves - sum(slope * change for slope, (_, change) in zip(slopes, curves, strict=True))
     level = steady - sum(slope * curve for slope, (curve, _) in zip(slopes, curves, strict=True))
-    own = _spreads(left, spread)
-    rises, falls = (_heights(sign * moves, sign * left, own) for sign in (1, -1))
+    spreads = _spreads(left, spread)
+    rises, falls = (_heights(sign * moves, sign * left, spreads) for sign in (1, -1))
     states, heights = _episodes(level - _quantile(level, USUAL), rises, falls)
     _, dips = _episodes(_quantile(level, USUAL) - level, falls, rises)
     _check_heights(heights, dips, max(rises.max(), falls.max()), f"{spread:.3g} or the unit's own")
@@ -106,9 +106,7 @@ def find_jumps(score: np.ndarray, engagement: np.ndarray) -> Jumps:
 
 
 def _steady(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values without the median change of each period, and their changes, shape (units,
-    periods - 1); a single missing value is the one before.
-    """
+    """Return values less each period's median change, and their changes; single gaps filled."""
     values = pd.DataFrame(values).ffill(axis=1, limit=1).to_numpy()
     moves = np.diff(values, axis=1)
     common = pd.DataFrame(moves).median().fillna(0.0).to_numpy()
@@ -116,17 +114,13 @@ def _steady(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _curve(column: np.ndarray) -> list[np.ndarray]:
-    """Return a column and what of it lies beyond each knot: their sums are curves of straight
-    pieces.
-    """
+    """Return a column and what of it lies beyond each knot: a basis of broken lines."""
     edges = np.unique(np.nanquantile(column, KNOTS))
     return [column, *(np.maximum(column - edge, 0.0) for edge in edges)]
 
 
 def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the slopes of changes of the score on those of curves of engagement, and the spread of
-    what is left.
-    """
+    """Return slopes of the score's changes on engagement's, and the spread of the residuals."""
     seen = np.isfinite(moves) & np.isfinite(curves).all(axis=0)
     y, x = moves[seen], curves[:, seen].T
     kept = np.ones(len(y), bool)
@@ -144,17 +138,13 @@ def _explained(moves: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, float
 
 
 def _spreads(left: np.ndarray, common: float) -> np.ndarray:
-    """Return the spread of each unit's changes, shape (units, 1): the common one, or its own where
-    it is far larger.
-    """
-    own = _quantile(np.abs(left), 0.5) / NORMAL
-    return np.where(own > LARGER * common, own, common)
+    """Return each unit's spread, shape (units, 1): the common one, or its own if far larger."""
+    spreads = _quantile(np.abs(left), 0.5) / NORMAL
+    return np.where(spreads > LARGER * common, spreads, common)
 
 
 def _heights(moves: np.ndarray, left: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return jumps in spreads, 0 where engagement explains too much of the change or nothing was
-    seen.
-    """
+    """Return jumps in spreads, 0 where engagement explains the change or nothing was seen."""
     return np.nan_to_num(
         np.where(left >= UNEXPLAINED * moves, np.minimum(moves, left) / spread, 0.0)
     )
@@ -168,28 +158,24 @@ def _quantile(level: np.ndarray, share: float) -> np.ndarray:
 def _episodes(
     unusual: np.ndarray, rises: np.ndarray, falls: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where an episode goes on, read forwards or backwards, and the heights with which they
-    begin and end.
-    """
+    """Return where an episode goes on, read in both directions, and the heights of its ends."""
     forwards, risen = _entered(unusual, rises)
     backwards, fallen = _entered(unusual[:, ::-1], falls[:, ::-1])
     return forwards | backwards[:, ::-1], np.concatenate([risen, fallen])
 
 
 def _entered(unusual: np.ndarray, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where an episode goes on, reading from left to right, and the heights with which each
-    begins.
-    """
+    """Return where an episode goes on, read from left to right, and the heights of its start."""
     states = np.zeros(unusual.shape, bool)
-    level, jump, found = np.zeros(len(unusual)), np.full(len(unusual), np.inf), [np.zeros(0)]
+    level, jump, begun = np.zeros(len(unusual)), np.full(len(unusual), np.inf), [np.zeros(0)]
     for t in range(1, unusual.shape[1]):
         rise = unusual[:, t] - unusual[:, t - 1]
         goes_on = states[:, t - 1] & (unusual[:, t] - level > STAYS * jump)
         starts = ~goes_on & (heights[:, t - 1] >= APART) & (unusual[:, t] > STAYS * rise)
         level, jump = np.where(starts, unusual[:, t - 1], level), np.where(starts, rise, jump)
         states[:, t] = goes_on | starts
-        found.append(heights[starts, t - 1])
-    return states, np.concatenate(found)
+        begun.append(heights[starts, t - 1])
+    return states, np.concatenate(begun)
 
 
 def _check_heights(heights: np.ndarray, dips: np.ndarray, highest: float, spread: str) -> None:

@@ -70,8 +70,7 @@ class Ratio:
 def fieller(
     over: float, under: float, variances: tuple[float, float], covariance: float, critical: float
 ) -> Ratio:
-    """Return the ratio ``over / under`` and the values r for which ``over - r under`` is not told
-    from zero.
+    """Return the ratio ``over / under`` of two estimates with Fieller's set.
 
     Parameters
     ----------
@@ -214,9 +213,9 @@ class Slopes(Question):
         """Return the slopes in organic and gamed rows, their ratio, and the test of equality."""
         if self.panel_model == "ols" and self.outcome.exposure:
             reason = "No slopes by least squares with an exposure."
-            return self.only("decoupling", None, reason)
-        keep, seen = ~self.episodes.near, self.episodes
-        design, unit, time = self._design().take(keep), seen.unit[keep], seen.time[keep]
+            return self.not_applicable("decoupling", reason)
+        keep, episodes = ~self.episodes.near, self.episodes
+        design, unit, time = self._design().take(keep), episodes.unit[keep], episodes.time[keep]
         terms = tuple(SLOPES.values())
         try:
             fit = fit_within(design, unit, time, model=self.panel_model, terms=terms)
@@ -247,9 +246,7 @@ class Slopes(Question):
         return StudyResult((*plain, *more), tuple(checks))
 
     def _design(self) -> Design:
-        """Return the design with the score once for organic and once for gamed rows, and the
-        episode itself.
-        """
+        """Return the design with a slope of the score in organic and in gamed rows."""
         gamed, rest = self.episodes.gamed.astype(float), self.design.without("score")
         score = self.design.block("score")[:, 0]
         score = score - score.mean()
@@ -315,9 +312,7 @@ class Slopes(Question):
     def _noise(
         self, fit: WithinFit, design: Design, unit: np.ndarray, time: np.ndarray
     ) -> Noise | None:
-        """Return the fit's columns and half-differences of engagement, both swept; None without
-        halves.
-        """
+        """Return the swept columns and half-differences of engagement; None without halves."""
         engagement = self.plan.engagement
         how = engagement.transform_of
         halved = tuple(
@@ -341,9 +336,7 @@ class Slopes(Question):
         return Noise(sweep(columns, groups), sweep(differences, groups), halved)
 
     def _reliability_rows(self, fit: WithinFit, noise: Noise) -> list[Estimate]:
-        """Return how reliable changes of engagement within a unit are: from halves, and by the
-        formula for both.
-        """
+        """Return the reliability of changes of engagement within units, from halves."""
         shares, rows = reliability_within(noise.columns, noise.differences), []
         for column in noise.halved:
             how = self.plan.engagement.transform_of(column)

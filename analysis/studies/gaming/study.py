@@ -33,8 +33,7 @@ POWER = 0.842
 
 
 def study_gaming(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return slopes in gamed and organic rows, jumps of score and outcome at onset and offset, and
-    what is lost.
+    """Return slopes in gamed and organic rows, jumps at onset and offset, and information lost.
 
     Reliabilities of engagement are looked up in the estimates.
     """
@@ -92,29 +91,25 @@ class EventStudy(Question):
         return 1 + self.plan.gaming.anticipation
 
     def changes(self, term: str) -> Changes:
-        """Return the change of score or outcome about the onset and from the offset on, its
-        influence summed by cluster.
-        """
+        """Return the changes of score or outcome by period about onset and offset."""
         panel = self.episodes.score if term == "score" else self.episodes.outcome
         return changes_about(panel, self.episodes.clusters, self.plan.gaming.window, self.base)
 
     def jumps(self, changes: dict[str, Changes]) -> StudyResult:
-        """Return what score and outcome do when episodes begin and end, against units that stay as
-        they are.
-        """
+        """Return the jumps of score and outcome at onset and offset, with their pre-trends."""
         rows, checks, joint = [], [], {}
-        for term, found in changes.items():
-            joint[term] = mean_effect(found.get(("onset", 0)), found.get(("offset", 0)))
+        for term, moves in changes.items():
+            joint[term] = mean_effect(moves.get(("onset", 0)), moves.get(("offset", 0)))
             if joint[term] is None:
                 reason = "Too few units begin or end an episode beside others that do not."
                 return self.only("gaming_signature", None, reason)
             rows.append(self._row(term, f"{term}_jump", "", joint[term]))
-            for (kind, at), moved in found.items():
+            for (kind, at), moved in moves.items():
                 if at == 0:
                     effect = moved if kind == "onset" else moved.turned
                     rows.append(self._row(term, f"{term}_jump", kind, effect))
                 rows.append(self._row(term, f"{term}_event", f"{kind}.{at}", moved))
-            trend = self._trend(term, found)
+            trend = self._trend(term, moves)
             rows, checks = [*rows, *trend.rows], [*checks, *trend.checks]
         checks.append(self._signature(joint["score"], joint["outcome"]))
         return StudyResult(tuple(rows), tuple(checks))
@@ -222,15 +217,13 @@ class EventStudy(Question):
     # --- what is lost ---
 
     def information(self, changes: Changes) -> list[Estimate]:
-        """Return what the score says of the outcome in organic and gamed rows, and whom gaming puts
-        out of the top.
-        """
-        seen = self.episodes
+        """Return the R2 in organic and gamed rows, and the share of honest rows displaced."""
+        episodes = self.episodes
         parts = information(
             transformed_score(self.sample, self.score),
             self.sample.numbers(self.outcome.column),
-            seen.gamed,
-            seen.clusters[seen.unit],
+            episodes.gamed,
+            episodes.clusters[episodes.unit],
             self.generator(),
             self.level,
         )
@@ -248,18 +241,18 @@ class EventStudy(Question):
         return rows
 
     def _displaced(self, jump: Change) -> Iterator[Estimate]:
-        """Yield the share of honest rows that gaming puts out of the top tenth, for what the jump
-        at onset adds.
-        """
-        seen, error = self.episodes, jump.std_error
+        """Yield the share of honest rows displaced from the top tenth by the jump at onset."""
+        episodes, error = self.episodes, jump.std_error
         (share, influence), (low, _), (high, _) = (
-            displaced(seen.score.values, seen.score.states, max(jump.estimate + step * error, 0.0))
+            displaced(
+                episodes.score.values, episodes.score.states, max(jump.estimate + step * error, 0.0)
+            )
             for step in (0, -1, 1)
         )
         if not np.isfinite([share, low, high]).all():
             return
         slope = (high - low) / (2 * error)
-        pooled = np.bincount(seen.clusters, influence) + slope * jump.influence
+        pooled = np.bincount(episodes.clusters, influence) + slope * jump.influence
         units = int((pooled != 0).sum())
         half = critical_value(self.level, float(max(units - 1, 1))) * np.sqrt(pooled @ pooled)
         yield self.row(

@@ -31,9 +31,7 @@ VARIANT = "bootstrap-t"
 
 
 def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the deciding pseudo-maximum likelihood effect with a percentile-t interval, or why
-    there is none.
-    """
+    """Return the deciding effect with a percentile-t bootstrap interval, or why there is none."""
     options, rows, outcome = question.plan.inference, question.sample.rows, question.outcome
     if not FAMILIES[question.model].ratio:
         return StudyResult()
@@ -92,9 +90,7 @@ def _tail_index(question: Question) -> float | None:
 
 
 def study_tail(question: Question, estimates: Iterable[Estimate] = ()) -> Tail | None:
-    """Return the tail of a revenue outcome, and under a heavy one the word of the bootstrap
-    interval in `estimates`.
-    """
+    """Return a revenue outcome's tail, and under a heavy one the word of the bootstrap interval."""
     outcome = question.outcome
     if outcome.kind != "revenue" or outcome.negative == "net":
         return None

@@ -48,8 +48,7 @@ where a t of theirs differs by more than this, all are."""
 
 
 def hill_index(values: np.ndarray) -> float | None:
-    """Return Hill's estimate of the tail index from the largest 5 % of the positive values; None
-    for too few.
+    """Return Hill's tail index of the largest 5 % of the positive values; None for too few.
 
     Notes
     -----
@@ -100,16 +99,12 @@ class BootstrapT:
 
     @property
     def p_value(self) -> float:
-        """Twice the smaller tail of the draws beyond the statistic, the statistic counted among
-        them.
-        """
+        """Twice the smaller tail of the draws beyond the statistic, itself counted among them."""
         beyond = [(self.values >= self.statistic).sum(), (self.values <= self.statistic).sum()]
         return float(min(1.0, 2 * (1 + min(beyond)) / (len(self.values) + 1)))
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return ``estimate - t[1 - a/2] error`` to ``estimate - t[a/2] error`` with a = 1 -
-        level.
-        """
+        """Return estimate - t[1 - a/2] error to estimate - t[a/2] error, with a = 1 - level."""
         low, high = np.quantile(self.values, [(1 - level) / 2, (1 + level) / 2])
         return float(self.estimate - high * self.std_error), float(
             self.estimate - low * self.std_error
@@ -119,8 +114,7 @@ class BootstrapT:
 def bootstrap_t(
     fit: Fit, term: str, *, replicates: int, seed: int, by_rows: int | None = None
 ) -> BootstrapT:
-    """Draw rows with replacement, or whole clusters; refit each draw, and divide by its own robust
-    error.
+    """Return the pairs bootstrap of a coefficient's t: rows or whole clusters drawn and refitted.
 
     Parameters
     ----------
@@ -192,18 +186,16 @@ def _drawn(groups: int, n: int, replicates: int, seed: int, fewest: int) -> Iter
 def _from_cluster_sums(
     rows: _Rows, start: np.ndarray, back: np.ndarray, replicates: int, seed: int
 ) -> np.ndarray | None:
-    """Return the statistics of the draws, shape (B,), or None where sums over the clusters do not
-    give them.
-    """
+    """Return the draws' t, shape (B,), from sums over clusters; None where these do not do."""
     predictor = rows.basis @ start + rows.shift
     sums = Expansion.of(rows.response, rows.basis, predictor, rows.family.power, rows.clusters)
     drawn = np.concatenate(
         list(_drawn(len(sums.score), len(rows.response), replicates, seed, BLOCK))
     )
-    found = [
+    blocks = [
         sums.statistics(drawn[begin : begin + BLOCK], back) for begin in range(0, replicates, BLOCK)
     ]
-    values, distance = (np.concatenate([part[at] for part in found]) for at in range(2))
+    values, distance = (np.concatenate([part[at] for part in blocks]) for at in range(2))
     farthest = np.argsort(-np.where(np.isfinite(values), distance, np.inf))[:FARTHEST]
     exact = rows.statistics(drawn[farthest], start, back)
     apart = np.abs(np.where(np.isfinite(exact), exact - values[farthest], 0.0)).max()
@@ -214,9 +206,7 @@ def _from_cluster_sums(
 
 
 def _small_sample(design: Design) -> float:
-    """Return the root of the covariance's factor: the same in every replicate, whose rows are as
-    many on average.
-    """
+    """Return the root of the covariance's small-sample factor, the same in every replicate."""
     n, k = design.n, design.k
     if design.clusters is None:
         return float(np.sqrt(n / (n - k)))
@@ -258,9 +248,7 @@ class _Rows:
         return self.family.derivatives(self.response[part], at, observed=observed)
 
     def pairs(self, part: slice) -> np.ndarray:
-        """Products of every two columns, shape (rows, k (k + 1) / 2); kept while there are not too
-        many.
-        """
+        """Products of every two columns, shape (rows, k (k + 1) / 2), kept if not too many."""
         first, second = np.triu_indices(self.basis.shape[1])
         if len(self.basis) * len(first) > MOST_KEPT:
             return self.basis[part][:, first] * self.basis[part][:, second]
@@ -272,9 +260,7 @@ class _Rows:
         return self.basis[:, first] * self.basis[:, second]
 
     def sums(self, drawn: np.ndarray, params: np.ndarray) -> Sums:
-        """Return each draw's score, (B, k), and observed information, (B, k, k), at params, shape
-        (1 or B, k).
-        """
+        """Return each draw's score, (B, k), and observed information, (B, k, k), at params."""
         score, packed = 0.0, 0.0
         for part in self.parts(len(drawn)):
             weights = self.weights(drawn, part)
@@ -291,9 +277,7 @@ class _Rows:
         return full
 
     def statistics(self, drawn: np.ndarray, start: np.ndarray, back: np.ndarray) -> np.ndarray:
-        """Return (estimate in the draw - estimate) / error in the draw, shape (B,); NaN where there
-        is none.
-        """
+        """Return (draw's estimate - estimate) / draw's error, shape (B,), NaN where it fails."""
         # in the first step all means are the same, so it is cheap
         last = newton(partial(self.sums, drawn), start[None], steps=STEPS, small=TOLERANCE)
         with np.errstate(all="ignore"):
@@ -302,9 +286,7 @@ class _Rows:
         return np.where((last.moved <= TOLERANCE) & (error > 0), values, np.nan)
 
     def variance(self, params: np.ndarray, drawn: np.ndarray, back: np.ndarray) -> np.ndarray:
-        """Return the sandwich variance of one coefficient in each draw, without a small-sample
-        factor, shape (B,).
-        """
+        """Return each draw's sandwich variance of one coefficient, shape (B,), without a factor."""
         packed, meat = 0.0, 0.0
         for part in self.parts(len(drawn)):
             _, weights = self.derivatives(params, part)

@@ -233,9 +233,7 @@ def _priced(table: pd.DataFrame, hour_price: float) -> pd.DataFrame:
 
 
 def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
-    """Return the activity table as it would be if this account alone (every one in turn) took the
-    action.
-    """
+    """Return the activity table as if each account alone had taken the action."""
     usual = frame["reactions"] / frame["posts"].clip(lower=1)
     added = action.reactions + action.response * action.posts * usual
     reactors = action.reactors + added * (action.response > 0) * (
@@ -300,9 +298,7 @@ def _referrals(
 
 
 def manipulability_figure(result: Manipulability) -> Figure:
-    """Draw one panel a score, the cheapest way to move it on top, with what the same spend does to
-    referrals.
-    """
+    """Draw what each action gains per 100 dollars, a panel a score, the cheapest on top."""
     import matplotlib
 
     from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, rendered

@@ -31,9 +31,7 @@ ROUNDS = 4
 
 
 def learner_of(name: str) -> RegressorMixin:
-    """Return least squares for "linear", histogram gradient boosting with shallow trees for
-    "boosting".
-    """
+    """Return scikit-learn's least squares ("linear") or histogram boosting ("boosting")."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import LinearRegression
 
@@ -154,9 +152,7 @@ def _exponential(
 
 
 def study_flexible(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the effect by each learner of the plan's `[flexible]`, or the reason why there is
-    none.
-    """
+    """Return the effect by each learner of `[flexible]`, or the reason why there is none."""
     plan, options = question.plan, question.plan.flexible
     if options is None:
         return StudyResult()

@@ -82,8 +82,7 @@ def cross_validated_gain(
     folds: int = FOLDS,
     repeats: int = REPEATS,
 ) -> Gain:
-    """Return what the score columns gain out of sample, by repeated partitions into folds of whole
-    clusters.
+    """Return the deviance that the score gains out of sample, by repeated cross-validation.
 
     Parameters
     ----------
@@ -178,8 +177,7 @@ class _Nested:
 
 
 def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the out-of-sample gain of the deciding model, as a share of the outcome's deviance; or
-    why there is none.
+    """Return the deciding model's out-of-sample gain as a share of deviance, or why not.
 
     A negative binomial or hurdle outcome is predicted by the Poisson, whose mean it shares.
     """

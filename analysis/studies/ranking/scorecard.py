@@ -24,8 +24,7 @@ CACHED = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Auc:
-    """The chance that a row with the outcome has a higher score than one without, ties counted
-    half.
+    """Area under the ROC curve: how often a row with the outcome has the higher score.
 
     Attributes
     ----------
@@ -41,8 +40,7 @@ class Auc:
 
 
 def auc(score: np.ndarray, happened: np.ndarray, clusters: np.ndarray | None = None) -> Auc:
-    """Return the area under the ROC curve with the standard error of DeLong, DeLong and
-    Clarke-Pearson.
+    """Return the area under the ROC curve with DeLong's standard error.
 
     Parameters
     ----------
@@ -99,8 +97,7 @@ class Ranking:
         return cls(order, ends, outcome[order])
 
     def curves(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shares of rows and of outcome up to each different score, shape (draws, m)
-        each.
+        """Return the shares of rows and of outcome up to each score, shape (draws, m) each.
 
         Parameters
         ----------
@@ -139,9 +136,7 @@ def relative(concentrated: np.ndarray, perfect: np.ndarray) -> np.ndarray:
 
 
 def lift(rows: np.ndarray, money: np.ndarray, top: float = TOP) -> np.ndarray:
-    """Return the mean outcome of the rows with the highest scores over that of all; within ties, by
-    interpolation.
-    """
+    """Return the mean outcome of the top rows over that of all, ties interpolated."""
     below = [
         np.interp(1 - top, np.append(0, r), np.append(0, m))
         for r, m in zip(rows, money, strict=True)
@@ -152,9 +147,7 @@ def lift(rows: np.ndarray, money: np.ndarray, top: float = TOP) -> np.ndarray:
 def resampled_weights(
     n: int, replicates: int, rng: np.random.Generator, clusters: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield how often each row (or its cluster) is drawn, shape (draws, n), `replicates` draws in
-    all and a few at a time, whose curves stay in the cache.
-    """
+    """Yield bootstrap counts of the rows (or their clusters), shape (draws, n), a few at a time."""
     units = n if clusters is None else int(clusters.max()) + 1
     at_once, few = max(1, BLOCK // n), max(1, CACHED // n)
     for start in range(0, replicates, at_once):
@@ -171,9 +164,7 @@ def resampled_weights(
 
 @dataclass(frozen=True)
 class Calibration:
-    """A logit of the outcome on its own cross-fitted log odds: intercept 0 and slope 1 when it is
-    calibrated.
-    """
+    """A logit of the outcome on its cross-fitted log odds: 0 and 1 when it is calibrated."""
 
     intercept: float
     slope: float
@@ -181,8 +172,7 @@ class Calibration:
 
 
 def calibration(score: np.ndarray, happened: np.ndarray, folds: np.ndarray) -> Calibration:
-    """Return the calibration of a logit on the score, predicted in folds on which it was not
-    fitted.
+    """Return the calibration of a logit on the score, predicted out of fold.
 
     Parameters
     ----------

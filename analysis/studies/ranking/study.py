@@ -30,8 +30,7 @@ NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
 
 
 def study_ranking(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return AUC, Gini, KS, lift and calibration of a score, and its differences from the plan's
-    other scores.
+    """Return AUC, Gini, KS, lift and calibration of a score, and differences from other scores.
 
     Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
     Where the outcome has an exposure, its rate is ranked, and a row counts as much as its exposure.

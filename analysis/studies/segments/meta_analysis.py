@@ -156,9 +156,7 @@ def _cochran_q(tau2: float, effects: np.ndarray, std_errors: np.ndarray) -> floa
 
 
 def _expected_q(tau2: float, cov: np.ndarray) -> tuple[float, float]:
-    """Return the mean and the variance of Q where the effects have this covariance and tau2 is
-    their own.
-    """
+    """Return the mean and the variance of Q at a tau2 and a covariance of the effects."""
     weights = 1 / (np.diag(cov) + tau2)
     spread = (np.diag(weights) - np.outer(weights, weights) / weights.sum()) @ (
         cov + tau2 * np.eye(len(cov))
@@ -174,9 +172,7 @@ def _quantile(tail: float, mean: float, variance: float) -> float:
 
 
 def _root(excess: Callable[[float], float], high: float) -> float:
-    """Return where an excess of Q, which falls as tau2 grows, is zero; 0 where there is none at
-    0.
-    """
+    """Return the tau2 at which an excess of Q, falling in tau2, is zero; 0 without an excess."""
     from scipy.optimize import brentq
 
     if excess(0.0) <= 0:

@@ -48,8 +48,7 @@ class Segment:
 
 
 def study_segments(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return one effect per segment of the plan, their pool, the gain in segments left out, and
-    checks.
+    """Return the effect in each segment, their pool, the gain in segments left out, and checks.
 
     Engagement is corrected for noise in each segment where the plan has halves of it, since noise
     may differ between segments; with a declared reliability, which is about all rows, the effects
@@ -81,9 +80,7 @@ class Segments(Question):
 
     @cached_property
     def shared(self) -> bool:
-        """Whether a cluster has rows in more than one segment, so that the segments' effects err
-        together.
-        """
+        """Whether clusters span segments, so that the segments' effects err together."""
         clusters = self.design.clusters
         if clusters is None:
             return False
@@ -114,9 +111,7 @@ class Segments(Question):
     # --- one segment ---
 
     def segments(self) -> tuple[list[Segment], dict[str, str]]:
-        """Return the segments with an effect, in order of their names, and why the others have
-        none.
-        """
+        """Return the segments with an effect, by name, and why the others have none."""
         segments, absent = [], {}
         for name in sorted(set(self.names)):
             try:
@@ -178,9 +173,7 @@ class Segments(Question):
         return float(fit.params[at]), float(fit.std_errors()[at]), along
 
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
-        """Return the transformed halves of engagement in some rows; none where they cannot correct
-        the model.
-        """
+        """Return the transformed halves of engagement in some rows that can correct the model."""
         engagement = self.plan.engagement
         if self.family.margin or self.plan.score.shares_error == "full":
             return {}
@@ -249,9 +242,7 @@ class Segments(Question):
         ]
 
     def gains(self, names: list[str]) -> list[Estimate]:
-        """Return the share of deviance that the score saves in each segment when it is fitted on
-        the others.
-        """
+        """Return the share of deviance that the score saves in segments left out of the fit."""
         from sklearn.model_selection import LeaveOneGroupOut
 
         if self.family.infinite_at_zero:
@@ -339,8 +330,7 @@ def influence_along(fit: Fit, direction: np.ndarray) -> np.ndarray:
 
 
 def without_constants(design: Design) -> Design:
-    """Return the design of some rows without controls and engagement that do not vary in them,
-    clusters renumbered.
+    """Return the design without controls and engagement that do not vary, clusters renumbered.
 
     Raises
     ------
