@@ -101,6 +101,14 @@ class Fit:
         _, moves = steps_without(basis, self.residuals, self.weights, clusters)
         return moments, triangle @ self.params + moves
 
+    def row_influence(self) -> np.ndarray:
+        """Return each row's influence on the coefficients, shape (n, k)."""
+        if self.influence is not None:
+            return self.influence
+        basis, triangle = self.design.basis
+        back = np.linalg.solve(self.information, np.linalg.inv(triangle).T)
+        return (basis * self.residuals[:, None]) @ back
+
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))
 

@@ -169,13 +169,10 @@ def _rows(question: Question, fit: Fit, term: str, unit: Unit) -> list[Estimate]
 
 def _joint_covariance(fits: tuple[Fit, ...], parts: tuple[str, ...]) -> np.ndarray:
     """Return the joint covariance of the parts' weights in several fits of the same rows."""
-    pieces = []
-    for fit in fits:
-        x = fit.design.matrix
-        influence = x * fit.residuals[:, None] @ np.linalg.inv(x.T @ (x * fit.weights[:, None]))
-        pieces.append(influence[:, [fit.position(part) for part in parts]])
     design = fits[0].design
-    cov = influence_covariance(np.hstack(pieces), design.clusters)
+    at = [design.terms.index(part) for part in parts]
+    influence = np.hstack([fit.row_influence()[:, at] for fit in fits])
+    cov = influence_covariance(influence, design.clusters)
     return cov * (design.n / (design.n - design.k)) if design.clusters is None else cov
 
 

@@ -166,11 +166,10 @@ class Segments(Question):
             influence = corrected.influence[:, corrected.terms.index(score)]
             return corrected.estimate(score), corrected.std_error(score), influence
         if self.family.margin:
-            along = influence_along(fit, marginal_gradient(fit, score))
+            along = fit.row_influence() @ marginal_gradient(fit, score)
             return *average_marginal_effect(fit, score), along
         at = fit.position(score)
-        along = influence_along(fit, np.eye(fit.design.k)[at])
-        return float(fit.params[at]), float(fit.std_errors()[at]), along
+        return float(fit.params[at]), float(fit.std_errors()[at]), fit.row_influence()[:, at]
 
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
         """Return the transformed halves of engagement in some rows that can correct the model."""
@@ -319,14 +318,6 @@ class Segments(Question):
                 " nothing for another one."
             )
             yield self.check("transport", travels, reason)
-
-
-def influence_along(fit: Fit, direction: np.ndarray) -> np.ndarray:
-    """Return each row's influence on a weighted sum of the coefficients, shape (n,)."""
-    basis, triangle = fit.design.basis
-    information = basis.T @ (basis * fit.weights[:, None])
-    along = np.linalg.solve(information, np.linalg.solve(triangle.T, direction))
-    return (basis @ along) * fit.residuals
 
 
 def without_constants(design: Design) -> Design:
