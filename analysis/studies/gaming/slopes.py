@@ -213,7 +213,7 @@ class Slopes(Question):
         """Return the slopes in organic and gamed rows, their ratio, and the test of equality."""
         if self.panel_model == "ols" and self.outcome.exposure:
             reason = "No slopes by least squares with an exposure."
-            return self.not_applicable("decoupling", reason)
+            return self.only("decoupling", None, reason)
         keep, episodes = ~self.episodes.near, self.episodes
         design, unit, time = self._design().take(keep), episodes.unit[keep], episodes.time[keep]
         terms = tuple(SLOPES.values())
