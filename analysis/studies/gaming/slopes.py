@@ -205,13 +205,18 @@ class Slopes(Question):
     reliabilities: dict[str, float]
 
     @property
+    def linear(self) -> bool:
+        """Whether the mean is a sum: the deciding model has no exponential one."""
+        return self.family.link != "log"
+
+    @property
     def panel_model(self) -> str:
-        """An exponential mean where the deciding model has one, else least squares."""
-        return "poisson" if self.unit(self.model) == "percent" else "ols"
+        """Least squares or Poisson with unit and period fixed effects."""
+        return "ols" if self.linear else "poisson"
 
     def result(self) -> StudyResult:
         """Return the slopes in organic and gamed rows, their ratio, and the test of equality."""
-        if self.panel_model == "ols" and self.outcome.exposure:
+        if self.linear and self.outcome.exposure:
             reason = "No slopes by least squares with an exposure."
             return self.only("decoupling", None, reason)
         keep, episodes = ~self.episodes.near, self.episodes
@@ -235,7 +240,7 @@ class Slopes(Question):
             params, cov = corrected_within(
                 fit.params, influence, noise.columns, noise.differences, clusters
             )
-            model = "eiv" if self.panel_model == "ols" else "calibrated"
+            model = "eiv" if self.linear else "calibrated"
             spread = spread.corrected(params, cov, noise, clusters)
             deciding = self._rows(fit, model, params, spread)
             more = [*more, *deciding]

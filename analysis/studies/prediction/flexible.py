@@ -167,7 +167,7 @@ def study_flexible(question: Question, estimates: Iterable[Estimate] = ()) -> St
     standard = design.without("score").with_columns(
         "score", {question.score: (score - score.mean()) / spread}
     )
-    exponential = question.unit(question.model) == "percent"
+    exponential = question.family.link == "log"
     rows, checks = [], []
     for learner in options.learners:
         effect = flexible_effect(

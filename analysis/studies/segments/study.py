@@ -74,7 +74,7 @@ class Segments(Question):
         return self.sample.segments
 
     @cached_property
-    def family(self) -> Family:
+    def mean_family(self) -> Family:
         """The deciding model, or the one of its mean."""
         return FAMILIES[self.mean_model]
 
@@ -165,7 +165,7 @@ class Segments(Question):
                 raise DesignError("the model", [fault])
             influence = corrected.influence[:, corrected.terms.index(score)]
             return corrected.estimate(score), corrected.std_error(score), influence
-        if self.family.margin:
+        if self.mean_family.margin:
             along = fit.row_influence() @ marginal_gradient(fit, score)
             return *average_marginal_effect(fit, score), along
         at = fit.position(score)
@@ -174,7 +174,7 @@ class Segments(Question):
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
         """Return the transformed halves of engagement in some rows that can correct the model."""
         engagement = self.plan.engagement
-        if self.family.margin or self.plan.score.shares_error == "full":
+        if self.mean_family.margin or self.plan.score.shares_error == "full":
             return {}
         return {
             column: tuple(transform(self.sample.numbers(half), how)[rows] for half in halves)
@@ -244,7 +244,7 @@ class Segments(Question):
         """Return the share of deviance that the score saves in segments left out of the fit."""
         from sklearn.model_selection import LeaveOneGroupOut
 
-        if self.family.infinite_at_zero:
+        if self.mean_family.infinite_at_zero:
             return []
         saved = {}
         for train, test in LeaveOneGroupOut().split(self.names, groups=self.names):
@@ -273,17 +273,18 @@ class Segments(Question):
         offset = 0.0 if new.offset is None else new.offset
         at = [new.terms.index(term) for term in full.terms]
         with_score, without = (
-            self.family.deviance(
+            self.mean_family.deviance(
                 new.response,
-                new.matrix[:, at[: design.k]] @ fit_model(design, self.family.name, "HC1").params
+                new.matrix[:, at[: design.k]]
+                @ fit_model(design, self.mean_family.name, "HC1").params
                 + offset,
             )
             for design in (full, full.without("score"))
         )
         # a constant (times exposure) that is known from the other rows
         base = 1.0 if full.offset is None else np.exp(full.offset).mean()
-        constant = self.family.predictor(full.response.mean() / base)
-        null = self.family.deviance(new.response, np.full(new.n, constant) + offset)
+        constant = self.mean_family.predictor(full.response.mean() / base)
+        null = self.mean_family.deviance(new.response, np.full(new.n, constant) + offset)
         return np.array([without - with_score, null])
 
     # --- checks ---
