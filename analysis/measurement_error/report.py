@@ -16,7 +16,7 @@ from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage
+from analysis.results.section import ReportSection
 from analysis.results.sentence import listed
 from analysis.results.verdict import Verdict
 
@@ -38,7 +38,7 @@ WIDE, NARROW = 0.12, 0.3
 """Height of the strip of words, as a share of the axes: words that lie, and words that stand."""
 
 
-def reliability_passage(findings: Findings) -> Passage | None:
+def reliability_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where noise in engagement was not studied (beyond memory)."""
     paragraphs, label = [], findings.dataset.label
     for verdict in findings.decided:
@@ -52,7 +52,7 @@ def reliability_passage(findings: Findings) -> Passage | None:
     drawn = dict.fromkeys(outcome for outcome, _ in findings.curves)
     figures = tuple(reliability_figure(findings, outcome) for outcome in drawn)
     data = curve_table(findings)
-    return Passage("Is engagement really controlled?", tuple(paragraphs), figures, data=data)
+    return ReportSection("Is engagement really controlled?", tuple(paragraphs), figures, data=data)
 
 
 def curve_table(findings: Findings) -> pd.DataFrame | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from analysis.results.figure import Figure
     from analysis.results.findings import Findings
-    from analysis.results.passage import Passage
+    from analysis.results.section import ReportSection
     from analysis.results.verdict import Verdict
 
 DOUBLINGS = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -152,9 +152,9 @@ CAPTION = (
 )
 
 
-def simex_passage(findings: Findings) -> Passage | None:
+def simex_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where no noise was added."""
-    from analysis.results.passage import Passage
+    from analysis.results.section import ReportSection
 
     drawn = [verdict for verdict in findings.decided if _points(findings, verdict)]
     if not drawn:
@@ -167,7 +167,7 @@ def simex_passage(findings: Findings) -> Passage | None:
         paragraphs.append(text if about else text[:1].upper() + text[1:])
     outcomes = dict.fromkeys(verdict.outcome for verdict in drawn)
     figures = tuple(simex_figure(findings, outcome) for outcome in outcomes)
-    return Passage("More noise on purpose", tuple(paragraphs), figures)
+    return ReportSection("More noise on purpose", tuple(paragraphs), figures)
 
 
 def simex_figure(findings: Findings, outcome: str) -> Figure:

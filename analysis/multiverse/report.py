@@ -1,4 +1,4 @@
-"""The passage on all the reasonable analyses: the curve of their effects, and each decision."""
+"""The section on all the reasonable analyses: the curve of their effects, and each decision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable
+from analysis.results.section import ReportSection, Table
 from analysis.results.sentence import multiverse_sentence
 
 CAPTION = (
@@ -27,8 +27,8 @@ MOST_ROWS = 40
 """Options beyond this number are not drawn below the curve (the table has them all)."""
 
 
-def multiverse_passage(findings: Findings) -> Passage | None:
-    """Return the passage, or None where the plan has no multiverse."""
+def multiverse_section(findings: Findings) -> ReportSection | None:
+    """Return the section, or None where the plan has no multiverse."""
     if findings.multiverse is None:
         return None
     rows = tuple(
@@ -39,11 +39,11 @@ def multiverse_passage(findings: Findings) -> Passage | None:
         "What each decision matters: its share of the variance of the effects, and the words one"
         " gets by changing it alone"
     )
-    table = PassageTable(
-        caption, ("Decision", "Options", "Variance", "Words"), rows, numbers=(1, 2)
-    )
+    table = Table(caption, ("Decision", "Options", "Variance", "Words"), rows, numbers=(1, 2))
     sentence = multiverse_sentence(findings)
-    return Passage("All the reasonable analyses", (sentence,), (curve_figure(findings),), (table,))
+    return ReportSection(
+        "All the reasonable analyses", (sentence,), (curve_figure(findings),), (table,)
+    )
 
 
 def display_share(share: float | None) -> str:

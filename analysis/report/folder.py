@@ -20,12 +20,12 @@ from analysis.data.disclosure import inert_table
 from analysis.errors import Fault, OutputError, printable
 from analysis.report.citation import bibtex, csl, macros
 from analysis.report.ledger import ledger, to_json, write_csv
-from analysis.report.sections import PASSAGES, passages_of
+from analysis.report.sections import SECTIONS, sections_of
 from analysis.results.findings import Findings
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
-    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(PASSAGES)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/reliability\.csv"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/reliability\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.
@@ -94,18 +94,18 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     figures = {"data": data_figure(findings)}
     for number, outcome in enumerate(findings.plan.outcome, 1):
         figures[f"effect-{number}"] = effect_figure(findings, outcome.column)
-    passages = passages_of(findings)
-    for key, passage in passages.items():
-        figures |= passage.named_figures(key)
-        if passage.data is not None:
-            table = inert_table(passage.data)
+    sections = sections_of(findings)
+    for key, section in sections.items():
+        figures |= section.named_figures(key)
+        if section.data is not None:
+            table = inert_table(section.data)
             table.to_csv(staging / "figures" / f"{key}.csv", index=False, lineterminator="\n")
     images = {name: figure.save(staging / "figures", name) for name, figure in figures.items()}
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
     (staging / "report.html").write_text(
-        report_html(findings, record, images, passages, history), "utf-8"
+        report_html(findings, record, images, sections, history), "utf-8"
     )
     (staging / "numbers.tex").write_text(macros(record), "utf-8")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""

@@ -14,7 +14,7 @@ from analysis import __version__
 from analysis.report.citation import bibtex
 from analysis.results.figure import Image
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage
+from analysis.results.section import ReportSection
 from analysis.results.sentence import check_question, listed, verdict_sentence
 from analysis.results.table import contrast_table, exclusions_table
 
@@ -32,7 +32,7 @@ def report_html(
     findings: Findings,
     record: dict[str, Any],
     images: dict[str, Image],
-    passages: dict[str, Passage],
+    topics: dict[str, ReportSection],
     history: list[dict[str, Any]],
 ) -> str:
     """Return the report.
@@ -44,9 +44,9 @@ def report_html(
         The ledger.
     images : dict of str to Image
         "data" and "effect-1", "effect-2", ... in the order of the plan's outcomes, and those of the
-        passages.
-    passages : dict of str to Passage
-        What `passages_of` returns.
+        topics.
+    topics : dict of str to ReportSection
+        What `sections_of` returns.
     history : list of dict
         This folder's runs, the present one last.
     """
@@ -98,7 +98,7 @@ def report_html(
         changes=changed_keys(history),
         runs=len(history),
         bibtex=bibtex(record),
-        passages=passages,
+        topics=topics,
         images=images,
         held=listed([label(column) for column in findings.plan.engagement.columns]),
         version=__version__,

@@ -16,10 +16,10 @@ from analysis.errors import AnalysisError, Fault, UnknownNameError, known_name
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.report.ledger import verdicts_frame
-from analysis.report.sections import PASSAGES, passage_told
+from analysis.report.sections import SECTIONS, section_told
 from analysis.results.estimates import Estimates, StudyResult, tidy_checks
 from analysis.results.findings import Findings, captioned
-from analysis.results.passage import Passage
+from analysis.results.section import ReportSection
 from analysis.results.sentence import check_question, verdict_sentence
 from analysis.results.table import Table, effects_table, exclusions_table, table_of
 from analysis.results.verdict import Verdict
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PLACEABLE = ("effect", "relation")
 """Kinds of figures that can be drawn into axes of one's own."""
 
-SECTIONS = {
+DRAWN_IN = {
     "curve": "multiverse",
     "simex": "simex",
     "segments": "segments",
@@ -48,7 +48,7 @@ SECTIONS = {
 NOISE = ("reliability", "simex")
 """Sections of the report on noise in engagement."""
 
-KINDS = ("effect", "data", "relation", "reliability", *SECTIONS)
+KINDS = ("effect", "data", "relation", "reliability", *DRAWN_IN)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,10 +128,10 @@ class Audit:
             Saying which studies there are.
         """
         ran = self.findings.studies
-        name = known_name("study", study, [*dict.fromkeys([*ran, *PASSAGES, "manipulability"])])
+        name = known_name("study", study, [*dict.fromkeys([*ran, *SECTIONS, "manipulability"])])
         if name == "manipulability":
             return self._manipulability()
-        keys = NOISE if name == "noise" else [key for key in PASSAGES if key == name]
+        keys = NOISE if name == "noise" else [key for key in SECTIONS if key == name]
         result = ran.get("noise" if name in NOISE else name, StudyResult())
         sections = [section for section in map(self._section, keys) if section is not None]
         rows = Estimates(result.rows, self.plan.inference.level)
@@ -155,9 +155,9 @@ class Audit:
         tables = (table_of(gains.table.drop(columns=columns), caption),)
         return StudyView("manipulability", gains.table, tidy_checks(()), (), (figure,), tables)
 
-    def _section(self, key: str, findings: Findings | None = None) -> Passage | None:
-        section = PASSAGES[key](findings or self.findings)
-        return section and passage_told(self.dataset, section)
+    def _section(self, key: str, findings: Findings | None = None) -> ReportSection | None:
+        section = SECTIONS[key](findings or self.findings)
+        return section and section_told(self.dataset, section)
 
     # --- what it is about -------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ class Audit:
         alone = replace(self.findings, decided=(verdict,))
         if kind == "reliability":
             return reliability_figure(self.findings if score is None else alone, verdict.outcome)
-        section = self._section(SECTIONS[kind], alone)
+        section = self._section(DRAWN_IN[kind], alone)
         if section is None or not section.figures:
             allowed = "a kind that the plan asks for, and that these data have rows for"
             found = f'"{kind}", of which nothing was found'

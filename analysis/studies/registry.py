@@ -27,7 +27,7 @@ from analysis.studies.segments.study import study_segments
 
 if TYPE_CHECKING:
     from analysis.results.findings import Findings
-    from analysis.results.passage import Passage
+    from analysis.results.section import ReportSection
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Study:
     run: Callable[[Question, tuple[Estimate, ...]], StudyResult]
     report: str = ""
 
-    def section(self, findings: Findings) -> Passage | None:
+    def section(self, findings: Findings) -> ReportSection | None:
         """Return the section of the report, or None where there is nothing to say."""
         module, _, name = f"analysis.studies.{self.name}.{self.report}".rpartition(".")
         return getattr(import_module(module), name)(findings)
@@ -65,13 +65,13 @@ STUDIES = (
     Study("prediction", "Prediction of rows left out", study_prediction),
     Study("flexible", "Controls in any form", study_flexible),
     Study("increment", "Return on what was put in", study_returns),
-    Study("engagement_mix", "Kinds of engagement", study_parts, "report.parts_passage"),
-    Study("gaming", "Gaming of the score", study_gaming, "report.gaming_passage"),
-    Study("algorithm", "Changes of the algorithm", study_algorithm, "report.algorithm_passage"),
+    Study("engagement_mix", "Kinds of engagement", study_parts, "report.parts_section"),
+    Study("gaming", "Gaming of the score", study_gaming, "report.gaming_section"),
+    Study("algorithm", "Changes of the algorithm", study_algorithm, "report.algorithm_section"),
     Study("heavy_tails", "Heavy tails", study_bootstrap),
     Study("influence", "Influential rows", study_influence, "report.robustness_section"),
-    Study("segments", "Segments", study_segments, "report.segments_passage"),
-    Study("ranking", "Ranking", study_ranking, "report.ranking_passage"),
+    Study("segments", "Segments", study_segments, "report.segments_section"),
+    Study("ranking", "Ranking", study_ranking, "report.ranking_section"),
     Study("panel", "Fixed effects", study_panel, "study.panel_section"),
     Study("diagnostics", "Fit of the model", study_diagnostics, "report.diagnostics_section"),
     Study("placebo", "Placebo and power simulation", study_placebo, "report.placebo_section"),

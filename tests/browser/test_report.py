@@ -74,5 +74,5 @@ def test_images_are_drawn_and_described(opened, width):
     )
     assert (
         len(images) == 6
-    )  # the effect, the multiverse, the data, and what three other passages draw
+    )  # the effect, the multiverse, the data, and what three other sections draw
     assert all(alt > 40 and natural > 0 and shown > 250 for alt, natural, shown in images)

@@ -14,7 +14,7 @@ from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.reliability_curve import GRID, Stretch
 from analysis.measurement_error.report import (
     reliability_figure,
-    reliability_passage,
+    reliability_section,
     reliability_sentences,
 )
 from analysis.models import fit_model
@@ -95,7 +95,7 @@ def test_a_score_that_shares_the_noise_has_no_sweep():
     assert not audit.curves
     (said,) = reliability_sentences(audit, audit.verdict_on())
     assert "ordinary fit is right" in said
-    assert reliability_passage(audit).figures == ()
+    assert reliability_section(audit).figures == ()
     with pytest.raises(LookupError):
         Audit(audit).plot("reliability")
 
@@ -175,7 +175,7 @@ def test_several_scores_and_outcomes_have_a_sentence_each_and_a_figure_an_outcom
     data["other"] = data["score"] + np.random.default_rng(1).normal(size=len(data))
     wide = plan(**HALVES) | {"outcome": [OUTCOMES["continuous"], OUTCOMES["revenue"]]}
     wide["score"] = {"columns": ["score", "other"], "shares_error": "none"}
-    passage = reliability_passage(analyse(wide, data))
-    assert len(passage.figures) == 2
-    assert len(passage.paragraphs) == 4
-    assert passage.paragraphs[0].startswith("Score and y. ")
+    section = reliability_section(analyse(wide, data))
+    assert len(section.figures) == 2
+    assert len(section.paragraphs) == 4
+    assert section.paragraphs[0].startswith("Score and y. ")

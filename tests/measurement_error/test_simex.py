@@ -7,7 +7,7 @@ from test_noise import HALVES, OUTCOMES, frame, plan
 
 from analysis.audit import analyse
 from analysis.measurement_error import simex
-from analysis.measurement_error.simex import simex_figure, simex_passage
+from analysis.measurement_error.simex import simex_figure, simex_section
 from analysis.report.views import Audit
 
 
@@ -40,8 +40,8 @@ def test_the_figure_is_described_and_always_the_same(noisy):
     assert one.svg == two.svg
     assert rows_of(noisy)["extrapolated"].displayed in one.alt
     assert "nothing here decides" in one.caption
-    passage = simex_passage(noisy)
-    assert ("log odds" in passage.paragraphs[0]) == (noisy.plan.outcome[0].kind == "binary")
+    section = simex_section(noisy)
+    assert ("log odds" in section.paragraphs[0]) == (noisy.plan.outcome[0].kind == "binary")
 
 
 def test_it_stands_in_the_report(noisy, tmp_path):
@@ -64,7 +64,7 @@ def test_it_stands_in_the_report(noisy, tmp_path):
 def test_there_is_none_where_nothing_can_be_added(content):
     audit = analyse(content, frame())
     assert not rows_of(audit)
-    assert simex_passage(audit) is None
+    assert simex_section(audit) is None
     with pytest.raises(LookupError):
         simex_figure(audit, OUTCOMES["count"]["column"])
 

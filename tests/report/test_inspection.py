@@ -137,11 +137,11 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
     assert steps[0] == ("rows in the dataset", shop.ROWS, 0)
     assert steps[-1][1] == audit.sample.rows
     assert sum(lost for _, _, lost in steps) == shop.ROWS - audit.sample.rows
-    passage = rows_section(audit)
+    section = rows_section(audit)
     for label, _, lost in steps[1:]:
-        assert f"{lost:,} left out, {label}" in passage.figures[0].alt
-        assert f"{label} ({lost:,})" in passage.paragraphs[0]
-    assert b"<svg" in passage.figures[0].svg
+        assert f"{lost:,} left out, {label}" in section.figures[0].alt
+        assert f"{label} ({lost:,})" in section.paragraphs[0]
+    assert b"<svg" in section.figures[0].svg
 
 
 def test_where_every_row_is_analysed_there_is_no_flow(tmp_path):

@@ -13,7 +13,7 @@ import shop
 
 import analysis as sa
 from analysis.audit import analyse
-from analysis.report.sections import passages_of
+from analysis.report.sections import sections_of
 from analysis.report.views import Audit
 from analysis.results.effect_figure import effect_figure, effect_lines
 from analysis.results.figure import STYLE
@@ -153,7 +153,7 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
     for verdict in audit.decided:
         assert Audit(audit).sentence(verdict.outcome, verdict.score) in page.text
         assert verdict.id in page.text
-    assert page.counts["section"] == 5 + len(passages_of(audit))
+    assert page.counts["section"] == 5 + len(sections_of(audit))
     shared = "Engagement (likes) is taken as recorded: the plan states no reliability for it"
     assert page.text.count(shared) == len(outcomes), (
         "what holds for each score is told once an outcome"

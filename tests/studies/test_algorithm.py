@@ -10,7 +10,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.report.sections import passages_of
+from analysis.report.sections import sections_of
 from analysis.results.question import Question
 from analysis.studies.algorithm.study import study_algorithm
 
@@ -109,9 +109,9 @@ def test_size_of_the_instrument():
 
 def test_the_report_keeps_the_two_questions_apart():
     audit = analyse(plan(n=200))
-    passage = passages_of(audit)["algorithm"]
-    assert "kept apart" in passage.paragraphs[0]
-    names = [row[0] for row in passage.tables[0].rows]
+    section = sections_of(audit)["algorithm"]
+    assert "kept apart" in section.paragraphs[0]
+    names = [row[0] for row in section.tables[0].rows]
     assert any(name.startswith("Predictive validity") for name in names)
     assert any(name.startswith("The displayed number") for name in names)
 

@@ -150,20 +150,20 @@ def test_other_kinds_have_what_applies(make_frame, plan_of, kind, names):
     assert found & {"reset", "calibration", "variance", "dispersion", "zeros"} == names
 
 
-def test_the_passage_has_sentences_a_table_and_the_rootogram(counted):
-    passage = diagnostics_section(counted)
-    assert "RESET" in passage.paragraphs[0]
-    (table,) = passage.tables
+def test_the_section_has_sentences_a_table_and_the_rootogram(counted):
+    section = diagnostics_section(counted)
+    assert "RESET" in section.paragraphs[0]
+    (table,) = section.tables
     assert len(table.rows) == 10
-    (figure,) = passage.figures
+    (figure,) = section.figures
     assert "Hanging rootogram" in figure.alt
     assert "expected" in figure.alt
     assert figure.svg.startswith(b"<?xml")
     assert panel_section(counted) is None
 
 
-def test_units_of_a_panel_have_a_passage(make_frame, plan_of):
+def test_units_of_a_panel_have_a_section(make_frame, plan_of):
     found = analyse(plan_of("count", quick=True, panel={"unit": "agency"}), make_frame())
-    passage = panel_section(found)
-    assert "by Poisson" in passage.paragraphs[0]
-    assert "60 units" in passage.paragraphs[0]
+    section = panel_section(found)
+    assert "by Poisson" in section.paragraphs[0]
+    assert "60 units" in section.paragraphs[0]

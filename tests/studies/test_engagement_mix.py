@@ -11,7 +11,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.report.sections import passages_of
+from analysis.report.sections import sections_of
 from analysis.results.question import Question
 from analysis.studies.engagement_mix.study import proportional, study_parts
 
@@ -104,10 +104,10 @@ def test_the_distance_does_not_depend_on_units():
 
 
 def test_the_report_shows_the_misalignment():
-    passage = passages_of(analyse(plan(n=500)))["engagement_mix"]
-    assert "likeness" in passage.paragraphs[1]
-    assert "engagement of bots" in passage.figures[0].alt
-    assert passage.tables[0].rows[0][0] == "engagement of peers"
+    section = sections_of(analyse(plan(n=500)))["engagement_mix"]
+    assert "likeness" in section.paragraphs[1]
+    assert "engagement of bots" in section.figures[0].alt
+    assert section.tables[0].rows[0][0] == "engagement of peers"
 
 
 @pytest.mark.parametrize(

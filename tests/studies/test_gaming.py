@@ -16,7 +16,7 @@ from analysis.measurement_error.other_corrections import corrected_within
 from analysis.models.covariance import around, corrected_without, without_clusters
 from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
-from analysis.report.sections import passages_of
+from analysis.report.sections import sections_of
 from analysis.results.question import Question
 from analysis.studies.gaming.episodes import (
     displaced,
@@ -450,18 +450,18 @@ def test_a_flag_that_is_none_is_said():
 
 def test_the_report_tells_what_gaming_does():
     audit = analyse(plan(n=150))
-    passage = passages_of(audit)["gaming"]
-    assert "Gaming lifts" in passage.paragraphs[1]
-    assert "from the onset of gaming" in passage.figures[0].alt
-    names = [row[0] for row in passage.tables[0].rows]
+    section = sections_of(audit)["gaming"]
+    assert "Gaming lifts" in section.paragraphs[1]
+    assert "from the onset of gaming" in section.figures[0].alt
+    names = [row[0] for row in section.tables[0].rows]
     assert "Slope in gamed over slope in other rows, noise taken out" in names
     assert "Share of the honest top tenth pushed out" in names
 
 
-def test_no_passage_without_the_table():
+def test_no_section_without_the_table():
     said = plan(n=60).content()
     del said["gaming"]
-    assert "gaming" not in passages_of(analyse(said))
+    assert "gaming" not in sections_of(analyse(said))
 
 
 @pytest.mark.parametrize("gaming", [FLAGGED, {"infer": True}])

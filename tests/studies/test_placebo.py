@@ -311,7 +311,7 @@ def test_the_share_of_no_draws_called_has_an_interval_that_starts_at_zero():
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 200), rel=1e-12)
 
 
-def test_the_report_has_a_passage_and_the_ledger_its_rows(tmp_path):
+def test_the_report_has_a_section_and_the_ledger_its_rows(tmp_path):
     audit = analyse(plan(), frame(300).drop(columns="likes"))
     assert audit.estimates.select(method="placebo").tidy()["conf_high"].notna().all()
     page = (Audit(audit).export(tmp_path / "out") / "report.html").read_text(encoding="utf-8")

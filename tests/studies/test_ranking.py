@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.report.sections import passages_of
+from analysis.report.sections import sections_of
 from analysis.results.question import Question
 from analysis.studies.ranking.study import study_ranking
 
@@ -82,9 +82,9 @@ def test_two_scores_stand_side_by_side(plan_of, make_frame):
     audit = analyse(plan, data=frame)
     row = audit.estimates.one(score="klout", method="scorecard", term="auc_difference:noise")
     assert row.interval(0.95)[0] > 0
-    passage = passages_of(audit)["ranking"]
-    assert "klout ranks better than noise" in passage.paragraphs[1]
-    assert [line[0] for line in passage.tables[0].rows] == ["klout", "noise"]
+    section = sections_of(audit)["ranking"]
+    assert "klout ranks better than noise" in section.paragraphs[1]
+    assert [line[0] for line in section.tables[0].rows] == ["klout", "noise"]
 
 
 def test_an_outcome_with_an_exposure_is_ranked_by_its_rate(plan_of, make_frame, tolerance):

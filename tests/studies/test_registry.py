@@ -5,14 +5,14 @@ import sys
 
 from analysis.audit import analyse
 from analysis.plan import read_plan
-from analysis.report.sections import PASSAGES
+from analysis.report.sections import SECTIONS
 from analysis.studies.registry import STUDIES
 
 
 def test_names_are_distinct_and_every_report_is_a_section():
     names = [study.name for study in STUDIES]
     assert len(set(names)) == len(names)
-    assert {study.name for study in STUDIES if study.report} <= set(PASSAGES)
+    assert {study.name for study in STUDIES if study.report} <= set(SECTIONS)
 
 
 def test_importing_it_loads_no_heavy_library():

@@ -152,13 +152,13 @@ def test_a_control_may_be_the_segment(plan_of, make_frame):
 
 def test_the_whole_audit_says_it(plan_of, shops):
     audit = analyse(plan_of(segment={"column": "industry", "without": "industry 0"}), data=shops)
-    from analysis.report.sections import passages_of
+    from analysis.report.sections import sections_of
 
-    passage = passages_of(audit)["segments"]
-    assert "proves nothing" in passage.paragraphs[0]
-    assert "Without industry 0" in passage.paragraphs[0]
-    assert len(passage.tables[0].rows) == 7
-    assert "industry 3" in passage.figures[0].alt
+    section = sections_of(audit)["segments"]
+    assert "proves nothing" in section.paragraphs[0]
+    assert "Without industry 0" in section.paragraphs[0]
+    assert len(section.tables[0].rows) == 7
+    assert "industry 3" in section.figures[0].alt
 
 
 def test_a_column_has_one_role(plan_of):

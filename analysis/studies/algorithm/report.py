@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, rows_on
+from analysis.results.section import ReportSection, Table, rows_on
 from analysis.results.sentence import span_text
 
 NAMES = {
@@ -22,7 +22,7 @@ APART = (
 )
 
 
-def algorithm_passage(findings: Findings) -> Passage | None:
+def algorithm_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no change of the algorithm."""
     if findings.plan.algorithm is None:
         return None
@@ -35,7 +35,7 @@ def algorithm_passage(findings: Findings) -> Passage | None:
             cells.append((_name(findings, row), row.displayed, span))
         if cells:
             caption = f"{label(verdict.score)} and {label(verdict.outcome)} around the change"
-            tables.append(PassageTable(caption, ("What", "Estimate", "Interval"), tuple(cells)))
+            tables.append(Table(caption, ("What", "Estimate", "Interval"), tuple(cells)))
     if not tables:
         return None
     reasons = dict.fromkeys(
@@ -44,7 +44,7 @@ def algorithm_passage(findings: Findings) -> Passage | None:
         if check.check in ("score_shift", "invariance", "bunching")
     )
     paragraphs = (APART, " ".join(reasons)) if reasons else (APART,)
-    return Passage("When the algorithm changes", paragraphs, tables=tuple(tables))
+    return ReportSection("When the algorithm changes", paragraphs, tables=tuple(tables))
 
 
 def _name(findings: Findings, row: Estimate) -> str:

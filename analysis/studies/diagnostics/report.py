@@ -11,13 +11,13 @@ from analysis.errors import DesignError
 from analysis.results.estimates import display
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable
 from analysis.results.question import Question
+from analysis.results.section import ReportSection, Table
 from analysis.studies.diagnostics.diagnostics import Calibration, Rootogram
 from analysis.studies.diagnostics.study import COUNT_NAMES, DIAGNOSTICS, Diagnosis
 
 
-def diagnostics_section(findings: Findings) -> Passage | None:
+def diagnostics_section(findings: Findings) -> ReportSection | None:
     """Return the diagnostics of each outcome with the plan's first score, or None."""
     score = findings.plan.score.columns[0]
     paragraphs, figures, tables = [], [], []
@@ -44,12 +44,12 @@ def diagnostics_section(findings: Findings) -> Passage | None:
             continue
     if not paragraphs:
         return None
-    return Passage(
+    return ReportSection(
         "Does the model describe the outcome", tuple(paragraphs), tuple(figures), tuple(tables)
     )
 
 
-def _table(label: str, deciles: Calibration) -> PassageTable:
+def _table(label: str, deciles: Calibration) -> Table:
     rows = tuple(
         (
             f"tenth {at}",
@@ -66,7 +66,7 @@ def _table(label: str, deciles: Calibration) -> PassageTable:
         f"Mean of {label} by tenth of the deciding model's prediction, from the lowest to the"
         " highest"
     )
-    return PassageTable(
+    return Table(
         caption, ("Tenth", "Rows", "Observed", "Predicted", "Ratio"), rows, numbers=(1, 2, 3, 4)
     )
 

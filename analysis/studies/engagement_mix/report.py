@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.results.estimates import Estimate
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, reasons_on, rows_on
+from analysis.results.section import ReportSection, Table, reasons_on, rows_on
 from analysis.results.sentence import span_text
 from analysis.results.verdict import Verdict
 
@@ -35,7 +35,7 @@ Weights = dict[str, dict[str, Estimate]]
 """Weights in the "score" and in the "outcome", by part."""
 
 
-def parts_passage(findings: Findings) -> Passage | None:
+def parts_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no parts or they could not be weighed."""
     paragraphs, figures, tables = [EXPLAINED], [], []
     for verdict in findings.decided:
@@ -45,7 +45,7 @@ def parts_passage(findings: Findings) -> Passage | None:
             tables.append(_table(findings, verdict, weights))
     if not tables:
         return None
-    return Passage("What the score rewards", tuple(paragraphs), tuple(figures), tuple(tables))
+    return ReportSection("What the score rewards", tuple(paragraphs), tuple(figures), tuple(tables))
 
 
 def _weights(findings: Findings, verdict: Verdict) -> Weights:
@@ -84,10 +84,10 @@ def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
     ]
 
 
-def _table(findings: Findings, verdict: Verdict, weights: Weights) -> PassageTable:
+def _table(findings: Findings, verdict: Verdict, weights: Weights) -> Table:
     label = findings.dataset.label
     caption = f"The parts of engagement in {label(verdict.score)} and in {label(verdict.outcome)}"
-    return PassageTable(caption, HEAD, tuple(_cells(findings, weights)))
+    return Table(caption, HEAD, tuple(_cells(findings, weights)))
 
 
 def parts_figure(findings: Findings, verdict: Verdict, weights: Weights) -> Figure:

@@ -21,7 +21,7 @@ from analysis.results.figure import (
     rendered,
 )
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, about, reasons_on, rows_on
+from analysis.results.section import ReportSection, Table, about, reasons_on, rows_on
 from analysis.results.sentence import span_text
 from analysis.results.verdict import Verdict
 
@@ -55,7 +55,7 @@ NAMES = {
 }
 
 
-def gaming_passage(findings: Findings) -> Passage | None:
+def gaming_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no gaming or nothing was found about it."""
     if findings.plan.gaming is None:
         return None
@@ -71,10 +71,10 @@ def gaming_passage(findings: Findings) -> Passage | None:
             figures.append(events_figure(findings, verdict, rows))
     if len(paragraphs) == 1:
         return None
-    return Passage("Can it be gamed?", tuple(paragraphs), tuple(figures), tuple(tables))
+    return ReportSection("Can it be gamed?", tuple(paragraphs), tuple(figures), tuple(tables))
 
 
-def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> PassageTable:
+def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> Table:
     level, label = findings.plan.inference.level, findings.dataset.label
     cells = []
     for row in rows:
@@ -83,7 +83,7 @@ def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> 
             span = span_text(*bounds, row.unit) if bounds else row.region or "-"
             cells.append((name.strip(), row.displayed, span))
     caption = f"{label(verdict.score)} and {label(verdict.outcome)} in gamed and in other rows"
-    return PassageTable(caption, ("What", "Estimate", "Interval"), tuple(cells))
+    return Table(caption, ("What", "Estimate", "Interval"), tuple(cells))
 
 
 def _name(findings: Findings, row: Estimate) -> str:

@@ -9,7 +9,7 @@ from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, about
+from analysis.results.section import ReportSection, about
 from analysis.results.sentence import interval_text, listed, unsigned
 from analysis.results.verdict import BOUND, Verdict
 
@@ -17,7 +17,7 @@ LONGEST, MOST = 44, 12
 """Characters of a reason, and steps, that fit into the figure of rows."""
 
 
-def robustness_section(findings: Findings) -> Passage | None:
+def robustness_section(findings: Findings) -> ReportSection | None:
     """Return a paragraph each on predictions, form, confounders and power, or None."""
     sentences = (gain_sentence, flexible_sentence, confounder_sentence, power_sentence)
     paragraphs = [
@@ -29,7 +29,7 @@ def robustness_section(findings: Findings) -> Passage | None:
     ]
     if not paragraphs:
         return None
-    return Passage("Out of sample, left out, and out of reach", tuple(paragraphs))
+    return ReportSection("Out of sample, left out, and out of reach", tuple(paragraphs))
 
 
 def _rows(findings: Findings, verdict: Verdict, method: str, model: str = "") -> list[Estimate]:
@@ -160,7 +160,7 @@ def power_sentence(findings: Findings, verdict: Verdict) -> str:
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def rows_section(findings: Findings) -> Passage | None:
+def rows_section(findings: Findings) -> ReportSection | None:
     """Return the flow of rows; None where every row is analysed."""
     if not sum(findings.sample.exclusions.values()):
         return None
@@ -172,7 +172,9 @@ def rows_section(findings: Findings) -> Passage | None:
     reasons = [
         f"{reason} ({count:,})" for reason, count in findings.sample.exclusions.items() if count
     ]
-    return Passage("Where the rows went", (text + listed(reasons) + ".",), (rows_figure(findings),))
+    return ReportSection(
+        "Where the rows went", (text + listed(reasons) + ".",), (rows_figure(findings),)
+    )
 
 
 def rows_figure(findings: Findings) -> Figure:

@@ -24,7 +24,7 @@ from analysis.studies.panel.lead_lag import lead_lag
 
 if TYPE_CHECKING:
     from analysis.results.findings import Findings
-    from analysis.results.passage import Passage
+    from analysis.results.section import ReportSection
 
 RELIABLE = 0.70
 """Below this the noise of engagement is a large part of what changes within a unit."""
@@ -209,9 +209,9 @@ NAMES = {
 }
 
 
-def panel_section(findings: Findings) -> Passage | None:
+def panel_section(findings: Findings) -> ReportSection | None:
     """Return the section on effects with fixed effects, or None where the plan has no panel."""
-    from analysis.results.passage import Passage
+    from analysis.results.section import ReportSection
     from analysis.results.sentence import interval_text
 
     plan, label = findings.plan, findings.dataset.label
@@ -240,4 +240,4 @@ def panel_section(findings: Findings) -> Passage | None:
         "Everything about a unit that does not change is held constant here, seen or not. The"
         " verdict is about the plan's own fit, which compares units as well."
     )
-    return Passage("The score within a unit", tuple(paragraphs))
+    return ReportSection("The score within a unit", tuple(paragraphs))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis.results.estimates import Estimate
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, about
+from analysis.results.section import ReportSection, Table, about
 
 NAMES = {"placebo_adds": "worthless scores (placebos)", "planted_adds": "planted effects"}
 
@@ -16,7 +16,7 @@ LONGEST, MOST_DRAWN = 20, 16
 """Characters of a name, and rows, that fit into the figure; the table has all."""
 
 
-def placebo_section(findings: Findings) -> Passage | None:
+def placebo_section(findings: Findings) -> ReportSection | None:
     """Return the shares called adds, with what is wrong with them; None where nothing was drawn."""
     rows = [row for row in findings.estimates if row.method == "placebo"]
     if not rows:
@@ -41,11 +41,11 @@ def placebo_section(findings: Findings) -> Passage | None:
     )
     head = ("Drawn", "Outcome", "Score", "Called adds", "Interval", "Draws")
     cells = tuple(_cells(findings, row) for row in rows)
-    return Passage(
+    return ReportSection(
         "What the audit does with known answers",
         tuple(paragraphs),
         (placebo_figure(findings, rows),),
-        (PassageTable(caption, head, cells, numbers=(3, 4, 5)),),
+        (Table(caption, head, cells, numbers=(3, 4, 5)),),
     )
 
 

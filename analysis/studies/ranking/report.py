@@ -6,7 +6,7 @@ from itertools import combinations
 
 from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable
+from analysis.results.section import ReportSection, Table
 
 COLUMNS = {
     "auc": "AUC",
@@ -24,14 +24,14 @@ EXPLAINED = (
 )
 
 
-def ranking_passage(findings: Findings) -> Passage | None:
+def ranking_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where no score was ranked."""
     tables = [
         table for outcome in findings.plan.outcome if (table := _table(findings, outcome.column))
     ]
     if not tables:
         return None
-    return Passage(
+    return ReportSection(
         "How well the score ranks", (EXPLAINED, *_compared(findings)), tables=tuple(tables)
     )
 
@@ -43,7 +43,7 @@ def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
     }
 
 
-def _table(findings: Findings, outcome: str) -> PassageTable | None:
+def _table(findings: Findings, outcome: str) -> Table | None:
     scores = {score: _rows(findings, outcome, score) for score in findings.plan.score.columns}
     terms = [term for term in COLUMNS if any(term in rows for rows in scores.values())]
     if not terms:
@@ -56,7 +56,7 @@ def _table(findings: Findings, outcome: str) -> PassageTable | None:
     caption = (
         f"How well each score ranks the rows by {label(outcome)}, with {100 * level:g} % intervals"
     )
-    return PassageTable(caption, ("Score", *(COLUMNS[term] for term in terms)), tuple(rows))
+    return Table(caption, ("Score", *(COLUMNS[term] for term in terms)), tuple(rows))
 
 
 def _cell(row: Estimate | None, level: float) -> str:

@@ -20,8 +20,8 @@ from analysis.results.figure import (
     rendered,
 )
 from analysis.results.findings import Findings
-from analysis.results.passage import Passage, PassageTable, rows_on
 from analysis.results.rule import Interval
+from analysis.results.section import ReportSection, Table, rows_on
 from analysis.results.sentence import interval_text
 from analysis.results.verdict import Verdict
 
@@ -69,7 +69,7 @@ def travelling(findings: Findings, verdict: Verdict) -> Travelling | None:
     )
 
 
-def segments_passage(findings: Findings) -> Passage | None:
+def segments_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no segments or too few have an effect."""
     paragraphs, figures, tables, cautions = [], [], [], ()
     for verdict in findings.decided:
@@ -81,7 +81,7 @@ def segments_passage(findings: Findings) -> Passage | None:
             cautions = (CAUTION,) if rows.predicted.bounds is not None else cautions
     if not tables:
         return None
-    return Passage(
+    return ReportSection(
         "Who the score works for", (*paragraphs, *cautions), tuple(figures), tuple(tables)
     )
 
@@ -127,7 +127,7 @@ def _sentence(findings: Findings, verdict: Verdict, rows: Travelling) -> str:
     return sentence
 
 
-def _table(findings: Findings, verdict: Verdict, rows: Travelling) -> PassageTable:
+def _table(findings: Findings, verdict: Verdict, rows: Travelling) -> Table:
     level = findings.plan.inference.level
     cells = [
         (name, f"{row.n:,}", row.displayed, interval_text(row, level))
@@ -138,7 +138,7 @@ def _table(findings: Findings, verdict: Verdict, rows: Travelling) -> PassageTab
     ]
     about = _about(findings, verdict)
     caption = f"The effect of {about} in each segment, engagement held constant"
-    return PassageTable(caption, ("Segment", "Rows", "Effect", "Interval"), tuple(cells), (1, 2))
+    return Table(caption, ("Segment", "Rows", "Effect", "Interval"), tuple(cells), (1, 2))
 
 
 def segments_figure(findings: Findings, verdict: Verdict, rows: Travelling) -> Figure:

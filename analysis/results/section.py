@@ -1,4 +1,4 @@
-"""A passage of the report: a heading, sentences, figures and tables on one topic."""
+"""A section of the report: a heading, sentences, figures and tables on one topic."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from analysis.results.estimates import Estimate
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
-from analysis.results.table import Table as PassageTable
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Passage", "PassageTable", "about", "reasons_on", "rows_on"]
+__all__ = ["ReportSection", "Table", "about", "reasons_on", "rows_on"]
 
 
 @dataclass(frozen=True, eq=False)
-class Passage:
+class ReportSection:
     """What the report says on one topic.
 
     Attributes
@@ -36,7 +36,7 @@ class Passage:
     title: str
     paragraphs: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
-    tables: tuple[PassageTable, ...] = ()
+    tables: tuple[Table, ...] = ()
     data: pd.DataFrame | None = None
 
     def named_figures(self, key: str) -> dict[str, Figure]:
