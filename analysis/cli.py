@@ -102,7 +102,7 @@ def init(data: str, **given: Any) -> None:
     score-audit init shops.csv --score klout --engagement likes --outcome sales --kind revenue
     --sesoi 0.05
     """
-    from analysis.start.questions import ask
+    from analysis.start.roles import ask
     from analysis.start.study import init as start
 
     asked = ask if sys.stdin.isatty() and sys.stdout.isatty() else None

@@ -21,7 +21,7 @@ from analysis.plan.sections.columns import (
     KeepSection,
     ScoreSection,
 )
-from analysis.plan.sections.multiverse import DecisionSection, OptionSection
+from analysis.plan.sections.studies import DecisionSection, OptionSection
 
 MOST_ROW_GROUPS = 2_000
 """With more rows and no clusters, resampling moves random blocks of rows: as valid, and faster."""

@@ -32,7 +32,6 @@ from analysis.plan.sections.columns import (
     KeepSection,
     ScoreSection,
 )
-from analysis.plan.sections.multiverse import MultiverseSection
 from analysis.plan.sections.outcome import MODELS, OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
@@ -40,6 +39,7 @@ from analysis.plan.sections.studies import (
     FlexibleSection,
     GamingSection,
     InferenceSection,
+    MultiverseSection,
     OverlapSection,
     PanelSection,
     PartsSection,

@@ -11,23 +11,10 @@ from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
 from analysis.plan.writing import key, number, remark, table, text, texts
 from analysis.start.profile import Profiles
-from analysis.start.roles import Roles, is_skewed
+from analysis.start.roles import KINDS, SESOI, Roles, is_skewed
 
 EDIT, PROPOSED = "# EDIT:", "# PROPOSED:"
 """How a remark starts that stands behind a line the user has to change, or ought to confirm."""
-
-KINDS = '"revenue" (money, from 0), "count" (0, 1, 2 ...), "binary" (0 or 1) or "continuous"'
-SESOI = {
-    "revenue": "a fraction of the mean, such as 0.05 for 5 % of it",
-    "count": "a fraction of the mean, such as 0.05 for 5 % of it",
-    "binary": "a difference in probability, such as 0.02 for 2 percentage points",
-    "continuous": "in units of the outcome",
-    "": (
-        "revenue and count: a fraction of the mean, 0.05 is 5 %; binary: a difference in"
-        " probability; else units"
-    ),
-}
-"""What `sesoi` is counted in, by kind."""
 
 HALVES = (("odd", "even"), ("first", "second"), ("a", "b"), ("1", "2"))
 """How two recordings of one column are often named: the column's name, a mark between, and one of

@@ -25,9 +25,8 @@ from analysis.cli import cli
 from analysis.data.dataset import from_frame
 from analysis.errors import AnalysisError
 from analysis.plan import read_plan
-from analysis.start import questions
 from analysis.start.draft import question
-from analysis.start.roles import Roles
+from analysis.start.roles import Roles, ask
 from analysis.start.study import init
 
 CSV = shop.spoiled().replace("revenue", "takings")
@@ -368,7 +367,7 @@ def asked(monkeypatch, folder, answers):
 
     @click.command()
     def talk():
-        click.echo(str(init("shops.csv", ask=questions.ask)))
+        click.echo(str(init("shops.csv", ask=ask)))
 
     result = CliRunner().invoke(talk, input="\n".join(answers) + "\n")
     return result
