@@ -292,7 +292,8 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
             markerfacecolor=colour if decides else "white",
             markeredgewidth=1.4,
         )
-    for x, side, text in ((0, "left", entry.label), (1, "right", entry.text)):
+    label = textwrap.shorten(entry.label, 34, placeholder=" ...")
+    for x, side, text in ((0, "left", label), (1, "right", entry.text)):
         axes.text(
             *(x, at - 0.25, plain_label(text)),
             transform=across,
@@ -337,12 +338,8 @@ def comparison_figure(findings: Mapping[str, Findings]) -> Figure:
     by_unit: dict[str, list[Line]] = {}
     for name, one in findings.items():
         for verdict in one.decided:
-            row = verdict.deciding
-            label = name
-            if len(one.decided) > 1:
-                label += (
-                    f": {one.dataset.label(verdict.score)}, {one.dataset.label(verdict.outcome)}"
-                )
+            row, several = verdict.deciding, len(one.decided) > 1
+            label = f"{name}: {verdict.score}, {verdict.outcome}" if several else name
             line = _line(label, row, "D", one.plan.inference.level, decides=True)
             refused = verdict.verdict == "refused"
             line = replace(line, colour=GREY if refused else ACCENT, decides=not refused)
