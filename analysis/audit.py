@@ -205,9 +205,9 @@ def _fit_all(
             studied += comparison.one(sample, outcome, score)
             if sample.out_of_core:  # what follows needs the rows
                 continue
-            known = noise[outcome.column, score] = study_noise(sample, outcome, score)
-            studied.append(("noise", StudyResult(tuple(known.rows), tuple(known.checks))))
             question = Question(sample, outcome, score)
+            known = noise[outcome.column, score] = study_noise(question)
+            studied.append(("noise", StudyResult(known.rows, known.checks)))
             for study in STUDIES:
                 so_far = joined(result for _, result in studied).rows
                 studied.append((study.name, study.run(question, so_far)))

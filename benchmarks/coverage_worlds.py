@@ -155,7 +155,7 @@ def rows_of(sample: Sample, studies: Iterable[Study]) -> dict[str, Estimate]:
     rows: list[Estimate] = []
     for study in studies:
         if study is study_noise:
-            rows += study_noise(sample, outcome, score).rows
+            rows += study_noise(Question(sample, outcome, score)).rows
         else:
             rows += study(Question(sample, outcome, score), tuple(rows)).rows
     return {key_of(row): row for row in rows}

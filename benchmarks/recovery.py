@@ -107,7 +107,7 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         study = EventStudy(sample, outcome, score, episodes)
         changes = {term: study.changes(term) for term in ("score", "outcome")}
         return _differs(_row_of(claim, study.jumps(changes).rows))
-    study = Corrections.of(sample, outcome, score)
+    study = Corrections.of(question)
     rows = tuple(question.coefficients("increment", study.fit))
     verdict = decide(
         sample.plan,
@@ -124,7 +124,7 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
 
 def _noise(study: Corrections) -> Noise:
     """Return what of the noise decides a word: the corrected effect or its refusal."""
-    plan = study.sample.plan
+    plan = study.question.plan
     if plan.score.shares_error == "full" or not study.noisy:
         return NOTHING_KNOWN
     free = tuple(column for column in plan.engagement.columns if column not in study.noisy)

@@ -8,7 +8,6 @@ from itertools import chain, combinations, product
 
 import numpy as np
 
-from analysis.data.sample import Sample
 from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import (
@@ -18,15 +17,14 @@ from analysis.measurement_error.nonlinearity import (
     without_linearity,
 )
 from analysis.models import fit_model
-from analysis.models.design import build_design, score_scale, transform
-from analysis.models.family import FAMILIES, Family
-from analysis.models.fit import Fit, p_value
-from analysis.models.planned import fit_as_planned
+from analysis.models.design import transform
+from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
 from analysis.plan import Plan
-from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import MOST, open_columns
-from analysis.results.estimates import Estimate, Unit
+from analysis.results.estimates import Estimate
 from analysis.results.evidence import CorrectedEffect
+from analysis.results.question import Question
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +61,7 @@ class Corrections:
 
     Attributes
     ----------
-    sample : Sample
-    outcome : OutcomeSection
-    score : str
+    question : Question
     fit : Fit
         Plain, by the deciding model.
     halves : dict of str to (ndarray, ndarray), each of shape (n,)
@@ -74,51 +70,38 @@ class Corrections:
         Reliabilities.
     """
 
-    sample: Sample
-    outcome: OutcomeSection
-    score: str
+    question: Question
     fit: Fit
     halves: dict[str, tuple[np.ndarray, np.ndarray]]
     declared: dict[str, tuple[float, float, float]]
 
     @classmethod
-    def of(cls, sample: Sample, outcome: OutcomeSection, score: str) -> Corrections:
+    def of(cls, question: Question) -> Corrections:
         """Fit the deciding model and collect halves and reliabilities from the plan."""
-        plan = sample.plan
-        design = build_design(sample, outcome.column, (score,))
-        fit = fit_as_planned(plan, outcome.deciding_model, design, counts=outcome.kind == "count")
+        plan, sample = question.plan, question.sample
+        engagement = plan.engagement
         halves = {
-            column: tuple(
-                transform(sample.numbers(half), section.transform_of(column)) for half in pair
+            column: tuple(transform(sample.numbers(half), how(column)) for half in pair)
+            for how, halved in (
+                (engagement.transform_of, engagement.halves),
+                (plan.score.transform_of, plan.score.halves),
             )
-            for section in (plan.engagement, plan.score)
-            for column, pair in section.halves.items()
-            if column == score or section.transform_of(column) not in BENT
+            for column, pair in halved.items()
+            if column == question.score or (halved is engagement.halves and how(column) not in BENT)
         }
-        declared = {
-            column: plan.engagement.range_of(column)
-            for column in plan.engagement.columns
-            if column in plan.engagement.reliability
-        }
-        return cls(sample, outcome, score, fit, halves, declared)
-
-    @property
-    def family(self) -> Family:
-        return FAMILIES[self.fit.model]
+        columns = [column for column in engagement.columns if column in engagement.reliability]
+        declared = {column: engagement.range_of(column) for column in columns}
+        return cls(question, question.fit, halves, declared)
 
     @property
     def noisy(self) -> tuple[str, ...]:
         """Engagement columns whose noise can be corrected."""
-        return tuple(column for column in (*self.halves, *self.declared) if column != self.score)
-
-    @property
-    def by(self) -> float:
-        """Size of one step of the score, as the plan scales it, in the score's own unit."""
-        return score_scale(self.sample, self.score) if self.sample.plan.score.scale == "sd" else 1.0
+        score = self.question.score
+        return tuple(column for column in (*self.halves, *self.declared) if column != score)
 
     def corrected_effects(self) -> CorrectedEffects:
         """Return the corrections at every point of the declared ranges, and which decide."""
-        plan = self.sample.plan
+        plan, score = self.question.plan, self.question.score
         errors = {at: self.errors(at) for at in points_of(tuple(self.declared))}
         linear = {at: correct_fit(self.fit, one) for at, one in errors.items()}
         curve = largest_nonlinearity(self.fit, self.noisy)
@@ -128,7 +111,7 @@ class Corrections:
         deciding, doubt, reasons = linear, None, ()
         if curve.matters and plan.score.shares_error != "full":
             other = without_linearity(self.fit, errors)
-            label = self.sample.dataset.label(self.score)
+            label = self.question.sample.dataset.label(score)
             reason = nonlinearity_reason(label, curve, decided=other is not None)
             if other is None:
                 doubt = reason
@@ -136,7 +119,7 @@ class Corrections:
                 deciding, reasons = other, (reason,)
         effects = tuple(self.effect(one, at) for at, one in deciding.items())
         partly, failed = self._partly_shared(linear=deciding is linear)
-        doubt = doubt or failed or too_many(plan, self.score, tuple(self.declared))
+        doubt = doubt or failed or too_many(plan, score, tuple(self.declared))
         return CorrectedEffects(linear, deciding, effects + partly, None, curve, doubt, reasons)
 
     def _partly_shared(self, *, linear: bool) -> tuple[tuple[CorrectedEffect, ...], str | None]:
@@ -145,7 +128,7 @@ class Corrections:
         A declared reliability is taken at its low end: what is subtracted then lies between nothing
         and the most.
         """
-        sets = shared_sets(open_columns(self.sample.plan, self.score), self.noisy)
+        sets = shared_sets(open_columns(self.question.plan, self.question.score), self.noisy)
         errors = {shared: self.errors("low", without=shared) for shared in sets}
         if linear:
             corrections = {shared: correct_fit(self.fit, one) for shared, one in errors.items()}
@@ -171,7 +154,7 @@ class Corrections:
                 self.fit.design.rest(keep),
                 self.fit.model,
                 self.fit.covariance,
-                counts=self.outcome.kind == "count",
+                counts=self.question.counts,
             )
         halves = {column: (one[keep], two[keep]) for column, (one, two) in self.halves.items()}
         return replace(self, fit=fit, halves=halves)
@@ -185,57 +168,45 @@ class Corrections:
 
     # --- rows ---
 
-    def blank(self, method: str, model: str, term: str) -> Estimate:
-        """Return a row without a number."""
-        name, n = self.sample.plan.name, self.fit.design.n
-        return Estimate(name, self.outcome.column, self.score, method, model, term, n=n)
-
     def effect(
         self, correction: Correction, at: str = "value", shared: tuple[str, ...] = ()
     ) -> CorrectedEffect:
         """Return the corrected effect on the scale of the verdict, with the point it is made at."""
-        rows = self.rows_of(correction)
-        row = next(row for row in rows if row.variant == self.family.margin)
+        margin = FAMILIES[self.fit.model].margin
+        row = next(row for row in self.rows_of(correction) if row.variant == margin)
         where, suffix = self._where(at), () if at == "value" else (at,)
         if shared:
             apart = ", ".join(column for column in self.noisy if column not in shared)
             ends = " at the low end of the declared range" if self.declared else ""
             where = f"if the score shares the noise of {', '.join(shared)}: {apart} alone corrected"
             where, suffix = where + ends, ("shared", *shared)
-        variant = "-".join(filter(None, [row.variant, *suffix]))
-        return CorrectedEffect(replace(row, variant=variant, note=where), where, shared)
+        return CorrectedEffect(replace(_variant(row, *suffix), note=where), where, shared)
 
     def rows_of(self, correction: Correction, at: str = "value") -> list[Estimate]:
         """Return the corrected coefficient on both scales; for a logit its margin too."""
-        family, kind = self.family, self.outcome.kind
-        quantities = [("", correction.effect(self.score), family.unit(kind))]
+        model, score = self.fit.model, self.question.score
+        family, effects = FAMILIES[model], {"": correction.effect(score)}
         if family.margin and correction.model == family.correction:
-            margin = corrected_margin(self.fit, correction, self.score)
-            quantities.append((family.margin, margin, family.effect_unit(kind)))
+            effects[family.margin] = corrected_margin(self.fit, correction, score)
         rows = []
-        for variant, effect, shown in quantities:
-            statistic = effect.estimate / effect.std_error
-            for scale in ("sd", "raw"):
-                step = effect.times(score_scale(self.sample, self.score) if scale == "sd" else 1.0)
-                other = "" if scale == self.sample.plan.score.scale else scale
-                end = "" if at == "value" else at
-                rows.append(
-                    replace(
-                        self.blank("corrected", correction.model, self.score),
-                        scale=scale,
-                        unit=shown,
-                        variant="-".join(filter(None, [variant, other, end])),
-                        estimate=step.estimate,
-                        std_error=step.std_error,
-                        statistic=statistic,
-                        p_value=p_value(statistic, correction.df),
-                        df=correction.df,
-                        clusters=correction.clusters,
-                        covariance=correction.covariance,
-                        note=self._where(at),
-                    )
+        for variant, effect in effects.items():
+            rows += self.question.on_both_scales(
+                self.question.row(
+                    "corrected",
+                    correction.model,
+                    score,
+                    n=correction.n,
+                    variant=variant,
+                    estimate=effect.estimate,
+                    std_error=effect.std_error,
+                    df=correction.df,
+                    clusters=correction.clusters,
+                    covariance=correction.covariance,
+                    unit=(self.question.effect_unit if variant else self.question.unit)(model),
+                    note=self._where(at),
                 )
-        return rows
+            )
+        return rows if at == "value" else [_variant(row, at) for row in rows]
 
     def _where(self, at: str) -> str:
         """Return a point of the declared ranges in words; empty for the stated values."""
@@ -244,10 +215,9 @@ class Corrections:
         ends = (f"{column} {value:.2f}" for column, value in values_at(at, self.declared).items())
         return f"at the corner {', '.join(ends)} of the declared ranges"
 
-    @property
-    def unit(self) -> Unit:
-        """How the effect on the scale of the verdict is shown."""
-        return self.family.effect_unit(self.outcome.kind)
+
+def _variant(row: Estimate, *more: str) -> Estimate:
+    return replace(row, variant="-".join(filter(None, [row.variant, *more])))
 
 
 BENT = ("rank", "spline")

@@ -13,9 +13,7 @@ from analysis.models.covariance import cluster_sums
 from analysis.models.design import Design
 
 SMALLEST_TRUE_SHARE = 0.05
-"""Below this share of truth in the worst direction of the recorded columns, given the others, no
-correction.
-"""
+"""Least share of truth in the worst direction of the recorded columns, given the others."""
 
 WEAKEST_IDENTIFICATION = 4.0
 """And below this square of (share / its standard error). A higher bar selects samples in which the
@@ -26,8 +24,7 @@ that is refused counts as `adds`."""
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What is known about the errors in some columns of a design: row by row, so that it can be
-    stacked.
+    """What is known about the errors in some columns of a design, row by row.
 
     Attributes
     ----------
@@ -64,9 +61,7 @@ class Measurement:
 
     @cached_property
     def subtracted(self) -> np.ndarray:
-        """Moments of the record with its error, to be subtracted: zero in the column of what is not
-        replaced.
-        """
+        """Moments of the record with its error, to be subtracted; zero for what is not replaced."""
         return self.covariance * self.replaced
 
     @property
@@ -78,11 +73,9 @@ class Measurement:
         """Return each row's contribution to ``subtracted @ slopes``, shape (n, m)."""
         slopes = slopes * self.replaced
         known = self._declared_squares * slopes
-        return (
-            self.differences * (self.differences @ slopes)[:, None] + known
-            if self._of_halves
-            else known
-        )
+        if not self._of_halves:
+            return known
+        return known + self.differences * (self.differences @ slopes)[:, None]
 
     @cached_property
     def _of_halves(self) -> bool:
@@ -92,10 +85,6 @@ class Measurement:
     def _declared_squares(self) -> np.ndarray:
         return self.declared**2
 
-    def take(self, keep: np.ndarray) -> Measurement:
-        """Return the measurement of some rows, centred as for the whole sample."""
-        return Measurement(self.terms, self.differences[keep], self.declared[keep], self.replaced)
-
 
 def measure(
     design: Design,
@@ -104,8 +93,7 @@ def measure(
     declared: Mapping[str, float] | None = None,
     disattenuate_score: bool = False,
 ) -> Measurement:
-    """Return what halves and declared reliabilities say about the errors in the columns of a
-    design.
+    """Return what halves and declared reliabilities say about the errors in a design's columns.
 
     Parameters
     ----------
@@ -134,27 +122,24 @@ def measure(
     halves, declared = dict(halves or {}), dict(declared or {})
     _validate(design, halves, declared)
     terms = tuple(term for term in design.terms if term in halves or term in declared)
-    differences, spread = np.zeros((design.n, len(terms))), np.zeros((design.n, len(terms)))
+    differences, spread = np.zeros((2, design.n, len(terms)))
     for at, term in enumerate(terms):
         if term in halves:
-            first, second = halves[term]
-            differences[:, at] = _centred((np.asarray(first) - np.asarray(second)) / 2)
+            first, second = map(np.asarray, halves[term])
+            differences[:, at] = _centred((first - second) / 2)
         else:
             column = design.matrix[:, design.terms.index(term)]
             spread[:, at] = np.sqrt(1 - declared[term]) * _centred(column)
-    is_score = np.array(
-        [design.blocks[design.terms.index(term)] == "score" for term in terms], dtype=bool
-    )
-    return Measurement(
-        terms, differences, spread, np.ones_like(is_score) if disattenuate_score else ~is_score
-    )
+    blocks = [design.blocks[design.terms.index(term)] for term in terms]
+    replaced = np.array([disattenuate_score or block != "score" for block in blocks], dtype=bool)
+    return Measurement(terms, differences, spread, replaced)
 
 
 def error_in_basis(design: Design, measurement: Measurement) -> tuple[np.ndarray, np.ndarray]:
-    """Return (P, C): the noisy columns' rows of the inverse triangle, and what is subtracted, in
-    the basis.
+    """Return (P, C): the noisy columns' rows of the inverse triangle, and what is subtracted.
 
-    Slopes of the noisy columns are ``P b`` for coefficients b on the orthonormal basis.
+    Slopes of the noisy columns are ``P b`` for coefficients b on the orthonormal basis, and C is in
+    that basis.
     """
     at = [design.terms.index(term) for term in measurement.terms]
     rows = np.linalg.inv(design.basis[1])[at]
@@ -212,8 +197,7 @@ class Refusal:
 
 
 def identification(design: Design, measurement: Measurement) -> Identification:
-    """Return the smallest relative eigenvalue of the corrected moment matrix, with its standard
-    error.
+    """Return the smallest relative eigenvalue of the corrected moments, with its standard error.
 
     Notes
     -----
@@ -229,19 +213,13 @@ def identification(design: Design, measurement: Measurement) -> Identification:
     parts = (parts - measurement.times(rows @ right) @ (rows @ left)).real[:, None]
     sums = parts if design.clusters is None else cluster_sums(parts, design.clusters)
     direction = np.linalg.solve(design.basis[1], right).real
-    weight = {
-        term: (
-            abs(direction[design.terms.index(term)])
-            * float(np.std(design.matrix[:, design.terms.index(term)]))
-        )
-        for term, own in zip(measurement.terms, measurement.replaced, strict=True)
-        if own
-    }
-    return Identification(
-        float(share.real),
-        float(np.sqrt((sums**2).sum()) / design.n),
-        max(weight, key=weight.get, default=""),
-    )
+    weight = np.abs(direction) * design.matrix.std(axis=0)
+    columns = [
+        term for term, known in zip(measurement.terms, measurement.replaced, strict=True) if known
+    ]
+    worst = max(columns, key=lambda term: weight[design.terms.index(term)], default="")
+    error = float(np.sqrt((sums**2).sum()) / design.n)
+    return Identification(float(share.real), error, worst)
 
 
 def refuse_weak(model: str, found: Identification) -> Refusal | None:

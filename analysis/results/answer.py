@@ -93,7 +93,7 @@ def _range_reason(
             f" {low} at {believed[0]:.2f} and {high} at {believed[1]:.2f}."
         )
     odd, other = next((one, answer) for one, answer in points[3:] if answer.phrase != stated)
-    words = f"{stated} as stated, {other} {odd.where}"
+    words = f"{stated} as stated, {other.phrase} {odd.where}"
     return f"The word does not hold over the stated reliabilities: {words}."
 
 

@@ -133,7 +133,7 @@ def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
     """The second way to the same word: an audit of the file without those rows."""
     own, data = with_halves(seed, model)
     sample = select_sample(read_plan(own), from_frame(data))
-    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
     found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
     verdict = analyse(own, data).verdict_on()
     assert (found.own, verdict.deciding.method, verdict.fragile) == (
@@ -176,7 +176,7 @@ def test_what_is_said_of_the_word_is_true_of_the_file_without_those_rows(said):
             score={"columns": ["score"], "shares_error": said},
         )
         sample = select_sample(read_plan(own), from_frame(data))
-        noise = study_noise(sample, sample.plan.outcome[0], "score")
+        noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
         found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
         seen += 1
         if found.word:
@@ -231,7 +231,7 @@ def test_of_many_rows_segments_are_left_out_too(monkeypatch):
         segment={"column": "trade"},
     )
     sample = select_sample(read_plan(own), from_frame(data))
-    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
     monkeypatch.setattr(fragility, "MANY_ROWS", 0)
     found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
     assert 'the segment "agency"' in found.reason

@@ -272,7 +272,7 @@ def test_placebos_are_audited_at_every_corner_and_for_every_set_of_shared_column
     )
     sample = sample_of(own, data)
     bench = simulation.Simulation.of(Question(sample, sample.plan.outcome[0], "score"))
-    noise = study_noise(sample, sample.plan.outcome[0], "score")
+    noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
     assert len(bench.measurements) == len(noise.effects) == 5 + 2
     fit = refit(bench.design, bench.null.model, bench.covariance, bench.predictor)
     by = bench.design.matrix[:, -1].std(ddof=1)
