@@ -71,11 +71,10 @@ wait for pandas.
 _MODULES = ("scores", "simulate")
 """Modules that are offered as such: `sa.simulate.creators(seed=7)`."""
 
-__all__ = [*sorted(_PUBLIC), *_MODULES, "audit"]
-
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    # no `__all__`: with it, help(analysis) would go on for a hundred pages
+    return ["__version__", "audit", *_PUBLIC, *_MODULES]
 
 
 class _Package(ModuleType):

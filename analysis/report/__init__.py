@@ -1,1 +1,0 @@
-"""What others read: sentences, tables, figures, the report, the ledger and the citation."""
