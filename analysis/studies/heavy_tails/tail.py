@@ -249,15 +249,21 @@ class _Rows:
 
     def pairs(self, part: slice) -> np.ndarray:
         """Products of every two columns, shape (rows, k (k + 1) / 2), kept if not too many."""
-        first, second = np.triu_indices(self.basis.shape[1])
-        if len(self.basis) * len(first) > MOST_KEPT:
-            return self.basis[part][:, first] * self.basis[part][:, second]
+        if len(self.basis) * len(self.upper[0]) > MOST_KEPT:
+            return self._products(self.basis[part])
         return self._every_pair[part]
 
     @cached_property
+    def upper(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the upper triangle of a symmetric matrix of the columns."""
+        return np.triu_indices(self.basis.shape[1])
+
+    def _products(self, columns: np.ndarray) -> np.ndarray:
+        return columns[:, self.upper[0]] * columns[:, self.upper[1]]
+
+    @cached_property
     def _every_pair(self) -> np.ndarray:
-        first, second = np.triu_indices(self.basis.shape[1])
-        return self.basis[:, first] * self.basis[:, second]
+        return self._products(self.basis)
 
     def sums(self, drawn: np.ndarray, params: np.ndarray) -> Sums:
         """Return each draw's score, (B, k), and observed information, (B, k, k), at params."""
@@ -271,7 +277,7 @@ class _Rows:
 
     def unpacked(self, packed: np.ndarray) -> np.ndarray:
         k = self.basis.shape[1]
-        first, second = np.triu_indices(k)
+        first, second = self.upper
         full = np.empty((len(packed), k, k))
         full[:, first, second] = full[:, second, first] = packed
         return full
@@ -287,22 +293,18 @@ class _Rows:
 
     def variance(self, params: np.ndarray, drawn: np.ndarray, back: np.ndarray) -> np.ndarray:
         """Return each draw's sandwich variance of one coefficient, shape (B,), without a factor."""
-        packed, meat = 0.0, 0.0
+        packed = 0.0
         for part in self.parts(len(drawn)):
             _, weights = self.derivatives(params, part)
             packed = packed + (self.weights(drawn, part) * weights) @ self.pairs(part)
         along = solved(self.unpacked(packed), np.tile(back, (len(drawn), 1)))
-        if self.clusters is None:
-            for part in self.parts(len(drawn)):
-                meat = meat + (drawn[:, part] * self.influence(params, along, part) ** 2).sum(
-                    axis=1
-                )
-            return meat
         influence = np.concatenate(
             [self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1
         )
-        order, starts = self.order
-        return (drawn * np.add.reduceat(influence[:, order], starts, axis=1) ** 2).sum(axis=1)
+        if self.clusters is not None:
+            order, starts = self.order
+            influence = np.add.reduceat(influence[:, order], starts, axis=1)
+        return (drawn * influence**2).sum(axis=1)
 
     def influence(self, params: np.ndarray, along: np.ndarray, part: slice) -> np.ndarray:
         """Return each row's part of the coefficient in each draw, shape (B, rows)."""
