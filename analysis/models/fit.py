@@ -10,7 +10,8 @@ import numpy as np
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import cluster_products, cluster_sums, steps_without
 from analysis.models.design import Design
-from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.distributions import chi2_sf, f_sf, normal_sf, t_sf
+from analysis.models.distributions import critical_value as critical_value
 from analysis.models.family import FAMILIES
 from analysis.models.solver import information_of
 
@@ -156,14 +157,6 @@ class CountFit(Fit):
 def p_value(statistic: float, df: float | None) -> float:
     """Return the two-sided p-value of a t (or, without `df`, normal) statistic."""
     return float(2 * (normal_sf(abs(statistic)) if df is None else t_sf(abs(statistic), df)))
-
-
-def critical_value(level: float, df: float | None) -> float:
-    """Return the quantile that a two-sided interval of this level multiplies the standard error
-    by.
-    """
-    tail = (1 - level) / 2
-    return float(normal_isf(tail) if df is None else t_isf(tail, df))
 
 
 def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:

@@ -249,8 +249,8 @@ class Audit:
             When the plan has no such outcome, score or model, the model has no estimate, or the
             rows do not fit into memory.
         """
+        from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_model
         from analysis.models.design import build_design
-        from analysis.models.planned import FEWEST_CLUSTERS, fit_as_planned, fit_model
         from analysis.models.statsmodels_results import WILD, statsmodels_results
 
         verdict = self.verdict_on(outcome, score)

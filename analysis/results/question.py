@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from analysis.data.sample import Sample
+from analysis.models import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, build_design, score_scale
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
 from analysis.models.glm import average_marginal_effect
-from analysis.models.planned import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis.models.design import score_scale
+from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
-from analysis.models.power import detectable_effect
 from analysis.results.answer import word_for
 from analysis.results.estimates import Check, Estimate, display
 from analysis.results.findings import Findings

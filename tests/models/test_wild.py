@@ -14,7 +14,7 @@ from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
 from analysis.models import fit_ols
 from analysis.models.design import Design
-from analysis.models.power import detectable_effect
+from analysis.models.distributions import detectable_effect
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import wild_bootstrap

@@ -14,14 +14,14 @@ from scipy import stats
 from analysis.audit import analyse
 from analysis.models import fit_model
 from analysis.models.design import Design
-from analysis.models.fit import critical_value
-from analysis.models.power import (
+from analysis.models.distributions import (
     detectable_effect,
     power_nothing,
     power_to_detect,
     rows_needed,
     score_error,
 )
+from analysis.models.fit import critical_value
 from analysis.studies.equivalence.equivalence import (
     bic_factor,
     delta_r2,

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.errors import DesignError
-from analysis.models import fit_model
+from analysis.models import fit_as_planned, fit_model
 from analysis.models.covariance import standard_error
 from analysis.models.design import Design, restricted_cubic_spline, transform
 from analysis.models.fit import Fit, wald
-from analysis.models.planned import fit_as_planned
 from analysis.plan.sections.studies import AlgorithmSection
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question, tested

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.models import FEWEST_CLUSTERS
 from analysis.models.covariance import CLUSTERED
-from analysis.models.planned import FEWEST_CLUSTERS
 from analysis.results.estimates import Check
 from analysis.results.question import Question
 from analysis.studies.composition.columns import (

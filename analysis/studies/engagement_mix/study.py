@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.errors import DesignError
+from analysis.models import fit_as_planned
 from analysis.models.covariance import influence_covariance
 from analysis.models.design import Design, check_estimable, recorded
 from analysis.models.fit import Fit
-from analysis.models.planned import fit_as_planned
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
 from analysis.results.question import Question, tested
 from analysis.studies.base import where_known

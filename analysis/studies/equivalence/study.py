@@ -11,8 +11,8 @@ import numpy as np
 from analysis.measurement_error.correction import stacked_covariance
 from analysis.models import fit_ols
 from analysis.models.design import Design
+from analysis.models.distributions import detectable_effect, power_nothing
 from analysis.models.family import FAMILIES
-from analysis.models.power import detectable_effect, power_nothing
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.studies.base import influence_on

@@ -12,14 +12,13 @@ from analysis.measurement_error.correction import correct_fit, correct_term
 from analysis.measurement_error.corrections import points_of, shared_sets, too_many, values_at
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import nonlinearity
-from analysis.models import fit_model
+from analysis.models import covariance_of, fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, transform
+from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value
 from analysis.models.glm import average_marginal_effect, refit
-from analysis.models.planned import covariance_of
-from analysis.models.power import detectable_effect
 from analysis.results.answer import FEW_CORRECTED, open_columns
 from analysis.results.question import Question
 from analysis.results.rule import sesoi_band, word_of

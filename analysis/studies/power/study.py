@@ -15,14 +15,14 @@ from analysis.data.dataset import read_dataset
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import AnalysisError
 from analysis.measurement_error.calibrated_null import NullRates, null_rates
-from analysis.models.family import FAMILIES
-from analysis.models.power import (
+from analysis.models.distributions import (
     detectable_effect,
     power_nothing,
     power_to_detect,
     rows_needed,
     score_error,
 )
+from analysis.models.family import FAMILIES
 from analysis.plan import Plan, read_plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import display

@@ -12,13 +12,12 @@ from analysis.data.disclosure import FEWEST, few
 from analysis.errors import DesignError, Fault
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
-from analysis.models import fit_model
+from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, check_estimable, dependent_terms, transform
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
 from analysis.models.glm import average_marginal_effect, marginal_gradient
-from analysis.models.planned import FEWEST_CLUSTERS, fit_as_planned
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question, tested
 from analysis.studies.base import where_known
