@@ -71,7 +71,7 @@ STUDIES = (
     Study("heavy_tails", "Heavy tails", study_bootstrap),
     Study("influence", "Influential rows", study_influence, "report.robustness_section"),
     Study("segments", "Segments", study_segments, "report.segments_section"),
-    Study("ranking", "Ranking", study_ranking, "report.ranking_section"),
+    Study("ranking", "Ranking", study_ranking, "study.ranking_section"),
     Study("panel", "Fixed effects", study_panel, "study.panel_section"),
     Study("diagnostics", "Fit of the model", study_diagnostics, "report.diagnostics_section"),
     Study("placebo", "Placebo and power simulation", study_placebo, "report.placebo_section"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +24,29 @@ from analysis.studies.ranking.scorecard import (
     resampled_weights,
 )
 
+if TYPE_CHECKING:
+    from analysis.results.findings import Findings
+    from analysis.results.section import ReportSection, Table
+
 REPLICATES = 499
 LARGE, FEWER_REPLICATES = 20_000, 199
 VERY_LARGE, FEWEST_REPLICATES = 100_000, 99
 FOLDS = 5
 NOTE = "engagement is ignored here: how well the score ranks, not what it adds"
+COLUMNS = {
+    "auc": "AUC",
+    "gini": "Gini",
+    "ks": "KS",
+    "lift_top_decile": "Top-tenth lift",
+    "calibration_slope": "Calibration slope",
+}
+EXPLAINED = (
+    "Ranking is not adding: these figures forget engagement, and a score that only repeats it ranks"
+    " as well as engagement does. Gini is 0 for a score that does not rank and 1 for one that"
+    " orders the rows as the outcome itself would; the top-tenth lift is the mean outcome of the"
+    " tenth of rows with the highest scores over that of all. A score of which less is better has a"
+    " negative Gini."
+)
 
 
 def study_ranking(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -133,3 +153,71 @@ def _of_binary(question: Question, happened: np.ndarray) -> list[Estimate]:
         row("calibration_intercept", line.intercept, line.std_errors[0]),
         row("calibration_slope", line.slope, line.std_errors[1], 1.0),
     ]
+
+
+# --- the section of the report -------------------------------------------------------------------
+
+
+def ranking_section(findings: Findings) -> ReportSection | None:
+    """Return the section, or None where no score was ranked."""
+    from analysis.results.section import ReportSection
+
+    tables = [
+        table for outcome in findings.plan.outcome if (table := _table(findings, outcome.column))
+    ]
+    if not tables:
+        return None
+    return ReportSection(
+        "How well the score ranks", (EXPLAINED, *_compared(findings)), tables=tuple(tables)
+    )
+
+
+def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
+    return {
+        row.term: row
+        for row in findings.estimates.select(outcome=outcome, score=score, method="scorecard")
+    }
+
+
+def _table(findings: Findings, outcome: str) -> Table | None:
+    from analysis.results.section import Table
+
+    scores = {score: _rows(findings, outcome, score) for score in findings.plan.score.columns}
+    terms = [term for term in COLUMNS if any(term in rows for rows in scores.values())]
+    if not terms:
+        return None
+    label, level = findings.dataset.label, findings.plan.inference.level
+    rows = [
+        (label(score), *(_cell(rows.get(term), level) for term in terms))
+        for score, rows in scores.items()
+    ]
+    caption = (
+        f"How well each score ranks the rows by {label(outcome)}, with {100 * level:g} % intervals"
+    )
+    return Table(caption, ("Score", *(COLUMNS[term] for term in terms)), tuple(rows))
+
+
+def _cell(row: Estimate | None, level: float) -> str:
+    if row is None or row.estimate is None:
+        return "-"
+    bounds = row.interval(level)
+    if bounds is None:
+        return f"{row.estimate:.3f}"
+    low, high = bounds
+    return f"{row.estimate:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _compared(findings: Findings) -> list[str]:
+    """Return a sentence for each pair of scores that rank an outcome differently."""
+    label, sentences = findings.dataset.label, []
+    for outcome in findings.plan.outcome:
+        for one, other in combinations(findings.plan.score.columns, 2):
+            row = _rows(findings, outcome.column, one).get(f"gini_difference:{other}")
+            low, high = row.interval(findings.plan.inference.level) if row else (0.0, 0.0)
+            if low > 0 or high < 0:
+                better, worse = (one, other) if row.estimate > 0 else (other, one)
+                sentences.append(
+                    f"By {label(outcome.column)}, {label(better)} ranks better than"
+                    f" {label(worse)} (difference of Gini {abs(row.estimate):.3f})."
+                )
+    return sentences
