@@ -74,13 +74,18 @@ def sandwich(
             raise DesignError(
                 "the model", [Fault("clusters", f"{groups}", "two or more, for errors by cluster")]
             )
-        meat = sums.T @ sums * (groups / (groups - 1) * (n - 1) / (n - k))
-        return bread @ meat @ bread
+        return bread @ (sums.T @ sums * small_sample(kind, n, k, groups)) @ bread
     if kind in ("HC2", "HC3"):
         refuse_full_leverage(leverage, kind)
         scores = scores / ((1 - leverage) if kind == "HC3" else np.sqrt(1 - leverage))[:, None]
-    meat = scores.T @ scores * (n / (n - k) if kind == "HC1" else 1.0)
-    return bread @ meat @ bread
+    return bread @ (scores.T @ scores * small_sample(kind, n, k)) @ bread
+
+
+def small_sample(kind: str, n: float, k: int, groups: int | None = None) -> float:
+    """Return the small-sample factor of HC1 or CRV1; 1 of every other covariance."""
+    if kind == "CRV1":
+        return groups / (groups - 1) * (n - 1) / (n - k)
+    return n / (n - k) if kind == "HC1" else 1.0
 
 
 def cluster_sums(scores: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -133,8 +138,10 @@ def few_clusters(sizes: np.ndarray) -> bool:
 
 
 def equal_clusters(sizes: np.ndarray) -> float:
-    """Return how many clusters of equal size count like these, ``(sum n)**2 / sum n**2``."""
-    return float(sizes.sum() ** 2 / (sizes.astype(float) @ sizes))
+    """Return how many clusters of equal size (or weight) count like these, ``(sum n)**2 / sum
+    n**2``, which is G over one plus the squared coefficient of variation.
+    """
+    return float(sizes.sum() ** 2 / (sizes.astype(float) @ sizes)) if sizes.any() else 0.0
 
 
 def jackknife(
@@ -274,8 +281,7 @@ class WithoutClusters:
         sales.
         """
         along = np.linalg.solve(self.information, direction)
-        added = np.einsum("i,gij,j->g", along, self.parts, along)
-        return float(added.sum() ** 2 / (added @ added))
+        return equal_clusters(np.einsum("i,gij,j->g", along, self.parts, along))
 
 
 def without_clusters(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import DesignError, Fault, listing
+from analysis.models.covariance import small_sample
 from analysis.models.family import FAMILIES
 from analysis.models.solver import SINGULAR, Rows, Step, newton
 
@@ -30,8 +31,8 @@ ROUNDING = 1e-6  # a step below this that is not half as long as the one before 
 LAST_TOLERANCE = 4e-9
 """Of the last step at the farthest row: beyond it the covariance, a step behind, is taken again."""
 
-FAR = 100.0
-"""Squared standard deviations from the mean beyond which sums of squares lose digits."""
+SCALING_ROWS = 16_384
+"""Of so many rows, evenly spread, columns have mean 0 and standard deviation 1."""
 
 TINY = np.finfo(float).tiny  # in the place of 0 in y log y
 
@@ -52,10 +53,6 @@ class PoissonFit:
     deviance : float
     n : int
     clusters : int or None
-    steps : int
-        Newton steps over all rows.
-    condition : float
-        Condition number of the columns, centred, scaled and weighted by the fitted means.
     """
 
     terms: tuple[str, ...]
@@ -65,8 +62,6 @@ class PoissonFit:
     deviance: float
     n: int
     clusters: int | None
-    steps: int
-    condition: float
 
     @property
     def std_error(self) -> np.ndarray:
@@ -135,17 +130,15 @@ def fit_poisson(
     rows = _Raw.read(columns, outcome, names, offset, block_rows)
     beta = _first_guess(rows) if start is None else rows.to_scaled(np.asarray(start, dtype=float))
     try:
-        beta, steps = _solved(rows, beta)
+        beta = _solved(rows, beta)
     except DesignError:
         if start is not None:
             raise
-        beta, steps = _solved(rows, _flat(rows))  # the rows of the start were unlike the others
+        beta = _solved(rows, _flat(rows))  # the rows of the start were unlike the others
     codes, clusters = _cluster_codes(cluster, len(rows.response))
-    beta, steps, (bread, meat, deviance) = _last_step(rows, beta, steps, codes, clusters)
+    beta, (bread, meat, deviance) = _last_step(rows, beta, codes, clusters)
     inverse, back, n, k = np.linalg.inv(bread), rows.to_units(), len(rows.response), len(beta)
-    factor = {"HC0": 1.0, "HC1": n / (n - k)}.get(covariance)
-    if factor is None:
-        factor = clusters / (clusters - 1) * (n - 1) / (n - k)
+    factor = small_sample(covariance, n, k, clusters)
     return PoissonFit(
         rows.names,
         back @ beta,
@@ -154,8 +147,6 @@ def fit_poisson(
         deviance,
         n,
         clusters,
-        steps,
-        float(np.sqrt(_scaled_condition(bread))),
     )
 
 
@@ -233,38 +224,24 @@ class _Raw(Rows):
 
 
 def _location_scale(columns: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and inverse standard deviation of each column, of some of many rows: near enough
-    to scale by.
+    """Return mean and inverse standard deviation of each column in some of the rows, near enough to
+    scale by; in all of them where it does not vary in those.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(columns.sum()) or np.isfinite(columns.sum(axis=0))
     if not np.all(finite):
         bad = listing(np.asarray(names)[~finite])
         raise _refusal("columns", f"missing or infinite values in {bad}", "complete columns")
-    for step in (SUBSAMPLES[-1], 1) if _many(columns) else (1,):
-        location, spread = _moments(columns[::step])
-        flat = spread <= 16 * np.finfo(float).eps * np.abs(location)
-        if not flat.any():
-            return location, 1.0 / spread
-    flat_names = listing(np.asarray(names)[flat])
-    raise _refusal("columns", f"no variation in {flat_names}", "columns that vary")
-
-
-def _moments(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each column, from sums over blocks around a mean of
-    some rows; once more around the mean where that was far away.
-    """
-    n, mean = len(columns), columns[:: max(len(columns) // BLOCK_ROWS, 1)].mean(axis=0)
-    for _ in range(2):
-        away, square = np.zeros((2, columns.shape[1]))
-        for start in range(0, n, BLOCK_ROWS):
-            block = columns[start : start + BLOCK_ROWS] - mean
-            away += np.ones(len(block)) @ block / n
-            square += np.einsum("np,np->p", block, block) / n
-        mean, square = mean + away, np.maximum(square - away**2, 0.0)
-        if (away**2 <= FAR * square).all():
-            break
-    return mean, np.sqrt(square)
+    some = columns[:: max(len(columns) // SCALING_ROWS, 1)].T.copy()
+    location, spread = some.mean(axis=1), some.std(axis=1)
+    tiny = 16 * np.finfo(float).eps
+    for at in np.flatnonzero(spread <= tiny * np.abs(location)):
+        location[at], spread[at] = columns[:, at].mean(), columns[:, at].std()
+    flat = spread <= tiny * np.abs(location)
+    if flat.any():
+        constant = listing(np.asarray(names)[flat])
+        raise _refusal("columns", f"no variation in {constant}", "columns that vary")
+    return location, 1.0 / spread
 
 
 def _many(columns: np.ndarray) -> bool:
@@ -281,7 +258,7 @@ def _first_guess(rows: _Raw) -> np.ndarray:
         return flat
     try:
         for step in SUBSAMPLES:
-            beta = _solved(rows.every(step), beta, START_TOLERANCE)[0]
+            beta = _solved(rows.every(step), beta, START_TOLERANCE)
     except DesignError:
         return flat
     return beta
@@ -293,10 +270,8 @@ def _flat(rows: _Raw) -> np.ndarray:
     return np.concatenate([[np.log(rows.response.sum() / base)], np.zeros(len(rows.names) - 1)])
 
 
-def _solved(rows: _Raw, beta: np.ndarray, small: float = STEP_TOLERANCE) -> tuple[np.ndarray, int]:
-    """Return the estimate by Newton steps that are halved while the likelihood falls, and their
-    number.
-    """
+def _solved(rows: _Raw, beta: np.ndarray, small: float = STEP_TOLERANCE) -> np.ndarray:
+    """Return the estimate by Newton steps that are halved while the likelihood falls."""
     slack = 1e-10 * float(rows.response.sum())
     last: Step = newton(
         partial(rows.sums, criterion=True),
@@ -308,24 +283,22 @@ def _solved(rows: _Raw, beta: np.ndarray, small: float = STEP_TOLERANCE) -> tupl
         condition_of=_scaled_condition,
     )
     if last.moved <= small:
-        return last.params, last.count
+        return last.params
     if last.count == 1 and not np.isfinite(last.value):
         raise _refusal("start", "infinite fitted means", "values near those of a similar fit")
     raise _no_estimate(rows, last.information)
 
 
-def _last_step(
-    rows: _Raw, beta: np.ndarray, steps: int, codes: np.ndarray | None, clusters: int | None
-):
+def _last_step(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
     """Take the step that the pass for the covariance shows, again while it is long and becomes
-    shorter: estimate, steps and the parts. Of nearly dependent columns it ends in rounding."""
+    shorter: estimate and the parts. Of nearly dependent columns it ends in rounding."""
     before = np.inf
-    for number in range(steps, STEPS + 1):
+    for _ in range(STEPS):
         score, farthest, *parts = _sandwich_parts(rows, beta, codes, clusters)
         step = np.linalg.solve(parts[0], score)
         beta, length = beta + step, float(np.max(np.abs(step) * farthest))
         if length < LAST_TOLERANCE or (before < ROUNDING and length > 0.5 * before):
-            return beta, number + 1, parts
+            return beta, parts
         before = length
     raise _no_estimate(rows, parts[0])
 

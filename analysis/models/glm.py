@@ -9,7 +9,12 @@ from functools import partial
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import equation_covariance, jackknife, one_step_jackknife
+from analysis.models.covariance import (
+    equation_covariance,
+    jackknife,
+    one_step_jackknife,
+    small_sample,
+)
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
@@ -279,12 +284,11 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
         triangle.T, np.eye(design.k)[at]
     )  # the coefficient, as a sum on the basis
     parts = weights * rest.influence(found.params, np.linalg.solve(found.information, own))
-    n, k, df = float(weights.sum()), design.k, None
-    factor = n / (n - k) if covariance == "HC1" else 1.0
+    groups = df = None
     if covariance == "CRV1":
         groups = int((np.bincount(clusters, weights=weights) > 0).sum())
         parts, df = np.bincount(clusters, weights=parts), groups - 1.0
-        factor = groups / (groups - 1) * (n - 1) / (n - k)
+    factor = small_sample(covariance, float(weights.sum()), design.k, groups)
     error = float(np.sqrt(factor * (parts @ parts)))
     return Coefficient(float(own @ found.params), error, df)
 

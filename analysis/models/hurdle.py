@@ -17,6 +17,7 @@ from analysis.models.covariance import (
     hat_diagonal,
     jackknife,
     refuse_full_leverage,
+    small_sample,
 )
 from analysis.models.design import Design
 from analysis.models.fit import CountFit, Fit
@@ -231,27 +232,17 @@ def _joint_influence(
 
 def _influence(part: Fit) -> np.ndarray:
     """Return each row's influence on the parameters of a part, shape (n, k)."""
-    if isinstance(part, CountFit):
-        return part.scores @ part.bread
-    basis, triangle = part.design.basis
-    information = basis.T @ (basis * part.weights[:, None])
-    back = np.linalg.inv(triangle)
-    return (basis * part.residuals[:, None]) @ np.linalg.solve(information, back.T)
+    return part.scores @ part.bread if isinstance(part, CountFit) else part.row_influence()
 
 
 def _factor(part: Fit, kind: str) -> float | np.ndarray:
     """Return what a part's scores are multiplied by, a number or an array of shape (n, 1)."""
-    n, k = part.design.n, len(_every(part))
-    if kind == "HC0":
-        return 1.0
-    if kind == "HC1":
-        return float(np.sqrt(n / (n - k)))
     if kind in ("HC2", "HC3"):
         leverage = hat_diagonal(part.design.basis[0], part.weights)
         refuse_full_leverage(leverage, kind)
         return (1 / (1 - leverage) if kind == "HC3" else 1 / np.sqrt(1 - leverage))[:, None]
-    groups = part.design.n_clusters
-    return float(np.sqrt(groups / (groups - 1) * (n - 1) / (n - k)))
+    groups = part.design.n_clusters if kind in CLUSTERED else None
+    return float(np.sqrt(small_sample(kind, part.design.n, len(_every(part)), groups)))
 
 
 def _jackknifed(design: Design, counts: bool, zero: Fit, positive: Fit) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import cluster_sums
+from analysis.models.covariance import cluster_sums, equal_clusters, small_sample
 from analysis.models.design import Design
 from analysis.models.fit import Fit
 from analysis.models.sufficient_statistics.resampling import Weights, exceedance, sign_draws
@@ -127,7 +127,7 @@ def wild_test(design: Design, term: str, *, replicates: int, seed: int) -> WildT
     s = own - others @ (others.T @ own)
     influence = s / (s @ s)
     estimate = float(influence @ design.response)
-    factor = _factor(design)
+    factor = small_sample("CRV1", design.n, design.k, design.n_clusters)
     scores = cluster_sums((influence * (y - estimate * s))[:, None], design.clusters)[:, 0]
     groups = design.n_clusters
     weights: Weights = (
@@ -168,11 +168,6 @@ def _bootstrap(
     )
 
 
-def _factor(design: Design) -> float:
-    groups = design.n_clusters
-    return groups / (groups - 1) * (design.n - 1) / (design.n - design.k)
-
-
 def effective_clusters(fit: Fit, term: str) -> tuple[float, float]:
     """Return how many clusters of equal weight would carry a coefficient as these do, in two cases.
 
@@ -197,16 +192,8 @@ def effective_clusters(fit: Fit, term: str) -> tuple[float, float]:
     information, which is our extension.
     """
     basis, triangle = fit.design.basis
-    information = basis.T @ (basis * fit.weights[:, None])
-    along = np.linalg.solve(information, np.linalg.inv(triangle)[fit.position(term)])
+    along = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
     weights = (basis @ along) * np.sqrt(np.maximum(fit.weights, 0.0))
     apart = cluster_sums((weights**2)[:, None], fit.design.clusters)[:, 0]
     together = cluster_sums(weights[:, None], fit.design.clusters)[:, 0] ** 2
-    return _evenness(apart), _evenness(together)
-
-
-def _evenness(added: np.ndarray) -> float:
-    """Return ``(sum x)**2 / sum x**2``, which is G over one plus the squared coefficient of
-    variation.
-    """
-    return float(added.sum() ** 2 / (added @ added)) if added.any() else 0.0
+    return equal_clusters(apart), equal_clusters(together)
