@@ -12,7 +12,7 @@ from analysis.results.estimates import display
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
 from analysis.results.question import Question
-from analysis.results.section import ReportSection, Table
+from analysis.results.section import ReportSection, Table, reasons_on
 from analysis.studies.diagnostics.diagnostics import Calibration, Rootogram
 from analysis.studies.diagnostics.study import COUNT_NAMES, DIAGNOSTICS, Diagnosis
 
@@ -22,12 +22,8 @@ def diagnostics_section(findings: Findings) -> ReportSection | None:
     score = findings.plan.score.columns[0]
     paragraphs, figures, tables = [], [], []
     for outcome in findings.plan.outcome:
-        reasons = [
-            check.reason
-            for check in findings.checks
-            if check.check in DIAGNOSTICS
-            and (check.outcome, check.score) == (outcome.column, score)
-        ]
+        verdict = findings.verdict_on(outcome.column, score)
+        reasons = reasons_on(findings, verdict, *DIAGNOSTICS)
         if not reasons:
             continue
         label = findings.dataset.label(outcome.column)

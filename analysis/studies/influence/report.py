@@ -9,7 +9,7 @@ from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered
 from analysis.results.findings import Findings
-from analysis.results.section import ReportSection, about
+from analysis.results.section import ReportSection, about, rows_on
 from analysis.results.sentence import interval_text, listed, unsigned
 from analysis.results.verdict import BOUND, Verdict
 
@@ -32,21 +32,13 @@ def robustness_section(findings: Findings) -> ReportSection | None:
     return ReportSection("Out of sample, left out, and out of reach", tuple(paragraphs))
 
 
-def _rows(findings: Findings, verdict: Verdict, method: str, model: str = "") -> list[Estimate]:
-    """Return the estimates of one method on a verdict's outcome and score."""
-    return [
-        row
-        for row in findings.estimates
-        if (row.outcome, row.score, row.method) == (verdict.outcome, verdict.score, method)
-        and model in ("", row.model)
-    ]
-
-
 def _row(
     findings: Findings, verdict: Verdict, method: str, term: str, *, model: str = "", at: str = ""
 ) -> Estimate | None:
-    rows = _rows(findings, verdict, method, model)
-    return next((row for row in rows if (row.term, row.variant) == (term, at)), None)
+    """Return the estimate with a term and variant, of any model or of one; None without it."""
+    rows = rows_on(findings, verdict, method)
+    here = (row for row in rows if (row.term, row.variant) == (term, at))
+    return next((row for row in here if model in ("", row.model)), None)
 
 
 def gain_sentence(findings: Findings, verdict: Verdict) -> str:
@@ -70,7 +62,7 @@ def _share(value: float) -> str:
 
 def flexible_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return the effect with what is held constant in any form, where it was asked for."""
-    rows = _rows(findings, verdict, "flexible")
+    rows = rows_on(findings, verdict, "flexible")
     if not rows:
         return ""
     level = findings.plan.inference.level
@@ -110,9 +102,7 @@ def _least(limit: float) -> str:
 
 
 def _robustness(findings: Findings, verdict: Verdict) -> str:
-    value, least = (
-        _row(findings, verdict, "sensitivity", term, model="ols") for term in ("rv", "rv_alpha")
-    )
+    value, least = (_row(findings, verdict, "sensitivity", term) for term in ("rv", "rv_alpha"))
     if value is None or least is None:
         return ""
     reach = f"{_share(least.estimate)} is enough to bring the interval to zero"
@@ -122,7 +112,7 @@ def _robustness(findings: Findings, verdict: Verdict) -> str:
         f"Something left out of the plan would have to explain {_share(value.estimate)} of what is"
         f" left of both the score and the outcome to explain the whole effect away; {reach}."
     ]
-    rows = _rows(findings, verdict, "sensitivity", "ols")
+    rows = rows_on(findings, verdict, "sensitivity")
     sentences += [_benchmark(findings, row) for row in rows if row.term.startswith(BOUND)]
     return " ".join([*sentences, "This speaks of confounders, not of noise in engagement."])
 

@@ -81,24 +81,21 @@ def _fewest(question: Question, word: Word) -> Check:
     n, counts = question.design.n, []
     influence = influence_on(question.fit, question.score)
     for order in (np.argsort(influence), np.argsort(-influence)):
-        low, high, other, reach = 0, int(MOST_LEFT_OUT * n), None, 1
-        while other is None and reach < high:  # the first doubling at which the word differs
-            without = _word_without(question, order[:reach])
-            if without not in (None, word):
-                high, other = reach, without
-            else:
-                low, reach = reach, 2 * reach
-        for _ in range(TRIALS if other else 0):
-            if high - low <= 1:
-                break
+        low, high, other = 0, 1, word
+        while other in (None, word) and high < int(MOST_LEFT_OUT * n):
+            other = _word_without(question, order[:high])
+            if other in (None, word):
+                low, high = high, 2 * high
+        if other in (None, word):
+            continue
+        for _ in range(TRIALS):
             middle = (low + high) // 2
-            without = _word_without(question, order[:middle])
-            if without not in (None, word):
-                high, other = middle, without
-            else:
+            without = _word_without(question, order[:middle]) if low < middle else None
+            if without in (None, word):
                 low = middle
-        if other is not None:
-            counts.append((high, other))
+            else:
+                high, other = middle, without
+        counts.append((high, other))
     if not counts:
         reason = (
             f"No {100 * MOST_LEFT_OUT:g} % of the rows, the most influential first, change the word"

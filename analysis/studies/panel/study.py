@@ -202,6 +202,8 @@ def _counted(fit: WithinFit) -> str:
     return f"{text}."
 
 
+CHECKS = ("panel_poisson", "panel_ols", "panel_reliability")
+
 NAMES = {
     "poisson": "Poisson",
     "ols": "least squares",
@@ -211,7 +213,7 @@ NAMES = {
 
 def panel_section(findings: Findings) -> ReportSection | None:
     """Return the section on effects with fixed effects, or None where the plan has no panel."""
-    from analysis.results.section import ReportSection
+    from analysis.results.section import ReportSection, reasons_on, rows_on
     from analysis.results.sentence import interval_text
 
     plan, label = findings.plan, findings.dataset.label
@@ -219,23 +221,16 @@ def panel_section(findings: Findings) -> ReportSection | None:
         return None
     paragraphs = []
     for verdict in findings.decided:
-        here = (verdict.outcome, verdict.score)
         effects = "; ".join(
             f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})"
-            for row in findings.estimates
-            if (row.outcome, row.score) == here
-            and (row.method, row.scale, row.term) == ("panel", plan.score.scale, verdict.score)
+            for row in rows_on(findings, verdict, "panel")
+            if row.scale == plan.score.scale
         )
         what = (
             f"{label(verdict.score)} and {label(verdict.outcome)} within {label(plan.panel.unit)}"
         )
-        reasons = [
-            check.reason
-            for check in findings.checks
-            if check.check.startswith("panel_") and (check.outcome, check.score) == here
-        ]
         first = f"{what[:1].upper()}{what[1:]}: {effects or 'no estimate'}."
-        paragraphs.append(" ".join([first, *reasons]))
+        paragraphs.append(" ".join([first, *reasons_on(findings, verdict, *CHECKS)]))
     paragraphs.append(
         "Everything about a unit that does not change is held constant here, seen or not. The"
         " verdict is about the plan's own fit, which compares units as well."

@@ -18,7 +18,7 @@ LONGEST, MOST_DRAWN = 20, 16
 
 def placebo_section(findings: Findings) -> ReportSection | None:
     """Return the shares called adds, with what is wrong with them; None where nothing was drawn."""
-    rows = [row for row in findings.estimates if row.method == "placebo"]
+    rows = findings.estimates.select(method="placebo").rows
     if not rows:
         return None
     overlap = findings.plan.overlap
@@ -80,14 +80,7 @@ def placebo_figure(findings: Findings, rows: list[Estimate]) -> Figure:
         for at, row in enumerate(drawn):
             marker, face = ("s", ACCENT) if row.term == "planted_adds" else ("o", "white")
             axes.plot([100 * edge for edge in row.bounds], [at, at], color=INK, linewidth=1.6)
-            axes.plot(
-                [100 * row.estimate],
-                [at],
-                marker=marker,
-                color=face,
-                markeredgecolor=INK,
-                markersize=8,
-            )
+            axes.plot(100 * row.estimate, at, marker, color=face, mec=INK, markersize=8)
         axes.set_yticks(range(len(drawn)), [plain_label(name) for name in names])
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
