@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from analysis.errors import DataError, Fault, printable, unknown
-from analysis.plan.sections.base import Name, Number, Section, YesNo
+from analysis.plan.sections.base import Name, Number, Rules, Section, YesNo
 
 NO_TEXT = frozenset(
     {
@@ -68,7 +68,7 @@ class ReadingSection(Section):
     query: Name | None = None
     parameters: dict[Name, YesNo | Number | str] = Field(default_factory=dict)
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         return {
             "a table or a query, not both": self.table and self.query,
             "parameters belong to a query": self.parameters and self.query is None,
@@ -89,7 +89,7 @@ class ConversionSection(Section):
     thousands: Literal[",", ".", " ", "'"] | None = None
     date: Annotated[str, Field(max_length=40), AfterValidator(_date_format)] | None = None
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         of_numbers = self.number or self.decimal or self.thousands
         return {
             "a date or a number, not both": self.date is not None and of_numbers,
@@ -115,7 +115,7 @@ class CodebookColumn(Section):
     max: float | None = None
     levels: tuple[str, ...] = ()
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         return {
             "each level once": len(set(self.levels)) < len(self.levels),
             "a binary column has two levels: what counts as 0, then what counts as 1": (

@@ -1,5 +1,4 @@
-"""Scores in the vendors' style, from a table of activity: what is published of them, and free
-choices that say so.
+"""Scores in the vendors' style, from activity: what is published, and free choices that say so.
 
 Nothing here is the vendors' code: a computed score is "Klout-style", never "the Klout score".
 

@@ -1,5 +1,4 @@
-"""A credit scorecard: bins, weight of evidence, logistic regression, and points that double the
-odds.
+"""A credit scorecard: bins, weight of evidence, logistic regression, points that double the odds.
 
 The manner of consumer credit (Siddiqi, Credit Risk Scorecards, 2006): each column is cut into bins;
 a bin's weight of evidence is the log of its share of good over its share of bad payers; a logistic

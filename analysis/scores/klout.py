@@ -1,5 +1,4 @@
-"""A Klout-style score from a table of activity: true reach, amplification and network impact in one
-number of 1-100.
+"""A Klout-style score of 1-100: true reach, amplification and network impact in one number.
 
 The vendor's code was never published and the service closed on 25 May 2018. What is public, and
 used here (where it was read, in brackets):

@@ -206,8 +206,7 @@ def _solve(
 
 
 def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series:
-    """Return, by author, the mean influence (percentile, 0-100) of those who react: the input
-    `reactor_score`.
+    """Return `reactor_score` by author: the mean influence (percentile) of those who react.
 
     Raises
     ------

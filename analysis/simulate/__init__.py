@@ -1,5 +1,4 @@
-"""Creators with a declared truth: every causal effect is a parameter, and a table of truths comes
-with the data.
+"""Creators with a declared truth: each causal effect is a parameter, and truths come as a table.
 
 >>> from analysis import simulate
 >>> frame = simulate.creators(seed=7, n=100, effect=0.1)

@@ -134,9 +134,7 @@ def _episodes(parameters: Parameters, shape: tuple[int, int], rng: Generator) ->
 def _noise(
     parameters: Parameters, engagement: np.ndarray, parts: int, rng: Generator
 ) -> np.ndarray:
-    """Draw multiplicative noise of mean 1 for each of so many parts of a record, of whose mean the
-    declared reliability is that of the log.
-    """
+    """Draw noise of mean 1 for one of so many parts; their mean has the declared reliability."""
     variance = parts * (SPREAD**2 + WITHIN**2) * (1 - parameters.reliability)
     variance /= parameters.reliability
     return np.exp(np.sqrt(variance) * rng.normal(size=engagement.shape) - variance / 2)

@@ -15,8 +15,9 @@ Worth = Annotated[float, Field(ge=0, le=100)]
 
 
 class Parameters(BaseModel):
-    """The declared truth of one simulated world. Effects are on the log of mean revenue and mean
-    referrals.
+    """The declared truth of one simulated world.
+
+    Effects are on the log of mean revenue and mean referrals.
 
     The elasticity of engagement is that of electronic word of mouth in You, Vadakkepatt & Joshi
     (2015, Journal of Marketing); bought followers come by the 10,000 of Ignite Social Media's

@@ -33,13 +33,17 @@ def _calendar_date(value: Any) -> Any:
 Date = Annotated[datetime.date, BeforeValidator(_calendar_date)]
 
 
+Rules = dict[str, object]
+"""What is demanded of a table, and whether the table breaks it."""
+
+
 class Section(BaseModel):
     """A table of the plan: frozen, without keys of its own invention, and true to its rules."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def rules(self) -> dict[str, object]:
-        """Return {what is demanded: whether the table breaks it}, beyond the keys' own types."""
+    def rules(self) -> Rules:
+        """Return what is demanded beyond the keys' own types."""
         return {}
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from analysis.plan.sections.base import (
     Name,
     Names,
     Number,
+    Rules,
     ScoreTransform,
     Section,
     Share,
@@ -40,7 +41,7 @@ class ScoreSection(MeasuredSection):
     shares_error: Literal["none", "full", "unknown"] = "unknown"
     lower_is_better: tuple[Name, ...] = ()
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         unknown = [column for column in self.lower_is_better if column not in self.columns]
         what = "lower_is_better names columns of the score, and these are none"
         return {f"{what}: {listing(unknown)}": unknown}
@@ -102,7 +103,7 @@ class ReliabilitySection(Section):
     low: Share
     high: Share
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         return {"low <= value <= high": not self.low <= self.value <= self.high}
 
 
@@ -127,7 +128,7 @@ class EngagementSection(MeasuredSection):
             raise ValueError(f"halves or a long file, not both, for {listing(both)}")
         return {**data, "halves": {**halves, **made}}
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         both = sorted(set(self.reliability) & set(self.halves))
         return {f"halves or a reliability, not both, for {listing(both)}": both}
 
@@ -160,7 +161,7 @@ class KeepSection(Section):
     start: Date | None = Field(None, alias="from")
     end: Date | None = Field(None, alias="to")
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         given = self.model_dump(exclude_none=True)
         return {
             "a filter needs at least one of: is, in, min, max, from, to": len(given) == 1,

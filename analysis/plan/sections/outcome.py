@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
 from analysis.errors import listing
-from analysis.plan.sections.base import Name, Positive, Section
+from analysis.plan.sections.base import Name, Positive, Rules, Section
 
 Kind = Literal["revenue", "count", "binary", "continuous", "roi"]
 
@@ -94,7 +94,7 @@ class OutcomeSection(Section):
     negative: Literal["refuse", "exclude", "net"] = "refuse"
     variants: tuple[Literal["log1p", "asinh"], ...] = ()
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         is_roi, model, named = self.kind == "roi", self.model, listing(models_of(self.kind))
         declared = MODELS[self.deciding_model]
         cannot = f'model "{model}" cannot have a {self.kind} outcome; allowed: {named}'

@@ -12,6 +12,7 @@ from analysis.plan.sections.base import (
     Date,
     Name,
     Number,
+    Rules,
     ScoreTransform,
     Section,
     Share,
@@ -78,7 +79,7 @@ class TimingSection(Section):
     engagement: tuple[Date, Date]
     outcome: tuple[Date, Date]
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         windows = {name: self.window(name) for name in ("score", "engagement", "outcome")}
         return {
             f"{name} starts on {first} and ends on {last}: the first day comes first": first > last
@@ -104,7 +105,7 @@ class AlgorithmSection(Section):
     time: Name | None = None
     perk: Number | None = None
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         one = "changed (a column of 0 and 1), old and new (two columns), perk (a number)"
         return {
             "old and new (two versions of the score on the same inputs) belong together": (
@@ -138,7 +139,7 @@ class GamingSection(Section):
     anticipation: Annotated[Whole, Field(ge=0, le=12)] = 1
     window: Annotated[Whole, Field(ge=1, le=12)] = 3
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         return {
             "one of: episode (a column of 0 and 1), infer = true": (self.episode is None)
             != self.infer
@@ -151,7 +152,7 @@ class PartsSection(Section):
     columns: Annotated[tuple[Name, ...], Field(min_length=2)]
     transform: Transform = "log1p"
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         one_weight = "a part has one weight: identity, log1p, sqrt or rank"
         return {
             "each part once": len(set(self.columns)) < len(self.columns),
@@ -267,7 +268,7 @@ class DecisionSection(Section):
     subsets: tuple[Name, ...] = ()
     reason: str = ""
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         return {
             "a decision has either [[multiverse.decision.option]] tables or subsets": (
                 bool(self.option) == bool(self.subsets)
@@ -289,7 +290,7 @@ class MultiverseSection(Section):
     rows: Literal["common", "own"] = "common"
     resamples: Annotated[int, Field(ge=99)] = 500
 
-    def rules(self) -> dict[str, object]:
+    def rules(self) -> Rules:
         known = {d.name: {option.name for option in d.option} for d in self.decision}
         taken = sorted(SPECIFICATION_COLUMNS & set(known))
         absent = {
