@@ -1,4 +1,4 @@
-"""Tables that are larger than memory: opened by Ibis on DuckDB or Spark, and only ever summed."""
+"""Tables that are larger than memory: opened by Ibis on DuckDB or Spark, and drawn from."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan.project import find_project, inside, shipped_studies
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
 
 SIZE_BUDGET = 10**9
 """A .parquet or .csv file of more bytes than this is not read into memory (pandas needs 3 to 15
@@ -34,6 +37,8 @@ DIRECT_BITS = 17
 """Clusters numbered within a range of 2 to this power are added up in a table without hashing, of a
 few MB a thread.
 """
+
+LARGEST_DRAW = 2**31 - 1
 
 MOST_FILES = 100_000
 MOST_NUMBERED = 1_000
@@ -72,9 +77,8 @@ class Source:
         sums = [_sha256(path) for path in self.files]
         if len(sums) == 1:
             return sums[0]
-        lines = "".join(
-            f"{value}  {path.name}\n" for value, path in zip(sums, self.files, strict=True)
-        )
+        names = (path.name for path in self.files)
+        lines = "".join(f"{value}  {name}\n" for value, name in zip(sums, names, strict=True))
         return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -133,24 +137,18 @@ def open_source(
     except DataError:
         raise
     except ImportError as error:
-        extra = (
-            "pyspark and Java 17"
-            if scheme == "spark"
-            else "the extra: pip install 'score-audit[engine]'"
-        )
-        fault = Fault("dataset", f'the package "{error.name}" is not installed', extra)
-        raise DataError(address, [fault]) from None
-    except Exception as error:  # each engine has errors of its own
-        raise DataError(
-            address, [Fault("dataset", _first_line(error), "a table that can be read")]
-        ) from None
+        extra = "the extra: pip install 'score-audit[engine]'"
+        allowed = "pyspark and Java 17" if scheme == "spark" else extra
+        found = f'the package "{error.name}" is not installed'
+        raise DataError(address, Fault("dataset", found, allowed)) from None
+    except Exception as error:  # DuckDB and Spark have errors of their own
+        fault = Fault("dataset", _first_line(error), "a table that can be read")
+        raise DataError(address, fault) from None
 
 
 def _settings(memory: str | None, threads: int | None) -> dict[str, Any]:
     """Return an engine's limits: the caller's, else the environment's, else the defaults."""
-    spill = (
-        Path(tempfile.gettempdir()) / f"score-audit-{uuid.uuid4().hex}"
-    )  # else a folder where the user stands
+    spill = Path(tempfile.gettempdir()) / f"score-audit-{uuid.uuid4().hex}"  # not where one stands
     number = threads or int(os.environ.get("SCORE_AUDIT_THREADS", "0"))
     limits = {
         "memory_limit": memory or os.environ.get("SCORE_AUDIT_MEMORY", MEMORY),
@@ -172,7 +170,7 @@ def plain_words(where: str) -> Iterator[None]:
         allowed = "a table that can be read"
         if "memory" in str(error).lower():
             allowed = "more memory: the environment's SCORE_AUDIT_MEMORY, such as 2GB"
-        raise DataError(where, [Fault("dataset", _first_line(error), allowed)]) from None
+        raise DataError(where, Fault("dataset", _first_line(error), allowed)) from None
 
 
 def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
@@ -187,15 +185,13 @@ def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
     taken = {column.casefold() for column in table.columns} & {"file_index", "file_row_number"}
     if source.files[0].suffix.lower() != ".parquet" or len(source.files) > MOST_NUMBERED or taken:
         return table.mutate(**{name: ibis.row_number() + first})
-    engine, files = (
-        table.get_backend(),
-        "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]",
-    )
+    files = "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]"
+    engine = table.get_backend()
     counts = engine.con.execute(f"select num_rows from parquet_file_metadata({files})").fetchall()
     starts = list(itertools.accumulate((rows for (rows,) in counts), initial=first))[:-1]
-    before = (
-        f"({starts}::bigint[])[(file_index + 1)::bigint]" if len(starts) > 1 else str(starts[0])
-    )
+    before = str(starts[0])
+    if len(starts) > 1:
+        before = f"({starts}::bigint[])[(file_index + 1)::bigint]"
     view = f"rows_{uuid.uuid4().hex}"
     number = f"""cast(file_row_number + {before} as bigint) as "{name}\""""
     engine.con.execute(f"create temp view {view} as select *, {number} from read_parquet({files})")
@@ -225,30 +221,22 @@ def _sha256(path: Path) -> str:
 
 def _matching(address: str, pattern: str, folder: Path) -> tuple[Path, ...]:
     """Return the files behind a pattern, a file or a folder, in order of their names."""
-    whole = Path(pattern)
-    if not whole.is_absolute():
-        roots = [
-            root
-            for root in (find_project(folder), find_project(), shipped_studies())
-            if root is not None
-        ]
-        whole = inside(folder / pattern, [folder.resolve(), *roots], address)
-    found = (
-        [whole]
-        if whole.is_file()
-        else [Path(name) for name in glob.glob(str(whole), recursive=True)]
-    )
-    if whole.is_dir():
-        found = [path for path in whole.rglob("*") if path.suffix.lower() in SUFFIXES]
-    files = tuple(sorted(path for path in found if path.is_file()))
+    path = Path(pattern)
+    if not path.is_absolute():
+        roots = filter(None, (find_project(folder), find_project(), shipped_studies()))
+        path = inside(folder / pattern, [folder.resolve(), *roots], address)
+    if path.is_dir():
+        among = (one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES)
+    else:
+        among = [path] if path.is_file() else map(Path, glob.glob(str(path), recursive=True))
+    files = tuple(sorted(one for one in among if one.is_file()))
     if not files or len(files) > MOST_FILES:
         allowed = f"1 to {MOST_FILES:,} files that exist ({ADDRESSES})"
-        raise DataError(address, [Fault("dataset", f"{len(files):,} such files", allowed)])
-    kinds = sorted({path.suffix.lower() for path in files})
+        raise DataError(address, Fault("dataset", f"{len(files):,} such files", allowed))
+    kinds = sorted({one.suffix.lower() for one in files})
     if len(kinds) > 1:
-        raise DataError(
-            address, [Fault("dataset", f"files of two kinds: {listing(kinds)}", "one kind of file")]
-        )
+        found = f"files of two kinds: {listing(kinds)}"
+        raise DataError(address, Fault("dataset", found, "one kind of file"))
     return files
 
 
@@ -274,17 +262,14 @@ def _open_files(address: str, pattern: str, folder: Path, settings: dict[str, An
 def _open_database(address: str, rest: str, folder: Path, settings: dict[str, Any]) -> Source:
     file, separator, name = rest.rpartition("/")
     if not separator or not file or not name:
-        raise DataError(address, [Fault("dataset", f'"{printable(rest)}"', "duckdb:FILE/TABLE")])
+        raise DataError(address, Fault("dataset", f'"{printable(rest)}"', "duckdb:FILE/TABLE"))
     files = _matching(address, file, folder)
     engine = _duckdb(str(files[0]), settings, read_only=True)
-    found = engine.con.execute(
-        "select table_name from information_schema.tables order by 1"
-    ).fetchall()
-    names = [str(row[0]) for row in found]
+    asked = "select table_name from information_schema.tables order by 1"
+    names = [str(row[0]) for row in engine.con.execute(asked).fetchall()]
     if name not in names:
         allowed, hint = "one of: " + listing(names), did_you_mean(name, names)
-        fault = Fault("dataset", f'no table "{printable(name)}"', allowed, hint)
-        raise DataError(address, [fault])
+        raise DataError(address, Fault("dataset", f'no table "{printable(name)}"', allowed, hint))
     return Source(engine.table(name), address, "duckdb", files[:1])
 
 
@@ -314,3 +299,56 @@ def _open_spark(address: str, pattern: str, folder: Path, settings: dict[str, An
         rows = session.read.csv(names, header=True, inferSchema=False, multiLine=True, escape='"')
     rows.createOrReplaceTempView(view)
     return Source(ibis.pyspark.connect(session).table(view), address, "spark", files)
+
+
+# --- a seeded sample of the rows ------------------------------------------------------------------
+
+
+def draw_by_row_number(table: ir.Table, row: str, seed: int, rows: int, size: int) -> pd.DataFrame:
+    """Return at most `size` of the rows in order, by a number drawn for each from its place in the
+    table.
+    """
+    share = _share(rows, size)
+    table = table.mutate(draw=_draw(table[row], seed))
+    table = table.filter(table["draw"] < int(share * LARGEST_DRAW)) if share < 1 else table
+    return table.to_pandas().nsmallest(size, "draw").sort_values(row).set_index(row)
+
+
+def draw_by_spark(table: ir.Table, seed: int, rows: int, size: int) -> pd.DataFrame:
+    """Return at most `size` of the rows; the index is their place among those that Spark drew."""
+    share = _share(rows, size)
+    frame = (table.filter(_spark_draw(seed % 2**31) < share) if share < 1 else table).to_pandas()
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(frame))[:size])
+    return frame.iloc[chosen].set_axis(chosen, axis=0)
+
+
+def _share(rows: int, size: int) -> float:
+    """Return the share of the rows to bring into memory so that hardly ever fewer than `size`
+    come.
+    """
+    return min(1.0, 1.02 * size / rows + 2000 / rows) if rows > size else 1.0
+
+
+def _spark_draw(seed: int) -> ir.FloatingValue:
+    """Return Spark's own seeded draw in [0, 1): the same for the same files (Ibis has no seed for
+    it).
+    """
+    import ibis
+
+    @ibis.udf.scalar.builtin(name="rand")
+    def drawn(seed: int) -> float: ...
+
+    return drawn(seed)
+
+
+def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
+    """Return a number below 2**31 - 1 that looks random but is the same in every run, from a row's
+    number.
+
+    The middle bits of a product of two linear maps, which alone would take rows at regular
+    distances. Nothing is divided, and as little as can be is written twice: an engine does the
+    whole of it for every row.
+    """
+    shift = seed * 2_654_435_761 % LARGEST_DRAW | 1
+    value = (row * 1_664_525 + shift) & LARGEST_DRAW
+    return ((value * (value + 1_013_904_223)) >> 12) & LARGEST_DRAW

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,10 +10,12 @@ from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, printable
 from analysis.models.covariance import CLUSTERED, FEW_CLUSTERS
 from analysis.models.distributions import chi2_sf
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis, build_basis
+from analysis.out_of_core.cells import aggregate
 from analysis.out_of_core.fits import (
-    Contribution,
+    Groups,
     Solved,
     Summed,
     contribute,
@@ -22,14 +24,11 @@ from analysis.out_of_core.fits import (
     solve_ols,
 )
 from analysis.out_of_core.poisson import solve_poisson
-from analysis.out_of_core.sums import aggregate
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
 from analysis.results.question import Question
 from analysis.studies.composition.study import clusters_check, outcome_from_rows, reconstructability
 from analysis.studies.increment.study import tests, together_rows
-
-MODELS = ("ols", "poisson")
 
 
 def audit_table(
@@ -42,71 +41,44 @@ def audit_table(
     DesignError
         When the deciding model cannot be fitted, or needs the rows.
     """
-    name = outcome.deciding_model
-    if name not in MODELS:
-        found = f'the model "{name}" for "{printable(outcome.column)}", beyond memory'
-        raise DesignError(
-            "the plan", [Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')]
-        )
-    basis = build_basis(sample, outcome.column, (score,))
-    groups = _groups(sample, basis)
-    rows, counted = _one_model(sample, outcome, score, basis, name, groups)
-    groups, checks = groups or counted, []
+    question, checks = Question(sample, outcome, score), []
+    if not FAMILIES[question.model].sums:
+        found = f'the model "{question.model}" for "{printable(outcome.column)}", beyond memory'
+        fault = Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')
+        raise DesignError("the plan", fault)
+    equation = _Equation.of(question, (score,))
+    rows, groups = _one_model(equation, question.model)
+    equation = replace(equation, groups=equation.groups or groups)
     for other in (*outcome.companion_models, *outcome.variants):
-        if other not in MODELS:
-            reason = f"The companion {other} was not run beyond memory."
-            checks.append(
-                Check(
-                    sample.plan.name,
-                    f"companion_{other}",
-                    None,
-                    reason,
-                    None,
-                    outcome.column,
-                    score,
-                )
-            )
-            continue
-        try:
-            rows += _one_model(sample, outcome, score, basis, other, groups)[0]
-        except DesignError as error:
-            reason = f"The companion model {other} has no estimate here: {error.faults[0].found}."
-            checks.append(
-                Check(
-                    sample.plan.name,
-                    f"companion_{other}",
-                    None,
-                    reason,
-                    None,
-                    outcome.column,
-                    score,
-                )
-            )
-    return rows, checks + _overlap(sample, outcome, score, basis, groups)
+        reason = f"The companion {other} was not run beyond memory."
+        if other in FAMILIES and FAMILIES[other].sums:
+            try:
+                rows += _one_model(equation, other)[0]
+                continue
+            except DesignError as error:
+                found = error.faults[0].found
+                reason = f"The companion model {other} has no estimate here: {found}."
+        checks.append(question.check(f"companion_{other}", None, reason))
+    return rows, checks + equation.overlap()
 
 
 def audit_table_together(
     sample: Sample, outcome: OutcomeSection
 ) -> tuple[list[Estimate], list[Check]]:
     """Return the scores side by side in one equation, as `audit_together` does."""
-    plan = sample.plan
+    question, scores = Question(sample, outcome, ""), sample.plan.score.columns
     try:
-        basis = build_basis(sample, outcome.column, plan.score.columns)
-        groups = _groups(sample, basis)
+        equation = _Equation.of(question, scores)
+        basis = equation.basis
         targets = tuple(i for i, block in enumerate(basis.blocks) if block == "score")
-        model = outcome.deciding_model
-        full = _solve(sample, outcome, basis, model, [(list(range(basis.k)), basis.k)], targets)
-        kind, note = covariance_of(sample, model, groups, deciding=True)
-        fit = _fits(
-            basis, full, [targets], kind, _null(sample, outcome, basis, model, full[0].unit), groups
-        )[0][0]
+        solved = equation.solve(question.model, [(list(range(basis.k)), basis.k)], targets)
+        kind, note = equation.covariance(question.model)
+        fits, _, _ = equation.fits(solved, kind)
     except DesignError as error:
-        fault = error.faults[0]
-        reason = (
-            f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
-        )
-        return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
-    return _noted(together_rows(sample, outcome, fit), note), []
+        place, found = error.faults[0].place, error.faults[0].found
+        reason = f"The scores cannot stand side by side in one equation: {place}, {found}."
+        return [], [question.check("together", None, reason)]
+    return _noted(together_rows(sample, outcome, fits[0]), note), []
 
 
 def inspect_table(
@@ -114,197 +86,137 @@ def inspect_table(
 ) -> tuple[tuple[str, ...], list[Check]]:
     """Return the terms of an equation and its checks, without a fit."""
     basis = build_basis(sample, outcome.column, (score,))
-    return basis.terms, _overlap(sample, outcome, score, basis, count_groups(basis))
+    question = Question(sample, outcome, score)
+    return basis.terms, _Equation(question, basis, count_groups(basis)).overlap()
 
 
-def covariance_of(
-    sample: Sample, model: str, groups: tuple[int, int, int] | None, *, deciding: bool
-) -> tuple[str, str]:
-    """Return the plan's covariance or the default for this model and number of clusters, and what
-    to note.
-    """
-    kind = sample.plan.inference.covariance
-    if kind == "wild":
-        if deciding:
-            found = "the wild cluster bootstrap, beyond memory"
-            raise DesignError("the model", [Fault("[inference] covariance", found, "CRV1 or CRV3")])
-        return "CRV1", "CRV1, since wild needs the rows"
-    if kind is None:
-        alone = "HC3" if model == "ols" else "HC1"
-        kind = alone if groups is None else "CRV3" if groups[0] < FEW_CLUSTERS else "CRV1"
-        if kind == "CRV3" and model == "poisson":
-            return (
-                "CRV1",
-                f"CRV1 with {groups[0]} clusters, since CRV3 would fit again without each of them",
-            )
-    if kind == "CRV3" and model == "poisson":
-        if deciding:
-            found = "CRV3 of a Poisson model, beyond memory"
-            raise DesignError(
-                "the model", [Fault("[inference] covariance", found, 'CRV1, or model = "ols"')]
-            )
-        return "CRV1", "CRV1, since CRV3 does not exist for this model"
-    return kind, ""
+@dataclass(frozen=True, eq=False)
+class _Equation:
+    """The equation of a question, factored, and its clusters as far as they are counted."""
+
+    question: Question
+    basis: Basis
+    groups: Groups | None
+
+    @classmethod
+    def of(cls, question: Question, scores: tuple[str, ...]) -> _Equation:
+        basis = build_basis(question.sample, question.outcome.column, scores)
+        known_later = question.plan.inference.covariance == "CRV1"  # from the sums by cluster
+        return cls(question, basis, None if known_later else count_groups(basis))
+
+    def covariance(self, model: str) -> tuple[str, str]:
+        """Return the plan's covariance or the default for this model and number of clusters, and
+        what to note.
+        """
+        kind, deciding = self.question.plan.inference.covariance, model == self.question.model
+        linear, place = FAMILIES[model].linear, "[inference] covariance"
+        if kind == "wild":
+            if deciding:
+                found = "the wild cluster bootstrap, beyond memory"
+                raise DesignError("the model", Fault(place, found, "CRV1 or CRV3"))
+            return "CRV1", "CRV1, since wild needs the rows"
+        if kind is None and self.groups is None:
+            return FAMILIES[model].default_covariance, ""
+        if kind is None:
+            kind, count = "CRV3" if self.groups[0] < FEW_CLUSTERS else "CRV1", self.groups[0]
+            if kind == "CRV3" and not linear:
+                why = "since CRV3 would fit again without each of them"
+                return "CRV1", f"CRV1 with {count} clusters, {why}"
+        if kind == "CRV3" and not linear:
+            if deciding:
+                found = "CRV3 of a Poisson model, beyond memory"
+                raise DesignError("the model", Fault(place, found, 'CRV1, or model = "ols"'))
+            return "CRV1", "CRV1, since CRV3 does not exist for this model"
+        return kind, ""
+
+    def solve(
+        self, model: str, wanted: list[tuple[list[int], int]], targets: tuple[int, ...]
+    ) -> list[Solved]:
+        """Return the solution of each model; one of fewer free columns keeps the others at zero."""
+        if FAMILIES[model].linear:
+            return [solve_ols(self.basis, columns, targets, free) for columns, free in wanted]
+        mean = self.question.sample.mean(self.question.outcome.column)
+        return solve_poisson(self.basis, wanted, mean, targets)
+
+    def fits(
+        self, models: list[Solved], kind: str
+    ) -> tuple[list[Fit], list[Summed], Groups | None]:
+        """Return a Fit for each of the models without columns kept at zero; all sums; clusters."""
+        by_sums = "CRV1" if kind == "CRV3" else kind
+        summed, groups = contribute(self.basis, models, by_sums)
+        groups = self.groups or groups
+        clusters, null = groups[0] if groups else None, self.null_deviance(models[0])
+        fits = [
+            fitted(self.basis, solved, sums, by_sums, null, clusters)
+            for solved, sums in zip(models, summed, strict=True)
+            if solved.free == len(solved.columns)
+        ]
+        if kind == "CRV3":
+            fits = [jackknifed(self.basis, models[m], fit) for m, fit in enumerate(fits)]
+        return fits, summed, groups
+
+    def null_deviance(self, solved: Solved) -> float:
+        """Return the deviance of the model without columns (with the same offset)."""
+        if solved.linear:
+            return self.basis.total
+        import ibis
+
+        table = self.basis.table.mutate(y=solved.response(self.basis.table))
+        y = table["y"]
+        sums = {"y": y.sum(), "yly": ibis.cases((y > 0, y * y.ln()), else_=0.0).sum()}
+        if "o" in table.columns:
+            sums |= {"yo": (y * table["o"]).sum(), "eo": table["o"].exp().sum()}
+        found = {"yo": 0.0, "eo": float(self.basis.n)} | aggregate(table, sums)
+        total = found["y"]
+        return float(2 * (found["yly"] - found["yo"] - total * np.log(total / found["eo"])))
+
+    def overlap(self) -> list[Check]:
+        """Return the checks of what the score is made of that sums can answer."""
+        last, question = self.basis.k - 1, self.question
+        alone = self.basis.explained(last, ("engagement",))
+        held = self.basis.explained(last, ("engagement", "control"))
+        made = outcome_from_rows(question)  # what a few extreme rows make is no sum
+        drawn = len(question.sample.frame)
+        if drawn != self.basis.n:
+            made = replace(made, reason=f"{made.reason} (In a seeded sample of {drawn:,} rows.)")
+        clusters = [clusters_check(question, *self.groups)] if self.groups else []
+        return [reconstructability(question, alone, held), made, *clusters]
 
 
-def _one_model(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    basis: Basis,
-    model: str,
-    groups: tuple[int, int, int] | None,
-) -> tuple[list[Estimate], tuple[int, int, int] | None]:
+def _one_model(equation: _Equation, model: str) -> tuple[list[Estimate], Groups | None]:
     """Return every row of one model (increment, raw, tests, what the score adds to the fit), and
     its clusters.
     """
-    kind, note = covariance_of(sample, model, groups, deciding=model == outcome.deciding_model)
-    last = basis.k - 1
-    everything, raw = list(range(basis.k)), basis.columns("engagement")
+    question, basis = equation.question, equation.basis
+    kind, note = equation.covariance(model)
+    last, everything, raw = basis.k - 1, list(range(basis.k)), basis.columns("engagement")
     wanted = [(everything, basis.k), (raw, len(raw)), (everything, last)]
-    models = _solve(sample, outcome, basis, model, wanted, (last,))
-    null = _null(sample, outcome, basis, model, models[0].unit)
+    models = equation.solve(model, wanted, (last,))
     try:
-        fits, summed = _fits(basis, models, [(last,), (last,)], kind, null, groups)
+        fits, summed, groups = equation.fits(models, kind)
     except DesignError:
         plain = "CRV1" if kind in CLUSTERED else "HC1"
-        if model == outcome.deciding_model or kind == plain:
+        if model == question.model or kind == plain:
             raise
         note = f"{plain}, since {kind} does not exist for this model"
-        fits, summed = _fits(basis, models, [(last,), (last,)], plain, null, groups)
-    statistic = float(summed.total[2] ** 2 / summed.products[2, 2])
-    question = Question(sample, outcome, score)
+        fits, summed, groups = equation.fits(models, plain)
+    reduced = summed[2]
+    statistic = float(reduced.total[0] ** 2 / reduced.products[0, 0])
     rows = question.coefficients("increment", fits[0]) + question.coefficients("raw", fits[1])
     lagrange = (statistic, float(chi2_sf(statistic, 1)))
-    rows += tests(question, fits[0], summed.deviance[2], lagrange)
-    return _noted(rows, note), summed.groups
+    rows += tests(question, fits[0], reduced.deviance, lagrange)
+    return _noted(rows, note), groups
 
 
 def _noted(rows: list[Estimate], note: str) -> list[Estimate]:
-    return (
-        [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
-        if note
-        else rows
-    )
+    return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
 
 
-def _solve(
-    sample: Sample,
-    outcome: OutcomeSection,
-    basis: Basis,
-    model: str,
-    wanted: list[tuple[list[int], int]],
-    targets: tuple[int, ...],
-) -> list[Solved]:
-    """Return the solution of each model; a model of fewer free columns keeps the others at zero."""
-    if model == "poisson":
-        return solve_poisson(basis, wanted, sample.mean(outcome.column), targets)
-    models = []
-    for columns, free in wanted:
-        solved = solve_ols(basis, columns[:free], ())
-        whole = solve_ols(basis, columns, targets)
-        beta = np.concatenate([solved.beta, np.zeros(len(columns) - free)])
-        models.append(replace(whole, beta=beta, free=free))
-    return models
-
-
-def _fits(
-    basis: Basis,
-    models: list[Solved],
-    targets: list[tuple[int, ...]],
-    kind: str,
-    null: float,
-    groups: tuple[int, int, int] | None,
-) -> tuple[list[Fit], Summed]:
-    """Return a Fit for each of the models that have targets, and the sums; the last model is the
-    score test's.
-    """
-    contributions = [
-        [Contribution(s.spread(s.influence(t), basis.k), m, leverage=True) for t in wanted]
-        for m, (s, wanted) in enumerate(zip(models, targets, strict=False))
-    ]
-    if len(models) > len(targets):
-        last = len(models) - 1
-        solved = models[last]
-        contributions.append(
-            [Contribution(solved.spread(solved.influence(basis.k - 1), basis.k), last)]
-        )
-    summed = contribute(basis, models, contributions, "CRV1" if kind == "CRV3" else kind)
-    fits, at = [], 0
-    groups = groups or summed.groups
-    clusters = groups[0] if groups else None
-    for m, wanted in enumerate(targets):
-        places = list(range(at, at + len(wanted)))
-        shown = "CRV1" if kind == "CRV3" else kind
-        fit = fitted(basis, models[m], summed, places, shown, summed.deviance[m], null, clusters)
-        fits.append(jackknifed(basis, models[m], fit) if kind == "CRV3" else fit)
-        at += len(wanted)
-    return fits, summed
-
-
-def _null(sample: Sample, outcome: OutcomeSection, basis: Basis, model: str, unit: float) -> float:
-    """Return the deviance of the model without columns (with the same offset)."""
-    if model == "ols":
-        return basis.total
-    import ibis
-
-    table = basis.table.mutate(y=basis.table["y"] / unit)
-    y = table["y"]
-    sums = {"y": y.sum(), "yly": ibis.cases((y > 0, y * y.ln()), else_=0.0).sum()}
-    if "o" in table.columns:
-        sums |= {"yo": (y * table["o"]).sum(), "eo": table["o"].exp().sum()}
-    found = {"yo": 0.0, "eo": float(basis.n)} | aggregate(table, sums)
-    return float(2 * (found["yly"] - found["yo"] - found["y"] * np.log(found["y"] / found["eo"])))
-
-
-# --- checks ---------------------------------------------------------------------------------------
-
-
-def _groups(sample: Sample, basis: Basis) -> tuple[int, int, int] | None:
-    """Return what `count_groups` does, where it is not known anyway once the sums by cluster are
-    taken.
-    """
-    return None if sample.plan.inference.covariance == "CRV1" else count_groups(basis)
-
-
-def count_groups(basis: Basis) -> tuple[int, int, int] | None:
+def count_groups(basis: Basis) -> Groups | None:
     """Return the number of clusters and the sizes of the smallest and the largest."""
     if "g" not in basis.table.columns:
         return None
     table = basis.table.group_by("g").aggregate(size=basis.table.count())
-    found = aggregate(
-        table, {"n": table.count(), "low": table["size"].min(), "high": table["size"].max()}
-    )
+    size = table["size"]
+    found = aggregate(table, {"n": table.count(), "low": size.min(), "high": size.max()})
     return int(found["n"]), int(found["low"]), int(found["high"])
-
-
-def _overlap(
-    sample: Sample,
-    outcome: OutcomeSection,
-    score: str,
-    basis: Basis,
-    groups: tuple[int, int, int] | None,
-) -> list[Check]:
-    """Return the checks of `check_overlap`."""
-    question, last = Question(sample, outcome, score), basis.k - 1
-    alone, held = (
-        basis.explained(last, blocks) for blocks in (("engagement",), ("engagement", "control"))
-    )
-    checks = [
-        reconstructability(question, alone, held),
-        _outcome_from(question, basis),
-    ]
-    return checks + ([clusters_check(question, *groups)] if groups else [])
-
-
-def _outcome_from(question: Question, basis: Basis) -> Check:
-    """Return the check of a computed outcome on the seeded sample: what a few extreme rows make is
-    no sum.
-    """
-    check = outcome_from_rows(question)
-    drawn = len(question.sample.frame)
-    return (
-        check
-        if drawn == basis.n
-        else replace(check, reason=f"{check.reason} (In a seeded sample of {drawn:,} rows.)")
-    )

@@ -1,26 +1,32 @@
-"""The columns of an equation as expressions, and their orthonormal basis from sums of products
-alone.
-"""
+"""The columns of an equation as expressions, and their orthonormal basis from sums of products."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, listing, printable
 from analysis.models.design import Design, dependent_terms
 from analysis.models.sufficient_statistics import condition_number
-from analysis.out_of_core.cells import FUNCTIONS, transformed
-from analysis.out_of_core.products import Products
-from analysis.out_of_core.sums import combination, cross_products
+from analysis.out_of_core.cells import (
+    EXPRESSIBLE,
+    FUNCTIONS,
+    combination,
+    cross_products,
+    transformed,
+)
+from analysis.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import ibis.expr.types as ir
+
+Name = tuple[str, str]
+"""A column of the plan and its transform."""
 
 EASY = 30.0
 """Up to this condition number of the sample's columns, scaling alone keeps thirteen digits in their
@@ -130,14 +136,13 @@ def build_basis(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Basis:
     where = str(sample.dataset.path or sample.dataset.address)
     if n < pilot.k + 10:
         found = f"{n} rows for {pilot.k} coefficients"
-        raise DesignError(where, [Fault("rows", found, "at least ten rows more than coefficients")])
+        raise DesignError(where, Fault("rows", found, "at least ten rows more than coefficients"))
     mean = pilot.matrix.mean(axis=0) * (np.arange(pilot.k) > 0)
     scale = np.sqrt(((pilot.matrix - mean) ** 2).mean(axis=0))
     scale[scale == 0] = 1.0
     shift = float(pilot.response.mean())
-    known = sample.out_of_core.products.part(
-        [*(column.name for column in columns), (outcome, "identity")]
-    )
+    names = [*(column.name for column in columns), (outcome, "identity")]
+    known = sample.out_of_core.products.part(names)
     if known is not None:
         mean[1:], scale[1:], shift = known.centre[:-1], known.scale[:-1], float(known.centre[-1])
     table = _scaled(sample, outcome, columns, mean, scale)
@@ -202,16 +207,10 @@ def _columns(sample: Sample, scores: tuple[str, ...]) -> list[Column]:
     columns = [piece for column in plan.controls.columns for piece in _control(sample, column)]
     named = [("engagement", c, plan.engagement.transform_of(c)) for c in plan.engagement.columns]
     named += [("score", c, plan.score.transform_of(c)) for c in scores]
-    return columns + [
-        Column(
-            block,
-            c,
-            transformed(table[keys[c]], how),
-            FUNCTIONS[how](sample.frame[c].to_numpy(float)),
-            (c, how),
-        )
-        for block, c, how in named
-    ]
+    for block, c, how in named:
+        values = FUNCTIONS[how](sample.frame[c].to_numpy(float))
+        columns.append(Column(block, c, transformed(table[keys[c]], how), values, (c, how)))
+    return columns
 
 
 def _control(sample: Sample, column: str) -> list[Column]:
@@ -221,20 +220,13 @@ def _control(sample: Sample, column: str) -> list[Column]:
         return [Column("control", column, cells, drawn.to_numpy(float), (column, "identity"))]
     names = cells.name("level").as_table().distinct().limit(MOST_LEVELS + 1).to_pandas()["level"]
     if len(names) > MOST_LEVELS:
-        place, allowed = (
-            f'column "{printable(column)}" (control)',
-            f"at most {MOST_LEVELS} levels beyond memory",
-        )
-        where = str(sample.dataset.path or sample.dataset.address)
-        raise DesignError(where, [Fault(place, f"more than {MOST_LEVELS} levels", allowed)])
+        place, found = f'column "{printable(column)}" (control)', f"more than {MOST_LEVELS} levels"
+        fault = Fault(place, found, f"at most {MOST_LEVELS} levels beyond memory")
+        raise DesignError(sample.dataset.path or sample.dataset.address, fault)
+    levels = ((level, cells == level, drawn == level) for level in sorted(names)[1:])
     return [
-        Column(
-            "control",
-            f"{column}[{level}]",
-            (cells == level).cast("float64"),
-            (drawn == level).to_numpy(float),
-        )
-        for level in sorted(names)[1:]
+        Column("control", f"{column}[{level}]", one.cast("float64"), values.to_numpy(float))
+        for level, one, values in levels
     ]
 
 
@@ -274,15 +266,11 @@ def _factored(
         factor = np.linalg.qr(unit, mode="r") / np.sqrt(len(unit))
         factor *= np.sign(np.diag(factor))[:, None]
     is_plain = np.array_equal(factor, np.eye(len(factor)))
-    at_hand = _known_products(known, guess) if known is not None and is_plain else None
+    gram = _known_products(known, guess) if known is not None and is_plain else None
     for _ in range(MOST_PASSES):
-        gram = (
-            at_hand
-            if at_hand is not None
-            else _products(table, np.linalg.inv(factor), shift, guess)
-        )
-        n, at_hand = gram[0, 0], None
-        gram = gram / n
+        if gram is None:
+            gram = _products(table, np.linalg.inv(factor), shift, guess)
+        n, gram = gram[0, 0], gram / gram[0, 0]
         inner = gram[:-1, :-1]
         _refuse_dependent(inner, suspects, pilot.terms, where)
         triangle = np.linalg.cholesky(inner).T
@@ -290,10 +278,9 @@ def _factored(
         if condition_number(triangle / np.sqrt(np.diag(inner))) < 2 * EASY:
             error = np.linalg.solve(triangle.T, gram[:-1, -1])
             return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
-    fault = Fault(
-        "the columns", "too nearly dependent for sums of products", "a table that fits into memory"
-    )
-    raise DesignError(where, [fault])
+        gram = None
+    found = "too nearly dependent for sums of products"
+    raise DesignError(where, Fault("the columns", found, "a table that fits into memory"))
 
 
 def _is_easy(unit: np.ndarray) -> bool:
@@ -309,17 +296,11 @@ def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarr
     constant.
     """
     k = len(change)
-    mixed = np.abs(change[1:, 1:] - np.diag(np.diag(change)[1:])).max(initial=0.0) > 0
-    columns = (
-        {f"q{j}": combination(table, change[:, j]) for j in range(1, k)}
-        if mixed
-        else {f"q{j}": table[f"z{j}"] for j in range(1, k)}
-    )
-    table = table.select(
-        **columns, y=table["y"] - combination(table, guess + shift * (np.arange(k) == 0))
-    )
-    names = [*columns, "y"]
-    return cross_products(table, names)
+    columns = {f"q{j}": combination(table, change[:, j]) for j in range(1, k)}
+    if np.array_equal(change, np.eye(k)):
+        columns = {f"q{j}": table[f"z{j}"] for j in range(1, k)}
+    error = table["y"] - combination(table, guess + shift * (np.arange(k) == 0))
+    return cross_products(table.select(**columns, y=error), [*columns, "y"])
 
 
 def _known_products(known: Products, guess: np.ndarray) -> np.ndarray | None:
@@ -344,15 +325,92 @@ def _refuse_dependent(
             bad.append(terms[j])
         else:
             kept.append(j)
-    if bad:
-        allowed = "columns none of which follows from the others: leave one out of the plan"
-        faults = [
-            Fault(
-                f'term "{printable(term)}"',
-                "an exact linear combination of "
-                + listing(makers.get(term, ["the other columns, to twelve digits"])),
-                allowed,
-            )
-            for term in bad
-        ]
+    others, allowed = (
+        ["the other columns, to twelve digits"],
+        ("columns none of which follows from the others: leave one out of the plan"),
+    )
+    faults = [
+        Fault(f'term "{printable(term)}"', f"an exact linear combination of {of}", allowed)
+        for term in bad
+        for of in [listing(makers.get(term, others))]
+    ]
+    if faults:
         raise DesignError(where, faults)
+
+
+# --- all numeric columns of a plan ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Cross products of columns z = (x - centre) / scale, where centre and scale are those of the
+    seeded sample.
+
+    Attributes
+    ----------
+    names : tuple of (column, transform), length p
+    centre, scale : ndarray, shape (p,)
+    gram : ndarray, shape (p + 1, p + 1)
+        Of [1, z]; its first element is the number of rows.
+    """
+
+    names: tuple[Name, ...]
+    centre: np.ndarray
+    scale: np.ndarray
+    gram: np.ndarray
+
+    @property
+    def is_finite(self) -> bool:
+        """False where one of the columns holds a NaN or an infinity."""
+        return bool(np.isfinite(self.gram).all())
+
+    def part(self, names: Sequence[Name | None]) -> Products | None:
+        """Return the products of some of the columns, or None where one is not among these."""
+        if any(name not in self.names for name in names):
+            return None
+        at = [self.names.index(name) for name in names]
+        inside = [0, *(i + 1 for i in at)]
+        return Products(
+            tuple(names), self.centre[at], self.scale[at], self.gram[np.ix_(inside, inside)]
+        )
+
+    def mean(self, name: Name) -> float:
+        one = self.part([name])
+        return float(one.centre[0] + one.scale[0] * one.gram[0, 1] / one.gram[0, 0])
+
+    def spread(self, name: Name) -> float:
+        """Return the standard deviation (ddof = 1)."""
+        one = self.part([name])
+        rows, total, squares = one.gram[0, 0], one.gram[0, 1], one.gram[1, 1]
+        variance = max(0.0, squares - total**2 / rows) / max(1.0, rows - 1)
+        return float(one.scale[0] * np.sqrt(variance))
+
+
+def products_of(
+    plan: Plan, table: ir.Table, keys: Mapping[str, str], frame: pd.DataFrame
+) -> Products:
+    """Sum products of the plan's numeric columns over all rows, centred at the sample's means."""
+    names = _names(plan, table, keys)
+    values = [FUNCTIONS[how](frame[column].to_numpy(float)) for column, how in names]
+    centre = np.array([value.mean() for value in values])
+    scale = np.array([value.std() for value in values])
+    scale[scale == 0] = 1.0
+    size = len(names) + 1
+    if not (np.isfinite(centre).all() and np.isfinite(scale).all()):
+        return Products(names, centre, scale, np.full((size, size), np.nan))
+    columns = {
+        f"x{i}": transformed(table[keys[column]], how) - float(centre[i - 1])
+        for i, (column, how) in enumerate(names, 1)
+    }
+    gram = cross_products(table.select(**columns), list(columns))
+    weights = np.concatenate([[1.0], 1 / scale])
+    return Products(names, centre, scale, gram * np.outer(weights, weights))
+
+
+def _names(plan: Plan, table: ir.Table, keys: Mapping[str, str]) -> tuple[Name, ...]:
+    """Return the numeric columns in the forms in which equations use them, each once."""
+    plain = [c for c in plan.controls.columns if not table[keys[c]].type().is_string()]
+    plain += [c for o in plan.outcome for c in (o.exposure, o.column) if c is not None]
+    names = [(c, s.transform_of(c)) for s in (plan.engagement, plan.score) for c in s.columns]
+    names = [name for name in names if name[1] in EXPRESSIBLE]
+    return tuple(dict.fromkeys([*((column, "identity") for column in plain), *names]))

@@ -1,18 +1,20 @@
-"""Cells of a table beyond memory as expressions: text, numbers, filters and transforms, as they are
-read in memory.
-"""
+"""A table out of core as expressions: cells as they are read in memory, and sums over them."""
 
 from __future__ import annotations
 
 import datetime
 import math
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.data.reading.cells import LARGEST, MISSING
 from analysis.errors import printable
+from analysis.out_of_core.address import plain_words
 from analysis.plan.codebook import CodebookColumn
 from analysis.plan.sections.columns import KeepSection
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 FUNCTIONS = {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}
+
+
 EXPRESSIBLE = tuple(FUNCTIONS)
 """Transforms that need no other row."""
 
@@ -101,13 +105,12 @@ def _without_nan(value: ir.FloatingValue) -> ir.FloatingValue:
 
 
 def is_number(cells: ir.Value) -> bool:
+    """Return whether a column holds numbers, not text and not truth values."""
     return cells.type().is_numeric() and not cells.type().is_boolean()
 
 
 def typed_value(field: Field, cells: ir.Value) -> ir.Value:
-    """Return a column of the plan as it is analysed: float64, or for clusters and text controls
-    text.
-    """
+    """Return a column of the plan as it is analysed: float64; clusters, text controls as text."""
     import ibis
 
     if field.is_text:
@@ -128,12 +131,9 @@ def passes(keep: KeepSection, cells: ir.Value) -> ir.BooleanValue:
     """Return whether a row satisfies a filter; a row without a value satisfies none."""
     text = texts(cells)
     passed = text.notnull()
-    wanted = (
-        keep.among if keep.among is not None else (keep.equals,) if keep.equals is not None else ()
-    )
+    wanted = keep.among or (() if keep.equals is None else (keep.equals,))
     if wanted:
-        equal = [_equal(cells, value) for value in wanted]
-        passed = passed & _any(equal)
+        passed = passed & reduce(operator.or_, (_equal(cells, value) for value in wanted))
     if keep.min is not None:
         passed = passed & (numbers(cells) >= float(keep.min))
     if keep.max is not None:
@@ -144,21 +144,14 @@ def passes(keep: KeepSection, cells: ir.Value) -> ir.BooleanValue:
     return passed.fill_null(False)
 
 
-def _any(conditions: list[ir.BooleanValue]) -> ir.BooleanValue:
-    found = conditions[0]
-    for condition in conditions[1:]:
-        found = found | condition
-    return found
-
-
 def _equal(cells: ir.Value, value: str | float | bool) -> ir.BooleanValue:
     if isinstance(value, bool):
-        return (
-            texts(cells).lower().isin(["true", "1"] if value else ["false", "0"]).fill_null(False)
-        )
-    if isinstance(value, (int, float)):
-        return (numbers(cells) == float(value)).fill_null(False)
-    return (texts(cells) == value).fill_null(False)
+        equal = texts(cells).lower().isin(["true", "1"] if value else ["false", "0"])
+    elif isinstance(value, (int, float)):
+        equal = numbers(cells) == float(value)
+    else:
+        equal = texts(cells) == value
+    return equal.fill_null(False)
 
 
 def _days(text: ir.StringValue) -> ir.StringValue:
@@ -173,6 +166,7 @@ def _days(text: ir.StringValue) -> ir.StringValue:
 
 
 def odd(kind: str, cells: ir.Value) -> ir.BooleanValue:
+    """Return whether a value is none that a count, or a binary outcome, may have."""
     return (cells < 0) | (cells % 1.0 != 0.0) if kind == "count" else ~cells.isin([0.0, 1.0])
 
 
@@ -187,9 +181,85 @@ def unreadable(keep: KeepSection, cells: ir.Value) -> list[tuple[str, ir.Boolean
 
 
 def bad_cell(field: Field, cells: ir.Value, what: str) -> ir.BooleanValue:
+    """Return whether a cell is infinite, too large, or no number."""
     value = typed_value(field, cells)
     if what == "infinite":
         return value.abs() == math.inf
     if what == "too large":
         return (value.abs() > LARGEST) & (value.abs() < math.inf)
     return texts(cells).notnull() & value.isnull()
+
+
+# --- sums over all rows ---------------------------------------------------------------------------
+
+
+def aggregate(table: ir.Table, expressions: Mapping[str, ir.Scalar]) -> dict[str, Any]:
+    """Return sums over a table, by name, in one scan; the sum of no values is NaN.
+
+    One row comes back. DuckDB hands it over as it is; elsewhere it passes through pandas, which
+    takes longer to import than a scan of a million rows.
+    """
+    if not expressions:
+        return {}
+    asked, database = table.aggregate(**expressions), table.get_backend()
+    with plain_words("the engine"):
+        if database.name != "duckdb":
+            return asked.to_pandas().iloc[0].to_dict()
+        (row,) = database.raw_sql(database.compile(asked)).fetchall()
+    row = (np.float64("nan") if value is None else value for value in row)
+    numbers = (np.float64(value) if isinstance(value, float) else value for value in row)
+    return dict(zip(expressions, numbers, strict=True))
+
+
+def count_of(value: Any) -> int:
+    """Return a count; the sum of no rows is null."""
+    return 0 if value is None or value != value else int(value)
+
+
+def total_of(values: Iterable[ir.Value]) -> ir.Value:
+    """Return the sum of expressions."""
+    return reduce(operator.add, values)
+
+
+def combination(table: ir.Table, weights: np.ndarray) -> ir.Value:
+    """Return ``weights[0] + sum of weights[i] z_i``; columns of weight zero are not read."""
+    import ibis
+
+    terms = [table[f"z{i}"] * float(weights[i]) for i in np.flatnonzero(weights) if i]
+    constant = float(weights[0])
+    if not terms:
+        return ibis.literal(constant)
+    return total_of(terms) + constant if constant else total_of(terms)
+
+
+def pair_sums(
+    values: Sequence[ir.Value], prefix: str, others: Sequence[ir.Value] | None = None
+) -> dict[str, ir.Scalar]:
+    """Return the sums of products of pairs of columns, which `symmetric` puts together."""
+    pairs = ((i, j) for i in range(len(values)) for j in range(i + 1))
+    others = others or values
+    return {f"{prefix}{i}_{j}": (values[i] * others[j]).sum() for i, j in pairs}
+
+
+def symmetric(values: Mapping[str, Any], size: int, prefix: str) -> np.ndarray:
+    """Return a symmetric matrix, shape (size, size), or one for each row of a frame, last."""
+    places = [[(max(i, j), min(i, j)) for j in range(size)] for i in range(size)]
+    return np.array([[values[f"{prefix}{i}_{j}"] for i, j in row] for row in places], dtype=float)
+
+
+def cross_products(table: ir.Table, names: Sequence[str]) -> np.ndarray:
+    """Return the cross products of a constant and some columns, in one scan."""
+    return gram_of(aggregate(table, product_sums(table, names)), len(names))
+
+
+def product_sums(table: ir.Table, names: Sequence[str]) -> dict[str, ir.Scalar]:
+    """Return the expressions whose values `gram_of` puts together."""
+    values = [table[name] for name in names]
+    sums = {f"s{i}": value.sum() for i, value in enumerate(values)}
+    return {"n": table.count()} | sums | pair_sums(values, "p")
+
+
+def gram_of(values: Mapping[str, Any], size: int) -> np.ndarray:
+    """Return the cross products, shape (size + 1, size + 1), the constant first."""
+    sums = np.array([[values[f"s{i}"] for i in range(size)]], dtype=float)
+    return np.block([[np.array([[values["n"]]]), sums], [sums.T, symmetric(values, size, "p")]])

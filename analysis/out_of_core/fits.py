@@ -1,9 +1,9 @@
-"""Least squares and Poisson pseudo-maximum likelihood by sums over a table that no memory holds."""
+"""Least squares and Poisson pseudo-maximum likelihood by sums over a table out of core."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import refuse_full_leverage
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis
-from analysis.out_of_core.sums import aggregate, combination
+from analysis.out_of_core.cells import aggregate, combination, pair_sums, symmetric, total_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,6 +21,11 @@ SAME = 1e-12
 
 MOST_JACKKNIFE = 5_000_000
 """Numbers (clusters x pairs of columns) that CRV3 may bring into memory."""
+
+LEVERED = ("HC2", "HC3")
+
+Groups = tuple[int, int, int]
+"""The number of clusters, and the sizes of the smallest and the largest."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class Solved:
     targets : tuple of int
         The columns whose covariance is wanted.
     free : int
-        The first of the columns, which have coefficients; those of the others are zero.
+        The first of the columns, which have coefficients; those of the others are zero, as in the
+        score test of the last one.
     unit : float
     """
 
@@ -64,39 +70,50 @@ class Solved:
     free: int
     unit: float = 1.0
 
+    @property
+    def linear(self) -> bool:
+        return self.model == "ols"
+
     def spread(self, weights: np.ndarray, k: int) -> np.ndarray:
         """Return weights on the columns of this model as weights on all columns."""
-        whole = np.zeros(k)
-        whole[self.columns] = weights
-        return whole
+        return placed(weights, self.columns, k)
 
-    def influence(self, target: int) -> np.ndarray:
-        """Return the weights on z that make a row's contribution to a coefficient, residual
-        aside.
+    def predictor(self, table: ir.Table, k: int) -> ir.Value:
+        """Return the linear predictor of each row, its offset included."""
+        return predictor_of(table, self.spread(self.beta, k), offset=not self.linear)
+
+    def response(self, table: ir.Table) -> ir.Value:
+        return table["y"] if self.linear else table["y"] / self.unit
+
+    def influences(self, k: int) -> list[np.ndarray]:
+        """Return for each target the weights on all columns that, times its residual, make a row's
+        contribution to the coefficient.
         """
-        return self.whitening[self.columns.index(target)] @ self.whitening.T
+        rows = [self.whitening[self.columns.index(target)] for target in self.targets]
+        return [self.spread(row @ self.whitening.T, k) for row in rows]
 
 
-@dataclass(frozen=True, eq=False)
-class Contribution:
-    """A row's contribution to one quantity: a combination of z times the residual of a model."""
-
-    weights: np.ndarray
-    residual: int
-    leverage: bool = False
+def placed(weights: np.ndarray, columns: list[int], k: int) -> np.ndarray:
+    """Return weights on some of k columns as weights on all of them."""
+    everywhere = np.zeros(k)
+    everywhere[columns] = weights
+    return everywhere
 
 
-# --- least squares --------------------------------------------------------------------------------
+def predictor_of(table: ir.Table, weights: np.ndarray, *, offset: bool = True) -> ir.Value:
+    """Return a combination of the columns, with the table's offset."""
+    predictor = combination(table, weights)
+    return predictor + table["o"] if offset and "o" in table.columns else predictor
 
 
-def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...]) -> Solved:
-    """Solve least squares of some columns from the triangle of all of them."""
+def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...], free: int) -> Solved:
+    """Solve least squares of the first columns from the triangle of all of them."""
     q, triangle = np.linalg.qr(basis.coordinates[:, columns])
-    beta = np.linalg.solve(triangle, q.T @ basis.response)
+    beta = np.zeros(len(columns))
+    beta[:free] = np.linalg.solve(triangle[:free, :free], q[:, :free].T @ basis.response)
     beta[0] += basis.shift
-    return Solved(
-        "ols", columns, beta, np.linalg.inv(triangle) / np.sqrt(basis.n), targets, len(columns)
-    )
+    whitening = np.linalg.inv(triangle) / np.sqrt(basis.n)
+    return Solved("ols", columns, beta, whitening, targets, free)
 
 
 # --- what the rows contribute ---------------------------------------------------------------------
@@ -104,157 +121,109 @@ def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...]) -> Sol
 
 @dataclass(frozen=True, eq=False)
 class Summed:
-    """Sums over rows (or over clusters of their sums) of contributions.
+    """Sums over rows (or over clusters of their sums) of one model's contributions.
 
     Attributes
     ----------
-    total : ndarray, shape (m,)
-    products : ndarray, shape (m, m)
-        Of contributions of the same group only; zero elsewhere.
-    deviance : list of float
-        Of each model.
-    groups : tuple of int or None
-        The number of clusters, and the sizes of the smallest and the largest.
+    total : ndarray, shape (t,)
+        Of each target.
+    products : ndarray, shape (t, t)
+    deviance : float
     """
 
     total: np.ndarray
     products: np.ndarray
-    deviance: list[float]
-    groups: tuple[int, int, int] | None = None
+    deviance: float
 
 
-def predictor_of(table: ir.Table, weights: np.ndarray) -> ir.Value:
-    predictor = combination(table, weights)
-    return predictor + table["o"] if "o" in table.columns else predictor
+def contribute(basis: Basis, models: list[Solved], kind: str) -> tuple[list[Summed], Groups | None]:
+    """Sum each model's contributions, their products and the deviances, in one scan.
 
-
-def contribute(
-    basis: Basis, models: list[Solved], groups: list[list[Contribution]], kind: str
-) -> Summed:
-    """Sum contributions, their products within each group, and the deviances, in one scan.
-
-    Those of least squares are known from the basis.
+    The deviances of least squares are known from the basis.
 
     Parameters
     ----------
     kind : {"HC0", "HC1", "HC2", "HC3", "CRV1"}
-        For HC2 and HC3 contributions marked `leverage` are divided by (the root of) one minus the
-        leverage. For CRV1 contributions are summed by cluster first, and the products are of the
-        clusters' sums: two numbers a cluster and model, which the engine keeps, whatever the number
-        of clusters.
+        For HC2 and HC3 contributions of models without columns kept at zero are divided by (the
+        root of) one minus the leverage. For CRV1 contributions are summed by cluster first, and the
+        products are of the clusters' sums: two numbers a cluster and model, which the database
+        keeps, whatever the number of clusters.
+
+    Returns
+    -------
+    list of Summed, one a model; Groups or None
+        The clusters, for CRV1.
 
     Raises
     ------
     DesignError
         HC2 or HC3 where a row has leverage one.
     """
-    flat = [c for group in groups for c in group]
-    table, pairs = _with_contributions(basis, models, flat, kind), _pairs(groups)
-    deviances, sums = [f"d{m}" for m, s in enumerate(models) if s.model != "ols"], {}
-    if kind.startswith("CRV"):
-        sums = {
-            name: table[name].sum() for name in (*deviances, *(f"c{i}" for i in range(len(flat))))
-        }
+    table = _with_contributions(basis, models, kind)
+    deviances = [f"d{m}" for m, solved in enumerate(models) if not solved.linear]
+    names = [[f"c{m}_{t}" for t in range(len(s.targets))] for m, s in enumerate(models)]
+    every = [*deviances, *(name for some in names for name in some)]
+    sums = {}
+    if kind == "CRV1":
+        sums = {name: table[name].sum() for name in every}
         table = table.group_by("g").aggregate(**sums, size=table.count())
         sums = {"groups": table.count(), "least": table["size"].min(), "most": table["size"].max()}
-    if kind in ("HC2", "HC3"):
-        sums |= {f"a{m}": (table[f"l{m}"] > 1 - 1e-10).sum() for m in range(len(models))}
-    sums |= {name: table[name].sum() for name in deviances}
-    sums |= {f"t{i}": table[f"c{i}"].sum() for i in range(len(flat))}
-    sums |= {f"p{i}_{j}": (table[f"c{i}"] * table[f"c{j}"]).sum() for i, j in pairs}
-    found = aggregate(table, sums)
-    for name in (name for name in found if name.startswith("a")):
-        refuse_full_leverage(np.ones(int(found[name] or 0)), kind)
-    deviance = [
-        basis.residual_squares(s.columns[: s.free]) if s.model == "ols" else float(found[f"d{m}"])
-        for m, s in enumerate(models)
+    levers = [name for name in table.columns if name.startswith("l")]
+    sums |= {f"a_{name}": (table[name] > 1 - 1e-10).sum() for name in levers}
+    sums |= {name: table[name].sum() for name in every}
+    for m, some in enumerate(names):
+        sums |= pair_sums([table[name] for name in some], f"p{m}_")
+    values = aggregate(table, sums)
+    for name in levers:
+        refuse_full_leverage(np.ones(int(values[f"a_{name}"] or 0)), kind)
+    summed = [
+        Summed(
+            np.array([values[name] for name in some], dtype=float),
+            symmetric(values, len(some), f"p{m}_"),
+            basis.residual_squares(s.columns[: s.free]) if s.linear else float(values[f"d{m}"]),
+        )
+        for m, (s, some) in enumerate(zip(models, names, strict=True))
     ]
-    return _summed(found, len(flat), pairs, deviance)
+    sizes = [int(values[name]) for name in ("groups", "least", "most") if name in values]
+    return summed, tuple(sizes) or None
 
 
-def _summed(
-    found: dict[str, Any], size: int, pairs: list[tuple[int, int]], deviance: list[float]
-) -> Summed:
-    products = np.zeros((size, size))
-    for i, j in pairs:
-        products[i, j] = products[j, i] = found[f"p{i}_{j}"]
-    groups = (
-        tuple(int(found[name]) for name in ("groups", "least", "most"))
-        if "groups" in found
-        else None
-    )
-    total = np.array([found[f"t{i}"] for i in range(size)], dtype=float)
-    return Summed(total, products, deviance, groups)
-
-
-def _pairs(groups: list[list[Contribution]]) -> list[tuple[int, int]]:
-    pairs, start = [], 0
-    for group in groups:
-        pairs += [(start + i, start + j) for i in range(len(group)) for j in range(i + 1)]
-        start += len(group)
-    return pairs
-
-
-def _with_contributions(
-    basis: Basis, models: list[Solved], flat: list[Contribution], kind: str
-) -> ir.Table:
-    """Return a row's contributions ``c0 ..``, deviances ``d0 ..`` and, for HC2 and HC3, leverages
-    ``l0 ..``.
-    """
-    table, short = basis.table, _short_cuts(basis, models, flat)
-    fitted = {
-        f"eta{m}": predictor_of(table, s.spread(s.beta, basis.k))
-        if s.model == "poisson"
-        else combination(table, s.spread(s.beta, basis.k))
-        for m, s in enumerate(models)
-        if m not in short
-    }
-    parts = {f"f{i}": combination(table, c.weights) for i, c in enumerate(flat)}
-    leverages = (
-        {f"l{m}": _squared(table, s, basis.k) for m, s in enumerate(models)}
-        if kind in ("HC2", "HC3")
-        else {}
-    )
+def _with_contributions(basis: Basis, models: list[Solved], kind: str) -> ir.Table:
+    """Return rows' contributions ``c0_0 ..``, deviances ``d1 ..`` and leverages ``l0 ..``."""
+    k, numbered = basis.k, list(enumerate(models))
+    influences = [solved.influences(k) for solved in models]
+    short = _short_cuts(basis, models, influences)
+    levered = [m for m, s in numbered if kind in LEVERED and s.free == len(s.columns)]
+    table = basis.table
+    columns = {f"eta{m}": s.predictor(table, k) for m, s in numbered if m not in short}
+    for m, rows in enumerate(influences):
+        columns |= {f"f{m}_{t}": combination(table, row) for t, row in enumerate(rows)}
+    columns |= {f"l{m}": _squared(table, models[m], k) for m in levered}
     others = ["y", "g"] if "g" in table.columns else ["y"]
-    table = table.select(*others, **fitted, **parts, **leverages)
-    table = table.mutate(
-        **{
-            f"eta{m}": table[f"eta{other}"] - table[f"f{i}"] * times
-            for m, (other, i, times) in short.items()
-        }
-    )
-    means = {
-        f"mu{m}": table[f"eta{m}"].exp() if s.model == "poisson" else table[f"eta{m}"]
-        for m, s in enumerate(models)
+    table = table.select(*others, **columns)
+    shortened = {
+        f"eta{m}": table[f"eta{other}"] - table[f"f{other}_{t}"] * times
+        for m, (other, t, times) in short.items()
     }
-    table = table.mutate(**means)
-    table = table.mutate(
-        **{
-            f"e{m}": table["y"] / s.unit - table[f"mu{m}"]
-            if s.model == "poisson"
-            else table["y"] - table[f"mu{m}"]
-            for m, s in enumerate(models)
-        },
-        **{
-            f"l{m}": table[f"l{m}"] * (table[f"mu{m}"] if s.model == "poisson" else 1.0)
-            for m, s in enumerate(models)
-            if leverages
-        },
-    )
-    columns = {
-        f"d{m}": _unit_deviance(table, m, s) for m, s in enumerate(models) if s.model != "ols"
-    }
-    for i, c in enumerate(flat):
-        value = table[f"f{i}"] * table[f"e{c.residual}"]
-        if c.leverage and leverages:
-            left = 1.0 - table[f"l{c.residual}"]
-            value = value / (left if kind == "HC3" else left.sqrt())
-        columns[f"c{i}"] = value
-    return table.select(*others, *(f"l{m}" for m in range(len(models)) if leverages), **columns)
+    table = table.mutate(**shortened)
+    means = {m: table[f"eta{m}"] if s.linear else table[f"eta{m}"].exp() for m, s in numbered}
+    table = table.mutate(**{f"mu{m}": mean for m, mean in means.items()})
+    columns = {f"e{m}": s.response(table) - table[f"mu{m}"] for m, s in numbered}
+    weighted = (m for m in levered if not models[m].linear)
+    columns |= {f"l{m}": table[f"l{m}"] * table[f"mu{m}"] for m in weighted}
+    table = table.mutate(**columns)
+    columns = {f"d{m}": _unit_deviance(table, m, s) for m, s in numbered if not s.linear}
+    for m, rows in enumerate(influences):
+        error = table[f"e{m}"]
+        if m in levered:
+            left = 1.0 - table[f"l{m}"]
+            error = error / (left if kind == "HC3" else left.sqrt())
+        columns |= {f"c{m}_{t}": table[f"f{m}_{t}"] * error for t in range(len(rows))}
+    return table.select(*others, *(f"l{m}" for m in levered), **columns)
 
 
 def _short_cuts(
-    basis: Basis, models: list[Solved], flat: list[Contribution]
+    basis: Basis, models: list[Solved], influences: list[list[np.ndarray]]
 ) -> dict[int, tuple[int, int, float]]:
     """Return the models whose fit is another's less a multiple of a contribution's weights: (other,
     which, times).
@@ -263,39 +232,29 @@ def _short_cuts(
     coefficient (Frisch and Waugh 1933): what the column's own contributions are made of, so that no
     row is combined twice.
     """
-    found, betas = {}, [s.spread(s.beta, basis.k) for s in models]
-    for m, solved in enumerate(models):
-        for i, c in enumerate(flat):
-            other, last = c.residual, c.weights[-1]
-            if (
-                other >= m
-                or other in found
-                or solved.model != "ols"
-                or models[other].model != "ols"
-                or last == 0
-            ):
-                continue
+    short, betas = {}, [s.spread(s.beta, basis.k) for s in models]
+    linear = [m for m, solved in enumerate(models) if solved.linear]
+    for m in linear:
+        for other in (other for other in linear if other < m and other not in short):
             lost = betas[other] - betas[m]
-            times = float(lost[-1] / last)
-            if np.abs(lost - times * c.weights)[1:].max() <= SAME * np.abs(lost[1:]).max():
-                found[m] = (other, i, times)
-                break
-    return found
+            for t, weights in enumerate(influences[other]):
+                times = float(lost[-1] / weights[-1]) if weights[-1] else 0.0
+                rest = np.abs(lost - times * weights)[1:].max()
+                if m not in short and times and rest <= SAME * np.abs(lost[1:]).max():
+                    short[m] = (other, t, times)
+    return short
 
 
 def _squared(table: ir.Table, solved: Solved, k: int) -> ir.Value:
     """Return ``|z W|^2``."""
-    parts = [combination(table, solved.spread(column, k)) for column in solved.whitening.T]
-    total = parts[0] * parts[0]
-    for part in parts[1:]:
-        total = total + part * part
-    return total
+    parts = (combination(table, solved.spread(column, k)) for column in solved.whitening.T)
+    return total_of(part * part for part in parts)
 
 
 def _unit_deviance(table: ir.Table, m: int, solved: Solved) -> ir.Value:
     import ibis
 
-    y = table["y"] / solved.unit
+    y = solved.response(table)
     return (ibis.cases((y > 0, y * (y.ln() - table[f"eta{m}"])), else_=0.0) - table[f"e{m}"]) * 2.0
 
 
@@ -303,14 +262,7 @@ def _unit_deviance(table: ir.Table, m: int, solved: Solved) -> ir.Value:
 
 
 def fitted(
-    basis: Basis,
-    solved: Solved,
-    summed: Summed,
-    at: list[int],
-    kind: str,
-    deviance: float,
-    null: float,
-    clusters: int | None,
+    basis: Basis, solved: Solved, summed: Summed, kind: str, null: float, clusters: int | None
 ) -> Fit:
     """Return a Fit whose covariance is known for the model's targets.
 
@@ -321,31 +273,18 @@ def fitted(
     the inverse information.
     """
     n, k = basis.n, len(solved.columns)
-    factor = {"HC1": n / (n - k), "CRV1": 1.0}.get(kind, 1.0)
+    factor = n / (n - k) if kind == "HC1" else 1.0
     if kind == "CRV1":
         factor = clusters / (clusters - 1) * (n - 1) / (n - k)
     params, cov = np.full(k, np.nan), np.full((k, k), np.nan)
     places = [solved.columns.index(target) for target in solved.targets]
     scale = basis.scale[list(solved.targets)]
-    correction = summed.total[at] if kind not in ("HC2", "HC3") else 0.0
+    correction = 0.0 if kind in LEVERED else summed.total
     params[places] = (solved.beta[places] + correction) / scale
-    cov[np.ix_(places, places)] = summed.products[np.ix_(at, at)] * factor / np.outer(scale, scale)
-    return _fit(basis, solved, params, cov, kind, deviance, null, clusters)
-
-
-def _fit(
-    basis: Basis,
-    solved: Solved,
-    params: np.ndarray,
-    cov: np.ndarray,
-    kind: str,
-    deviance: float,
-    null: float,
-    clusters: int | None,
-) -> Fit:
-    size = Size(tuple(basis.terms[i] for i in solved.columns), basis.n, clusters)
-    empty = np.empty(0)
-    return Fit(size, solved.model, params, cov, kind, empty, empty, empty, deviance, null)
+    cov[np.ix_(places, places)] = summed.products * factor / np.outer(scale, scale)
+    size = Size(tuple(basis.terms[i] for i in solved.columns), n, clusters)
+    rows = (np.empty(0),) * 3
+    return Fit(size, solved.model, params, cov, kind, *rows, summed.deviance, null)
 
 
 def jackknifed(basis: Basis, solved: Solved, fit: Fit) -> Fit:
@@ -358,42 +297,26 @@ def jackknifed(basis: Basis, solved: Solved, fit: Fit) -> Fit:
         When a column cannot be estimated without one of the clusters, or there are too many
         clusters.
     """
-    k, clusters = len(solved.columns), fit.design.n_clusters
+    k, clusters, place = len(solved.columns), fit.design.n_clusters, "[inference] covariance"
     if clusters * k * (k + 3) / 2 > MOST_JACKKNIFE:
         found = f"CRV3 with {clusters:,} clusters of {k} columns, beyond memory"
-        raise DesignError("the model", [Fault("[inference] covariance", found, "CRV1")])
-    table, names = basis.table, [f"q{j}" for j in range(k)]
-    inner = solved.whitening * np.sqrt(basis.n)
+        raise DesignError("the model", Fault(place, found, "CRV1"))
+    table, inner = basis.table, solved.whitening * np.sqrt(basis.n)
     columns = {
-        name: combination(table, solved.spread(inner[:, j], basis.k)) + 0.0 * table["y"]
-        for j, name in enumerate(names)
+        f"q{j}": combination(table, solved.spread(column, basis.k)) + 0.0 * table["y"]
+        for j, column in enumerate(inner.T)
     }
-    error = table["y"] - combination(table, solved.spread(solved.beta, basis.k))
-    table = table.select("g", e=error, **columns)
-    sums = {f"s{j}": (table[name] * table["e"]).sum() for j, name in enumerate(names)}
-    sums |= {
-        f"p{i}_{j}": (table[names[i]] * table[names[j]]).sum()
-        for i in range(k)
-        for j in range(i + 1)
-    }
+    table = table.select("g", e=table["y"] - solved.predictor(table, basis.k), **columns)
+    values = [table[name] for name in columns]
+    sums = {f"s{j}": (value * table["e"]).sum() for j, value in enumerate(values)}
+    sums |= pair_sums(values, "p")
     frame = table.group_by("g").aggregate(**sums).order_by("g").to_pandas()
-    deviations = np.array([_without(row, k, basis.n) for row in frame.to_dict("records")])
+    information = basis.n * np.eye(k) - np.moveaxis(symmetric(frame, k, "p"), -1, 0)
+    if (np.linalg.cond(information) > 1e12).any():
+        found = "CRV3, and a cluster without which a column of the design cannot be estimated"
+        raise DesignError("the model", Fault(place, found, "CRV1, or a plan without that column"))
+    scores = frame[[f"s{j}" for j in range(k)]].to_numpy()
+    deviations = np.linalg.solve(information, scores[..., None])[..., 0]
     cov = inner @ (deviations.T @ deviations * ((clusters - 1) / clusters)) @ inner.T
     scale = basis.scale[solved.columns]
     return replace(fit, cov=cov / np.outer(scale, scale), covariance="CRV3")
-
-
-def _without(row: dict[str, float], k: int, n: int) -> np.ndarray:
-    """Return the change of the coefficients on the orthonormal columns without one cluster."""
-    information = n * np.eye(k)
-    for i in range(k):
-        for j in range(i + 1):
-            information[i, j] -= row[f"p{i}_{j}"]
-            information[j, i] = information[i, j]
-    if np.linalg.cond(information) > 1e12:
-        found = "CRV3, and a cluster without which a column of the design cannot be estimated"
-        raise DesignError(
-            "the model",
-            [Fault("[inference] covariance", found, "CRV1, or a plan without that column")],
-        )
-    return -np.linalg.solve(information, np.array([row[f"s{j}"] for j in range(k)]))

@@ -1,29 +1,22 @@
-"""Poisson pseudo-maximum likelihood beyond memory: Newton steps, one scan for a step of several
-models.
-"""
+"""Poisson pseudo-maximum likelihood out of core: Newton steps, one scan for all models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import DesignError, Fault
+from analysis.models.glm import fit_pml
 from analysis.models.solver import SINGULAR, Step
 from analysis.out_of_core.basis import Basis
-from analysis.out_of_core.fits import Solved, predictor_of
-from analysis.out_of_core.sums import aggregate, combination
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from analysis.out_of_core.cells import aggregate, combination, pair_sums, symmetric
+from analysis.out_of_core.fits import Solved, placed, predictor_of
 
 STEPS = 60
 STEEPEST = 50.0
-"""Per standard deviation: a start beyond it is no estimate but a column that the sample cannot tell
-from zero.
-"""
+"""Per standard deviation: a steeper start is a column that the sample cannot tell from zero."""
 
 STEP_TOLERANCE = 1e-9
 """Of the coefficients on orthonormal columns; the information is then that of the estimate to as
@@ -92,9 +85,8 @@ def solve_poisson(
         open_ = [i for i, state in enumerate(states) if not state.done]
         if not open_:
             break
-        found = _scan([states[i] for i in open_], basis, unit)
-        for i, (value, gradient, information) in zip(open_, found, strict=True):
-            states[i] = _moved(states[i], value, gradient, information)
+        for i, sums in zip(open_, _scan([states[i] for i in open_], basis, unit), strict=True):
+            states[i] = _moved(states[i], *sums)
     if not all(state.done for state in states):
         raise _no_estimate()
     return [_solved(state, targets, unit) for state in states]
@@ -106,13 +98,11 @@ def _no_estimate() -> DesignError:
         " determine them"
     )
     allowed = "columns (or levels of a text control) with positive outcomes on both sides"
-    return DesignError("the model", [Fault("poisson regression", found, allowed)])
+    return DesignError("the model", Fault("poisson regression", found, allowed))
 
 
 def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Model:
     """Start at the estimate of the seeded sample, or where it has none at a constant."""
-    from analysis.models.glm import fit_pml
-
     _, triangle = np.linalg.qr(basis.coordinates[:, columns])
     beta = np.zeros(len(columns))
     used = columns[:free]
@@ -138,54 +128,31 @@ def _start(basis: Basis, columns: list[int], free: int, unit: float) -> _Model:
 def _scan(
     states: list[_Model], basis: Basis, unit: float
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """Return each model's criterion, gradient and information on its orthonormal columns, in one
-    scan.
-    """
-    table = basis.table.mutate(y=basis.table["y"] / unit)
-    columns: dict[str, ir.Value] = {}
+    """Return each model's criterion, gradient and information on orthonormal columns: one scan."""
+    table, columns, names = basis.table.mutate(y=basis.table["y"] / unit), {}, []
     for m, state in enumerate(states):
-        columns[f"eta{m}"] = predictor_of(table, _placed(state.beta, state.columns, basis.k))
-        inverse = np.linalg.inv(state.triangle)
-        columns |= {
-            f"q{m}_{j}": combination(table, _placed(inverse[:, j], state.columns, basis.k))
-            for j in range(len(state.columns))
-        }
+        columns[f"eta{m}"] = predictor_of(table, placed(state.beta, state.columns, basis.k))
+        names.append([f"q{m}_{j}" for j in range(len(state.columns))])
+        for name, weights in zip(names[m], np.linalg.inv(state.triangle).T, strict=True):
+            columns[name] = combination(table, placed(weights, state.columns, basis.k))
     table = table.select("y", **columns)
     table = table.mutate(**{f"mu{m}": table[f"eta{m}"].exp() for m in range(len(states))})
-    table = table.mutate(
-        **{
-            f"w{m}_{j}": table[f"mu{m}"] * table[f"q{m}_{j}"]
-            for m, state in enumerate(states)
-            for j in range(len(state.columns))
-        }
-    )
-    sums = {}
-    for m, state in enumerate(states):
-        mean, k = table[f"mu{m}"], len(state.columns)
+    weighted = {f"w{q}": table[f"mu{m}"] * table[q] for m, some in enumerate(names) for q in some}
+    table, sums = table.mutate(**weighted), {}
+    for m, some in enumerate(names):
+        mean, values = table[f"mu{m}"], [table[name] for name in some]
         sums[f"f{m}"] = (mean - table["y"] * table[f"eta{m}"]).sum()
-        sums |= {f"g{m}_{j}": ((table["y"] - mean) * table[f"q{m}_{j}"]).sum() for j in range(k)}
-        sums |= {
-            f"h{m}_{i}_{j}": (table[f"w{m}_{i}"] * table[f"q{m}_{j}"]).sum()
-            for i in range(k)
-            for j in range(i + 1)
-        }
+        sums |= {f"g{name}": ((table["y"] - mean) * table[name]).sum() for name in some}
+        sums |= pair_sums([table[f"w{name}"] for name in some], f"h{m}_", values)
     found = aggregate(table, sums)
-    return [_collected(found, m, len(state.columns)) for m, state in enumerate(states)]
-
-
-def _placed(weights: np.ndarray, columns: list[int], k: int) -> np.ndarray:
-    whole = np.zeros(k)
-    whole[columns] = weights
-    return whole
-
-
-def _collected(found: dict[str, Any], m: int, k: int) -> tuple[float, np.ndarray, np.ndarray]:
-    gradient = np.array([found[f"g{m}_{j}"] for j in range(k)], dtype=float)
-    information = np.empty((k, k))
-    for i in range(k):
-        for j in range(i + 1):
-            information[i, j] = information[j, i] = found[f"h{m}_{i}_{j}"]
-    return float(found[f"f{m}"]), gradient, information
+    return [
+        (
+            float(found[f"f{m}"]),
+            np.array([found[f"g{name}"] for name in some], dtype=float),
+            symmetric(found, len(some), f"h{m}_"),
+        )
+        for m, some in enumerate(names)
+    ]
 
 
 def _moved(model: _Model, value: float, gradient: np.ndarray, information: np.ndarray) -> _Model:

@@ -1,11 +1,7 @@
-"""The analysis set of a table beyond memory: the same filters, exclusions and refusals, asked for
-as sums.
-"""
+"""The analysis set of a table out of core: the same filters, exclusions and refusals, as sums."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,35 +10,44 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.data.dataset import Dataset, check_hash
-from analysis.data.reading.cells import FIRST_ROW, LARGEST, SMALLEST
+from analysis.data.reading.cells import FIRST_ROW
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
 from analysis.data.selection.exclusions import DATES, condition_text
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.out_of_core.address import (
     Source,
+    draw_by_row_number,
+    draw_by_spark,
     forget_extremes,
     open_source,
     plain_words,
-    with_row_numbers,
 )
+from analysis.out_of_core.basis import Products, products_of
 from analysis.out_of_core.cells import (
     EXPRESSIBLE,
     Field,
-    bad_cell,
+    aggregate,
+    count_of,
     is_number,
     numbers,
     passes,
     texts,
-    typed_value,
     unreadable,
 )
-from analysis.out_of_core.doubts import probe, value_doubts
-from analysis.out_of_core.draw import by_row_number, by_spark
-from analysis.out_of_core.products import Products, products_of
-from analysis.out_of_core.sums import aggregate, count_of
+from analysis.out_of_core.faults import (
+    NUMBERS,
+    ROW,
+    Cells,
+    Step,
+    constant_faults,
+    leaves,
+    probe,
+    unreadable_cells,
+)
 from analysis.plan import Plan
 from analysis.plan.codebook import CodebookColumn, read_codebook
+from analysis.plan.sections.columns import KeepSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -52,24 +57,14 @@ SAMPLE_ROWS = 200_000
 are fitted to.
 """
 
-ROW = "row"
-"""The spreadsheet row number in a typed table; its other columns are called c0, c1, ..."""
-
 
 def refuse_reading(plan: Plan) -> None:
-    """Refuse what plans say of single cells and of text files: an engine reads plain tables
-    only.
-    """
-    keys = [
-        key
-        for key, said in (("[reading]", plan.reading.model_fields_set), ("[columns]", plan.columns))
-        if said
-    ]
-    if keys:
-        allowed = "leave it out: beyond memory, numbers and dates are read as they stand"
-        raise DataError(
-            plan.dataset, [Fault(key, "a table beyond memory", allowed) for key in keys]
-        )
+    """Refuse what a plan says of single cells and of text files: only plain tables are read."""
+    tables = {"[reading]": plan.reading.model_fields_set, "[columns]": plan.columns}
+    allowed = "leave it out: beyond memory, numbers and dates are read as they stand"
+    faults = [Fault(key, "a table beyond memory", allowed) for key, said in tables.items() if said]
+    if faults:
+        raise DataError(plan.dataset, faults)
 
 
 def select_rows(plan: Plan, folder: Path) -> Sample:
@@ -90,16 +85,12 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
     where = _where(dataset)
     _refuse_what_needs_rows(plan)
     require_columns(plan, dataset, where)
-    with (
-        ThreadPoolExecutor(1) as beside,
-        plain_words(where),
-    ):  # the files are hashed while the engine scans them
+    with ThreadPoolExecutor(1) as beside, plain_words(where):  # hashed while it is scanned
         digest = beside.submit(lambda: source.sha256)
         rows = int(source.table.count().to_pandas())
         if rows == 0:
-            raise DataError(
-                where, [Fault("the whole file", "no rows of data", "a header and at least one row")]
-            )
+            allowed = "a header and at least one row"
+            raise DataError(where, Fault("the whole file", "no rows of data", allowed))
         sample = _Selection(plan, source, replace(dataset, total=rows)).sample()
         dataset = replace(sample.dataset, sha256=digest.result())
     check_hash(dataset)
@@ -107,9 +98,7 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
 
 
 def _refuse_what_needs_rows(plan: Plan) -> None:
-    """Refuse corrections for noise and the net return, which need the rows: neither is ever left
-    out in silence.
-    """
+    """Refuse corrections for noise and the net return, which need the rows."""
     asked = {
         "[engagement] reliability": plan.engagement.reliability,
         "[engagement] halves": plan.engagement.halves,
@@ -118,18 +107,11 @@ def _refuse_what_needs_rows(plan: Plan) -> None:
     allowed = (
         "leave it out, or a table that fits into memory: the correction for noise needs the rows"
     )
-    faults = [
-        Fault(place, listing(list(value)), allowed) for place, value in asked.items() if value
-    ]
-    faults += [
-        Fault(
-            f'[[outcome]] "{printable(outcome.column)}"',
-            'kind = "roi"',
-            "a table that fits into memory",
-        )
-        for outcome in plan.outcome
-        if outcome.kind == "roi"
-    ]
+    faults = [Fault(key, listing(list(value)), allowed) for key, value in asked.items() if value]
+    for outcome in plan.outcome:
+        if outcome.kind == "roi":
+            place = f'[[outcome]] "{printable(outcome.column)}"'
+            faults.append(Fault(place, 'kind = "roi"', "a table that fits into memory"))
     if faults:
         raise PlanError(str(plan.path or "the plan"), faults)
 
@@ -183,7 +165,7 @@ class OutOfCore:
 
 
 @dataclass(frozen=True, eq=False)
-class _Selection:
+class _Selection(Cells):
     """A plan, a table, and the steps from one to the other.
 
     A Parquet file knows the extremes of its columns and how many values are missing, but keeps
@@ -192,8 +174,6 @@ class _Selection:
     `careful`.
     """
 
-    plan: Plan
-    source: Source
     dataset: Dataset
     careful: bool = False
 
@@ -201,64 +181,38 @@ class _Selection:
         """Return the analysis set, or raise every fault at once."""
         if not needs_rows(self.plan):
             try:
-                found = self.attempt()
+                sample = self.attempt()
             except DataError:
-                found = None
-            if found is not None and found.out_of_core.products.is_finite:
-                return found
+                sample = None
+            if sample is not None and sample.out_of_core.products.is_finite:
+                return sample
         return replace(self, careful=True).attempt()
 
     def attempt(self) -> Sample:
         """Return the analysis set as far as NaN is looked for, or raise every fault."""
         faults: list[Fault] = []
-        exclusions = self.filtered(faults)
-        self.repeated(exclusions, faults)
+        exclusions = self.left_by_filters(faults)
+        self.refuse_repeated(exclusions, faults)
         fields, known = self.fields()
-        faults += [fault for field in fields for fault in self.cell_faults(field, known)]
-        left, found = self.left_out(fields, known)
-        exclusions |= found
-        if sum(found.values()):
-            known = probe(self.typed(fields, left), fields)
-        faults += self.value_faults(fields, left, known)
-        faults = faults or self.constant_faults(fields, known)
+        for field in fields:
+            faults += self.cell_faults(field, known)
+        steps, counts = self.left_out(fields, known)
+        exclusions |= counts
+        if sum(counts.values()):
+            known = probe(self.typed(fields, steps), fields)
+        faults += self.value_faults(fields, steps, known)
+        faults = faults or list(constant_faults(self.plan, fields, known))
         if known["rows"] == 0 and not faults:
             counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())
-            faults = [
-                Fault("rows", f"none left ({counted})", "at least one row with every column known")
-            ]
+            allowed = "at least one row with every column known"
+            faults = [Fault("rows", f"none left ({counted})", allowed)]
         if faults:
             raise DataError(_where(self.dataset), faults)
-        return self.selected(fields, left, known, exclusions)
+        return self.selected(fields, steps, known, exclusions)
 
     # -- rows
 
-    def base(self, *, numbered: bool = False) -> ir.Table:
-        """Return the raw rows that pass every filter, on request with their spreadsheet row
-        numbers.
-        """
-        table = (
-            with_row_numbers(self.source, self.row_name, FIRST_ROW)
-            if numbered
-            else self.source.table
-        )
-        conditions = [passes(keep, table[keep.column]) for keep in self.plan.keep]
-        return table.filter(*conditions) if conditions else table
-
-    @property
-    def row_name(self) -> str:
-        """A name for row numbers that no column has, whatever its letters' case."""
-        taken = {name.casefold() for name in self.source.table.columns}
-        return next(
-            name
-            for name in (f"row{'_' * i}" for i in range(1, len(taken) + 2))
-            if name not in taken
-        )
-
-    @property
-    def has_order(self) -> bool:
-        return self.source.engine == "duckdb"
-
-    def filtered(self, faults: list[Fault]) -> dict[str, int]:
+    def left_by_filters(self, faults: list[Fault]) -> dict[str, int]:
         """Return how many rows each filter left out, and collect cells that it cannot compare."""
         table, sums, left, doubts = self.source.table, {}, None, []
         for number, keep in enumerate(self.plan.keep):
@@ -266,59 +220,49 @@ class _Selection:
             passed = passes(keep, cells)
             before, left = left, passed if left is None else left & passed
             sums[f"out{number}"] = (~passed if before is None else before & ~passed).sum()
-            doubts += [
-                (f"{what}{number}", number, what, bad) for what, bad in unreadable(keep, cells)
-            ]
-        found = aggregate(table, sums | {name: bad.sum() for name, _, _, bad in doubts})
+            for what, bad in unreadable(keep, cells):
+                sums[f"{what}{number}"] = bad.sum()
+                doubts.append((number, what))
+        values = {name: count_of(value) for name, value in aggregate(table, sums).items()}
         exclusions: dict[str, int] = {}
         for number, keep in enumerate(self.plan.keep):
             reason = f"not kept: {printable(keep.column)} {condition_text(keep)}"
-            exclusions[reason] = exclusions.get(reason, 0) + count_of(found[f"out{number}"])
-        for name, number, what, _ in doubts:
-            if count_of(found[name]):
-                faults.append(self._filter_fault(number, what, count_of(found[name])))
+            exclusions[reason] = exclusions.get(reason, 0) + values[f"out{number}"]
+        said = {"number": ("not numeric", NUMBERS), "date": ("not readable as dates", DATES)}
+        for number, what in doubts:
+            keep, count = self.plan.keep[number], values[f"{what}{number}"]
+            place = f"[[keep]] no. {number + 1}, {printable(keep.column)}"
+
+            def bad(table: ir.Table, keep: KeepSection = keep, what: str = what) -> ir.BooleanValue:
+                return dict(unreadable(keep, table[keep.column]))[what]
+
+            if count:
+                quoted = self.quoted(place, keep.column, bad, count, *said[what], filtered=False)
+                faults.append(quoted)
         return exclusions
 
-    def _filter_fault(self, number: int, what: str, count: int) -> Fault:
-        keep = self.plan.keep[number]
-        place = f"[[keep]] no. {number + 1}, {printable(keep.column)}"
-        said, allowed = {
-            "number": ("not numeric", NUMBERS),
-            "date": ("not readable as dates", DATES),
-        }[what]
-
-        def bad(table: ir.Table) -> ir.BooleanValue:
-            return dict(unreadable(keep, table[keep.column]))[what]
-
-        return self.quoted(place, keep.column, bad, count, said, allowed, whole=True)
-
-    def repeated(self, exclusions: dict[str, int], faults: list[Fault]) -> None:
+    def refuse_repeated(self, exclusions: dict[str, int], faults: list[Fault]) -> None:
         """Refuse repeated row ids. Without an order of rows no one of them is the first."""
         name, plan = self.plan.row, self.plan
         if name is None or plan.duplicates == "keep":
             return
-        table = self.base()
+        table = self.raw()
         ids = table.select(id=texts(table[name])).filter(lambda t: t.id.notnull())
         found = aggregate(ids, {"rows": ids.count(), "different": ids.id.nunique()})
         count = count_of(found["rows"]) - count_of(found["different"])
-        if plan.duplicates == "first" and not count:
-            exclusions[f"repeated {printable(name)}"] = 0
-        if count:
-            groups = (
-                ids.group_by("id").aggregate(rows=lambda t: t.count()).filter(lambda t: t.rows > 1)
-            )
-            cells = groups.order_by("id").limit(8).to_pandas()["id"]
-            said = listing([f"({printable(cell)})" for cell in cells])
-            more = f" and {count - 8} more" if count > 8 else ""
-            allowed = 'each value once, or duplicates = "keep" in the plan'
-            if plan.duplicates == "refuse":
-                seen = f"{count} repeated id{'s' if count > 1 else ''}: {said}{more}"
-            else:
-                seen = (
-                    f'{count} repeated, and duplicates = "first": beyond memory rows have no order:'
-                    f" {said}{more}"
-                )
-            faults.append(Fault(f'column "{printable(name)}" (row)', seen, allowed))
+        if not count:
+            exclusions |= {f"repeated {printable(name)}": 0} if plan.duplicates == "first" else {}
+            return
+        groups = ids.group_by("id").aggregate(rows=lambda t: t.count())
+        cells = groups.filter(lambda t: t.rows > 1).order_by("id").limit(8).to_pandas()["id"]
+        cited = listing([f"({printable(cell)})" for cell in cells])
+        cited += f" and {count - 8} more" if count > 8 else ""
+        seen = f"{count} repeated id{'s' if count > 1 else ''}: {cited}"
+        if plan.duplicates == "first":
+            why = 'duplicates = "first": beyond memory rows have no order'
+            seen = f"{count} repeated, and {why}: {cited}"
+        allowed = 'each value once, or duplicates = "keep" in the plan'
+        faults.append(Fault(f'column "{printable(name)}" (row)', seen, allowed))
 
     # -- columns
 
@@ -327,278 +271,79 @@ class _Selection:
         hold.
         """
         kinds = {outcome.column: outcome.kind for outcome in self.plan.outcome}
-        raw, fields = self.base(), []
+        raw, fields = self.raw(), []
         for number, (column, role) in enumerate(columns_of(self.plan).items()):
             entry = self.dataset.column(column)
             is_text = role in NAMES or (role == "control" and _is_text(raw, column, entry))
-            fill = self.plan.missing == "zero" and column in kinds
-            fields.append(
-                Field(
-                    column, role, f"c{number}", kinds.get(column, ""), is_text, False, fill, entry
-                )
-            )
-        floating = [
-            f
-            for f in fields
-            if self.careful and not f.is_text and raw[f.column].type().is_floating()
-        ]
+            kind, fill = kinds.get(column, ""), self.plan.missing == "zero" and column in kinds
+            fields.append(Field(column, role, f"c{number}", kind, is_text, False, fill, entry))
+        numeric = (f for f in fields if self.careful and not f.is_text)
+        floating = [f for f in numeric if raw[f.column].type().is_floating()]
         nothing = aggregate(raw, {f.key: (raw[f.column] - raw[f.column]).sum() for f in floating})
-        strange = {
-            key for key, value in nothing.items() if value is None or value != value
-        }  # a NaN or an infinity
-        if strange:
+        strange = {key for key, value in nothing.items() if value is None or value != value}
+        if strange:  # columns with a NaN or an infinity
             forget_extremes(raw)
         fields = [replace(field, has_nan=field.key in strange) for field in fields]
-        known = probe(self.typed(fields, None), fields)
-        return fields, known | self._unreadable_cells(fields, raw)
-
-    def _unreadable_cells(self, fields: list[Field], raw: ir.Table) -> dict[str, int]:
-        """Return how many cells of each numeric column hold text that is no number (or no
-        level).
-        """
-        sums = {}
-        for field in fields:
-            coded = field.entry is not None and bool(field.entry.levels)
-            if not field.is_text and (coded or not is_number(raw[field.column])):
-                free = replace(field, fill=False)
-                sums[f"bad_{field.key}"] = bad_cell(free, raw[field.column], "not numeric").sum()
-        return aggregate(raw, sums)
-
-    def typed(self, fields: list[Field], left: _Left | None, *, numbered: bool = False) -> ir.Table:
-        """Return the typed columns of the rows that stay (of all that pass the filters without
-        `left`).
-        """
-        raw = self.base(numbered=numbered)
-        columns = {field.key: typed_value(field, raw[field.column]) for field in fields}
-        table = raw.select(**columns, **({ROW: raw[self.row_name]} if numbered else {}))
-        return (
-            table.filter(*[~condition(table) for condition in left.conditions])
-            if left and left.steps
-            else table
-        )
+        return fields, probe(self.typed(fields), fields) | unreadable_cells(raw, fields)
 
     def left_out(
-        self, fields: list[Field], known: Mapping[str, Any]
-    ) -> tuple[_Left, dict[str, int]]:
+        self, fields: list[Field], known: dict[str, Any]
+    ) -> tuple[tuple[Step, ...], dict[str, int]]:
         """Return what excludes a row, in order, and how many rows each reason left out."""
-        by_column = {field.column: field for field in fields}
-        steps = [
-            (f"negative {printable(o.column)}", by_column[o.column].key, "negative")
-            for o in self.plan.outcome
-            if o.negative == "exclude"
-        ]
-        steps += [
-            (f"missing {printable(f.column)}", f.key, "missing")
-            for f in fields
-            if not f.fill and f.role not in BESIDE and known[f"n_{f.key}"] < known["rows"]
-        ]
-        table, before, sums = self.typed(fields, None), None, {}
-        for number, (_, key, what) in enumerate(steps):
-            condition = _leaves(table, key, what)
-            sums[f"out{number}"] = (condition if before is None else condition & ~before).sum()
+        keys = {field.column: field.key for field in fields}
+        negative = [o.column for o in self.plan.outcome if o.negative == "exclude"]
+        steps = [(f"negative {printable(c)}", keys[c], "negative") for c in negative]
+        for f in fields:
+            lacks = known[f"n_{f.key}"] < known["rows"]
+            if lacks and not f.fill and f.role not in BESIDE:
+                steps.append((f"missing {printable(f.column)}", f.key, "missing"))
+        table, before, sums = self.typed(fields), None, {}
+        for reason, key, what in steps:
+            condition = leaves(table, key, what)
+            sums[reason] = (condition if before is None else condition & ~before).sum()
             before = condition if before is None else before | condition
-        found = aggregate(table, sums)
-        counts = {
-            reason: count_of(found[f"out{number}"]) for number, (reason, _, _) in enumerate(steps)
-        }
-        kept = {
-            reason: count
-            for reason, count in counts.items()
-            if count or reason.startswith("negative ")
-        }
-        return _Left(tuple((key, what) for reason, key, what in steps if counts[reason])), kept
-
-    # -- faults
-
-    def quoted(
-        self,
-        place: str,
-        column: str,
-        bad: Any,
-        count: int,
-        what: str,
-        allowed: str,
-        *,
-        whole: bool = False,
-    ) -> Fault:
-        """Return one fault that quotes up to six raw cells, by row where the table has an order."""
-        import ibis
-
-        table = self.base(numbered=self.has_order)
-        if whole and self.has_order:
-            table = with_row_numbers(self.source, self.row_name, FIRST_ROW)
-        row = table[self.row_name] if self.has_order else ibis.literal(0)
-        shown = table.filter(bad(table)).select(row=row, text=texts(table[column]))
-        cells = shown.order_by("row").limit(6).to_pandas()
-        names = [
-            (f"row {row} " if self.has_order else "") + f'"{printable(text, limit=30)}"'
-            for row, text in zip(cells["row"], cells["text"], strict=True)
-        ]
-        more = f" and {count - 6} more" if count > 6 else ""
-        noun = "cell is" if count == 1 else "cells are"
-        return Fault(place, f"{count} {noun} {what}: {listing(names, limit=6)}{more}", allowed)
-
-    def cell_faults(self, field: Field, known: Mapping[str, Any]) -> list[Fault]:
-        """Return a fault for cells that are not numbers, infinite, or beyond what can be
-        squared.
-        """
-        if field.is_text:
-            return []
-        allowed = (
-            NUMBERS
-            if not (field.entry and field.entry.levels)
-            else "one of " + listing(field.entry.levels)
-        )
-        what = "not numeric" if allowed == NUMBERS else "no level of the codebook"
-        unit = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
-        free = replace(field, fill=False)
-        low, high = known[f"low_{field.key}"], known[f"high_{field.key}"]
-        size = max(abs(low), abs(high)) if known[f"n_{field.key}"] else 0.0
-        doubts = (
-            [("not numeric", what, allowed)] if count_of(known.get(f"bad_{field.key}", 0)) else []
-        )
-        doubts += [("infinite", "infinite", "finite numbers")] if math.isinf(size) else []
-        doubts += [("too large", "too large", unit)] if size > LARGEST else []
-        faults = []
-        for name, said, wanted in doubts:
-
-            def bad(table: ir.Table, name: str = name) -> ir.BooleanValue:
-                return bad_cell(free, table[field.column], name)
-
-            table = self.base()
-            count = count_of(aggregate(table, {"bad": bad(table).sum()})["bad"])
-            faults += (
-                [self.quoted(field.place, field.column, bad, count, said, wanted)] if count else []
-            )
-        if 0 < size < SMALLEST:
-            faults.append(Fault(field.place, f"no number above {size:g} in size", unit))
-        return faults
-
-    def value_faults(
-        self, fields: list[Field], left: _Left, known: Mapping[str, Any]
-    ) -> list[Fault]:
-        """Return what the outcomes' kinds, the transforms and the codebook do not allow."""
-        doubts = value_doubts(self.plan, fields, known)
-        return [fault for doubt in doubts for fault in self._rows_fault(fields, left, *doubt)]
-
-    def _rows_fault(
-        self,
-        fields: list[Field],
-        left: _Left,
-        field: Field,
-        role: str,
-        bad: Any,
-        what: str,
-        allowed: str,
-    ) -> list[Fault]:
-        table = self.typed(fields, left, numbered=self.has_order)
-        rows = table.filter(bad(table[field.key]))
-        count = count_of(rows.count().to_pandas())
-        if not count:
-            return []
-        shown = rows.order_by(ROW) if self.has_order else rows
-        cells = shown.limit(6).to_pandas()
-        values = [f"({value:.10g})" for value in cells[field.key]]
-        names = (
-            [f"row {row} {v}" for row, v in zip(cells[ROW], values, strict=True)]
-            if self.has_order
-            else values
-        )
-        more = f" and {count - 6} more" if count > 6 else ""
-        said = f"{count} {what} value{'s' if count > 1 else ''}"
-        place = f'column "{printable(field.column)}" ({role})'
-        return [Fault(place, f"{said}: {listing(names, limit=6)}{more}", allowed)]
-
-    def constant_faults(self, fields: list[Field], known: Mapping[str, Any]) -> list[Fault]:
-        by_column = {field.column: field.key for field in fields}
-        faults = []
-        for column, role in self.plan.roles():
-            low, high = (
-                known.get(f"low_{by_column[column]}"),
-                known.get(f"high_{by_column[column]}"),
-            )
-            if role in ("score", "outcome") and known["rows"] > 1 and low == high:
-                value = f"{low:g} in each of {known['rows']:,} rows"
-                faults.append(
-                    Fault(
-                        f'column "{printable(column)}" ({role})',
-                        value,
-                        "at least two different values",
-                    )
-                )
-        return faults
+        names = {f"out{number}": reason for number, reason in enumerate(sums)}
+        found = aggregate(table, {name: sums[reason] for name, reason in names.items()})
+        counts = {reason: count_of(found[name]) for name, reason in names.items()}
+        kept = {r: count for r, count in counts.items() if count or r.startswith("negative ")}
+        return tuple((key, what) for reason, key, what in steps if counts[reason]), kept
 
     # -- the result
 
     def selected(
-        self, fields: list[Field], left: _Left, known: dict[str, Any], exclusions: dict[str, int]
+        self,
+        fields: list[Field],
+        steps: tuple[Step, ...],
+        known: dict[str, Any],
+        exclusions: dict[str, int],
     ) -> Sample:
-        table = self.typed(fields, left)
-        frame = self.drawn(fields, left, known["rows"])
-        rowwise = needs_rows(self.plan)
-        if rowwise:
-            return self._sampled(frame, exclusions, known["rows"], rowwise)
-        keys = {field.column: field.key for field in fields}
-        products = products_of(self.plan, table, keys, frame)
-        forms = {
-            column: (column, self.plan.score.transform_of(column))
-            for column in self.plan.score.columns
-        }
-        whole = OutOfCore(known["rows"], table, keys, products, forms)
-        return Sample(
-            self.plan, self.dataset, frame, exclusions, identical_rows=None, out_of_core=whole
-        )
+        plan, rows = self.plan, known["rows"]
+        frame, rowwise = self.drawn(fields, steps, rows), needs_rows(plan)
+        if rowwise and rows == len(frame):
+            return Sample(plan, self.dataset, frame, exclusions)
+        if rowwise:  # the seeded sample alone, of which every estimate says so
+            drawn = f"seeded sample of {len(frame):,}"
+            exclusions = exclusions | {f"not in the {drawn} rows": rows - len(frame)}
+            note = f"a {drawn} of {rows:,} rows, since {listing(rowwise)} needs them all at once"
+            return Sample(plan, self.dataset, frame, exclusions, note=note)
+        table, keys = self.typed(fields, steps), {field.column: field.key for field in fields}
+        products = products_of(plan, table, keys, frame)
+        forms = {column: (column, plan.score.transform_of(column)) for column in plan.score.columns}
+        every = OutOfCore(rows, table, keys, products, forms)
+        return Sample(plan, self.dataset, frame, exclusions, identical_rows=None, out_of_core=every)
 
-    def _sampled(
-        self, frame: pd.DataFrame, exclusions: dict[str, int], rows: int, columns: list[str]
-    ) -> Sample:
-        """Return the seeded sample alone, for what no sum can answer; every estimate from it says
-        so.
-        """
-        if rows == len(frame):
-            return Sample(self.plan, self.dataset, frame, exclusions)
-        reason = f"not in the seeded sample of {len(frame):,} rows"
-        note = (
-            f"a seeded sample of {len(frame):,} of {rows:,} rows, since {listing(columns)} needs"
-            " them all at once"
-        )
-        return Sample(
-            self.plan, self.dataset, frame, exclusions | {reason: rows - len(frame)}, note=note
-        )
-
-    def drawn(self, fields: list[Field], left: _Left, rows: int) -> pd.DataFrame:
+    def drawn(self, fields: list[Field], steps: tuple[Step, ...], rows: int) -> pd.DataFrame:
         """Return a seeded sample of the analysis set, in order."""
-        table, seed = self.typed(fields, left, numbered=self.has_order), self.plan.inference.seed
+        table = self.typed(fields, steps, numbered=self.has_order)
+        seed = self.plan.inference.seed
         if self.has_order:
-            frame = by_row_number(table, ROW, seed, rows, SAMPLE_ROWS)
+            frame = draw_by_row_number(table, ROW, seed, rows, SAMPLE_ROWS)
         else:
-            frame = by_spark(table, seed, rows, SAMPLE_ROWS)
+            frame = draw_by_spark(table, seed, rows, SAMPLE_ROWS)
             frame.index += FIRST_ROW
-        named = {
-            field.column: frame[field.key].astype(object if field.is_text else float)
-            for field in fields
-        }
+        types = {field.column: object if field.is_text else float for field in fields}
+        named = {field.column: frame[field.key].astype(types[field.column]) for field in fields}
         return pd.DataFrame(named, index=frame.index.rename(None))
-
-
-@dataclass(frozen=True)
-class _Left:
-    """Which rows stay: those without any of these (key, "missing" or "negative")."""
-
-    steps: tuple[tuple[str, str], ...]
-
-    @property
-    def conditions(self) -> list[Any]:
-        return [
-            lambda table, key=key, what=what: _leaves(table, key, what) for key, what in self.steps
-        ]
-
-
-NUMBERS = "numbers, with a point for decimals"
-
-
-def _leaves(table: ir.Table, key: str, what: str) -> ir.BooleanValue:
-    return table[key].isnull() if what == "missing" else (table[key] < 0).fill_null(False)
 
 
 def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:
@@ -614,10 +359,5 @@ def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:
 
 def needs_rows(plan: Plan) -> list[str]:
     """Return the columns whose transform (rank, spline) is no expression of one row."""
-    sections = (plan.score, plan.engagement)
-    return [
-        column
-        for section in sections
-        for column in section.columns
-        if section.transform_of(column) not in EXPRESSIBLE
-    ]
+    columns = [(s.transform_of(c), c) for s in (plan.score, plan.engagement) for c in s.columns]
+    return [column for how, column in columns if how not in EXPRESSIBLE]

@@ -27,7 +27,7 @@ from analysis.models.sufficient_statistics.fits import degrees, fit_subsets
 from analysis.models.sufficient_statistics.measure import CONSTANT_SPREAD, orthonormalise
 from analysis.models.sufficient_statistics.regressions import RANK_TOLERANCE
 from analysis.out_of_core.address import open_table, plain_words
-from analysis.out_of_core.sums import aggregate, combination, gram_of, product_sums
+from analysis.out_of_core.cells import aggregate, combination, gram_of, product_sums
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
