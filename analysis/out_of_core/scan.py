@@ -2,7 +2,7 @@
 
 One scan of sums of products gives every least-squares fit of every subset of the columns. Errors
 that are robust to heteroskedasticity or clusters take one more scan, for all the fits together: a
-row gives one number to each fit, which the engine adds up (or squares) by itself, whatever the
+row gives one number to each fit, which is added up (or squared) where the rows are, whatever the
 number of clusters.
 """
 
@@ -27,7 +27,15 @@ from analysis.models.sufficient_statistics.fits import degrees, fit_subsets
 from analysis.models.sufficient_statistics.measure import CONSTANT_SPREAD, orthonormalise
 from analysis.models.sufficient_statistics.regressions import RANK_TOLERANCE
 from analysis.out_of_core.address import open_table, plain_words
-from analysis.out_of_core.cells import aggregate, combination, gram_of, product_sums
+from analysis.out_of_core.cells import (
+    aggregate,
+    combination,
+    cross_products,
+    gram_of,
+    pair_sums,
+    product_sums,
+    symmetric,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -91,6 +99,16 @@ class Scan:
             raise refusal("groupings", repr(name), listing(self.others))
         return f"g{self.others.index(name)}"
 
+    def combined(self, vector: np.ndarray) -> ir.Value:
+        """Return a combination of the orthonormal columns as an expression."""
+        known = self.sufficient
+        kept = np.flatnonzero(known.spread)
+        weights = np.zeros(len(known.names) + 1)
+        own = np.linalg.solve(known.coordinates[1:, kept], vector[1:])
+        weights[kept + 1] = own / known.spread[kept]
+        weights[0] = vector[0] / np.sqrt(known.n) - weights[1:] @ (known.location - self.centre)
+        return combination(self.table, weights)
+
 
 def measure_table(
     table: str | ir.Table,
@@ -99,14 +117,13 @@ def measure_table(
     groups: Sequence[str] = (),
     folder: Path | None = None,
 ) -> Scan:
-    """Measure a table beyond memory, so that any subset of its columns can be fitted without the
-    rows.
+    """Measure a table out of core, so that any subset of its columns can be fitted without rows.
 
     Parameters
     ----------
     table : str or ibis Table
         An address as in a plan (``rows/*.parquet``, ``duckdb:FILE/TABLE``, ``spark:PATH``), or an
-        Ibis table that an engine holds.
+        Ibis table that DuckDB or Spark holds.
     columns : sequence of str, length p
         Regressors and outcomes: numbers, complete; no constant.
     groups : sequence of str
@@ -153,11 +170,8 @@ def measure_table(
                 scan = replace(scan, sufficient=_grouped(scan, name))
             return scan
         centre = centre + means
-    raise refusal(
-        "columns",
-        "means that cannot be subtracted from the cells",
-        "columns that vary about their means",
-    )
+    found = "means that cannot be subtracted from the cells"
+    raise refusal("columns", found, "columns that vary about their means")
 
 
 def fit_table(
@@ -170,8 +184,8 @@ def fit_table(
     cluster: str | None = None,
     singular: Literal["raise", "drop"] = "raise",
 ) -> SubsetFits:
-    """Fit many regressions as `fit_subsets` does; for HC0, HC1 and CRV1 the engine looks at each
-    row once more.
+    """Fit many regressions as `fit_subsets` does; for HC0, HC1 and CRV1 each row is looked at once
+    more.
 
     Parameters
     ----------
@@ -205,11 +219,8 @@ def fit_table(
     """
     wrong = [kind for kind in covariance if kind not in get_args(Scanned)]
     if wrong:
-        raise refusal(
-            "covariance",
-            listing(wrong),
-            listing(get_args(Scanned)) + "; others take fit_subsets, on groups",
-        )
+        allowed = listing(get_args(Scanned)) + "; others take fit_subsets, on groups"
+        raise refusal("covariance", listing(wrong), allowed)
     if "CRV1" in covariance and cluster is None:
         raise refusal("covariance 'CRV1'", "no cluster=", "a column of the table")
     plain = [kind for kind in covariance if kind == "classical"]
@@ -217,27 +228,21 @@ def fit_table(
         scan.sufficient, subsets, outcome=outcome, term=term, covariance=plain, singular=singular
     )
     std_error, df, clusters, moved = dict(fits.std_error), dict(fits.df), None, 0.0
-    free = scan.sufficient.n - fits.subsets.parameters
-    if {"HC0", "HC1"} & set(covariance):
-        squares, moved, _ = _squares(scan, fits, None)
-        for kind in (kind for kind in ("HC0", "HC1") if kind in covariance):
-            factor = scan.sufficient.n / free if kind == "HC1" else 1.0
-            std_error[kind], df[kind] = (
-                np.abs(fits.unit) * np.sqrt(squares * factor),
-                degrees(fits, kind, None),
-            )
-    if "CRV1" in covariance:
-        squares, moved, clusters = _squares(scan, fits, scan.label(cluster))
-        factor = clusters / (clusters - 1) * (scan.sufficient.n - 1) / free
-        std_error["CRV1"] = np.abs(fits.unit) * np.sqrt(squares * factor)
-        df["CRV1"] = degrees(fits, "CRV1", clusters)
-    return replace(
-        fits,
-        estimate=fits.estimate + fits.unit * moved,
-        std_error=std_error,
-        df=df,
-        clusters=clusters,
-    )
+    n, free = scan.sufficient.n, scan.sufficient.n - fits.subsets.parameters
+    for kinds in (("HC0", "HC1"), ("CRV1",)):
+        asked = [kind for kind in kinds if kind in covariance]
+        if not asked:
+            continue
+        label = scan.label(cluster) if kinds == ("CRV1",) else None
+        squares, moved, clusters = _squares(scan, fits, label)
+        factors = {"HC0": 1.0, "HC1": n / free}
+        if clusters:
+            factors["CRV1"] = clusters / (clusters - 1) * (n - 1) / free
+        for kind in asked:
+            std_error[kind] = np.abs(fits.unit) * np.sqrt(squares * factors[kind])
+            df[kind] = degrees(fits, kind, clusters)
+    estimate = fits.estimate + fits.unit * moved
+    return replace(fits, estimate=estimate, std_error=std_error, df=df, clusters=clusters)
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -249,41 +254,29 @@ def _check_columns(raw: ir.Table, columns: Sequence[str]) -> None:
     absent = [name for name in columns if name not in raw.columns]
     if absent:
         raise refusal("columns", listing(absent), listing(raw.columns))
-    text = [
-        name
-        for name in columns
-        if not (raw[name].type().is_numeric() or raw[name].type().is_boolean())
-    ]
+    types = ((name, raw[name].type()) for name in columns)
+    text = [name for name, type_ in types if not (type_.is_numeric() or type_.is_boolean())]
     if text:
         raise refusal("columns", f"no numbers in {listing(text)}", "columns of numbers")
 
 
-def _cells(raw: ir.Table, name: str) -> ir.Value:
-    return raw[name] if raw[name].type().is_float64() else raw[name].cast("float64")
+def _centred(
+    raw: ir.Table, columns: Sequence[str], others: Sequence[str], centre: np.ndarray
+) -> ir.Table:
+    """Return the columns less the centre, and the others; only what is asked for is read."""
+    cells = (raw[name].cast("float64") for name in columns)
+    scaled = {f"z{i}": cell - float(centre[i - 1]) for i, cell in enumerate(cells, 1)}
+    return raw.select(**scaled, **{f"g{i}": raw[name] for i, name in enumerate(others)})
 
 
 def _head(raw: ir.Table, columns: Sequence[str]) -> np.ndarray:
     """Return the means at the head of the table: near enough to leave the products their digits, as
     a rule.
     """
-    head = raw.select(**{f"z{i}": _cells(raw, name) for i, name in enumerate(columns, 1)}).limit(
-        HEAD_ROWS
-    )
+    head = _centred(raw, columns, (), np.zeros(len(columns))).limit(HEAD_ROWS)
     found = aggregate(head, {name: head[name].mean() for name in head.columns})
-    centre = np.array([float(found[name]) for name in head.columns])
+    centre = np.array(list(found.values()), dtype=float)
     return np.where(np.isfinite(centre), centre, 0.0)
-
-
-def _centred(
-    raw: ir.Table, columns: Sequence[str], others: Sequence[str], centre: np.ndarray
-) -> ir.Table:
-    """Return the columns less the centre, and the other columns: an engine reads those that are
-    asked for.
-    """
-    scaled = {
-        f"z{i}": _cells(raw, name) - float(centre[i - 1]) for i, name in enumerate(columns, 1)
-    }
-    return raw.select(**scaled, **{f"g{i}": raw[name] for i, name in enumerate(others)})
 
 
 # --- the factorisation ----------------------------------------------------------------------------
@@ -292,37 +285,28 @@ def _centred(
 def _summed(table: ir.Table, columns: Sequence[str]) -> np.ndarray:
     """Return the cross products of [1, z], or refuse rows that are not complete."""
     names = [f"z{i}" for i in range(1, len(columns) + 1)]
-    found = aggregate(
-        table, product_sums(table, names) | {f"n{name}": table[name].count() for name in names}
-    )
+    counts = {f"n{name}": table[name].count() for name in names}
+    found = aggregate(table, product_sums(table, names) | counts)
     if found["n"] < 2:
         raise refusal("table", f"{found['n']} rows", "at least two")
-    bad = {name: found["n"] - found[f"nz{i}"] for i, name in enumerate(columns, 1)}
+    absent = [found["n"] - found[name] for name in counts]
+    if any(absent):
+        pairs = zip(columns, absent, strict=True)
+        said = listing([f"{name} ({count:,} rows)" for name, count in pairs if count])
+        allowed = "complete columns: filter the table first"
+        raise refusal("columns", f"missing values in {said}", allowed)
     gram = gram_of(found, len(columns))
-    strange = [
-        name
-        for name, square in zip(columns, np.diag(gram)[1:], strict=True)
-        if not np.isfinite(square)
-    ]
-    if any(bad.values()):
-        said = listing([f"{name} ({count:,} rows)" for name, count in bad.items() if count])
-        raise refusal(
-            "columns", f"missing values in {said}", "complete columns: filter the table first"
-        )
+    strange = [columns[i] for i in np.flatnonzero(~np.isfinite(np.diag(gram)[1:]))]
     if strange:
-        raise refusal(
-            "columns",
-            f"NaN or infinite values in {listing(strange)}",
-            "finite numbers: filter first",
-        )
+        found = f"NaN or infinite values in {listing(strange)}"
+        raise refusal("columns", found, "finite numbers: filter first")
     return gram
 
 
 def _spread(gram: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column, as far as its mean leaves it digits."""
-    return np.sqrt(
-        np.maximum(np.diag(gram)[1:] / gram[0, 0] - (gram[0, 1:] / gram[0, 0]) ** 2, 0.0)
-    )
+    squares, means = np.diag(gram)[1:] / gram[0, 0], gram[0, 1:] / gram[0, 0]
+    return np.sqrt(np.maximum(squares - means**2, 0.0))
 
 
 def _factored(
@@ -342,12 +326,8 @@ def _factored(
         change = np.zeros((len(centre) + 1, len(kept)))
         change[kept + 1] = np.linalg.inv(triangle) / spread[kept, None]
         change[0] = -means @ change[1:]
-        rotated = table.select(
-            **{f"q{j}": combination(table, column) for j, column in enumerate(change.T)}
-        )
-        last = _around_means(
-            gram_of(aggregate(rotated, product_sums(rotated, rotated.columns)), len(kept))
-        )
+        turned = {f"q{j}": combination(table, column) for j, column in enumerate(change.T)}
+        last = _around_means(cross_products(table.select(**turned), list(turned)))
         triangle = _cholesky(last) @ triangle
     else:
         raise refusal("columns", DEPENDENT, IN_MEMORY)
@@ -377,56 +357,38 @@ def _cholesky(inner: np.ndarray) -> np.ndarray:
 # --- what the rows contribute ---------------------------------------------------------------------
 
 
-def _weights(scan: Scan, vector: np.ndarray) -> np.ndarray:
-    """Return a combination of the orthonormal columns as a combination of [1, z]."""
-    sufficient = scan.sufficient
-    kept = np.flatnonzero(sufficient.spread)
-    weights = np.zeros(len(sufficient.names) + 1)
-    weights[kept + 1] = (
-        np.linalg.solve(sufficient.coordinates[1:, kept], vector[1:]) / sufficient.spread[kept]
-    )
-    weights[0] = vector[0] / np.sqrt(sufficient.n) - weights[1:] @ (
-        sufficient.location - scan.centre
-    )
-    return weights
-
-
 def _squares(scan: Scan, fits: SubsetFits, label: str | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Return sums of squared contributions (of their sums by cluster), their sums, and the number
     of clusters.
     """
     squares, total, clusters = np.zeros(len(fits)), np.zeros(len(fits)), 0
+    group = {"g": scan.table[label]} if label else {}
     for start in range(0, len(fits), FITS_A_SCAN):
         part = range(start, min(start + FITS_A_SCAN, len(fits)))
-        table = scan.table
-        factors = {f"f{i}": combination(table, _weights(scan, fits.influence[i])) for i in part}
-        factors |= {f"e{i}": combination(table, _weights(scan, fits.residual[i])) for i in part}
-        table = table.select(**factors, **({"g": table[label]} if label else {}))
-        table = table.select(
-            **{f"c{i}": table[f"f{i}"] * table[f"e{i}"] for i in part},
-            **({"g": table["g"]} if label else {}),
-        )
-        sums = {}
+        factors = {f"f{i}": scan.combined(fits.influence[i]) for i in part}
+        factors |= {f"e{i}": scan.combined(fits.residual[i]) for i in part}
+        table = scan.table.select(**factors, **group)
+        products, sums = {f"c{i}": table[f"f{i}"] * table[f"e{i}"] for i in part}, {}
+        table = table.select(**products, **({"g": table["g"]} if label else {}))
         if label:
-            table = table.group_by("g").aggregate(**{f"c{i}": table[f"c{i}"].sum() for i in part})
+            table = table.group_by("g").aggregate(**{name: table[name].sum() for name in products})
             sums = {"clusters": table.count(), "labels": table["g"].count()}
-        sums |= {f"t{i}": table[f"c{i}"].sum() for i in part}
-        sums |= {f"p{i}": (table[f"c{i}"] * table[f"c{i}"]).sum() for i in part}
+        for i in part:
+            c = table[f"c{i}"]
+            sums |= {f"t{i}": c.sum(), f"p{i}": (c * c).sum()}
         found = aggregate(table, sums)
-        clusters = found.get("clusters", 0)
-        _check_labels(scan, label, clusters, found.get("labels", 0))
+        if label:
+            clusters = found["clusters"]
+            _check_labels(scan.others[int(label[1:])], found["labels"], clusters, clusters)
         squares[part], total[part] = [found[f"p{i}"] for i in part], [found[f"t{i}"] for i in part]
     return squares, total, clusters
 
 
-def _check_labels(scan: Scan, label: str | None, clusters: int, labels: int) -> None:
-    if label is None:
-        return
-    name = scan.others[int(label[1:])]
-    if labels < clusters:
+def _check_labels(name: str, labels: int, groups: int, at_least_two: int) -> None:
+    if labels < groups:
         raise refusal(f"labels of {name!r}", "rows without a label", "a label for each row")
-    if clusters < 2:
-        raise refusal(f"clusters {name!r}", str(clusters), "at least two")
+    if at_least_two < 2:
+        raise refusal(f"clusters {name!r}", str(at_least_two), "at least two")
 
 
 def _grouped(scan: Scan, name: str) -> SufficientStatistics:
@@ -436,36 +398,21 @@ def _grouped(scan: Scan, name: str) -> SufficientStatistics:
     first, second = np.triu_indices(k)
     levels = table.group_by(label).aggregate(rows=table.count())
     found = aggregate(levels, {"groups": levels.count(), "labels": levels[label].count()})
-    _check_labels(scan, label, found["groups"] + 1, found["labels"] + 1)
+    _check_labels(name, found["labels"], found["groups"], 2)
     if found["groups"] * len(first) > MOST_SUMS:
         seen = f"{found['groups']:,} groups of {len(first):,} pairs of columns"
-        raise refusal(
-            f"groups {name!r}",
-            seen,
-            f"{MOST_SUMS:,} numbers; fit_table(cluster={name!r}) needs none of them",
-        )
-    columns = {
-        f"q{j}": combination(table, _weights(scan, column))
-        for j, column in enumerate(np.eye(k)[1:], 1)
-    }
+        allowed = f"{MOST_SUMS:,} numbers; fit_table(cluster={name!r}) needs none of them"
+        raise refusal(f"groups {name!r}", seen, allowed)
+    columns = {f"q{j}": scan.combined(column) for j, column in enumerate(np.eye(k)[1:])}
     table = table.select(g=table[label], **columns)
-    sums = {f"s{j}": table[f"q{j}"].sum() for j in range(1, k)}
-    sums |= {
-        f"p{a}_{b}": (table[f"q{a}"] * table[f"q{b}"]).sum()
-        for a, b in zip(first, second, strict=True)
-        if a
-    }
+    values = [table[column] for column in columns]
+    sums = {f"s{j}": value.sum() for j, value in enumerate(values)} | pair_sums(values, "p")
     with plain_words("the engine"):
         frame = table.group_by("g").aggregate(size=table.count(), **sums).order_by("g").to_pandas()
-    sizes, pairs = frame["size"].to_numpy(), np.empty((len(frame), len(first)))
-    for place, (a, b) in enumerate(zip(first, second, strict=True)):
-        pairs[:, place] = (
-            frame[f"p{a}_{b}"]
-            if a
-            else frame[f"s{b}"] / np.sqrt(sufficient.n)
-            if b
-            else sizes / sufficient.n
-        )
-    found = GroupSums(frame["g"].to_numpy(), sizes, pairs)
-    grouped = replace(sufficient, groups={**sufficient.groups, name: found})
-    return orthonormalise(grouped, unpack_pairs(pairs.sum(axis=0)))
+    sizes, products = frame["size"].to_numpy(), np.empty((k, k, len(frame)))
+    products[0, 0] = sizes / sufficient.n
+    products[0, 1:] = frame[[f"s{j}" for j in range(k - 1)]].T / np.sqrt(sufficient.n)
+    products[1:, 1:] = symmetric(frame, k - 1, "p")
+    pairs = products[first, second].T
+    groups = sufficient.groups | {name: GroupSums(frame["g"].to_numpy(), sizes, pairs)}
+    return orthonormalise(replace(sufficient, groups=groups), unpack_pairs(pairs.sum(axis=0)))
