@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibration import GATE, RELIABILITIES, SHARINGS, SIZES, cells, faults, gate, rates
+from calibration_records import GATE, RELIABILITIES, SHARINGS, SIZES, cells, faults, gate, rates
 from scipy import stats
 from worlds import EFFECT, MODELS
 

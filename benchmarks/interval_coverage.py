@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from coverage_table import render
 from coverage_worlds import BY_NAME, WORLDS, Direct, World
 
 RESULTS = Path(__file__).with_name("coverage.jsonl")
@@ -138,8 +139,6 @@ def main() -> None:
     if not args.table:
         run([world for world in WORLDS if world.name in names], args.out, args.draws)
     if args.out == RESULTS:
-        from coverage_table import render
-
         TABLE.write_text(render(read()), encoding="utf-8")
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from claims import CLAIMS, Claim
-from recovery import COVERAGE, DRAWS, MANY, RESULTS, SIZE, exact_interval, faults, gate, read
+from recovery_records import (
+    COVERAGE,
+    DRAWS,
+    MANY,
+    RESULTS,
+    SIZE,
+    exact_interval,
+    faults,
+    gate,
+    read,
+)
 
 Records = dict[tuple[str, bool], dict[str, Any]]
 BEFORE = RESULTS.with_name("recovery_before.jsonl")

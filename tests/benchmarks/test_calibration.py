@@ -17,9 +17,10 @@ from analysis.measurement_error.correction import Correction
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import calibration
-from calibration import Cell, faults, gate, meets, rates, simulate
+from calibration import simulate
+from calibration_records import faults, gate, meets, rates
 from calibration_table import render
-from worlds import draw, target
+from worlds import Cell, draw, target
 
 CELLS = [
     Cell("ols", 1000, 0.8, 0.0, 2000),

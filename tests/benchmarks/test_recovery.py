@@ -17,12 +17,9 @@ from recovery import (
     Block,
     blocks,
     disagreement,
-    exact_interval,
-    faults,
-    gate,
-    read,
     simulate,
 )
+from recovery_records import BY_NAME, exact_interval, faults, gate, read
 from recovery_table import render
 
 DRAWS = 40
@@ -35,7 +32,7 @@ def test_a_claim_is_found_where_it_is_true_and_not_where_it_is_false(name):
     assert false["found"] <= 8 < 20 < true["right"]
     assert gate(false) == gate(true) == "passed"
     assert false["compared"] < 1e-6
-    assert true["truth"] == recovery.BY_NAME[name].true["effect"]
+    assert true["truth"] == BY_NAME[name].true["effect"]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
