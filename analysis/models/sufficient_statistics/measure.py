@@ -105,13 +105,17 @@ def sufficient_statistics(
     width = size * (size + 1) // 2
     gram, squares = np.zeros((size, size)), np.zeros((width, width)) if fourth else None
     sums = {name: np.zeros((len(part.labels), width)) for name, part in partitions.items()}
-    for start, q in rows:
-        gram += q @ q.T
+
+    def add(start: int, q: np.ndarray) -> None:  # whose arrays are free again for the next block
+        np.add(gram, q @ q.T, out=gram)
         products = pair_products(q)
         if fourth:
-            squares += products @ products.T
+            np.add(squares, products @ products.T, out=squares)
         for name, part in partitions.items():
             part.add(sums[name], products, start)
+
+    for start, q in rows:
+        add(start, q)
     by_group = {
         name: GroupSums(part.labels, part.sizes, sums[name]) for name, part in partitions.items()
     }

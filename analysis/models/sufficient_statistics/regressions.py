@@ -134,9 +134,11 @@ def read_subsets(sufficient: SufficientStatistics, subsets, *, outcome, term) ->
             )
             raise refusal("mask of subsets", found, allowed)
     else:
-        included = np.zeros((len(subsets), len(sufficient.names)), dtype=bool)
+        known = {name: i for i, name in enumerate(sufficient.names)}
+        included = np.zeros((len(subsets), len(known)), dtype=bool)
         for row, subset in zip(included, subsets, strict=True):
-            row[[sufficient.position(name) for name in subset]] = True
+            for name in subset:
+                row[known[name] if name in known else sufficient.position(name)] = True
     focal = _positions(sufficient, term, len(included), "terms")
     explained = _positions(sufficient, outcome, len(included), "outcomes")
     included[np.arange(len(included)), focal] = True
