@@ -17,9 +17,11 @@ CORRECTION_NAMES = {
 }
 
 
-def model_name(model: str) -> str:
+def model_name(model: str, *, short: bool = False) -> str:
     """Return how a sentence calls the model, or the correction, of an estimate."""
-    return CORRECTION_NAMES[model] if model in CORRECTION_NAMES else FAMILIES[model].printed
+    if model in CORRECTION_NAMES:
+        return CORRECTION_NAMES[model]
+    return FAMILIES[model].short if short else FAMILIES[model].printed
 
 
 NOISE = {

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.data.dataset import Dataset
 from analysis.errors import DesignError
+from analysis.models.family import FAMILIES
 from analysis.results.estimates import display
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, plain_label, rendered
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.section import ReportSection, Table, reasons_on
 from analysis.studies.diagnostics.diagnostics import Calibration, Rootogram
-from analysis.studies.diagnostics.study import COUNT_NAMES, DIAGNOSTICS, Diagnosis
+from analysis.studies.diagnostics.study import DIAGNOSTICS, Diagnosis
 
 
 def diagnostics_section(findings: Findings) -> ReportSection | None:
@@ -34,7 +35,7 @@ def diagnostics_section(findings: Findings) -> ReportSection | None:
         try:
             tables.append(_table(label, fits.deciles))
             if outcome.kind == "count":
-                name = COUNT_NAMES[fits.count_fit.model]
+                name = FAMILIES[fits.count_fit.model].short
                 figures.append(rootogram_figure(fits.rootogram, label, name, findings.dataset))
         except DesignError:
             continue

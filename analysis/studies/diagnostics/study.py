@@ -172,8 +172,9 @@ class Diagnosis:
         fit = self.count_fit
         observed, expected, spread = zeros(fit.design.response, fit.fitted, self.alpha)
         z = (observed - expected) / spread if spread > 0 else 0.0
+        name = FAMILIES[fit.model].short
         reason = (
-            f"{observed:,} of {fit.design.n:,} counts are zero; the {COUNT_NAMES[fit.model]} model"
+            f"{observed:,} of {fit.design.n:,} counts are zero; the {name} model"
             f" expects {expected:,.0f} (z = {z:.1f})."
         )
         few = abs(z) < critical_value(self.question.level, None)
@@ -181,8 +182,6 @@ class Diagnosis:
             reason += " Where zero is a decision of its own, read the model of two parts."
         return few, reason, z
 
-
-COUNT_NAMES = {"nb2": "negative binomial", "poisson": "Poisson"}
 
 DIAGNOSTICS: dict[str, Callable[[Diagnosis], Answer]] = {
     "reset": Diagnosis.reset,

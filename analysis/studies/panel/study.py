@@ -204,17 +204,11 @@ def _counted(fit: WithinFit) -> str:
 
 CHECKS = ("panel_poisson", "panel_ols", "panel_reliability")
 
-NAMES = {
-    "poisson": "Poisson",
-    "ols": "least squares",
-    "eiv": "least squares corrected for noise in engagement",
-}
-
 
 def panel_section(findings: Findings) -> ReportSection | None:
     """Return the section on effects with fixed effects, or None where the plan has no panel."""
     from analysis.results.section import ReportSection, reasons_on, rows_on
-    from analysis.results.sentence import interval_text
+    from analysis.results.sentence import interval_text, model_name
 
     plan, label = findings.plan, findings.dataset.label
     if plan.panel is None:
@@ -222,7 +216,8 @@ def panel_section(findings: Findings) -> ReportSection | None:
     paragraphs = []
     for verdict in findings.decided:
         effects = "; ".join(
-            f"{row.displayed} by {NAMES[row.model]} ({interval_text(row, plan.inference.level)})"
+            f"{row.displayed} by {model_name(row.model, short=True)}"
+            f" ({interval_text(row, plan.inference.level)})"
             for row in rows_on(findings, verdict, "panel")
             if row.scale == plan.score.scale
         )
