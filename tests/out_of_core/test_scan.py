@@ -19,8 +19,8 @@ from analysis.models.sufficient_statistics.folds import cross_validate
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import bootstrap_clusters
 from analysis.out_of_core import scan as scanning
-from analysis.out_of_core.scan import fit_table, measure_table
 from analysis.out_of_core.cells import aggregate
+from analysis.out_of_core.scan import fit_table, measure_table
 
 SAME = 1e-10  # two double precision routes where the condition number is below 1e3
 KINDS = ("classical", "HC0", "HC1", "CRV1")
