@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from calibration_records import GATE, RELIABILITIES, SHARINGS, SIZES, cells, faults, gate, rates
+from noncentral import plain_rate
 from scipy import stats
 from worlds import EFFECT, MODELS
 
-from analysis.measurement_error.calibrated_null import null_rates, plain_rate
+from analysis.measurement_error.calibrated_null import null_rates
 
 NAMES = {
     "ols": "Least squares (HC3), corrected by moments",

@@ -20,68 +20,6 @@ from analysis.measurement_error.measurement import (
 from analysis.models.distributions import normal_isf, normal_sf
 from analysis.models.fit import Fit
 
-FAR = 4.0
-"""Standard errors beyond the critical value where the normal replaces the noncentral t, which has
-no digits there.
-"""
-
-
-def spurious_partial_r(score_truth: float, truth_outcome: float, reliability: float) -> float:
-    """Return the partial correlation of a worthless score and the outcome, given noisy engagement.
-
-    Parameters
-    ----------
-    score_truth : float
-        Correlation of the score with true engagement.
-    truth_outcome : float
-        Correlation of true engagement with the outcome.
-    reliability : float
-        Of recorded engagement.
-
-    Notes
-    -----
-    ``a b (1 - r) / sqrt((1 - r a^2) (1 - r b^2))``: Westfall & Yarkoni (2016),
-    doi:10.1371/journal.pone.0152719, for a score whose own noise is not shared with engagement.
-
-    Examples
-    --------
-    >>> round(spurious_partial_r(0.8, 0.5, 0.8), 3)
-    0.128
-    """
-    a, b, r = score_truth, truth_outcome, reliability
-    return float(a * b * (1 - r) / np.sqrt((1 - r * a**2) * (1 - r * b**2)))
-
-
-def plain_rate(
-    n: int,
-    score_truth: float,
-    truth_outcome: float,
-    reliability: float,
-    *,
-    level: float = 0.95,
-    controls: int = 0,
-) -> float:
-    """Return the share of samples in which the plain t-test passes a worthless score, by the
-    noncentral t.
-
-    Parameters
-    ----------
-    controls : int
-        Columns beside the intercept, engagement and the score. Correlations are then partial ones.
-
-    Examples
-    --------
-    >>> round(plain_rate(1000, 0.8, 0.5, 0.8), 2)
-    0.98
-    """
-    df = n - 3 - controls
-    partial = spurious_partial_r(score_truth, truth_outcome, reliability)
-    shift = abs(partial) * np.sqrt(df) / np.sqrt(1 - partial**2)
-    critical = scipy.stats.t.isf((1 - level) / 2, df)
-    if shift > critical + FAR:
-        return float(normal_sf(critical - shift))
-    return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
-
 
 @dataclass(frozen=True)
 class NullRates:
@@ -125,8 +63,10 @@ def null_rates(
     Parameters
     ----------
     n : int
-    score_truth, truth_outcome, reliability : float
-        As in `spurious_partial_r`.
+    score_truth, truth_outcome : float
+        Correlations of true engagement with the score and with the outcome.
+    reliability : float
+        Of recorded engagement.
     sharing : float
         The score sees true engagement plus this share of the error in recorded engagement: 0 when
         it saw other records, 1 when it is computed from the recorded column itself.

@@ -109,8 +109,7 @@ class Correction:
 def correct_fit(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     """Return a fit's coefficients corrected for errors in recorded columns.
 
-    For least squares this is the moment errors-in-variables estimator; for every other model it is
-    linear regression calibration. Both are one formula.
+    For least squares errors in variables by moments, else linear regression calibration.
 
     Parameters
     ----------
@@ -170,8 +169,7 @@ def correct_term(
 ) -> Effect | Refusal:
     """Return one coefficient of `correct_fit` (or, for a logit, its margin), many times as fast.
 
-    Only that coefficient's influence is computed, and no matrix with a row for each row of the
-    data.
+    Only that coefficient's influence is computed.
     """
     correction = _correct(fit, measurement, (term,), np.array([fit.position(term)]))
     if isinstance(correction, Refusal):
@@ -282,7 +280,8 @@ def stacked_covariance(
 
     `k` is the number of coefficients of the equation where these are not all of them.
     """
-    n, k = len(influence), influence.shape[1] if k is None else k
+    n, width = influence.shape
+    k = width if k is None else k
     if clusters is None:
         return influence.T @ influence * (n / (n - k)), "HC1"
     sums = cluster_sums(influence, clusters)
@@ -314,8 +313,7 @@ def under_leverage(correction: Correction, leverage: np.ndarray) -> Correction:
 
     Notes
     -----
-    For a score of which a few rows hold much of the variance. With clusters, or a row of leverage
-    one, it stays as it is.
+    With clusters, or a row of leverage one, it stays as it is.
     """
     if correction.clusters is not None or (leverage > 1 - 1e-10).any():
         return correction

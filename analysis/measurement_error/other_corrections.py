@@ -55,9 +55,12 @@ class Equations:
     by_quadratic: np.ndarray
 
 
+EquationsAt = Callable[[np.ndarray, np.ndarray, np.ndarray], Equations]
+"""Equations at (basis, error covariance in it, coefficients)."""
+
+
 def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
-    """Correct an exponential mean for normal errors in columns, whatever the distribution of true
-    engagement.
+    """Return an exponential mean corrected for normal errors, whatever true engagement is.
 
     Parameters
     ----------
@@ -69,8 +72,7 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     -------
     Correction or Refusal
         A `Refusal` also when the equations have no solution near the calibrated coefficients, or
-        when the score shares errors and its own are left in place: then the equations do not apply,
-        and `correct_fit` does.
+        when the score shares errors and its own are left in place: then `correct_fit` applies.
 
     Notes
     -----
@@ -86,18 +88,18 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     def equations(basis: np.ndarray, error: np.ndarray, params: np.ndarray) -> Equations:
         pull = error @ params
         mean = np.exp(basis @ params - params @ pull / 2 + offset)
-        moved = basis - pull
-        rows = response[:, None] * basis - moved * mean[:, None]
-        slope = error * mean.mean() - moved.T @ (moved * mean[:, None]) / len(basis)
-        return Equations(rows, slope, float(mean.mean()), (moved * mean[:, None]).mean(axis=0) / 2)
+        moved, by_error = basis - pull, float(mean.mean())
+        expected = moved * mean[:, None]
+        slope = error * by_error - moved.T @ expected / len(basis)
+        rows = response[:, None] * basis - expected
+        return Equations(rows, slope, by_error, expected.mean(axis=0) / 2)
 
-    return _solve(
-        "corrected-score", fit, measurement, equations, np.log(fit.design.response.mean())
-    )
+    unit = np.log(fit.design.response.mean())
+    return _solve("corrected-score", fit, measurement, equations, unit)
 
 
 def conditional_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
-    """Correct a logit for normal errors in columns, whatever the distribution of true engagement.
+    """Return a logit corrected for normal errors, whatever the distribution of true engagement.
 
     Parameters
     ----------
@@ -125,13 +127,10 @@ def conditional_score(fit: Fit, measurement: Measurement) -> Correction | Refusa
         rest, density = response - share, share * (1 - share)
         sufficient = basis + response[:, None] * pull
         gradient = basis + (2 * response - 1)[:, None] * pull
-        slope = error * (rest * response).mean() - sufficient.T @ (
-            gradient * density[:, None]
-        ) / len(basis)
+        by_error = float((rest * response).mean())
+        slope = error * by_error - sufficient.T @ (gradient * density[:, None]) / len(basis)
         quadratic = -(sufficient * (density * (response - 0.5))[:, None]).mean(axis=0)
-        return Equations(
-            sufficient * rest[:, None], slope, float((rest * response).mean()), quadratic
-        )
+        return Equations(sufficient * rest[:, None], slope, by_error, quadratic)
 
     return _solve("conditional-score", fit, measurement, equations, 0.0)
 
@@ -144,16 +143,13 @@ def _solve(
     model: str,
     fit: Fit,
     measurement: Measurement,
-    equations: Callable[[np.ndarray, np.ndarray, np.ndarray], Equations],
+    equations: EquationsAt,
     shift: float,
 ) -> Correction | Refusal:
     """Solve from the calibrated coefficients; `shift` is the logarithm of the response's unit."""
     if measurement.one_sided:
-        reason = (
-            "The score shares errors with engagement and keeps its own: regression calibration"
-            " applies, not this."
-        )
-        return Refusal(model, reason)
+        why = "The score shares errors with engagement and keeps its own"
+        return Refusal(model, f"{why}: regression calibration applies, not this.")
     identified = identification(fit.design, measurement)
     if refusal := refuse_weak(model, identified):
         return refusal
@@ -172,7 +168,7 @@ def _solve(
 
 
 def newton(
-    equations: Callable[[np.ndarray, np.ndarray, np.ndarray], Equations],
+    equations: EquationsAt,
     basis: np.ndarray,
     error: np.ndarray,
     start: np.ndarray,
@@ -211,16 +207,14 @@ def oriv(
 ) -> Correction | Refusal:
     """Return least squares corrected by obviously related instrumental variables (ORIV).
 
-    Each half of a column is the other's instrument: every row stands twice, with the first halves
-    instrumented by the second, and the other way round.
+    Every row stands twice: with the first halves instrumented by the second, and the reverse.
 
     Parameters
     ----------
     design : Design
     halves : mapping of term to two arrays of shape (n,)
-        Columns without halves count as free of error. With halves of the score, the score too is
-        corrected for its own noise, and errors that score and engagement share within a half do no
-        harm.
+        Columns without halves count as free of error. With halves of the score, it is corrected for
+        its own noise too, and errors shared with engagement within a half do no harm.
 
     Returns
     -------
@@ -257,10 +251,8 @@ def oriv(
     try:
         strengths = fitted.first_stage.diagnostics["f.stat"]
     except ZeroDivisionError:  # of its R2 of what the outcome leaves
-        return Refusal(
-            "oriv",
-            "The correction is refused: the outcome is fitted exactly, and no noise is left in it.",
-        )
+        why = "the outcome is fitted exactly, and no noise is left in it"
+        return Refusal("oriv", f"The correction is refused: {why}.")
     strength = tuple(float(f) / len(noisy) for f in strengths)
     if min(strength) < WEAKEST_FIRST_STAGE:
         reason = f"The correction is refused: the first-stage F is {min(strength):.1f}, below 10."

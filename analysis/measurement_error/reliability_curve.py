@@ -14,6 +14,7 @@ from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.results.estimates import Unit
 from analysis.results.rule import Interval, Word, word_of
+from analysis.results.sentence import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,13 @@ class Stretch:
     positive: bool | None
     low: float
     high: float
+
+    @property
+    def span(self) -> str:
+        """Its reliabilities in words."""
+        if self.low == self.high:
+            return f"at {self.low:g}"
+        return f"from {self.low:g} to {self.high:g}"
 
     def __str__(self) -> str:
         if self.positive is None:
@@ -134,6 +142,15 @@ class ReliabilityCurve:
             else:
                 joined.append(Stretch(word, positive, at, at))
         return tuple(joined)
+
+    @property
+    def sentence(self) -> str:
+        """What the rule says along the curve."""
+        parts = self.stretches
+        ends = f"from {parts[0].low:g} to {parts[-1].high:g}"
+        words = [f"{part} {part.span}" for part in parts]
+        verdict = f"{parts[0]} throughout" if len(parts) == 1 else listed(words)
+        return f"Swept over reliabilities {ends}, the rule says {verdict}."
 
     def table(self) -> pd.DataFrame:
         """Return a row a reliability: the effect, its interval and the rule's word."""

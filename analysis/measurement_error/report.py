@@ -59,14 +59,10 @@ def curve_table(findings: Findings) -> pd.DataFrame | None:
     """Return the effect and the rule's word at each reliability, a row each; None without any."""
     import pandas as pd
 
-    tables = [
-        curve.table().assign(outcome=outcome, score=score)
-        for (outcome, score), curve in findings.curves.items()
-    ]
-    if not tables:
+    if not findings.curves:
         return None
-    table = pd.concat(tables, ignore_index=True)
-    return table[["outcome", "score", *table.columns.drop(["outcome", "score"])]]
+    tables = {pair: curve.table() for pair, curve in findings.curves.items()}
+    return pd.concat(tables, names=["outcome", "score"]).reset_index(level=[0, 1])
 
 
 # --- sentences ------------------------------------------------------------------------------------
@@ -92,7 +88,7 @@ def reliability_sentences(findings: Findings, verdict: Verdict) -> tuple[str, ..
     sentences = [
         _null_sentence(findings, rows, stated),
         _break_even_sentence(curve, verdict),
-        _curve_sentence(curve),
+        curve.sentence,
         "" if stated else _what_to_measure(curve),
     ]
     return tuple(filter(None, sentences))
@@ -128,11 +124,9 @@ def _null_sentence(
         else "With this number of rows and these correlations, and if recorded engagement had a"
         f" reliability of {SUPPOSED}"
     )
-    also = (
-        f", and the corrected test {100 * corrected.estimate:.0f} % of the time"
-        if corrected
-        else ""
-    )
+    also = ""
+    if corrected:
+        also = f", and the corrected test {100 * corrected.estimate:.0f} % of the time"
     return (
         f"{given}, a score that adds nothing would pass the ordinary test"
         f" {100 * naive.estimate:.0f} % of the time{also}."
@@ -163,28 +157,13 @@ def _break_even_sentence(curve: ReliabilityCurve, verdict: Verdict) -> str:
     )
 
 
-def _curve_sentence(curve: ReliabilityCurve) -> str:
-    parts = curve.stretches
-    ends = f"Swept over reliabilities from {parts[0].low:g} to {parts[-1].high:g}, the rule says"
-    if len(parts) == 1:
-        return f"{ends} {parts[0]} throughout."
-    pieces = [
-        f"{part} at {part.low:g}"
-        if part.low == part.high
-        else f"{part} from {part.low:g} to {part.high:g}"
-        for part in parts
-    ]
-    return f"{ends} {listed(pieces)}."
-
-
 def _what_to_measure(curve: ReliabilityCurve) -> str:
-    gone = curve.vanishing.reliability
-    question = (
-        ""
-        if gone is None
-        else f" Below {gone:.2f} nothing is left of the effect; the sweep says from where on a word"
-        " holds."
-    )
+    gone, question = curve.vanishing.reliability, ""
+    if gone is not None:
+        question = (
+            f" Below {gone:.2f} nothing is left of the effect; the sweep says from where on a word"
+            " holds."
+        )
     return (
         "The plan states no reliability of engagement. To find it out, record engagement twice"
         " over the same time, such as in odd and in even weeks, and name the two columns in the"
@@ -349,5 +328,5 @@ def _alt(findings: Findings, verdict: Verdict) -> str:
     return (
         f"Line of the effect of {label(verdict.score)} on {label(verdict.outcome)} over the"
         f" reliability of engagement: {' and '.join(pieces)}. It vanishes {vanishes}."
-        f" {_curve_sentence(curve)}"
+        f" {curve.sentence}"
     )

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import analysis.measurement_error.measurement as measurement_module
-from analysis.measurement_error.calibrated_null import null_rates, plain_rate
+from analysis.measurement_error.calibrated_null import null_rates
 from analysis.measurement_error.correction import Correction
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -20,6 +20,7 @@ import calibration
 from calibration import simulate
 from calibration_records import faults, gate, meets, rates
 from calibration_table import render
+from noncentral import plain_rate
 from worlds import Cell, draw, target
 
 CELLS = [

@@ -1,18 +1,19 @@
 """The calibrated null: the memo's table, the simulation, and the rates of a fit."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from analysis.measurement_error.calibrated_null import (
-    null_rates,
-    plain_rate,
-    rate_of_fit,
-    spurious_partial_r,
-)
+from analysis.measurement_error.calibrated_null import null_rates, rate_of_fit
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import fit_model
 from analysis.models.design import Design
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from noncentral import plain_rate, spurious_partial_r
 
 # METHODS (c): corr(score, truth), corr(truth, outcome), reliability; partial r, delta R2, rates at
 # n = 250 .. 5000

@@ -1,1 +1,0 @@
-"""Noise in engagement: reliability, corrections, the break-even, and what noise alone could do."""
