@@ -222,18 +222,19 @@ def identification(design: Design, measurement: Measurement) -> Identification:
     return Identification(float(share.real), error, worst)
 
 
-def refuse_weak(model: str, found: Identification) -> Refusal | None:
+def refuse_weak(model: str, identified: Identification) -> Refusal | None:
     """Return the refusal of a correction that would divide by (almost) nothing, or None."""
-    if found.usable:
+    if identified.usable:
         return None
     reason = (
         "The correction is refused: once the other columns are held constant,"
-        f" {100 * found.true_share:.0f} % (standard error {100 * found.std_error:.0f}) of the"
-        f" variance of recorded engagement is truth; at least {100 * SMALLEST_TRUE_SHARE:.0f} %,"
-        f" and twice its standard error, is needed. That is {found.column} above all: record it"
-        " more reliably, or hold fewer columns that say nearly the same."
+        f" {100 * identified.true_share:.0f} % (standard error {100 * identified.std_error:.0f})"
+        " of the variance of recorded engagement is truth; at least"
+        f" {100 * SMALLEST_TRUE_SHARE:.0f} %, and twice its standard error, is needed. That is"
+        f" {identified.column} above all: record it more reliably, or hold fewer columns that say"
+        " nearly the same."
     )
-    return Refusal(model, reason, found.true_share)
+    return Refusal(model, reason, identified.true_share)
 
 
 def _centred(values: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ class Fragility:
 
     Attributes
     ----------
-    own : str
+    with_all : str
         The word with all rows.
     word : str or None
         The other word that was found; None when none was.
@@ -110,7 +110,7 @@ class Fragility:
         A sentence; empty when the word stands.
     """
 
-    own: Word
+    with_all: Word
     word: Word | None = None
     reason: str = ""
 

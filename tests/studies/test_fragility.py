@@ -136,7 +136,7 @@ def test_a_corrected_verdict_rests_on_the_rows_of_the_correction(model, seed):
     noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
     found = study_fragility(Question(sample, sample.plan.outcome[0], "score"), noise)
     verdict = analyse(own, data).verdict_on()
-    assert (found.own, verdict.deciding.method, verdict.fragile) == (
+    assert (found.with_all, verdict.deciding.method, verdict.fragile) == (
         verdict.verdict,
         "corrected",
         True,
