@@ -150,36 +150,42 @@ class Family(DeclaredModel):
             return mean
         return logit(np.clip(mean, 1e-12, 1 - 1e-12)) if self.link == "logit" else np.log(mean)
 
+    def score(self, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the rows' parts of the score: at the estimate it is orthogonal to the columns."""
+        mean = self.mean(at)
+        return y - mean if self.power in (None, 1) else (y - mean) * self._relative(mean)
+
+    def weights(self, at: np.ndarray) -> np.ndarray:
+        """Return the rows' weights in the expected information."""
+        if self.linear:
+            return np.ones_like(at)
+        mean = self.mean(at)
+        if self.link == "logit":
+            return mean * (1 - mean)
+        return mean if self.power == 1 else mean * self._relative(mean)
+
     def derivatives(
         self, y: np.ndarray, at: np.ndarray, *, observed: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows' parts of the score, and their weights in the information.
-
-        Both are by the linear predictor: at the estimate the score is orthogonal to the columns.
-        The information is the expected one, or with `observed` that of these outcomes.
+        """Return `score` and `weights`, or with `observed` the weights in the observed
+        information.
         """
-        mean = self.mean(at)
-        if self.link != "log":
+        mean, power = self.mean(at), self.power
+        if power is None:
             return y - mean, np.ones_like(at) if self.linear else mean * (1 - mean)
-        power = self.power
         if power == 1:
             return y - mean, mean
-        if power in (1.5, 2):  # the general power takes several times as long
-            by = 1 / (mean if power == 2 else np.sqrt(mean))
-        else:
-            by = mean ** (1 - power)
+        by = self._relative(mean)
         weights = mean * by
         if observed:
             weights = (2 - power) * weights + (power - 1) * y * by
         return (y - mean) * by, weights
 
-    def score(self, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Return the rows' parts of the score at a linear predictor."""
-        return self.derivatives(y, at)[0]
-
-    def weights(self, at: np.ndarray) -> np.ndarray:
-        """Return the rows' weights in the expected information."""
-        return self.derivatives(np.zeros_like(at), at)[1]
+    def _relative(self, mean: np.ndarray) -> np.ndarray:
+        """Return ``mean ** (1 - power)``, without the slow general power where there is another."""
+        if self.power == 2:
+            return 1 / mean
+        return 1 / np.sqrt(mean) if self.power == 1.5 else mean ** (1 - self.power)
 
     def loss(self, y: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Return the unit deviances, less what depends on y alone."""

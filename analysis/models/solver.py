@@ -38,7 +38,10 @@ def condition_of(information: np.ndarray) -> float:
 def solved(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return each matrix's solution, shape (..., k); NaN where the columns are dependent."""
     if vectors.ndim == 1:
-        return solved(matrices[None], vectors[None])[0]
+        try:
+            return np.linalg.solve(matrices, vectors)
+        except np.linalg.LinAlgError:
+            return np.full_like(vectors, np.nan)
     result = np.full(vectors.shape, np.nan)
     good = np.isfinite(matrices).all(axis=(1, 2)) & np.isfinite(vectors).all(axis=1)
     try:
@@ -177,10 +180,10 @@ class Rows:
     weights: np.ndarray | None = None
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield ranges of rows and their columns, shape (rows, k), which may be written over."""
+        """Yield ranges of rows and their columns, shape (rows, k)."""
         for begin in range(0, len(self.response), BLOCK_ROWS):
             part = slice(begin, begin + BLOCK_ROWS)
-            yield part, self.columns[part].copy()
+            yield part, self.columns[part]
 
     def predictor(self, params: np.ndarray) -> np.ndarray:
         """Return the linear predictor, shape (n,)."""
@@ -210,7 +213,7 @@ class Rows:
                 slope, bend, loss = slope * counted, bend * counted, loss * counted
             value += float(np.sum(loss))
             score += slope @ x
-            x *= np.sqrt(bend)[:, None]
+            x = x * np.sqrt(bend)[:, None]
             information += x.T @ x
         return (value if criterion else None), score, information
 

@@ -239,13 +239,11 @@ class _Rows:
     def weights(self, drawn: np.ndarray, part: slice) -> np.ndarray:
         return drawn[:, part] if self.clusters is None else drawn[:, self.clusters[part]]
 
-    def derivatives(
-        self, params: np.ndarray, part: slice, *, observed: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the parts of the score and the weights of the information, (1 or B, rows) each."""
-        shift = self.shift[part] if np.ndim(self.shift) else self.shift
-        at = params @ self.basis[part].T + shift
-        return self.family.derivatives(self.response[part], at, observed=observed)
+    def at(self, params: np.ndarray, part: slice) -> np.ndarray:
+        """Return the linear predictor of some rows in each draw, shape (1 or B, rows)."""
+        at = params @ self.basis[part].T
+        at += self.shift[part] if np.ndim(self.shift) else self.shift
+        return at
 
     def pairs(self, part: slice) -> np.ndarray:
         """Products of every two columns, shape (rows, k (k + 1) / 2), kept if not too many."""
@@ -270,7 +268,8 @@ class _Rows:
         score, packed = 0.0, 0.0
         for part in self.parts(len(drawn)):
             weights = self.weights(drawn, part)
-            slope, bend = self.derivatives(params, part, observed=True)
+            at, y = self.at(params, part), self.response[part]
+            slope, bend = self.family.derivatives(y, at, observed=True)
             packed = packed + (weights * bend) @ self.pairs(part)
             score = score + (weights * slope) @ self.basis[part]
         return None, score, self.unpacked(packed)
@@ -295,8 +294,8 @@ class _Rows:
         """Return each draw's sandwich variance of one coefficient, shape (B,), without a factor."""
         packed = 0.0
         for part in self.parts(len(drawn)):
-            _, weights = self.derivatives(params, part)
-            packed = packed + (self.weights(drawn, part) * weights) @ self.pairs(part)
+            weights = self.weights(drawn, part) * self.family.weights(self.at(params, part))
+            packed = packed + weights @ self.pairs(part)
         along = solved(self.unpacked(packed), np.tile(back, (len(drawn), 1)))
         influence = np.concatenate(
             [self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1
@@ -308,4 +307,5 @@ class _Rows:
 
     def influence(self, params: np.ndarray, along: np.ndarray, part: slice) -> np.ndarray:
         """Return each row's part of the coefficient in each draw, shape (B, rows)."""
-        return self.derivatives(params, part)[0] * (along @ self.basis[part].T)
+        score = self.family.score(self.response[part], self.at(params, part))
+        return score * (along @ self.basis[part].T)
