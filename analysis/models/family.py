@@ -50,8 +50,6 @@ class Family(DeclaredModel):
         A correction that needs no normal truth.
     default_covariance : str
         Where the plan names none and has no clusters.
-    nested_deviance : bool
-        Whether the deviances of two nested fits can be compared.
     infinite_at_zero : bool
         Whether an outcome of zero has an infinite deviance.
     """
@@ -65,7 +63,6 @@ class Family(DeclaredModel):
     correction: Literal["eiv", "calibration"] = "calibration"
     other_correction: Literal["", "corrected-score", "conditional-score"] = ""
     default_covariance: str = "HC1"
-    nested_deviance: bool = True
     infinite_at_zero: bool = False
 
     # --- which methods exist ---
@@ -235,7 +232,6 @@ FAMILIES: dict[str, Family] = {
             "negative binomial",
             fitted_by="counts.fit_nb2",
             reduces_to="poisson",
-            nested_deviance=False,
         ),
         _family(
             "hurdle",
@@ -243,7 +239,6 @@ FAMILIES: dict[str, Family] = {
             fitted_by="hurdle.fit_hurdle",
             reduces_to="poisson",
             resampled_as="ols",
-            nested_deviance=False,
         ),
         _family("logit", "logit", other_correction="conditional-score"),
         _family(

@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import refuse_full_leverage
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis
 from analysis.out_of_core.cells import aggregate, combination, pair_sums, symmetric, total_of
@@ -72,7 +73,7 @@ class Solved:
 
     @property
     def linear(self) -> bool:
-        return self.model == "ols"
+        return FAMILIES[self.model].linear
 
     def spread(self, weights: np.ndarray, k: int) -> np.ndarray:
         """Return weights on the columns of this model as weights on all columns."""
