@@ -374,7 +374,7 @@ def test_a_fault_of_our_own_is_no_traceback_either(monkeypatch, capsys, tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(import_module("analysis.audit"), "audit", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(import_module("analysis.audit"), "analyse", lambda *a, **k: 1 / 0)
     monkeypatch.setattr(sys, "argv", ["score-audit", "run", "movies"])
     with pytest.raises(SystemExit) as left:
         cli.main()
