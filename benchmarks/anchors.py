@@ -34,7 +34,7 @@ HEAD = """# What was published, and what the computed scores do
 The vendors' code was never public. What was reported of their scores is held against the scores that this package
 computes in their style, and called reproduced or contradicted. Accounts are made up or simulated (`{world}`):
 this says whether the computed scores behave as the real ones were seen to, and nothing about the real ones. Sources:
-notebook 04, `analysis.scores.record.record("gaming")` and `score-audit score NAME --card`.
+notebook 04, `sa.scores.on_record("gaming")` and `score-audit score NAME --card`.
 
 | reported | by whom | here | |
 |---|---|---|---|
