@@ -13,7 +13,7 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 HEAVY = ("matplotlib", "scipy.stats", "statsmodels", "sklearn", "seaborn", "linearmodels")
 
 LOWER_TAILS = {"studies.equivalence.equivalence", "measurement_error.calibrated_null"}
-"""A lower tail of the noncentral F is a p-value there, and the multivariate normal has no other function."""
+"""A lower tail of the noncentral F is a p-value there; the multivariate normal has nothing else."""
 
 
 def test_names_of_modules():
@@ -44,7 +44,7 @@ def test_a_module_says_what_it_is_in_a_sentence():
 
 
 def test_what_takes_a_second_to_load_is_loaded_where_it_is_used():
-    """A first result waits for the imports at the top of every module; distributions.py has the tails."""
+    """A first result waits for the imports at the top of every module."""
     code = f"import sys, analysis.audit; print([name for name in {HEAVY} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

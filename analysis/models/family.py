@@ -215,6 +215,7 @@ class Family(DeclaredModel):
 
 
 def _family(name: str, short: str, **facts: object) -> Family:
+    """Return the record of a model that `plan.sections.outcome.MODELS` declares."""
     declared = {field.name: getattr(MODELS[name], field.name) for field in fields(DeclaredModel)}
     return Family(**declared, short=short, **facts)
 

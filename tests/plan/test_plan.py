@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from analysis.errors import PlanError
 from analysis.plan import Plan, read_plan
-from analysis.plan.sections.outcome import MODELS, models_of
+from analysis.plan.sections.outcome import MODELS, DeclaredModel, models_of
 
 
 def refusal(source) -> str:
@@ -59,6 +59,15 @@ def test_defaults():
     assert (plan.inference.level, plan.inference.covariance) == (0.95, None)
     assert plan.outcome[0].deciding_model == "poisson"
     assert plan.outcome[0].companion_models == ("gamma", "tweedie", "hurdle", "ols")
+
+
+def test_a_new_model_changes_no_plan_that_does_not_name_it(monkeypatch):
+    new = DeclaredModel("new", "a new model", MODELS["ols"].kinds)
+    monkeypatch.setitem(MODELS, "new", new)
+    for kind in ("revenue", "count", "binary", "continuous"):
+        outcome = read_plan(shop.plan(outcome__kind=kind)).outcome[0]
+        assert "new" not in (outcome.deciding_model, *outcome.companion_models)
+    assert read_plan(shop.plan(outcome__model="new")).outcome[0].deciding_model == "new"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ class DeclaredModel:
         From the mean to the linear predictor: of an exponential mean effects are ratios.
     two_parts : bool
         Whether it is made of two equations, for any and for how much.
+    beside : bool
+        Whether it is printed beside the deciding model of every plan with such an outcome: a new
+        model is not, since it would change studies that never asked for it.
     """
 
     name: str
@@ -37,23 +40,32 @@ class DeclaredModel:
     kinds: tuple[Kind, ...]
     link: Literal["identity", "log", "logit"] = "log"
     two_parts: bool = False
+    beside: bool = False
 
 
 MODELS: dict[str, DeclaredModel] = {
     model.name: model
     for model in (
-        DeclaredModel("poisson", "Poisson pseudo-maximum likelihood", ("revenue", "count", "roi")),
-        DeclaredModel("gamma", "Gamma pseudo-maximum likelihood", ("revenue",)),
-        DeclaredModel("tweedie", "Tweedie pseudo-maximum likelihood", ("revenue",)),
-        DeclaredModel("nb2", "negative binomial regression", ("count",)),
+        DeclaredModel(
+            "poisson",
+            "Poisson pseudo-maximum likelihood",
+            ("revenue", "count", "roi"),
+            beside=True,
+        ),
+        DeclaredModel("gamma", "Gamma pseudo-maximum likelihood", ("revenue",), beside=True),
+        DeclaredModel("tweedie", "Tweedie pseudo-maximum likelihood", ("revenue",), beside=True),
+        DeclaredModel("nb2", "negative binomial regression", ("count",), beside=True),
         DeclaredModel(
             "hurdle",
             "a hurdle model, both parts recombined",
             ("revenue", "count"),
             two_parts=True,
+            beside=True,
         ),
-        DeclaredModel("logit", "average marginal effect of a logit", ("binary",), "logit"),
-        DeclaredModel("ols", "least squares", get_args(Kind), "identity"),
+        DeclaredModel(
+            "logit", "average marginal effect of a logit", ("binary",), "logit", beside=True
+        ),
+        DeclaredModel("ols", "least squares", get_args(Kind), "identity", beside=True),
     )
 }
 """The models by name, in the order in which they are printed."""
@@ -146,7 +158,8 @@ class OutcomeSection(Section):
         """The models printed beside the deciding one."""
         if self.negative == "net" or self.kind == "roi":
             return ()
-        possible = [MODELS[model] for model in models_of(self.kind) if model != self.deciding_model]
+        able = [MODELS[model] for model in models_of(self.kind) if model != self.deciding_model]
+        possible = [model for model in able if model.beside]
         return tuple(
             model.name
             for model in possible
