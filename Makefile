@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, git and make. The rest is fetched into .uv/ and .venv/ (delete both to start afresh).
 #
-#   make test PYTEST_ARGS='-m "not slow" -x'         arguments for pytest
+#   make test PYTEST_ARGS='-m "not slow" -x'         arguments for pytest; -n 0 runs in one process
 #   make lab LAB_ARGS='--no-browser --port 8899'     arguments for JupyterLab
 #   make test VENV=.venvs/3.13 PYTHON=python3.13     another interpreter, in an environment of its own
 
@@ -12,6 +12,8 @@ PLAN = movies
 VENV = .venv
 PYTHON =
 PYTEST_ARGS ?=
+# Two processes, which share the audits that many tests read; what PYTEST_ARGS says of them comes later and wins.
+WORKERS = -n 2 --dist worksteal
 LAB_ARGS ?=
 
 BIN = $(VENV)/bin
@@ -39,7 +41,7 @@ audit: $(VENV)/.ready-audit
 	@"$(BIN)/score-audit" run "$(PLAN)"
 
 test: $(VENV)/.ready-test
-	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test
 	@"$(BIN)/ruff" check .

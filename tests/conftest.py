@@ -2,7 +2,10 @@
 with a known truth.
 """
 
+import functools
 import json
+import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +15,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models.design import Design
 from analysis.plan import read_plan
+from analysis.report.folder import write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "tests" / "reference"
@@ -25,6 +30,11 @@ hypothesis.settings.register_profile(
     "fixed", derandomize=True, deadline=None, max_examples=30, database=None
 )
 hypothesis.settings.load_profile("fixed")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("browser", "slow"))))
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,55 @@ def case(r_values, creators, design_of):
         return record, design_of(frame, responses[model], record["names"], cluster="cluster")
 
     return make
+
+
+# --- the shipped studies, each audited once -------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Return a folder of this run that all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@pytest.fixture(scope="session")
+def once(shared):
+    """Return the bytes of a name, made by the first worker that asks for them."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def made(name, make):
+        path = shared / name
+        with Path(f"{path}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a worker that dies lets go
+            if not path.exists():
+                content = make()
+                path.write_bytes(content)
+        return path.read_bytes()
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def audited(once):
+    """Return the findings of a shipped plan, which no test may change; each is found once a run."""
+    return functools.cache(
+        lambda name: pickle.loads(once(f"{name}.pickle", lambda: pickle.dumps(analyse(name))))
+    )
+
+
+@pytest.fixture(scope="session")
+def exported(once, shared, audited):
+    """Return the result folder of a shipped plan, which no test may change."""
+
+    def folder(name):
+        place = shared / "results" / name
+        once(f"{name}.written", lambda: str(write_results(audited(name), place)).encode())
+        return place
+
+    return folder
 
 
 # --- a small study with a known truth -------------------------------------------------------------

@@ -52,19 +52,15 @@ def read():
     return {path: nbformat.read(path, as_version=4) for path in PATHS}
 
 
-class Fresh(dict):
-    """Fresh runs by path, each made when it is first asked for: one slow notebook does not hold up
-    the others.
-    """
-
-    def __missing__(self, path):
-        self[path] = notebooks.executed(path)
-        return self[path]
-
-
 @pytest.fixture(scope="module")
-def fresh():
-    return Fresh()
+def fresh(once):
+    """Return a fresh run of a notebook, made when it is first asked for."""
+
+    def run(path):
+        made = once(path.name, lambda: notebooks.written(notebooks.executed(path)).encode())
+        return nbformat.reads(made.decode(), as_version=4)
+
+    return run
 
 
 def volatile(cell):
@@ -79,10 +75,11 @@ def prose(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
 
 
+@pytest.mark.slow
 @each
 def test_a_fresh_run_prints_what_is_committed(path, read, fresh):
     exact = pinned()
-    for ours, theirs in zip(code_cells(fresh[path]), code_cells(read[path]), strict=True):
+    for ours, theirs in zip(code_cells(fresh(path)), code_cells(read[path]), strict=True):
         if volatile(ours):
             assert len(notebooks.texts(ours)) == len(notebooks.texts(theirs)) > 0
             continue
@@ -95,9 +92,10 @@ def test_a_fresh_run_prints_what_is_committed(path, read, fresh):
             )
 
 
+@pytest.mark.slow
 @each
 def test_nothing_goes_to_stderr(path, fresh):
-    outputs = [output for cell in code_cells(fresh[path]) for output in cell.outputs]
+    outputs = [output for cell in code_cells(fresh(path)) for output in cell.outputs]
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
 
 

@@ -4,15 +4,13 @@ reader.
 
 import pytest
 
-import analysis as sa
-
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 DESK, PHONE = 1200, 390
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    return sa.audit("movies").export(tmp_path_factory.mktemp("results") / "movies") / "report.html"
+def report(exported):
+    return exported("movies") / "report.html"
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from analysis.report.folder import OURS, read_history, write_results
 from analysis.report.html import changed_keys
 from analysis.report.views import Audit
 from analysis.results import data_figure, effect_figure
+from analysis.results.figure import Figure
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 VOLATILE = {"ledger.json", "report.html", "citation.json", "citation.bib", "history.jsonl"}
@@ -46,6 +47,20 @@ def new():
     )
 
 
+def kept(function):
+    """Return a function that keeps its answers by the first argument and by how it is asked."""
+    answers = {}
+
+    @functools.wraps(function)
+    def asked(first, *more):
+        key = (id(first), *(text for text in more if isinstance(text, str)))
+        if key not in answers:
+            answers[key] = (first, function(first, *more))  # what is held keeps its id
+        return answers[key][1]
+
+    return asked
+
+
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """Draw each figure once for the whole module: these tests are about files."""
@@ -53,8 +68,13 @@ def drawn_once(monkeypatch):
         monkeypatch.setattr(where, name, CACHED[name])
 
 
-DRAWN = {"data_figure": data_figure, "effect_figure": effect_figure}
-CACHED = {name: functools.cache(getattr(where, name)) for name, where in DRAWN.items()}
+DRAWN = {
+    "data_figure": data_figure,
+    "effect_figure": effect_figure,
+    "sections_of": module,
+    "_drawn": Figure,
+}
+CACHED = {name: kept(getattr(where, name)) for name, where in DRAWN.items()}
 
 
 def beside(folder: Path) -> list[str]:

@@ -52,9 +52,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    audit = analyse("movies")
-    folder = Audit(audit).export(tmp_path_factory.mktemp("results") / "movies")
+def written(audited, exported):
+    audit, folder = audited("movies"), exported("movies")
     return audit, folder, (folder / "report.html").read_text("utf-8")
 
 
@@ -177,8 +176,8 @@ def test_a_rerun_changes_only_time_and_runs(written, tmp_path):
 
 
 def test_a_changed_plan_is_owned_up_to(tmp_path):
-    sa.audit("movies").export(tmp_path / "movies")
-    plan = sa.read_plan("movies").content()
+    plan = {**sa.read_plan("movies").content(), "quick": True}
+    sa.audit(plan).export(tmp_path / "movies")
     changed = {**plan, "outcome": [{**plan["outcome"][0], "sesoi": 0.01}]}
     report = sa.audit(changed).export(tmp_path / "movies") / "report.html"
     text = Page(report.read_text("utf-8")).text

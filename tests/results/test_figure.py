@@ -15,8 +15,8 @@ from analysis.results.figure import STYLE, on_axis
 
 
 @pytest.fixture(scope="module")
-def movies():
-    return analyse("movies")
+def movies(audited):
+    return audited("movies")
 
 
 @pytest.fixture(scope="module")

