@@ -169,10 +169,10 @@ def test_a_wrong_hash_against_the_codebook(run, tmp_path):
 
 
 def test_bad_input_leaves_the_old_results_and_their_history(run, tmp_path):
-    shop.write(tmp_path)
+    shop.write(tmp_path, quick=True)
     assert run("run", "study.toml")[0] == 0
     before = shop.hashes(tmp_path / "results")
-    shop.write(tmp_path, shop.spoiled(revenue={4: -1}))
+    shop.write(tmp_path, shop.spoiled(revenue={4: -1}), quick=True)
     assert run("run", "study.toml")[0] == 2
     assert shop.hashes(tmp_path / "results") == before
 
@@ -293,7 +293,7 @@ def test_sentences_are_wrapped_on_a_terminal_only(capsys, monkeypatch):
 
 
 def test_verify_counts_ledger_and_article_apart(run, tmp_path):
-    shop.write(tmp_path)
+    shop.write(tmp_path, quick=True)
     assert run("run", "study.toml")[0] == 0
     (tmp_path / "a.md").write_text("Nothing is cited.")
     code, out, _ = run("verify", "shops", "--text", "a.md")
@@ -328,7 +328,7 @@ def test_a_refused_verdict_is_no_failure(run, tmp_path):
 
 def test_the_command_itself(tmp_path):
     """Once through the installed script: exit codes 0 and 2, and what goes where."""
-    shop.write(tmp_path)
+    shop.write(tmp_path, quick=True)
     done = start(tmp_path, "run", "study.toml", "--out", "here")
     out, err = done.communicate(timeout=120)
     assert (done.returncode, "Traceback" in err) == (0, False)
@@ -346,7 +346,7 @@ def test_the_command_itself(tmp_path):
     ("number", "after"), [(signal.SIGINT, "Fitting"), (signal.SIGTERM, "Drawing")]
 )
 def test_an_interrupted_run_leaves_the_old_results(run, tmp_path, number, after):
-    shop.write(tmp_path)
+    shop.write(tmp_path, quick=True)
     assert run("run", "study.toml")[0] == 0
     before = shop.hashes(tmp_path)
     process = start(
@@ -397,7 +397,7 @@ def test_a_terminal_that_cannot_show_a_character(tmp_path):
 
 
 def test_a_reader_who_has_seen_enough(tmp_path):
-    shop.write(tmp_path)
+    shop.write(tmp_path, quick=True)
     process = start(tmp_path, "check", "study.toml")
     process.stdout.close()
     err = process.stderr.read()

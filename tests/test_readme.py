@@ -52,7 +52,13 @@ def shell_environment():
         str(folder) for folder in (ROOT / ".venv/bin", ROOT / ".uv/bin", Path(sys.prefix) / "bin")
     ]
     path = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder not in own]
-    return {**environment, "PATH": os.pathsep.join(path)}
+    # nothing is compiled beforehand: what is imported once need not be ready for a second time
+    return {
+        **environment,
+        "PATH": os.pathsep.join(path),
+        "PIP_COMPILE": "0",
+        "UV_COMPILE_BYTECODE": "0",
+    }
 
 
 def test_blocks_are_read_as_a_reader_would():

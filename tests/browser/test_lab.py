@@ -1,4 +1,7 @@
-"""A reader opens a notebook in JupyterLab, runs it, and sees what was promised."""
+"""A reader opens a notebook in JupyterLab and sees what was promised; one of them is run there.
+
+tests/test_notebooks.py runs each and compares it with what is committed, and that is seen here.
+"""
 
 import json
 import os
@@ -16,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RUN_HERE = "02-is-engagement-really-controlled"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 # By what it is, not `shell.currentWidget`: what comes to the front while the page settles is not
@@ -93,6 +97,9 @@ def lab(chromium, tmp_path_factory):
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
     environment = {**os.environ, **{name: str(own / place) for name, place in places.items()}}
+    # what is not trusted is shown without its HTML, which holds the descriptions
+    trust = [sys.executable, "-m", "jupyter", "trust", *map(str, folder.glob("*.ipynb"))]
+    subprocess.run(trust, env=environment, check=True, capture_output=True)
     port = free_port()
     command = [
         sys.executable,
@@ -128,14 +135,16 @@ def lab(chromium, tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_in_jupyterlab(path, lab, watched, tmp_path):
+def test_a_notebook_is_seen_in_jupyterlab(path, lab, watched, tmp_path):
     page = watched(1400)
     page.goto(lab.format(name=path.name))
     page.wait_for_function(IDLE, timeout=120_000)
-    page.evaluate(RUN)
-    page.wait_for_function(DONE, timeout=300_000)
+    if path.stem == RUN_HERE:
+        page.evaluate(RUN)
+        page.wait_for_function(DONE, timeout=300_000)
     errors = [output for output in page.evaluate(OUTPUTS) if output["output_type"] == "error"]
     assert [f"{error['ename']}: {error['evalue']}" for error in errors] == []
+    assert page.evaluate(OUTPUTS)
     images = page.evaluate(IMAGES)
     assert images, "no figure was seen"
     assert all(image["alt"] and image["width"] > 0 for image in images)

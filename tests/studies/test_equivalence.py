@@ -22,6 +22,7 @@ from analysis.models.distributions import (
     score_error,
 )
 from analysis.models.fit import critical_value
+from analysis.results.question import Question
 from analysis.studies.equivalence.equivalence import (
     bic_factor,
     delta_r2,
@@ -31,7 +32,8 @@ from analysis.studies.equivalence.equivalence import (
     log_factor,
     tost,
 )
-from analysis.studies.equivalence.study import decompose
+from analysis.studies.equivalence.study import decompose, study_size
+from analysis.studies.increment.study import study_increment
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 
@@ -254,35 +256,49 @@ def test_collinearity_is_paid_for():
     assert fit.std_errors()[4] * design.matrix[:, 4].std() == pytest.approx(planned, rel=0.02)
 
 
+@pytest.fixture
+def rows_of(plan_of, sample_of):
+    """Return the rows of the study by model and term."""
+
+    def rows(frame, *args, **changes):
+        plan = plan_of(*args, **changes)
+        question = Question(sample_of(plan, frame), plan.outcome[0], "klout")
+        found = study_size(question, study_increment(question).rows)
+        return {(row.model, row.term): row for row in found.rows}
+
+    return rows
+
+
 @pytest.mark.parametrize("kind", ["revenue", "continuous"])
-def test_the_ledger_has_the_bound_on_the_gain(kind, make_frame, plan_of):
+def test_the_ledger_has_the_bound_on_the_gain(kind, make_frame, plan_of, rows_of):
     audit = analyse(plan_of(kind), make_frame())
     row = audit.estimates.one(method="equivalence", term="delta_r2_bound")
     gain = audit.estimates.one(method="increment", model="ols", term="delta_r2")
     assert row.estimate > gain.estimate
     assert 0 <= row.p_value <= 1
-    again = analyse(plan_of(kind), make_frame())
-    assert again.estimates.one(term="delta_r2_bound").estimate == row.estimate
+    again = rows_of(make_frame(), kind)["ols", "delta_r2_bound"]
+    assert again.estimate == row.estimate
 
 
-def test_the_test_of_the_gain_agrees_with_that_of_the_slope(make_frame, plan_of):
+def test_the_test_of_the_gain_agrees_with_that_of_the_slope(make_frame, rows_of):
     """A gain of the SESOI's size and the slope's own test ask the same: both pass, or both fail,
     far from the edge.
     """
     for sesoi, small in ((3.0, True), (0.01, False)):
-        audit = analyse(plan_of("continuous", outcome={"sesoi": sesoi}), make_frame())
-        bound = audit.estimates.one(term="delta_r2_bound")
-        assert (audit.estimates.one(term="tost", model="ols").p_value < 0.05) is small
+        rows = rows_of(make_frame(), "continuous", outcome={"sesoi": sesoi})
+        bound = rows["ols", "delta_r2_bound"]
+        assert (rows["ols", "tost"].p_value < 0.05) is small
         if bound.p_value is not None:
             assert (bound.p_value < 0.05) is small
 
 
-def test_the_bound_resamples_clusters(make_frame, plan_of):
+def test_the_bound_resamples_clusters(make_frame, rows_of):
     frame = make_frame(600, agencies=20)
     frame["klout"] = frame.agency.astype("category").cat.codes * 3.0 + frame.klout * 0.05
-    plain = analyse(plan_of("continuous"), frame).estimates.one(term="delta_r2_bound")
-    whole = analyse(plan_of("continuous", cluster={"column": "agency"}), frame).estimates.one(
-        term="delta_r2_bound"
+    clusters = {"column": "agency"}
+    plain, whole = (
+        rows_of(frame, "continuous", cluster=cluster)["ols", "delta_r2_bound"]
+        for cluster in (None, clusters)
     )
     assert whole.estimate != plain.estimate
     assert whole.clusters == 20

@@ -43,8 +43,8 @@ def plan(**changes):
 
 @pytest.mark.parametrize("model", ["poisson", "gamma", "ols"])
 def test_influence_predicts_what_leaving_a_row_out_does(model):
-    audit = analyse(plan(), frame(effect=0.2))
-    design = build_design(audit.sample, "sales", ("score",))
+    sample = select_sample(read_plan(plan()), from_frame(frame(effect=0.2)))
+    design = build_design(sample, "sales", ("score",))
     fit = fit_model(design, model, "HC1")
     influence = influence_on(fit, "score")
     row = int(np.argmax(np.abs(influence)))
@@ -87,6 +87,7 @@ def test_one_cluster_that_makes_the_effect_is_found():
         reason.startswith("Leaving out one cluster with 5 of 300 rows")
         for reason in verdict.reasons
     )
+    own |= {"quick": True}
     assert analyse(own, data[data["team"] != 7]).verdict_on().verdict == "adds"
 
 
@@ -159,7 +160,7 @@ def without_those(own, data, noise, found):
         for _, keep in sets
         if fragility._word_of_corrections_without(question, noise, keep) == found.word
     )
-    return analyse(own, data[keep]).verdict_on().verdict
+    return analyse(own | {"quick": True}, data[keep]).verdict_on().verdict
 
 
 @pytest.mark.parametrize("said", ["none", "unknown"])
@@ -197,7 +198,8 @@ def test_a_row_that_draws_the_fit_to_itself_is_left_out_too():
     """Its residual, and so its influence, is next to nothing: its leverage gives it away."""
     data = frame(5)
     data.loc[0, ["likes", "score"]] = [0.0, 14.0]
-    design = build_design(analyse(plan(quick=True), data).sample, "sales", ("score",))
+    sample = select_sample(read_plan(plan()), from_frame(data))
+    design = build_design(sample, "sales", ("score",))
     fit = fit_model(design, "poisson", "HC1")
     gone = [
         np.flatnonzero(~keep).tolist()
@@ -211,7 +213,7 @@ def test_a_refused_correction_has_no_rows_to_leave_out():
     data["views"] = data["likes"] + 0.3 * np.random.default_rng(5).normal(size=300)
     ranges = {name: {"value": 0.9, "low": 0.6, "high": 0.95} for name in ("likes", "views")}
     verdict = analyse(
-        plan(engagement={"columns": ["likes", "views"], "reliability": ranges}), data
+        plan(engagement={"columns": ["likes", "views"], "reliability": ranges}, quick=True), data
     ).verdict_on()
     assert verdict.verdict == "refused"
 
