@@ -160,7 +160,7 @@ def without_those(own, data, noise, found):
         for _, keep in sets
         if fragility._word_of_corrections_without(question, noise, keep) == found.word
     )
-    return analyse(own | {"quick": True}, data[keep]).verdict_on().verdict
+    return analyse(own, data[keep]).verdict_on().verdict
 
 
 @pytest.mark.parametrize("said", ["none", "unknown"])
