@@ -162,7 +162,7 @@ def check(
         _tell(line)
     if price is not None and share is not None:
         mean = mean_revenue if mean_revenue is not None else _mean_revenue(inspection)
-        click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share).arithmetic}")
+        click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share)[1]}")
 
 
 @cli.command(short_help="Say what a plan could show, before any data.")

@@ -88,6 +88,11 @@ class AnalysisError(Exception):
         self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__(self.where, self.faults)
 
+    @property
+    def found(self) -> str:
+        """What was found first."""
+        return self.faults[0].found
+
     def __str__(self) -> str:
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         return "\n".join([f"{printable(self.where, limit=300)}: {count}", *map(str, self.faults)])

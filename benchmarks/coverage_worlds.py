@@ -24,7 +24,7 @@ from analysis.measurement_error.study import study_noise
 from analysis.plan import Plan, read_plan
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question
-from analysis.studies.algorithm.interrupted_time_series import interruption
+from analysis.studies.algorithm.before_after import interruption
 from analysis.studies.algorithm.study import study_algorithm
 from analysis.studies.confounding.study import study_confounding
 from analysis.studies.engagement_mix.study import study_parts
@@ -33,7 +33,7 @@ from analysis.studies.gaming.study import study_gaming
 from analysis.studies.heavy_tails.study import study_bootstrap
 from analysis.studies.increment.study import study_increment, study_returns
 from analysis.studies.panel.study import study_panel
-from analysis.studies.placebo.draws import share_of
+from analysis.studies.placebo.study import share_of
 from analysis.studies.prediction.flexible import study_flexible
 from analysis.studies.ranking.study import study_ranking
 from analysis.studies.segments.meta_analysis import pool

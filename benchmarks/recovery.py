@@ -47,6 +47,7 @@ from analysis.results.question import Question
 from analysis.results.verdict import decide
 from analysis.simulate import truths_of
 from analysis.simulate.draw import World, draw
+from analysis.studies.algorithm.regression_discontinuity import study_threshold
 from analysis.studies.algorithm.study import AlgorithmChange
 from analysis.studies.gaming.episodes import episodes_of
 from analysis.studies.gaming.slopes import Slopes
@@ -90,8 +91,10 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         study = Segments(sample, outcome, score)
         return _travels(study.pool_of(study.segments()[0]).prediction_interval(LEVEL))
     if claim.question in ("instrument", "threshold"):
-        study = AlgorithmChange(sample, outcome, score)
-        found = study.instrument() if claim.question == "instrument" else study.threshold()
+        if claim.question == "instrument":
+            found = AlgorithmChange(sample, outcome, score).instrument()
+        else:
+            found = study_threshold(question)
         return _differs(_row_of(claim, found.rows))
     if claim.question in ("gaming", "jump"):
         try:

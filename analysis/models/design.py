@@ -80,6 +80,11 @@ class Design:
         return None if self.clusters is None else int(self.clusters.max()) + 1
 
     @property
+    def units(self) -> np.ndarray:
+        """Codes of what counts as independent, shape (n,): each row's cluster, or the row."""
+        return np.arange(self.n) if self.clusters is None else self.clusters
+
+    @property
     def plain_covariance(self) -> str:
         """The robust covariance that every model has: HC1, or CRV1 with clusters."""
         return "HC1" if self.clusters is None else "CRV1"
@@ -106,7 +111,7 @@ class Design:
         """Return the design without the columns of these blocks: the reduced, nested model."""
         if self.kept is not None and blocks in self.kept:
             return self.kept[blocks]
-        rest = self._columns([i for i, block in enumerate(self.blocks) if block not in blocks])
+        rest = self.columns([i for i, block in enumerate(self.blocks) if block not in blocks])
         if self.kept is not None:
             self.kept[blocks] = rest.keeping()
         return rest
@@ -143,16 +148,14 @@ class Design:
             if block == "control" and np.ptp(left.matrix[:, at]) == 0
         ]
         if still:
-            stay = [at for at in range(left.k) if at not in still]
-            left = replace(
-                left,
-                matrix=left.matrix[:, stay],
-                terms=tuple(left.terms[at] for at in stay),
-                blocks=tuple(left.blocks[at] for at in stay),
-            )
-        if left.clusters is None:
-            return left
-        return replace(left, clusters=np.unique(left.clusters, return_inverse=True)[1])
+            left = left.columns([at for at in range(left.k) if at not in still])
+        return left.renumbered()
+
+    def renumbered(self) -> Design:
+        """Return the design with its clusters numbered anew, 0 .. G-1."""
+        if self.clusters is None:
+            return self
+        return replace(self, clusters=np.unique(self.clusters, return_inverse=True)[1])
 
     def with_columns(self, block: str, columns: dict[str, np.ndarray]) -> Design:
         """Return the design with more columns of a block, by their terms, behind the others."""
@@ -177,7 +180,8 @@ class Design:
         """Return the design with another response of the same length."""
         return replace(self, response=response)
 
-    def _columns(self, keep: list[int]) -> Design:
+    def columns(self, keep: list[int]) -> Design:
+        """Return the design of some columns, by their positions."""
         terms = tuple(self.terms[i] for i in keep)
         return replace(
             self,

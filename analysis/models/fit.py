@@ -102,16 +102,22 @@ class Fit:
         _, moves = steps_without(basis, self.residuals, self.weights, clusters)
         return moments, triangle @ self.params + moves
 
-    def row_influence(self) -> np.ndarray:
-        """Return each row's influence on the coefficients, shape (n, k)."""
+    def row_influence(self, term: str = "") -> np.ndarray:
+        """Return each row's influence on the coefficients, shape (n, k), or on one, shape (n,)."""
+        at = self.position(term) if term else slice(None)
         if self.influence is not None:
-            return self.influence
+            return self.influence[:, at]
         basis, triangle = self.design.basis
-        back = np.linalg.solve(self.information, np.linalg.inv(triangle).T)
-        return (basis * self.residuals[:, None]) @ back
+        back = np.linalg.solve(self.information, np.linalg.inv(triangle)[at].T)
+        return ((basis @ back).T * self.residuals).T
 
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))
+
+    def coefficient(self, term: str) -> tuple[float, float]:
+        """Return the coefficient of a term and its standard error."""
+        at = self.position(term)
+        return float(self.params[at]), float(np.sqrt(self.cov[at, at]))
 
     def position(self, term: str) -> int:
         """Return the column of a term: the last one of this name, since scores stand last in a

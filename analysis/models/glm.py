@@ -293,6 +293,14 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
     return Coefficient(float(own @ found.params), error, df)
 
 
+def effect_of(fit: Fit, term: str) -> tuple[float, float]:
+    """Return the effect of a term on the scale of the verdict, a margin or its coefficient, and the
+    standard error.
+    """
+    margin = FAMILIES[fit.model].margin
+    return average_marginal_effect(fit, term) if margin else fit.coefficient(term)
+
+
 def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
     """Return the mean change in probability per unit of a column of a logit, and its standard error
     by the delta method.

@@ -130,7 +130,7 @@ def split(design: Design) -> tuple[Design, Design]:
         )
     positive = design.take(at)
     if positive.clusters is not None:
-        positive = replace(positive, clusters=np.unique(positive.clusters, return_inverse=True)[1])
+        positive = positive.renumbered()
     return design.with_response(at.astype(float)), positive
 
 
@@ -249,9 +249,7 @@ def _jackknifed(design: Design, counts: bool, zero: Fit, positive: Fit) -> np.nd
     full = np.concatenate([zero.params, _every(positive)])
 
     def refit(stay: np.ndarray) -> np.ndarray:
-        rest = design.take(stay)
-        rest = replace(rest, clusters=np.unique(rest.clusters, return_inverse=True)[1])
-        again = _fit_parts(rest, "HC0", counts)
+        again = _fit_parts(design.take(stay).renumbered(), "HC0", counts)
         found = np.concatenate([again[0].params, _every(again[1])])
         return found if len(found) == len(full) else np.append(found, full[-1])[: len(full)]
 

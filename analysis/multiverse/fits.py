@@ -173,7 +173,7 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
                 null = fit_poisson(table[:, :-1], response, names[:-1], covariance="HC0")
                 nulls[held] = np.exp(null.coefficient[0] + table[:, :-1] @ null.coefficient[1:])
         except DesignError as error:
-            yield Fitted(spec.estimand, refused=((position, error.faults[0].found),))
+            yield Fitted(spec.estimand, refused=((position, error.found),))
             continue
         scores = _poisson_scores(table, response, nulls[held])
         yield Fitted(
@@ -213,7 +213,7 @@ def _corrected(pool: Pool, position: int, spec: Specification) -> Fitted:
     try:
         corrected = _corrected_fit(pool, spec)
     except DesignError as error:
-        corrected = Refusal("", error.faults[0].found)
+        corrected = Refusal("", error.found)
     if isinstance(corrected, Refusal):
         return Fitted(spec.estimand, refused=((position, corrected.reason),))
     shares = ", ".join(f"{column} {share:g}" for column, share in spec.reliability)

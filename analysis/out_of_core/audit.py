@@ -56,7 +56,7 @@ def audit_table(
                 rows += _one_model(equation, other)[0]
                 continue
             except DesignError as error:
-                found = error.faults[0].found
+                found = error.found
                 reason = f"The companion model {other} has no estimate here: {found}."
         checks.append(question.check(f"companion_{other}", None, reason))
     return rows, checks + equation.overlap()
@@ -75,7 +75,7 @@ def audit_table_together(
         kind, note = equation.covariance(question.model)
         fits, _, _ = equation.fits(solved, kind)
     except DesignError as error:
-        place, found = error.faults[0].place, error.faults[0].found
+        place, found = error.faults[0].place, error.found
         reason = f"The scores cannot stand side by side in one equation: {place}, {found}."
         return [], [question.check("together", None, reason)]
     return _noted(together_rows(sample, outcome, fits[0]), note), []

@@ -13,7 +13,7 @@ from analysis.data.dataset import Dataset, check_hash
 from analysis.data.reading.cells import FIRST_ROW
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
-from analysis.data.selection.exclusions import DATES, condition_text
+from analysis.data.selection.exclusions import DATES, condition_text, repeated_reason
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.out_of_core.address import (
     Source,
@@ -251,7 +251,7 @@ class _Selection(Cells):
         found = aggregate(ids, {"rows": ids.count(), "different": ids.id.nunique()})
         count = count_of(found["rows"]) - count_of(found["different"])
         if not count:
-            exclusions |= {f"repeated {printable(name)}": 0} if plan.duplicates == "first" else {}
+            exclusions |= {repeated_reason(plan): 0} if plan.duplicates == "first" else {}
             return
         groups = ids.group_by("id").aggregate(rows=lambda t: t.count())
         cells = groups.filter(lambda t: t.rows > 1).order_by("id").limit(8).to_pandas()["id"]

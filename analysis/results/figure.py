@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -131,6 +132,63 @@ def rendered(canvas: Canvas, alt: str, caption: str, dataset: Dataset) -> Figure
         )
     alt = printable(" ".join(captioned(dataset, alt).split()), limit=5000)
     return Figure(canvas, alt, captioned(dataset, caption))
+
+
+def interval_figure(
+    names: Mapping[float, str],
+    marks: Iterable[tuple[Sequence[float], Sequence[Sequence[float]], dict[str, object]]],
+    label: str,
+    *,
+    height: float,
+    alt: str,
+    caption: str,
+    dataset: Dataset,
+    lines: Mapping[float, str],
+    band: Sequence[float] | None = None,
+) -> Figure:
+    """Draw estimates with their intervals, one under the other.
+
+    Parameters
+    ----------
+    names : dict of float to str
+        What stands at the left, by its place counted from the top.
+    marks : iterable of (places, intervals, style)
+        Intervals are (estimate, low, high); the style is that of `Axes.errorbar`.
+    label : str
+        Of the axis.
+    height : float
+        Inches.
+    alt, caption : str
+    dataset : Dataset
+    lines : dict of float to str
+        Styles of vertical lines, by their value.
+    band : (float, float), optional
+        What is shaded.
+    """
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(WIDTH, height), layout="constrained")
+        axes = canvas.subplots()
+        if band is not None:
+            axes.axvspan(*band, color=BAND, zorder=0, linewidth=0)
+        for value, style in lines.items():
+            axes.axvline(value, color=INK, linewidth=0.9, linestyle=style, zorder=0.5)
+        for places, intervals, style in marks:
+            middle, low, high = np.transpose(intervals)
+            axes.errorbar(
+                middle, places, xerr=np.maximum((middle - low, high - middle), 0), **style
+            )
+        axes.set_yticks(list(names), [plain_label(name) for name in names.values()])
+        axes.set_ylim(max(names) + 0.6, -0.6)
+        axes.tick_params(axis="y", left=False)
+        axes.set_xlabel(label, fontsize=10)
+        if axes.get_legend_handles_labels()[1]:
+            canvas.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+        return rendered(canvas, alt, caption, dataset)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text, or its beginning with an ellipsis where it is longer than that."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def on_axis(value: float, unit: str) -> float:

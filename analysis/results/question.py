@@ -14,7 +14,7 @@ from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design, build_design, score_scale
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
-from analysis.models.glm import average_marginal_effect
+from analysis.models.glm import average_marginal_effect, effect_of
 from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
@@ -209,6 +209,21 @@ class Question:
         """Return the result of a study that says one thing, a check, and has no estimate."""
         return StudyResult(checks=(self.check(name, passed, reason, statistic),))
 
+    def coefficient(
+        self, method: str, fit: Fit, column: str, *, term: str = "", by: float = 1.0, note: str = ""
+    ) -> Estimate:
+        """Return a coefficient with its test, for `by` units of its column."""
+        estimate, error = fit.coefficient(column)
+        row = replace(
+            self.row_of_fit(method, fit, term or column),
+            unit=self.unit(fit.model),
+            estimate=estimate * by,
+            std_error=error * by,
+            df=fit.df,
+            note=note,
+        )
+        return tested(row)
+
     def coefficients(self, method: str, fit: Fit, variant: str = "") -> list[Estimate]:
         """Return the score's coefficient on the plan's scale and on the other one.
 
@@ -231,9 +246,7 @@ class Question:
     def _quantities(self, fit: Fit) -> Iterator[tuple[str, float, float, Unit]]:
         """Yield (variant, estimate, standard error, unit) of all that a fit says of the score."""
         for name, part in (("", fit), *zip(PARTS, fit.parts, strict=bool(fit.parts))):
-            at = part.position(self.score)
-            error = float(part.std_errors()[at])
-            yield name, float(part.params[at]), error, self.unit(part.model)
+            yield name, *part.coefficient(self.score), self.unit(part.model)
             if not name and FAMILIES[fit.model].margin:
                 yield "margin", *average_marginal_effect(fit, self.score), "points"
 
@@ -266,10 +279,7 @@ class Question:
 
     def word_of_fit(self, fit: Fit) -> Word:
         """Return the word of a plain fit, by the wild bootstrap where the plan asks for it."""
-        at, options = fit.position(self.score), self.plan.inference
-        estimate, error = float(fit.params[at]), float(fit.std_errors()[at])
-        if FAMILIES[fit.model].margin:
-            estimate, error = average_marginal_effect(fit, self.score)
+        options = self.plan.inference
         if options.covariance == "wild" and (fit.design.n_clusters or 0) >= FEWEST_CLUSTERS:
             test = wild_test(
                 fit.design, self.score, replicates=options.bootstrap, seed=options.seed
@@ -277,7 +287,7 @@ class Question:
             edges = (test.interval(level) for level in self.levels)
             inside = [(self.by * low, self.by * high) for low, high in edges]
             return word_of(*inside, self.band(fit.model))
-        return self.word(fit.model, estimate, error, fit.df)
+        return self.word(fit.model, *effect_of(fit, self.score), fit.df)
 
     def word(self, model: str, estimate: float, error: float, df: float | None) -> Word:
         """Return the word of an effect and its standard error, both per unit of the score."""

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.results.estimates import Estimate
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
+from analysis.results.sentence import span_text
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ReportSection", "Table", "about", "reasons_on", "rows_on"]
+__all__ = [
+    "ReportSection",
+    "Table",
+    "about",
+    "estimates_table",
+    "reasons_on",
+    "rows_on",
+    "section_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +54,43 @@ class ReportSection:
         return {
             key if at == 1 else f"{key}-{at}": figure for at, figure in enumerate(self.figures, 1)
         }
+
+
+Part = tuple[str, Figure | None, Table | None]
+"""What a section says, draws and lists of one verdict; empty where there is nothing."""
+
+
+def section_of(
+    title: str, parts: Iterable[Part], *, first: tuple[str, ...] = (), last: tuple[str, ...] = ()
+) -> ReportSection | None:
+    """Return the section of what is said of each verdict, or None where nothing is.
+
+    Parameters
+    ----------
+    title : str
+    parts : iterable of (str, Figure or None, Table or None)
+    first, last : tuple of str
+        Paragraphs before and after.
+    """
+    parts = [part for part in parts if any(part)]
+    if not parts:
+        return None
+    sentences, figures, tables = (
+        tuple(filter(None, column)) for column in zip(*parts, strict=True)
+    )
+    return ReportSection(title, (*first, *sentences, *last), figures, tables)
+
+
+def estimates_table(
+    findings: Findings, caption: str, rows: Iterable[tuple[str, Estimate]]
+) -> Table | None:
+    """Return a table of named estimates with their intervals, or None without any."""
+    cells = []
+    for name, row in rows:
+        bounds = row.interval(findings.plan.inference.level)
+        cells.append((name, row.displayed, span_text(*bounds, row.unit) if bounds else row.region))
+    cells = tuple((name, shown, span or "-") for name, shown, span in cells)
+    return Table(caption, ("What", "Estimate", "Interval"), cells) if cells else None
 
 
 def about(findings: Findings, outcome: str, score: str) -> str:

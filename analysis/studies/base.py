@@ -1,4 +1,4 @@
-"""What studies have in common: rows that have a study's columns, codes, entities, influence."""
+"""What studies have in common: rows that have a study's columns, codes and entities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
-from analysis.models.fit import Fit
+from analysis.models.design import Design, check_estimable, dependent_terms
 from analysis.results.estimates import StudyResult
 from analysis.results.question import Question
 
@@ -40,13 +40,13 @@ def where_known(
     try:
         if np.ptp(some.design.response) == 0:
             raise DesignError(
-                "the rows", [Fault("outcome", "one value of the outcome", "at least two")]
+                "the rows", Fault("outcome", "one value of the outcome", "at least two")
             )
         return study(some)
     except DesignError as error:
         reason = (
             f"Not studied: {some.sample.rows:,} of {sample.rows:,} rows have its columns, and they"
-            f" hold {error.faults[0].found}."
+            f" hold {error.found}."
         )
         return question.only(name, None, reason)
 
@@ -122,10 +122,22 @@ def entity_column(sample: Sample) -> str | None:
     return None
 
 
-def influence_on(fit: Fit, term: str) -> np.ndarray:
-    """Return each row's influence on one coefficient, shape (n,), in units of the coefficient."""
-    if fit.influence is not None:
-        return fit.influence[:, fit.position(term)]
-    basis, triangle = fit.design.basis
-    weights = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
-    return (basis @ weights) * fit.residuals
+def without_constants(design: Design) -> Design:
+    """Return the design without controls and engagement that do not vary, clusters renumbered.
+
+    Raises
+    ------
+    DesignError
+        When the score or the outcome does not vary, or there are too few rows.
+    """
+    dependent = {term for term, _ in dependent_terms(design.matrix, design.terms)}
+    keep = [
+        at
+        for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True))
+        if block == "score" or term not in dependent
+    ]
+    rest = design.columns(keep).renumbered()
+    if np.ptp(rest.response) == 0:
+        raise DesignError("the segment", Fault("outcome", "one value in every row", "at least two"))
+    check_estimable(rest, "the segment")
+    return rest

@@ -65,7 +65,7 @@ STUDIES = (
     Study("prediction", "Prediction of rows left out", study_prediction),
     Study("flexible", "Controls in any form", study_flexible),
     Study("increment", "Return on what was put in", study_returns),
-    Study("engagement_mix", "Kinds of engagement", study_parts, "report.parts_section"),
+    Study("engagement_mix", "Kinds of engagement", study_parts, "study.parts_section"),
     Study("gaming", "Gaming of the score", study_gaming, "report.gaming_section"),
     Study("algorithm", "Changes of the algorithm", study_algorithm, "report.algorithm_section"),
     Study("heavy_tails", "Heavy tails", study_bootstrap),
@@ -73,8 +73,8 @@ STUDIES = (
     Study("segments", "Segments", study_segments, "report.segments_section"),
     Study("ranking", "Ranking", study_ranking, "study.ranking_section"),
     Study("panel", "Fixed effects", study_panel, "study.panel_section"),
-    Study("diagnostics", "Fit of the model", study_diagnostics, "report.diagnostics_section"),
-    Study("placebo", "Placebo and power simulation", study_placebo, "report.placebo_section"),
+    Study("diagnostics", "Fit of the model", study_diagnostics, "study.diagnostics_section"),
+    Study("placebo", "Placebo and power simulation", study_placebo, "study.placebo_section"),
 )
 """In the order in which they run and are reported. A new study is a folder with `study.py` and, if
 the report has a section on it, `report.py`; and one line here."""

@@ -14,7 +14,7 @@ from analysis.models.fit import critical_value
 from analysis.models.glm import coefficient_without
 from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
-from analysis.studies.influence import fragility
+from analysis.studies.influence import study as fragility
 from analysis.studies.influence.study import study_influence
 
 

@@ -17,7 +17,7 @@ from analysis.studies.diagnostics.diagnostics import (
     squared_predictor,
     zeros,
 )
-from analysis.studies.diagnostics.report import diagnostics_section
+from analysis.studies.diagnostics.study import diagnostics_section
 from analysis.studies.panel.study import panel_section
 
 

@@ -7,6 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 from analysis.errors import DesignError
+from analysis.studies.gaming.episodes import fieller
 from analysis.studies.gaming.event_study import (
     Change,
     Panel,
@@ -15,7 +16,6 @@ from analysis.studies.gaming.event_study import (
     mean_effect,
     pre_trend,
 )
-from analysis.studies.gaming.slopes import fieller
 
 
 def drawn(rng, units=120, periods=10, effect=0.0, drift=0.0):

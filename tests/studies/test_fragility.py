@@ -16,9 +16,8 @@ from analysis.models.design import build_design
 from analysis.plan import read_plan
 from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
-from analysis.studies.base import influence_on
-from analysis.studies.influence import fragility
-from analysis.studies.influence.fragility import study_fragility
+from analysis.studies.influence import study as fragility
+from analysis.studies.influence.study import study_fragility
 
 
 def frame(seed=1, n=300, effect=0.0):
@@ -46,7 +45,7 @@ def test_influence_predicts_what_leaving_a_row_out_does(model):
     sample = select_sample(read_plan(plan()), from_frame(frame(effect=0.2)))
     design = build_design(sample, "sales", ("score",))
     fit = fit_model(design, model, "HC1")
-    influence = influence_on(fit, "score")
+    influence = fit.row_influence("score")
     row = int(np.argmax(np.abs(influence)))
     without = fit_model(design.take(np.arange(design.n) != row), model, "HC1")
     moved = fit.params[fit.position("score")] - without.params[without.position("score")]
@@ -203,7 +202,7 @@ def test_a_row_that_draws_the_fit_to_itself_is_left_out_too():
     fit = fit_model(design, "poisson", "HC1")
     gone = [
         np.flatnonzero(~keep).tolist()
-        for _, keep in fragility._candidates(influence_on(fit, "score"), fit)
+        for _, keep in fragility._candidates(fit.row_influence("score"), fit)
     ]
     assert [0] in gone
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from analysis.studies.algorithm.interrupted_time_series import _jumps, interruption
+from analysis.studies.algorithm.before_after import _jumps, interruption
 
 
 def series(rng, periods=24, rho=0.4, jump=0.0):

@@ -20,8 +20,8 @@ from analysis.models.glm import refit
 from analysis.report.views import Audit
 from analysis.results.question import Question
 from analysis.studies.placebo import simulation
-from analysis.studies.placebo.draws import plant, share_of, truth_behind
-from analysis.studies.placebo.study import study_placebo
+from analysis.studies.placebo.draws import plant, truth_behind
+from analysis.studies.placebo.study import share_of, study_placebo
 
 COLUMNS = {"continuous": "growth", "revenue": "sales", "binary": "renewed"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.studies.algorithm.population_stability import paired_stability, stability
+from analysis.studies.algorithm.before_after import paired_stability, stability
 
 
 def test_by_its_definition():

@@ -90,6 +90,11 @@ def _days(texts: pd.Series) -> pd.Series:
     return days.where(pd.to_datetime(days, format="%Y-%m-%d", errors="coerce").notna())
 
 
+def repeated_reason(plan: Plan) -> str:
+    """Return the reason under which rows whose id was seen before are counted."""
+    return f"repeated {printable(plan.row)}"
+
+
 def apply_duplicates(
     plan: Plan, dataset: Dataset, kept: pd.Index, exclusions: dict[str, int], faults: list[Fault]
 ) -> pd.Index:
@@ -99,7 +104,7 @@ def apply_duplicates(
     ids = texts_of(dataset.frame.loc[kept, plan.row])
     repeated = ids.duplicated() & ids.notna()
     if plan.duplicates == "first":
-        exclusions[f"repeated {printable(plan.row)}"] = int(repeated.sum())
+        exclusions[repeated_reason(plan)] = int(repeated.sum())
         return kept[~repeated.to_numpy()]
     if repeated.any():
         rows = [f"row {row} ({printable(ids[row])})" for row in ids.index[repeated]]

@@ -86,7 +86,7 @@ class Expansion:
             ]
         )
         groups, k = int(codes[-1]) + 1, basis.shape[1]
-        first, second = _pairs(k)
+        first, second = column_pairs(k)
         triples = _triples(k)[0]
         sizes = (k, len(first), len(triples), *((len(first), len(triples)) if power != 1 else ()))
         sums = [np.zeros((groups, size)) for size in sizes]
@@ -121,7 +121,7 @@ class Expansion:
             Length of the way from the full estimate, on the basis.
         """
         k = self.score.shape[1]
-        score, slope = drawn @ self.score, _full_pairs(drawn @ self.slope, k)
+        score, slope = drawn @ self.score, full_pairs(drawn @ self.slope, k)
         curve = _full_triples(drawn @ self.curve, k)
 
         def sums(way: np.ndarray) -> Sums:
@@ -131,7 +131,7 @@ class Expansion:
         last = newton(sums, np.zeros_like(score), steps=STEPS, small=SMALL)
         way = last.params
         with np.errstate(all="ignore"):
-            information = _full_pairs(drawn @ self.information, k)
+            information = full_pairs(drawn @ self.information, k)
             growth = curve if self.growth is self.curve else _full_triples(drawn @ self.growth, k)
             along = solved(
                 information + np.einsum("bijl,bl->bij", growth, way), np.tile(back, (len(drawn), 1))
@@ -144,7 +144,7 @@ class Expansion:
 
 
 @cache
-def _pairs(k: int) -> tuple[np.ndarray, np.ndarray]:
+def column_pairs(k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.triu_indices(k)
 
 
@@ -154,7 +154,8 @@ def _triples(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     often it counts.
     """
     place = {
-        pair: at for at, pair in enumerate(zip(*(part.tolist() for part in _pairs(k)), strict=True))
+        pair: at
+        for at, pair in enumerate(zip(*(part.tolist() for part in column_pairs(k)), strict=True))
     }
     made, number, times = [], np.empty((k, k, k), dtype=int), []
     for i in range(k):
@@ -175,8 +176,8 @@ def _triples(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(made), number, np.array(times)
 
 
-def _full_pairs(packed: np.ndarray, k: int) -> np.ndarray:
-    first, second = _pairs(k)
+def full_pairs(packed: np.ndarray, k: int) -> np.ndarray:
+    first, second = column_pairs(k)
     full = np.empty((len(packed), k, k))
     full[:, first, second] = full[:, second, first] = packed
     return full
@@ -188,7 +189,7 @@ def _full_triples(packed: np.ndarray, k: int) -> np.ndarray:
 
 def _pair_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return weights w with ``a' M b = w . packed M`` for symmetric M, shape (B, k (k + 1) / 2)."""
-    first, second = _pairs(a.shape[1])
+    first, second = column_pairs(a.shape[1])
     return np.where(
         first == second,
         a[:, first] * b[:, first],
@@ -200,7 +201,7 @@ def _triple_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return weights w with ``sum a_i b_j b_l M_ijl = w . packed M`` for symmetric M."""
     k = a.shape[1]
     made, _, times = _triples(k)
-    first, second = (part[made[:, 0]] for part in _pairs(k))
+    first, second = (part[made[:, 0]] for part in column_pairs(k))
     third = made[:, 1]
     mean = a[:, first] * b[:, second] * b[:, third] + a[:, second] * b[:, first] * b[:, third]
     return (mean + a[:, third] * b[:, first] * b[:, second]) * (times / 3)

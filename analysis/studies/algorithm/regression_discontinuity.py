@@ -8,6 +8,8 @@ import numpy as np
 
 from analysis.models.covariance import standard_error
 from analysis.models.fit import p_value
+from analysis.results.estimates import StudyResult
+from analysis.results.question import Question, tested
 
 FEWEST = 30
 """Rows within the bandwidth on each side without which nothing is estimated."""
@@ -30,26 +32,31 @@ class Jump:
     Attributes
     ----------
     estimate : float
-        Outcome just above less outcome just below, by local quadratic fits.
+        Of the outcome, by local quadratic fits: just above less just below. Of the density: the log
+        of that just above less that just below.
     std_error : float
+    clusters : int or None
+        That have rows within the bandwidth, where rows of a cluster were summed; the reference is
+        then t.
     bandwidth : float
         In units of the running variable.
-    below, above : int
-        Rows within it on either side.
-    clusters : int or None
-        That have rows within it.
+    n : int or None
+        Rows within it.
     """
 
     estimate: float
     std_error: float
+    clusters: int | None
     bandwidth: float
-    below: int
-    above: int
-    clusters: int | None = None
+    n: int | None = None
 
     @property
     def df(self) -> float | None:
         return None if self.clusters is None else float(self.clusters - 1)
+
+    @property
+    def p_value(self) -> float:
+        return p_value(self.estimate / self.std_error, self.df)
 
 
 def jump_at(
@@ -88,15 +95,20 @@ def jump_at(
     ):
         return None
     (below, left), (above, right) = (_edge(x[side], response[side], h) for side in sides)
-    near = None if clusters is None else np.concatenate([clusters[side] for side in sides])
-    codes = None if near is None else np.unique(near, return_inverse=True)[1]
-    return Jump(
-        above - below,
-        standard_error(np.concatenate([-left, right]), codes),
-        float(h),
-        *(int(side.sum()) for side in sides),
-        None if codes is None else int(codes.max()) + 1,
-    )
+    influence = np.zeros(len(x))
+    influence[sides[0]], influence[sides[1]] = -left, right
+    error, groups = _clustered(influence, sides[0] | sides[1], clusters)
+    return Jump(above - below, error, groups, float(h), int(np.sum(sides)))
+
+
+def _clustered(
+    influence: np.ndarray, near: np.ndarray, clusters: np.ndarray | None
+) -> tuple[float, int | None]:
+    """Return the standard error from the influence of rows near a threshold, and their clusters."""
+    if clusters is None:
+        return standard_error(influence[near], None), None
+    codes = np.unique(clusters[near], return_inverse=True)[1]
+    return standard_error(influence[near], codes), int(codes.max()) + 1
 
 
 def _edge(x: np.ndarray, y: np.ndarray, h: float) -> tuple[float, np.ndarray]:
@@ -136,33 +148,6 @@ def imbens_kalyanaraman(x: np.ndarray, y: np.ndarray) -> float | None:
     return float(unit * 3.4375 * (sum(variances) / (density * bend)) ** 0.2 * n**-0.2)
 
 
-@dataclass(frozen=True)
-class Bunching:
-    """The jump of the density at a threshold: whether rows bunch just above it.
-
-    Attributes
-    ----------
-    estimate : float
-        Log of the density just above less that just below.
-    std_error : float
-    clusters : int or None
-        That have rows within the bandwidth, where rows of a cluster were summed; the reference is
-        then t.
-    """
-
-    estimate: float
-    std_error: float
-    clusters: int | None = None
-
-    @property
-    def df(self) -> float | None:
-        return None if self.clusters is None else float(self.clusters - 1)
-
-    @property
-    def p_value(self) -> float:
-        return p_value(self.estimate / self.std_error, self.df)
-
-
 def step_near(x: np.ndarray, h: float) -> float | None:
     """Return the step of values within h of 0: 0.0 where few are tied, None where there is none.
 
@@ -185,7 +170,7 @@ def step_near(x: np.ndarray, h: float) -> float | None:
 
 def density_jump(
     running: np.ndarray, threshold: float, *, clusters: np.ndarray | None = None
-) -> Bunching | None:
+) -> Jump | None:
     """Return the jump of the density at a threshold, or None where too few rows are near it.
 
     Parameters
@@ -237,13 +222,72 @@ def density_jump(
     below, above = densities
     if min(below, above) <= 0:
         return None
-    if clusters is None:
-        error, groups = np.sqrt(24 / 5 * (1 / above + 1 / below) / (n * h)), None
-    else:
-        near = influence != 0
-        codes = np.unique(clusters[near], return_inverse=True)[1]
-        groups = int(codes.max()) + 1
-        if groups < FEWEST_CLUSTERS:
-            return None
-        error = standard_error(influence[near], codes)
-    return Bunching(float(np.log(above / below)), float(error), groups)
+    error, groups = _clustered(influence, influence != 0, clusters)
+    if groups is None:
+        error = float(np.sqrt(24 / 5 * (1 / above + 1 / below) / (n * h)))
+    elif groups < FEWEST_CLUSTERS:
+        return None
+    return Jump(float(np.log(above / below)), error, groups, float(h))
+
+
+# --- the study ------------------------------------------------------------------------------------
+
+
+def study_threshold(question: Question) -> StudyResult:
+    """Return the jump of the outcome at the perk's threshold, and of the density there."""
+    sign, perk = question.plan.score.sign_of(question.score), question.plan.algorithm.perk
+    running, at = sign * question.sample.numbers(question.score), f"{perk:g}"
+    clusters, response = question.design.clusters, question.sample.numbers(question.outcome.column)
+    jump = jump_at(running, response, sign * perk, clusters=clusters)
+    if jump is None:
+        return question.only("threshold", None, f"Too few rows near the threshold of {at}.")
+    row = question.row(
+        "algorithm",
+        "rd",
+        "perk",
+        n=jump.n,
+        estimate=jump.estimate,
+        std_error=jump.std_error,
+        df=jump.df,
+        clusters=jump.clusters,
+        unit="outcome",
+        note=f"at {at}; local quadratic within {jump.bandwidth:.3g}; the effect of a displayed"
+        " number",
+    )
+    bunching = _bunching(question, running, sign * perk, at, ("above", "below")[::sign])
+    return StudyResult((tested(row), *bunching.rows), bunching.checks)
+
+
+def _bunching(
+    question: Question, running: np.ndarray, perk: float, at: str, sides: tuple[str, str]
+) -> StudyResult:
+    """Return the jump of the density at the threshold, and the check that there is none."""
+    (beyond, short), clusters = sides, question.design.clusters
+    density = density_jump(running, perk, clusters=clusters)
+    if density is None:
+        few = "" if clusters is None else " or clusters"
+        return question.only(
+            "bunching",
+            None,
+            f"Whether scores bunch just {beyond} {at} is not known: too few rows, steps{few}"
+            " near it.",
+        )
+    row = question.row(
+        "algorithm",
+        "mccrary",
+        "bunching",
+        estimate=density.estimate,
+        std_error=density.std_error,
+        df=density.df,
+        clusters=density.clusters,
+        note=f"log of the density just {beyond} less just {short}",
+    )
+    bunched = density.p_value < question.size and density.estimate > 0
+    reason = (
+        f"More scores lie just {beyond} {at} than just {short}: people place themselves, which"
+        " measures gaming and spoils the comparison."
+        if bunched
+        else f"Scores do not bunch just {beyond} {at}."
+    )
+    check = question.check("bunching", not bunched, reason, density.p_value)
+    return StudyResult((tested(row),), (check,))

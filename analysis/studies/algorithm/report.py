@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from analysis.results.estimates import Estimate
 from analysis.results.findings import Findings
-from analysis.results.section import ReportSection, Table, rows_on
-from analysis.results.sentence import span_text
+from analysis.results.section import ReportSection, estimates_table, rows_on, section_of
 
 NAMES = {
     ("two-versions", "score_jump"): "The score itself: new less old version, same inputs",
@@ -26,25 +25,27 @@ def algorithm_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no change of the algorithm."""
     if findings.plan.algorithm is None:
         return None
-    label, level, tables = findings.dataset.label, findings.plan.inference.level, []
-    for verdict in findings.decided:
-        cells = []
-        for row in rows_on(findings, verdict, "algorithm"):
-            bounds = row.interval(level)
-            span = span_text(*bounds, row.unit) if bounds else "-"
-            cells.append((_name(findings, row), row.displayed, span))
-        if cells:
-            caption = f"{label(verdict.score)} and {label(verdict.outcome)} around the change"
-            tables.append(Table(caption, ("What", "Estimate", "Interval"), tuple(cells)))
-    if not tables:
-        return None
-    reasons = dict.fromkeys(
-        check.reason
-        for check in findings.checks
-        if check.check in ("score_shift", "invariance", "bunching")
+    label = findings.dataset.label
+    reasons = " ".join(
+        dict.fromkeys(
+            check.reason
+            for check in findings.checks
+            if check.check in ("score_shift", "invariance", "bunching")
+        )
     )
-    paragraphs = (APART, " ".join(reasons)) if reasons else (APART,)
-    return ReportSection("When the algorithm changes", paragraphs, tables=tuple(tables))
+    tables = (
+        estimates_table(
+            findings,
+            f"{label(verdict.score)} and {label(verdict.outcome)} around the change",
+            ((_name(findings, row), row) for row in rows_on(findings, verdict, "algorithm")),
+        )
+        for verdict in findings.decided
+    )
+    return section_of(
+        "When the algorithm changes",
+        (("", None, table) for table in tables),
+        first=tuple(filter(None, (APART, reasons))),
+    )
 
 
 def _name(findings: Findings, row: Estimate) -> str:

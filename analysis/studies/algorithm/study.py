@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +13,15 @@ from analysis.models.covariance import standard_error
 from analysis.models.design import Design, restricted_cubic_spline, transform
 from analysis.models.fit import Fit, wald
 from analysis.plan.sections.studies import AlgorithmSection
-from analysis.results.estimates import Estimate, StudyResult
+from analysis.results.estimates import Estimate, StudyResult, joined
 from analysis.results.question import Question, tested
-from analysis.studies.algorithm.interrupted_time_series import FEWEST_A_SIDE, interruption
-from analysis.studies.algorithm.population_stability import paired_stability, stability
-from analysis.studies.algorithm.regression_discontinuity import density_jump, jump_at
+from analysis.studies.algorithm.before_after import (
+    FEWEST_A_SIDE,
+    interruption,
+    paired_stability,
+    stability,
+)
+from analysis.studies.algorithm.regression_discontinuity import study_threshold
 from analysis.studies.base import where_known
 
 SAME = 1e-6
@@ -36,35 +40,31 @@ def study_algorithm(question: Question, estimates: Iterable[Estimate] = ()) -> S
     if plan is None:
         return StudyResult()
     both, date = (plan.old, plan.new), (plan.changed,)
-    Study = Callable[[AlgorithmChange], StudyResult]
-    studies: list[tuple[str, Study, tuple[str | None, ...]]] = []
+    studies = {
+        "score_shift": (AlgorithmChange.shift_at_date, date, plan.changed),
+        "invariance": (AlgorithmChange.invariance, date, plan.changed),
+        "interruption": (AlgorithmChange.series, (*date, plan.time), plan.changed),
+        "threshold": (study_threshold, (), plan.perk),
+    }
     if plan.old is not None:
-        studies += [
-            ("score_shift", AlgorithmChange.shift_of_versions, both),
-            ("versions", AlgorithmChange.versions, both),
-            ("instrument", AlgorithmChange.instrument, (*both, *date)),
+        studies = {
+            "score_shift": (AlgorithmChange.shift_of_versions, both, plan.old),
+            "versions": (AlgorithmChange.versions, both, plan.old),
+            "instrument": (AlgorithmChange.instrument, (*both, *date), plan.old),
+        } | {name: study for name, study in studies.items() if name != "score_shift"}
+    return joined(
+        [
+            where_known(
+                question,
+                columns,
+                name,
+                lambda some, study=study: study(
+                    AlgorithmChange(some.sample, some.outcome, some.score)
+                ),
+            )
+            for name, (study, columns, asked) in studies.items()
+            if asked is not None
         ]
-    elif plan.changed is not None:
-        studies.append(("score_shift", AlgorithmChange.shift_at_date, date))
-    if plan.changed is not None:
-        studies += [
-            ("invariance", AlgorithmChange.invariance, date),
-            ("interruption", AlgorithmChange.series, (*date, plan.time)),
-        ]
-    if plan.perk is not None:
-        studies.append(("threshold", AlgorithmChange.threshold, ()))
-    parts = [
-        where_known(
-            question,
-            columns,
-            name,
-            lambda some, study=study: study(AlgorithmChange(some.sample, some.outcome, some.score)),
-        )
-        for name, study, columns in studies
-    ]
-    return StudyResult(
-        tuple(row for part in parts for row in part.rows),
-        tuple(check for part in parts for check in part.checks),
     )
 
 
@@ -178,7 +178,7 @@ class AlgorithmChange(Question):
             )
             statistic, p = wald(fit, ("score x changed",))
         except DesignError as error:
-            return self.only("invariance", None, f"Not tested: {error.faults[0].found}.")
+            return self.only("invariance", None, f"Not tested: {error.found}.")
         note = "slope of the score after the change less before, per score unit"
         row = self._effect(fit, "score x changed", "invariance", note=note)
         holds = p >= self.size
@@ -226,7 +226,7 @@ class AlgorithmChange(Question):
         try:
             fit = self._fit(held.with_columns("score", {self.score: shown}))
         except DesignError as error:
-            return self.only("instrument", None, f"Not estimated: {error.faults[0].found}.")
+            return self.only("instrument", None, f"Not estimated: {error.found}.")
         note = (
             "effect of the displayed number, not predictive validity; Anderson-Rubin (the first"
             " stage is exact)"
@@ -289,64 +289,6 @@ class AlgorithmChange(Question):
                 checks.append(self.check(f"placebo_{term}", None, reason, jump.placebo_share))
         return StudyResult(tuple(rows), tuple(checks))
 
-    def threshold(self) -> StudyResult:
-        """Return the jump of the outcome at the perk's threshold, and of the density there."""
-        sign, perk = self.plan.score.sign_of(self.score), self.section.perk
-        running, at = sign * self.sample.numbers(self.score), f"{perk:g}"
-        clusters, response = self.design.clusters, self.sample.numbers(self.outcome.column)
-        jump = jump_at(running, response, sign * perk, clusters=clusters)
-        if jump is None:
-            return self.only("threshold", None, f"Too few rows near the threshold of {at}.")
-        row = self.row(
-            "algorithm",
-            "rd",
-            "perk",
-            n=jump.below + jump.above,
-            estimate=jump.estimate,
-            std_error=jump.std_error,
-            df=jump.df,
-            clusters=jump.clusters,
-            unit="outcome",
-            note=f"at {at}; local quadratic within {jump.bandwidth:.3g}; the effect of a displayed"
-            " number",
-        )
-        bunching = self._bunching(running, sign * perk, at, ("above", "below")[::sign])
-        return StudyResult((tested(row), *bunching.rows), bunching.checks)
-
-    def _bunching(
-        self, running: np.ndarray, perk: float, at: str, sides: tuple[str, str]
-    ) -> StudyResult:
-        """Return the jump of the density at the threshold, and the check that there is none."""
-        (beyond, short), clusters = sides, self.design.clusters
-        density = density_jump(running, perk, clusters=clusters)
-        if density is None:
-            few = "" if clusters is None else " or clusters"
-            return self.only(
-                "bunching",
-                None,
-                f"Whether scores bunch just {beyond} {at} is not known: too few rows, steps{few}"
-                " near it.",
-            )
-        row = self.row(
-            "algorithm",
-            "mccrary",
-            "bunching",
-            estimate=density.estimate,
-            std_error=density.std_error,
-            df=density.df,
-            clusters=density.clusters,
-            note=f"log of the density just {beyond} less just {short}",
-        )
-        bunched = density.p_value < self.size and density.estimate > 0
-        reason = (
-            f"More scores lie just {beyond} {at} than just {short}: people place themselves, which"
-            " measures gaming and spoils the comparison."
-            if bunched
-            else f"Scores do not bunch just {beyond} {at}."
-        )
-        check = self.check("bunching", not bunched, reason, density.p_value)
-        return StudyResult((tested(row),), (check,))
-
     # --- fits ---
 
     def _fit(self, design: Design) -> Fit:
@@ -356,14 +298,5 @@ class AlgorithmChange(Question):
         self, fit: Fit, column: str, term: str, by: float = 1.0, note: str = ""
     ) -> Estimate:
         """Return the coefficient of a column per `by` of its units: per SD where `by` is one."""
-        at = fit.position(column)
-        row = replace(
-            self.row_of_fit("algorithm", fit, term),
-            scale="raw" if by == 1.0 else "sd",
-            unit=self.unit(fit.model),
-            estimate=float(fit.params[at]) * by,
-            std_error=float(fit.std_errors()[at]) * by,
-            df=fit.df,
-            note=note,
-        )
-        return tested(row)
+        row = self.coefficient("algorithm", fit, column, term=term, by=by, note=note)
+        return replace(row, scale="raw" if by == 1.0 else "sd")

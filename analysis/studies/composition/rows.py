@@ -8,6 +8,7 @@ import pandas as pd
 from analysis.data.halves import source_of
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import tables_beside
+from analysis.data.selection.exclusions import repeated_reason
 from analysis.errors import printable
 from analysis.results.estimates import Check
 from analysis.results.question import Question
@@ -63,9 +64,7 @@ def _duplicates(sample: Sample) -> Check:
     """Whether rows repeat."""
     plan, passed = sample.plan, None
     if plan.row is not None:
-        repeated = sum(
-            count for reason, count in sample.exclusions.items() if reason.startswith("repeated ")
-        )
+        repeated = sample.exclusions.get(repeated_reason(plan), 0)
         if plan.duplicates == "keep" and sample.raw is not None:
             repeated = int(sample.raw[plan.row].duplicated().sum())
         how = {

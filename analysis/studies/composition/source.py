@@ -99,8 +99,7 @@ def _rebuilt(question: Question, target: np.ndarray) -> tuple[dict[str, float], 
     engagement = [question.sample.numbers(column) for column in question.plan.engagement.columns]
     rng = np.random.default_rng(question.plan.inference.seed)
     rows = np.sort(rng.choice(len(target), min(len(target), MOST_ROWS), replace=False))
-    clusters = rows if question.design.clusters is None else question.design.clusters[rows]
-    codes = np.unique(clusters, return_inverse=True)[1]
+    codes = np.unique(question.design.units[rows], return_inverse=True)[1]
     groups = int(codes.max()) + 1
     folds = (rng.permutation(groups) % min(FOLDS, groups))[codes]
     linear = np.column_stack([form for values in engagement for _, form in forms(values)])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from analysis.models.counts import log_likelihood
 from analysis.models.design import Design
-from analysis.models.fit import Fit
+from analysis.models.fit import Fit, p_value
 from analysis.models.glm import fit_pml
 
 GROUPS = 10
@@ -25,7 +24,7 @@ class Slope:
     @property
     def p_value(self) -> float:
         """Two-sided, of no slope at all."""
-        return float(2 * scipy.stats.norm.sf(abs(self.estimate / self.std_error)))
+        return p_value(self.estimate / self.std_error, None)
 
 
 def park(fit: Fit) -> Slope:
@@ -51,7 +50,7 @@ def park(fit: Fit) -> Slope:
         clusters=fit.design.clusters,
     )
     fit = fit_pml(design, family="gamma", covariance=design.plain_covariance)
-    return Slope(float(fit.params[1]), float(fit.std_errors()[1]))
+    return Slope(*fit.coefficient("log"))
 
 
 def dispersion(fit: Fit) -> Slope:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.data.dataset import Dataset
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED
 from analysis.models.family import FAMILIES
 from analysis.models.fit import CountFit, Fit, critical_value, score_test
+from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult, display
+from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
     Calibration,
@@ -25,6 +29,11 @@ from analysis.studies.diagnostics.diagnostics import (
     squared_predictor,
     zeros,
 )
+
+if TYPE_CHECKING:
+    from analysis.results.figure import Figure
+    from analysis.results.section import Part, ReportSection
+    from analysis.results.table import Table
 
 NEAR = 0.5
 """So far may the power of the variance lie from that of the deciding model."""
@@ -42,7 +51,7 @@ def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) ->
         try:
             answer = ask(fits)
         except DesignError as error:
-            answer = (None, f"It could not be looked at: {error.faults[0].found}.", None)
+            answer = (None, f"It could not be looked at: {error.found}.", None)
         if answer is not None:
             checks.append(question.check(name, *answer))
     return StudyResult(checks=tuple(checks))
@@ -200,3 +209,98 @@ def _p(value: float) -> str:
 
 def _ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number, 'th') }"
+
+
+# --- the section of the report -------------------------------------------------------------------
+
+
+def diagnostics_section(findings: Findings) -> ReportSection | None:
+    """Return the diagnostics of each outcome with the plan's first score, or None."""
+    from analysis.results.section import section_of
+
+    parts = (_part(findings, outcome) for outcome in findings.plan.outcome)
+    return section_of("Does the model describe the outcome", parts)
+
+
+def _part(findings: Findings, outcome: OutcomeSection) -> Part:
+    """Return what the checks say of one outcome, its rootogram and its calibration."""
+    from analysis.results.section import reasons_on
+
+    score, label = findings.plan.score.columns[0], findings.dataset.label(outcome.column)
+    reasons = reasons_on(findings, findings.verdict_on(outcome.column, score), *DIAGNOSTICS)
+    if not reasons:
+        return "", None, None
+    text = f"{label[:1].upper()}{label[1:]}: {' '.join(reasons)}"
+    fits, table, figure = Diagnosis(Question(findings.sample, outcome, score)), None, None
+    if fits.has_ratios:
+        try:
+            table = _table(label, fits.deciles)
+            if outcome.kind == "count":
+                name = FAMILIES[fits.count_fit.model].short
+                figure = _rootogram_figure(fits.rootogram, label, name, findings.dataset)
+        except DesignError:
+            pass
+    return text, figure, table
+
+
+def _table(label: str, deciles: Calibration) -> Table:
+    from analysis.results.table import Table
+
+    rows = tuple(
+        (
+            f"tenth {at}",
+            f"{count:,}",
+            display(observed, "number"),
+            display(predicted, "number"),
+            f"{observed / predicted:.2f}" if predicted > 0 else "-",
+        )
+        for at, (count, observed, predicted) in enumerate(
+            zip(deciles.rows, deciles.observed, deciles.predicted, strict=True), 1
+        )
+    )
+    caption = (
+        f"Mean of {label} by tenth of the deciding model's prediction, from the lowest to the"
+        " highest"
+    )
+    return Table(
+        caption, ("Tenth", "Rows", "Observed", "Predicted", "Ratio"), rows, numbers=(1, 2, 3, 4)
+    )
+
+
+def _rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Dataset) -> Figure:
+    """Draw roots of observed counts, hung from the roots of the expected ones."""
+    import matplotlib
+
+    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, plain_label, rendered
+
+    with matplotlib.rc_context(STYLE):
+        canvas = matplotlib.figure.Figure(figsize=(WIDTH, 3.2), layout="constrained")
+        axes = canvas.add_subplot()
+        top = np.sqrt(rootogram.expected)
+        axes.bar(
+            rootogram.counts,
+            np.sqrt(rootogram.observed),
+            bottom=rootogram.hanging,
+            width=0.8,
+            color="#d9e6ee",
+            edgecolor=ACCENT,
+            linewidth=0.8,
+        )
+        axes.plot(rootogram.counts, top, color=INK, marker="o", markersize=3.5, linewidth=1.4)
+        axes.axhline(0, color=INK, linewidth=0.9)
+        axes.set_ylim(min(-0.4, 1.15 * float(rootogram.hanging.min())))
+        axes.set_xlabel(plain_label(label), fontsize=10)
+        axes.set_ylabel("root of the number of rows", fontsize=10)
+        gap = rootogram.observed - rootogram.expected
+        worst = int(np.argmax(np.abs(rootogram.hanging)))
+        alt = (
+            f"Hanging rootogram of {label} against a {name} model, counts 0 to"
+            f" {rootogram.counts[-1]}. Zeros: {rootogram.observed[0]:.0f} seen,"
+            f" {rootogram.expected[0]:.0f} expected. Farthest from the line at"
+            f" {rootogram.counts[worst]}: {gap[worst]:+.0f} rows."
+        )
+        caption = (
+            f"Bars hang from the {name} model's expectation (line). A bar that ends above zero"
+            " stands for fewer rows than expected, one that reaches below zero for more."
+        )
+        return rendered(canvas, alt, caption, dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +14,28 @@ from analysis.models.covariance import influence_covariance
 from analysis.models.design import Design, check_estimable, recorded
 from analysis.models.fit import Fit
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
-from analysis.results.question import Question, tested
+from analysis.results.findings import Findings
+from analysis.results.question import Question
 from analysis.studies.base import where_known
+
+if TYPE_CHECKING:
+    from analysis.results.figure import Figure
+    from analysis.results.section import Part, ReportSection
+    from analysis.results.verdict import Verdict
+
+EXPLAINED = (
+    "Engagement is split by who engages, or from where. The weight of a part in the score is what a"
+    " standard deviation more of it moves the score by, in standard deviations; its weight in the"
+    " outcome is what it goes with there, the score left out. A score that rewards what does not"
+    " pay teaches people to do what does not pay. Parts are taken as they are recorded: a noisy one"
+    " looks lighter than it is, and lends its weight to others that follow it."
+)
+CAPTION = (
+    "Filled circles: the weight of each part in the score; open squares: its weight in the outcome."
+    " Each set is divided by its largest weight, so that only the pattern counts. Bars are"
+    " intervals."
+)
+HEAD = ("Part", "Weight in the score (SD)", "Interval", "Weight in the outcome", "Interval")
 
 
 @dataclass(frozen=True)
@@ -147,24 +168,12 @@ def _design(question: Question) -> Design:
 
 def _rows(question: Question, fit: Fit, term: str, unit: Unit) -> list[Estimate]:
     """Return the weight of each part in one equation."""
-    errors, rows = fit.std_errors(), []
-    for part in question.plan.parts.columns:
-        at = fit.position(part)
-        row = question.row(
-            "parts",
-            fit.model,
-            f"{term}:{part}",
-            n=fit.design.n,
-            clusters=fit.design.n_clusters,
-            df=fit.df,
-            covariance=fit.covariance,
-            estimate=float(fit.params[at]),
-            std_error=float(errors[at]),
-            unit=unit,
-            note="per standard deviation of the part, the others held",
-        )
-        rows.append(tested(row))
-    return rows
+    note = "per standard deviation of the part, the others held"
+    rows = (
+        question.coefficient("parts", fit, part, term=f"{term}:{part}", note=note)
+        for part in question.plan.parts.columns
+    )
+    return [replace(row, clusters=fit.design.n_clusters, unit=unit) for row in rows]
 
 
 def _joint_covariance(fits: tuple[Fit, ...], parts: tuple[str, ...]) -> np.ndarray:
@@ -193,3 +202,105 @@ def _judged(question: Question, heaviest: list[str], p: float) -> Check:
     else:
         reason = f"The score rewards {first} most, while what pays goes most with {second}."
     return question.check("misalignment", aligned, reason, p)
+
+
+# --- the section of the report -------------------------------------------------------------------
+
+
+Weights = dict[str, dict[str, Estimate]]
+"""Weights in the "score" and in the "outcome", by part."""
+
+
+def parts_section(findings: Findings) -> ReportSection | None:
+    """Return the section, or None where the plan names no parts or they could not be weighed."""
+    from analysis.results.section import section_of
+
+    parts = (
+        _part(findings, verdict, weights)
+        for verdict in findings.decided
+        if (weights := _weights(findings, verdict))
+    )
+    return section_of("What the score rewards", parts, first=(EXPLAINED,))
+
+
+def _part(findings: Findings, verdict: Verdict, weights: Weights) -> Part:
+    from analysis.results.section import Table
+
+    label, cells = findings.dataset.label, _cells(findings, weights)
+    caption = f"The parts of engagement in {label(verdict.score)} and in {label(verdict.outcome)}"
+    sentence = _sentence(findings, verdict)
+    figure = _figure(findings, weights, cells, sentence)
+    return sentence, figure, Table(caption, HEAD, tuple(cells))
+
+
+def _weights(findings: Findings, verdict: Verdict) -> Weights:
+    """Return the weights that were estimated; nothing where there are none."""
+    from analysis.results.section import rows_on
+
+    weights: Weights = {}
+    for row in rows_on(findings, verdict, "parts"):
+        kind, _, part = row.term.partition(":")
+        if part:
+            weights.setdefault(kind.removeprefix("weight_"), {})[part] = row
+    return weights
+
+
+def _sentence(findings: Findings, verdict: Verdict) -> str:
+    from analysis.results.section import reasons_on, rows_on
+
+    (likeness,) = [row for row in rows_on(findings, verdict, "parts") if row.term == "likeness"]
+    label = findings.dataset.label
+    return (
+        f"{reasons_on(findings, verdict, 'misalignment')[0]} The weights of"
+        f" {label(verdict.score)} and of {label(verdict.outcome)} have a likeness of"
+        f" {likeness.estimate:.2f}, where 1 is the same pattern and 0 nothing in common."
+    )
+
+
+def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
+    """Return for each part its name, and both weights with their intervals."""
+    from analysis.results.sentence import span_text
+
+    level = findings.plan.inference.level
+    return [
+        (
+            findings.dataset.label(part),
+            *(
+                cell
+                for row in (weights["score"][part], weights["outcome"][part])
+                for cell in (row.displayed, span_text(*row.interval(level), row.unit))
+            ),
+        )
+        for part in weights["score"]
+    ]
+
+
+def _figure(
+    findings: Findings, weights: Weights, cells: list[tuple[str, ...]], sentence: str
+) -> Figure:
+    """Draw both weights of each part, each set relative to its largest."""
+    from analysis.results.figure import ACCENT, INK, interval_figure, shortened
+
+    level, marks = findings.plan.inference.level, []
+    styles = ({"fmt": "o", "color": ACCENT}, {"fmt": "s", "color": INK, "markerfacecolor": "white"})
+    for which, shift, style in zip(("score", "outcome"), (-0.14, 0.14), styles, strict=True):
+        rows = weights[which].values()
+        edges = np.array([(row.estimate, *row.interval(level)) for row in rows])
+        edges = edges / (np.abs(edges[:, 0]).max() or 1.0)
+        edges[:, 1:] = np.clip(edges[:, 1:], -3, 3)
+        more = {"label": f"in the {which}", "markersize": 7}
+        marks.append((np.arange(len(cells)) + shift, edges, style | more))
+    told = [
+        f"{name}: {weight} in the score ({span}), {pays} in the outcome ({reach})"
+        for name, weight, span, pays, reach in cells
+    ]
+    return interval_figure(
+        {at: shortened(name, 24) for at, (name, *_) in enumerate(cells)},
+        marks,
+        "weight, relative to the largest",
+        height=1.5 + 0.65 * len(cells),
+        alt=f"Weights of the parts of engagement: {'; '.join(told)}. {sentence}",
+        caption=CAPTION,
+        dataset=findings.dataset,
+        lines={0: "-"},
+    )

@@ -121,7 +121,7 @@ def delta_r2_bound(
     Percentile bound of the gain in adjusted R2: the gain itself is never negative, and biased
     upwards.
     """
-    joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
+    joined = _joined(design)
     rng = np.random.default_rng(20121105) if rng is None else rng
     codes = design.clusters
     if codes is None:
@@ -168,9 +168,14 @@ def _slopes(inner: np.ndarray, right: np.ndarray) -> np.ndarray:
     )
 
 
+def _joined(design: Design) -> np.ndarray:
+    """Return the orthonormal basis and the centred outcome, side by side."""
+    return np.column_stack([design.basis[0], design.response - design.response.mean()])
+
+
 def delta_r2(design: Design) -> tuple[float, float]:
     """Return (R2 of the full model, what the score adds to it) by least squares."""
-    joined = np.column_stack([design.basis[0], design.response - design.response.mean()])
+    joined = _joined(design)
     cross = joined[:, :-1].T @ joined[:, -1] / design.n
     total = float(joined[:, -1] @ joined[:, -1] / design.n)
     scores = design.blocks.count("score")

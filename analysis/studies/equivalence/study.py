@@ -15,7 +15,6 @@ from analysis.models.distributions import detectable_effect, power_nothing
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
-from analysis.studies.base import influence_on
 from analysis.studies.equivalence.equivalence import (
     bic_factor,
     delta_r2,
@@ -195,11 +194,6 @@ class Decomposition:
     full: float
     covariance: str
 
-    @property
-    def total_error(self) -> float:
-        """Standard error of raw - full."""
-        return float(np.sqrt(self.cov.sum()))
-
     def std_errors(self) -> np.ndarray:
         return np.sqrt(np.diag(self.cov))
 
@@ -218,19 +212,19 @@ def decompose(design: Design, score: str) -> Decomposition:
     terms = tuple(term for term, block in blocks if block == "engagement")
     shares, influence = [], []
     for term in terms:
-        at = full.position(term)
-        link = fit_ols(reduced.with_response(design.matrix[:, at]), covariance="HC1")
-        slope, passed = full.params[at], link.params[link.position(score)]
+        column = design.matrix[:, full.position(term)]
+        link = fit_ols(reduced.with_response(column), covariance="HC1")
+        slope, passed = full.coefficient(term)[0], link.coefficient(score)[0]
         shares.append(slope * passed)
-        influence.append(passed * influence_on(full, term) + slope * influence_on(link, score))
+        influence.append(passed * full.row_influence(term) + slope * link.row_influence(score))
     cov, name = stacked_covariance(np.column_stack(influence), design.clusters, design.k)
     raw = fit_ols(reduced, covariance="HC1")
     return Decomposition(
         terms=terms,
         shares=np.array(shares),
         cov=cov,
-        raw=float(raw.params[raw.position(score)]),
-        full=float(full.params[full.position(score)]),
+        raw=raw.coefficient(score)[0],
+        full=full.coefficient(score)[0],
         covariance=name,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -160,10 +161,10 @@ def _clusters(question: Question, unit: np.ndarray) -> np.ndarray:
 
 
 def _refusal(found: str, allowed: str) -> DesignError:
-    return DesignError("the episodes", [Fault("[gaming]", found, allowed)])
+    return DesignError("the episodes", Fault("[gaming]", found, allowed))
 
 
-# --- what is lost in them -------------------------------------------------------------------------
+# --- what is lost in them, and how two slopes compare -------------------------------------------------------------------------
 
 
 def information(
@@ -240,3 +241,77 @@ def displaced(
         return float("nan"), belongs
     share = float(out.sum() / belongs.sum())
     return share, (out - share * belongs) / belongs.sum()
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio with the set of values that its data do not rule out, which need not be bounded.
+
+    Attributes
+    ----------
+    estimate : float
+    low, high : float
+        Ends of the set; for "outside" the set is what lies below `low` or above `high`.
+    shape : {"interval", "outside", "all"}
+    """
+
+    estimate: float
+    low: float
+    high: float
+    shape: str
+
+    def holds(self, value: float) -> bool:
+        inside = self.low <= value <= self.high
+        return {"all": True, "interval": inside}.get(
+            self.shape, value <= self.low or value >= self.high
+        )
+
+    def describe(self) -> str:
+        """Return the set in words."""
+        if self.shape == "interval":
+            return f"{self.low:.2f} to {self.high:.2f}"
+        values = (
+            "any ratio at all"
+            if self.shape == "all"
+            else f"below {self.low:.2f} or above {self.high:.2f}"
+        )
+        return f"{values}: the denominator is not told from zero"
+
+
+def fieller(
+    over: float, under: float, variances: tuple[float, float], covariance: float, critical: float
+) -> Ratio:
+    """Return the ratio ``over / under`` of two estimates with Fieller's set.
+
+    Parameters
+    ----------
+    over, under : float
+    variances : (float, float)
+    covariance : float
+        Of the two estimates.
+    critical : float
+        The quantile that a standard error is multiplied by.
+
+    Notes
+    -----
+    Fieller (1954, Journal of the Royal Statistical Society B 16:175-185). The set is bounded
+    exactly where `under` is told from zero.
+
+    Examples
+    --------
+    >>> fieller(1.0, 2.0, (0.01, 0.01), 0.0, 1.96).describe()
+    '0.39 to 0.62'
+    >>> fieller(1.0, 0.1, (0.01, 0.01), 0.0, 1.96).shape
+    'outside'
+    """
+    square = critical**2
+    a = under**2 - square * variances[1]
+    b = over * under - square * covariance
+    c = over**2 - square * variances[0]
+    estimate = over / under if under else math.nan
+    inside = b**2 - a * c
+    if a <= 0 and (a == 0 or inside <= 0):
+        return Ratio(estimate, -math.inf, math.inf, "all")
+    root = math.sqrt(max(inside, 0.0))
+    low, high = sorted(((b - root) / a, (b + root) / a))
+    return Ratio(estimate, low, high, "interval" if a > 0 else "outside")

@@ -43,7 +43,7 @@ class Panel:
         if len(np.unique(unit * shape[1] + time)) < len(unit):
             raise DesignError(
                 "the panel",
-                [Fault("rows", "two of one unit and period", "one row a unit and period")],
+                Fault("rows", "two of one unit and period", "one row a unit and period"),
             )
         tables = np.full((2, *shape), np.nan)
         tables[:, unit, time] = values, states

@@ -204,4 +204,4 @@ def refusal(found: str) -> DesignError:
         f"jumps without engagement of {APART:g} standard deviations or more, half of them"
         f" {SEPARATE:g} or more; or, with episode = ..., a column that flags the gamed rows"
     )
-    return DesignError("the episodes", [Fault("[gaming] infer", found, allowed)])
+    return DesignError("the episodes", Fault("[gaming] infer", found, allowed))

@@ -21,8 +21,15 @@ from analysis.results.figure import (
     rendered,
 )
 from analysis.results.findings import Findings
-from analysis.results.section import ReportSection, Table, about, reasons_on, rows_on
-from analysis.results.sentence import span_text
+from analysis.results.section import (
+    Part,
+    ReportSection,
+    about,
+    estimates_table,
+    reasons_on,
+    rows_on,
+    section_of,
+)
 from analysis.results.verdict import Verdict
 
 EXPLAINED = (
@@ -59,31 +66,22 @@ def gaming_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no gaming or nothing was found about it."""
     if findings.plan.gaming is None:
         return None
-    paragraphs, figures, tables = [EXPLAINED], [], []
-    for verdict in findings.decided:
-        rows = rows_on(findings, verdict, "gaming")
-        reasons = " ".join(dict.fromkeys(reasons_on(findings, verdict, *TOLD)))
-        if reasons:
-            paragraphs.append(about(findings, verdict.outcome, verdict.score) + reasons)
-        if rows:
-            tables.append(_table(findings, verdict, rows))
-        if any(row.term == "score_event" for row in rows):
-            figures.append(events_figure(findings, verdict, rows))
-    if len(paragraphs) == 1:
-        return None
-    return ReportSection("Can it be gamed?", tuple(paragraphs), tuple(figures), tuple(tables))
+    parts = (_part(findings, verdict) for verdict in findings.decided)
+    return section_of("Can it be gamed?", parts, first=(EXPLAINED,))
 
 
-def _table(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> Table:
-    level, label = findings.plan.inference.level, findings.dataset.label
-    cells = []
-    for row in rows:
-        if name := _name(findings, row):
-            bounds = row.interval(level)
-            span = span_text(*bounds, row.unit) if bounds else row.region or "-"
-            cells.append((name.strip(), row.displayed, span))
+def _part(findings: Findings, verdict: Verdict) -> Part:
+    rows, label = rows_on(findings, verdict, "gaming"), findings.dataset.label
+    reasons = " ".join(dict.fromkeys(reasons_on(findings, verdict, *TOLD)))
+    lead = about(findings, verdict.outcome, verdict.score) if reasons else ""
+    events = any(row.term == "score_event" for row in rows)
+    named = ((name.strip(), row) for row in rows if (name := _name(findings, row)))
     caption = f"{label(verdict.score)} and {label(verdict.outcome)} in gamed and in other rows"
-    return Table(caption, ("What", "Estimate", "Interval"), tuple(cells))
+    return (
+        lead + reasons,
+        events_figure(findings, verdict, rows) if events else None,
+        estimates_table(findings, caption, named),
+    )
 
 
 def _name(findings: Findings, row: Estimate) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
 from analysis.results.estimates import Check, Estimate, StudyResult, display
 from analysis.results.question import Question, tested
-from analysis.studies.gaming.episodes import Episodes
+from analysis.studies.gaming.episodes import Episodes, fieller
 
 SLOPES = {"gamed": "score in gamed rows", "organic": "score in organic rows"}
 SAME = (
@@ -27,83 +26,6 @@ APART = (
     "A point of the score does not mean the same while it is gamed ({p}; ratio of the slopes"
     " {ratio:.2f})."
 )
-
-
-# --- Fieller's interval ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio with the set of values that its data do not rule out, which need not be bounded.
-
-    Attributes
-    ----------
-    estimate : float
-    low, high : float
-        Ends of the set; for "outside" the set is what lies below `low` or above `high`.
-    shape : {"interval", "outside", "all"}
-    """
-
-    estimate: float
-    low: float
-    high: float
-    shape: str
-
-    def holds(self, value: float) -> bool:
-        inside = self.low <= value <= self.high
-        return {"all": True, "interval": inside}.get(
-            self.shape, value <= self.low or value >= self.high
-        )
-
-    def describe(self) -> str:
-        """Return the set in words."""
-        if self.shape == "interval":
-            return f"{self.low:.2f} to {self.high:.2f}"
-        values = (
-            "any ratio at all"
-            if self.shape == "all"
-            else f"below {self.low:.2f} or above {self.high:.2f}"
-        )
-        return f"{values}: the denominator is not told from zero"
-
-
-def fieller(
-    over: float, under: float, variances: tuple[float, float], covariance: float, critical: float
-) -> Ratio:
-    """Return the ratio ``over / under`` of two estimates with Fieller's set.
-
-    Parameters
-    ----------
-    over, under : float
-    variances : (float, float)
-    covariance : float
-        Of the two estimates.
-    critical : float
-        The quantile that a standard error is multiplied by.
-
-    Notes
-    -----
-    Fieller (1954, Journal of the Royal Statistical Society B 16:175-185). The set is bounded
-    exactly where `under` is told from zero.
-
-    Examples
-    --------
-    >>> fieller(1.0, 2.0, (0.01, 0.01), 0.0, 1.96).describe()
-    '0.39 to 0.62'
-    >>> fieller(1.0, 0.1, (0.01, 0.01), 0.0, 1.96).shape
-    'outside'
-    """
-    square = critical**2
-    a = under**2 - square * variances[1]
-    b = over * under - square * covariance
-    c = over**2 - square * variances[0]
-    estimate = over / under if under else math.nan
-    inside = b**2 - a * c
-    if a <= 0 and (a == 0 or inside <= 0):
-        return Ratio(estimate, -math.inf, math.inf, "all")
-    root = math.sqrt(max(inside, 0.0))
-    low, high = sorted(((b - root) / a, (b + root) / a))
-    return Ratio(estimate, low, high, "interval" if a > 0 else "outside")
 
 
 # --- the covariance of the slopes -----------------------------------------------------------------
@@ -225,7 +147,7 @@ class Slopes(Question):
         try:
             fit = fit_within(design, unit, time, model=self.panel_model, terms=terms)
         except DesignError as error:
-            reason = f"No slopes within units: {error.faults[0].found}."
+            reason = f"No slopes within units: {error.found}."
             return self.only("decoupling", None, reason)
         spread = Spread.of(fit)
         plain = self._rows(fit, self.panel_model, fit.params, spread)
@@ -245,7 +167,7 @@ class Slopes(Question):
             deciding = self._rows(fit, model, params, spread)
             more = [*more, *deciding]
         except DesignError as error:
-            reason = f"Not corrected: {error.faults[0].found}."
+            reason = f"Not corrected: {error.found}."
             checks.append(self.check("gaming_noise", None, reason))
         checks.append(self._decoupled(deciding[-1], plain[-1]))
         return StudyResult((*plain, *more), tuple(checks))

@@ -57,7 +57,7 @@ def _studied(question: Question, reliabilities: dict[str, float]) -> StudyResult
     try:
         episodes = episodes_of(question)
     except DesignError as error:
-        reason = f"Not studied: {error.faults[0].found}."
+        reason = f"Not studied: {error.found}."
         return question.only("gaming", None, reason)
     study = EventStudy(*asked, episodes)
     slopes = Slopes(*asked, episodes, reliabilities).result()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.family import FAMILIES
@@ -83,19 +85,23 @@ def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> S
 
 def _tail_index(question: Question) -> float | None:
     """Return the tail index of revenue, or None."""
+    values = _revenue(question)
+    return None if values is None else hill_index(values)
+
+
+def _revenue(question: Question) -> np.ndarray | None:
+    """Return an outcome that is revenue and never negative, shape (n,), or None."""
     outcome = question.outcome
-    if outcome.kind != "revenue" or outcome.negative == "net":
-        return None
-    return hill_index(question.sample.numbers(outcome.column))
+    gross = outcome.kind == "revenue" and outcome.negative != "net"
+    return question.sample.numbers(outcome.column) if gross else None
 
 
 def study_tail(question: Question, estimates: Iterable[Estimate] = ()) -> Tail | None:
     """Return a revenue outcome's tail, and under a heavy one the word of the bootstrap interval."""
-    outcome = question.outcome
-    if outcome.kind != "revenue" or outcome.negative == "net":
+    outcome, values = question.outcome, _revenue(question)
+    if values is None:
         return None
-    share = 100 * top_share(question.sample.numbers(outcome.column))
-    index = _tail_index(question)
+    share, index = 100 * top_share(values), hill_index(values)
     heavy = index is not None and index < LIGHT
     known = (
         "too few values for a tail index"

@@ -8,12 +8,17 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from analysis.models.design import Design
+from analysis.models.covariance import small_sample
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
 from analysis.models.solver import MANY_ROWS, Sums, newton, solved
-from analysis.models.sufficient_statistics.expansion import Expansion, worth_expanding
-from analysis.models.sufficient_statistics.resampling import multiplicities
+from analysis.models.sufficient_statistics.expansion import (
+    Expansion,
+    column_pairs,
+    full_pairs,
+    worth_expanding,
+)
+from analysis.models.sufficient_statistics.resampling import BLOCK, multiplicities, seeded_blocks
 
 SHARE = 0.05
 """Share of the largest values from which the tail index is estimated."""
@@ -23,9 +28,6 @@ FEWEST = 10
 
 LIGHT = 2.0
 """Below this index the variance is infinite, and intervals from a sandwich cover too little."""
-
-BLOCK = 1024
-"""Replicates per child of the random generator."""
 
 MOST_NUMBERS = 1 << 18
 """In an array over rows and draws: what is fitted together stays in the cache."""
@@ -159,7 +161,7 @@ def bootstrap_t(
             groups, design.n, min(replicates, by_rows or replicates), seed, FEWEST_TOGETHER
         )
         values = np.concatenate([rows.statistics(weights, start, back) for weights in drawn])
-    factor = _small_sample(design)
+    factor = float(np.sqrt(small_sample(design.plain_covariance, design.n, design.k, groups)))
     error = float(np.sqrt(rows.variance(start[None], np.ones((1, groups)), back)[0])) * factor
     return BootstrapT(
         float(fit.params[at]), error, values[np.isfinite(values)] / factor, len(values)
@@ -173,8 +175,8 @@ def _drawn(groups: int, n: int, replicates: int, seed: int, fewest: int) -> Iter
     as many replicates as rows of them stay in the cache, however many calls are taken together.
     """
     size = max(1, MOST_NUMBERS // n)
-    for block, child in enumerate(np.random.default_rng(seed).spawn(-(-replicates // BLOCK))):
-        count = min(BLOCK, replicates - block * BLOCK)
+    for part, child in seeded_blocks(replicates, seed):
+        count = part.stop - part.start
         together: list[np.ndarray] = []
         for begin in range(0, count, size):
             together.append(multiplicities(child, min(size, count - begin), groups))
@@ -203,15 +205,6 @@ def _from_cluster_sums(
         return None
     values[farthest] = exact
     return values
-
-
-def _small_sample(design: Design) -> float:
-    """Return the root of the covariance's small-sample factor, the same in every replicate."""
-    n, k = design.n, design.k
-    if design.clusters is None:
-        return float(np.sqrt(n / (n - k)))
-    groups = design.n_clusters
-    return float(np.sqrt(groups / (groups - 1) * (n - 1) / (n - k)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,17 +240,13 @@ class _Rows:
 
     def pairs(self, part: slice) -> np.ndarray:
         """Products of every two columns, shape (rows, k (k + 1) / 2), kept if not too many."""
-        if len(self.basis) * len(self.upper[0]) > MOST_KEPT:
+        if len(self.basis) * len(column_pairs(self.basis.shape[1])[0]) > MOST_KEPT:
             return self._products(self.basis[part])
         return self._every_pair[part]
 
-    @cached_property
-    def upper(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the upper triangle of a symmetric matrix of the columns."""
-        return np.triu_indices(self.basis.shape[1])
-
     def _products(self, columns: np.ndarray) -> np.ndarray:
-        return columns[:, self.upper[0]] * columns[:, self.upper[1]]
+        first, second = column_pairs(columns.shape[1])
+        return columns[:, first] * columns[:, second]
 
     @cached_property
     def _every_pair(self) -> np.ndarray:
@@ -272,14 +261,7 @@ class _Rows:
             slope, bend = self.family.derivatives(y, at, observed=True)
             packed = packed + (weights * bend) @ self.pairs(part)
             score = score + (weights * slope) @ self.basis[part]
-        return None, score, self.unpacked(packed)
-
-    def unpacked(self, packed: np.ndarray) -> np.ndarray:
-        k = self.basis.shape[1]
-        first, second = self.upper
-        full = np.empty((len(packed), k, k))
-        full[:, first, second] = full[:, second, first] = packed
-        return full
+        return None, score, full_pairs(packed, self.basis.shape[1])
 
     def statistics(self, drawn: np.ndarray, start: np.ndarray, back: np.ndarray) -> np.ndarray:
         """Return (draw's estimate - estimate) / draw's error, shape (B,), NaN where it fails."""
@@ -296,7 +278,7 @@ class _Rows:
         for part in self.parts(len(drawn)):
             weights = self.weights(drawn, part) * self.family.weights(self.at(params, part))
             packed = packed + weights @ self.pairs(part)
-        along = solved(self.unpacked(packed), np.tile(back, (len(drawn), 1)))
+        along = solved(full_pairs(packed, self.basis.shape[1]), np.tile(back, (len(drawn), 1)))
         influence = np.concatenate(
             [self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1
         )

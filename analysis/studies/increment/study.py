@@ -46,7 +46,7 @@ def study_increment(question: Question, estimates: Iterable[Estimate] = ()) -> S
         try:
             rows += companion(question)
         except DesignError as error:
-            reason = f"The companion model {name} has no estimate here: {error.faults[0].found}."
+            reason = f"The companion model {name} has no estimate here: {error.found}."
             checks.append(question.check(f"companion_{name}", None, reason))
     return StudyResult(tuple(rows), tuple(checks))
 
@@ -80,7 +80,7 @@ def study_returns(question: Question, estimates: Iterable[Estimate] = ()) -> Stu
             fit = fit_as_planned(question.plan, model, equation)
             rows += question.coefficients(method, fit, variant)
     except DesignError as error:
-        reason = f"The {variant} reading has no estimate here: {error.faults[0].found}."
+        reason = f"The {variant} reading has no estimate here: {error.found}."
         return question.only(variant, None, reason)
     return StudyResult(tuple(replace(row, note=note) for row in rows))
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset, from_frame
 from analysis.errors import DataError, Fault, printable
+from analysis.results.table import table_of
 from analysis.scores import klout, kred, trustcloud
 from analysis.simulate import parameters_of
 from analysis.simulate.activity import (
@@ -35,6 +36,8 @@ RANGES = {"Klout-style": 90.0, "Kred-style": 999.0, "TrustCloud-style": 999.0}
 HOUR_PRICE = 20.0
 """Dollars that an hour is worth where both are added."""
 PEOPLE, BOTS = "people", "bots"
+ADDED = ("posts", "replies_up", "replies_down")
+"""Columns of an activity table to which an action adds its own number."""
 BOT_SCORE = 5.0
 """Mean influence, 0-100, of the accounts of bots: those below 25 were mostly bots in one blogger's
 sample (christopherspenn.com/2010/11/where-klout-really-shines/)."""
@@ -117,17 +120,14 @@ ACTIONS = (
     ),
     Action("+Kred gifts", "ten gifts of 70 points, asked for", hours=1, gifts=10),
     Action("verified account", "one more confirmed address or number", hours=0.25, verified=1),
-    Action(
-        "replies up the ladder",
-        "100 replies to people with a higher score",
-        hours=100 * HOURS_PER_REPLY,
-        replies_up=100,
-    ),
-    Action(
-        "replies down the ladder",
-        "100 replies to people with a lower score",
-        hours=100 * HOURS_PER_REPLY,
-        replies_down=100,
+    *(
+        Action(
+            f"replies {way} the ladder",
+            f"100 replies to people with a {score} score",
+            hours=100 * HOURS_PER_REPLY,
+            **{f"replies_{way}": 100},
+        )
+        for way, score in {"up": "higher", "down": "lower"}.items()
     ),
 )
 
@@ -168,8 +168,7 @@ class Manipulability:
             f"{drawn}Points that each action gains, mean of {self.dataset.rows:,} rows; prices are"
             " assumptions."
         )
-        body = shown.to_html(index=False, border=0, na_rep="")
-        return body.replace("<thead>", f"<caption>{caption}</caption><thead>", 1)
+        return table_of(shown, caption)._repr_html_()
 
 
 def manipulability(
@@ -193,7 +192,7 @@ def manipulability(
     """
     if not (np.isfinite(hour_price) and hour_price >= 0):
         raise DataError(
-            "manipulability", [Fault("hour_price", printable(hour_price), "a number of at least 0")]
+            "manipulability", Fault("hour_price", printable(hour_price), "a number of at least 0")
         )
     if isinstance(frame, pd.DataFrame) and "month" in frame:
         frame = frame[frame["month"] == frame["month"].max()].drop(columns="month")
@@ -242,14 +241,12 @@ def after(frame: pd.DataFrame, action: Action) -> pd.DataFrame:
     theirs = BOT_SCORE if action.by == BOTS else frame["reactor_score"]
     total = (frame["reactors"] + reactors).clip(lower=1e-9)
     changed = frame.assign(
-        posts=frame["posts"] + action.posts,
         reactions=frame["reactions"] + added,
         reactors=frame["reactors"] + reactors,
         reactor_score=(frame["reactor_score"] * frame["reactors"] + theirs * reactors) / total,
-        replies_up=frame["replies_up"] + action.replies_up,
-        replies_down=frame["replies_down"] + action.replies_down,
         gifts=action.gifts,
         gained=action.followers,
+        **{name: frame[name] + getattr(action, name) for name in ADDED},
     )
     left = np.full(len(frame), action.verified)
     for name in trustcloud.VERIFICATIONS if action.verified else ():
@@ -313,18 +310,16 @@ def manipulability_figure(result: Manipulability) -> Figure:
         for axes, (name, rows) in zip(grid, panels, strict=True):
             shares = 100 * rows["range_per_100"]
             bars = axes.barh(range(len(rows)), shares, color=ACCENT, edgecolor=INK, linewidth=0.6)
-            labels = [
-                f" {share:.3g} %" + ("" if np.isnan(more) else f"; referrals {100 * more:+.1f} %")
-                for share, more in zip(shares, rows["referrals"], strict=True)
-            ]
-            for bar, share, label in zip(bars, shares, labels, strict=True):
+            for at, (bar, share, more) in enumerate(
+                zip(bars, shares, rows["referrals"], strict=True)
+            ):
                 if share < 0:
                     bar.set(facecolor="white", hatch="///")
-                at = (max(share, 0), bar.get_y() + bar.get_height() / 2)
-                axes.annotate(label, at, va="center", fontsize=8)
+                label = "" if np.isnan(more) else f"; referrals {100 * more:+.1f} %"
+                label = f" {share:.3g} %{label}"
+                axes.annotate(label, (max(share, 0), at), va="center", fontsize=8)
             axes.set_yticks(range(len(rows)), rows["action"], fontsize=9)
-            axes.set_ylim(len(rows) - 0.4, -0.6)
-            axes.set_xlim(right=1.9 * max(float(shares.max()), 1e-6))
+            axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(None, 1.9 * max(shares.max(), 1e-6)))
             axes.set_title(name, loc="left", fontsize=11)
             axes.axvline(0, color=INK, linewidth=0.8)
             (first, *_, last), actions = shares, rows["action"].tolist()

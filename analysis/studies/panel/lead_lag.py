@@ -47,16 +47,12 @@ def _lead_and_lag(question: Question) -> StudyResult:
             reason = f"Fewer than {FEWEST_UNITS} units are seen in neighbouring periods."
             results.append(question.only(term, None, reason))
             continue
-        some = design.take(here)
-        some = replace(some, clusters=np.unique(some.clusters, return_inverse=True)[1])
+        some = design.take(here).renumbered()
         try:
             row, check = test(question, some, design.block("score")[there, 0])
             results.append(StudyResult((row,), (check,)))
         except DesignError as error:
-            reason = (
-                "With the score of a neighbouring period there is no estimate:"
-                f" {error.faults[0].found}."
-            )
+            reason = f"With the score of a neighbouring period there is no estimate: {error.found}."
             results.append(question.only(term, None, reason))
     return joined(results)
 
@@ -87,12 +83,7 @@ def matched(unit: np.ndarray, time: np.ndarray, step: int) -> tuple[np.ndarray, 
 
 
 def _lead(question: Question, design: Design, other: np.ndarray) -> tuple[Estimate, Check]:
-    more = replace(
-        design,
-        matrix=np.column_stack([design.matrix, other]),
-        terms=(*design.terms, "future score"),
-        blocks=(*design.blocks, "score"),
-    )
+    more = design.with_columns("score", {"future score": other})
     note = "score of the unit's next period, that of this one held"
     row = _last_column(question, _fitted(question, more), "future_score", note)
     passed = row.p_value >= question.size
@@ -132,12 +123,5 @@ def _fitted(question: Question, design: Design) -> Fit:
 
 def _last_column(question: Question, fit: Fit, term: str, note: str) -> Estimate:
     """Return the row of the last column, on the plan's scale."""
-    row = replace(
-        question.row_of_fit("timing", fit, term),
-        estimate=float(fit.params[-1]),
-        std_error=float(fit.std_errors()[-1]),
-        df=fit.df,
-        unit=question.unit(fit.model),
-        note=note,
-    )
+    row = question.coefficient("timing", fit, fit.design.terms[-1], term=term, note=note)
     return question.on_scale(row, question.plan.score.scale)

@@ -18,12 +18,13 @@ from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within
 from analysis.results.estimates import Check, Estimate, StudyResult, joined
+from analysis.results.findings import Findings
 from analysis.results.question import Question
+from analysis.results.verdict import Verdict
 from analysis.studies.base import codes_of, where_known
 from analysis.studies.panel.lead_lag import lead_lag
 
 if TYPE_CHECKING:
-    from analysis.results.findings import Findings
     from analysis.results.section import ReportSection
 
 RELIABLE = 0.70
@@ -96,9 +97,7 @@ class _Panel:
             try:
                 fit = fit_within(question.design, *self.codes, model=model, terms=(question.score,))
             except DesignError as error:
-                reason = (
-                    f"With fixed effects there is no estimate by {model}: {error.faults[0].found}."
-                )
+                reason = f"With fixed effects there is no estimate by {model}: {error.found}."
                 checks.append(question.check(f"panel_{model}", None, reason))
                 continue
             position, groups = fit.position(question.score), float(fit.design.n_clusters - 1)
@@ -202,32 +201,34 @@ def _counted(fit: WithinFit) -> str:
     return f"{text}."
 
 
+EXPLAINED = (
+    "Everything about a unit that does not change is held constant here, seen or not. The verdict"
+    " is about the plan's own fit, which compares units as well."
+)
 CHECKS = ("panel_poisson", "panel_ols", "panel_reliability")
 
 
 def panel_section(findings: Findings) -> ReportSection | None:
     """Return the section on effects with fixed effects, or None where the plan has no panel."""
-    from analysis.results.section import ReportSection, reasons_on, rows_on
+    from analysis.results.section import ReportSection
+
+    if findings.plan.panel is None:
+        return None
+    paragraphs = (_paragraph(findings, verdict) for verdict in findings.decided)
+    return ReportSection("The score within a unit", (*paragraphs, EXPLAINED))
+
+
+def _paragraph(findings: Findings, verdict: Verdict) -> str:
+    from analysis.results.section import reasons_on, rows_on
     from analysis.results.sentence import interval_text, model_name
 
     plan, label = findings.plan, findings.dataset.label
-    if plan.panel is None:
-        return None
-    paragraphs = []
-    for verdict in findings.decided:
-        effects = "; ".join(
-            f"{row.displayed} by {model_name(row.model, short=True)}"
-            f" ({interval_text(row, plan.inference.level)})"
-            for row in rows_on(findings, verdict, "panel")
-            if row.scale == plan.score.scale
-        )
-        what = (
-            f"{label(verdict.score)} and {label(verdict.outcome)} within {label(plan.panel.unit)}"
-        )
-        first = f"{what[:1].upper()}{what[1:]}: {effects or 'no estimate'}."
-        paragraphs.append(" ".join([first, *reasons_on(findings, verdict, *CHECKS)]))
-    paragraphs.append(
-        "Everything about a unit that does not change is held constant here, seen or not. The"
-        " verdict is about the plan's own fit, which compares units as well."
+    effects = "; ".join(
+        f"{row.displayed} by {model_name(row.model, short=True)}"
+        f" ({interval_text(row, plan.inference.level)})"
+        for row in rows_on(findings, verdict, "panel")
+        if row.scale == plan.score.scale
     )
-    return ReportSection("The score within a unit", tuple(paragraphs))
+    what = f"{label(verdict.score)} and {label(verdict.outcome)} within {label(plan.panel.unit)}"
+    first = f"{what[:1].upper()}{what[1:]}: {effects or 'no estimate'}."
+    return " ".join([first, *reasons_on(findings, verdict, *CHECKS)])

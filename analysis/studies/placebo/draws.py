@@ -5,45 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from scipy.special import expit, logit
 
 from analysis.errors import DesignError, Fault
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
 
 MOST = 30.0
 """No row's outcome is multiplied by more than the exponential of this, 1e13: what was found would
 be rounding.
 """
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of draws with its exact binomial interval."""
-
-    called: int
-    draws: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        return self.called / self.draws
-
-
-def share_of(called: np.ndarray, level: float) -> Share:
-    """Return the share of draws with the Clopper-Pearson interval of this level.
-
-    Examples
-    --------
-    >>> found = share_of(np.arange(200) < 10, 0.95)
-    >>> round(found.low, 3), found.value, round(found.high, 3)
-    (0.024, 0.05, 0.09)
-    """
-    count, draws = int(np.sum(called)), len(called)
-    interval = scipy.stats.binomtest(count, draws).proportion_ci(level, method="exact")
-    return Share(count, draws, float(interval.low), float(interval.high))
 
 
 def signs(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -89,7 +63,7 @@ def plant(
                 f" exp({np.abs(moved).max():.3g})"
             )
             raise DesignError(
-                "the outcome", [Fault("planted effect", size, f"at most exp({MOST:g})")]
+                "the outcome", Fault("planted effect", size, f"at most exp({MOST:g})")
             )
         return response * np.exp(moved)
     if link == "identity":
@@ -147,6 +121,24 @@ def truth_behind(recorded: np.ndarray, at: list[int], error: np.ndarray) -> Trut
     return Truth(middle, vectors * np.sqrt(np.clip(values, 0.0, None)))
 
 
+def truth_under_the_null(
+    null: Fit, declared: dict[str, tuple[float, float, float]]
+) -> tuple[Truth | None, np.ndarray]:
+    """Return true engagement given its record, and the slopes of the outcome on it."""
+    if not declared:
+        return None, np.zeros(0)
+    values = {column: value for column, (_, value, _) in declared.items()}
+    measurement = measure(null.design, declared=values)
+    corrected = correct_fit(null, measurement)
+    if isinstance(corrected, Refusal):
+        fault = Fault("the fitted null", corrected.reason.rstrip("."), "a higher reliability")
+        raise DesignError("the simulation", fault)
+    at = [null.design.terms.index(column) for column in declared]
+    order = [measurement.terms.index(column) for column in declared]
+    error = measurement.covariance[np.ix_(order, order)]
+    return truth_behind(null.design.matrix, at, error), corrected.params[at]
+
+
 def rescaled(part: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
     """Return a column brought to a standard deviation (ddof = 0), and the factor."""
     before = float(part.std())
@@ -158,8 +150,7 @@ def some_rows(design: Design, rng: np.random.Generator, most: int) -> np.ndarray
     """Return positions of all rows, or of a draw of whole clusters with about `most` rows."""
     if design.n <= most:
         return np.arange(design.n)
-    groups = np.arange(design.n) if design.clusters is None else design.clusters
-    order = rng.permutation(int(groups.max()) + 1)
-    total = np.cumsum(np.bincount(groups)[order])
+    order = rng.permutation(int(design.units.max()) + 1)
+    total = np.cumsum(np.bincount(design.units)[order])
     many = max(1, int(np.searchsorted(total, most, side="right")))
-    return np.flatnonzero(np.isin(groups, order[:many]))
+    return np.flatnonzero(np.isin(design.units, order[:many]))

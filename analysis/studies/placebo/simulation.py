@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.measurement_error.correction import correct_fit, correct_term
+from analysis.measurement_error.correction import correct_term
 from analysis.measurement_error.corrections import points_of, shared_sets, too_many, values_at
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import nonlinearity
@@ -18,7 +18,7 @@ from analysis.models.design import Design, transform
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value
-from analysis.models.glm import average_marginal_effect, refit
+from analysis.models.glm import effect_of, refit
 from analysis.results.answer import FEW_CORRECTED, open_columns
 from analysis.results.question import Question
 from analysis.results.rule import sesoi_band, word_of
@@ -28,7 +28,7 @@ from analysis.studies.placebo.draws import (
     rescaled,
     signs,
     some_rows,
-    truth_behind,
+    truth_under_the_null,
 )
 
 MOST_ROWS = 10_000
@@ -92,9 +92,7 @@ class Simulation:
     def of(cls, question: Question) -> Simulation:
         plan, rng = question.plan, question.generator()
         rows = some_rows(question.design, rng, MOST_ROWS)
-        design = question.design.take(rows)
-        if design.clusters is not None:
-            design = replace(design, clusters=np.unique(design.clusters, return_inverse=True)[1])
+        design = question.design.take(rows).renumbered()
         engagement, how = plan.engagement, plan.engagement.transform_of
         halves = {}
         for column, names in engagement.halves.items():
@@ -107,7 +105,7 @@ class Simulation:
         reliability = engagement.reliability if corrects else ()
         declared = {column: engagement.range_of(column) for column in reliability}
         null = fit_model(design.without("score"), question.model, "HC1")
-        truth, slopes = _truth_under_the_null(null, declared)
+        truth, slopes = truth_under_the_null(null, declared)
         others, score = design.matrix[:, :-1], design.matrix[:, -1]
         basis, triangle = null.design.basis
         weights = np.linalg.solve(triangle, basis.T @ score / design.n)
@@ -147,10 +145,9 @@ class Simulation:
     def draw(self, effect: float) -> Draw:
         """Return the audit of a drawn score with an effect planted, on the plan's scale."""
         design, rng = self.design, self.rng
-        groups = np.arange(design.n) if design.clusters is None else design.clusters
         held, source = design.matrix[:, :-1].copy(), design.matrix[:, :-1].copy()
         shift = np.zeros(design.n)
-        swap = signs(groups, rng)
+        swap = signs(design.units, rng)
         for column, (mean, half) in self.halves.items():
             at = design.terms.index(column)
             held[:, at], source[:, at] = mean - swap * half, mean + swap * half
@@ -158,7 +155,7 @@ class Simulation:
             drawn = self.truth.draw(rng)
             source[:, [design.terms.index(column) for column in self.declared]] = drawn
             shift = (drawn - self.truth.middle) @ self.slopes
-        rest = signs(groups, rng) * self.remainder
+        rest = signs(design.units, rng) * self.remainder
         spread = float(np.sqrt(max(design.matrix[:, -1].var() - self.remainder.var(), 0.0)))
         engagement, factor = rescaled(source @ self.weights, spread)
         score = engagement + rest
@@ -211,10 +208,7 @@ class Simulation:
         except (DesignError, np.linalg.LinAlgError):  # a draw without an estimate is called nothing
             return Draw(False, np.nan)
         by, margin = self._by(design.matrix[:, -1]), bool(self.family.margin)
-        at = fit.position(score)
-        effect, error = float(fit.params[at]), float(np.sqrt(fit.cov[at, at]))
-        if margin:
-            effect, error = average_marginal_effect(fit, score)
+        effect, error = effect_of(fit, score)
         plain, error = self._answer(by * effect, by * error, fit.df), by * error
         if not self.corrects or plan.score.shares_error == "full":
             return Draw(plain[0] == "adds", error)
@@ -306,7 +300,7 @@ def _typical(draws: list[Draw]) -> float:
     errors = np.array([one.std_error for one in draws])
     if np.isnan(errors).all():
         raise DesignError(
-            "the simulation", [Fault("the draws", "no draw could be fitted", "draws that can")]
+            "the simulation", Fault("the draws", "no draw could be fitted", "draws that can")
         )
     return float(np.nanmedian(errors))
 
@@ -324,21 +318,3 @@ def _covariance(question: Question, design: Design) -> str:
     except DesignError:
         return design.plain_covariance
     return kind
-
-
-def _truth_under_the_null(
-    null: Fit, declared: dict[str, tuple[float, float, float]]
-) -> tuple[Truth | None, np.ndarray]:
-    """Return true engagement given its record, and the slopes of the outcome on it."""
-    if not declared:
-        return None, np.zeros(0)
-    values = {column: value for column, (_, value, _) in declared.items()}
-    measurement = measure(null.design, declared=values)
-    corrected = correct_fit(null, measurement)
-    if isinstance(corrected, Refusal):
-        fault = Fault("the fitted null", corrected.reason.rstrip("."), "a higher reliability")
-        raise DesignError("the simulation", [fault])
-    at = [null.design.terms.index(column) for column in declared]
-    order = [measurement.terms.index(column) for column in declared]
-    error = measurement.covariance[np.ix_(order, order)]
-    return truth_behind(null.design.matrix, at, error), corrected.params[at]

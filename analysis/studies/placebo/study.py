@@ -3,14 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 
 from analysis.errors import DesignError
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.findings import Findings
 from analysis.results.question import Question
-from analysis.studies.placebo.draws import Share, share_of
 from analysis.studies.placebo.simulation import PILOTS, Draw, Simulation
+
+if TYPE_CHECKING:
+    from analysis.results.figure import Figure
+    from analysis.results.section import ReportSection
+
+NAMES = {"placebo_adds": "worthless scores (placebos)", "planted_adds": "planted effects"}
+
+MOST_DRAWN = 16
+"""Rows that fit into the figure; the table has all."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of draws with its exact binomial interval."""
+
+    called: int
+    draws: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.called / self.draws
+
+
+def share_of(called: np.ndarray, level: float) -> Share:
+    """Return the share of draws with the Clopper-Pearson interval of this level.
+
+    Examples
+    --------
+    >>> found = share_of(np.arange(200) < 10, 0.95)
+    >>> round(found.low, 3), found.value, round(found.high, 3)
+    (0.024, 0.05, 0.09)
+    """
+    count, draws = int(np.sum(called)), len(called)
+    interval = scipy.stats.binomtest(count, draws).proportion_ci(level, method="exact")
+    return Share(count, draws, float(interval.low), float(interval.high))
 
 
 def study_placebo(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -36,7 +76,7 @@ def study_placebo(question: Question, estimates: Iterable[Estimate] = ()) -> Stu
         effect = simulation.effect_to_plant(nothing)
         planted = _adds(question, [simulation.draw(effect) for _ in range(many)])
     except DesignError as error:
-        reason = f"No draw could be audited: {error.faults[0].found}."
+        reason = f"No draw could be audited: {error.found}."
         return question.only("assay", None, reason)
     amount = f"{effect:,.0f}" if effect >= 1000 else f"{effect:.3g}"
     rows = [_row(simulation, "planted_adds", planted, f"effect of {amount} planted")]
@@ -113,28 +153,117 @@ def _row(simulation: Simulation, term: str, share: Share, note: str) -> Estimate
     )
 
 
-def _called(simulation: Simulation, share: Share, what: str, limit: str) -> str:
-    """Return the beginning of a check's sentence: how many draws were called `adds`."""
+def _check(
+    simulation: Simulation, name: str, share: Share, what: str, limit: str, passed: bool, flaw: str
+) -> Check:
+    """Return the check of how many draws were called `adds`; `flaw` is what too few or many say."""
     edges = f"{100 * share.low:.1f} % to {100 * share.high:.1f} %"
-    return (
+    reason = (
         f"Of {share.draws:,} {what} {100 * share.value:.1f} % were called adds"
         f" ({100 * simulation.question.level:g} % CI {edges}; {limit} should be)"
+        f"{'' if passed else f': this audit {flaw} on these rows'}{_how(simulation)}."
     )
+    return simulation.question.check(name, passed, reason, share.value)
 
 
 def _placebo_check(simulation: Simulation, share: Share) -> Check:
     most = simulation.question.plan.overlap.placebo
-    passed, what = share.low <= most, "placebos, which say nothing that engagement does not,"
-    reason = _called(simulation, share, what, f"at most {100 * most:g} %")
-    reason += "" if passed else ": this audit passes worthless scores on these rows"
-    text = f"{reason}{_how(simulation)}."
-    return simulation.question.check("placebos", passed, text, share.value)
+    what = "placebos, which say nothing that engagement does not,"
+    limit, flaw = f"at most {100 * most:g} %", "passes worthless scores"
+    return _check(simulation, "placebos", share, what, limit, share.low <= most, flaw)
 
 
 def _planted_check(simulation: Simulation, share: Share) -> Check:
     least = simulation.question.plan.overlap.planted
-    passed = share.value >= least
-    reason = _called(simulation, share, "planted effects", f"at least {100 * least:g} %")
-    reason += "" if passed else ": this audit misses real effects on these rows"
-    text = f"{reason}{_how(simulation)}."
-    return simulation.question.check("planted", passed, text, share.value)
+    limit, flaw, passed = f"at least {100 * least:g} %", "misses real effects", share.value >= least
+    return _check(simulation, "planted", share, "planted effects", limit, passed, flaw)
+
+
+# --- the section of the report -------------------------------------------------------------------
+
+
+def placebo_section(findings: Findings) -> ReportSection | None:
+    """Return the shares called adds, with what is wrong with them; None where nothing was drawn."""
+    from analysis.results.section import ReportSection, Table, about
+
+    rows = findings.estimates.select(method="placebo").rows
+    if not rows:
+        return None
+    overlap = findings.plan.overlap
+    paragraphs = [
+        (
+            "The same audit was run on scores of which the answer is known, drawn on these very"
+            " rows: on effects that were planted into the outcome, which it should call adds, and,"
+            " where the noise in engagement is known, on placebos that say nothing engagement does"
+            " not, which it should not."
+        ),
+    ]
+    paragraphs += dict.fromkeys(
+        about(findings, check.outcome, check.score) + check.reason
+        for check in findings.checks
+        if check.check in ("placebos", "planted") and check.passed is not True
+    )
+    caption = (
+        f"Called adds: of the placebos at most {100 * overlap.placebo:g} %, of the planted effects"
+        f" at least {100 * overlap.planted:g} % should be"
+    )
+    head = ("Drawn", "Outcome", "Score", "Called adds", "Interval", "Draws")
+    cells = tuple(_cells(findings, row) for row in rows)
+    return ReportSection(
+        "What the audit does with known answers",
+        tuple(paragraphs),
+        (_figure(findings, rows),),
+        (Table(caption, head, cells, numbers=(3, 4, 5)),),
+    )
+
+
+def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:
+    low, high = row.bounds
+    label = findings.dataset.label
+    return (
+        NAMES[row.term],
+        label(row.outcome),
+        label(row.score),
+        f"{100 * row.estimate:.1f} %",
+        f"{100 * low:.1f} to {100 * high:.1f} %",
+        f"{findings.plan.overlap.draws:,}",
+    )
+
+
+def _figure(findings: Findings, rows: tuple[Estimate, ...]) -> Figure:
+    """Draw the shares called adds with their intervals and limits, placebos as circles."""
+    from analysis.results.figure import ACCENT, INK, interval_figure, shortened
+
+    overlap, label, drawn = findings.plan.overlap, findings.dataset.label, rows[:MOST_DRAWN]
+    pairs = [
+        ", ".join(shortened(label(name), 20) for name in (row.score, row.outcome)) for row in drawn
+    ]
+    names, marks, told = {}, [], []
+    for at, (row, pair) in enumerate(zip(drawn, pairs, strict=True)):
+        kind, shape, face = {
+            "planted_adds": ("planted", "s", ACCENT),
+            "placebo_adds": ("worthless", "o", "white"),
+        }[row.term]
+        names[at] = f"{kind}: {pair}" if len(set(pairs)) > 1 else kind
+        style = {"fmt": shape, "color": INK, "markerfacecolor": face, "markersize": 8}
+        middle, low, high = (100 * edge for edge in (row.estimate, *row.bounds))
+        marks.append(([at], [(middle, low, high)], style))
+        told.append(f"{names[at]} {middle:.1f} % ({low:.1f} to {high:.1f} %)")
+    placebo, planted = (100 * limit for limit in (overlap.placebo, overlap.planted))
+    caption = (
+        "Share of draws that the audit calls adds, with exact intervals. Circles (worthless"
+        f" scores) belong left of the dotted line at {placebo:g} %, squares (planted effects) right"
+        f" of the dashed one at {planted:g} %."
+    )
+    figure = interval_figure(
+        names,
+        marks,
+        "% of draws called adds",
+        height=1.1 + 0.36 * len(drawn),
+        alt=f"Shares of draws called adds: {'; '.join(told)}. {caption}",
+        caption=caption,
+        dataset=findings.dataset,
+        lines={placebo: ":", planted: "--"},
+    )
+    figure.axes[0].set_xlim(-2, 102)
+    return figure

@@ -145,23 +145,7 @@ def assume(
     return Assumptions(**values, taken_from=taken_from)
 
 
-@dataclass(frozen=True)
-class Sesoi:
-    """A smallest effect size of interest with the arithmetic it came from.
-
-    Attributes
-    ----------
-    fraction : float
-        Of mean revenue, per unit of the score's scale.
-    arithmetic : str
-        The sum, written out.
-    """
-
-    fraction: float
-    arithmetic: str
-
-
-def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -> Sesoi:
+def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -> tuple[float, str]:
     """Return the effect at which a score pays for itself.
 
     Parameters
@@ -175,9 +159,11 @@ def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -
 
     Returns
     -------
-    Sesoi
-        ``price / (mean_revenue * share_acted_on)``: below it, the score costs more than it can
-        bring.
+    fraction : float
+        Of mean revenue, ``price / (mean_revenue * share_acted_on)``: below it, the score costs more
+        than it can bring.
+    arithmetic : str
+        The sum, written out.
 
     Raises
     ------
@@ -186,7 +172,7 @@ def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -
 
     Examples
     --------
-    >>> sesoi_from_price(10, 2000, 0.1).fraction
+    >>> sesoi_from_price(10, 2000, 0.1)[0]
     0.05
     """
     money = (lambda v: 0 < v < math.inf, "a positive amount of money per account")
@@ -199,12 +185,11 @@ def sesoi_from_price(price: float, mean_revenue: float, share_acted_on: float) -
     if not faults and price >= touched:
         amounts = f"{price:g} per account against {touched:g} of revenue acted on"
         allowed = "less than the revenue that decisions touch: no effect could repay it"
-        faults = [Fault("price", amounts, allowed)]
+        faults = Fault("price", amounts, allowed)
     if faults:
         raise PlanError("the smallest effect size of interest", faults)
     fraction = price / touched
-    return Sesoi(
-        fraction,
+    return fraction, (
         f"{price:,.6g} / ({mean_revenue:,.6g} x {share_acted_on:g}) = {fraction:.4g} of mean"
         " revenue",
     )

@@ -237,8 +237,7 @@ def _sample_if_any(plan: Plan) -> tuple[Sample | None, str]:
     try:
         return select_sample(plan, read_dataset(plan.dataset, folder=plan.folder)), ""
     except AnalysisError as error:
-        fault = error.faults[0]
-        return None, f"They could not be read: {fault.place}, {fault.found}."
+        return None, f"They could not be read: {error.faults[0].place}, {error.found}."
 
 
 def _outlook(
@@ -265,7 +264,8 @@ def _outlook(
         detectable = detectable_effect(1.0, level=level, power=POWER)
         rows_sesoi = math.ceil((detectable * unit / band[1]) ** 2)
     rates = _null_rates(assumed, n, level)
-    tested = rates is not None and rates.corrected > 0
+    worthless = (rates.plain, rates.corrected, rates.both) if rates else (None, None, None)
+    ratio = rates.corrected_error / rates.plain_error if worthless[1] else None
     return Outlook(
         outcome.column,
         score,
@@ -273,14 +273,12 @@ def _outlook(
         error,
         mde,
         display(mde, model.unit(outcome.kind)),
-        power_sesoi=power_to_detect(band[1], error, level=level),
-        power_nothing=power_nothing(error, band, level=level),
-        rows_sesoi=rows_sesoi,
-        rows_nothing=_rows_for_nothing(unit, band, level),
-        worthless_plain=rates.plain if rates else None,
-        worthless_corrected=rates.corrected if rates else None,
-        worthless_both=rates.both if rates else None,
-        mde_corrected=mde * rates.corrected_error / rates.plain_error if tested else None,
+        power_to_detect(band[1], error, level=level),
+        power_nothing(error, band, level=level),
+        rows_sesoi,
+        _rows_for_nothing(unit, band, level),
+        *worthless,
+        mde_corrected=mde * ratio if ratio else None,
     )
 
 

@@ -101,7 +101,7 @@ def flexible_effect(
     from sklearn.model_selection import PredefinedSplit, cross_val_predict
     from threadpoolctl import threadpool_limits
 
-    groups = np.arange(design.n) if design.clusters is None else design.clusters
+    groups = design.units
     x, s, y = design.block("engagement", "control"), design.block("score")[:, 0], design.response
     solve, splits = _exponential if exponential else _linear, []
     # trees this small lose more by waiting for each other than they gain

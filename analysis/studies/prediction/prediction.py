@@ -102,7 +102,7 @@ def cross_validated_gain(
     DesignError
         When a model has no estimate without one of the folds.
     """
-    groups = np.arange(design.n) if design.clusters is None else design.clusters
+    groups = design.units
     folds = max(2, min(folds, (int(groups.max()) + 1) // 2))
     family, y = FAMILIES[model], design.response
     unit = family.scale(y)
@@ -118,7 +118,7 @@ def cross_validated_gain(
     if not np.isfinite(means).all():
         raise DesignError(
             "the model",
-            [Fault("prediction", "no finite prediction of a fold left out", "finite ones")],
+            Fault("prediction", "no finite prediction of a fold left out", "finite ones"),
         )
     return Gain(np.array(means) * family.deviance_scale(unit), folds)
 
@@ -172,7 +172,7 @@ class _Nested:
                 "no estimate without one of the folds",
                 "columns that vary within every fold",
             )
-            raise DesignError("the model", [fault])
+            raise DesignError("the model", fault)
         return held @ last.params + shift
 
 
@@ -189,7 +189,7 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
     try:
         gain = cross_validated_gain(design, model, rng=question.generator(), repeats=repeats)
     except DesignError as error:
-        reason = f"Out-of-sample predictions cannot be made: {error.faults[0].found}."
+        reason = f"Out-of-sample predictions cannot be made: {error.found}."
         return question.only("prediction", None, reason)
     null = fit_model(design.without("engagement", "control", "score"), model, "HC1").null_deviance
     known = np.isfinite(null) and null > 0

@@ -142,7 +142,7 @@ def _of_binary(question: Question, happened: np.ndarray) -> list[Estimate]:
         other = auc(transformed_score(sample, name), happened, clusters)
         error = standard_error(area.influence - other.influence, clusters)
         rows.append(row(f"auc_difference:{name}", area.value - other.value, error))
-    units = np.arange(sample.rows) if clusters is None else clusters
+    units = question.design.units
     folds = question.generator().permutation(int(units.max()) + 1)[units] % FOLDS
     try:
         line = calibration(values, happened, folds)

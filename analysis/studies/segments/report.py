@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import matplotlib
-from matplotlib.figure import Figure as Canvas
-
 from analysis.results.estimates import Estimate, display
-from analysis.results.figure import (
-    ACCENT,
-    BAND,
-    INK,
-    STYLE,
-    WIDTH,
-    Figure,
-    on_axis,
-    plain_label,
-    rendered,
-)
+from analysis.results.figure import ACCENT, INK, Figure, interval_figure, on_axis, shortened
 from analysis.results.findings import Findings
 from analysis.results.rule import Interval
-from analysis.results.section import ReportSection, Table, rows_on
+from analysis.results.section import ReportSection, Table, rows_on, section_of
 from analysis.results.sentence import interval_text
 from analysis.results.verdict import Verdict
 
@@ -71,19 +58,18 @@ def travelling(findings: Findings, verdict: Verdict) -> Travelling | None:
 
 def segments_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where the plan names no segments or too few have an effect."""
-    paragraphs, figures, tables, cautions = [], [], [], ()
-    for verdict in findings.decided:
-        rows = travelling(findings, verdict)
-        if rows is not None:
-            paragraphs.append(_sentence(findings, verdict, rows))
-            figures.append(segments_figure(findings, verdict, rows))
-            tables.append(_table(findings, verdict, rows))
-            cautions = (CAUTION,) if rows.predicted.bounds is not None else cautions
-    if not tables:
-        return None
-    return ReportSection(
-        "Who the score works for", (*paragraphs, *cautions), tuple(figures), tuple(tables)
+    pairs = ((verdict, travelling(findings, verdict)) for verdict in findings.decided)
+    known = [(verdict, rows) for verdict, rows in pairs if rows is not None]
+    parts = (
+        (
+            _sentence(findings, verdict, rows),
+            segments_figure(findings, verdict, rows),
+            _table(findings, verdict, rows),
+        )
+        for verdict, rows in known
     )
+    cautions = (CAUTION,) if any(rows.predicted.bounds is not None for _, rows in known) else ()
+    return section_of("Who the score works for", parts, last=cautions)
 
 
 def _about(findings: Findings, verdict: Verdict) -> str:
@@ -143,39 +129,40 @@ def _table(findings: Findings, verdict: Verdict, rows: Travelling) -> Table:
 
 def segments_figure(findings: Findings, verdict: Verdict, rows: Travelling) -> Figure:
     """Draw one interval a segment, the pool and the prediction interval."""
-    level, unit = findings.plan.inference.level, rows.pooled.unit
-    drawn = sorted(rows.segments[:MOST_DRAWN], key=lambda row: row.estimate)
-    count = len(drawn)
-    with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(WIDTH, 1.25 + 0.3 * (count + 2)), layout="constrained")
-        axes = canvas.subplots()
-        band = [on_axis(edge, unit) for edge in verdict.band]
-        axes.axvspan(*band, color=BAND, zorder=0, linewidth=0)
-        axes.axvline(0, color=INK, linewidth=0.9, zorder=0.5)
+    level, unit, told = findings.plan.inference.level, rows.pooled.unit, rows.segments[:MOST_DRAWN]
+    drawn = sorted(told, key=lambda row: row.estimate)
+    pool, new = len(drawn) + 0.3, len(drawn) + 1.1
 
-        def draw(at: float, row: Estimate, bounds: Interval, **style: object) -> None:
-            middle, low, high = (on_axis(edge, unit) for edge in (row.estimate, *bounds))
-            axes.errorbar(middle, at, xerr=[[middle - low], [high - middle]], **style)
+    def line(row: Estimate, bounds: Interval) -> list[float]:
+        return [on_axis(edge, unit) for edge in (row.estimate, *bounds)]
 
-        for at, row in enumerate(drawn):
-            draw(at, row, row.interval(level), fmt="o", color=INK, markersize=7)
-        pooled = {"color": ACCENT, "fmt": "D", "markersize": 7, "elinewidth": 3.0}
-        draw(count + 0.3, rows.pooled, rows.pooled.interval(level), **pooled)
-        if rows.predicted.bounds is not None:
-            draw(count + 1.1, rows.pooled, rows.predicted.bounds, fmt="none", ecolor=ACCENT)
-        names = [row.term if len(row.term) <= 24 else row.term[:23] + "…" for row in drawn]
-        labels = [*(plain_label(name) for name in names), "pooled", "in a new one"]
-        axes.set_yticks([*range(count), count + 0.3, count + 1.1], labels)
-        axes.set_ylim(count + 1.7, -0.7)
-        axes.tick_params(axis="y", left=False)
-        measured = {"percent": " (%)", "points": " (percentage points)"}.get(unit, "")
-        axes.set_xlabel(f"effect{measured}; shaded: too small to matter", fontsize=10)
-        told = [
-            f"{row.term} {row.displayed} ({interval_text(row, level)})"
-            for row in rows.segments[:MOST_DRAWN]
-        ]
-        alt = (
-            f"Effects of {_about(findings, verdict)} by segment: {'; '.join(told)}."
-            f" {_sentence(findings, verdict, rows)}"
+    style = {"markersize": 7, "color": INK, "fmt": "o"}
+    pooled = {"markersize": 7, "color": ACCENT, "fmt": "D", "elinewidth": 3.0}
+    marks = [
+        (range(len(drawn)), [line(row, row.interval(level)) for row in drawn], style),
+        ([pool], [line(rows.pooled, rows.pooled.interval(level))], pooled),
+    ]
+    if rows.predicted.bounds is not None:
+        marks.append(
+            ([new], [line(rows.pooled, rows.predicted.bounds)], {"fmt": "none", "ecolor": ACCENT})
         )
-        return rendered(canvas, alt, CAPTION, findings.dataset)
+    effects = "; ".join(f"{row.term} {row.displayed} ({interval_text(row, level)})" for row in told)
+    measured = {"percent": " (%)", "points": " (percentage points)"}.get(unit, "")
+    return interval_figure(
+        {
+            **{at: shortened(row.term, 24) for at, row in enumerate(drawn)},
+            pool: "pooled",
+            new: "in a new one",
+        },
+        marks,
+        f"effect{measured}; shaded: too small to matter",
+        height=1.25 + 0.3 * (len(drawn) + 2),
+        alt=(
+            f"Effects of {_about(findings, verdict)} by segment: {effects}."
+            f" {_sentence(findings, verdict, rows)}"
+        ),
+        caption=CAPTION,
+        dataset=findings.dataset,
+        lines={0: "-"},
+        band=[on_axis(edge, unit) for edge in verdict.band],
+    )

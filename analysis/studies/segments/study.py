@@ -14,13 +14,13 @@ from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_model
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, check_estimable, dependent_terms, transform
+from analysis.models.design import transform
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
-from analysis.models.glm import average_marginal_effect, marginal_gradient
+from analysis.models.glm import effect_of, marginal_gradient
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question, tested
-from analysis.studies.base import where_known
+from analysis.studies.base import where_known, without_constants
 from analysis.studies.segments.meta_analysis import FEWEST_SEGMENTS, Pool, pool
 
 
@@ -94,18 +94,16 @@ class Segments(Question):
         if len(segments) < 2:
             reason = "An effect in fewer than two segments."
             return StudyResult(tuple(rows), (*checks, self.check("transport", None, reason)))
-        pooled = self.pool_of(segments)
-        rows += self.pooled(pooled, segments)
+        rows += self.pooled(segments)
         dropped = plan.segment.without
         rest = [segment for segment in segments if segment.name != dropped]
         if dropped is not None and len(rest) >= 2:
-            rows += self.pooled(self.pool_of(rest), rest, f"without-{dropped}")
+            rows += self.pooled(rest, f"without-{dropped}")
         if plan.score.scale == "sd":
-            own = [self._per_own_sd(segment) for segment in segments]
             note = "per standard deviation of the score within each segment"
-            rows += self.pooled(self.pool_of(own), own, "own-sd", note)
+            rows += self.pooled([*map(self._per_own_sd, segments)], "own-sd", note)
         rows += self.gains([segment.name for segment in segments])
-        return StudyResult(tuple(rows), (*checks, *self.judged(pooled)))
+        return StudyResult(tuple(rows), (*checks, *self.judged(self.pool_of(segments))))
 
     # --- one segment ---
 
@@ -116,7 +114,7 @@ class Segments(Question):
             try:
                 segments.append(self.segment(name))
             except DesignError as error:
-                absent[name] = error.faults[0].found
+                absent[name] = error.found
         return segments, absent
 
     def segment(self, name: str) -> Segment:
@@ -129,11 +127,10 @@ class Segments(Question):
         """
         rows = self.names == name
         design = without_constants(self.design.take(rows))
-        if design.n_clusters is not None and design.n_clusters < FEWEST_CLUSTERS:
-            fault = Fault(
-                "clusters", f"{design.n_clusters} clusters", f"at least {FEWEST_CLUSTERS}"
-            )
-            raise DesignError("the segment", [fault])
+        groups = design.n_clusters
+        if groups is not None and groups < FEWEST_CLUSTERS:
+            fault = Fault("clusters", f"{groups} clusters", f"at least {FEWEST_CLUSTERS}")
+            raise DesignError("the segment", fault)
         fit = fit_as_planned(self.plan, self.mean_model, design)
         halves = self._halves(rows)
         estimate, error, influence = self._effect(fit, halves)
@@ -143,7 +140,7 @@ class Segments(Question):
             self.mean_model,
             name,
             n=design.n,
-            clusters=design.n_clusters if fit.covariance in CLUSTERED else None,
+            clusters=groups if fit.covariance in CLUSTERED else None,
             covariance=fit.covariance,
             estimate=estimate * self.by,
             std_error=error * self.by,
@@ -161,14 +158,14 @@ class Segments(Question):
             corrected = correct_fit(fit, measure(fit.design, halves=halves))
             if isinstance(corrected, Refusal):
                 fault = Fault("correction", corrected.reason, "a correction that exists")
-                raise DesignError("the model", [fault])
+                raise DesignError("the model", fault)
             influence = corrected.influence[:, corrected.terms.index(score)]
             return corrected.estimate(score), corrected.std_error(score), influence
         if self.mean_family.margin:
-            along = fit.row_influence() @ marginal_gradient(fit, score)
-            return *average_marginal_effect(fit, score), along
-        at = fit.position(score)
-        return float(fit.params[at]), float(fit.std_errors()[at]), fit.row_influence()[:, at]
+            influence = fit.row_influence() @ marginal_gradient(fit, score)
+        else:
+            influence = fit.row_influence(score)
+        return *effect_of(fit, score), influence
 
     def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
         """Return the transformed halves of engagement in some rows that can correct the model."""
@@ -183,9 +180,9 @@ class Segments(Question):
 
     def _per_own_sd(self, segment: Segment) -> Segment:
         """Return the effect per standard deviation of the score within the segment."""
-        factor, effect = segment.spread / self.by, segment.effect
-        estimate, error = effect.estimate * factor, effect.std_error * factor
-        return replace(segment, effect=replace(effect, estimate=estimate, std_error=error))
+        by, row = segment.spread / self.by, segment.effect
+        row = replace(row, estimate=row.estimate * by, std_error=row.std_error * by)
+        return replace(segment, effect=row)
 
     # --- all segments ---
 
@@ -205,10 +202,9 @@ class Segments(Question):
         correlation, clusters = sums.T @ sums / np.outer(size, size), (sums != 0).any(axis=1).sum()
         return pool(effects, errors, correlation, level=self.level, clusters=int(clusters))
 
-    def pooled(
-        self, pooled: Pool, segments: list[Segment], variant: str = "", note: str = ""
-    ) -> list[Estimate]:
+    def pooled(self, segments: list[Segment], variant: str = "", note: str = "") -> list[Estimate]:
         """Return the pooled effect, the prediction interval and the variance between segments."""
+        pooled = self.pool_of(segments)
         apart = "whose effects err together, by the clusters that they share" if self.shared else ""
         note = "; ".join(
             filter(None, [f"random effects over {pooled.k} segments {apart}".rstrip(), note])
@@ -216,27 +212,22 @@ class Segments(Question):
         n = sum(segment.effect.n for segment in segments)
         blank = self._row("hartung-knapp", "pooled", variant, n=n, clusters=pooled.k, note=note)
         bounds = pooled.prediction_interval(self.level)
-        effect = tested(
-            replace(blank, estimate=pooled.estimate, std_error=pooled.std_error, df=pooled.df)
+        effect = replace(blank, estimate=pooled.estimate)
+        new = replace(effect, term="prediction_interval", bounds=bounds)
+        if bounds is None:
+            new = replace(new, estimate=None).noted("two segments have no prediction interval")
+        spread = replace(
+            blank,
+            term="tau2",
+            estimate=pooled.tau2,
+            bounds=pooled.tau2_bounds,
+            unit="number",
+            scale="",
         )
         return [
-            effect,
-            replace(
-                blank,
-                term="prediction_interval",
-                estimate=pooled.estimate if bounds else None,
-                bounds=bounds,
-                note=note if bounds else f"{note}; two segments have no prediction interval",
-            ),
-            replace(
-                blank,
-                term="tau2",
-                estimate=pooled.tau2,
-                bounds=pooled.tau2_bounds,
-                unit="number",
-                scale="",
-                note=f"{note}; {100 * pooled.i2:.0f} % of the spread is not sampling",
-            ),
+            tested(replace(effect, std_error=pooled.std_error, df=pooled.df)),
+            new,
+            spread.noted(f"{100 * pooled.i2:.0f} % of the spread is not sampling"),
         ]
 
     def gains(self, names: list[str]) -> list[Estimate]:
@@ -318,33 +309,3 @@ class Segments(Question):
                 " nothing for another one."
             )
             yield self.check("transport", travels, reason)
-
-
-def without_constants(design: Design) -> Design:
-    """Return the design without controls and engagement that do not vary, clusters renumbered.
-
-    Raises
-    ------
-    DesignError
-        When the score or the outcome does not vary, or there are too few rows.
-    """
-    dependent = {term for term, _ in dependent_terms(design.matrix, design.terms)}
-    keep = [
-        at
-        for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True))
-        if block == "score" or term not in dependent
-    ]
-    clusters = design.clusters
-    rest = replace(
-        design,
-        matrix=design.matrix[:, keep],
-        terms=tuple(design.terms[at] for at in keep),
-        blocks=tuple(design.blocks[at] for at in keep),
-        clusters=None if clusters is None else np.unique(clusters, return_inverse=True)[1],
-    )
-    if np.ptp(rest.response) == 0:
-        raise DesignError(
-            "the segment", [Fault("outcome", "one value in every row", "at least two")]
-        )
-    check_estimable(rest, "the segment")
-    return rest

@@ -1,10 +1,121 @@
-"""Interrupted time series: the jump at a date, and that at dates at which nothing happened."""
+"""Before and after a date: the population stability index and the interrupted time series."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
+
+BINS = 10
+PERMUTATIONS = 499
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The population stability index of two distributions.
+
+    Attributes
+    ----------
+    value : float
+        ``sum (p - q) ln(p / q)`` over bins of equal share of both together.
+    null : float
+        Its quantile at the level if nothing had moved.
+    p_value : float
+    """
+
+    value: float
+    null: float
+    p_value: float
+
+
+def stability(
+    before: np.ndarray, after: np.ndarray, *, bins: int = BINS, level: float = 0.95
+) -> Stability:
+    """Return the index of two independent groups, with its large-sample null.
+
+    Parameters
+    ----------
+    before : ndarray, shape (n,)
+    after : ndarray, shape (m,)
+
+    Notes
+    -----
+    If both come from one distribution, the index is about ``(1/n + 1/m)`` times a chi-square with
+    bins - 1 degrees of freedom. The bins are quantiles of both groups together; tied values share
+    one.
+    """
+    edges = _edges(np.concatenate([before, after]), bins)
+    counts = [_counts(values, edges) for values in (before, after)]
+    scale, df = 1 / len(before) + 1 / len(after), len(counts[0]) - 1
+    value = float(_index(counts[0] / len(before), counts[1] / len(after)))
+    if df == 0:
+        return Stability(0.0, 0.0, 1.0)
+    null = float(scale * scipy.stats.chi2.isf(1 - level, df))
+    return Stability(value, null, float(scipy.stats.chi2.sf(value / scale, df)))
+
+
+def paired_stability(
+    before: np.ndarray,
+    after: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    clusters: np.ndarray | None = None,
+    bins: int = BINS,
+    level: float = 0.95,
+) -> Stability:
+    """Return the index of two values of the same rows, exchanged within rows under the null.
+
+    Parameters
+    ----------
+    before, after : ndarray, shape (n,)
+    rng : Generator
+    clusters : ndarray of int, shape (n,), optional
+        Codes 0 .. G-1: all rows of a cluster are exchanged together.
+    """
+    edges = _edges(np.concatenate([before, after]), bins)
+    at = np.stack(
+        [np.searchsorted(edges, before, side="left"), np.searchsorted(edges, after, side="left")]
+    )
+    n, cells = len(before), len(edges) + 1
+    unit = np.arange(n) if clusters is None else clusters
+    units = int(unit.max()) + 1
+    totals = np.bincount(at.ravel(), minlength=cells)
+
+    def value(first: np.ndarray) -> float:
+        counts = np.bincount(first, minlength=cells)
+        return float(_index(counts / n, (totals - counts) / n))
+
+    index = value(at[0])
+    drawn = np.array(
+        [
+            value(np.where((rng.random(units) < 0.5)[unit], at[0], at[1]))
+            for _ in range(PERMUTATIONS)
+        ]
+    )
+    return Stability(
+        index,
+        float(np.quantile(drawn, level)),
+        float((1 + (drawn >= index).sum()) / (PERMUTATIONS + 1)),
+    )
+
+
+def _edges(values: np.ndarray, bins: int) -> np.ndarray:
+    """Return the inner edges of bins of equal share: fewer where values are tied."""
+    return np.unique(np.quantile(values, np.arange(1, bins) / bins))
+
+
+def _counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
+
+
+def _index(p: np.ndarray, q: np.ndarray) -> float:
+    """Return the index of two vectors of shares; an empty bin counts as a ten-thousandth."""
+    p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+# --- interrupted time series ----------------------------------------------------------------------
 
 FEWEST_A_SIDE = 8
 """Periods before and after without which no jump is estimated."""
@@ -116,8 +227,7 @@ def _jumps(series: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     time = np.arange(periods) - at
     after = (time >= 0).astype(float)
     design = np.column_stack([np.ones(periods), time, after, time * after])
-    best = np.full(draws, np.inf)
-    jump, error, rho = np.zeros(draws), np.ones(draws), np.zeros(draws)
+    tried = []
     for correlation in AUTOCORRELATIONS:
         x, y = _whitened(design, correlation), _whitened(series, correlation)
         inverse = np.linalg.inv(x.T @ x)
@@ -126,12 +236,11 @@ def _jumps(series: np.ndarray, at: int) -> tuple[np.ndarray, np.ndarray, np.ndar
         variance = np.maximum(variance, 1e-300)
         determinant = -np.linalg.slogdet(inverse)[1]
         criterion = (periods - 4) * np.log(variance) - np.log(1 - correlation**2) + determinant
-        better = criterion < best
-        best = np.where(better, criterion, best)
-        jump = np.where(better, params[2], jump)
-        error = np.where(better, np.sqrt(variance * inverse[2, 2]), error)
-        rho = np.where(better, correlation, rho)
-    return jump, error, rho
+        error = np.sqrt(variance * inverse[2, 2])
+        tried.append((criterion, params[2], error, np.full(draws, correlation)))
+    criterion, *values = np.moveaxis(tried, 1, 0)
+    best = criterion.argmin(axis=0), np.arange(draws)
+    return tuple(value[best] for value in values)
 
 
 def _whitened(values: np.ndarray, correlation: float) -> np.ndarray:
