@@ -78,17 +78,11 @@ class Corrections:
     @classmethod
     def of(cls, question: Question) -> Corrections:
         """Fit the deciding model and collect halves and reliabilities from the plan."""
-        plan, sample = question.plan, question.sample
+        plan, sample, score = question.plan, question.sample, question.score
         engagement = plan.engagement
-        halves = {
-            column: tuple(transform(sample.numbers(half), how(column)) for half in pair)
-            for how, halved in (
-                (engagement.transform_of, engagement.halves),
-                (plan.score.transform_of, plan.score.halves),
-            )
-            for column, pair in halved.items()
-            if column == question.score or (halved is engagement.halves and how(column) not in BENT)
-        }
+        pair, how = plan.score.halves.get(score, ()), plan.score.transform_of(score)
+        own = tuple(transform(sample.numbers(half), how) for half in pair)
+        halves = question.halves | ({score: own} if own else {})
         columns = [column for column in engagement.columns if column in engagement.reliability]
         declared = {column: engagement.range_of(column) for column in columns}
         return cls(question, question.fit, halves, declared)

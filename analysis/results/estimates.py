@@ -252,6 +252,12 @@ def display(value: float, unit: str) -> str:
     return _signed(value, min(decimals, 12))
 
 
+def p_text(value: float) -> str:
+    """Return a p-value as a sentence has it: "p = .012" or "p < .001"."""
+    shown = display(value, "p")
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def _percent(value: float) -> str:
     """Return a signed number with one decimal, or with two digits where one decimal would show
     zero.

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.data.sample import Sample
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, build_design, score_scale
+from analysis.models.design import Design, build_design, score_scale, transform
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
 from analysis.models.glm import average_marginal_effect, effect_of
@@ -103,6 +103,19 @@ class Question:
             When the rows do not hold the equation.
         """
         return build_design(self.sample, self.outcome.column, (self.score,))
+
+    @cached_property
+    def halves(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Both halves of each engagement column that has some, transformed as it is, shape (n,).
+
+        Without those of a rank or a spline, whose noise no correction takes out.
+        """
+        engagement = self.plan.engagement
+        return {
+            column: tuple(transform(self.sample.numbers(half), how) for half in pair)
+            for column, pair in engagement.halves.items()
+            if (how := engagement.transform_of(column)) not in ("rank", "spline")
+        }
 
     @cached_property
     def fit(self) -> Fit:

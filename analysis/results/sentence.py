@@ -6,7 +6,7 @@ from analysis.models.design import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
 from analysis.results.answer import word_for
-from analysis.results.estimates import Check, Estimate, display
+from analysis.results.estimates import Check, Estimate, display, p_text
 from analysis.results.findings import Findings
 from analysis.results.verdict import Verdict
 
@@ -168,8 +168,7 @@ def test_text(estimate: Estimate) -> str:
     """
     wild = estimate.covariance == "wild"
     name = "t" if wild else "z" if estimate.df is None else f"t({estimate.df:.0f})"
-    shown = display(estimate.p_value, "p")
-    p = f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+    p = p_text(estimate.p_value)
     return (
         f"{name} = {estimate.statistic:.2f}, {p}{' by the wild cluster bootstrap' if wild else ''}"
     )

@@ -16,7 +16,7 @@ from analysis.models.covariance import CLUSTERED
 from analysis.models.family import FAMILIES
 from analysis.models.fit import CountFit, Fit, critical_value, score_test
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.estimates import Estimate, StudyResult, display
+from analysis.results.estimates import Estimate, StudyResult, display, p_text
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
@@ -113,7 +113,7 @@ class Diagnosis:
             return None
         clustered = fit.covariance in CLUSTERED
         statistic, p = score_test(fit, squared_predictor(fit), clustered=clustered)
-        reason = f"RESET of the {fit.model} model: chi-square(1) = {statistic:.2f}, p {_p(p)}."
+        reason = f"RESET of the {fit.model} model: chi-square(1) = {statistic:.2f}, {p_text(p)}."
         if p < self.question.size:
             reason += (
                 " The mean bends where the model is straight: try other transforms of engagement or"
@@ -167,8 +167,8 @@ class Diagnosis:
         slope = dispersion(self.fit("poisson"))
         even = slope.p_value >= self.question.size
         reason = (
-            f"The variance is the mean and {slope.estimate:.3g} of its square; p"
-            f" {_p(slope.p_value)} of no such part."
+            f"The variance is the mean and {slope.estimate:.3g} of its square;"
+            f" {p_text(slope.p_value)} of no such part."
         )
         if not even:
             reason += " Robust errors allow for it; the negative binomial model stands beside."
@@ -200,11 +200,6 @@ DIAGNOSTICS: dict[str, Callable[[Diagnosis], Answer]] = {
     "zeros": Diagnosis.zeros,
 }
 """By the name of the check."""
-
-
-def _p(value: float) -> str:
-    text = display(value, "p")
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _ordinal(number: int) -> str:

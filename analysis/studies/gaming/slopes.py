@@ -10,10 +10,10 @@ from analysis.errors import DesignError
 from analysis.measurement_error.other_corrections import corrected_within
 from analysis.measurement_error.reliability import reliability_within, within_person
 from analysis.models.covariance import WithoutClusters, around, corrected_without, without_clusters
-from analysis.models.design import Design, recorded, transform
+from analysis.models.design import Design, recorded
 from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
-from analysis.results.estimates import Check, Estimate, StudyResult, display
+from analysis.results.estimates import Check, Estimate, StudyResult, p_text
 from analysis.results.question import Question, tested
 from analysis.studies.gaming.episodes import Episodes, fieller
 
@@ -240,13 +240,7 @@ class Slopes(Question):
         self, fit: WithinFit, design: Design, unit: np.ndarray, time: np.ndarray
     ) -> Noise | None:
         """Return the swept columns and half-differences of engagement; None without halves."""
-        engagement = self.plan.engagement
-        how = engagement.transform_of
-        halved = tuple(
-            column
-            for column in engagement.halves
-            if how(column) not in ("rank", "spline") and column in fit.design.terms
-        )
+        halved = tuple(column for column in self.halves if column in fit.design.terms)
         if not halved or self.plan.score.shares_error == "full":
             return None
         used = np.isin(design.rows, fit.design.rows)
@@ -255,11 +249,8 @@ class Slopes(Question):
         columns = design.matrix[used][:, [design.terms.index(term) for term in fit.design.terms]]
         differences = np.zeros_like(columns)
         for column in halved:
-            first, second = (
-                transform(self.sample.numbers(half), how(column))[rows]
-                for half in engagement.halves[column]
-            )
-            differences[:, fit.position(column)] = (first - second) / 2
+            first, second = self.halves[column]
+            differences[:, fit.position(column)] = (first - second)[rows] / 2
         return Noise(sweep(columns, groups), sweep(differences, groups), halved)
 
     def _reliability_rows(self, fit: WithinFit, noise: Noise) -> list[Estimate]:
@@ -296,9 +287,7 @@ class Slopes(Question):
             The ratio of the slopes, corrected for noise where it can be, and as recorded.
         """
         same = row.p_value >= self.size
-        p = display(row.p_value, "p")
-        p = f"p {p}" if p.startswith("<") else f"p = {p}"
-        reason = (SAME if same else APART).format(p=p, ratio=row.estimate)
+        reason = (SAME if same else APART).format(p=p_text(row.p_value), ratio=row.estimate)
         if (plain.p_value >= self.size) != same and self.plan.score.shares_error == "unknown":
             reason += " The uncorrected fit says otherwise."
             return self.check("decoupling", None, reason, row.p_value)

@@ -11,7 +11,7 @@ from analysis.data.selection.columns import gaming_columns
 from analysis.errors import DesignError
 from analysis.models.design import transformed_score
 from analysis.models.fit import critical_value
-from analysis.results.estimates import Check, Estimate, StudyResult, display
+from analysis.results.estimates import Check, Estimate, StudyResult, display, p_text
 from analysis.results.question import Question, tested
 from analysis.studies.base import where_known
 from analysis.studies.gaming.episodes import Episodes, displaced, episodes_of, information
@@ -148,11 +148,11 @@ class EventStudy(Question):
         if trend is None:
             return StudyResult()
         name = self.sample.dataset.label(self.score if term == "score" else self.outcome.column)
-        p, drift = display(trend.p_value, "p"), display(trend.detectable, "number")
+        drift = display(trend.detectable, "number")
         parallel = trend.p_value >= self.size
         reason = (
             f"Before an onset, the path of {name} is {'' if parallel else 'not '}the same in those"
-            f" who will game and in those who will not (p {p if p.startswith('<') else '= ' + p});"
+            f" who will game and in those who will not ({p_text(trend.p_value)});"
             f" a steady drift of {drift} a period would have been found with a power of .80."
         )
         row = self.row(

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
-from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered
+from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered, shortened
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, about, rows_on
 from analysis.results.sentence import interval_text, listed, unsigned
@@ -186,11 +186,9 @@ def rows_figure(findings: Findings) -> Figure:
                 linewidth=0.6,
             )
             count = f"{left:,}" if not lost else f"{left:,} (\N{MINUS SIGN}{lost:,})"
-            text = f"{_short(label)}: {count}"
+            text = f"{shortened(label, LONGEST)}: {count}"
             axes.text(0, at - 0.36, text, fontsize=9, va="bottom", parse_math=False)
-        axes.set_ylim(len(steps) - 0.5, -0.75)
-        axes.set_xlim(0, findings.dataset.rows)
-        axes.set_yticks([])
+        axes.set(ylim=(len(steps) - 0.5, -0.75), xlim=(0, findings.dataset.rows), yticks=[])
         axes.set_xlabel("rows", fontsize=9)
         axes.tick_params(labelsize=9)
         axes.spines["left"].set_visible(False)
@@ -220,7 +218,3 @@ def _described(findings: Findings, steps: list[tuple[str, int, int]]) -> str:
         f"Bars of rows: {steps[0][1]:,} in the dataset; {'; '.join(parts)};"
         f" {findings.sample.rows:,} analysed."
     )
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"

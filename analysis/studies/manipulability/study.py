@@ -301,11 +301,9 @@ def manipulability_figure(result: Manipulability) -> Figure:
     from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, rendered
 
     panels, told = list(result.table.groupby("score")), []
-    most = max(len(rows) for _, rows in panels)
+    height = sum(0.9 + 0.26 * len(rows) for _, rows in panels)
     with matplotlib.rc_context(STYLE):
-        canvas = matplotlib.figure.Figure(
-            figsize=(WIDTH, (0.9 + 0.26 * most) * len(panels)), layout="constrained"
-        )
+        canvas = matplotlib.figure.Figure(figsize=(WIDTH, height), layout="constrained")
         grid = canvas.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (name, rows) in zip(grid, panels, strict=True):
             shares = 100 * rows["range_per_100"]

@@ -138,13 +138,12 @@ class Prospect:
     def lines(self) -> list[str]:
         """Return what `score-audit power` prints."""
         plan = self.plan
-        lines = [f"{plan.name}: what could this plan show?"]
-        lines.append(
-            f"Data: not used. {self.without}"
-            if self.without
-            else "Data: used for rows, spreads and what engagement explains; whether the score goes"
-            " with the outcome was not looked at."
+        used = (
+            "used for rows, spreads and what engagement explains; whether the score goes with the"
+            " outcome was not looked at."
         )
+        without = self.without and f"not used. {self.without}"
+        lines = [f"{plan.name}: what could this plan show?", f"Data: {without or used}"]
         if plan.cluster:
             lines.append(
                 f"Rows are taken as independent: with clusters ({plan.cluster.column}) more are"

@@ -14,7 +14,6 @@ from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_model
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import transform
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
 from analysis.models.glm import effect_of, marginal_gradient
@@ -132,7 +131,9 @@ class Segments(Question):
             fault = Fault("clusters", f"{groups} clusters", f"at least {FEWEST_CLUSTERS}")
             raise DesignError("the segment", fault)
         fit = fit_as_planned(self.plan, self.mean_model, design)
-        halves = self._halves(rows)
+        halves = {}
+        if not self.mean_family.margin and self.plan.score.shares_error != "full":
+            halves = {name: (one[rows], two[rows]) for name, (one, two) in self.halves.items()}
         estimate, error, influence = self._effect(fit, halves)
         clusters = self.design.n_clusters
         sums = np.bincount(self.design.clusters[rows], influence, clusters) if self.shared else None
@@ -166,17 +167,6 @@ class Segments(Question):
         else:
             influence = fit.row_influence(score)
         return *effect_of(fit, score), influence
-
-    def _halves(self, rows: np.ndarray) -> dict[str, tuple[np.ndarray, ...]]:
-        """Return the transformed halves of engagement in some rows that can correct the model."""
-        engagement = self.plan.engagement
-        if self.mean_family.margin or self.plan.score.shares_error == "full":
-            return {}
-        return {
-            column: tuple(transform(self.sample.numbers(half), how)[rows] for half in halves)
-            for column, halves in engagement.halves.items()
-            if (how := engagement.transform_of(column)) not in ("rank", "spline")
-        }
 
     def _per_own_sd(self, segment: Segment) -> Segment:
         """Return the effect per standard deviation of the score within the segment."""
