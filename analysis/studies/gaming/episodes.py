@@ -164,7 +164,7 @@ def _refusal(found: str, allowed: str) -> DesignError:
     return DesignError("the episodes", Fault("[gaming]", found, allowed))
 
 
-# --- what is lost in them, and how two slopes compare -------------------------------------------------------------------------
+# --- what is lost in them, and how two slopes compare ---------------------------------------------
 
 
 def information(
