@@ -77,4 +77,4 @@ STUDIES = (
     Study("placebo", "Placebo and power simulation", study_placebo, "study.placebo_section"),
 )
 """In the order in which they run and are reported. A new study is a folder with `study.py` and, if
-the report has a section on it, `report.py`; and one line here."""
+the report has a section on it, a function there or in `report.py`; and one line here."""
