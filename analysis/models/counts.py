@@ -5,7 +5,7 @@ information.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy
@@ -15,7 +15,7 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import hat_diagonal, jackknife, sandwich
 from analysis.models.design import Design
 from analysis.models.fit import CountFit
-from analysis.models.solver import Sums, newton
+from analysis.models.solver import newton
 
 LARGEST_LOG_DISPERSION = 6.0
 """Beyond it the counts given that they are positive hardly depend on their mean any more."""
@@ -60,14 +60,14 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
     found = _solve(counts, basis, design.offset, truncated)
     k = design.k
     eta, theta = basis @ found[:k] + _shift(design), found[k] if len(found) > k else None
-    rows = _Rows.of(counts, eta, theta, truncated)
-    scores, bread = rows.scores(basis), np.linalg.inv(rows.information(basis))
+    rows = _derivatives(counts, eta, theta, truncated)
+    scores, bread = _scores(rows, basis), np.linalg.inv(_information(rows, basis))
     if covariance == "CRV3":
         cov = jackknife(
             lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters
         )
     else:
-        leverage = hat_diagonal(basis, -rows.eta_eta) if covariance in ("HC2", "HC3") else None
+        leverage = hat_diagonal(basis, -rows[1]) if covariance in ("HC2", "HC3") else None
         cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
     back = np.eye(len(found))
     back[:k, :k] = np.linalg.inv(triangle)
@@ -81,8 +81,8 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
         truncated=truncated,
         covariance=covariance,
         fitted=np.exp(eta),
-        residuals=rows.by_eta,
-        weights=-rows.eta_eta,
+        residuals=rows[0],
+        weights=-rows[1],
         deviance=float("nan"),
         null_deviance=float("nan"),
         note="" if theta is not None else "no more variance than Poisson: alpha = 0",
@@ -136,87 +136,57 @@ def _of_each(
     return function(values + r)[at]
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """First and second derivatives of each row's log likelihood by eta = log(mean) and theta =
-    log(alpha).
+def _derivatives(
+    counts: np.ndarray, eta: np.ndarray, theta: float | None, truncated: bool
+) -> np.ndarray:
+    """Return derivatives of each row's log likelihood by eta = log(mean) and theta = log(alpha).
+
+    Shape (2, n) without theta: the first and the second by eta. Else (5, n): then the first by
+    theta, the mixed one, and the second by theta.
     """
+    mean, r = np.exp(eta), None if theta is None else np.exp(-theta)
+    whole = _of_whole(counts, mean, r)
+    if not truncated:
+        return whole
+    none = _of_whole(np.zeros(1), mean, r)  # of log P(0); -log(1 - P(0)) is added
+    odds = 1 / np.expm1(mean if r is None else r * np.log1p(mean / r))
+    curved = np.zeros_like(none)
+    curved[1] = none[0] ** 2
+    if r is not None:
+        curved[3:] = none[2] * none[[0, 2]]
+    return whole + odds * (none + (1 + odds) * curved)
 
-    by_eta: np.ndarray
-    eta_eta: np.ndarray
-    by_theta: np.ndarray | None = None
-    eta_theta: np.ndarray | None = None
-    theta_theta: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, counts: np.ndarray, eta: np.ndarray, theta: float | None, truncated: bool) -> _Rows:
-        mean = np.exp(eta)
-        if theta is None:
-            own = (counts - mean, -mean)
-            return cls(*_given_positive(own, (-mean, -mean), -mean)) if truncated else cls(*own)
-        r = np.exp(-theta)
-        s = r + mean
-        by_r = _of_each(digamma, counts, r) - digamma(r) - np.log1p(mean / r) + (mean - counts) / s
-        r_r = (
-            _of_each(lambda v: polygamma(1, v), counts, r)
-            - polygamma(1, r)
-            + 1 / r
-            - 1 / s
-            - (mean - counts) / s**2
-        )
-        own = (
-            (counts - mean) * r / s,
+def _of_whole(counts: np.ndarray, mean: np.ndarray, r: float | None) -> np.ndarray:
+    """Return the derivatives of the whole distribution, for counts of shape (n,) or (1,)."""
+    left = counts - mean
+    if r is None:
+        return np.array([left, -mean])
+    s = r + mean
+    by_r = _of_each(digamma, counts, r) - digamma(r) - np.log1p(mean / r) - left / s
+    r_r = _of_each(partial(polygamma, 1), counts, r) - polygamma(1, r) + 1 / r - 1 / s + left / s**2
+    return np.array(
+        [
+            left * r / s,
             -mean * r * (r + counts) / s**2,
             -r * by_r,
-            -r * (counts - mean) * mean / s**2,
+            -r * left * mean / s**2,
             r**2 * r_r + r * by_r,
-        )
-        if not truncated:
-            return cls(*own)
-        none, none_r = -r * np.log1p(mean / r), -np.log1p(mean / r) + mean / s
-        of_none = (
-            -mean * r / s,
-            -mean * r**2 / s**2,
-            -r * none_r,
-            r * mean**2 / s**2,
-            r * mean**2 / s**2 + r * none_r,
-        )
-        return cls(*_given_positive(own, of_none, none))
-
-    def scores(self, basis: np.ndarray) -> np.ndarray:
-        by_b = basis * self.by_eta[:, None]
-        return by_b if self.by_theta is None else np.column_stack([by_b, self.by_theta])
-
-    def information(self, basis: np.ndarray) -> np.ndarray:
-        """Return minus the second derivative of the log likelihood."""
-        square = -basis.T @ (basis * self.eta_eta[:, None])
-        if self.by_theta is None:
-            return square
-        cross = -basis.T @ self.eta_theta
-        return np.block([[square, cross[:, None]], [cross[None, :], -self.theta_theta.sum()]])
-
-
-def _given_positive(
-    own: tuple[np.ndarray, ...], none: tuple[np.ndarray, ...], log_none: np.ndarray
-) -> tuple[np.ndarray, ...]:
-    """Add the derivatives of ``-log(1 - P(0))`` to those of the whole distribution.
-
-    `none` holds the derivatives of log P(0), in the order of `own`.
-    """
-    odds = 1 / np.expm1(-log_none)
-    bend = odds * (1 + odds)
-    slopes = (none[0],) if len(none) == 2 else (none[0], none[2])
-    products = (
-        [slopes[0] ** 2]
-        if len(none) == 2
-        else [slopes[0] ** 2, slopes[0] * slopes[1], slopes[1] ** 2]
+        ]
     )
-    second = iter(products)
-    first = (0, 2)
-    return tuple(
-        mine + odds * other + (0.0 if at in first else bend * next(second))
-        for at, (mine, other) in enumerate(zip(own, none, strict=True))
-    )
+
+
+def _scores(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    return np.column_stack([basis * rows[0][:, None], *rows[2:3]])
+
+
+def _information(rows: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return minus the second derivative of the log likelihood."""
+    square = -basis.T @ (basis * rows[1][:, None])
+    if len(rows) == 2:
+        return square
+    cross = -basis.T @ rows[3]
+    return np.block([[square, cross[:, None]], [cross[None, :], -rows[4].sum()]])
 
 
 def _shift(design: Design) -> np.ndarray:
@@ -247,57 +217,54 @@ def _maximum(
     counts: np.ndarray, basis: np.ndarray, shift: np.ndarray, truncated: bool, start: np.ndarray
 ) -> np.ndarray:
     """Maximise the likelihood over the coefficients, and over log(alpha) where `start` has it."""
-    k = basis.shape[1]
+    k, n = basis.shape[1], len(counts)
     spread = len(start) > k
 
     def parts(params: np.ndarray) -> tuple[np.ndarray, float | None]:
-        return np.clip(basis @ params[:k] + shift, -500.0, 200.0), float(
-            params[k]
-        ) if spread else None
+        at = np.clip(basis @ params[:k] + shift, -500.0, 200.0)
+        return at, float(params[k]) if spread else None
 
     def loss(params: np.ndarray) -> float:
         eta, theta = parts(params)
         alpha = 0.0 if theta is None else float(np.exp(theta))
-        return -float(log_likelihood(counts, np.exp(eta), alpha, truncated=truncated).sum()) / len(
-            counts
-        )
+        return -float(log_likelihood(counts, np.exp(eta), alpha, truncated=truncated).sum()) / n
 
-    def gradient(params: np.ndarray) -> np.ndarray:
-        return -_Rows.of(counts, *parts(params), truncated).scores(basis).sum(axis=0) / len(counts)
-
-    def curvature(params: np.ndarray) -> np.ndarray:
-        return _Rows.of(counts, *parts(params), truncated).information(basis) / len(counts)
-
-    def sums(params: np.ndarray) -> Sums:
-        return loss(params), -gradient(params), curvature(params)
+    def equations(params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = _derivatives(counts, *parts(params), truncated)
+        return _scores(rows, basis).sum(axis=0) / n, _information(rows, basis) / n
 
     with np.errstate(all="ignore"):
         try:
             last = newton(
-                sums, start, steps=50, small=1e-9, slack=1e-12, condition=1, condition_of=_hollow
+                lambda params: (loss(params), *equations(params)),
+                start,
+                steps=50,
+                small=1e-9,
+                slack=1e-12,
+                condition=1,
+                condition_of=_hollow,
             )
             found = last.params
             if not last.moved <= 1e-9:
                 found = scipy.optimize.minimize(
                     loss,
                     start,
-                    jac=gradient,
-                    hess=curvature,
+                    jac=lambda params: -equations(params)[0],
+                    hess=lambda params: equations(params)[1],
                     method="trust-exact",
                     options={"gtol": 1e-8, "maxiter": 200},
                 ).x
-                found = found - np.linalg.solve(curvature(found), gradient(found))
-            condition, left = np.linalg.cond(curvature(found)), np.abs(gradient(found)).max()
+                score, information = equations(found)
+                found = found + np.linalg.solve(information, score)
+            score, information = equations(found)
+            condition, left = np.linalg.cond(information), np.abs(score).max()
         except (ValueError, np.linalg.LinAlgError):
             condition, left = np.inf, np.inf
     if not (condition < 1e12 and left < 1e-6) or (spread and found[k] > LARGEST_LOG_DISPERSION):
         what = "the positive counts" if truncated else "the counts"
         text = f"no finite estimate of a negative binomial distribution of {what}"
-        allowed = (
-            "more positive counts, or fewer columns"
-            if truncated
-            else "columns with counts on both sides"
-        )
+        fewer, both = "more positive counts, or fewer columns", "columns with counts on both sides"
+        allowed = fewer if truncated else both
         raise DesignError("the model", [Fault("negative binomial regression", text, allowed)])
     return found
 
