@@ -3,7 +3,7 @@ docs/anchors.md.
 
     python benchmarks/anchors.py
 
-The sources stand in `analysis.scores.record` and on each score's card; the tests hold the same
+The sources stand in `analysis.scores.RECORD` and on each score's card; the tests hold the same
 figures.
 """
 

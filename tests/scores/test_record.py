@@ -3,23 +3,23 @@
 import pytest
 
 import analysis as sa
-from analysis.scores.record import RECORD, record
+from analysis.scores import RECORD, on_record
 
 
 @pytest.mark.parametrize("topic", RECORD)
 def test_every_entry_says_where(topic):
-    table = record(topic)
+    table = on_record(topic)
     assert list(table.columns) == ["who", "done", "happened", "where"]
     assert (table.map(len) > 3).all().all()
     assert table["where"].str.contains(".", regex=False).all()
 
 
 def test_both_sides_are_shown():
-    told = " ".join(record("gaming")["happened"])
+    told = " ".join(on_record("gaming")["happened"])
     assert "no change" in told
     assert "the higher the score" in told
 
 
 def test_an_unknown_topic_is_refused():
     with pytest.raises(sa.AnalysisError, match="gaming"):
-        record("gamin")
+        on_record("gamin")
