@@ -14,7 +14,7 @@ from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import Fault, PlanError
 from analysis.measurement_error.study import study_noise
-from analysis.models.design import shown_terms
+from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.out_of_core.audit import audit_table, audit_table_together, inspect_table

@@ -39,7 +39,8 @@ from analysis.data.selection.columns import columns_of
 from analysis.errors import DesignError
 from analysis.measurement_error.corrections import Corrections
 from analysis.models import fit_model
-from analysis.models.design import Design, transform
+from analysis.models.columns import transform
+from analysis.models.design import Design
 from analysis.models.glm import average_marginal_effect
 from analysis.results.estimates import Estimate, Estimates
 from analysis.results.evidence import NOTHING_KNOWN, Noise

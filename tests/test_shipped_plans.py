@@ -8,7 +8,8 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.models import fit_logit, fit_model
-from analysis.models.design import Design, build_design
+from analysis.models.columns import build_design
+from analysis.models.design import Design
 from analysis.models.glm import average_marginal_effect
 from analysis.report.views import Audit
 

@@ -17,7 +17,7 @@ from analysis.measurement_error.measurement import (
     identification,
     refuse_weak,
 )
-from analysis.models.distributions import normal_isf, normal_sf
+from analysis.models.distributions import critical_value, power_to_detect
 from analysis.models.fit import Fit
 
 
@@ -94,17 +94,16 @@ def null_rates(
     plain, fixed = _limit(columns, outcome, 0 * half), _limit(columns, outcome, half)
     errors = [np.sqrt(_product_covariance(one, one) / n) for one in (plain, fixed)]
     correlation = _product_covariance(plain, fixed) / n / (errors[0] * errors[1])
-    shifts = np.array([plain.limit / errors[0], fixed.limit / errors[1]])
-    critical = normal_isf((1 - level) / 2)
-    single = normal_sf(critical - shifts) + normal_sf(critical + shifts)
+    shifts = np.array([plain.limit, fixed.limit]) / errors
+    single, critical = [power_to_detect(s, 1.0, level=level) for s in shifts], critical_value(level)
     joint = scipy.stats.multivariate_normal(
         cov=[[1, correlation], [correlation, 1]], allow_singular=True
     )
     both = joint.cdf(shifts - critical) + joint.cdf(-shifts - critical)
     passes = 1.0 if fixed.true_share >= SMALLEST_TRUE_SHARE else 0.0
     return NullRates(
-        plain=float(single[0]),
-        corrected=float(passes * single[1]),
+        plain=single[0],
+        corrected=passes * single[1],
         both=float(passes * both),
         true_share=fixed.true_share,
         plain_error=float(errors[0]),
@@ -190,6 +189,5 @@ def rate_of_fit(
     limit = np.linalg.solve(
         triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null))
     )[at]
-    shift = limit / (fit.std_errors()[at] if correction is None else correction.std_error(term))
-    critical = normal_isf((1 - level) / 2)
-    return float(normal_sf(critical - shift) + normal_sf(critical + shift))
+    error = fit.std_errors()[at] if correction is None else correction.std_error(term)
+    return power_to_detect(limit, error, level=level)

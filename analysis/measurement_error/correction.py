@@ -14,7 +14,7 @@ from analysis.measurement_error.measurement import (
     identification,
     refuse_weak,
 )
-from analysis.models.covariance import around, cluster_sums, hat_diagonal
+from analysis.models.covariance import around, cluster_sums, hat_diagonal, small_sample
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, critical_value, p_value
 
@@ -281,12 +281,11 @@ def stacked_covariance(
     `k` is the number of coefficients of the equation where these are not all of them.
     """
     n, width = influence.shape
-    k = width if k is None else k
-    if clusters is None:
-        return influence.T @ influence * (n / (n - k)), "HC1"
-    sums = cluster_sums(influence, clusters)
-    groups = len(sums)
-    return sums.T @ sums * (groups / (groups - 1) * (n - 1) / (n - k)), "CRV1"
+    kind, sums = "HC1", influence
+    if clusters is not None:
+        kind, sums = "CRV1", cluster_sums(influence, clusters)
+    factor = small_sample(kind, n, width if k is None else k, len(sums))
+    return sums.T @ sums * factor, kind
 
 
 def leverage_of(fit: Fit) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from analysis.measurement_error.nonlinearity import (
     without_linearity,
 )
 from analysis.models import fit_model
-from analysis.models.design import transform
+from analysis.models.columns import transform
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.plan import Plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -244,29 +245,26 @@ def _centred(values: np.ndarray) -> np.ndarray:
 def _validate(design: Design, halves: Mapping, declared: Mapping) -> None:
     faults = []
     for term in dict.fromkeys([*halves, *declared]):
-        place = f'column "{printable(term)}"'
-        if term not in design.terms:
-            faults.append(
-                Fault(place, "no such column in the design", "one of: " + ", ".join(design.terms))
-            )
-        elif term in halves and term in declared:
-            faults.append(Fault(place, "halves and a declared reliability", "one of the two"))
-        elif term in declared and not 0 < declared[term] <= 1:
-            faults.append(Fault(place, f"reliability {declared[term]:g}", "above 0 and at most 1"))
-        elif term in halves and design.blocks[design.terms.index(term)] == "engagement":
-            mean = (np.asarray(halves[term][0]) + np.asarray(halves[term][1])) / 2
-            if not np.allclose(
-                mean,
-                design.matrix[:, design.terms.index(term)],
-                rtol=1e-8,
-                atol=1e-8 * np.ptp(mean),
-            ):
-                faults.append(
-                    Fault(
-                        place,
-                        "a column that is not the mean of its halves",
-                        "the mean of the halves",
-                    )
-                )
+        fault = _fault(design, term, halves.get(term), declared.get(term))
+        if fault:
+            faults.append(Fault(f'column "{printable(term)}"', *fault))
     if faults:
         raise DesignError("the correction for noise in engagement", faults)
+
+
+def _fault(design: Design, term: str, halves: Any, declared: float | None) -> tuple | None:
+    """Return what is wrong with one column, and what is allowed."""
+    if term not in design.terms:
+        return "no such column in the design", "one of: " + ", ".join(design.terms)
+    if declared is not None:
+        if halves is not None:
+            return "halves and a declared reliability", "one of the two"
+        wrong = not 0 < declared <= 1
+        return (f"reliability {declared:g}", "above 0 and at most 1") if wrong else None
+    at, mean = design.terms.index(term), np.mean(halves, axis=0)
+    room = 1e-8 * np.ptp(mean)
+    if design.blocks[at] != "engagement":
+        return None
+    if np.allclose(mean, design.matrix[:, at], rtol=1e-8, atol=room):
+        return None
+    return "a column that is not the mean of its halves", "the mean of the halves"

@@ -10,8 +10,9 @@ import numpy as np
 from analysis.measurement_error.correction import Correction, under_leverage
 from analysis.measurement_error.measurement import Measurement, Refusal
 from analysis.measurement_error.other_corrections import corrected_score
+from analysis.models.columns import transform
 from analysis.models.covariance import hat_diagonal
-from analysis.models.design import Design, transform
+from analysis.models.design import Design
 from analysis.models.distributions import f_sf, normal_isf
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit

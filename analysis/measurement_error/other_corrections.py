@@ -17,7 +17,7 @@ from analysis.measurement_error.measurement import (
     identification,
     refuse_weak,
 )
-from analysis.models.covariance import cluster_sums
+from analysis.models.covariance import influence_covariance, small_sample
 from analysis.models.design import Design
 from analysis.models.fit import Fit
 
@@ -260,13 +260,13 @@ def oriv(
     take = np.zeros((k, 2 + len(clean) + len(noisy)))  # from the stacked order to the design's
     take[intercept, :2] = 0.5
     take[clean + noisy, np.arange(2, take.shape[1])] = 1.0
-    factor = n / (n - k) if groups is None else groups / (groups - 1) * (n - 1) / (n - k)
+    kind = design.plain_covariance
     return Correction(
         model="oriv",
         terms=design.terms,
         params=take @ np.asarray(fitted.params),
-        cov=take @ np.asarray(fitted.cov) @ take.T * factor,
-        covariance="HC1" if groups is None else "CRV1",
+        cov=take @ np.asarray(fitted.cov) @ take.T * small_sample(kind, n, k, groups),
+        covariance=kind,
         n=n,
         clusters=groups,
         influence=np.empty((0, k)),
@@ -319,6 +319,4 @@ def corrected_within(
     slopes = back @ params
     pull = inverse @ noise @ slopes
     moved = differences * (differences @ slopes)[:, None] - columns * (columns @ pull)[:, None]
-    sums = cluster_sums((influence + moved @ inverse.T) @ back.T, clusters)
-    groups = len(sums)
-    return slopes, sums.T @ sums * (groups / (groups - 1))
+    return slopes, influence_covariance((influence + moved @ inverse.T) @ back.T, clusters)

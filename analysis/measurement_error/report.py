@@ -101,9 +101,8 @@ def _rows(findings: Findings, verdict: Verdict, method: str = "reliability") -> 
 
 def _stated(findings: Findings, verdict: Verdict) -> dict[str, Estimate]:
     """Return the reliability of each column that has one, by the column's name."""
-    start = "reliability:"
-    rows = [row for row in _rows(findings, verdict) if row.term.startswith(start)]
-    return {row.term.removeprefix(start): row for row in rows}
+    pairs = ((row.term.partition(":"), row) for row in _rows(findings, verdict))
+    return {column: row for (kind, _, column), row in pairs if kind == "reliability"}
 
 
 def _null_sentence(
@@ -139,16 +138,11 @@ def _break_even_sentence(curve: ReliabilityCurve, verdict: Verdict) -> str:
         if small.reliability is None:
             return f"{gone.sentence} {small.sentence}"
         first = gone.reason
-    elif verdict.verdict == "inconclusive":
-        first = (
-            "The estimate, which decides nothing, would be zero if engagement were measured with a"
-            f" reliability of {gone.reliability:.2f}"
-        )
     else:
-        first = (
-            "The score's effect vanishes if engagement is measured with a reliability of"
-            f" {gone.reliability:.2f}"
-        )
+        decides = verdict.verdict != "inconclusive"
+        zero = "The estimate, which decides nothing, would be zero if engagement were"
+        gone_if = "The score's effect vanishes if engagement is" if decides else zero
+        first = f"{gone_if} measured with a reliability of {gone.reliability:.2f}"
     if small.reliability is None:
         return f"{first}. {small.sentence}"
     return (
@@ -158,12 +152,11 @@ def _break_even_sentence(curve: ReliabilityCurve, verdict: Verdict) -> str:
 
 
 def _what_to_measure(curve: ReliabilityCurve) -> str:
-    gone, question = curve.vanishing.reliability, ""
+    gone = curve.vanishing.reliability
+    question = ""
     if gone is not None:
-        question = (
-            f" Below {gone:.2f} nothing is left of the effect; the sweep says from where on a word"
-            " holds."
-        )
+        left = "nothing is left of the effect; the sweep says from where on a word holds."
+        question = f" Below {gone:.2f} {left}"
     return (
         "The plan states no reliability of engagement. To find it out, record engagement twice"
         " over the same time, such as in odd and in even weeks, and name the two columns in the"

@@ -286,4 +286,4 @@ def _refit(
         return _maximum(rest.response, basis[stay], _shift(rest), truncated, full)
     except DesignError:
         again = _solve(rest.response, basis[stay], rest.offset, truncated)
-        return again if len(again) == len(full) else np.append(again, full[-1])[: len(full)]
+        return np.append(again, full[-1])[: len(full)]

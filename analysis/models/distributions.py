@@ -42,7 +42,7 @@ def f_sf(x: ArrayLike, above: ArrayLike, below: ArrayLike) -> np.ndarray:
     return scipy.special.fdtrc(above, below, x)
 
 
-def critical_value(level: float, df: float | None) -> float:
+def critical_value(level: float, df: float | None = None) -> float:
     """Return the quantile that a two-sided interval of this level multiplies the standard error
     by.
     """
@@ -59,7 +59,7 @@ def power_to_detect(
     """Return the probability that the interval of this level excludes zero."""
     critical, shift = critical_value(level, df), effect / std_error
     if df is None:
-        return float(scipy.stats.norm.sf(critical - shift) + scipy.stats.norm.sf(critical + shift))
+        return float(normal_sf(critical - shift) + normal_sf(critical + shift))
     return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 
 
@@ -109,7 +109,7 @@ def power_nothing(
     """
     critical = critical_value(2 * level - 1, df)
     low, high = (band[0] - effect) / std_error + critical, (band[1] - effect) / std_error - critical
-    return float(max(scipy.stats.norm.sf(low) - scipy.stats.norm.sf(high), 0.0))
+    return float(max(normal_sf(low) - normal_sf(high), 0.0))
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def rows_needed(
 
     largest = 1000 + 100 / ratio
     detect = scipy.optimize.brentq(detects, predictors + 3, largest)
-    quantile = scipy.stats.norm.isf((1 - power) / 2) + scipy.stats.norm.isf(1 - level)
+    quantile = normal_isf((1 - power) / 2) + normal_isf(1 - level)
     return SampleSize(math.ceil(detect), math.ceil(quantile**2 / ratio))
 
 

@@ -120,10 +120,8 @@ class Fit:
         return float(self.params[at]), float(np.sqrt(self.cov[at, at]))
 
     def position(self, term: str) -> int:
-        """Return the column of a term: the last one of this name, since scores stand last in a
-        design.
-        """
-        return len(self.design.terms) - 1 - self.design.terms[::-1].index(term)
+        """Return the column of a term in the design."""
+        return self.design.position(term)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import sandwich
+from analysis.models.covariance import cluster_sums, sandwich
 from analysis.models.design import Design
 from analysis.models.solver import Sums, newton
 
@@ -99,57 +99,42 @@ def fit_within(
     keep = _informative(design.response, unit, model)
     if not keep.any():
         raise _refusal("no unit with two rows to compare", "units that are seen more than once")
-    rest, groups = (
-        design.take(keep),
-        [_codes(unit[keep])] + ([] if time is None else [_codes(time[keep])]),
-    )
-    clusters = groups[0] if design.clusters is None else _codes(design.clusters[keep])
+    rest = design.take(keep)
+    groups = [_codes(labels[keep]) for labels in (unit, time) if labels is not None]
+    units, *periods = (int(codes.max()) for codes in groups)  # each less one
+    others = sum(periods)
+    clusters = groups[0] if design.clusters is None else _codes(rest.clusters)
     columns = [i for i, block in enumerate(design.blocks) if block != "intercept"]
     spread = rest.matrix[:, columns].std(axis=0)
     within = sweep(rest.matrix[:, columns], groups)
     varies = np.sqrt((within**2).mean(axis=0)) > ABSORBED * np.where(spread > 0, spread, 1.0)
-    names = [design.terms[i] for i in columns]
-    absorbed = tuple(name for name, moves in zip(names, varies, strict=True) if not moves)
+    kept = [i for i, moves in zip(columns, varies, strict=True) if moves]
+    absorbed = tuple(design.terms[i] for i in columns if i not in kept)
     still = next((term for term in terms if term in absorbed), None)
     if still is not None:
-        raise _refusal(
-            f"{still}, which does not change within units and periods",
-            "a score that changes within units",
-        )
-    kept = [i for i, moves in zip(columns, varies, strict=True) if moves]
-    swept = len(groups[1:]) and int(groups[1].max())
-    if len(rest.response) < len(kept) + int(groups[0].max()) + swept + 10:
-        raise _refusal(
-            f"{len(rest.response)} rows for {len(kept)} slopes and the fixed effects",
-            "more rows per unit",
-        )
+        place = f"{still}, which does not change within units and periods"
+        raise _refusal(place, "a score that changes within units")
+    if rest.n < len(kept) + units + others + 10:
+        place = f"{rest.n} rows for {len(kept)} slopes and the fixed effects"
+        raise _refusal(place, "more rows per unit")
     fit = _least_squares if model == "ols" else _poisson
     x, params, residuals, weights = fit(rest, rest.matrix[:, kept], groups)
     inside = replace(
-        rest,
-        response=residuals,
-        matrix=x,
-        terms=tuple(design.terms[i] for i in kept),
-        clusters=clusters,
-        blocks=tuple(design.blocks[i] for i in kept),
-        offset=None,
+        rest.columns(kept), response=residuals, matrix=x, clusters=clusters, offset=None
     )
     bread = np.linalg.inv(x.T @ (x * weights[:, None]))
-    nested = _nested(groups[0], clusters)
-    lost = 1 + swept + (0 if nested else int(groups[0].max()))
+    lost = 1 + others + (0 if _nested(groups[0], clusters) else units)
     n, k = x.shape
-    cov = sandwich(bread, x * residuals[:, None], "CRV1", clusters=clusters) * (
-        (n - k) / (n - k - lost)
-    )
+    cov = sandwich(bread, x * residuals[:, None], "CRV1", clusters=clusters)
     return WithinFit(
         model,
         inside,
         params,
-        cov,
+        cov * ((n - k) / (n - k - lost)),
         residuals,
         weights,
-        int(groups[0].max()) + 1,
-        1 + swept,
+        units + 1,
+        others + 1,
         int((~keep).sum()),
         absorbed,
     )
@@ -172,10 +157,7 @@ def sweep(
     for _ in range(SWEEPS):
         before = left
         for codes, total in zip(groups, totals, strict=True):
-            means = np.column_stack(
-                [np.bincount(codes, weights * column) / total for column in left.T]
-            )
-            left = left - means[codes]
+            left = left - (cluster_sums(weights[:, None] * left, codes) / total[:, None])[codes]
         if len(groups) == 1 or (np.abs(left - before).max(axis=0) <= TOLERANCE * scale).all():
             return left
     raise _refusal("units and periods that hardly overlap", "periods in which many units are seen")

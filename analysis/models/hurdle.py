@@ -60,20 +60,17 @@ def fit_hurdle(design: Design, *, counts: bool = False, covariance: str = "HC1")
     Mullahy (1986), doi:10.1016/0304-4076(86)90002-3. The positive part alone compares rows that
     were selected by what the score may have changed; it is never reported without the other.
     """
-    plain = (
-        "CRV1" if covariance == "CRV3" else covariance
-    )  # of the parts, until their joint covariance is known
-    zero, positive = _fit_parts(design, plain, counts)
-    stacked = (
-        _jackknifed(design, counts, zero, positive)
-        if covariance == "CRV3"
-        else _sandwiched(design, zero, positive, covariance)
-    )
-    k = design.k
+    jackknifed, k = covariance == "CRV3", design.k
+    # of the parts, until their joint covariance is known
+    zero, positive = _fit_parts(design, "CRV1" if jackknifed else covariance, counts)
+    if jackknifed:
+        stacked = _jackknifed(design, counts, zero, positive)
+    else:
+        stacked = _sandwiched(design, zero, positive, covariance)
     value, gradient = overall_effects(design.matrix, design.offset, zero, positive)
-    parts = (
-        replace(zero, cov=stacked[:k, :k], covariance=covariance),
-        replace(positive, cov=stacked[k : 2 * k, k : 2 * k], covariance=covariance),
+    parts = tuple(
+        replace(part, cov=stacked[at : at + k, at : at + k], covariance=covariance)
+        for at, part in ((0, zero), (k, positive))
     )
     return Fit(
         design=design,
@@ -111,27 +108,18 @@ def split(design: Design) -> tuple[Design, Design]:
         When there is an offset, no zero, or too few positive outcomes.
     """
     at = design.response > 0
+    fault = None
     if design.offset is not None:
-        fault = Fault(
-            "hurdle",
-            "an exposure",
-            "no exposure: it does not say what it does to the chance of any",
-        )
-        raise DesignError("the model", [fault])
-    if at.all():
-        raise DesignError(
-            "the model",
-            [Fault("hurdle", "no outcome of zero", "outcomes of zero and positive ones")],
-        )
-    if at.sum() < design.k + FEWEST:
+        allowed = "no exposure: it does not say what it does to the chance of any"
+        fault = Fault("hurdle", "an exposure", allowed)
+    elif at.all():
+        fault = Fault("hurdle", "no outcome of zero", "outcomes of zero and positive ones")
+    elif at.sum() < design.k + FEWEST:
         found = f"{int(at.sum())} positive outcomes for {design.k} coefficients"
-        raise DesignError(
-            "the model", [Fault("hurdle", found, "at least ten more than coefficients")]
-        )
-    positive = design.take(at)
-    if positive.clusters is not None:
-        positive = positive.renumbered()
-    return design.with_response(at.astype(float)), positive
+        fault = Fault("hurdle", found, "at least ten more than coefficients")
+    if fault:
+        raise DesignError("the model", [fault])
+    return design.with_response(at.astype(float)), design.take(at).renumbered()
 
 
 def overall_effects(
@@ -249,8 +237,8 @@ def _jackknifed(design: Design, counts: bool, zero: Fit, positive: Fit) -> np.nd
     full = np.concatenate([zero.params, _every(positive)])
 
     def refit(stay: np.ndarray) -> np.ndarray:
-        again = _fit_parts(design.take(stay).renumbered(), "HC0", counts)
-        found = np.concatenate([again[0].params, _every(again[1])])
-        return found if len(found) == len(full) else np.append(found, full[-1])[: len(full)]
+        one, other = _fit_parts(design.take(stay).renumbered(), "HC0", counts)
+        params = np.concatenate([one.params, _every(other)])
+        return np.append(params, full[-1])[: len(full)]  # with alpha where the full one has it
 
     return jackknife(refit, full, design.clusters)

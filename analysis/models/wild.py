@@ -118,7 +118,7 @@ def wild_test(design: Design, term: str, *, replicates: int, seed: int) -> WildT
     if design.clusters is None or design.n_clusters < 2:
         fault = Fault("wild cluster bootstrap", "no clusters", "[cluster] with at least two")
         raise DesignError("the model", [fault])
-    at = len(design.terms) - 1 - design.terms[::-1].index(term)
+    at = design.position(term)
     columns, own = design.basis[0], design.matrix[:, at]
     others = np.linalg.qr(
         np.delete(design.matrix / np.linalg.norm(design.matrix, axis=0), at, axis=1)
@@ -128,11 +128,10 @@ def wild_test(design: Design, term: str, *, replicates: int, seed: int) -> WildT
     influence = s / (s @ s)
     estimate = float(influence @ design.response)
     factor = small_sample("CRV1", design.n, design.k, design.n_clusters)
-    scores = cluster_sums((influence * (y - estimate * s))[:, None], design.clusters)[:, 0]
+    scores = np.bincount(design.clusters, influence * (y - estimate * s))
     groups = design.n_clusters
-    weights: Weights = (
-        "webb" if groups < FEW_FOR_SIGNS and 1 << groups > replicates else "rademacher"
-    )
+    few = groups < FEW_FOR_SIGNS and 1 << groups > replicates
+    weights: Weights = "webb" if few else "rademacher"
     enumerated, blocks = sign_draws(groups, replicates, seed, weights)
     parts = [
         _bootstrap(design.clusters, columns / np.sqrt(design.n), influence, (y, s), draws)
@@ -158,7 +157,7 @@ def _bootstrap(
     spread = cluster_sums(influence[:, None] * columns, clusters)
     tops, sums = [], []
     for u in residuals:
-        along = cluster_sums((influence * u)[:, None], clusters)[:, 0]
+        along = np.bincount(clusters, influence * u)
         fitted = draws @ cluster_sums(u[:, None] * columns, clusters)
         tops.append(draws @ along)
         sums.append(draws * along - fitted @ spread.T)
@@ -194,6 +193,5 @@ def effective_clusters(fit: Fit, term: str) -> tuple[float, float]:
     basis, triangle = fit.design.basis
     along = np.linalg.solve(fit.information, np.linalg.inv(triangle)[fit.position(term)])
     weights = (basis @ along) * np.sqrt(np.maximum(fit.weights, 0.0))
-    apart = cluster_sums((weights**2)[:, None], fit.design.clusters)[:, 0]
-    together = cluster_sums(weights[:, None], fit.design.clusters)[:, 0] ** 2
-    return equal_clusters(apart), equal_clusters(together)
+    apart, sums = (np.bincount(fit.design.clusters, one) for one in (weights**2, weights))
+    return equal_clusters(apart), equal_clusters(sums**2)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import Fault, PlanError, did_you_mean, listing
-from analysis.models.design import recorded, restricted_cubic_spline, transform
+from analysis.models.columns import recorded, restricted_cubic_spline, transform
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.plan.sections.columns import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.data.sample import Sample
 from analysis.errors import AnalysisError
-from analysis.models.design import score_scale
+from analysis.models.columns import score_scale
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, display
 from analysis.results.sentence import check_question, listed

@@ -250,7 +250,7 @@ class Audit:
             rows do not fit into memory.
         """
         from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_model
-        from analysis.models.design import build_design
+        from analysis.models.columns import build_design
         from analysis.models.statsmodels_results import WILD, statsmodels_results
 
         verdict = self.verdict_on(outcome, score)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from analysis.errors import AnalysisError, Fault
-from analysis.models.design import transform
+from analysis.models.columns import transform
 from analysis.results.estimates import display
 from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered, wrapped
 from analysis.results.findings import Findings

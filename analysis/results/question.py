@@ -10,8 +10,9 @@ import numpy as np
 
 from analysis.data.sample import Sample
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned
+from analysis.models.columns import build_design, score_scale
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, build_design, score_scale, transform
+from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
 from analysis.models.glm import average_marginal_effect, effect_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.models.design import score_scale
+from analysis.models.columns import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
 from analysis.results.answer import word_for

@@ -13,7 +13,7 @@ from analysis.measurement_error.correction import Correction, correct_fit
 from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.reliability_curve import break_even
 from analysis.models import fit_model
-from analysis.models.design import build_design, score_scale
+from analysis.models.columns import build_design, score_scale
 from analysis.report.views import Audit
 
 OUTCOMES = {

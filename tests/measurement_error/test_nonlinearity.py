@@ -14,8 +14,9 @@ from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.nonlinearity import nonlinearity, without_linearity
 from analysis.measurement_error.other_corrections import corrected_score
 from analysis.models import fit_model
+from analysis.models.columns import build_design
 from analysis.models.covariance import hat_diagonal
-from analysis.models.design import Design, build_design
+from analysis.models.design import Design
 from analysis.models.distributions import normal_isf, normal_sf
 from analysis.report.views import Audit
 

@@ -18,7 +18,7 @@ from analysis.measurement_error.report import (
     reliability_sentences,
 )
 from analysis.models import fit_model
-from analysis.models.design import build_design, score_scale
+from analysis.models.columns import build_design, score_scale
 from analysis.report.views import Audit
 from analysis.results.rule import word_of
 

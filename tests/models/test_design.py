@@ -7,16 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.errors import DesignError
-from analysis.models.design import (
-    Design,
-    build_design,
-    check_estimable,
-    dependent_terms,
-    orthonormal_basis,
-    restricted_cubic_spline,
-    score_scale,
-    transform,
-)
+from analysis.models.columns import build_design, restricted_cubic_spline, score_scale, transform
+from analysis.models.design import Design, check_estimable, dependent_terms, orthonormal_basis
 from analysis.models.glm import fit_ols
 
 # --- transforms -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.models.design import score_scale
+from analysis.models.columns import score_scale
 from analysis.results.question import Question
 from analysis.studies.base import periods_of
 from analysis.studies.panel.lead_lag import matched

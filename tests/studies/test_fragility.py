@@ -12,7 +12,7 @@ from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
-from analysis.models.design import build_design
+from analysis.models.columns import build_design
 from analysis.plan import read_plan
 from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question

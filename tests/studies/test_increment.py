@@ -10,7 +10,8 @@ import statsmodels.api as sm
 import analysis as sa
 from analysis.audit import analyse
 from analysis.models import covariance_of, fit_model, fit_ols, fit_pml
-from analysis.models.design import Design, build_design
+from analysis.models.columns import build_design
+from analysis.models.design import Design
 from analysis.models.fit import score_test
 from analysis.results.question import Question
 from analysis.studies.increment.study import audit_together, study_increment

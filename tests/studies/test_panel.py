@@ -12,7 +12,8 @@ from analysis.data.sample import select_sample
 from analysis.errors import DesignError, PlanError
 from analysis.measurement_error.reliability import within_person
 from analysis.models import covariance_of, fit_model, fit_ols, fit_pml
-from analysis.models.design import Design, build_design
+from analysis.models.columns import build_design
+from analysis.models.design import Design
 from analysis.models.fit import p_value
 from analysis.models.fixed_effects import autocorrelation, fit_within, sweep
 from analysis.plan import read_plan

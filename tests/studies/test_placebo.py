@@ -14,7 +14,7 @@ from analysis.measurement_error.correction import correct_fit, correct_term, cor
 from analysis.measurement_error.measurement import measure
 from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
-from analysis.models.design import build_design
+from analysis.models.columns import build_design
 from analysis.models.fit import Fit
 from analysis.models.glm import refit
 from analysis.report.views import Audit

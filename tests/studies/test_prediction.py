@@ -20,7 +20,8 @@ from sklearn.metrics import (
 )
 
 from analysis.audit import analyse
-from analysis.models.design import Design, build_design
+from analysis.models.columns import build_design
+from analysis.models.design import Design
 from analysis.models.sufficient_statistics.folds import cluster_folds
 from analysis.studies.prediction.prediction import Gain, cross_validated_gain
 

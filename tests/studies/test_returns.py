@@ -11,7 +11,7 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.models.design import build_design
+from analysis.models.columns import build_design
 from analysis.report.views import Audit
 
 EFFECT = 3.0

@@ -8,7 +8,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.models import fit_model
-from analysis.models.design import build_design, score_scale
+from analysis.models.columns import build_design, score_scale
 from analysis.models.family import FAMILIES
 from analysis.results.question import Question
 from analysis.studies.segments.study import Segments, study_segments

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from analysis.audit import analyse
-from analysis.models.design import Design, build_design
+from analysis.models.columns import build_design
+from analysis.models.design import Design
 from analysis.studies.confounding.sensitivity import (
     Confounder,
     as_strong_as,

@@ -9,8 +9,9 @@ import numpy as np
 
 from analysis.errors import DesignError
 from analysis.models import fit_as_planned, fit_model
+from analysis.models.columns import restricted_cubic_spline, transform
 from analysis.models.covariance import standard_error
-from analysis.models.design import Design, restricted_cubic_spline, transform
+from analysis.models.design import Design
 from analysis.models.fit import Fit, wald
 from analysis.plan.sections.studies import AlgorithmSection
 from analysis.results.estimates import Estimate, StudyResult, joined

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import listing, printable
-from analysis.models.design import transformed_score
+from analysis.models.columns import transformed_score
 from analysis.results.estimates import Check
 from analysis.results.question import Question
 from analysis.studies.composition.columns import forms, r_squared

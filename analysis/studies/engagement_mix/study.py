@@ -10,8 +10,9 @@ import numpy as np
 
 from analysis.errors import DesignError
 from analysis.models import fit_as_planned
+from analysis.models.columns import recorded
 from analysis.models.covariance import influence_covariance
-from analysis.models.design import Design, check_estimable, recorded
+from analysis.models.design import Design, check_estimable
 from analysis.models.fit import Fit
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
 from analysis.results.findings import Findings

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.errors import DesignError, Fault, printable
-from analysis.models.design import recorded, transformed_score
+from analysis.models.columns import recorded, transformed_score
 from analysis.models.fit import critical_value
 from analysis.results.question import Question
 from analysis.results.rule import Interval

@@ -9,8 +9,9 @@ import numpy as np
 from analysis.errors import DesignError
 from analysis.measurement_error.other_corrections import corrected_within
 from analysis.measurement_error.reliability import reliability_within, within_person
+from analysis.models.columns import recorded
 from analysis.models.covariance import WithoutClusters, around, corrected_without, without_clusters
-from analysis.models.design import Design, recorded
+from analysis.models.design import Design
 from analysis.models.fit import critical_value, p_value
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within, sweep
 from analysis.results.estimates import Check, Estimate, StudyResult, p_text

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.data.selection.columns import gaming_columns
 from analysis.errors import DesignError
-from analysis.models.design import transformed_score
+from analysis.models.columns import transformed_score
 from analysis.models.fit import critical_value
 from analysis.results.estimates import Check, Estimate, StudyResult, display, p_text
 from analysis.results.question import Question, tested

@@ -12,8 +12,9 @@ from analysis.data.sample import Sample
 from analysis.data.selection.faults import invested
 from analysis.errors import DesignError
 from analysis.models import FEWEST_CLUSTERS, covariance_of, fit_as_planned, fit_model
+from analysis.models.columns import build_design
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, build_design
+from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, score_test, wald
 from analysis.models.wild import wild_test

@@ -13,7 +13,7 @@ from analysis.errors import DesignError
 from analysis.measurement_error.correction import correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.measurement_error.reliability import within_person
-from analysis.models.design import recorded
+from analysis.models.columns import recorded
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.fixed_effects import WithinFit, autocorrelation, fit_within

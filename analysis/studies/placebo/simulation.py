@@ -13,8 +13,9 @@ from analysis.measurement_error.corrections import points_of, shared_sets, too_m
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import nonlinearity
 from analysis.models import covariance_of, fit_model
+from analysis.models.columns import transform
 from analysis.models.covariance import CLUSTERED
-from analysis.models.design import Design, transform
+from analysis.models.design import Design
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.errors import DesignError
+from analysis.models.columns import transformed_score
 from analysis.models.covariance import standard_error
-from analysis.models.design import transformed_score
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question, tested
 from analysis.studies.ranking.scorecard import (
