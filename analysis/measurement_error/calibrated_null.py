@@ -57,8 +57,7 @@ def null_rates(
     structure: Literal["unshared", "halves"] = "unshared",
     level: float = 0.95,
 ) -> NullRates:
-    """Return the large-sample rates at which a worthless score passes, for normal variables and
-    least squares.
+    """Return large-sample rates at which a worthless least-squares score passes (normal variables).
 
     Parameters
     ----------

@@ -140,11 +140,7 @@ OTHER = {"corrected-score": corrected_score, "conditional-score": conditional_sc
 
 
 def _solve(
-    model: str,
-    fit: Fit,
-    measurement: Measurement,
-    equations: EquationsAt,
-    shift: float,
+    model: str, fit: Fit, measurement: Measurement, equations: EquationsAt, shift: float
 ) -> Correction | Refusal:
     """Solve from the calibrated coefficients; `shift` is the logarithm of the response's unit."""
     if measurement.one_sided:
@@ -168,10 +164,7 @@ def _solve(
 
 
 def newton(
-    equations: EquationsAt,
-    basis: np.ndarray,
-    error: np.ndarray,
-    start: np.ndarray,
+    equations: EquationsAt, basis: np.ndarray, error: np.ndarray, start: np.ndarray
 ) -> np.ndarray | None:
     """Return the root next to `start` with a negative definite slope; None when there is none."""
     params, step_length = start, 1.0

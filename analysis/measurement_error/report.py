@@ -126,10 +126,8 @@ def _null_sentence(
     also = ""
     if corrected:
         also = f", and the corrected test {100 * corrected.estimate:.0f} % of the time"
-    return (
-        f"{given}, a score that adds nothing would pass the ordinary test"
-        f" {100 * naive.estimate:.0f} % of the time{also}."
-    )
+    passes = "a score that adds nothing would pass the ordinary test"
+    return f"{given}, {passes} {100 * naive.estimate:.0f} % of the time{also}."
 
 
 def _break_even_sentence(curve: ReliabilityCurve, verdict: Verdict) -> str:
@@ -145,15 +143,12 @@ def _break_even_sentence(curve: ReliabilityCurve, verdict: Verdict) -> str:
         first = f"{gone_if} measured with a reliability of {gone.reliability:.2f}"
     if small.reliability is None:
         return f"{first}. {small.sentence}"
-    return (
-        f"{first}; at {small.reliability:.2f} it is within the plan's band of effects too small to"
-        " matter."
-    )
+    within = "it is within the plan's band of effects too small to matter."
+    return f"{first}; at {small.reliability:.2f} {within}"
 
 
 def _what_to_measure(curve: ReliabilityCurve) -> str:
-    gone = curve.vanishing.reliability
-    question = ""
+    gone, question = curve.vanishing.reliability, ""
     if gone is not None:
         left = "nothing is left of the effect; the sweep says from where on a word holds."
         question = f" Below {gone:.2f} {left}"

@@ -67,8 +67,7 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
 
 
 def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:
-    """Fit with the plan's covariance or the default one, or where that does not exist with HC1
-    (CRV1 with clusters).
+    """Fit with the plan's covariance or the default one, else with HC1 (with clusters CRV1).
 
     For what is said beside the deciding row, which alone is bound to a covariance that the plan
     names.

@@ -22,9 +22,7 @@ SPLINE_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 
 
 def score_scale(sample: Sample, column: str) -> float:
-    """Return the standard deviation (ddof = 1) of a transformed score in the main analysis
-    sample.
-    """
+    """Return the standard deviation (ddof = 1) of a transformed score in the main sample."""
     if sample.of is not None:
         return score_scale(sample.of, column)
     known = sample.table.spread(column)
@@ -37,8 +35,7 @@ def score_scale(sample: Sample, column: str) -> float:
 
 
 def build_design(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
-    """Return the full design: intercept, controls, engagement (as the plan transforms it), then the
-    scores.
+    """Return the full design: intercept, controls, engagement as the plan transforms it, scores.
 
     It is built once, and kept with the sample while an audit runs.
 
@@ -90,9 +87,7 @@ def transformed_score(sample: Sample, column: str) -> np.ndarray:
 
 
 def recorded(sample: Sample, column: str, how: str) -> np.ndarray:
-    """Return an engagement column under a transform; one with halves is the mean of its transformed
-    halves.
-    """
+    """Return an engagement column under a transform; of halves the mean of the transformed."""
     halves = sample.plan.engagement.halves.get(column)
     if halves is None:
         return transform(sample.numbers(column), how)
@@ -120,8 +115,7 @@ def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
 
 
 def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
-    """Return the three columns of a natural cubic spline with four knots, linear beyond the outer
-    ones.
+    """Return the columns of a natural cubic spline with four knots, linear beyond the outer ones.
 
     Parameters
     ----------
@@ -182,9 +176,7 @@ def _control(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
 
 
 def shown_terms(design: Design, controls: Iterable[str]) -> tuple[str, ...]:
-    """Return the terms as they may be printed: without the name of a level that too few rows
-    have.
-    """
+    """Return the terms as they may be printed, without names of levels that few rows have."""
     shown = []
     for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
         column = next((name for name in controls if term.startswith(f"{name}[")), None)

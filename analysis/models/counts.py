@@ -1,6 +1,4 @@
-"""Negative binomial regression of counts, whole or given that they are positive, with the observed
-information.
-"""
+"""Negative binomial regression of counts, whole or given that they are positive."""
 
 from __future__ import annotations
 
@@ -22,8 +20,7 @@ LARGEST_LOG_DISPERSION = 6.0
 
 
 def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False) -> CountFit:
-    """Fit counts with mean ``mu = exp(X b + offset)`` and variance ``mu + alpha mu**2`` by maximum
-    likelihood.
+    """Fit counts with mean ``exp(X b + offset)`` and variance ``mean + alpha mean**2``.
 
     Parameters
     ----------
@@ -278,9 +275,7 @@ def _hollow(curvature: np.ndarray) -> float:
 def _refit(
     design: Design, basis: np.ndarray, stay: np.ndarray, truncated: bool, full: np.ndarray
 ) -> np.ndarray:
-    """Return the estimate without some rows, on the same basis, with alpha where the full estimate
-    has it.
-    """
+    """Return the estimate without some rows, with alpha where the full one has it."""
     rest = design.take(stay)
     try:
         return _maximum(rest.response, basis[stay], _shift(rest), truncated, full)

@@ -1,6 +1,4 @@
-"""Robust covariances: one sandwich and one cluster jackknife for every model, with the same
-small-sample factors everywhere.
-"""
+"""Robust covariances: one sandwich and one cluster jackknife, with shared small-sample factors."""
 
 from __future__ import annotations
 
@@ -12,7 +10,6 @@ import numpy as np
 from analysis.errors import DesignError, Fault
 from analysis.models.solver import information_of
 
-HETEROSKEDASTIC = ("HC0", "HC1", "HC2", "HC3")
 CLUSTERED = ("CRV1", "CRV3")
 
 FEW_CLUSTERS = 50
@@ -24,14 +21,10 @@ clusters of lognormal sizes that count for 23, the test at 5 % by CRV1 rejected 
 % of 600 samples, by CRV3 in 5.2 %."""
 
 MOST_REFITS = 500
-"""Beyond this number of clusters the default leaves none of them out in turn, however unequal they
-are.
-"""
+"""Beyond this number of clusters the default leaves none of them out, however unequal they are."""
 
 ALONE = 1e-6
-"""What is left of the information in some direction without a cluster; with less, that cluster
-alone carries it.
-"""
+"""Least share of the information in a direction without a cluster, or that cluster carries it."""
 
 
 def sandwich(
@@ -71,9 +64,8 @@ def sandwich(
         sums = cluster_sums(scores, clusters)
         groups = len(sums)
         if groups < 2:
-            raise DesignError(
-                "the model", [Fault("clusters", f"{groups}", "two or more, for errors by cluster")]
-            )
+            fault = Fault("clusters", f"{groups}", "two or more, for errors by cluster")
+            raise DesignError("the model", [fault])
         return bread @ (sums.T @ sums * small_sample(kind, n, k, groups)) @ bread
     if kind in ("HC2", "HC3"):
         refuse_full_leverage(leverage, kind)
@@ -91,9 +83,8 @@ def small_sample(kind: str, n: float, k: int, groups: int | None = None) -> floa
 def cluster_sums(scores: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Return the sum of each cluster's rows, shape (G, k)."""
     groups = int(clusters.max()) + 1
-    return np.column_stack(
-        [np.bincount(clusters, weights=column, minlength=groups) for column in scores.T]
-    )
+    sums = [np.bincount(clusters, weights=column, minlength=groups) for column in scores.T]
+    return np.column_stack(sums)
 
 
 def influence_covariance(influence: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
@@ -119,28 +110,23 @@ def standard_error(influence: np.ndarray, clusters: np.ndarray | None) -> float:
 def cluster_products(one: np.ndarray, other: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Return each cluster's ``one' other``, shape (G, k, k), where that is symmetric."""
     k, groups = one.shape[1], int(clusters.max()) + 1
-    found = np.empty((groups, k, k))
+    products = np.empty((groups, k, k))
     for i in range(k):
         for j in range(i, k):
-            found[:, i, j] = found[:, j, i] = np.bincount(
-                clusters, one[:, i] * other[:, j], minlength=groups
-            )
-    return found
+            parts = np.bincount(clusters, one[:, i] * other[:, j], minlength=groups)
+            products[:, i, j] = products[:, j, i] = parts
+    return products
 
 
 def few_clusters(sizes: np.ndarray) -> bool:
-    """Return whether the default covariance is CRV3, from each cluster's rows: few, or more that
-    are very unequal.
-    """
+    """Return whether the default covariance is CRV3: few clusters, or very unequal ones."""
     if len(sizes) < FEW_CLUSTERS:
         return True
     return len(sizes) <= MOST_REFITS and equal_clusters(sizes) < FEW_EQUAL
 
 
 def equal_clusters(sizes: np.ndarray) -> float:
-    """Return how many clusters of equal size (or weight) count like these, ``(sum n)**2 / sum
-    n**2``, which is G over one plus the squared coefficient of variation.
-    """
+    """Return how many equal clusters count like these sizes: ``(sum n)**2 / sum n**2``."""
     return float(sizes.sum() ** 2 / (sizes.astype(float) @ sizes)) if sizes.any() else 0.0
 
 
@@ -175,9 +161,7 @@ def equation_covariance(
     kind: str,
     clusters: np.ndarray | None,
 ) -> np.ndarray:
-    """Return the sandwich of one equation ``X' residuals = 0`` with information ``X' diag(weights)
-    X``, shape (k, k).
-    """
+    """Return the sandwich of ``X' residuals = 0`` with information ``X' diag(weights) X``."""
     bread = np.linalg.inv(information_of(basis, weights))
     leverage = None
     if kind in ("HC2", "HC3"):
@@ -186,9 +170,7 @@ def equation_covariance(
 
 
 def around(full: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return CRV3 from the coefficients without each cluster, shape (G, k), squared around those
-    with all of them.
-    """
+    """Return CRV3 from the coefficients without each cluster, shape (G, k), and those with all."""
     moves, groups = others - full, len(others)
     return moves.T @ moves * ((groups - 1) / groups)
 
@@ -224,8 +206,7 @@ def _no_jackknife() -> DesignError:
 def steps_without(
     columns: np.ndarray, residuals: np.ndarray, weights: np.ndarray, clusters: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each cluster's part of the information, (G, k, k), and the Newton step to the
-    coefficients without it, (G, k).
+    """Return each cluster's information, (G, k, k), and Newton step to the fit without it, (G, k).
 
     Raises
     ------
@@ -238,9 +219,7 @@ def steps_without(
 
 
 def hat_diagonal(basis: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return each row's leverage under weights, shape (n,): the diagonal of ``W X (X' W X)^-1
-    X'``.
-    """
+    """Return each row's leverage, shape (n,): the diagonal of ``W X (X' W X)^-1 X'``."""
     information = information_of(basis, weights)
     return weights * np.einsum("ij,ij->i", basis, np.linalg.solve(information, basis.T).T)
 
@@ -322,8 +301,7 @@ def without_clusters(
 def corrected_without(
     without: WithoutClusters, columns: np.ndarray, differences: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    """Return the slopes without each cluster, corrected for noise: what `corrected_within` gives,
-    shape (G, k).
+    """Return the slopes without each cluster as `corrected_within` corrects them, shape (G, k).
 
     Raises
     ------
@@ -333,14 +311,12 @@ def corrected_without(
     parts, noise = (cluster_products(x, x, clusters) for x in (columns, differences))
     _refuse_alone(parts.sum(axis=0), parts)
     left = parts.sum(axis=0) - parts
-    # A (I - A^-1 S) = A - S: the corrected slopes solve (A - S) b = A b_plain, as
-    # `corrected_within` has them
-    back = np.linalg.solve(left - (noise.sum(axis=0) - noise), left @ without.slopes[:, :, None])[
-        :, :, 0
-    ]
-    if not np.isfinite(back).all():
+    # A (I - A^-1 S) = A - S: the corrected slopes solve (A - S) b = A b_plain
+    moments = left - (noise.sum(axis=0) - noise)
+    slopes = np.linalg.solve(moments, left @ without.slopes[:, :, None])[:, :, 0]
+    if not np.isfinite(slopes).all():
         raise _alone()
-    return back
+    return slopes
 
 
 def _refuse_alone(total: np.ndarray, parts: np.ndarray) -> None:

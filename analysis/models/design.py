@@ -79,8 +79,7 @@ class Design:
 
     @cached_property
     def basis(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (Q, T): an orthonormal basis times sqrt(n), and the upper triangle with ``matrix =
-        Q T``.
+        """Return (Q, T): an orthonormal basis times sqrt(n), and the triangle of ``matrix = Q T``.
 
         Columns are centred (when there is an intercept) and scaled before the factorisation, so
         that neither the unit nor the offset of a column costs digits.
@@ -89,9 +88,7 @@ class Design:
 
     @cached_property
     def largest_leverage(self) -> float:
-        """Return the largest diagonal entry of the columns' hat matrix, every row with the same
-        weight.
-        """
+        """Return the largest diagonal entry of the columns' hat matrix, all rows weighted alike."""
         basis, _ = self.basis
         return float(np.einsum("ij,ij->i", basis, basis).max()) / self.n
 
@@ -105,9 +102,7 @@ class Design:
         return rest
 
     def keeping(self) -> Design:
-        """Return this very design, which from now on keeps its reduced designs and fits; one made
-        from it does not.
-        """
+        """Return this very design, which now keeps its reduced designs and fits; copies do not."""
         object.__setattr__(self, "kept", {})
         return self
 
@@ -116,9 +111,7 @@ class Design:
         return self.matrix[:, [i for i, block in enumerate(self.blocks) if block in blocks]]
 
     def take(self, keep: np.ndarray) -> Design:
-        """Return the design of some rows (a boolean mask or positions); clusters keep their
-        codes.
-        """
+        """Return the design of some rows (a mask or positions); clusters keep their codes."""
         pick = {
             name: None if (a := getattr(self, name)) is None else a[keep]
             for name in ("clusters", "offset", "rows")
@@ -126,9 +119,7 @@ class Design:
         return replace(self, response=self.response[keep], matrix=self.matrix[keep], **pick)
 
     def rest(self, keep: np.ndarray) -> Design:
-        """Return the design of some rows, a mask: clusters numbered anew, without controls that
-        vary no more.
-        """
+        """Return the design of a mask's rows: clusters renumbered, constant controls left out."""
         left = self.take(keep)
         still = [
             at
@@ -155,9 +146,7 @@ class Design:
         )
 
     def with_last(self, column: np.ndarray, response: np.ndarray) -> Design:
-        """Return the design with another last column and response; the basis of the others is not
-        made again.
-        """
+        """Return the design with another last column and response, its basis from the old one."""
         changed = replace(
             self, matrix=np.column_stack([self.matrix[:, :-1], column]), response=response
         )
@@ -179,8 +168,7 @@ class Design:
 
 
 def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Factor ``matrix = Q T`` with ``Q'Q = n I`` and T upper triangular, by Householder QR of
-    scaled columns.
+    """Factor ``matrix = Q T`` with ``Q'Q = n I`` and T upper triangular, by Householder's QR.
 
     Parameters
     ----------
@@ -213,8 +201,7 @@ def orthonormal_basis(matrix: np.ndarray, *, centre: bool = True) -> tuple[np.nd
 def extended_basis(
     basis: np.ndarray, triangle: np.ndarray, column: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return basis and triangle of a matrix with another last column, by two projections on the
-    others.
+    """Return basis and triangle of a matrix with another last column, by two projections.
 
     Parameters
     ----------
@@ -236,8 +223,7 @@ def extended_basis(
 
 
 def _factors_of_many(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return Q and R by Cholesky factors of cross products, twice; None where the columns are close
-    to dependent.
+    """Return Q and R by Cholesky factors of cross products; None if nearly dependent.
 
     Notes
     -----
@@ -275,9 +261,7 @@ def check_estimable(design: Design, where: str) -> None:
 
 
 def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[str, list[str]]]:
-    """Return each column that is a linear combination of the columns before it, with those it is
-    made of.
-    """
+    """Return each column that is a linear combination of those before it, and of which."""
     centred = matrix - np.concatenate([[0.0], matrix[:, 1:].mean(axis=0)])
     norms = np.linalg.norm(centred, axis=0)
     constant = norms <= RANK_TOLERANCE * np.linalg.norm(matrix, axis=0)

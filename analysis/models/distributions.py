@@ -1,6 +1,4 @@
-"""The reference distributions: tails and quantiles without waiting for scipy.stats, and what a
-study can show before it is run.
-"""
+"""Tails and quantiles without waiting for scipy.stats, and power before a study is run."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def f_sf(x: ArrayLike, above: ArrayLike, below: ArrayLike) -> np.ndarray:
 
 
 def critical_value(level: float, df: float | None = None) -> float:
-    """Return the quantile that a two-sided interval of this level multiplies the standard error
-    by.
-    """
+    """Return the quantile by which a two-sided interval multiplies the standard error."""
     tail = (1 - level) / 2
     return float(normal_isf(tail) if df is None else t_isf(tail, df))
 
@@ -92,8 +88,7 @@ def power_nothing(
     level: float = 0.95,
     df: float | None = None,
 ) -> float:
-    """Return the probability that the equivalence test's interval (level 2 level - 1) lies inside
-    the band.
+    """Return the probability that the equivalence test's interval (2 level - 1) is inside the band.
 
     Parameters
     ----------
@@ -114,9 +109,7 @@ def power_nothing(
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Rows needed to detect an increment, and to conclude that one that is absent is too small to
-    matter.
-    """
+    """Rows needed to detect an increment, and to conclude that it is too small to matter."""
 
     detect: int
     equivalence: int
@@ -150,8 +143,7 @@ def rows_needed(
 
 
 def score_error(n: int, *, r2_full: float, r2_score: float, sd_outcome: float = 1.0) -> float:
-    """Return the standard error of the slope per standard deviation of the score, before any data
-    exist.
+    """Return the standard error of a score's slope, per standard deviation, before any data exist.
 
     Parameters
     ----------

@@ -164,9 +164,7 @@ class Family(DeclaredModel):
     def derivatives(
         self, y: np.ndarray, at: np.ndarray, *, observed: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return `score` and `weights`, or with `observed` the weights in the observed
-        information.
-        """
+        """Return `score` and `weights`; with `observed` those of the observed information."""
         mean, power = self.mean(at), self.power
         if power is None:
             return y - mean, np.ones_like(at) if self.linear else mean * (1 - mean)
@@ -196,9 +194,7 @@ class Family(DeclaredModel):
         return 2 * (up - y * down)
 
     def deviance(self, y: np.ndarray, at: np.ndarray) -> float:
-        """Return the deviance of a linear predictor: squared error, twice the log loss, or that of
-        the power's mean; NaN where an outcome of zero makes it infinite.
-        """
+        """Return the deviance of a linear predictor; NaN where a zero makes it infinite."""
         power, mean = self.power, self.mean(at)
         if self.infinite_at_zero and not (y > 0).all():
             return float("nan")

@@ -1,6 +1,4 @@
-"""Poisson pseudo maximum likelihood of many rows: Newton steps over blocks, with no copy of the
-table.
-"""
+"""Poisson pseudo maximum likelihood of many rows: Newton steps over blocks, without a copy."""
 
 from __future__ import annotations
 
@@ -190,9 +188,7 @@ class _Raw(Rows):
         )
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield ranges of rows and [1, standardised columns], shape (rows, k), in a room that is
-        used again.
-        """
+        """Yield ranges of rows and [1, standardised columns], (rows, k), in a room used again."""
         room = np.empty((len(self.names), min(self.block_rows, len(self.response))))
         scale, location = self.scale[:, None], self.location[:, None]
         for start in range(0, len(self.response), self.block_rows):
@@ -224,9 +220,7 @@ class _Raw(Rows):
 
 
 def _location_scale(columns: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and inverse standard deviation of each column in some of the rows, near enough to
-    scale by; in all of them where it does not vary in those.
-    """
+    """Return mean and inverse standard deviation of columns in some rows; all if flat."""
     with np.errstate(invalid="ignore", over="ignore"):
         finite = np.isfinite(columns.sum()) or np.isfinite(columns.sum(axis=0))
     if not np.all(finite):
@@ -250,9 +244,7 @@ def _many(columns: np.ndarray) -> bool:
 
 
 def _first_guess(rows: _Raw) -> np.ndarray:
-    """Return the fit of some rows where they are enough; else, or where they have no fit, the mean
-    alone.
-    """
+    """Return the fit of some rows; of the mean alone where they are few or have no fit."""
     beta = flat = _flat(rows)
     if not _many(rows.columns):
         return flat
@@ -290,8 +282,7 @@ def _solved(rows: _Raw, beta: np.ndarray, small: float = STEP_TOLERANCE) -> np.n
 
 
 def _last_step(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
-    """Take the step that the pass for the covariance shows, again while it is long and becomes
-    shorter: estimate and the parts. Of nearly dependent columns it ends in rounding."""
+    """Return the estimate and its `_sandwich_parts`, by steps until they are short or rounding."""
     before = np.inf
     for _ in range(STEPS):
         score, farthest, *parts = _sandwich_parts(rows, beta, codes, clusters)
@@ -304,9 +295,7 @@ def _last_step(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clusters:
 
 
 def _sandwich_parts(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clusters: int | None):
-    """Return score, largest values, information, sum of outer products of the scores (or of their
-    cluster sums), deviance.
-    """
+    """Return score, largest values, information, outer products of (cluster) scores, deviance."""
     (score, farthest), (bread, meat) = np.zeros((2, len(beta))), np.zeros((2, len(beta), len(beta)))
     sums, deviance = np.zeros((len(beta), clusters or 0)), 0.0
     if codes is not None:
@@ -344,9 +333,7 @@ def _cluster_codes(cluster, n: int) -> tuple[np.ndarray | None, int | None]:
 
 
 def _scaled_condition(information: np.ndarray) -> float:
-    """Return the condition number of the information with unit diagonal; infinite when it is not
-    positive.
-    """
+    """Return the condition of the information with unit diagonal; infinite when not positive."""
     diagonal = np.sqrt(np.maximum(np.diagonal(information), 0.0))
     if not (diagonal > 0).all() or not np.isfinite(information).all():
         return np.inf

@@ -66,18 +66,14 @@ class Fit:
 
     @property
     def df(self) -> float | None:
-        """Degrees of freedom of the reference: G - 1 with clusters, n - k for OLS, None for the
-        normal.
-        """
+        """Degrees of freedom of the reference: G - 1, or n - k for OLS; None for the normal."""
         if self.covariance.startswith("CRV"):
             return float(self.design.n_clusters - 1)
         return float(self.design.n - self.design.k) if FAMILIES[self.model].linear else None
 
     @property
     def r_squared(self) -> float:
-        """R2, or the share of the null deviance that the model explains (Cameron & Windmeijer
-        1997).
-        """
+        """R2, or the share of null deviance that is explained (Cameron & Windmeijer 1997)."""
         return 1.0 - self.deviance / self.null_deviance
 
     @cached_property
@@ -87,8 +83,7 @@ class Fit:
 
     @cached_property
     def without_clusters(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is left without each cluster, on the orthonormal basis: moments (G, k, k) and
-        coefficients (G, k).
+        """Moments, (G, k, k), and coefficients, (G, k), without each cluster on the basis.
 
         The coefficients are one Newton step from the fit, which for least squares is exact.
 
@@ -203,8 +198,7 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
 
 
 def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float, float]:
-    """Return (chi-square, p) of the robust score test of the columns that `design` adds to
-    `reduced`.
+    """Return (chi-square, p) of the robust score test of the columns that `design` adds.
 
     Parameters
     ----------

@@ -1,6 +1,4 @@
-"""The score within a unit: least squares and Poisson with unit (and period) fixed effects, swept
-out.
-"""
+"""The score within a unit: least squares and Poisson with unit (and period) fixed effects."""
 
 from __future__ import annotations
 
@@ -143,8 +141,7 @@ def fit_within(
 def sweep(
     columns: np.ndarray, groups: list[np.ndarray], weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return columns, shape (n, q), less their (weighted) means by each grouping, until nothing
-    moves.
+    """Return columns, shape (n, q), less their (weighted) group means, until nothing moves.
 
     Examples
     --------
@@ -164,8 +161,7 @@ def sweep(
 
 
 def autocorrelation(values: np.ndarray, unit: np.ndarray, time: np.ndarray | None = None) -> float:
-    """Return the correlation of a column with itself in the unit's next row; without time, between
-    a unit's rows.
+    """Return a column's correlation with itself in the unit's next row, or among a unit's rows.
 
     Parameters
     ----------

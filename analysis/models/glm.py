@@ -195,9 +195,7 @@ def _no_estimate(family: Family) -> DesignError:
 
 
 def _null_intercept(rows: Rows) -> float:
-    """Return the intercept of the model without columns, whose estimating equation has a closed
-    form.
-    """
+    """Return the intercept of the model without columns, which has a closed form."""
     if rows.offset is None:
         return float(rows.family.predictor(rows.response.mean()))
     weights = np.exp(rows.offset * (1 - rows.family.power))
@@ -302,8 +300,7 @@ def effect_of(fit: Fit, term: str) -> tuple[float, float]:
 
 
 def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
-    """Return the mean change in probability per unit of a column of a logit, and its standard error
-    by the delta method.
+    """Return the mean change in probability per unit of a logit's column, and its standard error.
 
     Notes
     -----
@@ -317,9 +314,7 @@ def average_marginal_effect(fit: Fit, term: str) -> tuple[float, float]:
 
 
 def marginal_gradient(fit: Fit, term: str) -> np.ndarray:
-    """Return the derivative of the mean change in probability by the coefficients of a logit, shape
-    (k,).
-    """
+    """Return the gradient of a logit's mean change in probability, shape (k,)."""
     at, density = fit.position(term), fit.weights
     slope = (density * (1 - 2 * fit.fitted)) @ fit.design.matrix / fit.design.n
     gradient = fit.params[at] * slope

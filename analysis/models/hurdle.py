@@ -1,6 +1,4 @@
-"""A hurdle and what lies beyond it: two equations, and what they say together about the overall
-mean.
-"""
+"""The hurdle model: two equations, and what they say together about the overall mean."""
 
 from __future__ import annotations
 
@@ -28,8 +26,7 @@ FEWEST = 10
 
 
 def fit_hurdle(design: Design, *, counts: bool = False, covariance: str = "HC1") -> Fit:
-    """Fit whether the outcome is positive, and how large it is then; recombine them into the
-    overall mean.
+    """Fit whether the outcome is positive and how large it is then, and recombine both.
 
     Parameters
     ----------
@@ -125,8 +122,7 @@ def split(design: Design) -> tuple[Design, Design]:
 def overall_effects(
     matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (effects, gradient) on the log of the overall mean, of every column and by every
-    parameter.
+    """Return every column's effect on the log of the overall mean, and its gradient by parameters.
 
     Parameters
     ----------
@@ -160,9 +156,7 @@ def overall_effects(
 def _mean(
     matrix: np.ndarray, offset: np.ndarray | None, zero: Fit, positive: Fit
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each row's overall mean, and its derivatives by the two linear predictors, shape (n,)
-    each.
-    """
+    """Return each row's overall mean, and its derivatives by both linear predictors, (n,) each."""
     chance = expit(matrix @ zero.params)
     base = np.exp(matrix @ positive.params + (0.0 if offset is None else offset))
     if isinstance(positive, CountFit):
@@ -196,9 +190,7 @@ def _with(zero: Fit, positive: Fit, params: np.ndarray) -> tuple[Fit, Fit]:
 
 
 def _sandwiched(design: Design, zero: Fit, positive: Fit, kind: str) -> np.ndarray:
-    """Return the joint covariance: each part with its own small-sample factor, as if it had been
-    fitted alone.
-    """
+    """Return the joint covariance, each part with the small-sample factor of a fit alone."""
     influence = _joint_influence(
         design, zero, positive, (_factor(zero, kind), _factor(positive, kind))
     )

@@ -1,6 +1,4 @@
-"""Few clusters: the restricted wild cluster bootstrap with an interval, and how many clusters there
-are in effect.
-"""
+"""The restricted wild cluster bootstrap with an interval, and the effective number of clusters."""
 
 from __future__ import annotations
 
@@ -22,8 +20,7 @@ place of signs.
 
 @dataclass(frozen=True, eq=False)
 class WildTest:
-    """The wild cluster bootstrap of one coefficient of least squares, for every value it is tested
-    against.
+    """The wild cluster bootstrap of one least-squares coefficient, for every tested value.
 
     Attributes
     ----------
@@ -51,9 +48,7 @@ class WildTest:
         return self.estimate / self.std_error
 
     def p_value(self, value: float = 0.0) -> float:
-        """Return the symmetric p-value against a value: the share of bootstrap |t| at or beyond the
-        observed one.
-        """
+        """Return the symmetric p-value against a value: the share of bootstrap |t| as large."""
         top = np.abs(self.numerators[0] - value * self.numerators[1])
         squares = self.squares[0] - value * self.squares[1] + value**2 * self.squares[2]
         null = top / np.sqrt(np.maximum(squares, np.finfo(float).tiny))
@@ -61,8 +56,7 @@ class WildTest:
         return float(exceedance(null, np.array(observed), exact=self.enumerated))
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return the values that the test does not reject, between the first rejected one on either
-        side.
+        """Return the values that are not rejected, up to the first rejected one on either side.
 
         Raises
         ------

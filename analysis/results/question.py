@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.data.sample import Sample
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned
-from analysis.models.columns import build_design, score_scale
+from analysis.models.columns import build_design, score_scale, transform
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
