@@ -8,8 +8,8 @@ import statsmodels.api as sm
 from bench_curve import resampled_rows
 from harness import Bench, limits, relative
 
+from analysis.models.sufficient_statistics.draws import cross_validate, repeated_folds
 from analysis.models.sufficient_statistics.fits import fit_subsets
-from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import (
     bootstrap_clusters,

@@ -12,8 +12,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import RepeatedKFold, cross_val_score
 
 from analysis.errors import AnalysisError
-from analysis.models.sufficient_statistics.fits import covariance_between, fit_subsets
-from analysis.models.sufficient_statistics.folds import cross_validate, repeated_folds
+from analysis.models.sufficient_statistics.draws import cross_validate, repeated_folds
+from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import (
     bootstrap_clusters,
@@ -403,23 +403,6 @@ def test_joint_test_has_its_size():
         fits = fit_subsets(moments, [["e"], []], outcome="y", term="s")
         rejected += joint_test(fits, "c", replicates=199, seed=rng).p_median <= 0.05
     assert stats.binomtest(rejected, 300, 0.05).pvalue > 0.005
-
-
-def test_covariance_between_is_that_of_one_regression():
-    table, names, codes = creators()
-    moments = sufficient_statistics(table, names, groups={"cluster": codes})
-    terms = ["e1", "e2", "s"]
-    fits = fit_subsets(
-        moments, [terms] * 3, outcome="y", term=terms, covariance=["HC1", "CRV1"], cluster="cluster"
-    )
-    model = sm.OLS(table[:, 4], sm.add_constant(table[:, [0, 1, 3]])).fit()
-    for kind, peer in (
-        ("HC1", model.get_robustcov_results("HC1")),
-        ("CRV1", model.get_robustcov_results("cluster", groups=codes)),
-    ):
-        ours = covariance_between(fits, kind, cluster="cluster")
-        np.testing.assert_allclose(ours, peer.cov_params()[1:, 1:], rtol=1e-8, atol=1e-16)
-        np.testing.assert_allclose(np.sqrt(np.diag(ours)), fits.std_error[kind], rtol=SAME)
 
 
 def test_things_that_cannot_be_resampled():

@@ -22,7 +22,7 @@ from analysis.models.sufficient_statistics import (
     pair_weights,
     unpack_pairs,
 )
-from analysis.models.sufficient_statistics.draws import leave_out, solve_draws, within
+from analysis.models.sufficient_statistics.draws import leave_out, solve_draws
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import orthonormalise, sufficient_statistics
 
@@ -106,27 +106,6 @@ def test_known_coefficients_come_back():
     assert (fits.std_error["HC1"] < 1e-14).all()
 
 
-def test_weights_are_those_of_wls():
-    table, names, codes = creators(seed=2)
-    weights = np.random.default_rng(3).uniform(0.2, 5, len(table))
-    moments = sufficient_statistics(table, names, groups={"cluster": codes}, weights=weights)
-    kinds = ("classical", "HC1", "CRV1", "CRV3")
-    fits = fit_subsets(moments, SUBSETS, outcome="y", term="s", covariance=kinds, cluster="cluster")
-    for i, subset in enumerate(SUBSETS):
-        x = direct.design(table, [names.index(name) for name in subset], 3)
-        expected = direct.errors(x, table[:, 4], codes, weights)
-        model = sm.WLS(table[:, 4], x, weights=weights).fit()
-        assert fits.estimate[i] == pytest.approx(model.params[-1], rel=SAME)
-        assert fits.r2[i] == pytest.approx(model.rsquared, rel=SAME)
-        assert fits.std_error["HC1"][i] == pytest.approx(
-            model.get_robustcov_results("HC1").bse[-1], rel=SAME
-        )
-        for kind in kinds:
-            assert fits.std_error[kind][i] == pytest.approx(expected[kind], rel=SAME)
-    with pytest.raises(AnalysisError, match="weights"):
-        fit_subsets(moments, SUBSETS, outcome="y", term="s", covariance=["HC3"], rows=table)
-
-
 @pytest.mark.parametrize("kappa", [1e1, 1e3, 1e5])
 def test_sixty_digits_agree(kappa):
     table, names, codes = collinear(kappa)
@@ -195,11 +174,12 @@ def test_nist_filip():
     assert fits.condition > 1e9
 
 
-def test_leave_out_and_within_are_direct_fits():
+def test_leave_out_and_each_group_alone_are_direct_fits():
     table, names, codes = creators(seed=7)
     moments = sufficient_statistics(table, names, groups={"cluster": codes, "half": codes % 2})
     fits = fit_subsets(moments, SUBSETS, outcome="y", term="s")
-    left, inside = leave_out(fits, "cluster"), within(fits, "half")
+    left = leave_out(fits, "cluster")
+    inside = solve_draws(fits, moments.group("half").pairs)
     for i, subset in enumerate(SUBSETS):
         x = direct.design(table, [names.index(name) for name in subset], 3)
         for draws, rows_of in ((left, lambda c: codes != c), (inside, lambda c: codes % 2 == c)):
@@ -462,8 +442,6 @@ def test_pair_algebra():
     [
         (dict(names=["a", "a", "b", "c", "d"]), "each name once"),
         (dict(names=["a"]), "1 named columns"),
-        (dict(weights=np.zeros(40)), "positive"),
-        (dict(weights=np.ones(3)), "each of 40 rows"),
         (dict(block_rows=0), "at least 1"),
         (dict(groups={"g": np.zeros(3)}), "one for each row"),
         (dict(groups={"g": np.r_[np.nan, np.ones(39)]}), "missing label in row 0"),
@@ -577,24 +555,14 @@ def test_rows_sorted_by_cluster_give_the_same():
     table, names, _ = creators(2000, 100)
     codes = np.random.default_rng(0).integers(0, 200, 2000)
     order = np.argsort(codes, kind="stable")
-    for weights in (None, np.random.default_rng(1).uniform(1, 2, 2000)):
-        a = sufficient_statistics(
-            table, names, groups={"g": codes, "h": codes % 3}, weights=weights
-        )
-        b = sufficient_statistics(
-            table[order],
-            names,
-            groups={"g": codes[order], "h": codes[order] % 3},
-            weights=None if weights is None else weights[order],
-        )
-        for name in ("g", "h"):
-            fits = [
-                fit_subsets(
-                    m, SUBSETS, outcome="y", term="s", covariance=["CRV1", "HC1"], cluster=name
-                )
-                for m in (a, b)
-            ]
-            for kind in ("CRV1", "HC1"):
-                np.testing.assert_allclose(
-                    fits[0].std_error[kind], fits[1].std_error[kind], rtol=1e-11
-                )
+    a = sufficient_statistics(table, names, groups={"g": codes, "h": codes % 3})
+    b = sufficient_statistics(
+        table[order], names, groups={"g": codes[order], "h": codes[order] % 3}
+    )
+    for name in ("g", "h"):
+        fits = [
+            fit_subsets(m, SUBSETS, outcome="y", term="s", covariance=["CRV1", "HC1"], cluster=name)
+            for m in (a, b)
+        ]
+        for kind in ("CRV1", "HC1"):
+            np.testing.assert_allclose(fits[0].std_error[kind], fits[1].std_error[kind], rtol=1e-11)

@@ -12,7 +12,7 @@ from analysis.audit import analyse
 from analysis.errors import PlanError
 from analysis.models import fit_pml
 from analysis.models.design import Design
-from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.models.sufficient_statistics.draws import cluster_folds
 from analysis.studies.prediction.flexible import flexible_effect
 
 

@@ -22,7 +22,7 @@ from sklearn.metrics import (
 from analysis.audit import analyse
 from analysis.models.columns import build_design
 from analysis.models.design import Design
-from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.models.sufficient_statistics.draws import cluster_folds
 from analysis.studies.prediction.prediction import Gain, cross_validated_gain
 
 EXACT = {"alpha": 0.0, "tol": 1e-12, "max_iter": 10_000, "solver": "newton-cholesky"}
@@ -72,8 +72,8 @@ def test_each_fold_agrees_with_a_refit_by_scikit_learn(model, make_frame, plan_o
 
 def test_least_squares_agrees_with_the_moments(make_frame, plan_of, sample_of):
     """Another route without refits: sums of an orthonormal basis by fold."""
+    from analysis.models.sufficient_statistics.draws import cross_validate
     from analysis.models.sufficient_statistics.fits import fit_subsets
-    from analysis.models.sufficient_statistics.folds import cross_validate
     from analysis.models.sufficient_statistics.measure import sufficient_statistics
 
     design = design_of_study("ols", make_frame, plan_of, sample_of)

@@ -6,8 +6,8 @@ orthonormal columns carry the condition number of the data once, where sums of t
 its square (and, for HC errors, its fourth power).
 
 This module holds the record and the algebra of its packed sums of products; `measure` makes it,
-`regressions` fits from it, `variances` has the standard errors, `draws` the fits under weights,
-and `resampling` the bootstrap and permutation tests.
+`regressions` solves from it, `fits` adds the standard errors, `draws` has the fits under weights
+and cross-validation, `resampling` the bootstrap, and `expansion` exponential means.
 """
 
 from __future__ import annotations
@@ -55,8 +55,7 @@ class SufficientStatistics:
     n : int
         Rows.
     location, spread : ndarray, shape (p,)
-        Mean, and root of the sum of squares about it, of each column (weighted if there are
-        weights). A constant column has spread 0.
+        Mean, and root of the sum of squares about it, of each column; a constant one has spread 0.
     coordinates : ndarray, shape (k, p), k = min(n, p + 1)
         Each centred column, divided by its spread, in the orthonormal basis. Row 0 is the constant:
         zero.
@@ -66,7 +65,6 @@ class SufficientStatistics:
     fourth : ndarray, shape (P, P), or None
         Sum over rows of the outer product of the row's pair products, P = k (k + 1) / 2.
     groups : mapping of str to GroupSums
-    weighted : bool
     """
 
     names: tuple[str, ...]
@@ -77,7 +75,6 @@ class SufficientStatistics:
     condition: float
     fourth: np.ndarray | None
     groups: Mapping[str, GroupSums]
-    weighted: bool = False
 
     def position(self, name: str) -> int:
         """Position of a column."""

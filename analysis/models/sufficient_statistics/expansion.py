@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations_with_replacement, permutations
 
 import numpy as np
 
 from analysis.models.solver import Sums, newton, solved
+from analysis.models.sufficient_statistics import pair_weights, unpack_pairs
 
 BLOCK_ROWS = 2048
 """Rows whose products of three columns are held at once."""
@@ -86,15 +88,16 @@ class Expansion:
             ]
         )
         groups, k = int(codes[-1]) + 1, basis.shape[1]
-        first, second = column_pairs(k)
-        triples = _triples(k)[0]
+        first, second = np.triu_indices(k)
+        triples, place = _triples(k)[0], unpack_pairs(np.arange(len(first))).astype(int)
+        left, last = place[triples[:, 0], triples[:, 1]], triples[:, 2]
         sizes = (k, len(first), len(triples), *((len(first), len(triples)) if power != 1 else ()))
         sums = [np.zeros((groups, size)) for size in sizes]
         for begin in range(0, len(codes), BLOCK_ROWS):
             part = slice(begin, begin + BLOCK_ROWS)
             x, rate = basis[part], rates[part]
             pairs = x[:, first] * x[:, second]
-            three = pairs[:, triples[:, 0]] * x[:, triples[:, 1]]
+            three = pairs[:, left] * x[:, last]
             starts = np.flatnonzero(np.concatenate([[True], np.diff(codes[part]) > 0]))
             present = codes[part][starts]
             for at, (total, columns) in enumerate(
@@ -120,9 +123,9 @@ class Expansion:
         distance : ndarray, shape (B,)
             Length of the way from the full estimate, on the basis.
         """
-        k = self.score.shape[1]
-        score, slope = drawn @ self.score, full_pairs(drawn @ self.slope, k)
-        curve = _full_triples(drawn @ self.curve, k)
+        place = _triples(self.score.shape[1])[1]
+        score, slope = drawn @ self.score, unpack_pairs(drawn @ self.slope)
+        curve = (drawn @ self.curve)[:, place]
 
         def sums(way: np.ndarray) -> Sums:
             bent = np.einsum("bijl,bl->bij", curve, way)
@@ -131,12 +134,12 @@ class Expansion:
         last = newton(sums, np.zeros_like(score), steps=STEPS, small=SMALL)
         way = last.params
         with np.errstate(all="ignore"):
-            information = full_pairs(drawn @ self.information, k)
-            growth = curve if self.growth is self.curve else _full_triples(drawn @ self.growth, k)
+            information = unpack_pairs(drawn @ self.information)
+            growth = curve if self.growth is self.curve else (drawn @ self.growth)[:, place]
             along = solved(
                 information + np.einsum("bijl,bl->bij", growth, way), np.tile(back, (len(drawn), 1))
             )
-            influence = along @ self.score.T - _pair_weights(along, way) @ self.slope.T
+            influence = along @ self.score.T - pair_weights(along, way).T @ self.slope.T
             influence -= _triple_weights(along, way) @ self.curve.T / 2
             error = np.sqrt((drawn * influence**2).sum(axis=1))
             values = np.where((last.moved <= SMALL) & (error > 0), way @ back / error, np.nan)
@@ -144,64 +147,20 @@ class Expansion:
 
 
 @cache
-def column_pairs(k: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.triu_indices(k)
-
-
-@cache
 def _triples(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (pair, third column) of every triple i <= j <= l; where triple (i, j, l) stands; how
-    often it counts.
-    """
-    place = {
-        pair: at
-        for at, pair in enumerate(zip(*(part.tolist() for part in column_pairs(k)), strict=True))
-    }
-    made, number, times = [], np.empty((k, k, k), dtype=int), []
-    for i in range(k):
-        for j in range(i, k):
-            for last in range(j, k):
-                orders = {
-                    (i, j, last),
-                    (i, last, j),
-                    (j, i, last),
-                    (j, last, i),
-                    (last, i, j),
-                    (last, j, i),
-                }
-                for order in orders:
-                    number[order] = len(made)
-                made.append((place[i, j], last))
-                times.append(len(orders))
+    """Return all triples i <= j <= l, shape (T, 3); where (i, j, l) stands; how often it counts."""
+    made = list(combinations_with_replacement(range(k), 3))
+    number, times = np.empty((k, k, k), dtype=int), []
+    for at, triple in enumerate(made):
+        orders = set(permutations(triple))
+        times.append(len(orders))
+        for order in orders:
+            number[order] = at
     return np.array(made), number, np.array(times)
-
-
-def full_pairs(packed: np.ndarray, k: int) -> np.ndarray:
-    first, second = column_pairs(k)
-    full = np.empty((len(packed), k, k))
-    full[:, first, second] = full[:, second, first] = packed
-    return full
-
-
-def _full_triples(packed: np.ndarray, k: int) -> np.ndarray:
-    return packed[:, _triples(k)[1]]
-
-
-def _pair_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return weights w with ``a' M b = w . packed M`` for symmetric M, shape (B, k (k + 1) / 2)."""
-    first, second = column_pairs(a.shape[1])
-    return np.where(
-        first == second,
-        a[:, first] * b[:, first],
-        a[:, first] * b[:, second] + a[:, second] * b[:, first],
-    )
 
 
 def _triple_weights(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return weights w with ``sum a_i b_j b_l M_ijl = w . packed M`` for symmetric M."""
-    k = a.shape[1]
-    made, _, times = _triples(k)
-    first, second = (part[made[:, 0]] for part in column_pairs(k))
-    third = made[:, 1]
-    mean = a[:, first] * b[:, second] * b[:, third] + a[:, second] * b[:, first] * b[:, third]
-    return (mean + a[:, third] * b[:, first] * b[:, second]) * (times / 3)
+    triples, _, times = _triples(a.shape[1])
+    (a1, a2, a3), (b1, b2, b3) = (part.T[triples.T] for part in (a, b))
+    return ((a1 * b2 * b3 + a2 * b1 * b3 + a3 * b1 * b2).T) * (times / 3)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from analysis.errors import listing
+from analysis.models.covariance import small_sample
 from analysis.models.sufficient_statistics import (
     SufficientStatistics,
     pair_products,
@@ -29,7 +30,7 @@ from analysis.models.sufficient_statistics.regressions import (
     solve,
 )
 
-WITH_FOURTH = "sufficient_statistics(..., fourth=True)"
+WITH_FOURTH = "sufficient_statistics(..., fourth=True), or rows="
 
 
 def fit_subsets(
@@ -107,16 +108,18 @@ def standard_error(fits: SubsetFits, kind: Covariance, cluster: str | None, rows
         raise refusal(f"covariance {kind!r}", "no cluster=", known)
     if kind == "CRV3":
         return _jackknife_error(fits, cluster)
-    free = fits.sufficient.n - fits.subsets.parameters
+    sufficient, parameters, groups = fits.sufficient, fits.subsets.parameters, None
     if kind == "classical":
+        free = sufficient.n - parameters
         variance = squares_of(fits.residual) / free * squares_of(fits.influence)
-    elif kind in ("HC0", "HC1"):
-        factor = fits.sufficient.n / free if kind == "HC1" else 1.0
-        variance = _fourth_moment_variance(fits, rows) * factor
-    elif kind in ("HC2", "HC3"):
-        variance = _leverage_variance(fits, rows, 1 if kind == "HC2" else 2)
+    elif kind == "CRV1":
+        sums = grouping(fits, cluster)
+        variance, groups = _variance_from_sums(fits, sums.pairs), len(sums.sizes)
+    elif kind in ("HC2", "HC3") or sufficient.fourth is None:
+        variance = _variance_from_rows(fits, rows, {"HC2": 1, "HC3": 2}.get(kind, 0))
     else:
-        variance = _cluster_variance(fits, cluster)
+        variance = _variance_from_sums(fits, sufficient.fourth)
+    variance = variance * small_sample(kind, sufficient.n, parameters, groups)
     return np.abs(fits.unit) * np.sqrt(np.maximum(variance, 0.0))
 
 
@@ -132,75 +135,27 @@ def degrees(fits: SubsetFits, kind: Covariance, clusters: int | None) -> np.ndar
     return fits.sufficient.n - fits.subsets.parameters
 
 
-def covariance_between(
-    fits: SubsetFits, kind: Literal["HC0", "HC1", "CRV1"], *, cluster: str | None = None
-) -> np.ndarray:
-    """Covariance matrix of the estimates, of one regression's terms or across regressions, shape
-    (m, m).
-
-    Parameters
-    ----------
-    fits : SubsetFits
-        For one regression: its subset repeated, with each term in turn.
-    kind : {"HC0", "HC1", "CRV1"}
-        Small-sample factors as in `fit_subsets`; between regressions of different size, their
-        geometric mean.
-    cluster : str, optional
-
-    Raises
-    ------
-    DesignError
-        A kind that has no covariance between regressions; sums that were not taken.
+def _variance_from_sums(fits: SubsetFits, sums: np.ndarray) -> np.ndarray:
+    """With w the products of influence and residual: w'Fw of fourth moments F, shape (P, P), or the
+    sum of squares of (pair sums by cluster) w, shape (m,).
     """
-    sufficient = fits.sufficient
-    weights = pair_weights(fits.influence, fits.residual)
-    free = sufficient.n - fits.subsets.parameters
-    if kind in ("HC0", "HC1"):
-        if sufficient.fourth is None:
-            raise refusal("HC0, HC1", "no fourth moments", WITH_FOURTH)
-        meat = weights.T @ sufficient.fourth @ weights
-        factor = sufficient.n / free if kind == "HC1" else np.ones(len(fits))
-    elif kind == "CRV1" and cluster is not None:
-        sums = grouping(fits, cluster)
-        scores, g = sums.pairs @ weights, len(sums.sizes)
-        meat, factor = scores.T @ scores, g / (g - 1) * (sufficient.n - 1) / free
-    else:
-        raise refusal("covariance between estimates", repr(kind), "HC0, HC1, or CRV1 with cluster=")
-    outer = fits.unit * np.sqrt(factor)
-    return meat * np.outer(outer, outer)
-
-
-def _fourth_moment_variance(fits: SubsetFits, rows) -> np.ndarray:
-    fourth = fits.sufficient.fourth
-    if fourth is None and rows is None:
-        raise refusal("HC0, HC1", "no fourth moments", f"{WITH_FOURTH}, or rows=")
-    if fourth is None:
-        return _leverage_variance(fits, rows, 0)
     variance = np.empty(len(fits))
-    for part in chunks(len(fits), len(fourth)):
+    for part in chunks(len(fits), max(sums.shape)):
         weights = pair_weights(fits.influence[part], fits.residual[part])
-        variance[part] = np.einsum("pm,pm->m", fourth @ weights, weights)
+        scores = sums @ weights
+        other = weights if sums is fits.sufficient.fourth else scores
+        variance[part] = np.einsum("gm,gm->m", scores, other)
     return variance
 
 
-def _cluster_variance(fits: SubsetFits, cluster: str) -> np.ndarray:
-    sums, n = grouping(fits, cluster), fits.sufficient.n
-    g = len(sums.sizes)
-    variance = np.empty(len(fits))
-    for part in chunks(len(fits), max(sums.pairs.shape)):
-        scores = sums.pairs @ pair_weights(fits.influence[part], fits.residual[part])
-        variance[part] = np.einsum("gm,gm->m", scores, scores)
-    return variance * (g / (g - 1)) * ((n - 1) / (n - fits.subsets.parameters))
-
-
-def _leverage_variance(fits: SubsetFits, rows, power: int) -> np.ndarray:
+def _variance_from_rows(fits: SubsetFits, rows, power: int) -> np.ndarray:
     """Sum over rows of (h'q)^2 (u'q)^2 / (1 - leverage)^power, in one pass over the rows."""
     sufficient = fits.sufficient
-    if rows is None or np.shape(rows) != (sufficient.n, len(sufficient.names)):
+    if rows is None and not power:
+        raise refusal("HC0, HC1", "no fourth moments", WITH_FOURTH)
+    if np.shape(rows) != (sufficient.n, len(sufficient.names)):
         found = f"shape {np.shape(rows)}"
         raise refusal("HC errors from rows", found, "rows=, the table that was measured")
-    if sufficient.weighted:
-        raise refusal("HC errors from rows", "weights", "HC0, HC1, CRV1, CRV3 with weights")
     names, inverse, basis = _row_basis(fits)
     influence, residual = fits.influence[:, 1:] @ basis, fits.residual[:, 1:] @ basis
     projection = _projections(fits, basis) if power else np.zeros((0, len(fits)))

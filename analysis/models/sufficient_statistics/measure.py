@@ -36,7 +36,6 @@ def sufficient_statistics(
     names: Sequence[str],
     *,
     groups: Mapping[str, np.ndarray] | None = None,
-    weights: np.ndarray | None = None,
     fourth: bool = True,
     block_rows: int = BLOCK_ROWS,
 ) -> SufficientStatistics:
@@ -50,8 +49,6 @@ def sufficient_statistics(
     groups : mapping of str to array, optional
         Groupings to sum by (clusters, segments, folds): labels of shape (n,), or non-negative
         integers of shape (n, repeats) for repeated partitions with the same number of parts.
-    weights : array, shape (n,), optional
-        Positive analytic weights.
     fourth : bool
         Keep the fourth moments, which HC0 and HC1 need: n P**2 operations, P**2 numbers.
     block_rows : int
@@ -60,7 +57,7 @@ def sufficient_statistics(
     Raises
     ------
     DesignError
-        Missing or infinite values, missing labels, non-positive weights, wrong shapes.
+        Missing or infinite values, missing labels, wrong shapes.
 
     Notes
     -----
@@ -83,7 +80,7 @@ def sufficient_statistics(
     >>> m.n, m.location.tolist(), m.group("half").sizes.tolist()
     (6, [2.5, 6.0], [3, 3])
     """
-    table = Table.read(columns, names, weights, block_rows)
+    table = Table.read(columns, names, block_rows)
     partitions = {name: _partition(name, one, table.n) for name, one in (groups or {}).items()}
     triangles = [np.linalg.qr(block, mode="r") for block in table.blocks()]
     stack = np.concatenate(triangles)
@@ -95,7 +92,7 @@ def sufficient_statistics(
         allowed = f"{FOURTH_LIMIT}; fourth=False, and HC errors from rows="
         raise refusal("fourth moments", f"{len(coordinates)} columns", allowed)
     if not fourth and not partitions:
-        return SufficientStatistics(*facts, None, {}, weights is not None)
+        return SufficientStatistics(*facts, None, {})
     if condition < INVERSE_LIMIT and (spread > 0).all():
         table, partitions = _sorted_by_largest(table, partitions)
         rows = _rows_by_inverse(table, triangle, spread)
@@ -119,9 +116,7 @@ def sufficient_statistics(
     by_group = {
         name: GroupSums(part.labels, part.sizes, sums[name]) for name, part in partitions.items()
     }
-    return orthonormalise(
-        SufficientStatistics(*facts, squares, by_group, weights is not None), gram
-    )
+    return orthonormalise(SufficientStatistics(*facts, squares, by_group), gram)
 
 
 def orthonormalise(sufficient: SufficientStatistics, gram: np.ndarray) -> SufficientStatistics:
@@ -193,11 +188,10 @@ def _rows_by_reflection(
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The rows, handed out in blocks [1, columns - shift], times the root of the weights."""
+    """The rows, handed out in blocks [1, columns - shift]."""
 
     columns: np.ndarray
     shift: np.ndarray
-    root_weights: np.ndarray | None
     block_rows: int
     order: np.ndarray | None = None
 
@@ -206,7 +200,7 @@ class Table:
         return len(self.columns)
 
     @classmethod
-    def read(cls, columns, names, weights, block_rows: int) -> Table:
+    def read(cls, columns, names, block_rows: int) -> Table:
         columns = np.asarray(columns, dtype=float)
         if columns.ndim != 2 or columns.shape[1] != len(names):
             raise refusal("table", f"shape {columns.shape}", f"rows of {len(names)} named columns")
@@ -222,7 +216,7 @@ class Table:
             bad = [f"{names[i]} (row {first[i]})" for i in np.flatnonzero(~np.isfinite(shift))]
             found = "missing or infinite values in " + listing(bad)
             raise refusal("columns", found, "complete columns")
-        return cls(columns, shift, _root_weights(weights, len(columns)), block_rows)
+        return cls(columns, shift, block_rows)
 
     def blocks(self) -> Iterator[np.ndarray]:
         for start in range(0, self.n, self.block_rows):
@@ -233,21 +227,7 @@ class Table:
             block = np.empty((len(values), len(self.shift) + 1))
             block[:, 0] = 1.0
             np.subtract(values, self.shift, out=block[:, 1:])
-            if self.root_weights is not None:
-                block *= self.root_weights[rows, None]
             yield block
-
-
-def _root_weights(weights, n: int) -> np.ndarray | None:
-    if weights is None:
-        return None
-    weights = np.asarray(weights, dtype=float)
-    if weights.shape != (n,):
-        raise refusal("weights", f"shape {weights.shape}", f"one for each of {n} rows")
-    if not (np.isfinite(weights).all() and (weights > 0).all()):
-        found = "values that are not positive and finite"
-        raise refusal("weights", found, "positive, finite values")
-    return np.sqrt(weights)
 
 
 # --- the groups -----------------------------------------------------------------------------------
@@ -331,9 +311,8 @@ def _sorted_by_largest(
         return table, partitions
     code = largest.codes[0]
     order = np.argsort(code.astype(np.uint16) if largest.parts <= 1 << 16 else code, kind="stable")
-    roots = None if table.root_weights is None else table.root_weights[order]
     ordered = {
         name: replace(part, codes=np.take(part.codes, order, axis=1))
         for name, part in partitions.items()
     }
-    return replace(table, order=order, root_weights=roots), ordered
+    return replace(table, order=order), ordered

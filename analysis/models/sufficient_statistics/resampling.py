@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.models.covariance import small_sample
 from analysis.models.sufficient_statistics import GroupSums, pair_weights, refusal, unpack_pairs
 from analysis.models.sufficient_statistics.draws import solve_draws
 from analysis.models.sufficient_statistics.regressions import (
@@ -20,22 +21,8 @@ from analysis.models.sufficient_statistics.regressions import (
 BLOCK = 1024
 """Replicates that share one child of the generator."""
 
-TOGETHER = 32
-"""Row permutations multiplied together."""
-
 Seed = int | np.random.Generator
-
-
 Weights = Literal["rademacher", "webb"]
-
-
-def seeded_blocks(replicates: int, seed: Seed) -> Iterator[tuple[slice, np.random.Generator]]:
-    """Slices of 1,024 replicates, each with its own spawned generator."""
-    if replicates < 1:
-        raise refusal("replicates", str(replicates), "at least 1")
-    children = np.random.default_rng(seed).spawn(-(-replicates // BLOCK))
-    for number, child in enumerate(children):
-        yield slice(number * BLOCK, min((number + 1) * BLOCK, replicates)), child
 
 
 def seeded_draws(
@@ -44,11 +31,17 @@ def seeded_draws(
     seed: Seed,
     draw: Callable[[np.random.Generator, int, int], np.ndarray],
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of replicates and their draws, (rows, groups), few enough at a time to stay small."""
+    """Slices of replicates and their draws, (rows, groups), few enough at a time to stay small.
+
+    Every 1,024 replicates have a spawned generator of their own.
+    """
+    if replicates < 1:
+        raise refusal("replicates", str(replicates), "at least 1")
     rows = max(1, BUDGET // groups)
-    for part, rng in seeded_blocks(replicates, seed):
-        for start in range(part.start, part.stop, rows):
-            stop = min(start + rows, part.stop)
+    for number, rng in enumerate(np.random.default_rng(seed).spawn(-(-replicates // BLOCK))):
+        last = min((number + 1) * BLOCK, replicates)
+        for start in range(number * BLOCK, last, rows):
+            stop = min(start + rows, last)
             yield slice(start, stop), draw(rng, stop - start, groups)
 
 
@@ -169,25 +162,29 @@ def bootstrap_clusters(
 
 
 @dataclass(frozen=True, eq=False)
-class WildTest:
-    """Wild cluster bootstrap of the hypothesis that a coefficient is zero.
+class NullTest:
+    """Test of the hypothesis that a coefficient is zero, by its t in samples drawn under it.
 
     Attributes
     ----------
     statistic : float
-        t with the CRV1 error.
+        t of the sample: with the CRV1 error in the wild bootstrap, classical in the permutation
+        test.
     null : ndarray, shape (B,)
-        t in the bootstrap samples.
+        t in the samples drawn.
     enumerated : bool
         All sign vectors were used.
-    p_value : float
-        Symmetric: share of |null| at or beyond |statistic|.
     """
 
     statistic: float
     null: np.ndarray
-    enumerated: bool
-    p_value: float
+    enumerated: bool = False
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided: the share of |null| at or beyond |statistic|, see `exceedance`."""
+        observed = np.abs(self.statistic)
+        return float(exceedance(np.abs(self.null), observed, exact=self.enumerated))
 
 
 def wild_bootstrap(
@@ -198,7 +195,7 @@ def wild_bootstrap(
     seed: Seed,
     weights: Weights = "rademacher",
     position: int = 0,
-) -> WildTest:
+) -> NullTest:
     """Wild cluster restricted bootstrap (WCR-11) of one of the fits.
 
     Parameters
@@ -227,13 +224,13 @@ def wild_bootstrap(
     sums, u = grouping(fits, cluster), fits.residual[position]
     h, g = fits.influence[position], len(sums.sizes)
     scores = sums.pairs @ pair_weights(h, u)
-    error = np.sqrt(scores @ scores * _small_sample(fits, g, position))
+    factor = small_sample("CRV1", fits.sufficient.n, fits.subsets.parameters[position], g)
+    error = np.sqrt(scores @ scores * factor)
     observed = float(h @ fits.restricted[position] / error)
     statistics = _wild_statistics(fits, sums, position)
     enumerated, draws = sign_draws(g, replicates, seed, weights)
     null = np.concatenate([statistics(v) for _, v in draws])
-    p = exceedance(np.abs(null), np.abs(observed), exact=enumerated)
-    return WildTest(observed, null, enumerated, float(p))
+    return NullTest(observed, null, enumerated)
 
 
 def wild_statistics(
@@ -241,15 +238,6 @@ def wild_statistics(
 ) -> np.ndarray:
     """t of wild bootstrap samples for given weights, shape (B, G), clusters in order of labels."""
     return _wild_statistics(fits, grouping(fits, cluster), position)(np.asarray(draws, dtype=float))
-
-
-def _small_sample(fits: SubsetFits, g: int, position: int) -> float:
-    return (
-        g
-        / (g - 1)
-        * (fits.sufficient.n - 1)
-        / (fits.sufficient.n - fits.subsets.parameters[position])
-    )
 
 
 def _wild_statistics(
@@ -260,7 +248,7 @@ def _wild_statistics(
     matrices = unpack_pairs(sums.pairs)
     with_h, with_u = matrices @ h, matrices @ u
     c, a, projected = with_h @ u, with_h @ basis, with_u @ basis
-    factor = _small_sample(fits, len(c), position)
+    factor = small_sample("CRV1", fits.sufficient.n, fits.subsets.parameters[position], len(c))
 
     def statistics(v: np.ndarray) -> np.ndarray:
         fitted = v @ projected
@@ -271,27 +259,9 @@ def _wild_statistics(
     return statistics
 
 
-@dataclass(frozen=True, eq=False)
-class PermutationTest:
-    """Freedman-Lane permutation test of one coefficient.
-
-    Attributes
-    ----------
-    statistic : float
-        Classical t.
-    null : ndarray, shape (B,)
-    p_value : float
-        Two-sided, (1 + number) / (B + 1).
-    """
-
-    statistic: float
-    null: np.ndarray
-    p_value: float
-
-
 def permute_rows(
     fits: SubsetFits, rows: np.ndarray, *, replicates: int = 999, seed: Seed, position: int = 0
-) -> PermutationTest:
+) -> NullTest:
     """Permute the residuals of the model without the term over the rows (Freedman & Lane 1983).
 
     Parameters
@@ -309,39 +279,26 @@ def permute_rows(
     Only the projection of the permuted residuals on the regressors changes: t follows from k - 1
     products. The rows must be exchangeable; with clusters flip signs instead.
     """
-    sufficient = fits.sufficient
-    if sufficient.weighted:
-        raise refusal("row permutations", "weights", "sufficient statistics without weights")
-    basis, residual = _row_basis(fits, rows, position)
-    degrees, length = sufficient.n - basis.shape[0], residual @ residual
-    null = np.empty(replicates)
-    for part, rng in seeded_blocks(replicates, seed):
-        for start in range(part.start, part.stop, TOGETHER):
-            stop = min(start + TOGETHER, part.stop)
-            permuted = np.stack([rng.permutation(residual) for _ in range(start, stop)])
-            null[start:stop] = _partial_t(permuted @ basis.T, length, degrees)
-    observed = float(_partial_t(basis @ residual, length, degrees))
-    return PermutationTest(observed, null, float(exceedance(np.abs(null), np.abs(observed))))
-
-
-def _partial_t(projected: np.ndarray, length: float, degrees: int) -> np.ndarray:
-    """t of the last regressor from the products of a response with an orthonormal basis."""
-    rest = length - np.sum(projected**2, axis=-1)
-    return projected[..., -1] * np.sqrt(degrees / np.maximum(rest, np.finfo(float).tiny))
-
-
-def _row_basis(fits: SubsetFits, rows, position: int) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal regressors (a + 1, n), the term last, and the restricted residual (n,)."""
     sufficient, subsets = fits.sufficient, fits.subsets
-    shape = sufficient.n, len(sufficient.names)
+    shape, term = (sufficient.n, len(sufficient.names)), subsets.term[position]
     if np.shape(rows) != shape:
-        allowed = f"the table that was measured: {shape}"
-        raise refusal("rows", f"shape {np.shape(rows)}", allowed)
-    term = subsets.term[position]
+        raise refusal("rows", f"shape {np.shape(rows)}", f"the table that was measured: {shape}")
     others = np.setdiff1d(np.flatnonzero(subsets.included[position]), term)
     order = np.concatenate([others, [term, subsets.outcome[position]]])
     centred = np.asarray(rows, dtype=float)[:, order] - sufficient.location[order]
-    q, t = np.linalg.qr(centred / sufficient.spread[order])
-    constant = np.full((1, sufficient.n), sufficient.n**-0.5)
-    basis = (q * np.sign(np.diag(t))).T[:-1]
-    return np.concatenate([constant, basis]), q[:, -2:] @ t[-2:, -1]
+    q, triangle = np.linalg.qr(centred / sufficient.spread[order])
+    basis = q[:, :-1] * np.sign(np.diag(triangle)[:-1])  # and a constant, which takes nothing off
+    residual = q[:, -2:] @ triangle[-2:, -1]
+    degrees, length = sufficient.n - basis.shape[1] - 1, residual @ residual
+
+    def statistics(responses: np.ndarray) -> np.ndarray:
+        projected = responses @ basis
+        rest = length - np.sum(projected**2, axis=-1)
+        return projected[..., -1] * np.sqrt(degrees / np.maximum(rest, np.finfo(float).tiny))
+
+    def permuted(rng: np.random.Generator, count: int, _: int) -> np.ndarray:
+        return np.stack([rng.permutation(residual) for _ in range(count)])
+
+    draws = seeded_draws(sufficient.n, replicates, seed, permuted)
+    null = np.concatenate([statistics(draw) for _, draw in draws])
+    return NullTest(float(statistics(residual)), null)

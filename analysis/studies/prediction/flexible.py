@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.models.covariance import cluster_sums
 from analysis.models.design import Design
-from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.models.sufficient_statistics.draws import cluster_folds
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question, tested
 

@@ -14,7 +14,7 @@ from analysis.models import fit_model
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.solver import SINGULAR, Sums, newton
-from analysis.models.sufficient_statistics.folds import cluster_folds
+from analysis.models.sufficient_statistics.draws import cluster_folds
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
 
