@@ -17,7 +17,7 @@ from analysis.measurement_error.study import study_noise
 from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
 from analysis.out_of_core.address import is_beyond_memory
-from analysis.out_of_core.audit import audit_table, audit_table_together, inspect_table
+from analysis.out_of_core.audit import audit_table, inspect_table, together_table
 from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
@@ -35,8 +35,8 @@ from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
 from analysis.studies.confounding.study import check_last_period
 from analysis.studies.heavy_tails.study import study_tail
-from analysis.studies.increment.study import audit_together, study_increment
-from analysis.studies.influence.study import study_fragility
+from analysis.studies.increment.study import audit_together, study_increment, together_from_rows
+from analysis.studies.influence.fragility import study_fragility
 from analysis.studies.registry import STUDIES
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _fit_all(
                 so_far = joined(result for _, result in studied).rows
                 studied.append((study.name, study.run(question, so_far)))
         if len(plan.score.columns) > 1:
-            rows, checks = comparison.together(sample, outcome)
+            rows, checks = audit_together(sample, outcome, comparison.together)
             studied.append(("increment", StudyResult(tuple(rows), tuple(checks))))
     return studied, noise
 
@@ -323,9 +323,6 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
     return Inspection(sample, terms, tuple(checks))
 
 
-Found = tuple[list[Estimate], list[Check]]
-
-
 @dataclass(frozen=True)
 class Comparison:
     """The functions that compare the equations with and without engagement.
@@ -335,13 +332,13 @@ class Comparison:
     one : callable
         The estimates and checks of one score for one outcome, by the name of their study.
     together : callable
-        The estimates and checks of all scores of an outcome in one equation.
+        The estimates of all scores of an outcome in one equation.
     inspect : callable
         The terms of an equation and its checks, without a fit.
     """
 
     one: Callable[[Sample, OutcomeSection, str], list[tuple[str, StudyResult]]]
-    together: Callable[[Sample, OutcomeSection], Found]
+    together: Callable[[Sample, OutcomeSection], list[Estimate]]
     inspect: Callable[[Sample, OutcomeSection, str], tuple[tuple[str, ...], list[Check]]]
 
 
@@ -374,8 +371,8 @@ def _inspected(
     return shown_terms(question.design, sample.plan.controls.columns), check_overlap(question)
 
 
-IN_MEMORY = Comparison(_from_rows, audit_together, _inspected)
-OUT_OF_CORE = Comparison(_from_sums, audit_table_together, inspect_table)
+IN_MEMORY = Comparison(_from_rows, together_from_rows, _inspected)
+OUT_OF_CORE = Comparison(_from_sums, together_table, inspect_table)
 
 
 def _comparison(sample: Sample) -> Comparison:

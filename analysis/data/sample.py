@@ -22,10 +22,8 @@ from analysis.data.selection.exclusions import apply_duplicates, apply_filters, 
 from analysis.data.selection.faults import (
     input_faults,
     invested,
-    outcome_faults,
     pattern_faults,
-    range_faults,
-    transform_faults,
+    value_faults,
 )
 from analysis.errors import DataError, Fault, printable
 from analysis.plan import Plan
@@ -201,8 +199,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
             frame = exclude(frame, f"missing {printable(column)}", missing, exclusions)
     faults += [fault for outcome in plan.outcome for fault in input_faults(outcome, frame)]
     frame, dataset = _net_of_inputs(plan, frame, dataset)
-    faults += [fault for outcome in plan.outcome for fault in outcome_faults(outcome, frame)]
-    faults += [*transform_faults(plan, frame), *range_faults(dataset, frame)]
+    faults += value_faults(plan, dataset, frame)
     faults = faults or list(pattern_faults(plan, frame))
     if frame.empty and not faults:
         counted = "; ".join(f"{reason}: {count}" for reason, count in exclusions.items())

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault
-from analysis.models.distributions import normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.distributions import t_isf, t_sf
 from analysis.models.family import FAMILIES
 from analysis.multiverse.fits import Fitted, fit_pool
 from analysis.multiverse.joint_tests import flip_signs, joint_test
@@ -127,14 +127,8 @@ def _table(plan: Plan, specs: list[Specification], fitted: list[Fitted]) -> pd.D
 def _with_intervals(table: pd.DataFrame, plan: Plan, specs: list[Specification]) -> pd.DataFrame:
     level = plan.inference.level
     estimate, error = table["estimate"].to_numpy(), table["std_error"].to_numpy()
-    df = table["df"].to_numpy(dtype=float)
-    normal = np.isnan(df)  # t with the degrees of freedom, normal where there are none
-    finite = np.where(normal, 1.0, df)
-    wide, narrow = (
-        error * np.where(normal, normal_isf(tail), t_isf(tail, finite))
-        for tail in ((1 - level) / 2, 1 - level)
-    )
-    size = np.abs(estimate / error)
+    df = table["df"].fillna(np.inf).to_numpy(dtype=float)  # normal where there are none
+    wide, narrow = (error * t_isf(tail, df) for tail in ((1 - level) / 2, 1 - level))
     bands = [_band(plan.outcomes[spec.outcome], spec) for spec in specs]
     words = [
         word_of((e - w, e + w), (e - s, e + s), band) if np.isfinite(e) else None
@@ -142,7 +136,7 @@ def _with_intervals(table: pd.DataFrame, plan: Plan, specs: list[Specification])
     ]
     return table.assign(
         statistic=estimate / error,
-        p_value=2 * np.where(normal, normal_sf(size), t_sf(size, finite)),
+        p_value=2 * t_sf(np.abs(estimate / error), df),
         conf_low=estimate - wide,
         conf_high=estimate + wide,
         verdict=words,

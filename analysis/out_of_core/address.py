@@ -1,4 +1,4 @@
-"""Tables that are larger than memory: opened by Ibis on DuckDB or Spark, and drawn from."""
+"""Tables that are larger than memory: opened by Ibis on DuckDB or Spark."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
 from analysis.plan.project import find_project, inside, shipped_studies
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pandas as pd
 
 SIZE_BUDGET = 10**9
 """A .parquet or .csv file of more bytes than this is not read into memory (pandas needs 3 to 15
@@ -38,15 +35,13 @@ DIRECT_BITS = 17
 few MB a thread.
 """
 
-LARGEST_DRAW = 2**31 - 1
-
 MOST_FILES = 100_000
 MOST_NUMBERED = 1_000
 """Parquet files whose numbers of rows are looked up, to number the rows without a window."""
 
 SUFFIXES = (".parquet", ".csv")
 SCHEMES = ("duckdb", "spark")
-ENGINES = ("duckdb", "_duckdb", "ibis", "pyspark", "py4j")
+PACKAGES = ("duckdb", "_duckdb", "ibis", "pyspark", "py4j")
 """Packages whose exceptions are about the table."""
 
 ADDRESSES = "path/*.parquet, duckdb:FILE/TABLE or spark:PATH"
@@ -54,21 +49,21 @@ ADDRESSES = "path/*.parquet, duckdb:FILE/TABLE or spark:PATH"
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A table that an engine holds.
+    """A table that DuckDB or Spark holds.
 
     Attributes
     ----------
     table : ibis Table
         Of csv files every column is text.
     address : str
-    engine : {"duckdb", "spark"}
+    database : {"duckdb", "spark"}
     files : tuple of Path
         What it is read from.
     """
 
     table: ir.Table
     address: str
-    engine: str
+    database: str
     files: tuple[Path, ...]
 
     @property
@@ -83,7 +78,7 @@ class Source:
 
 
 def is_beyond_memory(address: str, folder: Path) -> bool:
-    """Return whether a dataset is analysed by an engine: a pattern, an engine's address, or a file
+    """Return whether a dataset is analysed out of core: a pattern, a database's address, or a file
     over budget.
     """
     if not address.isprintable():
@@ -147,7 +142,7 @@ def open_source(
 
 
 def _settings(memory: str | None, threads: int | None) -> dict[str, Any]:
-    """Return an engine's limits: the caller's, else the environment's, else the defaults."""
+    """Return a database's limits: the caller's, else the environment's, else the defaults."""
     spill = Path(tempfile.gettempdir()) / f"score-audit-{uuid.uuid4().hex}"  # not where one stands
     number = threads or int(os.environ.get("SCORE_AUDIT_THREADS", "0"))
     limits = {
@@ -159,13 +154,13 @@ def _settings(memory: str | None, threads: int | None) -> dict[str, Any]:
 
 @contextmanager
 def plain_words(where: str) -> Iterator[None]:
-    """Say what an engine cannot do (a broken row of a csv file, too little memory) as a
+    """Say what a database cannot do (a broken row of a csv file, too little memory) as a
     DataError.
     """
     try:
         yield
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ENGINES:
+        if type(error).__module__.partition(".")[0] not in PACKAGES:
             raise
         allowed = "a table that can be read"
         if "memory" in str(error).lower():
@@ -186,16 +181,18 @@ def with_row_numbers(source: Source, name: str, first: int) -> ir.Table:
     if source.files[0].suffix.lower() != ".parquet" or len(source.files) > MOST_NUMBERED or taken:
         return table.mutate(**{name: ibis.row_number() + first})
     files = "[" + ", ".join(f"'{_quoted(path)}'" for path in source.files) + "]"
-    engine = table.get_backend()
-    counts = engine.con.execute(f"select num_rows from parquet_file_metadata({files})").fetchall()
+    database = table.get_backend()
+    counts = database.con.execute(f"select num_rows from parquet_file_metadata({files})").fetchall()
     starts = list(itertools.accumulate((rows for (rows,) in counts), initial=first))[:-1]
     before = str(starts[0])
     if len(starts) > 1:
         before = f"({starts}::bigint[])[(file_index + 1)::bigint]"
     view = f"rows_{uuid.uuid4().hex}"
     number = f"""cast(file_row_number + {before} as bigint) as "{name}\""""
-    engine.con.execute(f"create temp view {view} as select *, {number} from read_parquet({files})")
-    return engine.table(view)
+    database.con.execute(
+        f"create temp view {view} as select *, {number} from read_parquet({files})"
+    )
+    return database.table(view)
 
 
 def _quoted(path: Path) -> str:
@@ -244,18 +241,22 @@ def _duckdb(path: str, settings: dict[str, Any], **options: Any) -> Any:
     import ibis
 
     quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    engine = ibis.duckdb.connect(path, **options, **quiet, **settings)
-    engine.con.execute(f"set enable_progress_bar = false; set perfect_ht_threshold = {DIRECT_BITS}")
-    return engine
+    database = ibis.duckdb.connect(path, **options, **quiet, **settings)
+    database.con.execute(
+        f"set enable_progress_bar = false; set perfect_ht_threshold = {DIRECT_BITS}"
+    )
+    return database
 
 
 def _open_files(address: str, pattern: str, folder: Path, settings: dict[str, Any]) -> Source:
     files = _matching(address, pattern, folder)
-    engine = _duckdb(":memory:", settings)
+    database = _duckdb(":memory:", settings)
     names = [glob.escape(str(path)) for path in files]
     if files[0].suffix.lower() == ".parquet":
-        return Source(engine.read_parquet(names), address, "duckdb", files)
-    table = engine.read_csv(names, all_varchar=True, header=True, delim=",", quote='"', escape='"')
+        return Source(database.read_parquet(names), address, "duckdb", files)
+    table = database.read_csv(
+        names, all_varchar=True, header=True, delim=",", quote='"', escape='"'
+    )
     return Source(table, address, "duckdb", files)
 
 
@@ -264,13 +265,13 @@ def _open_database(address: str, rest: str, folder: Path, settings: dict[str, An
     if not separator or not file or not name:
         raise DataError(address, Fault("dataset", f'"{printable(rest)}"', "duckdb:FILE/TABLE"))
     files = _matching(address, file, folder)
-    engine = _duckdb(str(files[0]), settings, read_only=True)
+    database = _duckdb(str(files[0]), settings, read_only=True)
     asked = "select table_name from information_schema.tables order by 1"
-    names = [str(row[0]) for row in engine.con.execute(asked).fetchall()]
+    names = [str(row[0]) for row in database.con.execute(asked).fetchall()]
     if name not in names:
         allowed, hint = "one of: " + listing(names), did_you_mean(name, names)
         raise DataError(address, Fault("dataset", f'no table "{printable(name)}"', allowed, hint))
-    return Source(engine.table(name), address, "duckdb", files[:1])
+    return Source(database.table(name), address, "duckdb", files[:1])
 
 
 def _open_spark(address: str, pattern: str, folder: Path, settings: dict[str, Any]) -> Source:
@@ -299,56 +300,3 @@ def _open_spark(address: str, pattern: str, folder: Path, settings: dict[str, An
         rows = session.read.csv(names, header=True, inferSchema=False, multiLine=True, escape='"')
     rows.createOrReplaceTempView(view)
     return Source(ibis.pyspark.connect(session).table(view), address, "spark", files)
-
-
-# --- a seeded sample of the rows ------------------------------------------------------------------
-
-
-def draw_by_row_number(table: ir.Table, row: str, seed: int, rows: int, size: int) -> pd.DataFrame:
-    """Return at most `size` of the rows in order, by a number drawn for each from its place in the
-    table.
-    """
-    share = _share(rows, size)
-    table = table.mutate(draw=_draw(table[row], seed))
-    table = table.filter(table["draw"] < int(share * LARGEST_DRAW)) if share < 1 else table
-    return table.to_pandas().nsmallest(size, "draw").sort_values(row).set_index(row)
-
-
-def draw_by_spark(table: ir.Table, seed: int, rows: int, size: int) -> pd.DataFrame:
-    """Return at most `size` of the rows; the index is their place among those that Spark drew."""
-    share = _share(rows, size)
-    frame = (table.filter(_spark_draw(seed % 2**31) < share) if share < 1 else table).to_pandas()
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(frame))[:size])
-    return frame.iloc[chosen].set_axis(chosen, axis=0)
-
-
-def _share(rows: int, size: int) -> float:
-    """Return the share of the rows to bring into memory so that hardly ever fewer than `size`
-    come.
-    """
-    return min(1.0, 1.02 * size / rows + 2000 / rows) if rows > size else 1.0
-
-
-def _spark_draw(seed: int) -> ir.FloatingValue:
-    """Return Spark's own seeded draw in [0, 1): the same for the same files (Ibis has no seed for
-    it).
-    """
-    import ibis
-
-    @ibis.udf.scalar.builtin(name="rand")
-    def drawn(seed: int) -> float: ...
-
-    return drawn(seed)
-
-
-def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
-    """Return a number below 2**31 - 1 that looks random but is the same in every run, from a row's
-    number.
-
-    The middle bits of a product of two linear maps, which alone would take rows at regular
-    distances. Nothing is divided, and as little as can be is written twice: an engine does the
-    whole of it for every row.
-    """
-    shift = seed * 2_654_435_761 % LARGEST_DRAW | 1
-    value = (row * 1_664_525 + shift) & LARGEST_DRAW
-    return ((value * (value + 1_013_904_223)) >> 12) & LARGEST_DRAW

@@ -13,17 +13,16 @@ from analysis.models.distributions import chi2_sf
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis, build_basis
-from analysis.out_of_core.cells import aggregate
+from analysis.out_of_core.cells import aggregate, sums_by_group
 from analysis.out_of_core.fits import (
     Groups,
-    Solved,
     Summed,
     contribute,
     fitted,
+    groups_of,
     jackknifed,
-    solve_ols,
 )
-from analysis.out_of_core.poisson import solve_poisson
+from analysis.out_of_core.solve import Solved, solve_ols, solve_poisson
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
 from analysis.results.question import Question
@@ -62,23 +61,16 @@ def audit_table(
     return rows, checks + equation.overlap()
 
 
-def audit_table_together(
-    sample: Sample, outcome: OutcomeSection
-) -> tuple[list[Estimate], list[Check]]:
-    """Return the scores side by side in one equation, as `audit_together` does."""
-    question, scores = Question(sample, outcome, ""), sample.plan.score.columns
-    try:
-        equation = _Equation.of(question, scores)
-        basis = equation.basis
-        targets = tuple(i for i, block in enumerate(basis.blocks) if block == "score")
-        solved = equation.solve(question.model, [(list(range(basis.k)), basis.k)], targets)
-        kind, note = equation.covariance(question.model)
-        fits, _, _ = equation.fits(solved, kind)
-    except DesignError as error:
-        place, found = error.faults[0].place, error.found
-        reason = f"The scores cannot stand side by side in one equation: {place}, {found}."
-        return [], [question.check("together", None, reason)]
-    return _noted(together_rows(sample, outcome, fits[0]), note), []
+def together_table(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
+    """Return the coefficients of all scores in one equation, and their joint Wald test."""
+    question = Question(sample, outcome, "")
+    equation = _Equation.of(question, sample.plan.score.columns)
+    basis = equation.basis
+    targets = tuple(i for i, block in enumerate(basis.blocks) if block == "score")
+    solved = equation.solve(question.model, [(list(range(basis.k)), basis.k)], targets)
+    kind, note = equation.covariance(question.model)
+    fits, _, _ = equation.fits(solved, kind)
+    return [row.noted(note) for row in together_rows(sample, outcome, fits[0])]
 
 
 def inspect_table(
@@ -108,26 +100,29 @@ class _Equation:
         """Return the plan's covariance or the default for this model and number of clusters, and
         what to note.
         """
-        kind, deciding = self.question.plan.inference.covariance, model == self.question.model
-        linear, place = FAMILIES[model].linear, "[inference] covariance"
-        if kind == "wild":
-            if deciding:
-                found = "the wild cluster bootstrap, beyond memory"
-                raise DesignError("the model", Fault(place, found, "CRV1 or CRV3"))
-            return "CRV1", "CRV1, since wild needs the rows"
+        kind, linear = self.question.plan.inference.covariance, FAMILIES[model].linear
         if kind is None and self.groups is None:
             return FAMILIES[model].default_covariance, ""
         if kind is None:
-            kind, count = "CRV3" if self.groups[0] < FEW_CLUSTERS else "CRV1", self.groups[0]
-            if kind == "CRV3" and not linear:
-                why = "since CRV3 would fit again without each of them"
-                return "CRV1", f"CRV1 with {count} clusters, {why}"
-        if kind == "CRV3" and not linear:
-            if deciding:
-                found = "CRV3 of a Poisson model, beyond memory"
-                raise DesignError("the model", Fault(place, found, 'CRV1, or model = "ols"'))
-            return "CRV1", "CRV1, since CRV3 does not exist for this model"
-        return kind, ""
+            count = self.groups[0]
+            if count >= FEW_CLUSTERS or linear:
+                return "CRV1" if count >= FEW_CLUSTERS else "CRV3", ""
+            why = "since CRV3 would fit again without each of them"
+            return "CRV1", f"CRV1 with {count} clusters, {why}"
+        found, allowed, why = {
+            "wild": ("the wild cluster bootstrap", "CRV1 or CRV3", "wild needs the rows"),
+            "CRV3": (
+                "CRV3 of a Poisson model",
+                'CRV1, or model = "ols"',
+                "CRV3 does not exist for this model",
+            ),
+        }.get(kind, ("", "", ""))
+        if not found or (kind == "CRV3" and linear):
+            return kind, ""
+        if model == self.question.model:
+            fault = Fault("[inference] covariance", f"{found}, beyond memory", allowed)
+            raise DesignError("the model", fault)
+        return "CRV1", f"CRV1, since {why}"
 
     def solve(
         self, model: str, wanted: list[tuple[list[int], int]], targets: tuple[int, ...]
@@ -205,18 +200,11 @@ def _one_model(equation: _Equation, model: str) -> tuple[list[Estimate], Groups 
     rows = question.coefficients("increment", fits[0]) + question.coefficients("raw", fits[1])
     lagrange = (statistic, float(chi2_sf(statistic, 1)))
     rows += tests(question, fits[0], reduced.deviance, lagrange)
-    return _noted(rows, note), groups
-
-
-def _noted(rows: list[Estimate], note: str) -> list[Estimate]:
-    return [replace(row, note="; ".join(filter(None, [row.note, note]))) for row in rows]
+    return [row.noted(note) for row in rows], groups
 
 
 def count_groups(basis: Basis) -> Groups | None:
     """Return the number of clusters and the sizes of the smallest and the largest."""
     if "g" not in basis.table.columns:
         return None
-    table = basis.table.group_by("g").aggregate(size=basis.table.count())
-    size = table["size"]
-    found = aggregate(table, {"n": table.count(), "low": size.min(), "high": size.max()})
-    return int(found["n"]), int(found["low"]), int(found["high"])
+    return groups_of(aggregate(*sums_by_group(basis.table)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from analysis.out_of_core.cells import (
     combination,
     cross_products,
     transformed,
+    turned_products,
 )
 from analysis.plan import Plan
 
@@ -44,7 +45,9 @@ share of all.
 """
 
 MOST_LEVELS = 200
-MOST_PASSES = 4
+MOST_PASSES = 5
+
+DEPENDENT = "too nearly dependent for sums of products"
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +250,36 @@ def _pilot(sample: Sample, outcome: str, columns: list[Column]) -> Design:
 # --- the factorisation ----------------------------------------------------------------------------
 
 
+def orthonormal(
+    products: Callable[[np.ndarray, bool], np.ndarray], factor: np.ndarray, too_near: DesignError
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the triangle C of ``[1, z] = Q C`` with ``Q'Q = n I``, its last step, and the products
+    before that.
+
+    Parameters
+    ----------
+    products : callable
+        Takes a change of columns, and whether it is the first. Returns the cross products of
+        ``[1, z] change`` and of any further columns, which stand last.
+    factor : ndarray, shape (k, k)
+        A guess of C.
+    too_near : DesignError
+        Raised where the columns are too nearly dependent.
+    """
+    k = len(factor)
+    for number in range(MOST_PASSES):
+        gram = products(np.linalg.inv(factor), number == 0)
+        inner = gram[:k, :k] / gram[0, 0]
+        try:
+            triangle = np.linalg.cholesky(inner).T
+        except np.linalg.LinAlgError:
+            raise too_near from None
+        factor = triangle @ factor
+        if condition_number(triangle / np.sqrt(np.diag(inner))) < 2 * EASY:
+            return factor, triangle, gram
+    raise too_near
+
+
 def _factored(
     table: ir.Table,
     unit: np.ndarray,
@@ -266,21 +299,19 @@ def _factored(
         factor = np.linalg.qr(unit, mode="r") / np.sqrt(len(unit))
         factor *= np.sign(np.diag(factor))[:, None]
     is_plain = np.array_equal(factor, np.eye(len(factor)))
-    gram = _known_products(known, guess) if known is not None and is_plain else None
-    for _ in range(MOST_PASSES):
-        if gram is None:
-            gram = _products(table, np.linalg.inv(factor), shift, guess)
-        n, gram = gram[0, 0], gram / gram[0, 0]
-        inner = gram[:-1, :-1]
-        _refuse_dependent(inner, suspects, pilot.terms, where)
-        triangle = np.linalg.cholesky(inner).T
-        factor = triangle @ factor
-        if condition_number(triangle / np.sqrt(np.diag(inner))) < 2 * EASY:
-            error = np.linalg.solve(triangle.T, gram[:-1, -1])
-            return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
-        gram = None
-    found = "too nearly dependent for sums of products"
-    raise DesignError(where, Fault("the columns", found, "a table that fits into memory"))
+    y = table["y"] - combination(table, guess + shift * (np.arange(len(guess)) == 0))
+
+    def products(change: np.ndarray, first: bool) -> np.ndarray:
+        gram = _known_products(known, guess) if first and is_plain and known else None
+        gram = turned_products(table, change, {"y": y}) if gram is None else gram
+        _refuse_dependent(gram[:-1, :-1] / gram[0, 0], suspects, pilot.terms, where)
+        return gram
+
+    fault = Fault("the columns", DEPENDENT, "a table that fits into memory")
+    factor, triangle, gram = orthonormal(products, factor, DesignError(where, fault))
+    n, gram = gram[0, 0], gram / gram[0, 0]
+    error = np.linalg.solve(triangle.T, gram[:-1, -1])
+    return factor, error, n * max(0.0, float(gram[-1, -1] - error @ error))
 
 
 def _is_easy(unit: np.ndarray) -> bool:
@@ -289,18 +320,6 @@ def _is_easy(unit: np.ndarray) -> bool:
     """
     values = np.linalg.eigvalsh(unit.T @ unit)
     return bool(values[-1] <= EASY**2 * values[0])
-
-
-def _products(table: ir.Table, change: np.ndarray, shift: float, guess: np.ndarray) -> np.ndarray:
-    """Return the cross product of [q, y - shift - [1, z] guess], where q = [1, z] `change`; q0 is
-    constant.
-    """
-    k = len(change)
-    columns = {f"q{j}": combination(table, change[:, j]) for j in range(1, k)}
-    if np.array_equal(change, np.eye(k)):
-        columns = {f"q{j}": table[f"z{j}"] for j in range(1, k)}
-    error = table["y"] - combination(table, guess + shift * (np.arange(k) == 0))
-    return cross_products(table.select(**columns, y=error), [*columns, "y"])
 
 
 def _known_products(known: Products, guess: np.ndarray) -> np.ndarray | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.data.reading.cells import LARGEST, MISSING
-from analysis.errors import printable
+from analysis.errors import column_place
 from analysis.out_of_core.address import plain_words
 from analysis.plan.codebook import CodebookColumn
 from analysis.plan.sections.columns import KeepSection
@@ -57,11 +57,11 @@ class Field:
 
     @property
     def place(self) -> str:
-        return f'column "{printable(self.column)}" ({self.role})'
+        return column_place(self.column, self.role)
 
 
 def transformed(values: ir.Value, how: str) -> ir.Value:
-    """Return an expression under a transform of the plan that an engine can compute."""
+    """Return an expression under a transform of the plan that a database can compute."""
     if how == "log1p":  # ln(1 + x) with the rounding of 1 + x taken out (Kahan)
         import ibis
 
@@ -165,19 +165,14 @@ def _days(text: ir.StringValue) -> ir.StringValue:
     return readable.fill_null(False).ifelse(day, ibis.null("string"))
 
 
-def odd(kind: str, cells: ir.Value) -> ir.BooleanValue:
-    """Return whether a value is none that a count, or a binary outcome, may have."""
-    return (cells < 0) | (cells % 1.0 != 0.0) if kind == "count" else ~cells.isin([0.0, 1.0])
-
-
-def unreadable(keep: KeepSection, cells: ir.Value) -> list[tuple[str, ir.BooleanValue]]:
+def unreadable(keep: KeepSection, cells: ir.Value) -> dict[str, ir.BooleanValue]:
     """Return what a filter cannot compare: cells that are no number, or no date."""
-    found, text = [], texts(cells)
+    bad, text = {}, texts(cells)
     if (keep.min is not None or keep.max is not None) and not is_number(cells):
-        found.append(("number", text.notnull() & numbers(cells).isnull()))
+        bad["number"] = text.notnull() & numbers(cells).isnull()
     if keep.start is not None or keep.end is not None:
-        found.append(("date", text.notnull() & _days(text).isnull()))
-    return found
+        bad["date"] = text.notnull() & _days(text).isnull()
+    return bad
 
 
 def bad_cell(field: Field, cells: ir.Value, what: str) -> ir.BooleanValue:
@@ -202,13 +197,26 @@ def aggregate(table: ir.Table, expressions: Mapping[str, ir.Scalar]) -> dict[str
     if not expressions:
         return {}
     asked, database = table.aggregate(**expressions), table.get_backend()
-    with plain_words("the engine"):
+    with plain_words("the table"):
         if database.name != "duckdb":
             return asked.to_pandas().iloc[0].to_dict()
         (row,) = database.raw_sql(database.compile(asked)).fetchall()
     row = (np.float64("nan") if value is None else value for value in row)
     numbers = (np.float64(value) if isinstance(value, float) else value for value in row)
     return dict(zip(expressions, numbers, strict=True))
+
+
+def sums_by_group(
+    table: ir.Table, names: Sequence[str] = ()
+) -> tuple[ir.Table, dict[str, ir.Scalar]]:
+    """Return the sums of some columns for each value of ``g``, and expressions for the number of
+    groups, of those with a label, and the rows of the smallest and the largest.
+    """
+    sums = {name: table[name].sum() for name in names}
+    groups = table.group_by("g").aggregate(**sums, size=table.count())
+    size = groups["size"]
+    counts = {"groups": groups.count(), "labels": groups["g"].count()}
+    return groups, counts | {"least": size.min(), "most": size.max()}
 
 
 def count_of(value: Any) -> int:
@@ -225,8 +233,9 @@ def combination(table: ir.Table, weights: np.ndarray) -> ir.Value:
     """Return ``weights[0] + sum of weights[i] z_i``; columns of weight zero are not read."""
     import ibis
 
-    terms = [table[f"z{i}"] * float(weights[i]) for i in np.flatnonzero(weights) if i]
-    constant = float(weights[0])
+    constant, *slopes = map(float, weights)
+    columns = ((table[f"z{i}"], slope) for i, slope in enumerate(slopes, 1) if slope)
+    terms = [column if slope == 1.0 else column * slope for column, slope in columns]
     if not terms:
         return ibis.literal(constant)
     return total_of(terms) + constant if constant else total_of(terms)
@@ -252,6 +261,23 @@ def cross_products(table: ir.Table, names: Sequence[str]) -> np.ndarray:
     return gram_of(aggregate(table, product_sums(table, names)), len(names))
 
 
+def products_by_group(table: ir.Table, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of column ``g``, and the cross products in each group, the groups last."""
+    with plain_words("the table"):
+        groups = table.group_by("g").aggregate(**product_sums(table, names))
+        frame = groups.order_by("g").to_pandas()
+    return frame["g"].to_numpy(), gram_of(frame, len(names))
+
+
+def turned_products(
+    table: ir.Table, change: np.ndarray, more: Mapping[str, ir.Value] | None = None
+) -> np.ndarray:
+    """Return the cross products of the columns of ``[1, z] change``, the first of them 1."""
+    turned = {f"q{j}": combination(table, column) for j, column in enumerate(change.T[1:])}
+    turned |= more or {}
+    return cross_products(table.select(**turned), list(turned))
+
+
 def product_sums(table: ir.Table, names: Sequence[str]) -> dict[str, ir.Scalar]:
     """Return the expressions whose values `gram_of` puts together."""
     values = [table[name] for name in names]
@@ -260,6 +286,11 @@ def product_sums(table: ir.Table, names: Sequence[str]) -> dict[str, ir.Scalar]:
 
 
 def gram_of(values: Mapping[str, Any], size: int) -> np.ndarray:
-    """Return the cross products, shape (size + 1, size + 1), the constant first."""
-    sums = np.array([[values[f"s{i}"] for i in range(size)]], dtype=float)
-    return np.block([[np.array([[values["n"]]]), sums], [sums.T, symmetric(values, size, "p")]])
+    """Return the cross products, shape (size + 1, size + 1), the constant first; of each row of a
+    frame, last.
+    """
+    gram = np.empty((size + 1, size + 1, *np.shape(values["n"])))
+    gram[0, 0] = values["n"]
+    gram[0, 1:] = gram[1:, 0] = [values[f"s{i}"] for i in range(size)]
+    gram[1:, 1:] = symmetric(values, size, "p")
+    return gram

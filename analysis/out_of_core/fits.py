@@ -1,18 +1,27 @@
-"""Least squares and Poisson pseudo-maximum likelihood by sums over a table out of core."""
+"""Covariances and fits from what the rows of a table out of core contribute to coefficients."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import refuse_full_leverage
-from analysis.models.family import FAMILIES
+from analysis.models.covariance import refuse_full_leverage, small_sample
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis
-from analysis.out_of_core.cells import aggregate, combination, pair_sums, symmetric, total_of
+from analysis.out_of_core.cells import (
+    aggregate,
+    combination,
+    pair_sums,
+    products_by_group,
+    sums_by_group,
+    symmetric,
+    total_of,
+)
+from analysis.out_of_core.solve import Solved, placed
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -40,81 +49,6 @@ class Size:
     @property
     def k(self) -> int:
         return len(self.terms)
-
-
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """The coefficients of one model on the scaled columns, before its covariance.
-
-    Attributes
-    ----------
-    model : {"ols", "poisson"}
-    columns : list of int, length s
-        Positions in the basis, 0 among them.
-    beta : ndarray, shape (s,)
-        Per unit of z; of the response as it is (ols), or of the response over `unit` (poisson).
-    whitening : ndarray, shape (s, s)
-        W with ``W W' =`` the inverse information, so that a row's leverage is ``weight |z W|^2``.
-    targets : tuple of int
-        The columns whose covariance is wanted.
-    free : int
-        The first of the columns, which have coefficients; those of the others are zero, as in the
-        score test of the last one.
-    unit : float
-    """
-
-    model: str
-    columns: list[int]
-    beta: np.ndarray
-    whitening: np.ndarray
-    targets: tuple[int, ...]
-    free: int
-    unit: float = 1.0
-
-    @property
-    def linear(self) -> bool:
-        return FAMILIES[self.model].linear
-
-    def spread(self, weights: np.ndarray, k: int) -> np.ndarray:
-        """Return weights on the columns of this model as weights on all columns."""
-        return placed(weights, self.columns, k)
-
-    def predictor(self, table: ir.Table, k: int) -> ir.Value:
-        """Return the linear predictor of each row, its offset included."""
-        return predictor_of(table, self.spread(self.beta, k), offset=not self.linear)
-
-    def response(self, table: ir.Table) -> ir.Value:
-        return table["y"] if self.linear else table["y"] / self.unit
-
-    def influences(self, k: int) -> list[np.ndarray]:
-        """Return for each target the weights on all columns that, times its residual, make a row's
-        contribution to the coefficient.
-        """
-        rows = [self.whitening[self.columns.index(target)] for target in self.targets]
-        return [self.spread(row @ self.whitening.T, k) for row in rows]
-
-
-def placed(weights: np.ndarray, columns: list[int], k: int) -> np.ndarray:
-    """Return weights on some of k columns as weights on all of them."""
-    everywhere = np.zeros(k)
-    everywhere[columns] = weights
-    return everywhere
-
-
-def predictor_of(table: ir.Table, weights: np.ndarray, *, offset: bool = True) -> ir.Value:
-    """Return a combination of the columns, with the table's offset."""
-    predictor = combination(table, weights)
-    return predictor + table["o"] if offset and "o" in table.columns else predictor
-
-
-def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...], free: int) -> Solved:
-    """Solve least squares of the first columns from the triangle of all of them."""
-    q, triangle = np.linalg.qr(basis.coordinates[:, columns])
-    beta = np.zeros(len(columns))
-    beta[:free] = np.linalg.solve(triangle[:free, :free], q[:, :free].T @ basis.response)
-    beta[0] += basis.shift
-    whitening = np.linalg.inv(triangle) / np.sqrt(basis.n)
-    return Solved("ols", columns, beta, whitening, targets, free)
 
 
 # --- what the rows contribute ---------------------------------------------------------------------
@@ -166,9 +100,7 @@ def contribute(basis: Basis, models: list[Solved], kind: str) -> tuple[list[Summ
     every = [*deviances, *(name for some in names for name in some)]
     sums = {}
     if kind == "CRV1":
-        sums = {name: table[name].sum() for name in every}
-        table = table.group_by("g").aggregate(**sums, size=table.count())
-        sums = {"groups": table.count(), "least": table["size"].min(), "most": table["size"].max()}
+        table, sums = sums_by_group(table, every)
     levers = [name for name in table.columns if name.startswith("l")]
     sums |= {f"a_{name}": (table[name] > 1 - 1e-10).sum() for name in levers}
     sums |= {name: table[name].sum() for name in every}
@@ -185,8 +117,12 @@ def contribute(basis: Basis, models: list[Solved], kind: str) -> tuple[list[Summ
         )
         for m, (s, some) in enumerate(zip(models, names, strict=True))
     ]
-    sizes = [int(values[name]) for name in ("groups", "least", "most") if name in values]
-    return summed, tuple(sizes) or None
+    return summed, groups_of(values) if kind == "CRV1" else None
+
+
+def groups_of(values: Mapping[str, Any]) -> Groups:
+    """Return the clusters from the values of what `sums_by_group` asks."""
+    return int(values["groups"]), int(values["least"]), int(values["most"])
 
 
 def _with_contributions(basis: Basis, models: list[Solved], kind: str) -> ir.Table:
@@ -233,7 +169,7 @@ def _short_cuts(
     coefficient (Frisch and Waugh 1933): what the column's own contributions are made of, so that no
     row is combined twice.
     """
-    short, betas = {}, [s.spread(s.beta, basis.k) for s in models]
+    short, betas = {}, [placed(s.beta, s.columns, basis.k) for s in models]
     linear = [m for m, solved in enumerate(models) if solved.linear]
     for m in linear:
         for other in (other for other in linear if other < m and other not in short):
@@ -248,7 +184,7 @@ def _short_cuts(
 
 def _squared(table: ir.Table, solved: Solved, k: int) -> ir.Value:
     """Return ``|z W|^2``."""
-    parts = (combination(table, solved.spread(column, k)) for column in solved.whitening.T)
+    parts = (combination(table, placed(column, solved.columns, k)) for column in solved.whitening.T)
     return total_of(part * part for part in parts)
 
 
@@ -274,15 +210,13 @@ def fitted(
     the inverse information.
     """
     n, k = basis.n, len(solved.columns)
-    factor = n / (n - k) if kind == "HC1" else 1.0
-    if kind == "CRV1":
-        factor = clusters / (clusters - 1) * (n - 1) / (n - k)
     params, cov = np.full(k, np.nan), np.full((k, k), np.nan)
     places = [solved.columns.index(target) for target in solved.targets]
     scale = basis.scale[list(solved.targets)]
     correction = 0.0 if kind in LEVERED else summed.total
     params[places] = (solved.beta[places] + correction) / scale
-    cov[np.ix_(places, places)] = summed.products * factor / np.outer(scale, scale)
+    cov[np.ix_(places, places)] = summed.products / np.outer(scale, scale)
+    cov *= small_sample(kind, n, k, clusters)
     size = Size(tuple(basis.terms[i] for i in solved.columns), n, clusters)
     rows = (np.empty(0),) * 3
     return Fit(size, solved.model, params, cov, kind, *rows, summed.deviance, null)
@@ -303,21 +237,19 @@ def jackknifed(basis: Basis, solved: Solved, fit: Fit) -> Fit:
         found = f"CRV3 with {clusters:,} clusters of {k} columns, beyond memory"
         raise DesignError("the model", Fault(place, found, "CRV1"))
     table, inner = basis.table, solved.whitening * np.sqrt(basis.n)
+    inner[:, 0] = np.abs(inner[:, 0])  # a constant, one
     columns = {
-        f"q{j}": combination(table, solved.spread(column, basis.k)) + 0.0 * table["y"]
-        for j, column in enumerate(inner.T)
+        f"q{j}": combination(table, placed(column, solved.columns, basis.k))
+        for j, column in enumerate(inner.T[1:])
     }
-    table = table.select("g", e=table["y"] - solved.predictor(table, basis.k), **columns)
-    values = [table[name] for name in columns]
-    sums = {f"s{j}": (value * table["e"]).sum() for j, value in enumerate(values)}
-    sums |= pair_sums(values, "p")
-    frame = table.group_by("g").aggregate(**sums).order_by("g").to_pandas()
-    information = basis.n * np.eye(k) - np.moveaxis(symmetric(frame, k, "p"), -1, 0)
+    table = table.select("g", **columns, e=table["y"] - solved.predictor(table, basis.k))
+    _, products = products_by_group(table, [*columns, "e"])
+    products = np.moveaxis(products, -1, 0)
+    information, scores = basis.n * np.eye(k) - products[:, :k, :k], products[:, :k, k:]
     if (np.linalg.cond(information) > 1e12).any():
         found = "CRV3, and a cluster without which a column of the design cannot be estimated"
         raise DesignError("the model", Fault(place, found, "CRV1, or a plan without that column"))
-    scores = frame[[f"s{j}" for j in range(k)]].to_numpy()
-    deviations = np.linalg.solve(information, scores[..., None])[..., 0]
+    deviations = np.linalg.solve(information, scores)[..., 0]
     cov = inner @ (deviations.T @ deviations * ((clusters - 1) / clusters)) @ inner.T
     scale = basis.scale[solved.columns]
     return replace(fit, cov=cov / np.outer(scale, scale), covariance="CRV3")

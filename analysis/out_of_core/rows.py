@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,6 @@ from analysis.data.selection.exclusions import DATES, condition_text, repeated_r
 from analysis.errors import DataError, Fault, PlanError, listing, printable
 from analysis.out_of_core.address import (
     Source,
-    draw_by_row_number,
-    draw_by_spark,
     forget_extremes,
     open_source,
     plain_words,
@@ -35,12 +34,15 @@ from analysis.out_of_core.cells import (
     texts,
     unreadable,
 )
-from analysis.out_of_core.faults import (
+from analysis.out_of_core.selection import (
     NUMBERS,
     ROW,
     Cells,
     Step,
     constant_faults,
+    draw_by_row_number,
+    draw_by_spark,
+    first_reasons,
     leaves,
     probe,
     unreadable_cells,
@@ -214,31 +216,24 @@ class _Selection(Cells):
 
     def left_by_filters(self, faults: list[Fault]) -> dict[str, int]:
         """Return how many rows each filter left out, and collect cells that it cannot compare."""
-        table, sums, left, doubts = self.source.table, {}, None, []
-        for number, keep in enumerate(self.plan.keep):
-            cells = table[keep.column]
-            passed = passes(keep, cells)
-            before, left = left, passed if left is None else left & passed
-            sums[f"out{number}"] = (~passed if before is None else before & ~passed).sum()
-            for what, bad in unreadable(keep, cells):
-                sums[f"{what}{number}"] = bad.sum()
-                doubts.append((number, what))
+        table, filters = self.source.table, list(enumerate(self.plan.keep))
+        conditions = (~passes(keep, table[keep.column]) for _, keep in filters)
+        sums = {f"out{number}": total for number, total in enumerate(first_reasons(conditions))}
+        for number, keep in filters:
+            strange = unreadable(keep, table[keep.column])
+            sums |= {f"{what}{number}": bad.sum() for what, bad in strange.items()}
         values = {name: count_of(value) for name, value in aggregate(table, sums).items()}
         exclusions: dict[str, int] = {}
-        for number, keep in enumerate(self.plan.keep):
+        words = {"number": ("not numeric", NUMBERS), "date": ("not readable as dates", DATES)}
+        for number, keep in filters:
             reason = f"not kept: {printable(keep.column)} {condition_text(keep)}"
             exclusions[reason] = exclusions.get(reason, 0) + values[f"out{number}"]
-        said = {"number": ("not numeric", NUMBERS), "date": ("not readable as dates", DATES)}
-        for number, what in doubts:
-            keep, count = self.plan.keep[number], values[f"{what}{number}"]
             place = f"[[keep]] no. {number + 1}, {printable(keep.column)}"
-
-            def bad(table: ir.Table, keep: KeepSection = keep, what: str = what) -> ir.BooleanValue:
-                return dict(unreadable(keep, table[keep.column]))[what]
-
-            if count:
-                quoted = self.quoted(place, keep.column, bad, count, *said[what], filtered=False)
-                faults.append(quoted)
+            for what, (fault, allowed) in words.items():
+                count, bad = values.get(f"{what}{number}"), partial(_unreadable, keep, what)
+                if count:
+                    asked = (place, keep.column, bad, count, fault, allowed)
+                    faults.append(self.quoted(*asked, filtered=False))
         return exclusions
 
     def refuse_repeated(self, exclusions: dict[str, int], faults: list[Fault]) -> None:
@@ -297,14 +292,12 @@ class _Selection(Cells):
             lacks = known[f"n_{f.key}"] < known["rows"]
             if lacks and not f.fill and f.role not in BESIDE:
                 steps.append((f"missing {printable(f.column)}", f.key, "missing"))
-        table, before, sums = self.typed(fields), None, {}
-        for reason, key, what in steps:
-            condition = leaves(table, key, what)
-            sums[reason] = (condition if before is None else condition & ~before).sum()
-            before = condition if before is None else before | condition
-        names = {f"out{number}": reason for number, reason in enumerate(sums)}
-        found = aggregate(table, {name: sums[reason] for name, reason in names.items()})
-        counts = {reason: count_of(found[name]) for name, reason in names.items()}
+        table = self.typed(fields)
+        sums = first_reasons(leaves(table, key, what) for _, key, what in steps)
+        found = aggregate(table, {f"out{number}": total for number, total in enumerate(sums)})
+        counts: dict[str, int] = {}
+        for (reason, _, _), value in zip(steps, found.values(), strict=True):
+            counts[reason] = count_of(value)
         kept = {r: count for r, count in counts.items() if count or r.startswith("negative ")}
         return tuple((key, what) for reason, key, what in steps if counts[reason]), kept
 
@@ -344,6 +337,10 @@ class _Selection(Cells):
         types = {field.column: object if field.is_text else float for field in fields}
         named = {field.column: frame[field.key].astype(types[field.column]) for field in fields}
         return pd.DataFrame(named, index=frame.index.rename(None))
+
+
+def _unreadable(keep: KeepSection, what: str, cells: ir.Value) -> ir.BooleanValue:
+    return unreadable(keep, cells)[what]
 
 
 def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:

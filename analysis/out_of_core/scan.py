@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from analysis.errors import listing
+from analysis.models.covariance import small_sample
 from analysis.models.sufficient_statistics import (
     GroupSums,
     SufficientStatistics,
@@ -26,15 +27,16 @@ from analysis.models.sufficient_statistics import (
 from analysis.models.sufficient_statistics.fits import degrees, fit_subsets
 from analysis.models.sufficient_statistics.measure import CONSTANT_SPREAD, orthonormalise
 from analysis.models.sufficient_statistics.regressions import RANK_TOLERANCE
-from analysis.out_of_core.address import open_table, plain_words
+from analysis.out_of_core.address import open_table
+from analysis.out_of_core.basis import DEPENDENT, MOST_PASSES, orthonormal
 from analysis.out_of_core.cells import (
     aggregate,
     combination,
-    cross_products,
     gram_of,
-    pair_sums,
     product_sums,
-    symmetric,
+    products_by_group,
+    sums_by_group,
+    turned_products,
 )
 
 if TYPE_CHECKING:
@@ -51,23 +53,13 @@ FAR = 10.0
 has.
 """
 
-EASY = 60.0
-"""Up to this condition number sums of products keep twelve digits; beyond it an orthonormal basis
-is summed.
-"""
-
-MOST_SCANS = 5
-
 MOST_SUMS = 10_000_000
 """Numbers (groups x pairs of columns) that `groups` may bring into memory: 80 MB."""
 
 FITS_A_SCAN = 64
-"""Fits whose contributions one scan sums: an engine takes a query of a few thousand terms."""
+"""Fits whose contributions one scan sums: a database takes a query of a few thousand terms."""
 
-DEPENDENT, IN_MEMORY = (
-    "too nearly dependent for sums of products",
-    "a table that fits into memory: sufficient_statistics",
-)
+IN_MEMORY = "a table that fits into memory: sufficient_statistics"
 
 Scanned = Literal["classical", "HC0", "HC1", "CRV1"]
 
@@ -150,9 +142,9 @@ def measure_table(
     Examples
     --------
     >>> import ibis
-    >>> engine = ibis.duckdb.connect()
+    >>> database = ibis.duckdb.connect()
     >>> table = {"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}
-    >>> rows = engine.create_table("rows", ibis.memtable(table))
+    >>> rows = database.create_table("rows", ibis.memtable(table))
     >>> measure_table(rows, ["x", "y"]).sufficient.location.round(3).tolist()
     [2.5, 6.167]
     """
@@ -160,7 +152,7 @@ def measure_table(
     _check_columns(raw, columns)
     others = tuple(name for name in raw.columns if name not in columns)
     centre = _head(raw, columns)
-    for _ in range(MOST_SCANS):
+    for _ in range(MOST_PASSES):
         centred = _centred(raw, columns, others, centre)
         gram = _summed(centred, columns)
         means, spread = gram[0, 1:] / gram[0, 0], _spread(gram)
@@ -209,9 +201,9 @@ def fit_table(
     Examples
     --------
     >>> import ibis
-    >>> engine = ibis.duckdb.connect()
+    >>> database = ibis.duckdb.connect()
     >>> table = {"x": [0, 1, 2, 3, 4, 5], "y": [1, 3, 5, 7, 9, 12]}
-    >>> rows = engine.create_table("rows", ibis.memtable(table))
+    >>> rows = database.create_table("rows", ibis.memtable(table))
     >>> sums = measure_table(rows, ["x", "y"])
     >>> fits = fit_table(sums, [[]], outcome="y", term="x", covariance=["HC1"])
     >>> fits.estimate.round(3).tolist()
@@ -228,18 +220,15 @@ def fit_table(
         scan.sufficient, subsets, outcome=outcome, term=term, covariance=plain, singular=singular
     )
     std_error, df, clusters, moved = dict(fits.std_error), dict(fits.df), None, 0.0
-    n, free = scan.sufficient.n, scan.sufficient.n - fits.subsets.parameters
     for kinds in (("HC0", "HC1"), ("CRV1",)):
         asked = [kind for kind in kinds if kind in covariance]
         if not asked:
             continue
         label = scan.label(cluster) if kinds == ("CRV1",) else None
         squares, moved, clusters = _squares(scan, fits, label)
-        factors = {"HC0": 1.0, "HC1": n / free}
-        if clusters:
-            factors["CRV1"] = clusters / (clusters - 1) * (n - 1) / free
         for kind in asked:
-            std_error[kind] = np.abs(fits.unit) * np.sqrt(squares * factors[kind])
+            factor = small_sample(kind, scan.sufficient.n, fits.subsets.parameters, clusters)
+            std_error[kind] = np.abs(fits.unit) * np.sqrt(squares * factor)
             df[kind] = degrees(fits, kind, clusters)
     estimate = fits.estimate + fits.unit * moved
     return replace(fits, estimate=estimate, std_error=std_error, df=df, clusters=clusters)
@@ -313,45 +302,28 @@ def _factored(
     table: ir.Table, centre: np.ndarray, gram: np.ndarray, columns: Sequence[str]
 ) -> SufficientStatistics:
     """Factor centred columns from their cross products; from more of them where needed."""
-    n, means = gram[0, 0], gram[0, 1:] / gram[0, 0]
-    location, spread = centre + means, np.sqrt(n) * _spread(gram)
-    spread[spread <= CONSTANT_SPREAD * np.sqrt(n) * np.abs(location)] = 0.0
+    n, means, spread = gram[0, 0], gram[0, 1:] / gram[0, 0], _spread(gram)
+    spread[spread <= CONSTANT_SPREAD * np.abs(centre + means)] = 0.0
     kept = np.flatnonzero(spread)
-    inner = _around_means(gram)[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
-    triangle, last = _cholesky(inner), inner
-    for _ in range(MOST_SCANS):
-        size = np.sqrt(np.diag(last))
-        if condition_number(_cholesky(last) / size) < EASY:
-            break
-        change = np.zeros((len(centre) + 1, len(kept)))
-        change[kept + 1] = np.linalg.inv(triangle) / spread[kept, None]
-        change[0] = -means @ change[1:]
-        turned = {f"q{j}": combination(table, column) for j, column in enumerate(change.T)}
-        last = _around_means(cross_products(table.select(**turned), list(turned)))
-        triangle = _cholesky(last) @ triangle
-    else:
-        raise refusal("columns", DEPENDENT, IN_MEMORY)
-    size = np.linalg.norm(triangle, axis=0)
-    if (np.diag(triangle) <= RANK_TOLERANCE * size).any():
-        raise refusal("columns", DEPENDENT, IN_MEMORY)
-    spread[kept] *= size
+    unit = np.zeros((len(centre) + 1, len(kept) + 1))
+    unit[0, 0] = unit[kept + 1, np.arange(len(kept)) + 1] = 1.0
+    unit[kept + 1] /= spread[kept, None]
+
+    def products(change: np.ndarray, first: bool) -> np.ndarray:
+        return unit.T @ gram @ unit if first else turned_products(table, unit @ change)
+
+    too_near = refusal("columns", DEPENDENT, IN_MEMORY)
+    triangle, _, _ = orthonormal(products, np.eye(len(kept) + 1), too_near)
+    size = np.linalg.norm(triangle[1:, 1:], axis=0)
+    if (np.diag(triangle)[1:] <= RANK_TOLERANCE * size).any():
+        raise too_near
+    spread[kept] *= np.sqrt(n) * size
     coordinates = np.zeros((len(kept) + 1, len(columns)))
-    coordinates[1:, kept] = triangle / size
+    coordinates[1:, kept] = triangle[1:, 1:] / size
     condition = condition_number(coordinates[:, kept])
     return SufficientStatistics(
-        tuple(columns), int(n), location, spread, coordinates, condition, None, {}
+        tuple(columns), int(n), centre + means, spread, coordinates, condition, None, {}
     )
-
-
-def _around_means(gram: np.ndarray) -> np.ndarray:
-    return gram[1:, 1:] - np.outer(gram[0, 1:], gram[0, 1:]) / gram[0, 0]
-
-
-def _cholesky(inner: np.ndarray) -> np.ndarray:
-    try:
-        return np.linalg.cholesky(inner).T
-    except np.linalg.LinAlgError:
-        raise refusal("columns", DEPENDENT, IN_MEMORY) from None
 
 
 # --- what the rows contribute ---------------------------------------------------------------------
@@ -371,14 +343,13 @@ def _squares(scan: Scan, fits: SubsetFits, label: str | None) -> tuple[np.ndarra
         products, sums = {f"c{i}": table[f"f{i}"] * table[f"e{i}"] for i in part}, {}
         table = table.select(**products, **({"g": table["g"]} if label else {}))
         if label:
-            table = table.group_by("g").aggregate(**{name: table[name].sum() for name in products})
-            sums = {"clusters": table.count(), "labels": table["g"].count()}
+            table, sums = sums_by_group(table, list(products))
         for i in part:
             c = table[f"c{i}"]
             sums |= {f"t{i}": c.sum(), f"p{i}": (c * c).sum()}
         found = aggregate(table, sums)
         if label:
-            clusters = found["clusters"]
+            clusters = found["groups"]
             _check_labels(scan.others[int(label[1:])], found["labels"], clusters, clusters)
         squares[part], total[part] = [found[f"p{i}"] for i in part], [found[f"t{i}"] for i in part]
     return squares, total, clusters
@@ -396,23 +367,15 @@ def _grouped(scan: Scan, name: str) -> SufficientStatistics:
     sufficient, label, table = scan.sufficient, scan.label(name), scan.table
     k = len(sufficient.coordinates)
     first, second = np.triu_indices(k)
-    levels = table.group_by(label).aggregate(rows=table.count())
-    found = aggregate(levels, {"groups": levels.count(), "labels": levels[label].count()})
+    found = aggregate(*sums_by_group(table.select(g=table[label])))
     _check_labels(name, found["labels"], found["groups"], 2)
     if found["groups"] * len(first) > MOST_SUMS:
-        seen = f"{found['groups']:,} groups of {len(first):,} pairs of columns"
+        numbers = f"{found['groups']:,} groups of {len(first):,} pairs of columns"
         allowed = f"{MOST_SUMS:,} numbers; fit_table(cluster={name!r}) needs none of them"
-        raise refusal(f"groups {name!r}", seen, allowed)
+        raise refusal(f"groups {name!r}", numbers, allowed)
     columns = {f"q{j}": scan.combined(column) for j, column in enumerate(np.eye(k)[1:])}
-    table = table.select(g=table[label], **columns)
-    values = [table[column] for column in columns]
-    sums = {f"s{j}": value.sum() for j, value in enumerate(values)} | pair_sums(values, "p")
-    with plain_words("the engine"):
-        frame = table.group_by("g").aggregate(size=table.count(), **sums).order_by("g").to_pandas()
-    sizes, products = frame["size"].to_numpy(), np.empty((k, k, len(frame)))
-    products[0, 0] = sizes / sufficient.n
-    products[0, 1:] = frame[[f"s{j}" for j in range(k - 1)]].T / np.sqrt(sufficient.n)
-    products[1:, 1:] = symmetric(frame, k - 1, "p")
-    pairs = products[first, second].T
-    groups = sufficient.groups | {name: GroupSums(frame["g"].to_numpy(), sizes, pairs)}
+    labels, products = products_by_group(table.select(g=table[label], **columns), list(columns))
+    unit = np.where(np.arange(k) > 0, 1.0, sufficient.n**-0.5)  # of the constant
+    pairs = (products[first, second] * (unit[first] * unit[second])[:, None]).T
+    groups = sufficient.groups | {name: GroupSums(labels, products[0, 0].astype(int), pairs)}
     return orthonormalise(replace(sufficient, groups=groups), unpack_pairs(pairs.sum(axis=0)))

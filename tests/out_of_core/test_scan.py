@@ -1,5 +1,5 @@
-"""Moments of tables beyond memory: the fits of the rows in memory, to their digits, or the same
-refusals.
+"""Sufficient statistics of tables beyond memory: the fits of the rows in memory, to their digits,
+or the same refusals.
 """
 
 import importlib.util
@@ -14,8 +14,8 @@ pytest.importorskip("ibis", reason="the extra `engine` is not installed")
 pytest.importorskip("duckdb", reason="the extra `engine` is not installed")
 
 from analysis.errors import AnalysisError
+from analysis.models.sufficient_statistics.draws import cross_validate
 from analysis.models.sufficient_statistics.fits import fit_subsets
-from analysis.models.sufficient_statistics.folds import cross_validate
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.resampling import bootstrap_clusters
 from analysis.out_of_core import scan as scanning
@@ -41,8 +41,8 @@ def stored(tmp_path):
 
 
 def in_memory(table, names, codes, subsets=SUBSETS, kinds=KINDS):
-    moments = sufficient_statistics(table, names, groups={"owner": codes})
-    return fit_subsets(moments, subsets, outcome="y", term="s", covariance=kinds, cluster="owner")
+    sufficient = sufficient_statistics(table, names, groups={"owner": codes})
+    return fit_subsets(sufficient, subsets, outcome="y", term="s", covariance=kinds, cluster="owner")
 
 
 def beyond(address, names, subsets=SUBSETS, kinds=KINDS):
@@ -136,7 +136,7 @@ def test_r2_next_to_one_keeps_its_digits(stored):
     assert_same(found, in_memory(table, names, codes, [("e1",)]), near=1e-8)
 
 
-def test_sums_by_group_serve_whatever_moments_serve(stored):
+def test_sums_by_group_serve_whatever_sufficient_statistics_serve(stored):
     table, names, codes = creators()
     folds = np.arange(len(table)) % 5
     address = stored(table, names, codes, fold=folds)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import QUOTED, some_rows
 from analysis.errors import Fault, column_place, listing, quoted
 from analysis.plan import Plan
+from analysis.plan.codebook import CodebookColumn
 from analysis.plan.sections.outcome import OutcomeSection
 
 ROUNDED = 0.03
@@ -30,24 +34,92 @@ def _rows_fault(
         )
 
 
-def outcome_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> Iterator[Fault]:
-    """Yield what the outcome's kind does not allow."""
-    values = frame[outcome.column]
-    if outcome.exposure is not None:
-        months = frame[outcome.exposure]
-        allowed = "positive numbers"
-        yield from _rows_fault(months, months <= 0, "exposure", "zero or negative", allowed)
-    if outcome.negative == "net" and len(values) > 1:
-        yield from _net_fault(values)
-    elif outcome.kind == "revenue":
-        allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
-        yield from _rows_fault(values, values < 0, "outcome", "negative", allowed)
-    elif outcome.kind == "count":
-        bad, what = (values < 0) | (values != np.floor(values)), "negative or fractional"
-        yield from _rows_fault(values, bad, "outcome", what, "counts: whole numbers from 0")
-    elif outcome.kind == "binary":
-        bad = ~values.isin([0.0, 1.0])
-        yield from _rows_fault(values, bad, "outcome", "other", "0 and 1 only")
+@dataclass(frozen=True)
+class ValueRule:
+    """Values of a column that the plan does not allow.
+
+    Attributes
+    ----------
+    column, role, what, allowed : str
+    bad : callable
+        Takes a number, a series or an expression over a table out of core; returns whether a value
+        is one of them.
+    in_extremes : bool
+        Where there are any, the smallest or the largest value is one.
+    """
+
+    column: str
+    role: str
+    what: str
+    allowed: str
+    bad: Callable[[Any], Any]
+    in_extremes: bool = True
+
+
+def _outside(values: Any, low: float, high: float) -> Any:
+    return (values < low) | (values > high)
+
+
+OUTSIDE_KIND: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "revenue": (
+        "negative",
+        'zero or more; or negative = "exclude" or "net" in the plan',
+        lambda values: values < 0,
+    ),
+    "count": (
+        "negative or fractional",
+        "counts: whole numbers from 0",
+        lambda values: (values < 0) | (values % 1.0 != 0.0),
+    ),
+    "binary": ("other", "0 and 1 only", lambda values: (values != 0.0) & (values != 1.0)),
+}
+"""What an outcome of a kind may not hold: what it is, what is allowed, and which values."""
+
+
+def value_rules(
+    plan: Plan, entries: Mapping[str, CodebookColumn | None], rows: int
+) -> Iterator[ValueRule]:
+    """Yield what the outcomes' kinds, the transforms and the codebook do not allow.
+
+    Parameters
+    ----------
+    plan : Plan
+    entries : mapping
+        Of each numeric column of the plan to its entry in the codebook.
+    rows : int
+    """
+    for outcome in plan.outcome:
+        if outcome.exposure is not None:
+            what, allowed = "zero or negative", "positive numbers"
+            yield ValueRule(outcome.exposure, "exposure", what, allowed, lambda v: v <= 0)
+        is_net = outcome.negative == "net" and rows > 1
+        if outcome.kind in OUTSIDE_KIND and not is_net:
+            limits, edges = OUTSIDE_KIND[outcome.kind], outcome.kind == "revenue"
+            yield ValueRule(outcome.column, "outcome", *limits, in_extremes=edges)
+    for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
+        for column in section.columns:
+            transform = section.transform_of(column)
+            allowed = f'zero or more, since transform = "{transform}"'
+            for name in (column, *section.halves.get(column, ())):
+                if name in entries and transform in ("log1p", "sqrt"):
+                    yield ValueRule(name, role, "negative", allowed, lambda v: v < 0)
+    for column, entry in entries.items():
+        if entry is not None and not entry.levels:
+            low = -np.inf if entry.min is None else entry.min
+            high = np.inf if entry.max is None else entry.max
+            allowed, bad = f"{low:g} to {high:g}, as the codebook says", partial(_outside, low=low)
+            yield ValueRule(column, "codebook", "outside", allowed, partial(bad, high=high))
+
+
+def value_faults(plan: Plan, dataset: Dataset, frame: pd.DataFrame) -> Iterator[Fault]:
+    """Yield values that the outcomes' kinds, the transforms and the codebook do not allow."""
+    for outcome in plan.outcome:
+        if outcome.negative == "net" and len(frame) > 1:
+            yield from _net_fault(frame[outcome.column])
+    numeric = frame.select_dtypes("float")
+    for rule in value_rules(plan, {c: dataset.column(c) for c in numeric}, len(frame)):
+        values = frame[rule.column]
+        yield from _rows_fault(values, rule.bad(values), rule.role, rule.what, rule.allowed)
 
 
 def _net_fault(values: pd.Series) -> Iterator[Fault]:
@@ -81,29 +153,6 @@ def input_faults(outcome: OutcomeSection, frame: pd.DataFrame) -> list[Fault]:
         )
         faults += _rows_fault(frame[outcome.column], nothing, "outcome", what, allowed)
     return faults
-
-
-def transform_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
-    """Yield negative values under log1p and sqrt, which have no value below zero."""
-    for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
-        for column in section.columns:
-            transform = section.transform_of(column)
-            allowed = f'zero or more, since transform = "{transform}"'
-            for name in (column, *section.halves.get(column, ())):
-                if name in frame and transform in ("log1p", "sqrt"):
-                    negative = frame[name] < 0
-                    yield from _rows_fault(frame[name], negative, role, "negative", allowed)
-
-
-def range_faults(dataset: Dataset, frame: pd.DataFrame) -> Iterator[Fault]:
-    """Yield values outside the range that the codebook gives."""
-    for column in frame:
-        entry, values = dataset.column(column), frame[column]
-        if entry is not None and not entry.levels and pd.api.types.is_float_dtype(values):
-            low = -np.inf if entry.min is None else entry.min
-            high = np.inf if entry.max is None else entry.max
-            bad, allowed = ~values.between(low, high), f"{low:g} to {high:g}, as the codebook says"
-            yield from _rows_fault(values, values.notna() & bad, "codebook", "outside", allowed)
 
 
 def pattern_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:

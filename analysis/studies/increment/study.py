@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -86,24 +86,31 @@ def study_returns(question: Question, estimates: Iterable[Estimate] = ()) -> Stu
     return StudyResult(tuple(replace(row, note=note) for row in rows))
 
 
-def audit_together(sample: Sample, outcome: OutcomeSection) -> tuple[list[Estimate], list[Check]]:
+def together_from_rows(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
+    """Return the coefficients of all scores in one equation fitted to the rows, and their test."""
+    design = build_design(sample, outcome.column, sample.plan.score.columns)
+    fit, _ = _fit_with_fallback(sample.plan, outcome, design, outcome.deciding_model)
+    return together_rows(sample, outcome, fit)
+
+
+def audit_together(
+    sample: Sample,
+    outcome: OutcomeSection,
+    rows_of: Callable[[Sample, OutcomeSection], list[Estimate]] = together_from_rows,
+) -> tuple[list[Estimate], list[Check]]:
     """Return the coefficients of all scores in one equation, and their joint Wald test.
 
     Where that equation has no estimate (one score follows from the others), a check says so
     instead.
     """
-    plan = sample.plan
     try:
-        design = build_design(sample, outcome.column, plan.score.columns)
-        fit, _ = _fit_with_fallback(plan, outcome, design, outcome.deciding_model)
-        rows = together_rows(sample, outcome, fit)
+        return rows_of(sample, outcome), []
     except DesignError as error:
         fault = error.faults[0]
         reason = (
             f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
         )
-        return [], [Check(plan.name, "together", None, reason, None, outcome.column)]
-    return rows, []
+        return [], [Check(sample.plan.name, "together", None, reason, None, outcome.column)]
 
 
 def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Estimate]:

@@ -1,14 +1,20 @@
-"""What the columns of a table out of core hold that their roles in the plan do not allow."""
+"""The rows of a table out of core that a plan selects: typed, drawn from, and what their columns
+hold that the plan does not allow.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analysis.data.reading.cells import FIRST_ROW, LARGEST, SMALLEST
-from analysis.errors import Fault, listing, printable
+from analysis.data.selection.faults import OUTSIDE_KIND, value_rules
+from analysis.errors import Fault, column_place, listing, printable
 from analysis.out_of_core.address import Source, with_row_numbers
 from analysis.out_of_core.cells import (
     Field,
@@ -16,16 +22,15 @@ from analysis.out_of_core.cells import (
     bad_cell,
     count_of,
     is_number,
-    odd,
     passes,
     texts,
     typed_value,
 )
 from analysis.plan import Plan
-from analysis.plan.sections.outcome import OutcomeSection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
 
 NUMBERS = "numbers, with a point for decimals"
 
@@ -34,28 +39,10 @@ MOST_QUOTED = 6
 ROW = "row"
 """The spreadsheet row number in a typed table; its other columns are called c0, c1, ..."""
 
+LARGEST_DRAW = 2**31 - 1
+
 Step = tuple[str, str]
 """Which rows are left out: those in which a column is "missing" or "negative"."""
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """Values of a column that the plan does not allow.
-
-    Attributes
-    ----------
-    field : Field
-    role : str
-    bad : callable
-        Takes the column, returns whether a value is one of them.
-    what, allowed : str
-    """
-
-    field: Field
-    role: str
-    bad: Callable[[ir.Value], ir.BooleanValue]
-    what: str
-    allowed: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +60,7 @@ class Cells:
 
     @property
     def has_order(self) -> bool:
-        return self.source.engine == "duckdb"
+        return self.source.database == "duckdb"
 
     @property
     def row_name(self) -> str:
@@ -106,7 +93,7 @@ class Cells:
         self,
         place: str,
         column: str,
-        bad: Callable[[ir.Table], ir.BooleanValue],
+        bad: Callable[[ir.Value], ir.BooleanValue],
         count: int,
         what: str,
         allowed: str,
@@ -118,7 +105,7 @@ class Cells:
 
         table = self.raw(numbered=self.has_order, filtered=filtered)
         row = table[self.row_name] if self.has_order else ibis.literal(0)
-        shown = table.filter(bad(table)).select(row=row, text=texts(table[column]))
+        shown = table.filter(bad(table[column])).select(row=row, text=texts(table[column]))
         cells = shown.order_by("row").limit(MOST_QUOTED).to_pandas()
         names = [f'"{printable(text, limit=30)}"' for text in cells["text"]]
         noun = "cell is" if count == 1 else "cells are"
@@ -136,27 +123,24 @@ class Cells:
         if field.is_text:
             return
         levels = field.entry.levels if field.entry else ()
-        free = replace(field, fill=False)
         extremes = (abs(known[f"{edge}_{field.key}"] or 0.0) for edge in ("low", "high"))
         size = max(extremes) if known[f"n_{field.key}"] else 0.0
         unit = f"numbers between {SMALLEST:g} and {LARGEST:g} in size: choose another unit"
-        doubts = []
-        if count_of(known.get(f"bad_{field.key}", 0)):
-            said = "no level of the codebook" if levels else "not numeric"
-            doubts.append(("not numeric", said, "one of " + listing(levels) if levels else NUMBERS))
-        if math.isinf(size):
-            doubts.append(("infinite", "infinite", "finite numbers"))
-        if size > LARGEST:
-            doubts.append(("too large", "too large", unit))
-        for name, said, wanted in doubts:
-
-            def bad(table: ir.Table, name: str = name) -> ir.BooleanValue:
-                return bad_cell(free, table[field.column], name)
-
-            table = self.raw()
-            count = count_of(aggregate(table, {"bad": bad(table).sum()})["bad"])
+        kind = ("not numeric", NUMBERS)
+        if levels:
+            kind = ("no level of the codebook", "one of " + listing(levels))
+        for suspected, what, words, wanted in (
+            (count_of(known.get(f"bad_{field.key}", 0)), "not numeric", *kind),
+            (math.isinf(size), "infinite", "infinite", "finite numbers"),
+            (size > LARGEST, "too large", "too large", unit),
+        ):
+            if not suspected:
+                continue
+            table, bad = self.raw(), partial(bad_cell, replace(field, fill=False), what=what)
+            cells = table[field.column]
+            count = count_of(aggregate(table, {"bad": bad(cells).sum()})["bad"])
             if count:
-                yield self.quoted(field.place, field.column, bad, count, said, wanted)
+                yield self.quoted(field.place, field.column, bad, count, words, wanted)
         if 0 < size < SMALLEST:
             yield Fault(field.place, f"no number above {size:g} in size", unit)
 
@@ -164,10 +148,18 @@ class Cells:
         self, fields: list[Field], steps: tuple[Step, ...], known: Mapping[str, Any]
     ) -> Iterator[Fault]:
         """Yield what the outcomes' kinds, the transforms and the codebook do not allow."""
-        for doubt in _doubts(self.plan, fields, known):
-            key = doubt.field.key
+        named = {field.column: field for field in fields if not field.is_text}
+        entries = {column: field.entry for column, field in named.items()}
+        for rule in value_rules(self.plan, entries, known["rows"]):
+            key = named[rule.column].key
+            if rule.in_extremes:
+                clean = not any(rule.bad(known[f"{edge}_{key}"]) for edge in ("low", "high"))
+            else:
+                clean = not known[f"odd_{key}"]
+            if clean:
+                continue
             table = self.typed(fields, steps, numbered=self.has_order)
-            rows = table.filter(doubt.bad(table[key]))
+            rows = table.filter(rule.bad(table[key]))
             count = count_of(rows.count().to_pandas())
             if not count:
                 continue
@@ -175,9 +167,17 @@ class Cells:
             cells = shown.limit(MOST_QUOTED).to_pandas()
             names = [f"({value:.10g})" for value in cells[key]]
             listed = self._listed(cells.get(ROW), names, count)
-            place = f'column "{printable(doubt.field.column)}" ({doubt.role})'
-            found = f"{count} {doubt.what} value{'s' if count > 1 else ''}: {listed}"
-            yield Fault(place, found, doubt.allowed)
+            found = f"{count} {rule.what} value{'s' if count > 1 else ''}: {listed}"
+            yield Fault(column_place(rule.column, rule.role), found, rule.allowed)
+
+
+def first_reasons(conditions: Iterable[ir.BooleanValue]) -> list[ir.Scalar]:
+    """Return for each condition how many rows it is the first to hold for."""
+    sums, before = [], None
+    for condition in conditions:
+        sums.append((condition if before is None else condition & ~before).sum())
+        before = condition if before is None else before | condition
+    return sums
 
 
 def leaves(table: ir.Table, key: str, what: str) -> ir.BooleanValue:
@@ -191,9 +191,8 @@ def constant_faults(plan: Plan, fields: list[Field], known: Mapping[str, Any]) -
     for column, role in plan.roles():
         low, high = (known.get(f"{edge}_{keys[column]}") for edge in ("low", "high"))
         if role in ("score", "outcome") and known["rows"] > 1 and low == high:
-            place = f'column "{printable(column)}" ({role})'
             found = f"{low:g} in each of {known['rows']:,} rows"
-            yield Fault(place, found, "at least two different values")
+            yield Fault(column_place(column, role), found, "at least two different values")
 
 
 def probe(table: ir.Table, fields: list[Field]) -> dict[str, Any]:
@@ -207,7 +206,7 @@ def probe(table: ir.Table, fields: list[Field]) -> dict[str, Any]:
         if not field.is_text:
             extremes |= {f"low_{key}": cells.min(), f"high_{key}": cells.max()}
         if field.kind in ("count", "binary"):
-            counts[f"odd_{key}"] = odd(field.kind, cells).sum()
+            counts[f"odd_{key}"] = OUTSIDE_KIND[field.kind][2](cells).sum()
     found = aggregate(table, counts | extremes)
     return {name: count_of(value) if name in counts else value for name, value in found.items()}
 
@@ -223,51 +222,54 @@ def unreadable_cells(raw: ir.Table, fields: list[Field]) -> dict[str, int]:
     return aggregate(raw, sums)
 
 
-# --- what the extremes say ------------------------------------------------------------------------
+# --- a seeded sample of the rows ------------------------------------------------------------------
 
 
-def _doubts(plan: Plan, fields: list[Field], known: Mapping[str, Any]) -> Iterator[Doubt]:
-    by_column = {field.column: field for field in fields}
-    low = {field.column: known.get(f"low_{field.key}") for field in fields}
-    for outcome in plan.outcome:
-        yield from _outcome_doubts(outcome, by_column, low, known)
-    for section, role in ((plan.score, "score"), (plan.engagement, "engagement")):
-        for column in section.columns:
-            how = section.transform_of(column)
-            if how in ("log1p", "sqrt") and low[column] < 0:
-                allowed = f'zero or more, since transform = "{how}"'
-                yield Doubt(by_column[column], role, lambda c: c < 0, "negative", allowed)
-    for field in fields:
-        entry = field.entry
-        if entry is None or entry.levels or field.is_text or low[field.column] is None:
-            continue  # without a value, as only a column beside the equation may be
-        least = -math.inf if entry.min is None else entry.min
-        most = math.inf if entry.max is None else entry.max
-        if low[field.column] < least or known[f"high_{field.key}"] > most:
-            allowed = f"{least:g} to {most:g}, as the codebook says"
-
-            def outside(cells: ir.Value, a: float = least, b: float = most) -> ir.BooleanValue:
-                return ~cells.between(a, b)
-
-            yield Doubt(field, "codebook", outside, "outside", allowed)
+def draw_by_row_number(table: ir.Table, row: str, seed: int, rows: int, size: int) -> pd.DataFrame:
+    """Return at most `size` of the rows in order, by a number drawn for each from its place in the
+    table.
+    """
+    share = _share(rows, size)
+    table = table.mutate(draw=_draw(table[row], seed))
+    table = table.filter(table["draw"] < int(share * LARGEST_DRAW)) if share < 1 else table
+    return table.to_pandas().nsmallest(size, "draw").sort_values(row).set_index(row)
 
 
-def _outcome_doubts(
-    outcome: OutcomeSection,
-    fields: dict[str, Field],
-    low: dict[str, Any],
-    known: Mapping[str, Any],
-) -> Iterator[Doubt]:
-    field, exposure = fields[outcome.column], outcome.exposure
-    if exposure is not None and low[exposure] <= 0:
-        what, allowed = "zero or negative", "positive numbers"
-        yield Doubt(fields[exposure], "exposure", lambda c: c <= 0, what, allowed)
-    if outcome.kind == "revenue" and outcome.negative != "net" and low[outcome.column] < 0:
-        allowed = 'zero or more; or negative = "exclude" or "net" in the plan'
-        yield Doubt(field, "outcome", lambda c: c < 0, "negative", allowed)
-    if known.get(f"odd_{field.key}", 0):
-        what, allowed = {
-            "count": ("negative or fractional", "counts: whole numbers from 0"),
-            "binary": ("other", "0 and 1 only"),
-        }[outcome.kind]
-        yield Doubt(field, "outcome", lambda c: odd(outcome.kind, c), what, allowed)
+def draw_by_spark(table: ir.Table, seed: int, rows: int, size: int) -> pd.DataFrame:
+    """Return at most `size` of the rows; the index is their place among those that Spark drew."""
+    share = _share(rows, size)
+    frame = (table.filter(_spark_draw(seed % 2**31) < share) if share < 1 else table).to_pandas()
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(frame))[:size])
+    return frame.iloc[chosen].set_axis(chosen, axis=0)
+
+
+def _share(rows: int, size: int) -> float:
+    """Return the share of the rows to bring into memory so that hardly ever fewer than `size`
+    come.
+    """
+    return min(1.0, 1.02 * size / rows + 2000 / rows) if rows > size else 1.0
+
+
+def _spark_draw(seed: int) -> ir.FloatingValue:
+    """Return Spark's own seeded draw in [0, 1): the same for the same files (Ibis has no seed for
+    it).
+    """
+    import ibis
+
+    @ibis.udf.scalar.builtin(name="rand")
+    def drawn(seed: int) -> float: ...
+
+    return drawn(seed)
+
+
+def _draw(row: ir.IntegerValue, seed: int) -> ir.IntegerValue:
+    """Return a number below 2**31 - 1 that looks random but is the same in every run, from a row's
+    number.
+
+    The middle bits of a product of two linear maps, which alone would take rows at regular
+    distances. Nothing is divided, and as little as can be is written twice: the database does the
+    whole of it for every row.
+    """
+    shift = seed * 2_654_435_761 % LARGEST_DRAW | 1
+    value = (row * 1_664_525 + shift) & LARGEST_DRAW
+    return ((value * (value + 1_013_904_223)) >> 12) & LARGEST_DRAW

@@ -1,18 +1,25 @@
-"""Poisson pseudo-maximum likelihood out of core: Newton steps, one scan for all models."""
+"""Coefficients out of core: least squares from the basis, Poisson models by Newton steps.
+
+A step of all Poisson models is one scan.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.errors import DesignError, Fault
+from analysis.models.family import FAMILIES
 from analysis.models.glm import fit_pml
 from analysis.models.solver import SINGULAR, Step
 from analysis.out_of_core.basis import Basis
 from analysis.out_of_core.cells import aggregate, combination, pair_sums, symmetric
-from analysis.out_of_core.fits import Solved, placed, predictor_of
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 STEPS = 60
 STEEPEST = 50.0
@@ -22,6 +29,80 @@ STEP_TOLERANCE = 1e-9
 """Of the coefficients on orthonormal columns; the information is then that of the estimate to as
 many digits.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The coefficients of one model on the scaled columns, before its covariance.
+
+    Attributes
+    ----------
+    model : {"ols", "poisson"}
+    columns : list of int, length s
+        Positions in the basis, 0 among them.
+    beta : ndarray, shape (s,)
+        Per unit of z; of the response as it is (ols), or of the response over `unit` (poisson).
+    whitening : ndarray, shape (s, s)
+        W with ``W W' =`` the inverse information, so that a row's leverage is ``weight |z W|^2``.
+    targets : tuple of int
+        The columns whose covariance is wanted.
+    free : int
+        The first of the columns, which have coefficients; those of the others are zero, as in the
+        score test of the last one.
+    unit : float
+    """
+
+    model: str
+    columns: list[int]
+    beta: np.ndarray
+    whitening: np.ndarray
+    targets: tuple[int, ...]
+    free: int
+    unit: float = 1.0
+
+    @property
+    def linear(self) -> bool:
+        return FAMILIES[self.model].linear
+
+    def predictor(self, table: ir.Table, k: int) -> ir.Value:
+        """Return the linear predictor of each row, its offset included."""
+        return predictor_of(table, placed(self.beta, self.columns, k), offset=not self.linear)
+
+    def response(self, table: ir.Table) -> ir.Value:
+        return table["y"] if self.linear else table["y"] / self.unit
+
+    def influences(self, k: int) -> list[np.ndarray]:
+        """Return for each target the weights on all columns that, times its residual, make a row's
+        contribution to the coefficient.
+        """
+        rows = [self.whitening[self.columns.index(target)] for target in self.targets]
+        return [placed(row @ self.whitening.T, self.columns, k) for row in rows]
+
+
+def placed(weights: np.ndarray, columns: list[int], k: int) -> np.ndarray:
+    """Return weights on some of k columns as weights on all of them."""
+    everywhere = np.zeros(k)
+    everywhere[columns] = weights
+    return everywhere
+
+
+def predictor_of(table: ir.Table, weights: np.ndarray, *, offset: bool = True) -> ir.Value:
+    """Return a combination of the columns, with the table's offset."""
+    predictor = combination(table, weights)
+    return predictor + table["o"] if offset and "o" in table.columns else predictor
+
+
+def solve_ols(basis: Basis, columns: list[int], targets: tuple[int, ...], free: int) -> Solved:
+    """Solve least squares of the first columns from the triangle of all of them."""
+    q, triangle = np.linalg.qr(basis.coordinates[:, columns])
+    beta = np.zeros(len(columns))
+    beta[:free] = np.linalg.solve(triangle[:free, :free], q[:, :free].T @ basis.response)
+    beta[0] += basis.shift
+    whitening = np.linalg.inv(triangle) / np.sqrt(basis.n)
+    return Solved("ols", columns, beta, whitening, targets, free)
+
+
+# --- Poisson pseudo-maximum likelihood ------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def content(plan_of):
 
 @pytest.fixture
 def beyond(tmp_path):
-    """Audit a frame as Parquet files through the engine."""
+    """Audit a frame as Parquet files through DuckDB."""
 
     def run(plan, frame, *, files=2, folder=None, how=analyse):
         place = folder or tmp_path / f"files{files}"
@@ -62,7 +62,7 @@ def beyond(tmp_path):
 
 
 def compare(found, wanted, *, near=NEAR):
-    """Compare every estimate of the models that an engine fits, and the words."""
+    """Compare every estimate of the models fitted out of core, and the words."""
     ours = {row.id: row for row in found.estimates}
     theirs = {row.id: row for row in wanted.estimates if row.id in ours}
     assert set(ours) == set(theirs)
@@ -109,7 +109,7 @@ def checks_of(run):
         (None, "agency"),
     ],
 )
-def test_engine_agrees_with_rows_in_memory(content, beyond, make_frame, kind, covariance, cluster):
+def test_duckdb_agrees_with_rows_in_memory(content, beyond, make_frame, kind, covariance, cluster):
     frame = make_frame(600)
     plan = content(kind, covariance, cluster)
     found, wanted = beyond(plan, frame), analyse(plan, frame)
@@ -147,10 +147,10 @@ def test_clean_rows_are_read_three_times(content, beyond, make_frame, monkeypatc
         Backend, "execute", lambda *args, **more: asked.append("rows") or execute(*args, **more)
     )
 
-    def sums(engine, query, **more):
+    def sums(database, query, **more):
         if str(query).startswith("SELECT"):  # not: create view
             asked.append("sums")
-        return raw_sql(engine, query, **more)
+        return raw_sql(database, query, **more)
 
     monkeypatch.setattr(Backend, "raw_sql", sums)
     beyond(
@@ -612,7 +612,7 @@ def test_run_writes_the_whole_report(content, tmp_path, make_frame, monkeypatch,
     assert "analysed: 3,000 rows" in str(check(tmp_path / "study.toml"))
 
 
-def test_engine_downloads_nothing(content, tmp_path, make_frame):
+def test_duckdb_downloads_nothing(content, tmp_path, make_frame):
     make_frame(50).to_parquet(tmp_path / "a.parquet")
     table = open_table(str(tmp_path / "*.parquet"), tmp_path, memory="123MB", threads=1)
     connection = table.get_backend().con

@@ -1,1 +1,0 @@
-"""The reasonable analyses that a plan declares, and the rows and columns they draw on."""

@@ -1,1 +1,0 @@
-"""Tables beyond memory: what an engine holds is only ever asked for sums."""
