@@ -42,7 +42,9 @@ def stored(tmp_path):
 
 def in_memory(table, names, codes, subsets=SUBSETS, kinds=KINDS):
     sufficient = sufficient_statistics(table, names, groups={"owner": codes})
-    return fit_subsets(sufficient, subsets, outcome="y", term="s", covariance=kinds, cluster="owner")
+    return fit_subsets(
+        sufficient, subsets, outcome="y", term="s", covariance=kinds, cluster="owner"
+    )
 
 
 def beyond(address, names, subsets=SUBSETS, kinds=KINDS):
