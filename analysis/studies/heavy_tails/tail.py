@@ -12,12 +12,8 @@ from analysis.models.covariance import small_sample
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
 from analysis.models.solver import MANY_ROWS, Sums, newton, solved
-from analysis.models.sufficient_statistics.expansion import (
-    Expansion,
-    column_pairs,
-    full_pairs,
-    worth_expanding,
-)
+from analysis.models.sufficient_statistics import unpack_pairs
+from analysis.models.sufficient_statistics.expansion import Expansion, worth_expanding
 from analysis.models.sufficient_statistics.resampling import BLOCK, multiplicities, seeded_blocks
 
 SHARE = 0.05
@@ -240,12 +236,13 @@ class _Rows:
 
     def pairs(self, part: slice) -> np.ndarray:
         """Products of every two columns, shape (rows, k (k + 1) / 2), kept if not too many."""
-        if len(self.basis) * len(column_pairs(self.basis.shape[1])[0]) > MOST_KEPT:
+        k = self.basis.shape[1]
+        if len(self.basis) * k * (k + 1) // 2 > MOST_KEPT:
             return self._products(self.basis[part])
         return self._every_pair[part]
 
     def _products(self, columns: np.ndarray) -> np.ndarray:
-        first, second = column_pairs(columns.shape[1])
+        first, second = np.triu_indices(columns.shape[1])
         return columns[:, first] * columns[:, second]
 
     @cached_property
@@ -261,7 +258,7 @@ class _Rows:
             slope, bend = self.family.derivatives(y, at, observed=True)
             packed = packed + (weights * bend) @ self.pairs(part)
             score = score + (weights * slope) @ self.basis[part]
-        return None, score, full_pairs(packed, self.basis.shape[1])
+        return None, score, unpack_pairs(packed)
 
     def statistics(self, drawn: np.ndarray, start: np.ndarray, back: np.ndarray) -> np.ndarray:
         """Return (draw's estimate - estimate) / draw's error, shape (B,), NaN where it fails."""
@@ -278,7 +275,7 @@ class _Rows:
         for part in self.parts(len(drawn)):
             weights = self.weights(drawn, part) * self.family.weights(self.at(params, part))
             packed = packed + weights @ self.pairs(part)
-        along = solved(full_pairs(packed, self.basis.shape[1]), np.tile(back, (len(drawn), 1)))
+        along = solved(unpack_pairs(packed), np.tile(back, (len(drawn), 1)))
         influence = np.concatenate(
             [self.influence(params, along, part) for part in self.parts(len(drawn))], axis=1
         )
