@@ -36,7 +36,7 @@ from analysis.studies.composition.study import check_overlap
 from analysis.studies.confounding.study import check_last_period
 from analysis.studies.heavy_tails.study import study_tail
 from analysis.studies.increment.study import audit_together, study_increment, together_from_rows
-from analysis.studies.influence.fragility import study_fragility
+from analysis.studies.influence.study import study_fragility
 from analysis.studies.registry import STUDIES
 
 if TYPE_CHECKING:

@@ -25,6 +25,15 @@ Seed = int | np.random.Generator
 Weights = Literal["rademacher", "webb"]
 
 
+def seeded_blocks(replicates: int, seed: Seed) -> Iterator[tuple[slice, np.random.Generator]]:
+    """Slices of 1,024 replicates, each with its own spawned generator."""
+    if replicates < 1:
+        raise refusal("replicates", str(replicates), "at least 1")
+    children = np.random.default_rng(seed).spawn(-(-replicates // BLOCK))
+    for number, child in enumerate(children):
+        yield slice(number * BLOCK, min((number + 1) * BLOCK, replicates)), child
+
+
 def seeded_draws(
     groups: int,
     replicates: int,
@@ -35,13 +44,10 @@ def seeded_draws(
 
     Every 1,024 replicates have a spawned generator of their own.
     """
-    if replicates < 1:
-        raise refusal("replicates", str(replicates), "at least 1")
     rows = max(1, BUDGET // groups)
-    for number, rng in enumerate(np.random.default_rng(seed).spawn(-(-replicates // BLOCK))):
-        last = min((number + 1) * BLOCK, replicates)
-        for start in range(number * BLOCK, last, rows):
-            stop = min(start + rows, last)
+    for block, rng in seeded_blocks(replicates, seed):
+        for start in range(block.start, block.stop, rows):
+            stop = min(start + rows, block.stop)
             yield slice(start, stop), draw(rng, stop - start, groups)
 
 
