@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.errors import DesignError, Fault
 from analysis.models.covariance import refuse_full_leverage, small_sample
+from analysis.models.design import Design
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis
 from analysis.out_of_core.cells import (
@@ -49,6 +50,8 @@ class Size:
     @property
     def k(self) -> int:
         return len(self.terms)
+
+    position = Design.position
 
 
 # --- what the rows contribute ---------------------------------------------------------------------
