@@ -386,7 +386,9 @@ def test_table_of_a_database(content, tmp_path, make_frame):
     with duckdb.connect(tmp_path / "shop.duckdb") as connection:
         connection.register("frame", frame)
         connection.execute("create table sales as select * from frame")
-    plan = content("revenue", "HC1") | {"dataset": f"duckdb:{tmp_path}/shop.duckdb/sales"}
+    plan = content("revenue", "HC1", quick=None) | {
+        "dataset": f"duckdb:{tmp_path}/shop.duckdb/sales"
+    }
     compare(analyse(plan), analyse(plan, frame))
     with pytest.raises(DataError, match='no table "sale"') as caught:
         analyse(plan | {"dataset": f"duckdb:{tmp_path}/shop.duckdb/sale"})
