@@ -14,7 +14,7 @@ from analysis.report.views import Audit
 from analysis.results.answer import Answer, word_for
 from analysis.results.evidence import Tail
 from analysis.results.rule import sesoi_band
-from analysis.results.verdict import _uncorrected, _under_a_heavy_tail, _units_apart
+from analysis.results.verdict import _Case, _uncorrected, _under_a_heavy_tail, _units_apart
 
 
 def plan(**changes):
@@ -79,19 +79,13 @@ def test_a_bootstrap_that_was_not_run_is_not_said_to_disagree(quick, model, why)
     audit = analyse(plan(), frame())
     answer = Answer("adds", "positive", audit.verdict_on().deciding)
     outcome = own.outcome[0]
-    found, reasons = _under_a_heavy_tail(
-        own,
-        outcome,
-        "score",
-        answer,
-        sesoi_band(outcome, model, 1.0),
-        audit.estimates,
-        Tail(None, heavy=True),
-    )
+    case = _Case(own, outcome, "score", 1.0, audit.estimates)
+    band = sesoi_band(outcome, model, 1.0)
+    found, reason = _under_a_heavy_tail(case, answer, band, Tail(None, heavy=True))
     assert found.word == "inconclusive"
-    assert why in reasons[0]
-    assert "was not run" in reasons[0]
-    assert "both confirm" not in reasons[0]
+    assert why in reason
+    assert "was not run" in reason
+    assert "both confirm" not in reason
 
 
 def test_units_that_are_seen_again_need_clusters_and_the_verdict_says_so():
@@ -100,7 +94,7 @@ def test_units_that_are_seen_again_need_clusters_and_the_verdict_says_so():
     (entity,) = [check for check in audit.checks if check.check == "entity"]
     assert entity.passed is False
     assert '"who"' in entity.reason
-    assert _units_apart(read_plan(plan(panel={"unit": "who"}, cluster={"column": "who"}))) == []
+    assert _units_apart(read_plan(plan(panel={"unit": "who"}, cluster={"column": "who"}))) == ""
     assert audit.verdict_on().verdict == analyse(plan(), frame()).verdict_on().verdict, (
         "a panel adds rows and changes no word"
     )
