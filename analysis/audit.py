@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +21,13 @@ from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.report.citation import read_ledger, result_folder
 from analysis.report.inspection import Inspection
-from analysis.report.ledger import ledger
+from analysis.report.ledger import ledger, read_ledger, result_folder
 from analysis.report.verify import Verification, compare_ledgers, find_in_text, read_text
-from analysis.results.estimates import Check, Estimate, Estimates, StudyResult, joined
-from analysis.results.evidence import NOTHING_KNOWN, Fragility, Noise
+from analysis.results.estimates import Check, Estimates, StudyResult, joined
 from analysis.results.findings import Findings
 from analysis.results.question import Question
+from analysis.results.rule import NOTHING_KNOWN, Fragility, Noise
 from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
@@ -197,12 +195,13 @@ def _fit_all(
     """Return what each study says of every outcome and score, with the study's name, in order; and
     what is known of noise in engagement.
     """
-    plan, noise, comparison = sample.plan, {}, _comparison(sample)
+    plan, noise = sample.plan, {}
+    together = together_table if sample.out_of_core else together_from_rows
     studied = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
-            studied += comparison.one(sample, outcome, score)
+            studied += _compared(sample, outcome, score)
             if sample.out_of_core:  # what follows needs the rows
                 continue
             question = Question(sample, outcome, score)
@@ -212,7 +211,7 @@ def _fit_all(
                 so_far = joined(result for _, result in studied).rows
                 studied.append((study.name, study.run(question, so_far)))
         if len(plan.score.columns) > 1:
-            rows, checks = audit_together(sample, outcome, comparison.together)
+            rows, checks = audit_together(sample, outcome, together)
             studied.append(("increment", StudyResult(tuple(rows), tuple(checks))))
     return studied, noise
 
@@ -318,66 +317,33 @@ def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> I
     terms = {}
     for outcome in sample.plan.outcome:
         for score in sample.plan.score.columns:
-            terms[outcome.column], doubts = _comparison(sample).inspect(sample, outcome, score)
+            terms[outcome.column], doubts = _inspected(sample, outcome, score)
             checks += doubts
     return Inspection(sample, terms, tuple(checks))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The functions that compare the equations with and without engagement.
-
-    Attributes
-    ----------
-    one : callable
-        The estimates and checks of one score for one outcome, by the name of their study.
-    together : callable
-        The estimates of all scores of an outcome in one equation.
-    inspect : callable
-        The terms of an equation and its checks, without a fit.
-    """
-
-    one: Callable[[Sample, OutcomeSection, str], list[tuple[str, StudyResult]]]
-    together: Callable[[Sample, OutcomeSection], list[Estimate]]
-    inspect: Callable[[Sample, OutcomeSection, str], tuple[tuple[str, ...], list[Check]]]
-
-
-def _from_sums(
-    sample: Sample, outcome: OutcomeSection, score: str
-) -> list[tuple[str, StudyResult]]:
+def _compared(sample: Sample, outcome: OutcomeSection, score: str) -> list[tuple[str, StudyResult]]:
+    """Return what the equations with and without engagement say, with the names of the studies."""
+    question = Question(sample, outcome, score)
+    if not sample.out_of_core:
+        overlap = StudyResult(checks=tuple(check_overlap(question)))
+        return [("increment", study_increment(question)), ("composition", overlap)]
     rows, checks = audit_table(sample, outcome, score)
     reason = (
         "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
     )
-    left = Question(sample, outcome, score).check("beyond_memory", None, reason)
+    left = question.check("beyond_memory", None, reason)
     return [("increment", StudyResult(tuple(rows), (*checks, left)))]
-
-
-def _from_rows(
-    sample: Sample, outcome: OutcomeSection, score: str
-) -> list[tuple[str, StudyResult]]:
-    question = Question(sample, outcome, score)
-    overlap = check_overlap(question)
-    return [
-        ("increment", study_increment(question)),
-        ("composition", StudyResult(checks=tuple(overlap))),
-    ]
 
 
 def _inspected(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> tuple[tuple[str, ...], list[Check]]:
+    """Return the terms of an equation and its checks, without a fit."""
+    if sample.out_of_core:
+        return inspect_table(sample, outcome, score)
     question = Question(sample, outcome, score)
     return shown_terms(question.design, sample.plan.controls.columns), check_overlap(question)
-
-
-IN_MEMORY = Comparison(_from_rows, together_from_rows, _inspected)
-OUT_OF_CORE = Comparison(_from_sums, together_table, inspect_table)
-
-
-def _comparison(sample: Sample) -> Comparison:
-    """Return the comparison from the rows, or out of core from sums over them."""
-    return OUT_OF_CORE if sample.out_of_core else IN_MEMORY
 
 
 def _sample(

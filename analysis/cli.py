@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click import UsageError, argument, echo, option
 
 from analysis import __version__
 from analysis.errors import AnalysisError, printable
@@ -28,6 +29,9 @@ DONE, DIFFERENCE, WRONG, INTERRUPTED = 0, 1, 2, 3
 """Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong;
 interrupted.
 """
+
+
+PATH = click.Path(path_type=Path)
 
 
 class _InOrder(click.Group):
@@ -53,44 +57,42 @@ def cli() -> None:
 
 
 @cli.command(short_help="Draft a plan and a codebook for your data.")
-@click.argument("data")
-@click.option(
+@argument("data")
+@option(
     "--score",
     multiple=True,
     metavar="COLUMN",
     help="What is audited; repeat it for several columns.",
 )
-@click.option(
+@option(
     "--engagement",
     multiple=True,
     metavar="COLUMN",
     help="What anyone can see people do; may be repeated.",
 )
-@click.option(
+@option(
     "--control",
     multiple=True,
     metavar="COLUMN",
     help="What else is held constant; may be repeated.",
 )
-@click.option("--outcome", metavar="COLUMN", help="What pays. It is never guessed.")
-@click.option(
+@option("--outcome", metavar="COLUMN", help="What pays. It is never guessed.")
+@option(
     "--kind",
     type=click.Choice(["revenue", "count", "binary", "continuous"]),
     help="What the outcome is.",
 )
-@click.option(
+@option(
     "--sesoi", type=float, help="The smallest effect that would matter to you. It is never guessed."
 )
-@click.option("--row", metavar="COLUMN", help="What identifies a row.")
-@click.option("--cluster", metavar="COLUMN", help="What rows belong to together.")
-@click.option("--sheet", help="Of a workbook. [default: the first]")
-@click.option("--table", help="Of a database. [default: the only one]")
-@click.option("--name", help="Of the study. [default: the file's]")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The plan. [default: plans/<name>.toml]"
-)
-@click.option("--notebook", is_flag=True, help="Write a notebook for the study, too.")
-@click.option("--force", is_flag=True, help="Replace a plan or notebook that is there.")
+@option("--row", metavar="COLUMN", help="What identifies a row.")
+@option("--cluster", metavar="COLUMN", help="What rows belong to together.")
+@option("--sheet", help="Of a workbook. [default: the first]")
+@option("--table", help="Of a database. [default: the only one]")
+@option("--name", help="Of the study. [default: the file's]")
+@option("--out", type=PATH, help="The plan. [default: plans/<name>.toml]")
+@option("--notebook", is_flag=True, help="Write a notebook for the study, too.")
+@option("--force", is_flag=True, help="Replace a plan or notebook that is there.")
 def init(data: str, **given: Any) -> None:
     """Look at a file of data, and write a plan and a codebook for it.
 
@@ -111,22 +113,18 @@ def init(data: str, **given: Any) -> None:
 
 
 @cli.command(short_help="Say what would be analysed, what is wrong.")
-@click.argument("plan")
-@click.option("--price", type=float, help="What the score costs per account, in money.")
-@click.option(
-    "--share", type=float, help="Share of accounts for which the score changes what you do."
-)
-@click.option(
+@argument("plan")
+@option("--price", type=float, help="What the score costs per account, in money.")
+@option("--share", type=float, help="Share of accounts for which the score changes what you do.")
+@option(
     "--mean-revenue",
     type=float,
     help="Mean revenue per account. [default: the mean of the revenue outcome]",
 )
-@click.option(
+@option(
     "--json", "as_json", is_flag=True, help="Print one JSON object; of faults, too (exit code 2)."
 )
-@click.option(
-    "--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data."
-)
+@option("--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data.")
 def check(
     plan: str,
     price: float | None,
@@ -139,7 +137,7 @@ def check(
     money.
     """
     if (price is None) != (share is None):
-        raise click.UsageError(
+        raise UsageError(
             "--price and --share go together: what the score costs, and how often it is acted on"
         )
     from analysis.audit import check as inspect
@@ -153,9 +151,9 @@ def check(
         try:
             inspection = inspect(plan)
         except AnalysisError as error:
-            click.echo(_json(error_record(error)))
+            echo(_json(error_record(error)))
             raise
-        click.echo(_json(inspection.record()))
+        echo(_json(inspection.record()))
         return
     inspection = inspect(plan)
     for line in inspection.lines():
@@ -166,28 +164,26 @@ def check(
 
 
 @cli.command(short_help="Say what a plan could show, before any data.")
-@click.argument("plan")
-@click.option(
+@argument("plan")
+@option(
     "--n",
     type=int,
     multiple=True,
     help="Rows; may be repeated. [default: the data's; else 300, 1000, 5000]",
 )
-@click.option(
-    "--r2-score", type=float, help="Share of the score that engagement and controls explain."
-)
-@click.option(
+@option("--r2-score", type=float, help="Share of the score that engagement and controls explain.")
+@option(
     "--r2-outcome", type=float, help="Share of the outcome that engagement and controls explain."
 )
-@click.option("--reliability", type=float, help="Share of truth in recorded engagement.")
-@click.option("--mean", type=float, help="Mean of the outcome.")
-@click.option("--sd", type=float, help="Standard deviation of the outcome.")
-@click.option(
+@option("--reliability", type=float, help="Share of truth in recorded engagement.")
+@option("--mean", type=float, help="Mean of the outcome.")
+@option("--sd", type=float, help="Standard deviation of the outcome.")
+@option(
     "--sd-score",
     type=float,
     help="Standard deviation of the score, where effects are per unit of it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
 def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None) -> None:
     """Say what a plan could show, before any data exist: detectable effects, and the rows
     needed.
@@ -196,17 +192,15 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
 
     outlook = prospect(plan, n=n, **assumed)
     if as_json:
-        click.echo(json.dumps(outlook.record(), ensure_ascii=False, indent=2))
+        echo(json.dumps(outlook.record(), ensure_ascii=False, indent=2))
         return
     for line in outlook.lines():
         _tell(line)
 
 
 @cli.command(short_help="Run the whole audit and write its report.")
-@click.argument("plan")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Result folder. [default: results/<plan's name>]"
-)
+@argument("plan")
+@option("--out", type=PATH, help="Result folder. [default: results/<plan's name>]")
 def run(plan: str, out: Path | None) -> None:
     """Run the whole audit and write the ledger, tables, figures and report.
 
@@ -227,24 +221,24 @@ def run(plan: str, out: Path | None) -> None:
     for verdict in findings.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
-        click.echo(f"{about}: {verdict.verdict}{direction}")
+        echo(f"{about}: {verdict.verdict}{direction}")
         _tell(verdict_sentence(findings, verdict))
-        click.echo(f"Result id: {verdict.id}")
-        if verdict.verdict != "refused":
-            click.echo(f"Its number: {verdict.deciding.id}")
+        echo(f"Result id: {verdict.id}")
+        if not verdict.refused:
+            echo(f"Its number: {verdict.deciding.id}")
     for key, then, now in changed_keys(read_history(folder)):
         _tell(
             f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then,"
             f" {_value(now)} now"
         )
-    click.echo(f"Report: {_short(folder / 'report.html')}")
+    echo(f"Report: {_short(folder / 'report.html')}")
 
 
 @cli.command(short_help="Print a result so that it can be cited.")
-@click.argument("result_id")
-@click.option(
+@argument("result_id")
+@option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("results"),
     show_default=True,
     help="A result folder, or the folder that holds them.",
@@ -257,17 +251,17 @@ def cite(result_id: str, results: Path) -> None:
     """
     from analysis.report.citation import cite as citation
 
-    click.echo(str(citation(result_id, results=results)))
+    echo(str(citation(result_id, results=results)))
 
 
 @cli.command(short_help="Recompute results; say what still holds.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
+@argument("folder", metavar="DIR", type=PATH)
+@option(
     "--text",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="An article that cites results by id or LaTeX macro.",
 )
-@click.option("--plan", help="The plan, where its file has moved since the run.")
+@option("--plan", help="The plan, where its file has moved since the run.")
 def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     """Recompute the ledger of a result folder (or of results/DIR); say what still holds.
 
@@ -278,36 +272,34 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     score-audit verify results/movies --text article.md
     """
     from analysis.audit import verify as compare
-    from analysis.report.citation import result_folder
+    from analysis.report.ledger import result_folder
 
     verification = compare(result_folder(folder), text, plan=plan)
-    click.echo(verification.told(printable(text)))
+    echo(verification.told(printable(text)))
     return DONE if verification.ok else DIFFERENCE
 
 
 @cli.command("new-notebook")
-@click.argument("plan")
-@click.option(
+@argument("plan")
+@option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The notebook. [default: notebooks/<plan's name>.ipynb]",
 )
-@click.option("--force", is_flag=True, help="Replace a notebook that is there.")
+@option("--force", is_flag=True, help="Replace a notebook that is there.")
 def new_notebook(plan: str, out: Path | None, force: bool) -> None:
     """Write a notebook that runs a plan from top to bottom."""
     from analysis.start.notebook import new_notebook as write
 
-    click.echo(f"Wrote {_short(write(plan, out, force=force))}")
-    click.echo("Open it: score-audit lab")
+    echo(f"Wrote {_short(write(plan, out, force=force))}")
+    echo("Open it: score-audit lab")
 
 
 @cli.command()
-@click.argument("name")
-@click.argument("data", required=False)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the whole table with the score, as CSV."
-)
-@click.option("--card", is_flag=True, help="Say what the score is made of, and what it cannot see.")
+@argument("name")
+@argument("data", required=False)
+@option("--out", type=PATH, help="Write the whole table with the score, as CSV.")
+@option("--card", is_flag=True, help="Say what the score is made of, and what it cannot see.")
 def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     """Compute a score in a vendor's style.
 
@@ -323,28 +315,28 @@ def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
 
     described = card_of(name)
     if card:
-        click.echo(str(described))
+        echo(str(described))
     if data is None:
         if not card:
-            raise click.UsageError("DATA is missing: the table to score (or ask for --card)")
+            raise UsageError("DATA is missing: the table to score (or ask for --card)")
         return
     dataset = read_dataset(data)
     if dataset.simulated:
-        click.echo("Simulated data.", err=True)
+        echo("Simulated data.", err=True)
     if out is None:
         shown = inert_table(score_only(with_score(name, dataset)))
-        click.echo(shown.to_csv(index=False, lineterminator="\n"), nl=False)
+        echo(shown.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
-        click.echo(f"Written: {_short(write_scored(name, dataset, out).resolve())}")
+        echo(f"Written: {_short(write_scored(name, dataset, out).resolve())}")
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks."""
     import subprocess
 
-    from analysis.plan.project import find_project, shipped_studies
+    from analysis.plan.files import find_project, shipped_studies
 
     root = next(
         r
@@ -368,7 +360,7 @@ def _write_schema(plan: str) -> None:
     written = write_schema(
         read_dataset(read.dataset, folder=read.folder, reading=read.reading), read
     )
-    click.echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
+    echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
 
 
 def _json(record: dict[str, object]) -> str:
@@ -382,9 +374,7 @@ def _mean_revenue(inspection: Inspection) -> float:
         outcome.column for outcome in inspection.sample.plan.outcome if outcome.kind == "revenue"
     ]
     if not columns:
-        raise click.UsageError(
-            "--price needs --mean-revenue: the plan has no outcome of kind revenue"
-        )
+        raise UsageError("--price needs --mean-revenue: the plan has no outcome of kind revenue")
     return inspection.sample.mean(columns[0])
 
 
@@ -396,7 +386,7 @@ def _tell(text: str) -> None:
         text = textwrap.fill(
             text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
         )
-    click.echo(text)
+    echo(text)
 
 
 def _key_name(key: str) -> str:
@@ -424,10 +414,10 @@ def _progress() -> Callable[[str], None]:
     to stderr.
     """
     if sys.stderr.isatty():
-        return lambda step: click.echo(
+        return lambda step: echo(
             f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False
         )
-    return lambda step: click.echo(printable(step), err=True) if step else None
+    return lambda step: echo(printable(step), err=True) if step else None
 
 
 def main() -> NoReturn:
@@ -448,7 +438,7 @@ def main() -> NoReturn:
         _say(str(error))
         sys.exit(WRONG)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        echo(error.format_message())
         sys.exit(WRONG)
     except click.ClickException as error:
         error.show()
@@ -473,7 +463,7 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    click.echo(("\n" if sys.stderr.isatty() else "") + text, err=True)
+    echo(("\n" if sys.stderr.isatty() else "") + text, err=True)
 
 
 def _own_fault(error: Exception) -> str:

@@ -79,12 +79,15 @@ class AnalysisError(Exception):
     ----------
     where : str
         The file, address or step in which the faults were found.
-    faults : Fault, or sequence of Fault
-        All of them, not just the first.
+    faults : Fault, sequence of Fault, or str
+        All of them, not just the first; or the place of the only one.
+    *rest : str
+        What was found at that place, what is allowed there, and a hint.
     """
 
-    def __init__(self, where: object, faults: Fault | Sequence[Fault]):
+    def __init__(self, where: object, faults: Fault | Sequence[Fault] | str, *rest: str):
         self.where = str(where)
+        faults = Fault(faults, *rest) if isinstance(faults, str) else faults
         self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__(self.where, self.faults)
 

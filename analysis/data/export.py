@@ -10,12 +10,11 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset, read_dataset
 from analysis.data.disclosure import inert, inert_table
-from analysis.data.reading.cells import MISSING
-from analysis.data.reading.conversion import written
+from analysis.data.reading.cells import MISSING, written
 from analysis.data.selection.columns import columns_of
-from analysis.errors import Fault, OutputError, quoted
+from analysis.errors import OutputError, quoted
 from analysis.plan import Plan
-from analysis.plan.writing import document, write_together
+from analysis.plan.files import document, write_together
 from analysis.scores import card
 from analysis.scores import score as computed
 
@@ -119,14 +118,14 @@ def write_schema(dataset: Dataset, plan: Plan | None = None) -> Path:
     if dataset.path is None:
         raise OutputError(
             dataset.address,
-            Fault("--schema", "data that are no file", "a plan whose data are a file"),
+            "--schema",
+            "data that are no file",
+            "a plan whose data are a file",
         )
     path = dataset.path.with_suffix(".schema.json")
     text = json.dumps(table_schema(dataset, plan), indent=2, ensure_ascii=False) + "\n"
     if path.is_file() and '"fields"' not in path.read_text("utf-8", "replace"):
-        raise OutputError(
-            path, Fault("--schema", "a file that is no Table Schema", "a name that is free")
-        )
+        raise OutputError(path, "--schema", "a file that is no Table Schema", "a name that is free")
     write_together({path: text}, replace=[path], folders=False)
     return path
 
@@ -188,7 +187,7 @@ def write_scored(name: str, dataset: Dataset, path: Path) -> Path:
     same = dataset.path is not None and path.exists() and path.samefile(dataset.path)
     if path.suffix.lower() != ".csv" or same:
         found = "the file of the data" if same else f"a name ending in {quoted(path.suffix)}"
-        raise OutputError(path, Fault("--out", found, "another file, ending in .csv"))
+        raise OutputError(path, "--out", found, "another file, ending in .csv")
     frame = with_score(name, dataset)
     texts = {
         path: inert_table(frame).to_csv(index=False, lineterminator="\n"),

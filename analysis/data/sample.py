@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import texts_of
-from analysis.data.reading.conversion import convert
+from analysis.data.reading.cells import convert, texts_of
 from analysis.data.selection.columns import (
     needed_columns,
     numeric_columns,
@@ -19,12 +18,7 @@ from analysis.data.selection.columns import (
     typed,
 )
 from analysis.data.selection.exclusions import apply_duplicates, apply_filters, exclude
-from analysis.data.selection.faults import (
-    input_faults,
-    invested,
-    pattern_faults,
-    value_faults,
-)
+from analysis.data.selection.faults import input_faults, invested, pattern_faults, value_faults
 from analysis.errors import DataError, Fault, printable
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection

@@ -23,8 +23,8 @@ from analysis.models.fit import Fit
 from analysis.plan import Plan
 from analysis.results.answer import MOST, open_columns
 from analysis.results.estimates import Estimate
-from analysis.results.evidence import CorrectedEffect
 from analysis.results.question import Question
+from analysis.results.rule import CorrectedEffect
 
 
 @dataclass(frozen=True, eq=False)

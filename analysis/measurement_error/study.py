@@ -23,8 +23,8 @@ from analysis.measurement_error.simex import TERM as SIMEX
 from analysis.measurement_error.simex import simex_rows
 from analysis.results.answer import open_columns
 from analysis.results.estimates import Check, Estimate
-from analysis.results.evidence import NOTHING_KNOWN, Noise
 from analysis.results.question import Question
+from analysis.results.rule import NOTHING_KNOWN, Noise
 
 METHOD = "reliability"
 

@@ -16,8 +16,9 @@ from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.section import ReportSection, Table
+from analysis.results.section import ReportSection
 from analysis.results.sentence import multiverse_sentence
+from analysis.results.table import Table
 
 CAPTION = (
     "Every point is one analysis, every line its interval; filled points are those whose interval"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable
-from analysis.plan.project import find_project, inside, shipped_studies
+from analysis.plan.files import find_project, inside, shipped_studies
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

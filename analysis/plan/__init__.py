@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.plan.plan import UNEDITED, Plan, read_plan
+from analysis.plan.faults import UNEDITED
+from analysis.plan.plan import Plan, read_plan
 
 __all__ = ["UNEDITED", "Plan", "read_plan"]

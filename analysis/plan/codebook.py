@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from analysis.errors import DataError, Fault, printable, unknown
-from analysis.plan.sections.base import Name, Number, Rules, Section, YesNo
+from analysis.plan.sections.columns import Name, Number, Rules, Section, YesNo
 
 NO_TEXT = frozenset(
     {
@@ -151,9 +151,7 @@ def read_codebook(path: Path) -> Codebook | None:
     try:
         data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            path, Fault("the codebook", printable(error), "a TOML file in UTF-8")
-        ) from None
+        raise DataError(path, "the codebook", printable(error), "a TOML file in UTF-8") from None
     if "score" in data or "outcome" in data:
         return None
     try:

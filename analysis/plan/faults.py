@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from analysis.errors import Fault, did_you_mean, printable, unknown
+from analysis.errors import Fault, column_place, did_you_mean, listing, printable, quoted, unknown
+from analysis.plan.sections.outcome import MODELS
+
+if TYPE_CHECKING:
+    from analysis.plan.plan import Plan
 
 MESSAGES = {
     "missing": "a value: this key is required",
@@ -136,7 +141,7 @@ def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseMo
     if kind == "extra_forbidden":
         keys = list(_fields(_tables(location[:-1], plan)[1]))
         return unknown(place, f'unknown key "{printable(last)}"', str(last), keys, limit=20)
-    found = "nothing" if kind == "missing" else quoted(given)
+    found = "nothing" if kind == "missing" else as_written(given)
     allowed = " or ".join(dict.fromkeys(_allowed(location, problem, plan) for problem in problems))
     hint = ""
     if kind == "literal_error" and isinstance(given, str):
@@ -170,7 +175,7 @@ def _choices(problem: dict[str, Any]) -> list[str]:
     return re.findall(r"'([^']*)'", problem["ctx"]["expected"])
 
 
-def quoted(value: Any) -> str:
+def as_written(value: Any) -> str:
     """Return a value as it would stand in the file, cut short."""
     try:
         return printable(json.dumps(value, default=str, ensure_ascii=False))
@@ -198,3 +203,121 @@ def _place(location: Location, plan: type[BaseModel]) -> str:
 def _repeats(tables: dict[str, FieldInfo]) -> bool:
     """Return whether the innermost of nested tables can be there several times."""
     return "tuple" in str([*tables.values()][-1].annotation)
+
+
+# --- what a whole plan contradicts ----------------------------------------------------------------
+
+UNEDITED = "EDIT THIS"
+"""What `init` writes where only the user knows what belongs there."""
+
+
+TEST_NAMES = frozenset({"wald", "score-test", "delta_r2", "delta_d2", "partial_r2"})
+"""Terms of the ledger beside the score's own name."""
+
+
+def unedited(data: dict[str, Any]) -> Iterator[Fault]:
+    """Yield a fault for each line of a drafted plan that still waits for its user."""
+    tables = [("", data)]
+    for name, value in data.items():
+        if isinstance(value, dict):
+            tables.append((f"[{name}] ", value))
+        elif isinstance(value, list):
+            numbered = enumerate(value, 1)
+            tables += [(f"[[{name}]] no. {n}, ", t) for n, t in numbered if isinstance(t, dict)]
+    for place, table in tables:
+        for key, value in table.items():
+            if value in (UNEDITED, [UNEDITED]):
+                yield Fault(
+                    printable(place + key),
+                    f'"{UNEDITED}", as init left it',
+                    EXPLAINED.get(key, "a value of your own"),
+                )
+
+
+def plan_conflicts(plan: Plan) -> Iterator[Fault]:
+    """Yield what one table of a plan says that another one does not allow."""
+    yield from _gaming_conflicts(plan)
+    yield from _role_conflicts(plan)
+    for name in plan.score.columns:
+        if name in TEST_NAMES:
+            allowed = "another name for the column: the ledger uses this one for a test"
+            yield Fault("[score] columns", f'"{name}"', allowed)
+    for name in plan.score.halves:
+        if plan.score.transform_of(name) == "rank":
+            yield Fault(
+                "[score] halves",
+                f'{quoted(name)}, whose transform is "rank"',
+                'transform = "identity" or "log1p" for a score with halves: a rank is not the mean'
+                " of two ranks",
+                "or leave out its halves",
+            )
+    for section, key in (
+        *(("score", key) for key in ("transform", "halves")),
+        *(("engagement", key) for key in ("transform", "halves", "reliability")),
+    ):
+        table = getattr(plan, section)
+        value = getattr(table, key)
+        for name in value if isinstance(value, dict) else ():
+            if name not in table.columns:
+                allowed = f"one of its columns: {listing(table.columns)}"
+                yield Fault(
+                    f"[{section}] {key}",
+                    column_place(name),
+                    allowed,
+                    did_you_mean(name, table.columns),
+                )
+    if plan.engagement.long is not None and plan.row is None:
+        allowed = "row, the column that names the accounts"
+        yield Fault("[engagement] long", "a plan without row", allowed)
+    covariance = plan.inference.covariance
+    if covariance in ("CRV1", "CRV3", "wild") and plan.cluster is None:
+        allowed = "HC0, HC1, HC2 or HC3; CRV1, CRV3 and wild need [cluster]"
+        yield Fault("[inference] covariance", covariance, allowed)
+    for outcome in plan.outcome:
+        model = outcome.deciding_model
+        if covariance == "wild" and MODELS[model].link != "identity":
+            yield Fault(
+                "[inference] covariance",
+                f'wild, and model "{model}" for {quoted(outcome.column)}',
+                'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other',
+            )
+
+
+def _role_conflicts(plan: Plan) -> Iterator[Fault]:
+    """Yield a fault for each column with two roles, such as score and engagement."""
+    cluster, segment, panel = plan.cluster, plan.segment, plan.panel
+    of_cluster, of_segment = cluster and cluster.column, segment and segment.column
+    held = (*plan.controls.columns, of_cluster)
+    named = [(plan.row, "row", ()), (of_cluster, "cluster", (plan.row,))]
+    named.append((of_segment, "segment", held))
+    if panel:
+        taken = (*held, plan.row, of_segment)
+        named += [(panel.unit, "panel unit", taken), (panel.time, "panel time", taken)]
+    pairs = [*plan.roles(), *((column, "engagement") for column in plan.engagement.halves)]
+    pairs += [(name, role) for name, role, may_be in named if name and name not in may_be]
+    roles_of: dict[str, str] = {}
+    for name, role in pairs:
+        before = roles_of.setdefault(name, "") or role
+        if roles_of[name] and not (role in ("exposure", "input") and before == role):
+            yield Fault(
+                column_place(name),
+                f"{before} and {role}" if before != role else f"{role}, twice",
+                "one role for one column",
+            )
+        roles_of[name] = before
+
+
+def _gaming_conflicts(plan: Plan) -> Iterator[Fault]:
+    """Yield what is wrong with episodes, which are somebody's, in time, and with parts."""
+    measured, gaming = [*plan.score.columns, *plan.outcomes], plan.gaming
+    if gaming is not None:
+        for key in ("unit", "time"):
+            if getattr(gaming, key) is None and getattr(plan.panel, key, None) is None:
+                yield Fault(f"[gaming] {key}", "nothing", "a column, here or in [panel]")
+        if gaming.episode in (*measured, *plan.engagement.columns):
+            found = f"{quoted(gaming.episode)}, which is score, outcome or engagement"
+            yield Fault("[gaming] episode", found, "a column of 0 and 1 that flags gamed rows")
+    for name in plan.parts.columns if plan.parts else ():
+        if name in measured:
+            found = f"{quoted(name)}, a score or an outcome"
+            yield Fault("[parts] columns", found, "columns that engagement is made of")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,26 +12,33 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError
 
 from analysis.errors import (
-    Fault,
     OutputError,
     PlanError,
-    column_place,
     did_you_mean,
     listing,
     printable,
     quoted,
 )
 from analysis.plan.codebook import ConversionSection, ReadingSection
-from analysis.plan.faults import EXPLAINED, plan_faults, syntax_fault
-from analysis.plan.project import find_project, is_file, neighbours, shipped_studies
-from analysis.plan.sections.base import Name, Section, YesNo
+from analysis.plan.faults import UNEDITED, plan_conflicts, plan_faults, syntax_fault, unedited
+from analysis.plan.files import (
+    document,
+    find_project,
+    is_file,
+    neighbours,
+    shipped_studies,
+    write_together,
+)
 from analysis.plan.sections.columns import (
     ControlsSection,
     EngagementSection,
     KeepSection,
+    Name,
     ScoreSection,
+    Section,
+    YesNo,
 )
-from analysis.plan.sections.outcome import MODELS, OutcomeSection
+from analysis.plan.sections.outcome import OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
     ClusterSection,
@@ -47,13 +53,6 @@ from analysis.plan.sections.studies import (
     SegmentSection,
     TimingSection,
 )
-from analysis.plan.writing import document, write_together
-
-UNEDITED = "EDIT THIS"
-"""What `init` writes where only the user knows what belongs there."""
-
-TEST_NAMES = frozenset({"wald", "score-test", "delta_r2", "delta_d2", "partial_r2"})
-"""Terms of the ledger beside the score's own name."""
 
 
 class Plan(Section):
@@ -143,7 +142,7 @@ class Plan(Section):
         path = Path(path).expanduser()
         if path.suffix != ".toml" or path.exists():
             allowed = "a new file whose name ends in .toml"
-            raise OutputError("save", Fault("path", printable(path), allowed))
+            raise OutputError("save", "path", printable(path), allowed)
         write_together({path: document(self.content())})
         return path
 
@@ -198,16 +197,14 @@ def read_plan(source: str | Path | dict[str, Any], *, folder: Path | None = None
     if not isinstance(source, (str, Path)):
         found = f"{printable(repr(source), limit=60)} of type {type(source).__name__}"
         raise PlanError(
-            "the plan", Fault("PLAN", found, "a plan's name, the path of a TOML file, or a dict")
+            "the plan", "PLAN", found, "a plan's name, the path of a TOML file, or a dict"
         )
     path = _locate(str(source))
     try:
         content = path.read_bytes()
     except OSError as error:
         found = printable(error.strerror or error)
-        raise PlanError(
-            path, Fault("the whole file", found, "a TOML file that can be read")
-        ) from None
+        raise PlanError(path, "the whole file", found, "a TOML file that can be read") from None
     try:
         data = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # also an integer of more than 4,300 digits
@@ -222,7 +219,9 @@ def _hash_of(data: dict[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise PlanError(
             "the plan given as a dict",
-            Fault("the whole plan", printable(error), "keys and values as a TOML file has them"),
+            "the whole plan",
+            printable(error),
+            "keys and values as a TOML file has them",
         ) from None
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -237,20 +236,20 @@ def _locate(source: str) -> Path:
             return candidate
     if is_file(path):
         allowed = f'the TOML file that names it: dataset = "{printable(path.name)}"'
-        raise PlanError(source, Fault("PLAN", "this is data", allowed))
+        raise PlanError(source, "PLAN", "this is data", allowed)
     if is_path:
         near = did_you_mean(source, map(str, neighbours(path, "*.toml")))
-        raise PlanError(source, Fault("PLAN", "no such file", "the path of a TOML file", near))
+        raise PlanError(source, "PLAN", "no such file", "the path of a TOML file", near)
     names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
     here = f"{source}.toml"
     hint = f"Did you mean {quoted(here)}?" if is_file(Path(here)) else did_you_mean(source, names)
     allowed = f"one of: {listing(names, limit=20)}; or the path of a TOML file"
-    raise PlanError(source, Fault("PLAN", "no plan of this name", allowed, hint))
+    raise PlanError(source, "PLAN", "no plan of this name", allowed, hint)
 
 
 def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str) -> Plan:
     """Return the Plan, or raise a PlanError with all faults at once."""
-    faults = list(_unedited(data))
+    faults = list(unedited(data))
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
@@ -262,111 +261,3 @@ def _validated(data: dict[str, Any], where: str, path: Path | None, sha256: str)
         raise PlanError(where, faults)
     plan._sha256, plan._path = sha256, path
     return plan
-
-
-def _unedited(data: dict[str, Any]) -> Iterator[Fault]:
-    """Yield a fault for each line of a drafted plan that still waits for its user."""
-    tables = [("", data)]
-    for name, value in data.items():
-        if isinstance(value, dict):
-            tables.append((f"[{name}] ", value))
-        elif isinstance(value, list):
-            numbered = enumerate(value, 1)
-            tables += [(f"[[{name}]] no. {n}, ", t) for n, t in numbered if isinstance(t, dict)]
-    for place, table in tables:
-        for key, value in table.items():
-            if value in (UNEDITED, [UNEDITED]):
-                yield Fault(
-                    printable(place + key),
-                    f'"{UNEDITED}", as init left it',
-                    EXPLAINED.get(key, "a value of your own"),
-                )
-
-
-def plan_conflicts(plan: Plan) -> Iterator[Fault]:
-    """Yield what one table of a plan says that another one does not allow."""
-    yield from _gaming_conflicts(plan)
-    yield from _role_conflicts(plan)
-    for name in plan.score.columns:
-        if name in TEST_NAMES:
-            allowed = "another name for the column: the ledger uses this one for a test"
-            yield Fault("[score] columns", f'"{name}"', allowed)
-    for name in plan.score.halves:
-        if plan.score.transform_of(name) == "rank":
-            yield Fault(
-                "[score] halves",
-                f'{quoted(name)}, whose transform is "rank"',
-                'transform = "identity" or "log1p" for a score with halves: a rank is not the mean'
-                " of two ranks",
-                "or leave out its halves",
-            )
-    for section, key in (
-        *(("score", key) for key in ("transform", "halves")),
-        *(("engagement", key) for key in ("transform", "halves", "reliability")),
-    ):
-        table = getattr(plan, section)
-        value = getattr(table, key)
-        for name in value if isinstance(value, dict) else ():
-            if name not in table.columns:
-                allowed = f"one of its columns: {listing(table.columns)}"
-                yield Fault(
-                    f"[{section}] {key}",
-                    column_place(name),
-                    allowed,
-                    did_you_mean(name, table.columns),
-                )
-    if plan.engagement.long is not None and plan.row is None:
-        allowed = "row, the column that names the accounts"
-        yield Fault("[engagement] long", "a plan without row", allowed)
-    covariance = plan.inference.covariance
-    if covariance in ("CRV1", "CRV3", "wild") and plan.cluster is None:
-        allowed = "HC0, HC1, HC2 or HC3; CRV1, CRV3 and wild need [cluster]"
-        yield Fault("[inference] covariance", covariance, allowed)
-    for outcome in plan.outcome:
-        model = outcome.deciding_model
-        if covariance == "wild" and MODELS[model].link != "identity":
-            yield Fault(
-                "[inference] covariance",
-                f'wild, and model "{model}" for {quoted(outcome.column)}',
-                'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other',
-            )
-
-
-def _role_conflicts(plan: Plan) -> Iterator[Fault]:
-    """Yield a fault for each column with two roles, such as score and engagement."""
-    cluster, segment, panel = plan.cluster, plan.segment, plan.panel
-    of_cluster, of_segment = cluster and cluster.column, segment and segment.column
-    held = (*plan.controls.columns, of_cluster)
-    named = [(plan.row, "row", ()), (of_cluster, "cluster", (plan.row,))]
-    named.append((of_segment, "segment", held))
-    if panel:
-        taken = (*held, plan.row, of_segment)
-        named += [(panel.unit, "panel unit", taken), (panel.time, "panel time", taken)]
-    pairs = [*plan.roles(), *((column, "engagement") for column in plan.engagement.halves)]
-    pairs += [(name, role) for name, role, may_be in named if name and name not in may_be]
-    roles_of: dict[str, str] = {}
-    for name, role in pairs:
-        before = roles_of.setdefault(name, "") or role
-        if roles_of[name] and not (role in ("exposure", "input") and before == role):
-            yield Fault(
-                column_place(name),
-                f"{before} and {role}" if before != role else f"{role}, twice",
-                "one role for one column",
-            )
-        roles_of[name] = before
-
-
-def _gaming_conflicts(plan: Plan) -> Iterator[Fault]:
-    """Yield what is wrong with episodes, which are somebody's, in time, and with parts."""
-    measured, gaming = [*plan.score.columns, *plan.outcomes], plan.gaming
-    if gaming is not None:
-        for key in ("unit", "time"):
-            if getattr(gaming, key) is None and getattr(plan.panel, key, None) is None:
-                yield Fault(f"[gaming] {key}", "nothing", "a column, here or in [panel]")
-        if gaming.episode in (*measured, *plan.engagement.columns):
-            found = f"{quoted(gaming.episode)}, which is score, outcome or engagement"
-            yield Fault("[gaming] episode", found, "a column of 0 and 1 that flags gamed rows")
-    for name in plan.parts.columns if plan.parts else ():
-        if name in measured:
-            found = f"{quoted(name)}, a score or an outcome"
-            yield Fault("[parts] columns", found, "columns that engagement is made of")

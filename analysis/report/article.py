@@ -146,12 +146,8 @@ def _mention(blocks: list[Block], at: int, number: int, bare: Mention) -> Mentio
     home = next(place for place, s in enumerate(sentences) if f"{OPEN}{number}{CLOSE}" in s)
     near = [(plain(_share(sentences[home], number)),)]
     for distance in range(len(sentences)):
-        places = {home - distance, home + distance}
-        near.append(
-            tuple(
-                plain(sentences[place]) for place in sorted(places) if 0 <= place < len(sentences)
-            )
-        )
+        places = sorted({home - distance, home + distance} & {*range(len(sentences))})
+        near.append(tuple(plain(sentences[place]) for place in places))
     return replace(bare, near=tuple(filter(None, near)), paragraph=plain(" ".join(sentences)))
 
 
@@ -160,19 +156,11 @@ def _under(blocks: list[Block], at: int) -> list[str]:
     source line.
     """
     label = LABEL.match(blocks[at].text)
-    hung = [
-        s
-        for block in blocks
-        if label and not block.foot
-        for s in block.sentences()
-        if label[1] in s
-    ]
-    if hung:
-        return hung
+    prose = [block for block in blocks if label and not block.foot]
+    hung = [s for block in prose for s in block.sentences() if label[1] in s]
     before = [block for block in blocks[:at] if not block.foot]
-    return [
-        s for block in before if block.paragraph == before[-1].paragraph for s in block.sentences()
-    ]
+    near = [block for block in before if block.paragraph == before[-1].paragraph]
+    return hung or [s for block in near for s in block.sentences()]
 
 
 def _share(sentence: str, number: int) -> str:
@@ -181,19 +169,32 @@ def _share(sentence: str, number: int) -> str:
     """
     marks = list(MARK.finditer(sentence))
     at = next(place for place, match in enumerate(marks) if int(match[1]) == number)
-    if re.search(r"\d", sentence[: marks[0].start()]):
-        return sentence[
-            marks[at - 1].end() if at else 0 : (
-                marks[at].start() if len(marks) > 1 else len(sentence)
-            )
-        ]
-    return sentence[
-        marks[at].end() : marks[at + 1].start() if at + 1 < len(marks) else len(sentence)
-    ]
+    ends = [0, *(match.end() for match in marks)]
+    starts = [*(match.start() for match in marks), len(sentence)]
+    if not re.search(r"\d", sentence[: starts[0]]):
+        return sentence[ends[at + 1] : starts[at + 1]]
+    return sentence[ends[at] : starts[at] if len(marks) > 1 else None]
 
 
 def _only_ids(text: str) -> bool:
     return ONLY_IDS.fullmatch(MARK.sub(" ", text)) is not None
+
+
+TYPESET = (
+    (r"\\[,;:! ]|~|\{\}", " "),
+    (r"[\u2212\u2013\u2011\u2010\ufe63\uff0d]", "-"),
+    (r"[*\\_$`{}]", ""),
+    (r"\s+", " "),
+    (r"\bminus (?=[\d.])", "-"),
+    (r"\bplus (?=[\d.])", "+"),
+    (r"(?<=\d),(?=\d{3}(?!\d))", ""),
+    (r"(?<=\d)[ -]?(%|per ?cent(?!age)|pct\b\.?)(?![- ]points?\b)", "%"),
+    (
+        r"(?<=\d)[ -]?((%|percentage|per cent|percent)[- ]points?|p\.p\.|pp\b|pts\b|points?\b)",
+        " points",
+    ),
+)
+"""Differences that typesetting makes, in the order in which they are taken away."""
 
 
 def plain(text: str) -> str:
@@ -204,25 +205,9 @@ def plain(text: str) -> str:
     '-5.9%, 1234 films, 3.8 points'
     """
     text = html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", " ", MARK.sub(" ", text)))
-    text = re.sub(
-        r"[\u2212\u2013\u2011\u2010\ufe63\uff0d]", "-", re.sub(r"\\[,;:! ]|~|\{\}", " ", text)
-    )
-    text = re.sub(r"\s+", " ", re.sub(r"[*\\_$`{}]", "", text))
-    text = re.sub(
-        r"\b(minus|plus) (?=[\d.])",
-        lambda match: "-" if match[1] == "minus" else "+",
-        text,
-        flags=re.I,
-    )
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = re.sub(
-        r"(?<=\d)[ -]?(%|per ?cent(?!age)|pct\b\.?)(?![- ]points?\b)",
-        "%",
-        text,
-        flags=re.IGNORECASE,
-    )
-    points = r"(?<=\d)[ -]?((%|percentage|per cent|percent)[- ]points?|p\.p\.|pp\b|pts\b|points?\b)"
-    return re.sub(points, " points", text, flags=re.IGNORECASE).strip()
+    for pattern, instead in TYPESET:
+        text = re.sub(pattern, instead, text, flags=re.IGNORECASE)
+    return text.strip()
 
 
 # --- what a sentence says of a number -------------------------------------------------------------
@@ -288,10 +273,7 @@ def _sign(sentence: str, place: re.Match[str]) -> str:
     if re.search(r"(?:^|[^\w%])[-+]$", before):
         return before[-1]
     turns = [
-        (
-            min(abs(turn.start() - place.end()), abs(place.start() - turn.end())),
-            "+" if turn["up"] else "-",
-        )
-        for turn in TURN.finditer(sentence)
+        (min(abs(t.start() - place.end()), abs(place.start() - t.end())), "+" if t["up"] else "-")
+        for t in TURN.finditer(sentence)
     ]
-    return min(turns)[1] if turns else ""
+    return min(turns, default=("", ""))[1]

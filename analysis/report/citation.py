@@ -12,8 +12,8 @@ from typing import Any
 
 from analysis import __version__
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
-from analysis.plan.project import find_project, is_file, shipped_studies
-from analysis.results.estimates import display, found_id, plain_id
+from analysis.report.ledger import ledgers, read_ledger
+from analysis.results.estimates import display, found_id, plain_id, span_text
 from analysis.results.table import latex_escape
 
 TITLE = "score-audit: does a score tell anything about money that engagement does not?"
@@ -27,21 +27,17 @@ def macro_name(result: str) -> str:
     return "sa" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digits)
 
 
+def _macro(result: str, cell: str) -> str:
+    return f"\\newcommand{{\\{macro_name(result)}}}{{{latex_escape(cell)}}}"
+
+
 def macros(ledger: dict[str, Any]) -> str:
     r"""Return ``\newcommand`` lines, one per result, each after a comment with its id."""
     lines = ["% One macro per result of score-audit; the comment above each names it."]
     if ledger.get("dataset", {}).get("simulated"):
         lines.append("% Simulated data: say so where you print these.")
-    for row in ledger["estimates"]:
-        lines += [
-            f"% {row['id']}",
-            f"\\newcommand{{\\{macro_name(row['id'])}}}{{{latex_escape(row['displayed'])}}}",
-        ]
-    for row in ledger["verdicts"]:
-        lines += [
-            f"% {row['id']}",
-            f"\\newcommand{{\\{macro_name(row['id'])}}}{{{row['verdict']}}}",
-        ]
+    for row in [*ledger["estimates"], *ledger["verdicts"]]:
+        lines += [f"% {row['id']}", _macro(row["id"], row.get("displayed") or row["verdict"])]
     return "\n".join(lines) + "\n"
 
 
@@ -57,27 +53,20 @@ def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
         " used"
     )
     about = f"score-audit of {plan['name']}: {plan['question']}"
-    entries = [
-        (
-            "score-audit",
-            {
-                "title": TITLE,
-                "author": "{The score-audit developers}",
-                "year": year,
-                "version": __version__,
-                "note": "computer software",
-            },
-        ),
-        (
-            f"score-audit-{plan['name']}",
-            {"title": about, "year": year, "author": "{The score-audit developers}", "note": note},
-        ),
-    ]
+    author = "{The score-audit developers}"
+    software = {"title": TITLE, "author": author, "year": year, "version": __version__}
+    entries = {
+        "score-audit": {**software, "note": "computer software"},
+        f"score-audit-{plan['name']}": {
+            "title": about,
+            "year": year,
+            "author": author,
+            "note": note,
+        },
+    }
     if source:
-        entries.append(
-            (f"{plan['name']}-data", {"title": source, "note": f"address {data['address']}"})
-        )
-    return "\n".join(_entry(key, fields) for key, fields in entries)
+        entries[f"{plan['name']}-data"] = {"title": source, "note": f"address {data['address']}"}
+    return "\n".join(_entry(key, fields) for key, fields in entries.items())
 
 
 def _entry(key: str, fields: dict[str, str]) -> str:
@@ -89,9 +78,8 @@ def _entry(key: str, fields: dict[str, str]) -> str:
 
 def _bib_escape(name: str, value: str) -> str:
     """Return one line of LaTeX; an institution as author keeps the braces that make it one name."""
-    return (
-        value if name == "author" else latex_escape(printable(" ".join(value.split()), limit=2000))
-    )
+    plain = printable(" ".join(value.split()), limit=2000)
+    return value if name == "author" else latex_escape(plain)
 
 
 def csl(ledger: dict[str, Any]) -> str:
@@ -171,16 +159,11 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     for path in ledgers(Path(results)):
         try:
             read.append(read_ledger(path))
-        except (
-            OutputError
-        ) as error:  # another folder's ledger does not stand in the way of this one's
+        except OutputError as error:  # another ledger does not stand in the way of this one's
             damaged += [replace(fault, place=str(path)) for fault in error.faults]
+    under = f"under {printable(os.path.abspath(results), limit=300)} (--results names another)"
     try:
-        return _cited(
-            read,
-            result_id,
-            f"under {printable(os.path.abspath(results), limit=300)} (--results names another)",
-        )
+        return _cited(read, result_id, under)
     except OutputError as error:
         raise OutputError(error.where, [*error.faults, *damaged]) from None
 
@@ -206,110 +189,13 @@ def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
     name = found_id(result_id, known)
     if name:
         return _citation(*rows[name])
-    near = [
-        one
-        for one, folded in zip(known, map(str.casefold, known), strict=True)
-        if folded.startswith(plain_id(result_id).casefold() + "/")
-    ]
-    near = near or difflib.get_close_matches(plain_id(result_id), known, n=4, cutoff=0.6)
+    plain = plain_id(result_id)
+    near = [one for one in known if one.casefold().startswith(plain.casefold() + "/")]
+    near = near or difflib.get_close_matches(plain, known, n=4, cutoff=0.6)
     examples = f": {listing(near or known, limit=4)}" if known else ", once `run` has written one"
     allowed = f"an id of a ledger {where}{examples}"
-    hint = did_you_mean(plain_id(result_id), known)
-    raise OutputError("cite", [Fault("RESULT_ID", printable(result_id), allowed, hint)])
-
-
-KEYS = {
-    "schema": int,
-    "plan": dict,
-    "dataset": dict,
-    "environment": dict,
-    "estimates": list,
-    "verdicts": list,
-}
-"""What a ledger has to hold, and of what type."""
-
-
-def ledgers(results: Path) -> list[Path]:
-    """Return the ledgers of a result folder, or of the folders in it."""
-    ledger = results / "ledger.json"
-    if ledger.is_file():
-        return [ledger]
-    if not os.path.isdir(
-        results
-    ):  # also for a name that no folder can have, on which glob fails from Python 3.13
-        return []
-    return sorted(
-        path for path in results.glob("*/ledger.json") if not path.parent.name.startswith(".")
-    )
-
-
-def result_folder(folder: str | Path, *, results: str | Path = "results") -> Path:
-    """Return the folder with the ledger of a run: itself, or the one in `results` that has this
-    name.
-
-    Raises
-    ------
-    OutputError
-        When neither has a ledger.
-    """
-    given = Path(folder)
-    named = [Path(results) / given.name] if given.name == str(folder) else []
-    for path in (given, *named):
-        if is_file(path / "ledger.json"):
-            return path
-    written = sorted(
-        {str(path.parent) for root in (given, Path(results)) for path in ledgers(root)}
-    )
-    study = given.name if named and _is_plan(given.name) else "movies"
-    first = f"run `score-audit run {study}` first"
-    allowed = "a folder with the ledger.json of a run" + (
-        f": {listing(written)}" if written else f"; {first}"
-    )
-    hint = first[0].upper() + first[1:] + "." if written and named and study == given.name else ""
-    raise OutputError(
-        "verify", [Fault("DIR", f"no ledger.json in {printable(given)}", allowed, hint)]
-    )
-
-
-def _is_plan(name: str) -> bool:
-    roots = (find_project(), shipped_studies())
-    return any(is_file(root / "plans" / f"{name}.toml") for root in roots if root is not None)
-
-
-def read_ledger(path: Path) -> dict[str, Any]:
-    """Return a ledger that was written before.
-
-    Raises
-    ------
-    OutputError
-        When the file is not a ledger.
-    """
-    try:
-        ledger = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        fault = Fault(
-            "the whole file",
-            f"{type(error).__name__}: {printable(error)}",
-            "a ledger.json that `run` wrote",
-        )
-        raise OutputError(str(path), [fault]) from None
-    lacks = [
-        key
-        for key, kind in KEYS.items()
-        if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)
-    ]
-    rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
-    if (
-        lacks
-        or ledger["schema"] != 1
-        or not all(isinstance(row, dict) and "id" in row for row in rows)
-    ):
-        found = f"no usable {listing(lacks)}" if lacks else "another schema"
-        raise OutputError(
-            str(path),
-            [Fault("the whole file", found, "a ledger.json that `run` wrote, of schema 1")],
-        )
-    return ledger
+    hint = did_you_mean(plain, known)
+    raise OutputError("cite", "RESULT_ID", printable(result_id), allowed, hint)
 
 
 def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
@@ -324,23 +210,14 @@ def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
     source = (
         f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
     )
-    name = macro_name(row["id"])
-    macro = f"\\newcommand{{\\{name}}}{{{latex_escape(cell)}}}"
-    return Citation(
-        row["id"], sentence + source, cell, macro, bibtex(ledger), _caution(row, ledger)
-    )
+    macro, caution = _macro(row["id"], cell), _caution(row, ledger)
+    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger), caution)
 
 
 def _caution(row: dict[str, Any], ledger: dict[str, Any]) -> str:
     """Return why a number is not the one that its verdict rests on; nothing where it may be."""
-    verdict = next(
-        (
-            v
-            for v in ledger["verdicts"]
-            if (v["outcome"], v["score"]) == (row["outcome"], row["score"])
-        ),
-        None,
-    )
+    about = row["outcome"], row["score"]
+    verdict = next((v for v in ledger["verdicts"] if (v["outcome"], v["score"]) == about), None)
     if "sentence" in row or verdict is None or row["method"] not in ("raw", "increment"):
         return ""
     if row["method"] == "raw":
@@ -357,11 +234,10 @@ def _interval(row: dict[str, Any]) -> str:
     """Return ", 95 % CI -10.1 % to -1.6 %" in the unit that the ledger displays; nothing without an
     interval.
     """
-    if row["conf_low"] is None or row["conf_high"] is None:
+    low, high = row["conf_low"], row["conf_high"]
+    if low is None or high is None:
         return ""
-    unit = unit_of(row)
-    low, high = (display(row[edge], unit) for edge in ("conf_low", "conf_high"))
-    return f", {100 * row['level']:g} % CI {low.removesuffix(' points')} to {high}"
+    return f", {100 * row['level']:g} % CI {span_text(low, high, unit_of(row))}"
 
 
 def unit_of(row: dict[str, Any]) -> str:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data.disclosure import inert_table
-from analysis.errors import Fault, OutputError, printable
+from analysis.errors import OutputError, printable
 from analysis.report.citation import bibtex, csl, macros
+from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import ledger, to_json, write_csv
-from analysis.report.sections import SECTIONS, sections_of
 from analysis.results.findings import Findings
 
 OURS = re.compile(
@@ -72,22 +72,18 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
         _carry_over(folder, staging)
         _sync(staging)
         _replace(staging, folder)
-        _carry_over(
-            staging, folder
-        )  # what was put into the old folder while the new one was being written
+        _carry_over(staging, folder)  # put into the old one while the new one was being written
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
-    from analysis.report.html import report_html
     from analysis.results.data_figure import data_figure
     from analysis.results.effect_figure import effect_figure
     from analysis.results.table import write_tables
 
     record = ledger(findings, folder)
     history = [*read_history(folder), _history_entry(findings, record)]
-    (staging / "ledger.json").write_text(to_json(record), "utf-8")
     write_csv(findings, staging)
     progress("Drawing")
     (staging / "figures").mkdir()
@@ -104,18 +100,25 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
-    (staging / "report.html").write_text(
-        report_html(findings, record, images, sections, history), "utf-8"
-    )
-    (staging / "numbers.tex").write_text(macros(record), "utf-8")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""
-    (staging / "citation.bib").write_text(bibtex(record, source=source), "utf-8")
-    (staging / "citation.json").write_text(csl(record), "utf-8")
     lines = [json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history]
-    (staging / "history.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    texts = {
+        "ledger.json": to_json(record),
+        "report.html": report_html(findings, record, images, sections, history),
+        "numbers.tex": macros(record),
+        "citation.bib": bibtex(record, source=source),
+        "citation.json": csl(record),
+        "history.jsonl": "\n".join(lines) + "\n",
+    }
+    for name, text in texts.items():
+        (staging / name).write_text(text, "utf-8")
 
 
 # --- history --------------------------------------------------------------------------------------
+
+
+ENTRY = {"plan_sha256", "data_sha256", "time", "plan"}
+"""What an entry of the history has to hold."""
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -125,17 +128,11 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     entries = []
     path = folder / "history.jsonl"
     if path.is_file():
-        for line in path.read_text("utf-8", "replace").split(
-            "\n"
-        ):  # splitlines would also split at U+2028
+        # splitlines would also split at U+2028
+        for line in path.read_text("utf-8", "replace").split("\n"):
             with contextlib.suppress(ValueError, RecursionError):
                 entry = json.loads(line)
-                known = isinstance(entry, dict) and {
-                    "plan_sha256",
-                    "data_sha256",
-                    "time",
-                    "plan",
-                } <= set(entry)
+                known = isinstance(entry, dict) and set(entry) >= ENTRY
                 if known and isinstance(entry["plan"], dict):
                     entries.append(entry)
     return entries
@@ -160,9 +157,7 @@ def _turn(folder: Path) -> Iterator[None]:
     """
     try:
         import fcntl
-    except (
-        ImportError
-    ):  # no such lock on this system: two runs at once are still each written whole
+    except ImportError:  # no such lock here: two runs at once are still each written whole
         yield
         return
     handle = os.open(folder.parent, os.O_RDONLY)
@@ -175,7 +170,7 @@ def _turn(folder: Path) -> Iterator[None]:
                 if time.monotonic() > end:
                     found = f"another run has been writing here for {PATIENCE:g} seconds"
                     raise OutputError(
-                        str(folder), [Fault("--out", found, "a folder no other run writes to")]
+                        str(folder), "--out", found, "a folder no other run writes to"
                     ) from None
                 time.sleep(0.05)
                 continue
@@ -193,12 +188,11 @@ def _tidy(folder: Path) -> None:
     if aside.is_dir() and not folder.exists():
         os.replace(aside, folder)
     pattern = re.compile(rf"\.{re.escape(folder.name)}-(staging-[a-z0-9_]{{8}}|replaced)")
-    for left in [
-        path for path in folder.parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir()
-    ]:
-        if folder.is_dir():
-            _carry_over(left, folder)
-        shutil.rmtree(left, ignore_errors=True)
+    for left in [*folder.parent.iterdir()]:
+        if pattern.fullmatch(left.name) and left.is_dir():
+            if folder.is_dir():
+                _carry_over(left, folder)
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _require_results_or_nothing(folder: Path) -> None:
@@ -214,7 +208,7 @@ def _require_results_or_nothing(folder: Path) -> None:
     elif folder.is_dir() and any(folder.iterdir()) and not _holds_results(folder):
         found = "a folder with other files and no ledger.json of score-audit"
     if found:
-        raise OutputError(str(folder), [Fault("--out", found, allowed)])
+        raise OutputError(str(folder), "--out", found, allowed)
 
 
 def _holds_results(folder: Path) -> bool:
@@ -235,10 +229,8 @@ def _carry_over(source: Path, target: Path) -> None:
             new.mkdir(exist_ok=True)
         elif not os.path.lexists(new) or old.lstat().st_mtime_ns > new.lstat().st_mtime_ns:
             new.unlink(missing_ok=True)
-            try:
-                os.link(
-                    old, new, follow_symlinks=False
-                )  # one file under two names: nothing to copy, no edit lost
+            try:  # one file under two names: nothing to copy, no edit lost
+                os.link(old, new, follow_symlinks=False)
             except OSError:
                 shutil.copy2(old, new, follow_symlinks=False)
 
@@ -253,9 +245,8 @@ def _users_own(folder: Path) -> list[Path]:
     for where, folders, files in os.walk(folder, onerror=stop):
         here = Path(where).relative_to(folder)
         links = [name for name in folders if (Path(where) / name).is_symlink()]
-        paths += [
-            here / name for name in [*files, *links] if not OURS.fullmatch((here / name).as_posix())
-        ]
+        held = [here / name for name in [*files, *links]]
+        paths += [path for path in held if not OURS.fullmatch(path.as_posix())]
         if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
             paths.append(here)
     return paths
@@ -322,4 +313,4 @@ def _umask() -> int:
 
 def _cannot_write(folder: Path, error: Exception) -> OutputError:
     found = printable(getattr(error, "strerror", None) or error)
-    return OutputError(str(folder), [Fault("--out", found, "a folder that can be written")])
+    return OutputError(str(folder), "--out", found, "a folder that can be written")

@@ -1,22 +1,61 @@
-"""The report: one self-contained HTML file, without a network, readable on a phone and by a screen
-reader.
-"""
+"""The report: one self-contained HTML file, without a network, readable on a phone and aloud."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from analysis import __version__
+from analysis.data.dataset import Dataset
+from analysis.measurement_error.report import reliability_section
+from analysis.measurement_error.simex import simex_section
+from analysis.multiverse.report import multiverse_section
 from analysis.report.citation import bibtex
 from analysis.results.figure import Image
-from analysis.results.findings import Findings
+from analysis.results.findings import Findings, captioned, check_question, told
 from analysis.results.section import ReportSection
-from analysis.results.sentence import check_question, listed, verdict_sentence
+from analysis.results.sentence import listed, verdict_sentence
 from analysis.results.table import contrast_table, exclusions_table
+from analysis.studies.influence.report import rows_section
+from analysis.studies.registry import STUDIES
+
+SECTIONS: dict[str, Callable[[Findings], ReportSection | None]] = {
+    "reliability": reliability_section,
+    "simex": simex_section,
+    "multiverse": multiverse_section,
+    **{study.name: study.section for study in STUDIES if study.report},
+    "rows": rows_section,
+}
+"""By the name of what they report; those of studies come from their registry."""
+
+
+def sections_of(findings: Findings) -> dict[str, ReportSection]:
+    """Return the sections that these findings have something to say in."""
+    written = {key: write(findings) for key, write in SECTIONS.items()}
+    return {
+        key: section_told(findings.dataset, section)
+        for key, section in written.items()
+        if section is not None
+    }
+
+
+def section_told(dataset: Dataset, section: ReportSection) -> ReportSection:
+    """Return a section whose paragraphs and tables say that the data are simulated, where they
+    are.
+    """
+    if not dataset.simulated:
+        return section
+    tables = tuple(
+        replace(table, caption=captioned(dataset, table.caption)) for table in section.tables
+    )
+    return replace(
+        section, paragraphs=tuple(told(dataset, text) for text in section.paragraphs), tables=tables
+    )
+
 
 VERDICT_WORDS = {
     "adds": "It adds something",
@@ -50,6 +89,8 @@ def report_html(
     history : list of dict
         This folder's runs, the present one last.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     loader = FileSystemLoader(Path(__file__).parent)
     template = Environment(
         loader=loader,
@@ -58,30 +99,15 @@ def report_html(
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template("report.html.j2")
-    label = findings.dataset.label
+    label = findings.label
     sections = [
         {
             "outcome": label(outcome.column),
-            "verdicts": [
-                {
-                    "word": r.verdict,
-                    "headline": VERDICT_WORDS[r.verdict],
-                    "score": label(r.score),
-                    "id": r.id,
-                    "direction": r.direction,
-                    "beyond": r.beyond_sesoi,
-                    "sentence": verdict_sentence(findings, r),
-                    "number": None if r.verdict == "refused" else r.deciding.id,
-                }
-                for r in findings.decided
-                if r.outcome == outcome.column
-            ],
+            "verdicts": findings.verdicts_on(outcome.column),
             "figure": images[f"effect-{number}"],
             "reasons": _reasons(findings, outcome.column),
             "table": contrast_table(findings, outcome.column),
-            "refused": all(
-                r.verdict == "refused" for r in findings.decided if r.outcome == outcome.column
-            ),
+            "refused": all(v.refused for v in findings.verdicts_on(outcome.column)),
         }
         for number, outcome in enumerate(findings.plan.outcome, 1)
     ]
@@ -102,6 +128,9 @@ def report_html(
         images=images,
         held=listed([label(column) for column in findings.plan.engagement.columns]),
         version=__version__,
+        label=label,
+        words=VERDICT_WORDS,
+        sentence=partial(verdict_sentence, findings),
     )
     return visible(unbroken(page))
 
@@ -146,40 +175,29 @@ def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
     """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once,
     without a score.
     """
-    verdicts = [verdict for verdict in findings.decided if verdict.outcome == outcome]
+    verdicts = findings.verdicts_on(outcome)
     told: dict[str, list[str]] = {}
     for verdict in verdicts:
-        for reason in verdict.reasons[
-            verdict.verdict == "refused" :
-        ]:  # the first is in the sentence above
-            told.setdefault(reason, []).append(findings.dataset.label(verdict.score))
+        for reason in verdict.reasons[verdict.refused :]:  # the first is in the sentence above
+            told.setdefault(reason, []).append(findings.label(verdict.score))
     return [
         ("" if len(scores) == len(verdicts) else listed(scores), reason)
         for reason, scores in told.items()
     ]
 
 
-def _checks(findings: Findings) -> list[dict[str, str]]:
-    """Return the checks as questions with answers; what they are about is named where there are
+def _checks(findings: Findings) -> list[tuple[str, str, str]]:
+    """Return (question, answer, reason) of the checks; what they are about is named where there are
     several.
     """
-    label, plan = findings.dataset.label, findings.plan
-    told = {verdict.reasons[0] for verdict in findings.decided if verdict.verdict == "refused"}
+    label, plan = findings.label, findings.plan
+    told = {verdict.reasons[0] for verdict in findings.decided if verdict.refused}
     shown = []
     for check in findings.checks:
         about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
         about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
-        asked = check_question(check)
-        reason = (
-            "This is why the verdict is refused; see above."
-            if check.reason in told
-            else check.reason
-        )
-        shown.append(
-            {
-                "question": f"{asked} ({', '.join(about)})" if about else asked,
-                "reason": reason,
-                "answer": CHECK_WORDS[check.passed],
-            }
-        )
+        asked = check_question(check) + (f" ({', '.join(about)})" if about else "")
+        above = "This is why the verdict is refused; see above."
+        reason = above if check.reason in told else check.reason
+        shown.append((asked, CHECK_WORDS[check.passed], reason))
     return shown

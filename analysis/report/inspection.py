@@ -10,7 +10,8 @@ from analysis.errors import AnalysisError
 from analysis.models.columns import score_scale
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, display
-from analysis.results.sentence import check_question, listed
+from analysis.results.findings import check_question
+from analysis.results.sentence import listed
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may come."""

@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.disclosure import inert_table
-from analysis.plan.project import shipped_studies
+from analysis.errors import Fault, OutputError, listing, printable
+from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import tidy_checks
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence
@@ -148,3 +149,95 @@ def write_csv(findings: Findings, folder: Path) -> None:
         }
     for name, frame in frames.items():
         inert_table(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+
+KEYS = {
+    "schema": int,
+    "plan": dict,
+    "dataset": dict,
+    "environment": dict,
+    "estimates": list,
+    "verdicts": list,
+}
+"""What a ledger has to hold, and of what type."""
+
+
+def ledgers(results: Path) -> list[Path]:
+    """Return the ledgers of a result folder, or of the folders in it."""
+    ledger = results / "ledger.json"
+    if ledger.is_file():
+        return [ledger]
+    if not os.path.isdir(results):  # nor a name no folder can have: glob fails from Python 3.13
+        return []
+    return sorted(
+        path for path in results.glob("*/ledger.json") if not path.parent.name.startswith(".")
+    )
+
+
+def result_folder(folder: str | Path, *, results: str | Path = "results") -> Path:
+    """Return the folder with the ledger of a run: itself, or the one in `results` that has this
+    name.
+
+    Raises
+    ------
+    OutputError
+        When neither has a ledger.
+    """
+    given = Path(folder)
+    named = [Path(results) / given.name] if given.name == str(folder) else []
+    for path in (given, *named):
+        if is_file(path / "ledger.json"):
+            return path
+    written = sorted(
+        {str(path.parent) for root in (given, Path(results)) for path in ledgers(root)}
+    )
+    study = given.name if named and _is_plan(given.name) else "movies"
+    first = f"run `score-audit run {study}` first"
+    allowed = "a folder with the ledger.json of a run" + (
+        f": {listing(written)}" if written else f"; {first}"
+    )
+    hint = first[0].upper() + first[1:] + "." if written and named and study == given.name else ""
+    raise OutputError("verify", "DIR", f"no ledger.json in {printable(given)}", allowed, hint)
+
+
+def _is_plan(name: str) -> bool:
+    roots = (find_project(), shipped_studies())
+    return any(is_file(root / "plans" / f"{name}.toml") for root in roots if root is not None)
+
+
+def read_ledger(path: Path) -> dict[str, Any]:
+    """Return a ledger that was written before.
+
+    Raises
+    ------
+    OutputError
+        When the file is not a ledger.
+    """
+    try:
+        ledger = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        fault = Fault(
+            "the whole file",
+            f"{type(error).__name__}: {printable(error)}",
+            "a ledger.json that `run` wrote",
+        )
+        raise OutputError(str(path), [fault]) from None
+    lacks = [
+        key
+        for key, kind in KEYS.items()
+        if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)
+    ]
+    rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
+    if (
+        lacks
+        or ledger["schema"] != 1
+        or not all(isinstance(row, dict) and "id" in row for row in rows)
+    ):
+        found = f"no usable {listing(lacks)}" if lacks else "another schema"
+        raise OutputError(
+            str(path),
+            "the whole file",
+            found,
+            "a ledger.json that `run` wrote, of schema 1",
+        )
+    return ledger

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from analysis.errors import Fault, OutputError, printable
+from analysis.errors import OutputError, printable
 from analysis.report.article import Mention, mentions, plain, reading
 from analysis.report.citation import macro_name
 from analysis.results.estimates import found_id, part
@@ -90,11 +90,8 @@ def compare_ledgers(old: dict[str, Any], new: dict[str, Any]) -> Verification:
     lines = []
     for name in ("plan", "dataset"):
         then, now = old[name]["sha256"], new[name]["sha256"]
-        lines.append(
-            Line(name, "same")
-            if then == now
-            else Line(name, "differs", f"SHA-256 {then[:12]} then, {now[:12]} now")
-        )
+        changed = f"SHA-256 {then[:12]} then, {now[:12]} now"
+        lines.append(Line(name, "same") if then == now else Line(name, "differs", changed))
     for kind, keys in (("estimates", _NUMBERS), ("checks", ("statistic",)), ("verdicts", ())):
         then, now = ({row["id"]: row for row in ledger[kind]} for ledger in (old, new))
         lines += [
@@ -196,11 +193,8 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     by_macro = {macro_name(result): result for result in [*shown, *verdicts]}
     for match in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
         known, line = by_macro.get(match[1]), text.count("\n", 0, match.start()) + 1
-        lines.append(
-            Line(known, "holds", match[0], line)
-            if known
-            else Line(match[0], "unknown", "no such macro", line)
-        )
+        told = (known, "holds", match[0]) if known else (match[0], "unknown", "no such macro")
+        lines.append(Line(*told, line))
     lines.sort(key=lambda line: line.line)
     return Verification(
         tuple(lines) or (Line("article", "unknown", "no result id or macro found", 0),)
@@ -234,18 +228,11 @@ def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:
         if "holds" in read:
             return "holds", displayed
         if "differs" in read:
-            return (
-                "differs",
-                (
-                    f"the ledger says {displayed}, the article the opposite sign:"
-                    f" {_quoted(read['differs'])}"
-                ),
-            )
+            opposite = f"the article the opposite sign: {_quoted(read['differs'])}"
+            return "differs", f"the ledger says {displayed}, {opposite}"
         if "other" in read:
-            return (
-                "not printed",
-                f"the ledger says {displayed}, the article: {_quoted(read['other'])}",
-            )
+            other = f"the article: {_quoted(read['other'])}"
+            return "not printed", f"the ledger says {displayed}, {other}"
     return "not printed", f"{displayed} is not in its paragraph"
 
 
@@ -263,13 +250,8 @@ def _verdict_in(mention: Mention, row: dict[str, Any]) -> tuple[Status, str]:
         return "holds", word
     for sentence, words in zip(sentences, words_in, strict=True):
         if words:
-            return (
-                "differs",
-                (
-                    f"the ledger says {word}, the article {', '.join(sorted(words))}:"
-                    f" {_quoted(sentence)}"
-                ),
-            )
+            others = f"the article {', '.join(sorted(words))}: {_quoted(sentence)}"
+            return "differs", f"the ledger says {word}, {others}"
     return "not printed", f'the sentence does not print "{word}"'
 
 
@@ -288,6 +270,4 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(
-            str(path), [Fault("--text", printable(error), "a text file in UTF-8")]
-        ) from None
+        raise OutputError(str(path), "--text", printable(error), "a text file in UTF-8") from None

@@ -12,15 +12,15 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.sample import Sample
-from analysis.errors import AnalysisError, Fault, UnknownNameError, known_name
+from analysis.errors import AnalysisError, UnknownNameError, known_name
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
+from analysis.report.html import SECTIONS, section_told
 from analysis.report.ledger import verdicts_frame
-from analysis.report.sections import SECTIONS, section_told
-from analysis.results.estimates import Estimates, StudyResult, tidy_checks
-from analysis.results.findings import Findings, captioned
+from analysis.results.estimates import Estimates, StudyResult, display, tidy_checks
+from analysis.results.findings import Findings, captioned, check_question
 from analysis.results.section import ReportSection
-from analysis.results.sentence import check_question, verdict_sentence
+from analysis.results.sentence import verdict_sentence
 from analysis.results.table import Table, effects_table, exclusions_table, table_of
 from analysis.results.verdict import Verdict
 
@@ -111,8 +111,8 @@ class Audit:
         """Return verdicts in sentences, figure and table of each outcome, and what failed."""
         parts = []
         for outcome in self.plan.outcomes:
-            mine = [v for v in self.findings.decided if v.outcome == outcome]
-            parts += [_paragraph(verdict_sentence(self.findings, verdict)) for verdict in mine]
+            for verdict in self.findings.verdicts_on(outcome):
+                parts.append(_paragraph(verdict_sentence(self.findings, verdict)))
             parts += [self.plot(outcome=outcome)._repr_html_(), self.table(outcome)._repr_html_()]
         failed = [check for check in self.findings.checks if check.passed is False]
         items = [f"<li>{escape(f'{check_question(c)} {c.reason}')}</li>" for c in failed]
@@ -259,7 +259,7 @@ class Audit:
         model = known_name("model", model or models[0], models)
         if self.sample.raw is None:
             allowed = "data whose rows fit into memory, for which a fit has residuals"
-            raise AnalysisError("fit", Fault("data", "rows beyond memory", allowed))
+            raise AnalysisError("fit", "data", "rows beyond memory", allowed)
         counts = section.kind == "count"
         design = build_design(self.sample, section.column, (score,))
         wild = self.plan.inference.covariance == "wild" and FAMILIES[model].linear
@@ -304,7 +304,7 @@ class Audit:
         verdict = self.verdict_on(outcome, score)
         if ax is not None and kind not in PLACEABLE:
             allowed = f"axes for {' and '.join(PLACEABLE)} alone: this kind makes its own"
-            raise AnalysisError("plot", Fault("ax", f'axes for "{kind}"', allowed))
+            raise AnalysisError("plot", "ax", f'axes for "{kind}"', allowed)
         if kind == "effect":
             return effect_figure(self.findings, verdict.outcome, score, ax)
         if kind == "relation":
@@ -318,7 +318,7 @@ class Audit:
         if section is None or not section.figures:
             allowed = "a kind that the plan asks for, and that these data have rows for"
             found = f'"{kind}", of which nothing was found'
-            raise UnknownNameError("plot", Fault("kind", found, allowed))
+            raise UnknownNameError("plot", "kind", found, allowed)
         return section.figures[0]
 
     # --- to others --------------------------------------------------------------------------------
@@ -420,7 +420,7 @@ def compare(audits: Mapping[str, Audit], *, study: str | None = None) -> Compari
     from analysis.results.effect_figure import comparison_figure
 
     if not audits:
-        raise AnalysisError("compare", Fault("audits", "none", "one audit or more, by name"))
+        raise AnalysisError("compare", "audits", "none", "one audit or more, by name")
     findings = {name: one.findings for name, one in audits.items()}
     simulated = any(one.dataset.simulated for one in audits.values())
     caption = "Simulated data. " if simulated else ""
@@ -453,11 +453,6 @@ def _union(columns: Iterable[pd.Series]) -> pd.Index:
 
 
 def _verdict_rows(name: str, audit: Audit) -> list[dict[str, str]]:
-    level = audit.plan.inference.level
-    printed = [
-        Estimates((verdict.deciding,), level).printed().iloc[0]
-        for verdict in audit.findings.decided
-    ]
     return [
         {
             "audit": name,
@@ -465,12 +460,13 @@ def _verdict_rows(name: str, audit: Audit) -> list[dict[str, str]]:
             "score": verdict.score,
             "verdict": verdict.verdict,
             "direction": verdict.direction or "",
-            "effect": row["displayed"],
-            "interval": row["interval"],
-            "p": row["p"],
-            "rows": f"{row['n']:,}",
+            "effect": row.displayed,
+            "interval": row.span(audit.findings.level),
+            "p": "" if row.p_value is None else display(row.p_value, "p"),
+            "rows": f"{row.n:,}",
         }
-        for verdict, row in zip(audit.findings.decided, printed, strict=True)
+        for verdict in audit.findings.decided
+        for row in (verdict.deciding,)
     ]
 
 

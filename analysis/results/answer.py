@@ -8,8 +8,7 @@ from typing import Literal
 
 from analysis.plan import Plan
 from analysis.results.estimates import Estimate
-from analysis.results.evidence import CorrectedEffect, Noise
-from analysis.results.rule import Word, word_of
+from analysis.results.rule import CorrectedEffect, Noise, Word, word_of
 
 FEW_CORRECTED = 20
 """Clusters without which a correction with CRV1 errors decides nothing: with 8 its interval, which

@@ -77,7 +77,7 @@ class Panel:
 
 def panel_of(findings: Findings, column: str, how: str) -> Panel:
     """Return a column of the sample as it is drawn under a transform of the plan."""
-    values, label = findings.sample.numbers(column), findings.dataset.label(column)
+    values, label = findings.sample.numbers(column), findings.label(column)
     if how not in ("identity", "spline", "log1p"):
         return Panel(f"{how} of {label}", transform(values, how))
     entry = findings.dataset.column(column)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from analysis.models.family import FAMILIES
-from analysis.results.estimates import Estimate, display
+from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.figure import (
     ACCENT,
     BAND,
@@ -28,7 +28,7 @@ from analysis.results.figure import (
     wrapped,
 )
 from analysis.results.findings import Findings
-from analysis.results.sentence import listed, span_text
+from analysis.results.sentence import listed
 from analysis.results.verdict import Verdict
 
 FARTHEST = {"percent": 1000.0, "points": 200.0}
@@ -77,11 +77,7 @@ def effect_figure(
     ax : matplotlib Axes, optional
         Where to draw; a figure of its own unless given.
     """
-    verdicts = [
-        verdict
-        for verdict in findings.decided
-        if verdict.outcome == outcome and score in (None, verdict.score)
-    ]
+    verdicts = [v for v in findings.verdicts_on(outcome) if score in (None, v.score)]
     lines = {verdict.score: effect_lines(findings, verdict) for verdict in verdicts}
     with matplotlib.rc_context(STYLE):
         if ax is None:
@@ -99,9 +95,9 @@ Lines = dict[str, list[Line]]
 
 
 def _caption(findings: Findings, verdicts: list[Verdict], lines: Lines) -> str:
-    refused = [verdict.verdict == "refused" for verdict in verdicts]
-    level = f"{100 * findings.plan.inference.level:g} %"
-    held = listed([findings.dataset.label(column) for column in findings.plan.engagement.columns])
+    refused = [verdict.refused for verdict in verdicts]
+    level = f"{100 * findings.level:g} %"
+    held = listed([findings.label(column) for column in findings.plan.engagement.columns])
     grey = "; grey where the verdict is refused" if any(refused) else ""
     limit = farthest(verdicts[0])
     beyond = any(max(abs(line.low), abs(line.high)) > limit for of in lines.values() for line in of)
@@ -117,15 +113,15 @@ def _caption(findings: Findings, verdicts: list[Verdict], lines: Lines) -> str:
 
 
 def _alt(findings: Findings, verdicts: list[Verdict], lines: Lines) -> str:
-    label = findings.dataset.label
+    label = findings.label
     pieces = [
         f"{label(score)}, {line.label}: {line.text}".replace("\N{MINUS SIGN}", "-")
         for score, drawn in lines.items()
         for line in drawn
     ]
     band = span_text(*verdicts[0].band, verdicts[0].deciding.unit)
-    level = f"{100 * findings.plan.inference.level:g} % intervals"
-    refused = f"{REFUSED} " if all(verdict.verdict == "refused" for verdict in verdicts) else ""
+    level = f"{100 * findings.level:g} % intervals"
+    refused = f"{REFUSED} " if all(verdict.refused for verdict in verdicts) else ""
     return (
         f"{refused}Dot plot of effects on {label(verdicts[0].outcome)}, with {level} in brackets."
         f" {'; '.join(pieces)}. Too small to matter: {band}."
@@ -143,7 +139,7 @@ def farthest(verdict: Verdict) -> float:
 def effect_lines(findings: Findings, verdict: Verdict) -> list[Line]:
     """Return what is drawn for one score, from top to bottom: raw, deciding, companions."""
     outcome, estimates = findings.plan.outcomes[verdict.outcome], findings.estimates
-    level, deciding = findings.plan.inference.level, verdict.deciding
+    level, deciding = findings.level, verdict.deciding
     parts = {
         "outcome": verdict.outcome,
         "score": verdict.score,
@@ -169,7 +165,7 @@ def effect_lines(findings: Findings, verdict: Verdict) -> list[Line]:
             of_mean = mean if row.unit == "outcome" and deciding.unit == "percent" else None
             name = f"the same by {FAMILIES[model].short}"
             lines.append(_line(name, row, "s", level, of_mean=of_mean))
-    if verdict.verdict == "refused":
+    if verdict.refused:
         return [replace(line, decides=False, marker="s", colour=GREY) for line in lines]
     return [replace(line, colour=ACCENT) if line.decides else line for line in lines]
 
@@ -229,14 +225,14 @@ def effect_canvas(findings: Findings, verdicts: list[Verdict], lines: Lines) -> 
 
 
 def _title(findings: Findings, verdicts: list[Verdict]) -> str:
-    label = findings.dataset.label
+    label = findings.label
     score = label(verdicts[0].score) if len(verdicts) == 1 else "each score"
     return f"What {score} says about {label(verdicts[0].outcome)}"
 
 
 def _axis_label(findings: Findings, verdict: Verdict) -> str:
     step = "standard deviation" if findings.plan.score.scale == "sd" else "unit"
-    label, unit = findings.dataset.label(verdict.outcome), findings.dataset.unit(verdict.outcome)
+    label, unit = findings.label(verdict.outcome), findings.dataset.unit(verdict.outcome)
     what = {
         "percent": f"change in mean {label.removeprefix('the ')}, percent,",
         "points": f"change in the probability of {label}, percentage points,",
@@ -248,7 +244,7 @@ def _draw(axes: Axes, findings: Findings, verdicts: list[Verdict], lines: Lines)
     """Draw intervals, each below its label and numbers so that none collide, and the band."""
     entries: list[Line | str] = []
     for score, drawn in lines.items():
-        name = findings.dataset.label(score)
+        name = findings.label(score)
         entries += [name[:1].upper() + name[1:], *drawn] if len(lines) > 1 else drawn
     _draw_entries(axes, entries, farthest(verdicts[0]))
     _draw_band(axes, verdicts[0])
@@ -341,7 +337,7 @@ def comparison_figure(findings: Mapping[str, Findings]) -> Figure:
             row, several = verdict.deciding, len(one.decided) > 1
             label = f"{name}: {verdict.score}, {verdict.outcome}" if several else name
             line = _line(label, row, "D", one.plan.inference.level, decides=True)
-            refused = verdict.verdict == "refused"
+            refused = verdict.refused
             line = replace(line, colour=GREY if refused else ACCENT, decides=not refused)
             by_unit.setdefault(row.unit, []).append(line)
     sizes = [len(lines) for lines in by_unit.values()]

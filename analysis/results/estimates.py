@@ -40,20 +40,17 @@ COLUMNS = (
 """The columns of `estimates.csv` and the keys of an estimate in `ledger.json`, in this order."""
 
 
+ENCODED = re.compile(rb"[^a-z0-9_.-]")
+"""Bytes that an id has percent-encoded."""
+
+
 def part(text: str) -> str:
     """Return one part of an id: percent-encoded outside ``[a-z0-9_.-]``, ``-`` when empty."""
     if not text:
         return "-"
     if text == "-":
         return "%2D"
-    return "".join(
-        (
-            char
-            if char in "abcdefghijklmnopqrstuvwxyz0123456789_.-"
-            else "".join(f"%{byte:02X}" for byte in char.encode())
-        )
-        for char in text
-    )
+    return ENCODED.sub(lambda byte: b"%%%02X" % ord(byte[0]), text.encode()).decode()
 
 
 def plain_id(text: str) -> str:
@@ -169,6 +166,11 @@ class Estimate:
         half = critical_value(level, self.df) * self.std_error
         return self.estimate - half, self.estimate + half
 
+    def span(self, level: float) -> str:
+        """Return the interval of this level as a reader sees it; nothing where there is none."""
+        edges = self.interval(level)
+        return "" if edges is None else span_text(*edges, self.unit)
+
     @property
     def reference_df(self) -> float | None:
         """Degrees of freedom of the standard error: those of CRV1 where the interval is a wild
@@ -209,13 +211,11 @@ class Estimate:
         made = self.level_of(level, level if declared is None else declared)
         row = {
             **{name: getattr(self, name) for name in COLUMNS if hasattr(self, name)},
+            **{name: getattr(self, name) or None for name in ("covariance", "scale", "model")},
             "conf_low": low,
             "conf_high": high,
             "level": made if low is not None else None,
         }
-        row["covariance"] = self.covariance or None
-        row["scale"] = self.scale or None
-        row["model"] = self.model or None
         unusable = [
             key
             for key, value in row.items()
@@ -238,12 +238,9 @@ def display(value: float, unit: str) -> str:
     if unit == "percent" and value > 20:
         # nobody reads ten digits of a percentage, and expm1 overflows at 710
         return f"x e^{value:.3g}"
-    if unit == "percent":
-        return _percent(100 * math.expm1(value)) + " %"
-    if unit == "share":
-        return _percent(100 * value) + " %"
-    if unit == "points":
-        return _percent(100 * value) + " points"
+    if unit in ("percent", "share", "points"):
+        value = math.expm1(value) if unit == "percent" else value
+        return _percent(100 * value) + (" points" if unit == "points" else " %")
     if unit == "p":
         return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
     if unit == "number":
@@ -263,18 +260,12 @@ def _percent(value: float) -> str:
     zero.
     """
     small = 1e-6 < abs(value) < 0.05
-    return (
-        _signed(value, min(12, 1 - math.floor(math.log10(abs(value)))))
-        if small
-        else _signed(value, 1)
-    )
+    return _signed(value, 1 - math.floor(math.log10(abs(value))) if small else 1)
 
 
-def _span(interval: tuple[float, float] | None, unit: str) -> str:
-    if interval is None:
-        return ""
-    low, high = (display(edge, unit) for edge in interval)
-    return f"{low.removesuffix(' points')} to {high}"
+def span_text(low: float, high: float, unit: str) -> str:
+    """Return "-10.1 % to -1.6 %"; the word "points" is said once."""
+    return f"{display(low, unit).removesuffix(' points')} to {display(high, unit)}"
 
 
 def _signed(value: float, decimals: int) -> str:
@@ -341,9 +332,7 @@ class Estimates:
         """
         level = self.level if level is None else level
         tests = ["" if row.p_value is None else display(row.p_value, "p") for row in self.rows]
-        return self.tidy(level).assign(
-            interval=[_span(row.interval(level), row.unit) for row in self.rows], p=tests
-        )
+        return self.tidy(level).assign(interval=[row.span(level) for row in self.rows], p=tests)
 
 
 @dataclass(frozen=True)

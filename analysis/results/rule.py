@@ -1,13 +1,17 @@
-"""The plan's rule for one interval: a word, against the band of the smallest effect size of
-interest.
-"""
+"""The plan's rule for one interval, and what it takes into account: noise, tails, few rows."""
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from analysis.models.family import FAMILIES
 from analysis.plan.sections.outcome import OutcomeSection
+from analysis.results.estimates import Check, Estimate
+
+if TYPE_CHECKING:
+    from analysis.measurement_error.corrections import CorrectedEffects, Corrections
+    from analysis.measurement_error.reliability_curve import ReliabilityCurve
 
 Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
 Interval = tuple[float, float]
@@ -36,3 +40,127 @@ def word_of(interval: Interval, inner: Interval, band: Interval) -> Word:
     if band[0] < inner[0] and inner[1] < band[1]:
         return "trivial" if excludes_zero else "nothing"
     return "adds" if excludes_zero else "inconclusive"
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedEffect:
+    """A corrected effect at one point of what is not known of the noise.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        On the scale of the verdict.
+    where : str
+        The point in words, as they follow an effect; empty for the stated reliabilities.
+    shared : tuple of str
+        Columns whose noise the score is supposed to share: the others alone are corrected.
+    """
+
+    estimate: Estimate
+    where: str = ""
+    shared: tuple[str, ...] = ()
+
+
+BELIEVABLE = (0.5, 1.0)
+"""Range of reliability in which a break-even makes a verdict fragile when the plan states none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """What the audit of one score and outcome knows about noise in engagement.
+
+    Attributes
+    ----------
+    status : {"no", "yes", "partial"}
+        Whether a correction was made: "partial" when some engagement column had neither halves nor
+        a reliability.
+    rows : tuple of Estimate
+        Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
+    checks : tuple of Check
+    effects : tuple of CorrectedEffect
+        All that have to give one word: at the stated reliability, at each end of its range, at the
+        mixed corners of several ranges; then the effects if the score shares the noise of some
+        columns only, where that is not known.
+    refusal : str or None
+        Why there is no corrected effect although the plan asks for one.
+    reasons : tuple of str
+        Sentences for the reader.
+    break_even : float or None
+    believed : (float, float)
+        The range of reliability that is thought possible.
+    error_free : tuple of str
+        Engagement columns that were taken as free of error beside corrected ones.
+    doubt : str or None
+        Why the corrected effect, which is printed, decides nothing.
+    corrections, corrected : Corrections, CorrectedEffects or None
+        From which the effects are; None where no correction decides anything.
+    curve : ReliabilityCurve or None
+        The effect at each reliability of engagement.
+    """
+
+    status: Literal["no", "yes", "partial"]
+    rows: tuple[Estimate, ...]
+    checks: tuple[Check, ...]
+    effects: tuple[CorrectedEffect, ...]
+    refusal: str | None
+    reasons: tuple[str, ...]
+    break_even: float | None
+    believed: tuple[float, float]
+    error_free: tuple[str, ...] = ()
+    doubt: str | None = None
+    corrections: Corrections | None = None
+    corrected: CorrectedEffects | None = None
+    curve: ReliabilityCurve | None = None
+
+    @property
+    def fragile(self) -> bool | None:
+        """True when the break-even reliability lies in the range that is believed, else None."""
+        inside = (
+            self.break_even is not None and self.believed[0] <= self.break_even <= self.believed[1]
+        )
+        return True if inside and self.break_even < 1 else None
+
+
+NOTHING_KNOWN = Noise("no", (), (), (), None, (), None, BELIEVABLE)
+"""The noise of engagement of which the plan says nothing, before anything is computed."""
+
+
+@dataclass(frozen=True)
+class Fragility:
+    """What leaving out rows, a cluster or a segment does to the word.
+
+    Attributes
+    ----------
+    with_all : str
+        The word with all rows.
+    word : str or None
+        The other word that was found; None when none was.
+    reason : str
+        A sentence; empty when the word stands.
+    """
+
+    with_all: Word
+    word: Word | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How heavy the tail of a revenue outcome is, and what stands under it.
+
+    Attributes
+    ----------
+    check : Check
+    heavy : bool
+        Whether the tail index is below 2.
+    word : str or None
+        The word of the percentile-t bootstrap interval with its direction; None where it was not
+        asked.
+    positive : bool or None
+        Whether that interval lies above zero.
+    """
+
+    check: Check
+    heavy: bool
+    word: Word | None = None
+    positive: bool | None = None

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.results.estimates import Estimate
+from analysis.results.estimates import Estimate, span_text
 from analysis.results.figure import Figure
 from analysis.results.findings import Findings
-from analysis.results.sentence import span_text
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 

@@ -6,7 +6,7 @@ from analysis.models.columns import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
 from analysis.results.answer import word_for
-from analysis.results.estimates import Check, Estimate, display, p_text
+from analysis.results.estimates import Estimate, display, p_text
 from analysis.results.findings import Findings
 from analysis.results.verdict import Verdict
 
@@ -38,9 +38,9 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return the verdict as one paragraph: what was held, what was found, how sure, what was not
     corrected.
     """
-    score, outcome = (findings.dataset.label(name) for name in (verdict.score, verdict.outcome))
+    score, outcome = (findings.label(name) for name in (verdict.score, verdict.outcome))
     simulated = findings.dataset.simulated
-    if verdict.verdict == "refused":
+    if verdict.refused:
         these = "In simulated data, these" if simulated else "These"
         return (
             f"{these} data cannot say whether {score} tells anything about {outcome}:"
@@ -71,7 +71,7 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
 
 def held_constant(findings: Findings) -> str:
     """Return what engagement and controls are called; many of them are only counted."""
-    plan, label = findings.plan, findings.dataset.label
+    plan, label = findings.plan, findings.label
     engagement = [label(column) for column in plan.engagement.columns]
     controls = [label(column) for column in plan.controls.columns]
     if len(engagement) > 4:
@@ -91,7 +91,7 @@ def effect_clause(findings: Findings, verdict: Verdict) -> str:
     )
     return (
         f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
-        f" ({estimate.displayed}; {interval_text(estimate, findings.plan.inference.level)};"
+        f" ({estimate.displayed}; {interval_text(estimate, findings.level)};"
         f" {test_text(estimate)}; {model_name(estimate.model)}, {rows})"
     )
 
@@ -122,7 +122,7 @@ def change_text(findings: Findings, verdict: Verdict) -> str:
     if estimate.unit == "points":
         return f"a probability {size} {'lower' if down else 'higher'}"
     exposure = findings.plan.outcomes[verdict.outcome].exposure
-    per = f" per unit of {findings.dataset.label(exposure)}" if exposure else ""
+    per = f" per unit of {findings.label(exposure)}" if exposure else ""
     return f"{size} {'less' if down else 'more'}{per}"
 
 
@@ -134,7 +134,7 @@ def too_long_a_step(findings: Findings, verdict: Verdict) -> str:
     if estimate.unit != "points":
         return ""
     share = findings.mean(verdict.outcome)
-    reach = max(abs(edge) for edge in estimate.interval(findings.plan.inference.level))
+    reach = max(abs(edge) for edge in estimate.interval(findings.level))
     if reach <= max(share, 1 - share):
         return ""
     return (
@@ -150,15 +150,9 @@ def _unit(findings: Findings, verdict: Verdict) -> str:
     return f" {unit}" if unit else ""
 
 
-def span_text(low: float, high: float, unit: str) -> str:
-    """Return "-10.1 % to -1.6 %"; the word "points" is said once."""
-    left = display(low, unit)
-    return f"{left.removesuffix(' points')} to {display(high, unit)}"
-
-
 def interval_text(estimate: Estimate, level: float) -> str:
     """Return "95 % CI -10.1 % to -1.6 %" in the units of `displayed`."""
-    return f"{100 * level:g} % CI {span_text(*estimate.interval(level), estimate.unit)}"
+    return f"{100 * level:g} % CI {estimate.span(level)}"
 
 
 def test_text(estimate: Estimate) -> str:
@@ -180,7 +174,7 @@ def size_clause(findings: Findings, verdict: Verdict) -> str:
     per = "" if findings.plan.score.scale == "sd" else " for one unit of the score"
     band = f"the plan's smallest effect of interest ({size} either way{per})"
     if verdict.verdict in ("nothing", "trivial"):
-        level = 1 - 2 * (1 - findings.plan.inference.level)
+        level = 1 - 2 * (1 - findings.level)
         return f"The {interval_text(verdict.deciding, level)} lies within {band}."
     if verdict.verdict == "inconclusive":
         return _undecided(findings, verdict, band)
@@ -198,7 +192,7 @@ def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
     """Return why nothing is decided: the interval's own reach, or another analysis that the rule
     asks for.
     """
-    alone = word_for(verdict.deciding, verdict.band, findings.plan.inference.level)
+    alone = word_for(verdict.deciding, verdict.band, findings.level)
     if alone == "inconclusive":
         return f"The interval holds zero as well as effects beyond {band}."
     it = {
@@ -215,7 +209,7 @@ def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
 def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
     """Return the minimal detectable effect of the plan's two-sided test, without a sign."""
     estimate = verdict.deciding
-    level = findings.plan.inference.level
+    level = findings.level
     size = detectable_effect(estimate.std_error, level=level, power=power, df=estimate.reference_df)
     if estimate.unit == "percent":
         return (
@@ -235,84 +229,6 @@ def unsigned(findings: Findings, verdict: Verdict, size: float) -> str:
 def listed(names: list[str]) -> str:
     """Return "a", "a and b" or "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-# --- before a run ---------------------------------------------------------------------------------
-
-CHECK_QUESTIONS = {
-    "reading": "Could the file be read?",
-    "last_period": "Do the data have the outcome of the period before?",
-    "duplicates": "Is any row there twice?",
-    "left_out_beside": "Is the verdict about all rows that have what it needs?",
-    "long_file": "Could the halves of engagement be built?",
-    "reconstructability": "Is the score more than engagement under another name?",
-    "outcome_from": "Is the outcome something else than a copy of the score or of engagement?",
-    "effective_clusters": "Do the clusters count in full for this score?",
-    "reset": "Is the mean as straight as the model has it?",
-    "calibration": "Do observed means follow the predicted ones?",
-    "curved_score": "Is engagement as straight in the score as its correction takes it?",
-    "variance": "Does the variance grow as the deciding model supposes?",
-    "dispersion": "Do the counts vary no more than Poisson ones?",
-    "zeros": "Are there as many zeros as a count model expects?",
-    "panel": "Are units known in enough rows?",
-    "neighbours": "Are units and periods known in enough rows?",
-    "versions": "Are both versions of the score known in enough rows?",
-    "panel_ols": "How much of the panel counts, by least squares?",
-    "panel_poisson": "How much of the panel counts, by Poisson?",
-    "panel_reliability": "Are changes of engagement within a unit recorded well enough?",
-    "bootstrap_t": "Does a bootstrap interval say the same?",
-    "companion_nb2": "Could a negative binomial model be fitted beside?",
-    "companion_hurdle": "Could a model of two parts be fitted beside?",
-    "segments": "Does every segment have an effect of its own?",
-    "score_shift": "Has the distribution of the score stayed where it was?",
-    "invariance": "Does a point of the score mean the same before and after the change?",
-    "instrument": "Can the displayed number be told from behaviour?",
-    "interruption": "Is the series long enough?",
-    "placebo_score_jump": "Does the score jump at other dates, too?",
-    "placebo_outcome_jump": "Does the outcome jump at other dates, too?",
-    "threshold": "Are there rows near the threshold?",
-    "bunching": "Do people stay where they are, just below the threshold?",
-    "gaming": "Can gamed rows be told from others?",
-    "decoupling": "Does a point of the score mean the same while it is gamed?",
-    "gaming_noise": "Can noise in engagement be taken out within units?",
-    "gaming_signature": "When gaming lifts the score, does the outcome rise with it?",
-    "pretrend_score": "Did the score go the same way before gaming began?",
-    "pretrend_outcome": "Did the outcome go the same way before gaming began?",
-    "misalignment": "Does the score reward the parts of engagement that the outcome rests on?",
-    "ratio": "Is there a ratio to what was put in?",
-    "few_segments": "Are there enough segments?",
-    "transport": "Is the effect expected to hold in a segment nobody has looked at?",
-    "prediction": "Are rows that were left out predicted better with the score?",
-    "flexible": "Does the effect hold when controls may act in any form?",
-    "clusters": "Are there enough clusters, and none that dominates?",
-    "re_expression": "Can the score be rebuilt from engagement on rows that were left out?",
-    "bad_control": "Is engagement something else than the outcome, and measured before it?",
-    "part_whole": "Is no engagement column a part of the score?",
-    "derived": "Is no engagement column derived from the others?",
-    "timing": "Did the score come before the outcome?",
-    "selection": "Are outcome and score known as often for little engagement as for much?",
-    "heaping": "Are score and outcome free of ceilings, classes and round numbers?",
-    "positive": "Are there few zeros where a logarithm or root is taken?",
-    "structural_zeros": "Could the outcome of every row be more than zero?",
-    "isolated": "Are there no few values far below all others?",
-    "within_clusters": "Does the score vary within clusters?",
-    "entity": "Does each row speak for itself?",
-    "folds": "Is nothing on both sides of a fold?",
-    "influence": "Does the word of the plain fit rest on more than a few rows?",
-    "future_score": "Does the score to come stay silent about what was before it?",
-    "lagged_score": "Does the score of the period before give the same word?",
-    "one_segment": "Is the word the same without any one large segment?",
-    "without_repeats": "Is the word the same without repeated rows?",
-    "entities_kept": "Is the word the same when the rows of one entity are kept together?",
-    "placebos": "Does this audit leave worthless scores alone on these rows?",
-    "planted": "Does this audit see real effects on these rows?",
-    "assay": "What does this audit do with known answers?",
-}
-
-
-def check_question(check: Check) -> str:
-    """Return what a check asks, as report and terminal print it."""
-    return CHECK_QUESTIONS.get(check.check, check.check.replace("_", " ").capitalize() + ".")
 
 
 def multiverse_sentence(findings: Findings) -> str:
@@ -341,11 +257,10 @@ def multiverse_sentence(findings: Findings) -> str:
     joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
     for row in joint:
         form = f", {row.variant} of the outcome" if row.variant else ""
-        p = display(row.p_value, "p")
         sentences.append(
             "The joint sign-flip test that the score adds nothing in any of them"
-            f" ({model_name(row.model)}{form}) has "
-            f"p {p if row.p_value < 0.001 else '= ' + p}."
+            f" ({model_name(row.model)}{form}) has"
+            f" {p_text(row.p_value)}."
         )
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
     planned = "the plan's planned analysis"

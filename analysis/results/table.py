@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.errors import printable
 from analysis.models.family import FAMILIES
-from analysis.results.estimates import Estimate, display
+from analysis.results.estimates import Estimate, display, p_text
 from analysis.results.findings import Findings, captioned
-from analysis.results.sentence import model_name, span_text
+from analysis.results.sentence import model_name
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,7 +93,7 @@ COLUMN_NAMES = {"raw": "engagement ignored", "increment": "engagement held const
 
 def _effects(findings: Findings, outcome: str) -> Iterator[tuple[Estimate, bool]]:
     """Yield an outcome's effects, with and without engagement, and whether each one decides."""
-    deciding = {v.deciding.id for v in findings.decided if v.verdict != "refused"}
+    deciding = {v.deciding.id for v in findings.decided if not v.refused}
     parts = {"outcome": outcome, "scale": findings.plan.score.scale}
     for row in findings.estimates.select(**parts):
         if row.method in COLUMN_NAMES:
@@ -108,14 +109,14 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
         score, model, engagement, effect, interval, p, n, errors; the deciding row is marked in
         `model`.
     """
-    level = findings.plan.inference.level
+    level = findings.level
     records = [
         {
             "score": row.score,
             "model": _model(findings, row) + (" *" if decides else ""),
             "engagement": COLUMN_NAMES[row.method],
             "effect": row.displayed,
-            "interval": span_text(*row.interval(level), row.unit),
+            "interval": row.span(level),
             "p": display(row.p_value, "p"),
             "n": f"{row.n:,}",
             "errors": row.covariance,
@@ -150,32 +151,27 @@ def _fitted(row: Estimate) -> str:
     )
 
 
-def contrast_table(findings: Findings, outcome: str) -> list[dict[str, str | bool]]:
+def contrast_table(findings: Findings, outcome: str) -> list[dict[str, Any]]:
     """Return an outcome's table as it fits a phone: one entry a model, engagement ignored beside
     engagement held.
 
     Returns
     -------
     list of dict
-        score, model, errors, and for each of `raw` and `increment` the effect and "CI; p";
-        `decides` marks the deciding model.
+        score, model, errors, and for `raw` and `increment`, where they were fitted, (effect,
+        "CI; p"); `decides` marks the deciding model.
     """
-    level, label = findings.plan.inference.level, findings.dataset.label
-    entries: dict[tuple[str, str, str], dict[str, str | bool]] = {}
+    entries: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row, decides in _effects(findings, outcome):
-        blank = dict.fromkeys(("raw", "raw_more", "increment", "increment_more"), "")
-        named = {"score": label(row.score), "model": _model(findings, row)}
         entry = entries.setdefault(
             (row.score, row.model, row.variant),
-            {**named, "errors": row.covariance, "decides": False, **blank},
+            {"model": _model(findings, row), "errors": row.covariance, "decides": False},
         )
-        p = display(row.p_value, "p")
-        told = f"p {p if p.startswith('<') else f'= {p}'}".replace(" ", "\N{NO-BREAK SPACE}")
-        entry[row.method] = row.displayed
-        entry[f"{row.method}_more"] = f"{span_text(*row.interval(level), row.unit)}; {told}"
-        entry["decides"] = entry["decides"] or decides
-    order = [label(score) for score in findings.plan.score.columns]
-    return sorted(entries.values(), key=lambda entry: order.index(entry["score"]))
+        p = p_text(row.p_value).replace(" ", "\N{NO-BREAK SPACE}")
+        entry["score"], entry["decides"] = findings.label(row.score), entry["decides"] or decides
+        entry[row.method] = row.displayed, f"{row.span(findings.level)}; {p}"
+    order = findings.plan.score.columns
+    return [entries[key] for key in sorted(entries, key=lambda key: order.index(key[0]))]
 
 
 def exclusions_table(findings: Findings) -> pd.DataFrame:
@@ -286,9 +282,8 @@ def write_tables(findings: Findings, folder: Path) -> None:
     """Write every table in its four formats."""
     tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
     for number, outcome in enumerate(findings.plan.outcome, 1):
-        words = {v.verdict for v in findings.decided if v.outcome == outcome.column}
         caption = "what the score adds (* marks the row that decides)"
-        if words == {"refused"}:
+        if all(verdict.refused for verdict in findings.verdicts_on(outcome.column)):
             caption = "estimates for completeness; the verdict is refused"
         table = effects_table(findings, outcome.column)
         tables[f"effects-{number}"] = (table, f"{outcome.column}: {caption}")

@@ -11,8 +11,16 @@ from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of
 from analysis.results.estimates import Check, Estimate, Estimates, part
-from analysis.results.evidence import NOTHING_KNOWN, Fragility, Noise, Tail
-from analysis.results.rule import Interval, Word, sesoi_band, word_of
+from analysis.results.rule import (
+    NOTHING_KNOWN,
+    Fragility,
+    Interval,
+    Noise,
+    Tail,
+    Word,
+    sesoi_band,
+    word_of,
+)
 
 COLUMNS = (
     "id",
@@ -63,6 +71,10 @@ class Verdict:
     reasons: tuple[str, ...]
     deciding: Estimate
     band: tuple[float, float]
+
+    @property
+    def refused(self) -> bool:
+        return self.verdict == "refused"
 
     @property
     def id(self) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from analysis.errors import DataError, Fault, listing, printable
+from analysis.errors import DataError, listing, printable
 from analysis.scores.inputs import Card, as_score, read_columns
 
 if TYPE_CHECKING:
@@ -112,16 +112,14 @@ def fit_scorecard(columns: dict[str, np.ndarray], bad: np.ndarray) -> Scorecard:
     """
     bad = np.asarray(bad, float)
     if not np.isin(bad, (0, 1)).all():
-        raise DataError(WHERE, Fault("the target", "values other than 0 and 1", "0 and 1"))
+        raise DataError(WHERE, "the target", "values other than 0 and 1", "0 and 1")
     if min(bad.sum(), len(bad) - bad.sum()) < FEWEST_OF_A_KIND:
         among = f"among the {len(bad)} rows that the card is fitted to"
         raise DataError(
             WHERE,
-            Fault(
-                "the target",
-                f"{int(bad.sum())} who defaulted {among}",
-                f"at least {FEWEST_OF_A_KIND} who did, and as many who did not",
-            ),
+            "the target",
+            f"{int(bad.sum())} who defaulted {among}",
+            f"at least {FEWEST_OF_A_KIND} who did, and as many who did not",
         )
     bins = tuple(bin_column(name, values, bad) for name, values in columns.items())
     design = np.column_stack([np.ones(len(bad)), *(b.of(columns[b.column]) for b in bins)])
@@ -209,7 +207,7 @@ def credit(
     if isinstance(columns, str) or not columns or target in columns:
         found = listing([columns] if isinstance(columns, str) else columns) or "none"
         allowed = f"a list of columns that were known before, {printable(target)} not among them"
-        raise DataError(WHERE, Fault("columns", found, allowed))
+        raise DataError(WHERE, "columns", found, allowed)
     values = read_columns(frame, (*columns, target), "credit")
     bad, codes = values.pop(target), _accounts(frame, unit)
     held = (np.random.default_rng(seed).permutation(int(codes.max()) + 1)[codes] % 2) == 1
@@ -227,7 +225,7 @@ def _accounts(frame: pd.DataFrame, unit: str) -> np.ndarray:
     known = len(np.unique(codes[codes >= 0]))
     if known < 2 or codes.min() < 0:
         found = f"{known:,} accounts, and {int((codes < 0).sum()):,} rows without one"
-        raise DataError(WHERE, Fault(printable(unit), found, "at least two, and one in every row"))
+        raise DataError(WHERE, printable(unit), found, "at least two, and one in every row")
     return codes
 
 

@@ -65,7 +65,7 @@ def read_columns(frame: pd.DataFrame, needed: Sequence[str], score: str) -> dict
 
     where = f"the inputs of the {score} score"
     if not isinstance(frame, pd.DataFrame):
-        raise DataError(where, Fault("data", type(frame).__name__, "a pandas DataFrame"))
+        raise DataError(where, "data", type(frame).__name__, "a pandas DataFrame")
     faults, columns = [], {}
     for name in needed:
         if name not in frame:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.errors import DataError, Fault, listing, printable
+from analysis.errors import DataError, listing, printable
 from analysis.scores.inputs import Card, Window, as_score, read_columns
 
 if TYPE_CHECKING:
@@ -185,7 +185,9 @@ def _version(version: str) -> KloutVersion:
     if version not in VERSIONS:
         raise DataError(
             "the Klout-style score",
-            [Fault("version", printable(version), f"one of: {listing(sorted(VERSIONS))}")],
+            "version",
+            printable(version),
+            f"one of: {listing(sorted(VERSIONS))}",
         )
     return VERSIONS[version]
 

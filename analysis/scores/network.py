@@ -96,9 +96,7 @@ def influence(
     {'a': 0.213, 'b': 0.213, 'c': 0.574}
     """
     if not 0 <= damping < 1:
-        raise DataError(
-            WHERE, Fault("damping", printable(damping), "a number of at least 0 and below 1")
-        )
+        raise DataError(WHERE, "damping", printable(damping), "a number of at least 0 and below 1")
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
     return _solve(reactions, total, accounts, damping, tolerance)
@@ -109,7 +107,7 @@ def read_ties(ties: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     import pandas as pd
 
     if not isinstance(ties, pd.DataFrame):
-        raise DataError(WHERE, Fault("ties", type(ties).__name__, "a pandas DataFrame"))
+        raise DataError(WHERE, "ties", type(ties).__name__, "a pandas DataFrame")
     faults = [
         Fault(
             name,
@@ -197,11 +195,9 @@ def _solve(
             return Influence(accounts, x / x.sum(), step, error)
     raise DataError(
         WHERE,
-        Fault(
-            "tolerance",
-            f"an error of {error:.2g} after {MOST} steps",
-            f"a damping below {damping:g}, or a tolerance above it",
-        ),
+        "tolerance",
+        f"an error of {error:.2g} after {MOST} steps",
+        f"a damping below {damping:g}, or a tolerance above it",
     )
 
 

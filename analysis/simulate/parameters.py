@@ -127,11 +127,9 @@ def _pairs(query: str, address: str) -> dict[str, str]:
     if repeated or len(pieces) != len(pairs) or any("=" not in piece for piece in pieces):
         raise DataError(
             address,
-            Fault(
-                "after the ?",
-                f"{listing(repeated)}, twice" if repeated else printable(query),
-                "name=value, each once, with & between them",
-            ),
+            "after the ?",
+            f"{listing(repeated)}, twice" if repeated else printable(query),
+            "name=value, each once, with & between them",
         )
     return dict(pairs)
 

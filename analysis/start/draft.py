@@ -9,7 +9,7 @@ from itertools import product
 from analysis.data.dataset import Dataset
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
-from analysis.plan.writing import key, number, remark, table, text, texts
+from analysis.plan.files import key, number, remark, table, text, texts
 from analysis.start.profile import Profiles
 from analysis.start.roles import KINDS, SESOI, Roles, is_skewed
 

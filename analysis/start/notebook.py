@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 from analysis.plan import read_plan
-from analysis.plan.project import find_project, shipped_studies
-from analysis.plan.writing import write_together
+from analysis.plan.files import find_project, shipped_studies, write_together
 
 TEMPLATE = Path(__file__).with_name("study.ipynb")
 STUDY = 'study = "movies"'

@@ -14,13 +14,13 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
+from analysis.data.reading.cells import located
 from analysis.data.reading.delimited import read_delimited
 from analysis.errors import AnalysisError, DataError, Fault, PlanError, printable, unknown
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
 from analysis.plan.codebook import ReadingSection
-from analysis.plan.project import find_project, is_file
-from analysis.plan.writing import write_together
+from analysis.plan.files import find_project, is_file, write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.notebook import address_of, notebook_place, notebook_text, plan_project
 from analysis.start.profile import Profiles, profiles
@@ -150,18 +150,12 @@ def init(
         When the data cannot be read, a column does not exist, a role is impossible, or a file
         exists already.
     """
-    given = Roles(
-        *map(_several, (score, engagement, control)),
-        row or "",
-        cluster or "",
-        outcome or "",
-        kind or "",
-        sesoi,
-    )
+    single = (value or "" for value in (row, cluster, outcome, kind))
+    given = Roles(*map(_several, (score, engagement, control)), *single, sesoi)
     stated = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
     if name is not None and not re.fullmatch(STUDY_NAME, name):
         allowed = 'letters, digits, ".", "_" and "-", the first a letter or digit'
-        raise PlanError("init", Fault("--name", printable(name), allowed))
+        raise PlanError("init", "--name", printable(name), allowed)
     contents: dict[Path, str] = {}
     if isinstance(data, pd.DataFrame):
         plan = _plan_place(out, name or "study")
@@ -204,12 +198,13 @@ def _in_memory(frame: pd.DataFrame, plan: Path) -> tuple[Dataset, str]:
     if drawn:
         found = f"a table changed since it was drawn from {printable(drawn)}"
         allowed = "the table as it was drawn: a file would not say that it is simulated"
-        raise DataError("init", Fault("DATA", found, allowed))
+        raise DataError("init", "DATA", found, allowed)
     project = plan_project(plan)
     raw = project / "data" / "raw" / f"{plan.stem}.csv" if project else None
     path = raw or plan.with_name(f"{plan.stem}-data.csv")
     content = frame.to_csv(index=False, lineterminator="\n")
-    table = read_delimited(content.encode("utf-8"), str(path), ReadingSection(), ",")
+    with located(path):
+        table = read_delimited(content.encode("utf-8"), ReadingSection(), ",")
     as_read = from_frame(table.frame, address=str(path))
     how = {"notes": table.notes, "path": path, "sha256": known.sha256}
     return replace(as_read, **how), content
@@ -219,15 +214,15 @@ def _read(data: str | Path, stated: dict[str, str]) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
         found = f"something of type {type(data).__name__}"
-        raise DataError("init", Fault("DATA", found, "the path of a file, or a pandas DataFrame"))
+        raise DataError("init", "DATA", found, "the path of a file, or a pandas DataFrame")
     path = Path(data).expanduser()
     address = str(path.resolve()) if is_file(path) else str(data)
     if address.endswith(".toml"):
         allowed = "a file of data: the plan is what init writes"
-        raise DataError(data, Fault("DATA", "a TOML file", allowed))
+        raise DataError(data, "DATA", "a TOML file", allowed)
     if is_beyond_memory(address, Path.cwd()):
         allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
-        raise DataError(data, Fault("DATA", "data beyond memory", allowed))
+        raise DataError(data, "DATA", "data beyond memory", allowed)
     return read_dataset(address, reading=ReadingSection(**stated)), address
 
 
@@ -275,7 +270,7 @@ def _plan_place(out: str | Path | None, name: str) -> Path:
     path = Path(out).expanduser()
     if path.suffix.casefold() != ".toml":
         raise PlanError(
-            "init", Fault("--out", printable(path), "a path that ends in .toml: plans/shops.toml")
+            "init", "--out", printable(path), "a path that ends in .toml: plans/shops.toml"
         )
     return path.resolve()
 

@@ -12,8 +12,7 @@ from analysis.data.sample import select_sample
 from analysis.plan import read_plan
 from analysis.report.views import Audit
 from analysis.results.answer import Answer, word_for
-from analysis.results.evidence import Tail
-from analysis.results.rule import sesoi_band
+from analysis.results.rule import Tail, sesoi_band
 from analysis.results.verdict import _Case, _uncorrected, _under_a_heavy_tail, _units_apart
 
 

@@ -14,7 +14,7 @@ from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import DataError
 from analysis.plan import read_plan
-from analysis.plan.project import shipped_studies
+from analysis.plan.files import shipped_studies
 
 CSV = shop.spoiled()
 

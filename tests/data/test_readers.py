@@ -440,7 +440,7 @@ def test_ids_keep_their_zeros(tmp_path):
 def test_a_new_format_is_one_record(tmp_path, monkeypatch):
     """Lines of JSON: the reader, and how such a file is called, begins and ends."""
 
-    def read_lines(content, where, reading):
+    def read_lines(content, reading):
         records = [json.loads(line) for line in content.decode().splitlines()]
         return RawTable(pd.DataFrame(records))
 

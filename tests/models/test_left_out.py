@@ -12,8 +12,8 @@ from analysis.models import fit_logit, fit_model
 from analysis.models.design import Design, extended_basis, orthonormal_basis
 from analysis.models.fit import critical_value
 from analysis.models.glm import coefficient_without
-from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
+from analysis.results.rule import NOTHING_KNOWN
 from analysis.studies.influence import study as fragility
 from analysis.studies.influence.study import study_influence
 

@@ -20,17 +20,8 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.data.disclosure import inert
 from analysis.errors import OutputError
-from analysis.report.citation import (
-    _caution,
-    bibtex,
-    cite,
-    cite_from,
-    macro_name,
-    macros,
-    read_ledger,
-    result_folder,
-)
-from analysis.report.ledger import ledger, to_json
+from analysis.report.citation import _caution, bibtex, cite, cite_from, macro_name, macros
+from analysis.report.ledger import ledger, read_ledger, result_folder, to_json
 from analysis.report.views import Audit
 from analysis.results.estimates import display
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown

@@ -13,7 +13,7 @@ import shop
 
 import analysis as sa
 from analysis.audit import analyse
-from analysis.report.sections import sections_of
+from analysis.report.html import sections_of
 from analysis.report.views import Audit
 from analysis.results.effect_figure import effect_figure, effect_lines
 from analysis.results.figure import STYLE

@@ -9,7 +9,7 @@ import pytest
 import analysis as sa
 from analysis.results.answer import FEW_CORRECTED, Answer, answer_of
 from analysis.results.estimates import Estimate
-from analysis.results.evidence import NOTHING_KNOWN, CorrectedEffect
+from analysis.results.rule import NOTHING_KNOWN, CorrectedEffect
 
 BAND = (-0.05, 0.05)
 PLAN = sa.read_plan(

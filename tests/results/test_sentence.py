@@ -15,13 +15,12 @@ from analysis.audit import analyse
 from analysis.models.fit import critical_value, p_value
 from analysis.report.views import Audit
 from analysis.results.answer import word_for
-from analysis.results.estimates import Estimate, display
+from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.sentence import (
     change_text,
     detectable,
     interval_text,
     listed,
-    span_text,
     test_text,
     verdict_sentence,
 )

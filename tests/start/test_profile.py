@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.dataset import from_frame
-from analysis.data.reading.conversion import convert
+from analysis.data.reading.cells import convert
 from analysis.plan.codebook import ConversionSection
 from analysis.start.profile import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match, profiles
 from analysis.start.roles import Roles, propose

@@ -10,7 +10,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
 from analysis.data.sample import select_sample
 from analysis.plan import read_plan
-from analysis.report.sections import sections_of
+from analysis.report.html import sections_of
 from analysis.results.question import Question
 from analysis.studies.algorithm.study import study_algorithm
 

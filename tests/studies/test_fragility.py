@@ -14,8 +14,8 @@ from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
 from analysis.models.columns import build_design
 from analysis.plan import read_plan
-from analysis.results.evidence import NOTHING_KNOWN
 from analysis.results.question import Question
+from analysis.results.rule import NOTHING_KNOWN
 from analysis.studies.influence import study as fragility
 from analysis.studies.influence.study import study_fragility
 

@@ -16,7 +16,7 @@ from analysis.measurement_error.other_corrections import corrected_within
 from analysis.models.covariance import around, corrected_without, without_clusters
 from analysis.models.fixed_effects import sweep
 from analysis.plan import read_plan
-from analysis.report.sections import sections_of
+from analysis.report.html import sections_of
 from analysis.results.question import Question
 from analysis.studies.gaming.episodes import (
     displaced,

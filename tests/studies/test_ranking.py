@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.report.sections import sections_of
+from analysis.report.html import sections_of
 from analysis.results.question import Question
 from analysis.studies.ranking.study import study_ranking
 

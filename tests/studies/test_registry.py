@@ -5,7 +5,7 @@ import sys
 
 from analysis.audit import analyse
 from analysis.plan import read_plan
-from analysis.report.sections import SECTIONS
+from analysis.report.html import SECTIONS
 from analysis.studies.registry import STUDIES
 
 

@@ -152,7 +152,7 @@ def test_a_control_may_be_the_segment(plan_of, make_frame):
 
 def test_the_whole_audit_says_it(plan_of, shops):
     audit = analyse(plan_of(segment={"column": "industry", "without": "industry 0"}), data=shops)
-    from analysis.report.sections import sections_of
+    from analysis.report.html import sections_of
 
     section = sections_of(audit)["segments"]
     assert "proves nothing" in section.paragraphs[0]

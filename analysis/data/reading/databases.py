@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.data.reading.cells import RawTable, from_records
+from analysis.data.reading.cells import RawTable, TableError, from_records
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
@@ -49,19 +49,19 @@ def is_url(address: str) -> bool:
     return bool(URL.match(address)) and not address.lower().startswith(of_files)
 
 
-def read_sqlite(path: Path, where: str, reading: ReadingSection) -> RawTable:
+def read_sqlite(path: Path, reading: ReadingSection) -> RawTable:
     """Read one table of an SQLite file, or the rows of a query that may do nothing but read."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
-        query, note = _question(reading, connection.execute(SQLITE_TABLES), where)
+        query, note = _question(reading, connection.execute(SQLITE_TABLES))
         end = time.monotonic() + PATIENCE
         connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         connection.set_authorizer(_only_reading)
         cursor = connection.execute(query, reading.parameters)
-        return _answer([column[0] for column in cursor.description], cursor.fetchmany, where, note)
+        return _answer([column[0] for column in cursor.description], cursor.fetchmany, note)
     except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-        raise _refusal(where, error) from None
+        raise _refusal(error) from None
     finally:
         connection.close()
 
@@ -72,24 +72,24 @@ def _only_reading(action: int, name: str | None, other: str | None, *place: Any)
     return sqlite3.SQLITE_OK if action in ALLOWED and not leaves else sqlite3.SQLITE_DENY
 
 
-def read_duckdb(path: Path, where: str, reading: ReadingSection) -> RawTable:
+def read_duckdb(path: Path, reading: ReadingSection) -> RawTable:
     """Read one table of a DuckDB file, or the rows of a query that reaches nothing outside it."""
     try:
         import duckdb
     except ImportError:
-        raise DataError(where, _lacks('the package "duckdb" is not installed', "engine")) from None
+        raise TableError(lacks('the package "duckdb" is not installed', "engine")) from None
     connection = None
     try:
         locked = {"enable_external_access": "false"}
         connection = duckdb.connect(str(path), read_only=True, config=locked)
-        query, note = _question(reading, connection.execute(DUCKDB_TABLES).fetchall(), where)
+        query, note = _question(reading, connection.execute(DUCKDB_TABLES).fetchall())
         if reading.parameters:
             query = re.sub(r"(?<![:\w]):(\w+)", r"$\1", query)
         connection.execute(query, reading.parameters or None)
         header = [column[0] for column in connection.description]
-        return _answer(header, connection.fetchmany, where, note)
+        return _answer(header, connection.fetchmany, note)
     except duckdb.Error as error:
-        raise _refusal(where, error) from None
+        raise _refusal(error) from None
     finally:
         if connection is not None:
             connection.close()
@@ -102,14 +102,14 @@ def read_url(address: str, reading: ReadingSection) -> RawTable:
         import sqlalchemy
         from sqlalchemy.exc import SQLAlchemyError
     except ImportError:
-        raise DataError(scheme, _lacks("the address of a database", "sql")) from None
+        raise DataError(scheme, lacks("the address of a database", "sql")) from None
     try:
         url = sqlalchemy.make_url(address)
         where = url.render_as_string(hide_password=True)
         if url.password:
             taken = f"The password is taken from {PASSWORD} or the driver's file"
             allowed = f"a user at most: plans are published. {taken}"
-            raise DataError(where, Fault("dataset", "a password in the plan", allowed))
+            raise TableError("dataset", "a password in the plan", allowed)
         engine = sqlalchemy.create_engine(url.set(password=os.environ.get(PASSWORD)))
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
@@ -118,48 +118,49 @@ def read_url(address: str, reading: ReadingSection) -> RawTable:
                 connection.execute(sqlalchemy.text("SET TRANSACTION READ ONLY"))
             asked = reading.query is not None
             names = [] if asked else sqlalchemy.inspect(connection).get_table_names()
-            query, note = _question(reading, [(name,) for name in names], where)
+            query, note = _question(reading, [(name,) for name in names])
             result = connection.execute(sqlalchemy.text(query), reading.parameters)
-            return _answer(list(result.keys()), result.fetchmany, where, note)
-    except DataError:
-        raise
+            return _answer(list(result.keys()), result.fetchmany, note)
+    except TableError as error:
+        raise DataError(where, error.faults) from None
     except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
         raise DataError(
             f"{scheme}...",
-            Fault(
-                "dataset",
-                printable(next(iter(str(error).splitlines()), type(error).__name__), limit=200),
-                "a database that can be reached and read",
-            ),
+            "dataset",
+            printable(next(iter(str(error).splitlines()), type(error).__name__), limit=200),
+            "a database that can be reached and read",
         ) from None
 
 
-def _lacks(found: str, extra: str) -> Fault:
+def lacks(found: str, extra: str) -> Fault:
+    """Return the fault of a package that is not installed: the extra that has it."""
     return Fault("dataset", found, f"the extra: pip install 'score-audit[{extra}]'")
 
 
-def _question(reading: ReadingSection, tables: Iterable[Any], where: str) -> tuple[str, str]:
+def _question(reading: ReadingSection, tables: Iterable[Any]) -> tuple[str, str]:
     """Return the query that is asked (the plan's own, or all of one table), and its description."""
     if reading.query is not None:
         body = reading.query.strip().removesuffix(";")
         if not READS.match(body) or ";" in body:
             allowed = "one select that only reads, without a semicolon"
-            raise DataError(where, Fault("[reading] query", printable(reading.query), allowed))
+            raise TableError("[reading] query", printable(reading.query), allowed)
         return body, "rows of the query in the plan"
     names = [str(row[0]) for row in tables]
     table = reading.table or (names[0] if len(names) == 1 else "")
     if table not in names:
         found = f"no table {quoted(table)}" if table else f"{len(names)} tables"
         allowed = f"[reading] table in the plan, one of: {listing(names, limit=20)}; or query"
-        raise DataError(
-            where,
-            Fault("[reading] table", found, allowed, did_you_mean(table, names) if table else ""),
+        raise TableError(
+            "[reading] table",
+            found,
+            allowed,
+            did_you_mean(table, names) if table else "",
         )
     return f'select * from "{table.replace(chr(34), 2 * chr(34))}"', f"table {printable(table)}"
 
 
 def _answer(
-    header: list[str], fetch: Callable[[int], Sequence[Sequence[Any]]], where: str, note: str
+    header: list[str], fetch: Callable[[int], Sequence[Sequence[Any]]], note: str
 ) -> RawTable:
     """Return all rows, fetched in portions; more than memory is meant for are refused."""
     rows: list[list[Any]] = [header]
@@ -167,13 +168,11 @@ def _answer(
         rows += map(list, portion)
         if len(rows) * len(header) > MOST_CELLS:
             allowed = "at most that: add a limit to the query, or give duckdb:FILE/TABLE"
-            raise DataError(where, Fault("the rows", f"more than {MOST_CELLS:,} cells", allowed))
-    return RawTable(from_records(rows, where), (note,))
+            raise TableError("the rows", f"more than {MOST_CELLS:,} cells", allowed)
+    return RawTable(from_records(rows), (note,))
 
 
-def _refusal(where: str, error: Exception) -> DataError:
+def _refusal(error: Exception) -> TableError:
     text = str(error).split("\n")[0]
     found = f"a query of more than {PATIENCE:g} seconds" if text == "interrupted" else text
-    return DataError(
-        where, Fault("dataset", printable(found, limit=200), "a table or a query that can be read")
-    )
+    return TableError("dataset", printable(found, limit=200), "a table or a query that can be read")

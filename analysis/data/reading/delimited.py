@@ -10,8 +10,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from analysis.data.reading.cells import RawTable, from_records
-from analysis.errors import DataError, Fault, printable, quoted
+from analysis.data.reading.cells import RawTable, TableError, from_records
+from analysis.errors import Fault, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
 if TYPE_CHECKING:
@@ -34,14 +34,12 @@ UTF8_PAIR = re.compile(
 )
 
 
-def read_delimited(content: bytes, where: str, reading: ReadingSection, usual: str) -> RawTable:
+def read_delimited(content: bytes, reading: ReadingSection, usual: str) -> RawTable:
     """Read delimited text: every cell as text, rows with too few or too many cells refused.
 
     Parameters
     ----------
     content : bytes
-    where : str
-        What the file is called in an error.
     reading : ReadingSection
         What plan and codebook state; the rest is detected.
     usual : str
@@ -49,18 +47,18 @@ def read_delimited(content: bytes, where: str, reading: ReadingSection, usual: s
 
     Raises
     ------
-    DataError
+    TableError
         Where the bytes are no such text, or could be read in more than one way.
     """
-    _check_lines(content, where)
-    text, encoding = _decoded(content, where, reading.encoding or "")
-    separator, between = _separator(text, where, usual, reading)
-    frame = from_records(_records(text, where, separator), where, separator)
-    decimal, for_decimals = _decimal(frame, where, separator, reading)
+    _check_lines(content)
+    text, encoding = _decoded(content, reading.encoding or "")
+    separator, between = _separator(text, usual, reading)
+    frame = from_records(_records(text, separator), separator)
+    decimal, for_decimals = _decimal(frame, separator, reading)
     return RawTable(frame, tuple(filter(None, (encoding, between, for_decimals))), decimal)
 
 
-def _check_lines(content: bytes, where: str) -> None:
+def _check_lines(content: bytes) -> None:
     """Refuse a line that is longer than any table's."""
     start, end = 0, len(content)
     while end - start > LONGEST_LINE:
@@ -68,22 +66,19 @@ def _check_lines(content: bytes, where: str) -> None:
         if stop < 0:
             line = content.count(b"\n", 0, start) + 1
             found = f"more than {LONGEST_LINE:,} bytes in one line"
-            raise DataError(where, Fault(f"line {line}", found, "rows separated by newlines"))
+            raise TableError(f"line {line}", found, "rows separated by newlines")
         start = stop + 1
 
 
-def _decoded(content: bytes, where: str, stated: str) -> tuple[str, str]:
+def _decoded(content: bytes, stated: str) -> tuple[str, str]:
     """Return the text, and how it was decoded where that is not plain UTF-8."""
     wide = content.startswith(UTF16)
     marked = "utf-16" if wide else "utf-8" if content.startswith(codecs.BOM_UTF8) else ""
     if stated and marked and re.sub("-(le|be|sig)$", "", stated) != marked:
-        raise DataError(
-            where,
-            Fault(
-                "[reading] encoding",
-                f"the mark of {marked.upper()} at its start",
-                f'a file in "{stated}", as the plan or codebook says',
-            ),
+        raise TableError(
+            "[reading] encoding",
+            f"the mark of {marked.upper()} at its start",
+            f'a file in "{stated}", as the plan or codebook says',
         )
     note = ""
     if stated and stated not in ("utf-8", "ascii"):
@@ -95,11 +90,11 @@ def _decoded(content: bytes, where: str, stated: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         text = "" if stated or wide else _western(content)
         if not text:
-            raise DataError(where, _undecodable(content, error)) from None
+            raise TableError(_undecodable(content, error)) from None
         note = "text in Windows-1252 (Western European), detected: it is not UTF-8"
     except (UnicodeError, ValueError) as error:
-        raise DataError(
-            where, Fault("the whole file", printable(error), f"text in {stated or marked}")
+        raise TableError(
+            "the whole file", printable(error), f"text in {stated or marked}"
         ) from None
     return text, note
 
@@ -129,7 +124,7 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
 # --- between cells --------------------------------------------------------------------------------
 
 
-def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tuple[str, str]:
+def _separator(text: str, usual: str, reading: ReadingSection) -> tuple[str, str]:
     """Return the mark between cells, and what to report of it."""
     stated = reading.separator
     if stated is not None:
@@ -140,13 +135,10 @@ def _separator(text: str, where: str, usual: str, reading: ReadingSection) -> tu
     if usual in fitting and rivals:
         both = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]}"
         key = f"[reading] separator = {quoted(usual)} in the plan"
-        raise DataError(
-            where,
-            Fault(
-                "the whole file",
-                f"{both} that would both make a table",
-                f"which of them stands between cells: {key}",
-            ),
+        raise TableError(
+            "the whole file",
+            f"{both} that would both make a table",
+            f"which of them stands between cells: {key}",
         )
     if usual not in fitting and len(fitting) == 1:
         return fitting[0], f"{SEPARATORS[fitting[0]]} between cells, detected"
@@ -168,19 +160,16 @@ def _width(text: str, mark: str) -> int:
     return widths.pop() if len(widths) == 1 else 0
 
 
-def _records(text: str, where: str, separator: str) -> list[list[str]]:
+def _records(text: str, separator: str) -> list[list[str]]:
     reader = _reader(text, separator)
     try:
         return list(reader)
     except csv.Error as error:
         never = "a quotation mark that is never closed"
-        raise DataError(
-            where,
-            Fault(
-                f"up to line {reader.line_num}",
-                printable(str(error).replace("unexpected end of data", never)),
-                "well-formed delimited text",
-            ),
+        raise TableError(
+            f"up to line {reader.line_num}",
+            printable(str(error).replace("unexpected end of data", never)),
+            "well-formed delimited text",
         ) from None
 
 
@@ -199,9 +188,7 @@ MARKED = {
 """By decimal mark: a number with it, and one in which it cannot stand between thousands."""
 
 
-def _decimal(
-    frame: pd.DataFrame, where: str, separator: str, reading: ReadingSection
-) -> tuple[str, str]:
+def _decimal(frame: pd.DataFrame, separator: str, reading: ReadingSection) -> tuple[str, str]:
     """Return the decimal mark, and what to report of it; between commas, a comma must be stated."""
     if reading.decimal is not None:
         return reading.decimal, "commas for decimals, as stated" if reading.decimal == "," else ""
@@ -213,7 +200,7 @@ def _decimal(
         found = f"decimal commas in {commas}, decimal points in {points}"
         key = '[reading] decimal = "," in the plan'
         allowed = f"one mark: {key}; of a column that differs, decimal under [columns]"
-        raise DataError(where, Fault("the whole file", found, allowed))
+        raise TableError("the whole file", found, allowed)
     return (",", "commas for decimals, detected") if using[","] else (".", "")
 
 

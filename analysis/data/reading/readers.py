@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from analysis.data.reading.cells import RawTable, from_records
-from analysis.data.reading.databases import read_duckdb, read_sqlite
+from analysis.data.reading.cells import RawTable, TableError, from_records, located
+from analysis.data.reading.databases import lacks, read_duckdb, read_sqlite
 from analysis.data.reading.delimited import UTF16, read_delimited
-from analysis.errors import DataError, Fault, listing, printable, quoted, unknown
+from analysis.errors import Fault, listing, printable, quoted, unknown
 from analysis.plan.codebook import ReadingSection
 
 MOST_BYTES = 10**9
@@ -28,51 +28,48 @@ BOMB_SIZE, BOMB_RATIO = 10**8, 200
 WHOLE = "the whole file"
 
 
-def _excel(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+def _excel(content: bytes, reading: ReadingSection) -> RawTable:
     """Read one sheet; not by way of pandas, which reads the text "007" as the number 7."""
     from python_calamine import CalamineWorkbook
 
-    _check_workbook(content, where)
+    _check_workbook(content)
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     names = book.sheet_names
     sheet = names[0] if reading.sheet is None else reading.sheet
     if sheet not in names:
-        raise DataError(
-            where, unknown("[reading] sheet", f"no sheet {quoted(sheet)}", sheet, names, limit=20)
+        raise TableError(
+            unknown("[reading] sheet", f"no sheet {quoted(sheet)}", sheet, names, limit=20)
         )
     records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
     notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
-    return RawTable(from_records(records, where), notes, reading.decimal or ".")
+    return RawTable(from_records(records), notes, reading.decimal or ".")
 
 
-def _parquet(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+def _parquet(content: bytes, reading: ReadingSection) -> RawTable:
     import pandas as pd
     from pyarrow import parquet
 
     described = parquet.ParquetFile(io.BytesIO(content)).metadata
     if 8 * described.num_rows * described.num_columns > 4 * MOST_BYTES:
-        raise DataError(
-            where,
-            Fault(
-                WHOLE,
-                f"{described.num_rows:,} rows of {described.num_columns:,} columns",
-                'a pattern: dataset = "folder/*.parquet" is only summed',
-            ),
+        raise TableError(
+            WHOLE,
+            f"{described.num_rows:,} rows of {described.num_columns:,} columns",
+            'a pattern: dataset = "folder/*.parquet" is only summed',
         )
     frame = pd.read_parquet(io.BytesIO(content))
     frame = frame if frame.index.names == [None] else frame.reset_index()
     return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
 
 
-def _stata(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+def _stata(content: bytes, reading: ReadingSection) -> RawTable:
     import pandas as pd
 
     frame = pd.read_stata(io.BytesIO(content), convert_categoricals=False)
     return RawTable(frame.rename(columns=str))
 
 
-def _spss(content: bytes, where: str, reading: ReadingSection) -> RawTable:
+def _spss(content: bytes, reading: ReadingSection) -> RawTable:
     import tempfile
 
     import pyreadstat
@@ -91,8 +88,8 @@ class Format:
     ----------
     suffixes : tuple of str
     read : callable
-        From the file's bytes (or its path, where `by_path`), what to call it in an error, and what
-        is stated of it, to a `RawTable`.
+        From the file's bytes (or its path, where `by_path`), and what is stated of it, to a
+        `RawTable`.
     keys : tuple of str
         The keys of `[reading]` that say something about such a file.
     starts : tuple of bytes
@@ -162,25 +159,30 @@ def read_file(path: Path, reading: ReadingSection) -> RawTable:
     DataError
         Where the file cannot be read, or is not what its suffix says.
     """
-    where, suffix = str(path), path.suffix.lower()
+    with located(path):
+        return _table(path, reading)
+
+
+def _table(path: Path, reading: ReadingSection) -> RawTable:
+    suffix = path.suffix.lower()
     kind = BY_SUFFIX.get(suffix)
     if kind is None and suffix not in ARCHIVES:
-        raise DataError(where, _no_format(f"a file ending in {quoted(suffix)}", SUFFIXES))
+        raise TableError(_no_format(f"a file ending in {quoted(suffix)}", SUFFIXES))
     if kind is not None and kind.by_path:
-        check_reading(reading, suffix, where)
-        return kind.read(path, where, reading)
+        check_reading(reading, suffix)
+        return kind.read(path, reading)
     packed = _read_bytes(path)
     content, name = _unpacked(packed, path)
     suffix = Path(name).suffix.lower()
     kind = BY_SUFFIX.get(suffix)
     if kind is None or kind.by_path:
         of_bytes = [ending for ending, known in BY_SUFFIX.items() if not known.by_path]
-        raise DataError(where, _no_format(f"a file ending in {quoted(suffix)} inside", of_bytes))
-    check_reading(reading, suffix, where)
+        raise TableError(_no_format(f"a file ending in {quoted(suffix)} inside", of_bytes))
+    check_reading(reading, suffix)
     if not content.strip():
-        raise DataError(where, Fault(WHOLE, "an empty file", "a header and at least one row"))
-    _check_start(where, content, suffix, reading.encoding or "")
-    raw = _read(kind, content, where, reading)
+        raise TableError(WHOLE, "an empty file", "a header and at least one row")
+    _check_start(content, suffix, reading.encoding or "")
+    raw = _read(kind, content, reading)
     inside = () if packed is content else (f"{printable(name)} inside an archive",)
     sha256 = hashlib.sha256(packed).hexdigest()
     return replace(raw, notes=(*inside, *raw.notes), sha256=sha256)
@@ -190,7 +192,7 @@ def _no_format(found: str, suffixes: object) -> Fault:
     return Fault("dataset", found, "one of: " + listing(sorted(suffixes), limit=20))
 
 
-def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
+def check_reading(reading: ReadingSection, suffix: str) -> None:
     """Refuse a key that says nothing about this kind of file: it would be ignored."""
     kind = BY_SUFFIX.get(suffix)
     faults = []
@@ -200,44 +202,38 @@ def check_reading(reading: ReadingSection, suffix: str, where: str) -> None:
             allowed = f"leave it out; it is about {listing(about)}"
             faults.append(Fault(f"[reading] {key}", f"a file ending in {quoted(suffix)}", allowed))
     if faults:
-        raise DataError(where, faults)
+        raise TableError(faults)
 
 
-def _check_start(where: str, content: bytes, suffix: str, encoding: str) -> None:
+def _check_start(content: bytes, suffix: str, encoding: str) -> None:
     """Refuse a file that is not what its suffix says, by its first bytes."""
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     marks = OTHERS | {mark: kind.name for kind in FORMATS for mark in kind.starts}
     looks = next((name for mark, name in marks.items() if start.startswith(mark.lower())), "")
     wanted = BY_SUFFIX[suffix].starts
     if wanted:
-        looks = (
-            looks or f"a file that starts with {quoted(content[:30].decode('utf-8', 'replace'))}"
-        )
-        looks = "" if content.startswith(wanted) else looks
+        begin = quoted(content[:30].decode("utf-8", "replace"))
+        looks = "" if content.startswith(wanted) else looks or f"a file that starts with {begin}"
     elif not looks and b"\x00" in content and not content.startswith(UTF16):
         wide = encoding.startswith(("utf-16", "utf-32"))  # a text with bytes of zero
         looks = "" if wide else "bytes that no text file has (NUL)"
     if looks:
-        raise DataError(where, Fault(WHOLE, looks, f"the format that {suffix} promises"))
+        raise TableError(WHOLE, looks, f"the format that {suffix} promises")
 
 
-def _read(kind: Format, content: bytes, where: str, reading: ReadingSection) -> RawTable:
-    """Return what a reader makes of a file; a missing package or broken file is a DataError."""
+def _read(kind: Format, content: bytes, reading: ReadingSection) -> RawTable:
+    """Return what a reader makes of a file; a missing package or broken file is a TableError."""
     try:
         with warnings.catch_warnings():  # what matters about a broken file is in the exception
             warnings.simplefilter("ignore")
-            return kind.read(content, where, reading=reading)
-    except DataError:
+            return kind.read(content, reading=reading)
+    except TableError:
         raise
     except ImportError:
-        fault = Fault(
-            "dataset",
-            "a format whose reader is not installed",
-            f"the extra: pip install 'score-audit[{kind.extra}]'",
-        )
+        fault = lacks("a format whose reader is not installed", kind.extra)
     except Exception as error:  # the readers' own errors have no common ancestor
         fault = Fault(WHOLE, f"{type(error).__name__}: {printable(error)}", "a well-formed file")
-    raise DataError(where, fault)
+    raise TableError(fault)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -245,7 +241,7 @@ def _read_bytes(path: Path) -> bytes:
 
     Raises
     ------
-    DataError
+    TableError
         When it cannot be read, is too large for memory, or changed while it was being read.
     """
     try:
@@ -254,68 +250,69 @@ def _read_bytes(path: Path) -> bytes:
             found = f"a file of {before.st_size / 1e9:,.1f} GB"
             most = f"at most {MOST_BYTES / 1e9:g} GB"
             allowed = f"{most}; beyond that a .csv or .parquet, or duckdb:FILE/TABLE"
-            raise DataError(path, Fault(WHOLE, found, allowed))
+            raise TableError(WHOLE, found, allowed)
         content = path.read_bytes()
         after = path.stat()
     except OSError as error:
-        raise DataError(
-            path, Fault("dataset", printable(error.strerror or error), "a file that can be read")
+        raise TableError(
+            "dataset", printable(error.strerror or error), "a file that can be read"
         ) from None
     size, time = after.st_size, after.st_mtime_ns
     if (before.st_size, before.st_mtime_ns, len(content)) != (size, time, size):
         allowed = "a file that nothing else is writing"
-        raise DataError(path, Fault(WHOLE, "it changed while it was being read", allowed))
+        raise TableError(WHOLE, "it changed while it was being read", allowed)
     return content
 
 
 def _unpacked(content: bytes, path: Path) -> tuple[bytes, str]:
     """Return the bytes and the name of the one file in a .gz or .zip; of any other file, itself."""
-    suffix, where = path.suffix.lower(), str(path)
+    suffix = path.suffix.lower()
     try:
         if suffix == ".gz":
             with gzip.open(io.BytesIO(content)) as file:
-                return _within_limits(file, len(content), where), path.stem
+                return _within_limits(file, len(content)), path.stem
         if suffix == ".zip":
-            return _unzip(content, where)
+            return _unzip(content)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
-        raise DataError(where, Fault(WHOLE, printable(error), f"a sound {suffix} file")) from None
+        raise TableError(WHOLE, printable(error), f"a sound {suffix} file") from None
     return content, path.name
 
 
-def _unzip(content: bytes, where: str) -> tuple[bytes, str]:
+def _unzip(content: bytes) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         listed = [info for info in archive.infolist() if not info.is_dir()]
         held = [info for info in listed if not info.filename.startswith("__MACOSX/")]
         if len(held) != 1:
-            raise DataError(where, Fault(WHOLE, f"{len(held)} files in one archive", "exactly one"))
+            raise TableError(WHOLE, f"{len(held)} files in one archive", "exactly one")
         with archive.open(held[0]) as file:
             name = Path(held[0].filename.replace("\\", "/")).name
-            return _within_limits(file, len(content), where), name
+            return _within_limits(file, len(content)), name
 
 
-def _within_limits(file: io.BufferedIOBase, packed: int, where: str) -> bytes:
+def _within_limits(file: io.BufferedIOBase, packed: int) -> bytes:
     """Return what a packed file holds, reading no more of it than the limits allow."""
     unpacked = bytearray()
     while part := file.read(2**20):
         unpacked += part
-        _check_size(len(unpacked), packed, where)
+        _check_size(len(unpacked), packed)
     return bytes(unpacked)
 
 
-def _check_size(size: int, packed: int, where: str) -> None:
+def _check_size(size: int, packed: int) -> None:
     if size > MOST_BYTES or (size > BOMB_SIZE and size > BOMB_RATIO * packed):
         found = f"{packed:,} bytes that unpack to more than {size:,}"
         times = f"at most {BOMB_RATIO} times the packed size"
-        raise DataError(
-            where,
-            Fault(WHOLE, found, f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}"),
+        raise TableError(
+            WHOLE,
+            found,
+            f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}",
         )
 
 
-def _check_workbook(content: bytes, where: str) -> None:
+def _check_workbook(content: bytes) -> None:
     """Refuse a workbook (a zip archive) whose directory announces more than the limits allow."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_size(sum(info.file_size for info in archive.infolist()), len(content), where)
+            _check_size(sum(info.file_size for info in archive.infolist()), len(content))
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
         return  # its reader says what is wrong with it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.plan.writing import table
+from analysis.plan.files import table
 
 CODES = re.findall(
     r"[A-Z]{3}",

@@ -12,9 +12,9 @@ from analysis.data.reading.cells import (
     holds_numbers,
     numbers_of,
     odd_cells,
+    recognised,
     texts_of,
 )
-from analysis.data.reading.conversion import recognised
 from analysis.errors import DataError, Fault, column_place, listing, unknown
 from analysis.plan import Plan
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import numbers_of, odd_cells, texts_of
-from analysis.data.reading.conversion import recognised
+from analysis.data.reading.cells import numbers_of, odd_cells, recognised, texts_of
 from analysis.errors import Fault, column_place, listing, printable
 from analysis.plan import Plan
 from analysis.plan.sections.columns import KeepSection

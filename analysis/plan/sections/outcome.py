@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
 from analysis.errors import listing
-from analysis.plan.sections.base import Name, Positive, Rules, Section
+from analysis.plan.sections.columns import Name, Positive, Rules, Section
 
 Kind = Literal["revenue", "count", "binary", "continuous", "roi"]
 

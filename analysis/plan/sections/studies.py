@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from analysis.errors import listing
-from analysis.plan.sections.base import (
+from analysis.plan.sections.columns import (
     Date,
+    KeepSection,
     Name,
     Number,
     Rules,
@@ -20,7 +21,6 @@ from analysis.plan.sections.base import (
     Whole,
     YesNo,
 )
-from analysis.plan.sections.columns import KeepSection
 
 Covariance = Literal["HC0", "HC1", "HC2", "HC3", "CRV1", "CRV3", "wild"]
 

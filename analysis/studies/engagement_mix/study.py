@@ -225,7 +225,7 @@ def parts_section(findings: Findings) -> ReportSection | None:
 
 
 def _part(findings: Findings, verdict: Verdict, weights: Weights) -> Part:
-    from analysis.results.section import Table
+    from analysis.results.table import Table
 
     label, cells = findings.dataset.label, _cells(findings, weights)
     caption = f"The parts of engagement in {label(verdict.score)} and in {label(verdict.outcome)}"
@@ -260,7 +260,6 @@ def _sentence(findings: Findings, verdict: Verdict) -> str:
 
 def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
     """Return for each part its name, and both weights with their intervals."""
-    from analysis.results.sentence import span_text
 
     level = findings.plan.inference.level
     return [
@@ -269,7 +268,7 @@ def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
             *(
                 cell
                 for row in (weights["score"][part], weights["outcome"][part])
-                for cell in (row.displayed, span_text(*row.interval(level), row.unit))
+                for cell in (row.displayed, row.span(level))
             ),
         )
         for part in weights["score"]

@@ -11,9 +11,8 @@ from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, StudyResult
-from analysis.results.evidence import Tail
 from analysis.results.question import Question
-from analysis.results.rule import word_of
+from analysis.results.rule import Tail, word_of
 from analysis.studies.heavy_tails.tail import LIGHT, bootstrap_t, hill_index, top_share
 
 MOST_WORK = 12_000_000

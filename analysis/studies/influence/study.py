@@ -21,9 +21,8 @@ from analysis.models.solver import MANY_ROWS
 from analysis.models.wild import effective_clusters
 from analysis.results.answer import Answer, answer_of, open_columns
 from analysis.results.estimates import Check, Estimate, StudyResult
-from analysis.results.evidence import Fragility, Noise
 from analysis.results.question import Question
-from analysis.results.rule import Word
+from analysis.results.rule import Fragility, Noise, Word
 from analysis.studies.base import entity_column
 
 LARGE = 0.05

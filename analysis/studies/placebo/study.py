@@ -184,7 +184,8 @@ def _planted_check(simulation: Simulation, share: Share) -> Check:
 
 def placebo_section(findings: Findings) -> ReportSection | None:
     """Return the shares called adds, with what is wrong with them; None where nothing was drawn."""
-    from analysis.results.section import ReportSection, Table, about
+    from analysis.results.section import ReportSection, about
+    from analysis.results.table import Table
 
     rows = findings.estimates.select(method="placebo").rows
     if not rows:

@@ -26,7 +26,8 @@ from analysis.studies.ranking.scorecard import (
 
 if TYPE_CHECKING:
     from analysis.results.findings import Findings
-    from analysis.results.section import ReportSection, Table
+    from analysis.results.section import ReportSection
+    from analysis.results.table import Table
 
 REPLICATES = 499
 LARGE, FEWER_REPLICATES = 20_000, 199
@@ -180,7 +181,7 @@ def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
 
 
 def _table(findings: Findings, outcome: str) -> Table | None:
-    from analysis.results.section import Table
+    from analysis.results.table import Table
 
     scores = {score: _rows(findings, outcome, score) for score in findings.plan.score.columns}
     terms = [term for term in COLUMNS if any(term in rows for rows in scores.values())]

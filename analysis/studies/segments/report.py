@@ -8,8 +8,9 @@ from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, INK, Figure, interval_figure, on_axis, shortened
 from analysis.results.findings import Findings
 from analysis.results.rule import Interval
-from analysis.results.section import ReportSection, Table, rows_on, section_of
+from analysis.results.section import ReportSection, rows_on, section_of
 from analysis.results.sentence import interval_text
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 CAPTION = (

@@ -1,4 +1,4 @@
-"""Text files written: values as TOML has them, and several files together or none of them."""
+"""The files of a study: where they are, TOML as it is written, several written together or none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,60 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from analysis.errors import Fault, OutputError, printable
+from analysis.errors import DataError, Fault, OutputError, printable, quoted
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; False for what cannot be one, or may not be looked at."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def neighbours(path: Path, pattern: str = "*") -> list[Path]:
+    """Return the files beside `path` that match, for a suggestion; none in an unreadable folder."""
+    try:
+        return sorted(path.parent.glob(pattern))
+    except (OSError, ValueError):
+        return []
+
+
+def find_project(start: Path | None = None) -> Path | None:
+    """Return the nearest folder with `plans/` or `pyproject.toml` from `start` (here) upwards."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "plans").is_dir() or (folder / "pyproject.toml").is_file():
+            return folder
+    return None
+
+
+def shipped_studies() -> Path | None:
+    """Return the folder with `plans/`, `data/raw/` and `notebooks/` that came with the package.
+
+    In an installed wheel it lies inside the package; in a checkout it is the checkout itself.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "shipped", package.parent):
+        if (folder / "plans").is_dir() and (folder / "data" / "raw").is_dir():
+            return folder
+    return None
+
+
+def inside(path: Path, allowed: list[Path], address: str) -> Path:
+    """Refuse a relative path that leaves the project and the plan's folder."""
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(folder.resolve()) for folder in allowed):
+        full = f'The full path would work: dataset = "{printable(resolved, limit=300)}"'
+        raise DataError(
+            address,
+            "dataset",
+            f"{quoted(address)} leaves the project",
+            "a path inside the project or the plan's folder, or an absolute one",
+            full if is_file(resolved) else "",
+        )
+    return resolved
+
 
 SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 """The escapes of TOML that have a letter of their own."""
@@ -152,11 +205,9 @@ def write_together(
                 folder.rmdir()
         raise OutputError(
             path,
-            Fault(
-                "the files",
-                printable(error.strerror or error),
-                "a folder that can be written; nothing was changed",
-            ),
+            "the files",
+            printable(error.strerror or error),
+            "a folder that can be written; nothing was changed",
         ) from None
     finally:
         _forget(ready.values())
