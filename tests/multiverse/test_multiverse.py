@@ -4,12 +4,16 @@ size.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import analysis as sa
 from analysis.audit import analyse
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.errors import PlanError
 from analysis.multiverse.run import run_multiverse
 from analysis.multiverse.specifications import own_specification, specifications
@@ -90,15 +94,11 @@ def frame_of(n=400, effect=0.0, seed=11):
     return frame
 
 
-def sample_of(plan, frame):
-    return analyse({k: v for k, v in plan.items() if k != "multiverse"}, frame), sa.read_plan(plan)
-
-
 def multiverse_of(plan, frame):
-    from dataclasses import replace
-
-    audit, whole = sample_of(plan, frame)
-    return run_multiverse(replace(audit.sample, plan=whole))
+    """Return the multiverse of a plan; its sample is that of the plan without one."""
+    alone = sa.read_plan({k: v for k, v in plan.items() if k != "multiverse"})
+    sample = select_sample(alone, from_frame(frame))
+    return run_multiverse(replace(sample, plan=sa.read_plan(plan)))
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +364,7 @@ def test_joint_tests_hold_their_size_and_have_power():
                 "name": "attention",
                 "option": [option("log"), option("spline", engagement={"likes": "spline"})],
             },
-            {"name": "held", "subsets": ["age"], "reason": "test"},
+            {"name": "held", "subsets": ["age", "town"], "reason": "test"},
             {
                 "name": "fit",
                 "option": [
