@@ -6,6 +6,7 @@ import codecs
 import datetime
 import re
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,7 +47,9 @@ def _date_format(layout: str) -> str:
     """Return a strptime format that keeps day, month and year."""
     day = datetime.datetime(2014, 11, 23)
     try:
-        kept = datetime.datetime.strptime(day.strftime(layout), layout).date() == day.date()
+        with warnings.catch_warnings():  # a day without a year is warned of by Python 3.13
+            warnings.simplefilter("ignore", DeprecationWarning)
+            kept = datetime.datetime.strptime(day.strftime(layout), layout).date() == day.date()
     except (ValueError, UnicodeError):
         kept = False
     if not kept:
