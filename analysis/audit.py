@@ -58,6 +58,8 @@ def audit(
     transform: str | None = None,
     reliability: float | None = None,
     halves: dict[str, list[str]] | None = None,
+    exact: str | Iterable[str] | None = None,
+    assumed: float | None = None,
     shares_error: str | None = None,
     model: str | None = None,
     covariance: str | None = None,
@@ -94,6 +96,11 @@ def audit(
         Share of the variance of recorded engagement that is no noise, for every engagement column.
     halves : dict, optional
         Two columns for an engagement column, each recorded in one half of the time.
+    exact : str or list of str, optional
+        Engagement columns that are recorded without noise.
+    assumed : float, optional
+        The least reliability thought possible of columns of which nothing is said; 0.8 unless
+        given.
     shares_error : {"none", "full", "unknown"}, optional
         Whether the score was computed from the very records of engagement.
     model : {"poisson", "gamma", "tweedie", "nb2", "hurdle", "logit", "ols"}, optional
@@ -131,6 +138,8 @@ def audit(
         ("engagement", "transform"): transform,
         ("engagement", "reliability"): reliability,
         ("engagement", "halves"): halves,
+        ("engagement", "exact"): exact,
+        ("engagement", "assumed"): assumed,
         ("outcome", "column"): outcome,
         ("outcome", "kind"): kind,
         ("outcome", "sesoi"): sesoi,

@@ -253,11 +253,11 @@ def plan_conflicts(plan: Plan) -> Iterator[Fault]:
             )
     for section, key in (
         *(("score", key) for key in ("transform", "halves")),
-        *(("engagement", key) for key in ("transform", "halves", "reliability")),
+        *(("engagement", key) for key in ("transform", "halves", "reliability", "exact")),
     ):
         table = getattr(plan, section)
         value = getattr(table, key)
-        for name in value if isinstance(value, dict) else ():
+        for name in () if isinstance(value, str) else value:
             if name not in table.columns:
                 allowed = f"one of its columns: {listing(table.columns)}"
                 yield Fault(

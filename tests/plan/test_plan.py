@@ -251,6 +251,14 @@ FAULTS = [
         shop.plan(engagement__reliability={"likes": 0.8}, engagement__halves={"likes": ["a", "b"]}),
         ["[engagement]", "not both"],
     ),
+    (
+        shop.plan(engagement__reliability={"likes": 0.8}, engagement__exact=["likes"]),
+        ["[engagement]", "a reliability or exact, not both, for likes"],
+    ),
+    (shop.plan(engagement__exact=["like"]), ["[engagement] exact", "Did you mean"]),
+    (shop.plan(engagement__exact=["likes", "likes"]), ["exact names a column once"]),
+    (shop.plan(engagement__assumed=0.05), ["[engagement] assumed", "0.05"]),
+    (shop.plan(engagement__assumed=1.1), ["[engagement] assumed", "1"]),
     (shop.plan(engagement__halves={"likes": ["a", "a"]}), ["twice", "one role"]),
     (shop.plan(halves={}), ["halves", 'unknown key "halves"']),
 ]

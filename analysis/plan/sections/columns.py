@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -146,6 +147,8 @@ class EngagementSection(MeasuredSection):
     """`[engagement]`: what anyone can see, held constant; and how well it was recorded."""
 
     reliability: dict[Name, Share | ReliabilitySection] = Field(default_factory=dict)
+    exact: tuple[Name, ...] = ()
+    assumed: Annotated[float, Field(strict=True, gt=0.05, le=1)] = 0.8
     long: LongSection | None = None
 
     @model_validator(mode="before")
@@ -164,14 +167,42 @@ class EngagementSection(MeasuredSection):
         return {**data, "halves": {**halves, **made}}
 
     def rules(self) -> Rules:
-        both = sorted(set(self.reliability) & set(self.halves))
-        return {f"halves or a reliability, not both, for {listing(both)}": both}
+        said = {"halves": self.halves, "a reliability": self.reliability, "exact": self.exact}
+        twice = {
+            f"{one} or {other}, not both, for {listing(both)}": both
+            for (one, columns), (other, others) in combinations(said.items(), 2)
+            if (both := sorted({*columns} & {*others}))
+        }
+        return twice | {"exact names a column once": len({*self.exact}) < len(self.exact)}
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Columns of which nothing is said: no reliability, no halves, not exact."""
+        said = {*self.halves, *self.reliability, *self.exact}
+        return tuple(column for column in self.columns if column not in said)
+
+    @property
+    def assumed_columns(self) -> tuple[str, ...]:
+        """Silent columns, for which a reliability from `assumed` to 1 is thought possible."""
+        return self.silent if self.assumed < 1 else ()
+
+    @property
+    def stated_columns(self) -> tuple[str, ...]:
+        """Columns with halves, or with a reliability that is not 1, in the plan's order."""
+        with_noise = [name for name in self.reliability if self.range_of(name)[0] < 1]
+        known = {*self.halves, *with_noise}
+        return tuple(column for column in self.columns if column in known)
 
     def range_of(self, column: str) -> tuple[float, float, float]:
-        """Return (low, value, high) of a stated reliability; a bare number is .10 either way."""
+        """Return (low, value, high) of a stated reliability.
+
+        A bare number below 1 is .10 either way; 1 is exact.
+        """
         stated = self.reliability[column]
         if isinstance(stated, ReliabilitySection):
             return stated.low, stated.value, stated.high
+        if stated == 1:
+            return 1.0, 1.0, 1.0
         low = max(stated - BARE_MARGIN, min(stated, 0.01))
         return low, stated, min(stated + BARE_MARGIN, 1.0)
 
