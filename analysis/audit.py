@@ -239,7 +239,8 @@ def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, 
     if plan.quick or sample.raw is None:
         why = "The plan says quick = true, so its multiverse" if plan.quick else "The multiverse"
         beyond = "" if plan.quick else " beyond memory"
-        return None, (Check(plan.name, "multiverse", None, f"{why} was not run{beyond}."),)
+        reason = f"{why} was not run{beyond}."
+        return None, (Check(plan.name, "multiverse", None, reason, assessed=False),)
     progress("Running the multiverse")
     return run_multiverse(sample), ()
 
@@ -341,7 +342,7 @@ def _compared(sample: Sample, outcome: OutcomeSection, score: str) -> list[tuple
     reason = (
         "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
     )
-    left = question.check("beyond_memory", None, reason)
+    left = question.check("beyond_memory", None, reason, assessed=False)
     return [("increment", StudyResult(tuple(rows), (*checks, left)))]
 
 

@@ -57,7 +57,7 @@ def audit_table(
             except DesignError as error:
                 found = error.found
                 reason = f"The companion model {other} has no estimate here: {found}."
-        checks.append(question.check(f"companion_{other}", None, reason))
+        checks.append(question.check(f"companion_{other}", None, reason, assessed=False))
     return rows, checks + equation.overlap()
 
 

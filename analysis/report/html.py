@@ -64,7 +64,6 @@ VERDICT_WORDS = {
     "inconclusive": "These data do not decide",
     "refused": "These data cannot answer",
 }
-CHECK_WORDS = {True: "Passed.", False: "Failed.", None: "Not assessed."}
 
 
 def report_html(
@@ -199,5 +198,5 @@ def _checks(findings: Findings) -> list[tuple[str, str, str]]:
         asked = check_question(check) + (f" ({', '.join(about)})" if about else "")
         above = "This is why the verdict is refused; see above."
         reason = above if check.reason in told else check.reason
-        shown.append((asked, CHECK_WORDS[check.passed], reason))
+        shown.append((asked, f"{check.status.capitalize()}.", reason))
     return shown

@@ -16,8 +16,6 @@ from analysis.results.sentence import listed
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys may come."""
 
-MARKS = {True: "Passed", False: "FAILED", None: "Not assessed"}
-
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
@@ -69,7 +67,8 @@ class Inspection:
         several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
         about = ", ".join(filter(None, [check.score, check.outcome])) if several else ""
         about += ": " if about else ""
-        return f"{about}{check_question(check)} {MARKS[check.passed]}. {check.reason}"
+        mark = "FAILED" if check.passed is False else check.status.capitalize()
+        return f"{about}{check_question(check)} {mark}. {check.reason}"
 
     def _outlook(self, failed: list[Check]) -> str:
         """Return what a run would come to; scores are named where others are not refused."""

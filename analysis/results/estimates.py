@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from analysis.models.fit import critical_value
+from analysis.results.weights import Status, Weight, weighed
 
 Unit = Literal["percent", "share", "points", "outcome", "log odds", "log", "number", "p"]
 
@@ -38,6 +39,19 @@ COLUMNS = (
     "note",
 )
 """The columns of `estimates.csv` and the keys of an estimate in `ledger.json`, in this order."""
+
+CHECK_COLUMNS = (
+    "id",
+    "check",
+    "outcome",
+    "score",
+    "passed",
+    "status",
+    "weight",
+    "statistic",
+    "reason",
+)
+"""The columns of `checks.csv` and the keys of a check in `ledger.json`, in this order."""
 
 
 ENCODED = re.compile(rb"[^a-z0-9_.-]")
@@ -348,6 +362,8 @@ class Check:
         A sentence.
     refuses : bool
         True when a failure means that the question has no answer in these data.
+    assessed : bool
+        False when it did not look.
     """
 
     plan: str
@@ -358,10 +374,23 @@ class Check:
     outcome: str = ""
     score: str = ""
     refuses: bool = False
+    assessed: bool = True
 
     @property
     def id(self) -> str:
         return result_id(self.plan, self.outcome, self.score, "check", "", self.check)
+
+    @property
+    def status(self) -> Status:
+        """What came of it, in two words at most."""
+        if self.passed is None:
+            return "not applicable" if self.assessed else "not assessed"
+        return "passed" if self.passed else "failed"
+
+    @property
+    def weight(self) -> Weight:
+        """What a failure does to the verdict."""
+        return "refuses" if self.refuses else weighed(self.check).weight
 
     @property
     def refused(self) -> bool:
@@ -377,6 +406,8 @@ class Check:
             "outcome": self.outcome or None,
             "score": self.score or None,
             "passed": self.passed,
+            "status": self.status,
+            "weight": self.weight,
             "statistic": statistic,
             "reason": self.reason,
         }
@@ -405,5 +436,4 @@ def joined(results: Iterable[StudyResult]) -> StudyResult:
 
 def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:
     """Return one row a check."""
-    names = ["id", "check", "outcome", "score", "passed", "statistic", "reason"]
-    return pd.DataFrame([check.record() for check in checks], columns=names)
+    return pd.DataFrame([check.record() for check in checks], columns=list(CHECK_COLUMNS))

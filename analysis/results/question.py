@@ -210,18 +210,29 @@ class Question:
         )
 
     def check(
-        self, name: str, passed: bool | None, reason: str, statistic: float | None = None
+        self,
+        name: str,
+        passed: bool | None,
+        reason: str,
+        statistic: float | None = None,
+        *,
+        assessed: bool = True,
     ) -> Check:
-        """Return a check of this outcome and score; `passed` None means not applicable."""
-        return Check(
-            self.plan.name, name, passed, reason, statistic, self.outcome.column, self.score
-        )
+        """Return a check of this outcome and score; `passed` None means not applicable, or where
+        `assessed` is False that it did not look.
+        """
+        about = self.outcome.column, self.score
+        return Check(self.plan.name, name, passed, reason, statistic, *about, assessed=assessed)
 
     def only(
         self, name: str, passed: bool | None, reason: str, statistic: float | None = None
     ) -> StudyResult:
-        """Return the result of a study that says one thing, a check, and has no estimate."""
-        return StudyResult(checks=(self.check(name, passed, reason, statistic),))
+        """Return the result of a study that says one thing, a check, and has no estimate; without
+        an answer it was not assessed.
+        """
+        looked = passed is not None
+        check = self.check(name, passed, reason, statistic, assessed=looked)
+        return StudyResult(checks=(check,))
 
     def coefficient(
         self, method: str, fit: Fit, column: str, *, term: str = "", by: float = 1.0, note: str = ""

@@ -54,7 +54,7 @@ ESTIMATE = [
     "displayed",
     "note",
 ]
-CHECK = ["id", "check", "passed", "statistic", "reason"]
+CHECK = ["id", "check", "passed", "status", "weight", "statistic", "reason"]
 VERDICT = [
     "id",
     "outcome",

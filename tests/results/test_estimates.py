@@ -294,11 +294,33 @@ def test_checks_as_a_table():
         "outcome",
         "score",
         "passed",
+        "status",
+        "weight",
         "statistic",
         "reason",
     ]
     assert checks[0].record()["statistic"] is None
     assert frame.passed.tolist() == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("passed", "assessed", "status"),
+    [
+        (True, True, "passed"),
+        (False, True, "failed"),
+        (None, True, "not applicable"),
+        (None, False, "not assessed"),
+    ],
+)
+def test_a_check_that_did_not_look_is_not_assessed(passed, assessed, status):
+    assert Check("demo", "duplicates", passed, "x", assessed=assessed).status == status
+
+
+def test_the_weight_of_a_check():
+    names = ["reset", "clusters", "companion_nb2", "panel_reliability", "panel_ols", "unheard_of"]
+    weights = [Check("demo", name, True, "x").weight for name in names]
+    assert weights == ["undecides", "cautions", "note", "cautions", "note", "note"]
+    assert Check("demo", "clusters", False, "x", refuses=True).weight == "refuses"
 
 
 def test_bounds_keep_their_level_and_say_which():

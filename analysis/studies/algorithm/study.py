@@ -135,7 +135,9 @@ class AlgorithmChange(Question):
             f" {psi.value:.3f}; rows of a cluster are alike, so it is not known how large"
             " chance alone would make it."
         )
-        return StudyResult((jump, row), (self.check("score_shift", None, reason, psi.value),))
+        return StudyResult(
+            (jump, row), (self.check("score_shift", None, reason, psi.value, assessed=False),)
+        )
 
     def _shifted(
         self, jump: Estimate, value: float, null: float, p: float, how: str

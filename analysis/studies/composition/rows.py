@@ -79,7 +79,7 @@ def _duplicates(sample: Sample) -> Check:
             "The plan names no column that identifies a row; beyond memory, equal rows are not"
             " counted."
         )
-        return Check(plan.name, "duplicates", None, reason)
+        return Check(plan.name, "duplicates", None, reason, assessed=False)
     else:
         repeated = sample.identical_rows
         passed = repeated == 0
@@ -157,12 +157,13 @@ def check_selection(question: Question) -> Check:
     """
     plan, rows = question.plan, question.sample.candidates
 
-    def skipped(reason: str) -> Check:
-        return question.check("selection", None, reason)
+    def skipped(reason: str, *, looked: bool = False) -> Check:
+        return question.check("selection", None, reason, assessed=looked)
 
     if plan.missing == "zero":
         return skipped(
-            "The plan counts missing outcomes as zero, so no row is left out for lacking one."
+            "The plan counts missing outcomes as zero, so no row is left out for lacking one.",
+            looked=True,
         )
     if rows is None or len(rows) == 0:
         return skipped("Rows that were left out are not at hand.")

@@ -55,7 +55,7 @@ def _re_expression(question: Question, held: float) -> Check:
             f"With {rows:,} rows, rebuilding the score from engagement on rows left out says"
             " nothing."
         )
-        return question.check("re_expression", None, reason)
+        return question.check("re_expression", None, reason, assessed=False)
     shares, used = _rebuilt(question, target)
     how, best = max(shares.items(), key=lambda item: item[1])
     best = max(best, 0.0)

@@ -170,6 +170,7 @@ def _timing(question: Question) -> Check:
             "timing",
             None,
             "The plan states no windows ([timing]), so what came first is not known.",
+            assessed=False,
         )
     score, engagement, outcome = map(timing.window, ("score", "engagement", "outcome"))
     start = outcome[0]

@@ -51,7 +51,9 @@ def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) ->
         try:
             answer = ask(fits)
         except DesignError as error:
-            answer = (None, f"It could not be looked at: {error.found}.", None)
+            reason = f"It could not be looked at: {error.found}."
+            checks.append(question.check(name, None, reason, assessed=False))
+            continue
         if answer is not None:
             checks.append(question.check(name, *answer))
     return StudyResult(checks=tuple(checks))

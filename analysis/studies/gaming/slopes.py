@@ -169,7 +169,7 @@ class Slopes(Question):
             more = [*more, *deciding]
         except DesignError as error:
             reason = f"Not corrected: {error.found}."
-            checks.append(self.check("gaming_noise", None, reason))
+            checks.append(self.check("gaming_noise", None, reason, assessed=False))
         checks.append(self._decoupled(deciding[-1], plain[-1]))
         return StudyResult((*plain, *more), tuple(checks))
 
@@ -291,8 +291,8 @@ class Slopes(Question):
         reason = (SAME if same else APART).format(p=p_text(row.p_value), ratio=row.estimate)
         if (plain.p_value >= self.size) != same and self.plan.score.shares_error == "unknown":
             reason += " The uncorrected fit says otherwise."
-            return self.check("decoupling", None, reason, row.p_value)
+            return self.check("decoupling", None, reason, row.p_value, assessed=False)
         if same and row.bounds is None:
             reason += f" That is little (ratio of the slopes: {row.region})."
-            return self.check("decoupling", None, reason, row.p_value)
+            return self.check("decoupling", None, reason, row.p_value, assessed=False)
         return self.check("decoupling", same, reason, row.p_value)

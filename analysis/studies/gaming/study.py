@@ -173,7 +173,9 @@ class EventStudy(Question):
         critical = critical_value(self.level, score.df)
 
         def check(passed: bool | None, reason: str, statistic: float = outcome.estimate) -> Check:
-            return self.check("gaming_signature", passed, reason, statistic)
+            return self.check(
+                "gaming_signature", passed, reason, statistic, assessed=passed is not None
+            )
 
         if score.estimate - critical * score.std_error <= 0:
             lift = "lift" if self.sign > 0 else "improve"

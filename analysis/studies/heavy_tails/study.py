@@ -108,7 +108,8 @@ def study_tail(question: Question, estimates: Iterable[Estimate] = ()) -> Tail |
         else f"tail index {index:.1f} (below {LIGHT:g} is heavy)"
     )
     reason = f"The largest 1 % of the rows hold {share:.0f} % of {outcome.column}; {known}."
-    check = question.check("tail", None if index is None else not heavy, reason, index)
+    passed = None if index is None else not heavy
+    check = question.check("tail", passed, reason, index, assessed=index is not None)
     key = (outcome.column, question.score, VARIANT)
     rows = [row for row in estimates if (row.outcome, row.score, row.variant) == key]
     if not heavy or not rows:

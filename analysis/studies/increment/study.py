@@ -48,7 +48,7 @@ def study_increment(question: Question, estimates: Iterable[Estimate] = ()) -> S
             rows += companion(question)
         except DesignError as error:
             reason = f"The companion model {name} has no estimate here: {error.found}."
-            checks.append(question.check(f"companion_{name}", None, reason))
+            checks.append(question.check(f"companion_{name}", None, reason, assessed=False))
     return StudyResult(tuple(rows), tuple(checks))
 
 
@@ -110,7 +110,10 @@ def audit_together(
         reason = (
             f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
         )
-        return [], [Check(sample.plan.name, "together", None, reason, None, outcome.column)]
+        check = Check(
+            sample.plan.name, "together", None, reason, None, outcome.column, assessed=False
+        )
+        return [], [check]
 
 
 def together_rows(sample: Sample, outcome: OutcomeSection, fit: Fit) -> list[Estimate]:

@@ -293,7 +293,9 @@ def _without_repeats(question: Question, word: Word) -> Iterator[Check]:
             f" {without or 'not known'}; with them it is {word}."
         )
         passed = None if without is None else without == word
-        yield question.check("without_repeats", passed, reason, float(count))
+        yield question.check(
+            "without_repeats", passed, reason, float(count), assessed=passed is not None
+        )
 
 
 def _entities_kept(question: Question, word: Word) -> Iterator[Check]:
@@ -313,4 +315,5 @@ def _entities_kept(question: Question, word: Word) -> Iterator[Check]:
         f'With the rows of one "{printable(column)}" kept together the word of the plain fit is'
         f" {kept or 'not known'}; without, it is {word}."
     )
-    yield question.check("entities_kept", None if kept is None else kept == word, reason)
+    passed = None if kept is None else kept == word
+    yield question.check("entities_kept", passed, reason, assessed=kept is not None)

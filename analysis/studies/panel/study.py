@@ -98,7 +98,7 @@ class _Panel:
                 fit = fit_within(question.design, *self.codes, model=model, terms=(question.score,))
             except DesignError as error:
                 reason = f"With fixed effects there is no estimate by {model}: {error.found}."
-                checks.append(question.check(f"panel_{model}", None, reason))
+                checks.append(question.check(f"panel_{model}", None, reason, assessed=False))
                 continue
             position, groups = fit.position(question.score), float(fit.design.n_clusters - 1)
             effect = float(fit.params[position]), fit.std_error(question.score)

@@ -82,7 +82,7 @@ def study_placebo(question: Question, estimates: Iterable[Estimate] = ()) -> Stu
     rows = [_row(simulation, "planted_adds", planted, f"effect of {amount} planted")]
     checks = [_planted_check(simulation, planted)]
     if why_not:
-        checks.insert(0, question.check("placebos", None, why_not))
+        checks.insert(0, question.check("placebos", None, why_not, assessed=False))
     else:
         false = _adds(question, nothing)
         made_of = (

@@ -92,7 +92,9 @@ class Segments(Question):
         checks = [self.counted(len(segments), absent)]
         if len(segments) < 2:
             reason = "An effect in fewer than two segments."
-            return StudyResult(tuple(rows), (*checks, self.check("transport", None, reason)))
+            return StudyResult(
+                tuple(rows), (*checks, self.check("transport", None, reason, assessed=False))
+            )
         rows += self.pooled(segments)
         dropped = plan.segment.without
         rest = [segment for segment in segments if segment.name != dropped]

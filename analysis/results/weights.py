@@ -1,0 +1,304 @@
+"""How much each check weighs in the verdict: one table, in code as in the docs."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Weight = Literal["refuses", "undecides", "cautions", "note"]
+Status = Literal["passed", "failed", "not applicable", "not assessed"]
+
+
+class Weighed(NamedTuple):
+    """What a check looks at, and what its failure does to the verdict.
+
+    Attributes
+    ----------
+    weight : {"refuses", "undecides", "cautions", "note"}
+        There is no answer; the word is inconclusive where it would be another one; it stands in the
+        sentence or right under it; it stands among the checks.
+    looks_at : str
+    sentence : str
+        What a failure means.
+    """
+
+    weight: Weight
+    looks_at: str
+    sentence: str
+
+
+NOT_LISTED = Weighed("note", "what its name says", "Read what it found.")
+"""Of a check that the table does not name."""
+
+WEIGHTS: dict[str, Weighed] = {
+    # --- there is no answer ---
+    "reconstructability": Weighed(
+        "refuses",
+        "the share of the score that engagement and controls explain",
+        "The score is all but engagement under another name.",
+    ),
+    "outcome_from": Weighed(
+        "refuses",
+        "the outcome, rebuilt from the score or from engagement",
+        "The outcome is computed from what it is compared with.",
+    ),
+    "small_counts": Weighed(
+        "refuses",
+        "the size of the counts whose noise is to be corrected",
+        "Noise in counts as small as these is not of one size, as its correction takes it to be.",
+    ),
+    # --- the word is not decided ---
+    "bad_control": Weighed(
+        "undecides",
+        "engagement and controls, rebuilt from the outcome",
+        "What is held constant is the outcome, or was measured after it.",
+    ),
+    "reset": Weighed(
+        "undecides",
+        "the square of what the model predicts",
+        "The mean bends where the model is straight.",
+    ),
+    "without_repeats": Weighed(
+        "undecides",
+        "the word without rows that repeat others",
+        "Repeated rows make the word.",
+    ),
+    "entities_kept": Weighed(
+        "undecides",
+        "the word with the rows of one entity kept together",
+        "Rows that belong together make the word when they count as independent.",
+    ),
+    "influence": Weighed(
+        "undecides",
+        "how few rows have to go before the word changes",
+        "The word rests on a few rows.",
+    ),
+    "curved_score": Weighed(
+        "undecides",
+        "the bend of the score in engagement",
+        "The correction takes engagement as straight in the score, and it is not.",
+    ),
+    "tail": Weighed(
+        "undecides",
+        "the tail of a revenue outcome",
+        "The tail is so heavy that an ordinary interval covers too little.",
+    ),
+    # --- it stands by the sentence ---
+    "re_expression": Weighed(
+        "cautions",
+        "the score of rows that were left out, rebuilt from engagement",
+        "The score can be rebuilt from engagement.",
+    ),
+    "part_whole": Weighed(
+        "cautions",
+        "the score, as a sum with an engagement column in it",
+        "An engagement column is a part of the score.",
+    ),
+    "clusters": Weighed(
+        "cautions",
+        "the number of clusters and the share of the largest",
+        "The clusters are too few, or one of them dominates.",
+    ),
+    "effective_clusters": Weighed(
+        "cautions",
+        "how many clusters the error of this score rests on",
+        "The clusters count for fewer than there are.",
+    ),
+    "duplicates": Weighed(
+        "cautions",
+        "rows that are there twice",
+        "Rows repeat, and all of them count.",
+    ),
+    "entity": Weighed(
+        "cautions",
+        "a column that names what several rows are about",
+        "Rows of one entity count as independent.",
+    ),
+    "one_segment": Weighed(
+        "cautions",
+        "the word without any one large segment",
+        "The word rests on one segment.",
+    ),
+    "placebos": Weighed(
+        "cautions",
+        "worthless scores, drawn on these rows",
+        "This audit passes worthless scores on these rows.",
+    ),
+    "timing": Weighed(
+        "cautions",
+        "the windows of score, engagement and outcome",
+        "What the outcome brought about can look like what foretold it.",
+    ),
+    "selection": Weighed(
+        "cautions",
+        "the rows without an outcome or a score",
+        "What is known depends on engagement.",
+    ),
+    "left_out_beside": Weighed(
+        "cautions",
+        "rows that only another outcome or score leaves out",
+        "The verdict is about fewer rows than have what it needs.",
+    ),
+    "future_score": Weighed(
+        "cautions",
+        "the score of the next period",
+        "The score to come goes with what was before it.",
+    ),
+    "lagged_score": Weighed(
+        "cautions",
+        "the score of the period before",
+        "The score of the period before gives another word.",
+    ),
+    "panel_reliability": Weighed(
+        "cautions",
+        "the reliability of changes within a unit",
+        "Changes of engagement within a unit are mostly noise.",
+    ),
+    "calibration": Weighed(
+        "cautions",
+        "observed and predicted means, by tenth",
+        "Observed means do not follow the predicted ones.",
+    ),
+    # --- among the checks ---
+    "reading": Weighed("note", "how the file was read", "The file could be read in another way."),
+    "long_file": Weighed("note", "a file of single records", "The halves could not be built."),
+    "filled": Weighed("note", "missing values counted as zero", "Missing values count as zero."),
+    "rows_drawn": Weighed("note", "where drawn rows come from", "Only some rows were drawn."),
+    "folds": Weighed(
+        "note",
+        "what may be on both sides of a fold",
+        "What is predicted out of sample has been seen in part.",
+    ),
+    "last_period": Weighed(
+        "note",
+        "columns that may be the outcome of the period before",
+        "The outcome of the period before is not held constant.",
+    ),
+    "derived": Weighed(
+        "note",
+        "engagement columns, rebuilt from the others",
+        "An engagement column is derived from the others.",
+    ),
+    "within_clusters": Weighed(
+        "note",
+        "how the score varies within clusters",
+        "The score does not vary within clusters.",
+    ),
+    "heaping": Weighed(
+        "note",
+        "ceilings, classes and round numbers",
+        "Values are cut off or rounded.",
+    ),
+    "positive": Weighed(
+        "note",
+        "zeros where a logarithm or root is taken",
+        "Zeros shape the scale.",
+    ),
+    "structural_zeros": Weighed(
+        "note",
+        "levels of other columns where the outcome is zero",
+        "Some rows could not have had an outcome.",
+    ),
+    "isolated": Weighed(
+        "note",
+        "values far below all others",
+        "A few values may be a code for a missing one.",
+    ),
+    "variance": Weighed(
+        "note",
+        "how the variance grows with the mean",
+        "The variance grows in another way than the model supposes.",
+    ),
+    "dispersion": Weighed(
+        "note",
+        "the spread of counts",
+        "Counts vary more than Poisson ones.",
+    ),
+    "zeros": Weighed(
+        "note",
+        "the number of zeros",
+        "There are more zeros than a count model expects.",
+    ),
+    "together": Weighed(
+        "note",
+        "all scores in one equation",
+        "The scores cannot stand side by side.",
+    ),
+    "companion_*": Weighed(
+        "note",
+        "a companion model",
+        "The companion model has no estimate.",
+    ),
+    "ratio": Weighed("note", "revenue per unit put in", "There is no such ratio."),
+    "net": Weighed("note", "the net return", "There is no net return."),
+    "bootstrap_t": Weighed("note", "the bootstrap interval", "It was not made."),
+    "prediction": Weighed("note", "predictions of rows that were left out", "None were made."),
+    "flexible": Weighed(
+        "note",
+        "the effect where controls may act in any form",
+        "With controls in any form there is little score left.",
+    ),
+    "segments": Weighed("note", "the effect of each segment", "Some segments have none."),
+    "few_segments": Weighed("note", "the number of segments", "There are too few to know."),
+    "transport": Weighed(
+        "note",
+        "the effect in a segment nobody has looked at",
+        "It is not expected to hold there.",
+    ),
+    "misalignment": Weighed(
+        "note",
+        "what score and outcome reward",
+        "The score rewards other parts of engagement than the outcome rests on.",
+    ),
+    "planted": Weighed(
+        "note",
+        "real effects, planted on these rows",
+        "This audit misses real effects on these rows.",
+    ),
+    "assay": Weighed("note", "known answers on these rows", "None were asked."),
+    "panel": Weighed("note", "units in enough rows", "The panel was not studied."),
+    "panel_*": Weighed("note", "how much of the panel counts", "The panel has no estimate."),
+    "versions": Weighed("note", "both versions of the score", "They were not compared."),
+    "score_shift": Weighed("note", "the score's distribution", "The score has moved."),
+    "invariance": Weighed(
+        "note",
+        "a point of the score before and after the change",
+        "A point of the score does not mean the same.",
+    ),
+    "instrument": Weighed("note", "the displayed number", "It cannot be told from behaviour."),
+    "interruption": Weighed("note", "the length of the series", "It is too short."),
+    "placebo_*": Weighed("note", "jumps at other dates", "There are jumps at other dates."),
+    "threshold": Weighed("note", "rows near the threshold", "There are too few."),
+    "bunching": Weighed(
+        "note",
+        "rows just below and above the threshold",
+        "People stay where they are, or move across.",
+    ),
+    "gaming": Weighed("note", "gamed rows", "They cannot be told from others."),
+    "gaming_noise": Weighed("note", "noise within units", "It could not be taken out."),
+    "gaming_signature": Weighed(
+        "note",
+        "score and outcome when gaming begins",
+        "The score rises, and the outcome does not.",
+    ),
+    "decoupling": Weighed(
+        "note",
+        "a point of the score while it is gamed",
+        "A point of the score does not mean the same.",
+    ),
+    "pretrend_*": Weighed("note", "the time before gaming", "It moved before gaming began."),
+    "multiverse": Weighed("note", "every reasonable analysis", "They were not run."),
+    "beyond_memory": Weighed("note", "rows that do not fit", "Some studies were not made."),
+}
+"""By the name of the check; a name that ends in ``*`` stands for all that begin so."""
+
+
+def weighed(check: str) -> Weighed:
+    """Return what the table says of a check.
+
+    >>> weighed("companion_nb2").weight, weighed("reset").weight, weighed("unheard of").weight
+    ('note', 'undecides', 'note')
+    """
+    if check in WEIGHTS:
+        return WEIGHTS[check]
+    starts = (name for name in WEIGHTS if name.endswith("*") and check.startswith(name[:-1]))
+    return WEIGHTS.get(max(starts, key=len, default=""), NOT_LISTED)
