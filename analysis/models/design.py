@@ -260,6 +260,38 @@ def check_estimable(design: Design, where: str) -> None:
         raise DesignError(where, faults)
 
 
+SAME_SQUARES = 1e-9
+"""A column that is made up for flexibility is left out below this share of squares of its own."""
+
+
+def independent_columns(matrix: np.ndarray) -> np.ndarray:
+    """Return the columns that are not (all but) linear combinations of those before them.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, k)
+        The intercept first.
+
+    Examples
+    --------
+    >>> x = np.arange(5.0)
+    >>> independent_columns(np.column_stack([np.ones(5), x, 2 * x + 1, x**2])).shape
+    (5, 3)
+    """
+    centred = matrix[:, 1:] - matrix[:, 1:].mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    sizes = np.linalg.norm(matrix[:, 1:], axis=0)
+    unit = centred / np.where(norms > 0, norms, 1.0)
+    left, keep = unit.T @ unit, norms > 1e-10 * sizes
+    for at in range(len(norms)):
+        if not keep[at] or left[at, at] < SAME_SQUARES:
+            keep[at] = False
+            continue
+        rest = left[at, at + 1 :]
+        left[at + 1 :, at + 1 :] -= np.outer(rest, rest) / left[at, at]
+    return matrix[:, np.concatenate([[True], keep])]
+
+
 def dependent_terms(matrix: np.ndarray, terms: tuple[str, ...]) -> list[tuple[str, list[str]]]:
     """Return each column that is a linear combination of those before it, and of which."""
     centred = matrix - np.concatenate([[0.0], matrix[:, 1:].mean(axis=0)])

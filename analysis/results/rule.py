@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +41,39 @@ def word_of(interval: Interval, inner: Interval, band: Interval) -> Word:
     if band[0] < inner[0] and inner[1] < band[1]:
         return "trivial" if excludes_zero else "nothing"
     return "adds" if excludes_zero else "inconclusive"
+
+
+Phrase = tuple[Word, bool | None]
+"""A word and whether its effect is positive; None where the word has no direction."""
+
+INSIDE = ("trivial", "nothing")
+"""The words of an effect that lies inside the band."""
+
+
+def agreed(phrases: Iterable[Phrase]) -> Phrase:
+    """Return what all members of a deciding set say together; later ones are asked while it stands.
+
+    One word where all give it, in one direction; `nothing` where all lie inside the band and differ
+    in the rest; else `inconclusive`.
+
+    Examples
+    --------
+    >>> agreed([("adds", True), ("adds", True)]), agreed([("adds", True), ("adds", False)])
+    (('adds', True), ('inconclusive', None))
+    >>> agreed([("trivial", True), ("nothing", None)])
+    ('nothing', None)
+    """
+    together: Phrase | None = None
+    for phrase in phrases:
+        if together is None or phrase == together:
+            together = phrase
+        elif together[0] in INSIDE and phrase[0] in INSIDE:
+            together = ("nothing", None)
+        else:
+            return ("inconclusive", None)
+        if together[0] == "inconclusive":
+            return together
+    return together or ("inconclusive", None)
 
 
 @dataclass(frozen=True, eq=False)

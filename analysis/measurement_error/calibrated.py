@@ -1,0 +1,165 @@
+"""Fits beside a function of true engagement, averaged over what the truth may have been."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.errors import DesignError
+from analysis.measurement_error.correction import Effect
+from analysis.measurement_error.posterior import Posterior
+from analysis.models import fit_model
+from analysis.models.covariance import sandwich
+from analysis.models.design import Design, independent_columns
+from analysis.models.family import FAMILIES, Family
+from analysis.models.fit import Fit
+from analysis.models.glm import effect_of
+
+RIDGE = 1.0
+"""Penalty of a soft step, in units of the information of one row of mean one."""
+
+STEPS, SMALL = 60, 1e-7
+"""Most Gauss-Newton steps, and the last one's size."""
+
+
+def calibrated_effect(
+    fit: Fit, score: str, known: np.ndarray, truth: Posterior, *, cubic: bool
+) -> Effect | None:
+    """Return the score's effect beside a function of true engagement; None without an estimate.
+
+    Parameters
+    ----------
+    fit : Fit
+        The plain one: its model, response, offset and clusters.
+    score : str
+        Its term.
+    known : ndarray, shape (n, q)
+        Columns without noise, the intercept first.
+    truth : Posterior
+    cubic : bool
+        Whether the function is a cubic of each column, or its value and nine soft steps.
+
+    Returns
+    -------
+    Effect or None
+        On the scale of the verdict, per unit of the score; HC3 or CRV1, with the weights of the
+        truth taken as known.
+
+    Notes
+    -----
+    Least squares and the logit have the expected functions as columns. The mean of a model with an
+    exponential mean is averaged itself,
+
+        E[y | record, score] = exp(b score + known d) prod_j sum_k W_jk exp(B_jk g_j),
+
+    since with a strong effect of engagement the mean of the exponential is not the exponential of
+    the mean. Several columns are averaged as if independent given their records: of normal columns
+    what that leaves out is a constant.
+    """
+    family = FAMILIES[fit.model]
+    if family.link == "log":
+        return _averaged_mean(fit, family, score, known, truth, cubic)
+    functions = [column.weights @ column.basis(cubic) for column in truth.columns]
+    matrix = np.column_stack([known, *functions, truth.products])
+    return plain_effect(fit, score, matrix)
+
+
+def plain_effect(fit: Fit, score: str, held: np.ndarray, covariance: str = "") -> Effect | None:
+    """Return the score's effect with other columns held constant than in a fit; None without one.
+
+    Parameters
+    ----------
+    held : ndarray, shape (n, m)
+        The intercept first. Columns that depend on earlier ones are left out.
+    """
+    design = fit.design
+    column = design.matrix[:, fit.position(score)]
+    matrix = independent_columns(np.column_stack([held[:, :1], column, held[:, 1:]]))
+    names = ("const", score, *(f"held {at}" for at in range(2, matrix.shape[1])))
+    blocks = ("intercept", "score", *["control"] * (matrix.shape[1] - 2))
+    other = Design(design.response, matrix, names, blocks, design.clusters, design.offset)
+    if other.n < other.k + 10:
+        return None
+    counts = bool((design.response == np.floor(design.response)).all())
+    try:
+        with np.errstate(all="ignore"):
+            refit = fit_model(other, fit.model, covariance or other_covariance(fit), counts=counts)
+        estimate, error = effect_of(refit, score)
+    except (DesignError, np.linalg.LinAlgError):
+        return None
+    if not (np.isfinite(estimate) and np.isfinite(error) and error > 0):
+        return None
+    return Effect(estimate, error, refit.df)
+
+
+def other_covariance(fit: Fit) -> str:
+    """Return the covariance of an equation beside a fit: HC3, or with clusters CRV1."""
+    return "HC3" if fit.design.clusters is None else "CRV1"
+
+
+def _averaged_mean(
+    fit: Fit, family: Family, score: str, known: np.ndarray, truth: Posterior, cubic: bool
+) -> Effect | None:
+    design = fit.design
+    column = design.matrix[:, fit.position(score)]
+    lines = independent_columns(np.column_stack([known[:, :1], column, known[:, 1:]]))
+    lines = np.column_stack([lines, truth.products])
+    bases = [one.basis(cubic) for one in truth.columns]
+    unit = float(design.response.mean())
+    response, offset = design.response / unit, 0.0 if design.offset is None else design.offset
+    widths = [lines.shape[1], *(basis.shape[1] for basis in bases)]
+    penalty = np.zeros(sum(widths))
+    penalty[: widths[0]] = 1e-9
+    if not cubic:
+        at = widths[0]
+        for width in widths[1:]:
+            penalty[at + 1 : at + width] = RIDGE
+            at += width
+    params = np.zeros(len(penalty))
+    params[0] = -np.log(np.exp(offset).mean())
+    for _ in range(STEPS):
+        mean, matrix = _mean_at(params, lines, truth, bases, widths, offset)
+        by = 1.0 if family.power == 1 else mean ** (1 - family.power)
+        residuals, weights = (response - mean) * by, mean * by
+        information = (matrix * weights[:, None]).T @ matrix + np.diag(penalty)
+        try:
+            step = np.linalg.solve(information, matrix.T @ residuals - penalty * params)
+        except np.linalg.LinAlgError:
+            return None
+        size = np.abs(step).max()
+        if not np.isfinite(size):
+            return None
+        params = params + step * min(1.0, 2 / max(size, 1e-12))
+        if size < SMALL:
+            break
+    else:
+        return None
+    bread = np.linalg.inv(information)
+    leverage = np.minimum(weights * np.einsum("ij,jk,ik->i", matrix, bread, matrix), 1 - 1e-6)
+    cov = sandwich(
+        bread,
+        matrix * residuals[:, None],
+        other_covariance(fit),
+        leverage=leverage,
+        clusters=design.clusters,
+    )
+    error = float(np.sqrt(cov[1, 1]))
+    return Effect(float(params[1]), error) if np.isfinite(error) and error > 0 else None
+
+
+def _mean_at(
+    params: np.ndarray,
+    lines: np.ndarray,
+    truth: Posterior,
+    bases: list[np.ndarray],
+    widths: list[int],
+    offset: np.ndarray | float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the averaged mean, shape (n,), and the gradient of its logarithm, shape (n, k)."""
+    pieces = np.split(params, np.cumsum(widths)[:-1])
+    logs, gradient = lines @ pieces[0] + offset, [lines]
+    for column, basis, slopes in zip(truth.columns, bases, pieces[1:], strict=True):
+        weighted = column.weights * np.exp(np.clip(basis @ slopes, -20, 20))
+        total = np.maximum(weighted.sum(axis=1), 1e-300)
+        logs = logs + np.log(total)
+        gradient.append((weighted / total[:, None]) @ basis)
+    return np.exp(np.clip(logs, -30, 30)), np.column_stack(gradient)

@@ -1,0 +1,481 @@
+"""The fits that have to agree before a word is given: as recorded, in any form, less its noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from analysis.measurement_error.calibrated import calibrated_effect, other_covariance, plain_effect
+from analysis.measurement_error.correction import Effect, correct_term
+from analysis.measurement_error.flexible_form import (
+    MOST_PRODUCTS,
+    flexible_columns,
+    outcome_beyond,
+    standardised,
+)
+from analysis.measurement_error.measurement import Refusal, identification, measure
+from analysis.measurement_error.polynomial import (
+    NoisyColumn,
+    Polynomial,
+    corrected_polynomial,
+    monomials,
+)
+from analysis.measurement_error.posterior import posterior
+from analysis.models.design import Design, independent_columns
+from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
+
+FEW_RANGES = 3
+"""With so many noisy columns every corner of their ranges is asked, with more all low, all high,
+and one at a time."""
+
+HALVINGS = 12
+"""Steps by which the first reliability with an answer is looked for."""
+
+MEMBERS = {
+    "recorded": "as recorded",
+    "form": "form",
+    "noise": "noise",
+    "cubic": "form and noise",
+    "steps": "steps and noise",
+}
+"""The members by a short key, as a reader meets them."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedColumn:
+    """An engagement column, and what is known of the noise in it.
+
+    Attributes
+    ----------
+    name : str
+    declared, normal : ndarray, shape (n,)
+        As the plan transforms it, and its normal scores; both standardised. The same for a rank or
+        a spline.
+    low, value, high : float
+        Its reliability; 1, 1, 1 where it is exact. Of an assumed column the low end is what is
+        asked about.
+    assumed : bool
+        Whether nothing is stated.
+    halves, normal_halves : pair of ndarray, or None
+        Two recordings, on either scale and in its unit.
+    shared, normal_shared : float
+        Covariance of its noise with the score's, where both have halves, in units of both standard
+        deviations.
+    """
+
+    name: str
+    declared: np.ndarray
+    normal: np.ndarray
+    low: float = 1.0
+    value: float = 1.0
+    high: float = 1.0
+    assumed: bool = False
+    halves: tuple[np.ndarray, np.ndarray] | None = None
+    normal_halves: tuple[np.ndarray, np.ndarray] | None = None
+    shared: float = 0.0
+    normal_shared: float = 0.0
+
+    @property
+    def noisy(self) -> bool:
+        return self.assumed or self.halves is not None or self.low < 1
+
+    @property
+    def normal_alike(self) -> bool:
+        """Whether both scales are one."""
+        return self.declared is self.normal
+
+    def at(self, reliability: float, *, normal: bool) -> NoisyColumn:
+        """Return the column with its noise; a column with halves has that of their differences."""
+        values = self.normal if normal else self.declared
+        halves = self.normal_halves if normal else self.halves
+        if halves is None:
+            return NoisyColumn(self.name, values, 1 - reliability)
+        apart = (halves[0] - halves[1]) / 2
+        squares = (apart - apart.mean()) ** 2
+        shared = self.normal_shared if normal else self.shared
+        return NoisyColumn(self.name, values, float(squares.mean()), squares, shared)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """One member at one point of what is not known, and its effect.
+
+    Attributes
+    ----------
+    member : str
+        A key of `MEMBERS`.
+    model, variant : str
+        As the ledger names the estimate.
+    effect : Effect or None
+        On the scale of the verdict, per unit of the score; None where there is no answer.
+    where : str
+        The point in words.
+    reliabilities : mapping of str to float
+        Of the noisy columns, where noise is corrected.
+    """
+
+    member: str
+    model: str
+    variant: str
+    effect: Effect | None
+    where: str = ""
+    reliabilities: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DecidingSet:
+    """One equation, and the members of the set that decide about it.
+
+    Attributes
+    ----------
+    fit : Fit
+        The plain fit.
+    linear : Fit
+        The fit that c corrects: of the deciding model, or for a model of two parts of its mean; a
+        rank or spline has one column of normal scores in it.
+    score : str
+    columns : tuple of RecordedColumn
+    plain : Effect
+        Of the plain fit, on the scale of the verdict, per unit of the score.
+    shares_error : {"none", "full", "unknown"}
+    halves : dict
+        Halves of engagement and score as `measure` takes them, for `linear`.
+    widening : float
+        How much wider an error by CRV3 is than one by CRV1 in the plain fit; 1 without clusters.
+    seed : int
+    """
+
+    fit: Fit
+    linear: Fit
+    score: str
+    columns: tuple[RecordedColumn, ...]
+    plain: Effect
+    shares_error: str = "unknown"
+    halves: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None
+    widening: float = 1.0
+    seed: int = 0
+
+    # --- which decide ---
+
+    @cached_property
+    def noisy(self) -> tuple[RecordedColumn, ...]:
+        return tuple(column for column in self.columns if column.noisy)
+
+    @property
+    def assumed(self) -> tuple[RecordedColumn, ...]:
+        return tuple(column for column in self.columns if column.assumed)
+
+    @property
+    def noise_decides(self) -> bool:
+        """Whether any noise is corrected in the set."""
+        return bool(self.noisy) and self.shares_error != "full"
+
+    @property
+    def record_decides(self) -> bool:
+        """Whether the recorded columns, noise and all, have a say."""
+        return not self.noise_decides or self.shares_error != "none" or bool(self.assumed)
+
+    def members(self, assumed: float = 1.0) -> Iterator[Answered]:
+        """Yield each member with its effect, the cheap ones first.
+
+        Parameters
+        ----------
+        assumed : float
+            Reliability of the assumed columns: the low end of what is thought possible.
+        """
+        low = self._reliabilities(assumed)
+        noisy = self.noise_decides and any(
+            column.halves is not None or low[column.name] < 1 for column in self.noisy
+        )
+        if self.record_decides or not noisy:
+            yield Answered("recorded", self.fit.model, "", self.plain)
+            yield Answered("form", self.fit.model, "form", self.in_any_form)
+        if noisy:
+            yield from self._less_noise(low)
+            yield from self._cubics(low)
+            yield self._steps(low)
+
+    def _reliabilities(self, assumed: float) -> dict[str, float]:
+        """Return the low end of each noisy column's range."""
+        return {c.name: assumed if c.assumed else c.low for c in self.noisy}
+
+    # --- a and b ---
+
+    @cached_property
+    def in_any_form(self) -> Effect | None:
+        """The effect beside engagement in a flexible form; None where no such form has one."""
+        columns = [column.declared for column in self.columns]
+        base = np.column_stack([np.ones(self.fit.design.n), self.controls])
+        target = outcome_beyond(self.fit.design, self.fit.model, base)
+        score = self.score_values
+        for held in flexible_columns(columns, self._leading, base, (target, score)):
+            covariance = self.fit.covariance if self.fit.design.clusters is None else ""
+            effect = plain_effect(self.fit, self.score, np.column_stack([base, held]), covariance)
+            if effect is not None:
+                return self._widened(effect)
+        return None
+
+    @cached_property
+    def controls(self) -> np.ndarray:
+        return self.fit.design.block("control")
+
+    @cached_property
+    def score_values(self) -> np.ndarray:
+        return self.fit.design.matrix[:, self.fit.position(self.score)]
+
+    @cached_property
+    def _leading(self) -> tuple[int, ...]:
+        """Positions of the columns of which products are taken: those with most partial R2."""
+        if len(self.columns) <= MOST_PRODUCTS:
+            return tuple(range(len(self.columns)))
+        recorded = np.column_stack([column.declared for column in self.columns])
+        base = np.column_stack([np.ones(len(recorded)), self.controls, recorded])
+        target = outcome_beyond(self.fit.design, self.fit.model, base)
+        inverse = np.linalg.pinv(base.T @ base)
+        slopes = (inverse @ (base.T @ target))[-len(self.columns) :]
+        sizes = np.abs(slopes) / np.sqrt(np.diag(inverse)[-len(self.columns) :])
+        return tuple(sorted(np.argsort(-sizes)[:MOST_PRODUCTS].tolist()))
+
+    # --- c ---
+
+    def _less_noise(self, low: dict[str, float]) -> Iterator[Answered]:
+        """Yield the linear correction at each corner of what is not known."""
+        for variant, at, without in self._corners(low):
+            effect = self.corrected(at, without)
+            where = self._in_words(at, without)
+            model = FAMILIES[self.linear.model].correction
+            yield Answered("noise", model, variant, effect, where, at)
+
+    def corrected(self, at: Mapping[str, float], without: Iterable[str] = ()) -> Effect | None:
+        """Return the effect with each column's noise at a reliability, and some columns' left."""
+        halves = {name: pair for name, pair in (self.halves or {}).items() if name not in without}
+        declared = {name: r for name, r in at.items() if name not in halves and name not in without}
+        if not declared and not any(name != self.score for name in halves):
+            return self.plain
+        errors = measure(self.linear.design, halves=halves, declared=declared)
+        margin = bool(FAMILIES[self.linear.model].margin)
+        effect = correct_term(self.linear, errors, self.score, margin=margin)
+        return None if isinstance(effect, Refusal) else effect
+
+    def _corners(
+        self, low: dict[str, float]
+    ) -> Iterator[tuple[str, dict[str, float], tuple[str, ...]]]:
+        """Yield (variant, reliabilities, columns whose noise stays) for each corner, low first."""
+        stated = {c.name: c.value for c in self.noisy if not c.assumed}
+        high = {c.name: 1.0 if c.assumed else c.high for c in self.noisy}
+        ranged = [name for name in low if low[name] < high[name]]
+        seen = set()
+        if stated and not self.assumed:
+            yield "", stated, ()
+            seen.add(tuple(stated.items()))
+        for ends in corners(len(ranged)):
+            at = {**high, **{n: (low, high)[e][n] for n, e in zip(ranged, ends, strict=True)}}
+            variant = "low" if not any(ends) else "high" if all(ends) else _named(ends)
+            key = tuple(at.items())
+            if key not in seen and (any(r < 1 for r in at.values()) or self.halves):
+                seen.add(key)
+                yield variant, at, ()
+        for shared in self._shared():
+            yield "-".join(("shared", *shared)), low, shared
+
+    def _shared(self) -> Iterator[tuple[str, ...]]:
+        """Yield sets of stated columns whose noise the score may share, another left to correct."""
+        if self.shares_error != "unknown":
+            return
+        known = self.score in (self.halves or {})
+        unknown = [
+            c.name for c in self.noisy if not c.assumed and not (known and c.halves is not None)
+        ]
+        for ends in corners(len(unknown)):
+            shared = tuple(n for n, end in zip(unknown, ends, strict=True) if end)
+            if shared and len(shared) < len(self.noisy):
+                yield shared
+
+    def _in_words(self, at: Mapping[str, float], without: tuple[str, ...]) -> str:
+        parts = [
+            f"{c.name} {'from its halves' if c.halves is not None else f'{at[c.name]:.2f}'}"
+            for c in self.noisy
+            if c.name not in without
+        ]
+        where = f"reliability: {', '.join(parts)}"
+        return f"{where}; the score shares the noise of {', '.join(without)}" if without else where
+
+    # --- d and e ---
+
+    @cached_property
+    def _known(self) -> np.ndarray:
+        """Columns without noise in the equations for form and noise: the intercept first."""
+        exact = [column.declared for column in self.columns if not column.noisy]
+        beyond = [column.declared for column in self.noisy[MOST_PRODUCTS:]]
+        base = np.column_stack([np.ones(self.fit.design.n), self.controls, *beyond])
+        if exact:
+            target = outcome_beyond(self.fit.design, self.fit.model, base)
+            pairs = range(min(len(exact), MOST_PRODUCTS))
+            flexible = flexible_columns(exact, pairs, base, (target, self.score_values))
+            base = np.column_stack([base, flexible[0 if self.fit.design.n > 300 else 1]])
+        base = independent_columns(base)
+        rest = [standardised(column) for column in base[:, 1:].T]
+        return np.column_stack([base[:, 0], *rest])
+
+    @cached_property
+    def _six(self) -> tuple[RecordedColumn, ...]:
+        """The noisy columns whose form and noise are taken together."""
+        if len(self.noisy) <= MOST_PRODUCTS:
+            return self.noisy
+        leading = [self.columns[at] for at in self._leading if self.columns[at].noisy]
+        rest = [column for column in self.noisy if column not in leading]
+        return tuple([*leading, *rest][:MOST_PRODUCTS])
+
+    def _cubics(self, low: dict[str, float]) -> Iterator[Answered]:
+        """Yield the cubic of true engagement, on normal scores and on the declared scale."""
+        where = self._in_words(low, ())
+        if not FAMILIES[self.fit.model].linear:
+            effect = self._calibrated(low, cubic=True)
+            yield Answered("cubic", "calibrated-cubic", "", effect, where, low)
+            return
+        normal = self.cubic(low, normal=True)
+        yield Answered("cubic", "corrected-cubic", "", self._scaled(normal), where, low)
+        if all(column.normal_alike for column in self._six):
+            return
+        declared = self.cubic(low, normal=False)
+        if declared.effect is not None or not self.assumed:
+            effect, scale = self._scaled(declared), "declared"
+            yield Answered("cubic", "corrected-cubic", scale, effect, where, low)
+
+    def cubic(self, low: Mapping[str, float], *, normal: bool) -> Polynomial:
+        """Return the corrected cubic of least squares, per standard deviation of the score."""
+        columns = [column.at(low[column.name], normal=normal) for column in self._six]
+        terms = monomials(len(columns), 3, range(len(columns)))
+        known = np.column_stack([self._known, standardised(self.score_values)])
+        return corrected_polynomial(
+            self.fit.design.response, known, columns, terms, clusters=self.fit.design.clusters
+        )
+
+    def _scaled(self, found: Polynomial) -> Effect | None:
+        if found.effect is None:
+            return None
+        return self._widened(found.effect.times(1 / self.score_values.std()))
+
+    def _steps(self, low: dict[str, float]) -> Answered:
+        effect = self._calibrated(low, cubic=False)
+        where = self._in_words(low, ())
+        return Answered("steps", "calibrated-steps", "", effect, where, low)
+
+    def _calibrated(self, low: dict[str, float], *, cubic: bool) -> Effect | None:
+        """Return the effect beside a function of true engagement, averaged over what it may be."""
+        truth = self._truth(tuple(low.items()))
+        known = self._known
+        effect = calibrated_effect(self.fit, self.score, known, truth, cubic=cubic)
+        return None if effect is None else self._widened(effect)
+
+    def _truth(self, low: tuple[tuple[str, float], ...]):
+        """Return the posterior at these reliabilities; the last one is kept."""
+        kept = vars(self).setdefault("_kept", {})
+        if low not in kept:
+            kept.clear()
+            at = dict(low)
+            columns = [column.at(at[column.name], normal=True) for column in self._six]
+            noisy = [column for column in columns if column.variance > 0]
+            exact = [column.values for column in columns if column.variance == 0]
+            kept[low] = posterior(
+                noisy,
+                standardised(self.score_values),
+                np.column_stack([self._known, *exact]),
+                np.random.default_rng([self.seed, 1]),
+                tuple(range(len(noisy))),
+            )
+        return kept[low]
+
+    def _widened(self, effect: Effect) -> Effect:
+        """Return an effect with an error by CRV3 where the plain one has that."""
+        if self.fit.covariance != "CRV3":
+            return effect
+        error = effect.std_error * self.widening
+        return replace(effect, std_error=error, df=self.fit.design.n_clusters - 1.0)
+
+    # --- what may be assumed ---
+
+    def start(self, least: float) -> float:
+        """Return the smallest common reliability of the assumed columns that has an answer.
+
+        At least `least`. Below it the columns would hold less truth than noise of this size leaves:
+        two columns correlated .8 cannot both be noisy by a fifth.
+        """
+        if not self.assumed or self._answers(least):
+            return least
+        low, high = least, 1.0
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._answers(middle) else (middle, high)
+        return min(1.0, float(np.ceil(high * 1000) / 1000))
+
+    def _answers(self, assumed: float) -> bool:
+        low = self._reliabilities(assumed)
+        declared = {column.name: low[column.name] for column in self.noisy if column.halves is None}
+        pairs = {n: pair for n, pair in (self.halves or {}).items() if n != self.score}
+        errors = measure(self.linear.design, halves=pairs, declared=declared)
+        if not identification(self.linear.design, errors).usable:
+            return False
+        return (
+            not FAMILIES[self.fit.model].linear or self.cubic(low, normal=True).effect is not None
+        )
+
+
+def corners(count: int) -> list[tuple[int, ...]]:
+    """Return the ends at which ranges are asked: 0 for low, 1 for high; all low first.
+
+    Examples
+    --------
+    >>> corners(2)
+    [(0, 0), (1, 1), (0, 1), (1, 0)]
+    >>> len(corners(5))
+    12
+    """
+    if not count:
+        return [()]
+    if count <= FEW_RANGES:
+        inside = list(product((0, 1), repeat=count))[1:-1]
+    else:
+        ones = np.eye(count, dtype=int)
+        inside = [tuple(row) for row in (*(1 - ones).tolist(), *ones.tolist())]
+    return list(dict.fromkeys([(0,) * count, (1,) * count, *inside]))
+
+
+def _named(ends: Iterable[int]) -> str:
+    return "-".join("high" if end else "low" for end in ends)
+
+
+def widening_of(fit: Fit, plain: Fit, score: str) -> float:
+    """Return how much wider one covariance is than another for the score's coefficient."""
+    return fit.coefficient(score)[1] / plain.coefficient(score)[1]
+
+
+def normal_scores_design(design: Design, columns: Mapping[str, np.ndarray]) -> Design:
+    """Return a design in which some engagement columns are replaced by one column each.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        New values by the plan's column; its terms are the name itself or ``name[i]``.
+    """
+    pieces: dict[str, tuple[str, np.ndarray]] = {}
+    for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
+        name = next((c for c in columns if term == c or term.startswith(f"{c}[")), None)
+        if block == "engagement" and name is not None:
+            pieces[name] = (block, columns[name])
+        else:
+            pieces[term] = (block, design.matrix[:, at])
+    return replace(
+        design,
+        matrix=np.column_stack([values for _, values in pieces.values()]),
+        terms=tuple(pieces),
+        blocks=tuple(block for block, _ in pieces.values()),
+    )
+
+
+__all__ = ["DecidingSet", "RecordedColumn", "Answered", "MEMBERS", "other_covariance"]

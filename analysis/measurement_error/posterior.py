@@ -1,0 +1,240 @@
+"""What true engagement may have been, given its record and the score: weights on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.measurement_error.polynomial import NoisyColumn
+from analysis.models.distributions import normal_isf
+
+GRID, FEWER, REACH = 31, 25, 3.2
+"""Points of the grid for one column and for several, and the standard deviations of true engagement
+that it reaches either way."""
+
+WIDEST_GAP = 0.6
+"""Largest distance of two points, in standard deviations of the noise."""
+
+ROUNDS = 12
+"""Steps of the EM algorithm from normal engagement: few, so that the density stays smooth."""
+
+SWEEPS, SETTLED = 14, 5
+"""Sweeps of the Gibbs sampler over several columns, and how many of them only lead to it."""
+
+SOFTNESS = 0.08
+"""Width of a soft step, in standard deviations of the record."""
+
+LEAST_SPREAD = 1e-3
+"""Variance of the score, and of a column given the others, below which none is taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrueColumn:
+    """What one true column may have been.
+
+    Attributes
+    ----------
+    grid : ndarray, shape (K,)
+        Values of the truth.
+    steps : ndarray, shape (K, 10)
+        The value itself and nine soft steps at the deciles of a normal truth.
+    weights : ndarray, shape (n, K)
+        Of each value for each row; they sum to 1.
+    """
+
+    grid: np.ndarray
+    steps: np.ndarray
+    weights: np.ndarray
+
+    def basis(self, cubic: bool) -> np.ndarray:
+        """Return the functions of the truth by which an outcome may depend on it."""
+        return self.grid[:, None] ** np.arange(1, 4) if cubic else self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """True engagement given the records, the score and the known columns.
+
+    Attributes
+    ----------
+    columns : tuple of TrueColumn
+    products : ndarray, shape (n, p)
+        Expected products of pairs of true columns.
+    """
+
+    columns: tuple[TrueColumn, ...]
+    products: np.ndarray
+
+
+def posterior(
+    columns: Sequence[NoisyColumn],
+    score: np.ndarray,
+    known: np.ndarray,
+    rng: np.random.Generator,
+    products: Sequence[int] = (),
+) -> Posterior:
+    """Return what the true columns may have been.
+
+    Parameters
+    ----------
+    columns : sequence of NoisyColumn
+        On the scale of their normal scores; one without noise is no column of this kind.
+    score : ndarray, shape (n,)
+        Standardised.
+    known : ndarray, shape (n, q)
+        Columns without noise, the intercept first.
+    rng : numpy.random.Generator
+        For several columns.
+    products : sequence of int
+        Columns whose pairwise products are asked for.
+
+    Notes
+    -----
+    The record is the truth and normal noise; the truth is normal about a line in the other columns,
+    but for a factor on the grid that the EM algorithm finds; the score is normal about the same
+    soft steps by which the outcome may depend on it, and a line in the known columns. Regression
+    calibration in the sense of Carroll, Ruppert, Stefanski & Crainiceanu (2006), chapter 4, with
+    the score among what is conditioned on.
+    """
+    for column in columns:  # what the score takes of the noise is a line in record and truth
+        score = score - column.shared / column.variance * column.values
+    if len(columns) == 1:
+        column = columns[0]
+        return Posterior((_one_column(column, score, known),), np.empty((len(score), 0)))
+    return _several(columns, score, known, rng, products)
+
+
+def _grid_of(column: NoisyColumn, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the grid of a true column and its soft steps."""
+    spread = np.sqrt(1 - column.variance)
+    needed = 2 * REACH * spread / (WIDEST_GAP * np.sqrt(column.variance))
+    grid = np.linspace(-REACH, REACH, max(points, int(needed) + 2)) * spread
+    return grid, soft_steps(grid, spread)
+
+
+def soft_steps(values: np.ndarray, spread: float) -> np.ndarray:
+    """Return values and nine soft steps at the deciles of a normal variable of this spread."""
+    cuts = -normal_isf(np.arange(1, 10) / 10) * spread
+    at = np.clip((values[..., None] - cuts) / SOFTNESS, -50, 50)
+    return np.concatenate([values[..., None], 1 / (1 + np.exp(-at))], axis=-1)
+
+
+def _penalty(n: int, width: int, known: int) -> np.ndarray:
+    """Return the ridge of a regression on known columns and soft steps: the steps are shrunk."""
+    tiny = 1e-6 * n
+    return np.diag([tiny] * known + ([tiny] + [1.0] * 9) * (width // 10))
+
+
+def _one_column(column: NoisyColumn, score: np.ndarray, known: np.ndarray) -> TrueColumn:
+    grid, steps = _grid_of(column, GRID)
+    n, q = known.shape
+    record = _record_density(column, grid)
+    normal = np.exp(-0.5 * grid**2 / (1 - column.variance))
+    factor = np.ones(len(grid))
+    prior = np.broadcast_to(normal / normal.sum(), (n, len(grid)))
+    weights = record * prior
+    weights /= weights.sum(axis=1, keepdims=True)
+    ridge, inner = _penalty(n, steps.shape[1], q), known.T @ known
+    lines = known.shape[1] > 1
+    for _ in range(ROUNDS):
+        total = weights.sum(axis=0, dtype=float)
+        expected = weights @ steps
+        matrix = np.block(
+            [
+                [inner, known.T @ expected],
+                [expected.T @ known, (steps * total[:, None]).T @ steps],
+            ]
+        )
+        params = np.linalg.solve(
+            matrix + ridge, np.concatenate([known.T @ score, expected.T @ score])
+        )
+        rest, curve = score - known @ params[:q], steps @ params[q:]
+        spread = rest @ rest - 2 * rest @ (expected @ params[q:]) + total @ curve**2
+        spread = max(spread / n, LEAST_SPREAD)
+        if lines:
+            normal = _about_a_line(weights, grid, known)
+            prior = normal * factor
+            prior /= prior.sum(axis=1, keepdims=True)
+            factor = factor * total / np.maximum(prior.sum(axis=0), 1e-12)
+            prior = normal * factor
+        else:
+            prior = total / n
+        weights = np.exp((-0.5 / spread) * (rest[:, None] - curve).astype("f4") ** 2)
+        weights *= record * prior.astype("f4")
+        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
+    return TrueColumn(grid, steps, weights.astype(float))
+
+
+def _record_density(column: NoisyColumn, grid: np.ndarray) -> np.ndarray:
+    """Return the density of each record at each truth, shape (n, K), relative to its largest."""
+    logs = (-0.5 / column.variance) * (column.values[:, None] - grid) ** 2
+    return np.exp(logs - logs.max(axis=1, keepdims=True)).astype("f4")
+
+
+def _about_a_line(weights: np.ndarray, grid: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the normal density of the truth about its line in the known columns, (n, K)."""
+    mean = weights @ grid
+    line = known @ np.linalg.lstsq(known, mean, rcond=None)[0]
+    spread = (weights @ grid**2 - 2 * mean * line + line**2).mean()
+    return np.exp(-0.5 * (grid - line[:, None]) ** 2 / max(spread, LEAST_SPREAD))
+
+
+def _several(
+    columns: Sequence[NoisyColumn],
+    score: np.ndarray,
+    known: np.ndarray,
+    rng: np.random.Generator,
+    products: Sequence[int],
+) -> Posterior:
+    """Draw the true columns in turn, and average their weights over the later sweeps."""
+    n, q = known.shape
+    grids = [_grid_of(column, FEWER) for column in columns]
+    truth = [column.values * (1 - column.variance) for column in columns]
+    steps = [
+        soft_steps(value, np.sqrt(1 - column.variance))
+        for value, column in zip(truth, columns, strict=True)
+    ]
+    records = [
+        -0.5 / c.variance * (c.values[:, None] - grid).astype("f4") ** 2
+        for c, (grid, _) in zip(columns, grids, strict=True)
+    ]
+    ridge = _penalty(n, 10 * len(columns), q)
+    pairs = [(i, j) for at, i in enumerate(products) for j in products[:at]]
+    averaged = [np.zeros((n, len(grid))) for grid, _ in grids]
+    both = np.zeros((n, len(pairs)))
+    for sweep in range(SWEEPS):
+        for at, (grid, functions) in enumerate(grids):
+            matrix = np.column_stack([known, *steps])
+            params = np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ score)
+            rest = score - matrix @ params
+            spread = max(float(rest @ rest) / n, LEAST_SPREAD)
+            own = params[q + 10 * at : q + 10 * (at + 1)]
+            others = np.column_stack([known, *(t for i, t in enumerate(truth) if i != at)])
+            line = others @ np.linalg.lstsq(others, truth[at], rcond=None)[0]
+            width = max(float(((truth[at] - line) ** 2).mean()), 20 * LEAST_SPREAD)
+            logs = (
+                records[at]
+                - np.float32(0.5 / width) * (grid.astype("f4") - line.astype("f4")[:, None]) ** 2
+            )
+            part = (rest + steps[at] @ own).astype("f4")
+            logs -= np.float32(0.5 / spread) * (part[:, None] - (functions @ own).astype("f4")) ** 2
+            logs -= logs.max(axis=1, keepdims=True)
+            weights = np.exp(logs)
+            weights /= weights.sum(axis=1, keepdims=True)
+            drawn = (weights.cumsum(axis=1) < rng.random((n, 1), dtype="f4")).sum(axis=1)
+            drawn = drawn.clip(0, len(grid) - 1)
+            truth[at] = grid[drawn] + (rng.random(n) - 0.5) * (grid[1] - grid[0])
+            steps[at] = soft_steps(truth[at], np.sqrt(1 - columns[at].variance))
+            if sweep >= SETTLED:
+                averaged[at] += weights
+        if sweep >= SETTLED:
+            for number, (i, j) in enumerate(pairs):
+                both[:, number] += truth[i] * truth[j]
+    draws = SWEEPS - SETTLED
+    made = tuple(
+        TrueColumn(grid, functions, total / draws)
+        for (grid, functions), total in zip(grids, averaged, strict=True)
+    )
+    return Posterior(made, both / draws)
