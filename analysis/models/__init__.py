@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.errors import DesignError
 from analysis.models.counts import fit_nb2
-from analysis.models.covariance import few_clusters
+from analysis.models.covariance import ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
@@ -54,16 +54,24 @@ def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
 
 
 def covariance_of(plan: Plan, model: str, design: Design) -> str:
-    """Return the plan's covariance, or the default for this model and number of clusters.
+    """Return the plan's covariance, or the default for this model, these rows and clusters.
 
     The wild bootstrap has no covariance: what takes its place elsewhere is the default with
     clusters.
     """
     if plan.inference.covariance and plan.inference.covariance != "wild":
         return plan.inference.covariance
-    if design.clusters is not None:
-        return "CRV3" if few_clusters(np.bincount(design.clusters)) else "CRV1"
-    return FAMILIES[model].default_covariance
+    return default_covariance(model, design)
+
+
+def default_covariance(model: str, design: Design) -> str:
+    """Return the covariance that every model has where the plan names none.
+
+    HC3; with clusters CRV1, and CRV3 where they are few, or so unequal that they count for few.
+    """
+    if design.clusters is None:
+        return ROBUST
+    return "CRV3" if few_clusters(np.bincount(design.clusters)) else "CRV1"
 
 
 def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:
@@ -77,8 +85,24 @@ def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = Fal
     DesignError
         When the model has no estimate.
     """
+    return fit_or_plain(design, model, covariance_of(plan, model, design), counts=counts)
+
+
+def fit_by_default(model: str, design: Design, *, counts: bool = False) -> Fit:
+    """Fit with the default covariance, whatever the plan names, else with HC1 (or CRV1).
+
+    Raises
+    ------
+    DesignError
+        When the model has no estimate.
+    """
+    return fit_or_plain(design, model, default_covariance(model, design), counts=counts)
+
+
+def fit_or_plain(design: Design, model: str, covariance: str, *, counts: bool = False) -> Fit:
+    """Fit with a covariance, or with the plain one (HC1, CRV1) where that does not exist."""
     try:
-        return fit_model(design, model, covariance_of(plan, model, design), counts=counts)
+        return fit_model(design, model, covariance, counts=counts)
     except DesignError:
         return fit_model(design, model, design.plain_covariance, counts=counts)
 
@@ -86,11 +110,14 @@ def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = Fal
 __all__ = [
     "FEWEST_CLUSTERS",
     "covariance_of",
+    "default_covariance",
     "fit_as_planned",
+    "fit_by_default",
     "fit_hurdle",
     "fit_logit",
     "fit_model",
     "fit_nb2",
     "fit_ols",
+    "fit_or_plain",
     "fit_pml",
 ]

@@ -10,7 +10,7 @@ import scipy
 from scipy.special import digamma, gammaln, polygamma
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import hat_diagonal, jackknife, sandwich
+from analysis.models.covariance import LEVERED, hat_diagonal, jackknife, sandwich
 from analysis.models.design import Design
 from analysis.models.fit import CountFit
 from analysis.models.solver import newton
@@ -64,7 +64,7 @@ def fit_nb2(design: Design, *, covariance: str = "HC1", truncated: bool = False)
             lambda stay: _refit(design, basis, stay, truncated, found), found, design.clusters
         )
     else:
-        leverage = hat_diagonal(basis, -rows[1]) if covariance in ("HC2", "HC3") else None
+        leverage = hat_diagonal(basis, -rows[1]) if covariance in LEVERED else None
         cov = sandwich(bread, scores, covariance, leverage=leverage, clusters=design.clusters)
     back = np.eye(len(found))
     back[:k, :k] = np.linalg.inv(triangle)

@@ -12,6 +12,12 @@ from analysis.models.solver import information_of
 
 CLUSTERED = ("CRV1", "CRV3")
 
+LEVERED = ("HC2", "HC3")
+"""The covariances that divide each row's part by what its leverage leaves of it."""
+
+ROBUST = "HC3"
+"""The default without clusters, of every model (MacKinnon & White 1985; Long & Ervin 2000)."""
+
 FEW_CLUSTERS = 50
 """Below this number of clusters the default is CRV3 (MacKinnon, Nielsen & Webb 2023), else CRV1."""
 
@@ -67,9 +73,9 @@ def sandwich(
             fault = Fault("clusters", f"{groups}", "two or more, for errors by cluster")
             raise DesignError("the model", [fault])
         return bread @ (sums.T @ sums * small_sample(kind, n, k, groups)) @ bread
-    if kind in ("HC2", "HC3"):
+    if kind in LEVERED:
         refuse_full_leverage(leverage, kind)
-        scores = scores / ((1 - leverage) if kind == "HC3" else np.sqrt(1 - leverage))[:, None]
+        scores = scores / levered(leverage, kind)[:, None]
     return bread @ (scores.T @ scores * small_sample(kind, n, k)) @ bread
 
 
@@ -164,7 +170,7 @@ def equation_covariance(
     """Return the sandwich of ``X' residuals = 0`` with information ``X' diag(weights) X``."""
     bread = np.linalg.inv(information_of(basis, weights))
     leverage = None
-    if kind in ("HC2", "HC3"):
+    if kind in LEVERED:
         leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis)
     return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=clusters)
 
@@ -222,6 +228,12 @@ def hat_diagonal(basis: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return each row's leverage, shape (n,): the diagonal of ``W X (X' W X)^-1 X'``."""
     information = information_of(basis, weights)
     return weights * np.einsum("ij,ij->i", basis, np.linalg.solve(information, basis.T).T)
+
+
+def levered(leverage: np.ndarray, kind: str) -> np.ndarray:
+    """Return what each row's part is divided by, shape (n,): 1 - h for HC3, its root for HC2."""
+    left = 1 - leverage
+    return left if kind == "HC3" else np.sqrt(left)
 
 
 def refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:

@@ -48,8 +48,6 @@ class Family(DeclaredModel):
         Its first correction for noise in engagement.
     other_correction : {"", "corrected-score", "conditional-score"}
         A correction that needs no normal truth.
-    default_covariance : str
-        Where the plan names none and has no clusters.
     infinite_at_zero : bool
         Whether an outcome of zero has an infinite deviance.
     """
@@ -62,7 +60,6 @@ class Family(DeclaredModel):
     sums: Literal["", "ols", "poisson"] = ""
     correction: Literal["eiv", "calibration"] = "calibration"
     other_correction: Literal["", "corrected-score", "conditional-score"] = ""
-    default_covariance: str = "HC1"
     infinite_at_zero: bool = False
 
     # --- which methods exist ---
@@ -244,7 +241,6 @@ FAMILIES: dict[str, Family] = {
             fitted_by="glm.fit_ols",
             sums="ols",
             correction="eiv",
-            default_covariance="HC3",
         ),
     )
 }

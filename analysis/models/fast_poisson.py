@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import DesignError, Fault, listing
-from analysis.models.covariance import small_sample
+from analysis.models.covariance import LEVERED, levered, refuse_full_leverage, small_sample
 from analysis.models.family import FAMILIES
 from analysis.models.solver import SINGULAR, Rows, Step, newton
 
@@ -47,7 +47,7 @@ class PoissonFit:
         Log scale.
     covariance : ndarray, shape (k, k)
     kind : str
-        HC0, HC1 or CRV1.
+        HC0 .. HC3 or CRV1.
     deviance : float
     n : int
     clusters : int or None
@@ -72,7 +72,7 @@ def fit_poisson(
     outcome: np.ndarray,
     names: Sequence[str],
     *,
-    covariance: Literal["HC0", "HC1", "CRV1"] = "HC1",
+    covariance: Literal["HC0", "HC1", "HC2", "HC3", "CRV1"] = "HC1",
     cluster: np.ndarray | None = None,
     offset: np.ndarray | None = None,
     start: np.ndarray | None = None,
@@ -87,8 +87,9 @@ def fit_poisson(
     outcome : array, shape (n,)
         Non-negative; need not be whole numbers.
     names : sequence of str, length p
-    covariance : {"HC0", "HC1", "CRV1"}
-        HC1 is HC0 n/(n-k); CRV1 carries G/(G-1) (n-1)/(n-k).
+    covariance : {"HC0", "HC1", "HC2", "HC3", "CRV1"}
+        HC1 is HC0 n/(n-k); HC2 and HC3, by one pass more, have the weighted leverages; CRV1 carries
+        G/(G-1) (n-1)/(n-k).
     cluster : array, shape (n,), optional
         Labels, for CRV1.
     offset : array, shape (n,), optional
@@ -104,7 +105,8 @@ def fit_poisson(
     ------
     DesignError
         Negative, missing or all-zero outcomes; dependent columns; an estimate that does not exist
-        because a combination of columns is non-zero only where the outcome is zero.
+        because a combination of columns is non-zero only where the outcome is zero; HC2 or HC3
+        where a row has leverage one.
 
     Notes
     -----
@@ -120,11 +122,11 @@ def fit_poisson(
     >>> fit_poisson(x, rng.poisson(np.exp(1 + 0.5 * x[:, 0])), ["x"]).coefficient.round(1).tolist()
     [1.0, 0.5]
     """
-    if covariance not in ("HC0", "HC1", "CRV1"):
-        raise _refusal("covariance", repr(covariance), "HC0, HC1, CRV1")
+    if covariance not in ("HC0", "HC1", *LEVERED, "CRV1"):
+        raise _refusal("covariance", repr(covariance), "HC0, HC1, HC2, HC3, CRV1")
     if (covariance == "CRV1") != (cluster is not None):
         place = f"{covariance} {'without' if cluster is None else 'with'} clusters"
-        raise _refusal("covariance", place, "CRV1 with, HC0 and HC1 without")
+        raise _refusal("covariance", place, "CRV1 with, HC0 to HC3 without")
     rows = _Raw.read(columns, outcome, names, offset, block_rows)
     beta = _first_guess(rows) if start is None else rows.to_scaled(np.asarray(start, dtype=float))
     try:
@@ -137,6 +139,8 @@ def fit_poisson(
     beta, (bread, meat, deviance) = _last_step(rows, beta, codes, clusters)
     inverse, back, n, k = np.linalg.inv(bread), rows.to_units(), len(rows.response), len(beta)
     factor = small_sample(covariance, n, k, clusters)
+    if covariance in LEVERED:
+        meat = _levered_products(rows, beta, inverse, covariance)
     return PoissonFit(
         rows.names,
         back @ beta,
@@ -315,6 +319,19 @@ def _sandwich_parts(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clus
         for total, row in zip(sums, x, strict=True):
             total += np.bincount(codes[part], weights=row, minlength=clusters)
     return score, farthest, bread, meat if codes is None else sums @ sums.T, 2.0 * float(deviance)
+
+
+def _levered_products(rows: _Raw, beta: np.ndarray, inverse: np.ndarray, kind: str) -> np.ndarray:
+    """Return the outer products of the scores over what leverage leaves of them, for HC2 or HC3."""
+    meat = np.zeros((len(beta), len(beta)))
+    for part, block in rows.blocks():
+        x, at = block.T, rows.at(part, block, beta)
+        residuals, mean = rows.family.derivatives(rows.response[part], at)
+        leverage = mean * np.einsum("ij,ij->j", x, inverse @ x)
+        refuse_full_leverage(leverage, kind)
+        scores = x * (residuals / levered(leverage, kind))
+        meat += scores @ scores.T
+    return meat
 
 
 def _cluster_codes(cluster, n: int) -> tuple[np.ndarray | None, int | None]:

@@ -11,9 +11,11 @@ from analysis.errors import DesignError, Fault
 from analysis.models.counts import fit_nb2
 from analysis.models.covariance import (
     CLUSTERED,
+    LEVERED,
     cluster_sums,
     hat_diagonal,
     jackknife,
+    levered,
     refuse_full_leverage,
     small_sample,
 )
@@ -217,10 +219,10 @@ def _influence(part: Fit) -> np.ndarray:
 
 def _factor(part: Fit, kind: str) -> float | np.ndarray:
     """Return what a part's scores are multiplied by, a number or an array of shape (n, 1)."""
-    if kind in ("HC2", "HC3"):
+    if kind in LEVERED:
         leverage = hat_diagonal(part.design.basis[0], part.weights)
         refuse_full_leverage(leverage, kind)
-        return (1 / (1 - leverage) if kind == "HC3" else 1 / np.sqrt(1 - leverage))[:, None]
+        return 1 / levered(leverage, kind)[:, None]
     groups = part.design.n_clusters if kind in CLUSTERED else None
     return float(np.sqrt(small_sample(kind, part.design.n, len(_every(part)), groups)))
 

@@ -11,16 +11,17 @@ from analysis.errors import DesignError
 from analysis.measurement_error.correction import Correction, correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.models import fit_model
-from analysis.models.covariance import few_clusters
+from analysis.models.covariance import LEVERED, ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
-from analysis.models.fast_poisson import fit_poisson
+from analysis.models.fast_poisson import PoissonFit, fit_poisson
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.regressions import SubsetFits
 from analysis.multiverse.joint_tests import effective_scores
 from analysis.multiverse.specifications import Group, Pool, Specification
 
+WITHOUT_CLUSTERS = ("HC0", "HC1", "HC2", "HC3")
 RESPONSE = "\0response"
 
 
@@ -87,9 +88,8 @@ def _covariance(pool: Pool, spec: Specification) -> str:
     linear = FAMILIES[spec.model].linear
     if spec.cluster:
         return "CRV3" if linear and few_clusters(pool.sizes(spec.cluster)) else "CRV1"
-    own = pool.main.plan.inference.covariance or ""
-    allowed = ("HC0", "HC1", "HC2", "HC3") if linear else ("HC0", "HC1")
-    return own if own in allowed else FAMILIES[spec.model].default_covariance
+    own = pool.main.plan.inference.covariance
+    return own if own in WITHOUT_CLUSTERS else ROBUST
 
 
 def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
@@ -168,7 +168,7 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
         kind, held = _covariance(pool, spec), tuple(names[:-1])
         cluster = pool.labels(spec.cluster) if spec.cluster else None
         try:
-            fit = fit_poisson(table, response, names, covariance=kind, cluster=cluster)
+            fit, note = _fit_one_poisson(table, response, names, kind, cluster)
             if held not in nulls:
                 null = fit_poisson(table[:, :-1], response, names[:-1], covariance="HC0")
                 nulls[held] = np.exp(null.coefficient[0] + table[:, :-1] @ null.coefficient[1:])
@@ -184,10 +184,24 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
             np.array([float(fit.clusters - 1) if fit.clusters else np.nan]),
             fit.n,
             fit.clusters,
-            kind,
+            fit.kind,
             labels,
             np.bincount(units, weights=scores, minlength=len(labels))[:, None],
+            note=note,
         )
+
+
+def _fit_one_poisson(
+    table: np.ndarray, response: np.ndarray, names: list[str], kind: str, cluster: np.ndarray | None
+) -> tuple[PoissonFit, str]:
+    """Return a fit with errors of a kind, or with HC1 and a note where those do not exist."""
+    try:
+        return fit_poisson(table, response, names, covariance=kind, cluster=cluster), ""
+    except DesignError:
+        if kind not in LEVERED:
+            raise
+    fit = fit_poisson(table, response, names, covariance="HC1")
+    return fit, f"HC1, since {kind} does not exist"
 
 
 def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, printable
-from analysis.models.covariance import CLUSTERED, FEW_CLUSTERS
+from analysis.models.covariance import CLUSTERED, FEW_CLUSTERS, ROBUST
 from analysis.models.distributions import chi2_sf
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
@@ -102,7 +102,7 @@ class _Equation:
         """
         kind, linear = self.question.plan.inference.covariance, FAMILIES[model].linear
         if kind is None and self.groups is None:
-            return FAMILIES[model].default_covariance, ""
+            return ROBUST, ""
         if kind is None:
             count = self.groups[0]
             if count >= FEW_CLUSTERS or linear:
@@ -191,7 +191,8 @@ def _one_model(equation: _Equation, model: str) -> tuple[list[Estimate], Groups 
         fits, summed, groups = equation.fits(models, kind)
     except DesignError:
         plain = "CRV1" if kind in CLUSTERED else "HC1"
-        if model == question.model or kind == plain:
+        bound = model == question.model and question.plan.inference.covariance
+        if bound or kind == plain:
             raise
         note = f"{plain}, since {kind} does not exist for this model"
         fits, summed, groups = equation.fits(models, plain)

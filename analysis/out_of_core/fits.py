@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import refuse_full_leverage, small_sample
+from analysis.models.covariance import LEVERED, refuse_full_leverage, small_sample
 from analysis.models.design import Design
 from analysis.models.fit import Fit
 from analysis.out_of_core.basis import Basis
@@ -33,7 +33,6 @@ SAME = 1e-12
 MOST_JACKKNIFE = 5_000_000
 """Numbers (clusters x pairs of columns) that CRV3 may bring into memory."""
 
-LEVERED = ("HC2", "HC3")
 
 Groups = tuple[int, int, int]
 """The number of clusters, and the sizes of the smallest and the largest."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from analysis.data.sample import Sample
-from analysis.models import FEWEST_CLUSTERS, fit_as_planned
+from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_by_default
 from analysis.models.columns import build_design, score_scale, transform
 from analysis.models.covariance import CLUSTERED
 from analysis.models.design import Design
@@ -128,6 +128,31 @@ class Question:
             When it has no estimate.
         """
         return fit_as_planned(self.plan, self.model, self.design, counts=self.counts)
+
+    @cached_property
+    def fit_by_default(self) -> Fit:
+        """The deciding model with the covariance of a plan that names none.
+
+        Raises
+        ------
+        DesignError
+            When it has no estimate.
+        """
+        return fit_by_default(self.model, self.design, counts=self.counts)
+
+    def effect_by_default(self) -> Estimate | None:
+        """Return the deciding effect with the default covariance, on the plan's scale.
+
+        None where the plan names no covariance, or that very one: then nothing differs. Its word is
+        ``Answer.of(row, question.band(question.model), question.level)``.
+        """
+        named = self.plan.inference.covariance
+        if named is None or named == self.fit_by_default.covariance:
+            return None
+        fit, margin = self.fit_by_default, self.family.margin
+        scale = self.plan.score.scale
+        rows = self.coefficients("increment", fit)
+        return next(row for row in rows if row.variant == margin and row.scale == scale)
 
     def unit(self, model: str) -> Unit:
         """Return the unit in which a coefficient of a model is shown."""

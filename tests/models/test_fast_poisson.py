@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import AnalysisError
+from analysis.models.design import Design
 from analysis.models.fast_poisson import fit_poisson
+from analysis.models.glm import fit_pml
 
 NAMES = ["a", "b", "c"]
 
@@ -43,6 +45,25 @@ def test_statsmodels_agrees():
     assert by_cluster.clusters == 30
     glm = sm.GLM(y, sm.add_constant(x), family=sm.families.Poisson()).fit(tol=1e-14)
     assert fit.deviance == pytest.approx(glm.deviance, rel=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["HC2", "HC3"])
+def test_leverages_are_those_of_the_fit_in_memory(kind):
+    x, y, _ = revenue()
+    x = np.exp(x)
+    terms, blocks = ("const", *NAMES), ("intercept", "control", "engagement", "score")
+    design = Design(y, np.column_stack([np.ones(len(y)), x]), terms, blocks)
+    fit = fit_poisson(x, y, NAMES, covariance=kind, block_rows=100)
+    np.testing.assert_allclose(fit.covariance, fit_pml(design, covariance=kind).cov, rtol=1e-7)
+    assert fit.kind == kind
+
+
+def test_a_row_of_leverage_one_has_no_hc3():
+    x, y, _ = revenue()
+    alone = np.column_stack([x, np.arange(len(y)) == np.argmax(y)])
+    with pytest.raises(AnalysisError, match="leverage 1"):
+        fit_poisson(alone, y, [*NAMES, "d"], covariance="HC3")
+    assert fit_poisson(alone, y, [*NAMES, "d"]).std_error[0] > 0
 
 
 def test_offset_is_an_exposure():
@@ -152,7 +173,7 @@ def test_memory_is_that_of_the_blocks():
         (dict(outcome=np.zeros(50)), "zero everywhere"),
         (dict(outcome=np.full(50, np.nan)), "missing"),
         (dict(names=["a"]), "outcomes by names"),
-        (dict(covariance="HC3"), "HC3"),
+        (dict(covariance="HC4"), "HC4"),
         (dict(covariance="CRV1"), "without clusters"),
         (dict(cluster=np.arange(50)), "with clusters"),
         (dict(covariance="CRV1", cluster=np.zeros(50)), "at least 2"),

@@ -279,8 +279,12 @@ def test_the_margin_is_a_difference_in_probability(run, tolerance):
     ("agencies", "model", "expected"),
     [
         (None, "ols", "HC3"),
-        (None, "poisson", "HC1"),
-        (None, "logit", "HC1"),
+        (None, "poisson", "HC3"),
+        (None, "gamma", "HC3"),
+        (None, "tweedie", "HC3"),
+        (None, "nb2", "HC3"),
+        (None, "hurdle", "HC3"),
+        (None, "logit", "HC3"),
         (50, "ols", "CRV1"),
         (49, "ols", "CRV3"),
         (50, "poisson", "CRV1"),
@@ -293,6 +297,26 @@ def test_default_covariances(plan_of, sample_of, make_frame, agencies, model, ex
     assert covariance_of(plan, model, design) == expected
     forced = plan_of(cluster={"column": "agency"}, inference={"covariance": "HC2"})
     assert covariance_of(forced, model, design) == "HC2"
+
+
+@pytest.mark.parametrize("model", ["poisson", "ols"])
+def test_the_effect_by_default_is_that_of_a_plan_that_names_no_covariance(
+    plan_of, sample_of, make_frame, model, tolerance
+):
+
+    def question(**inference):
+        plan = plan_of(outcome={"model": model}, inference=inference)
+        sample = sample_of(plan, make_frame())
+        return Question(sample, plan.outcome[0], "klout")
+
+    silent, named = question(), question(covariance="HC0")
+    assert silent.fit.covariance == silent.fit_by_default.covariance == "HC3"
+    assert silent.effect_by_default() is question(covariance="HC3").effect_by_default() is None
+    row = named.effect_by_default()
+    expected = silent.coefficients("increment", silent.fit)[0]
+    assert (row.covariance, row.scale, row.variant) == ("HC3", "sd", "")
+    assert row.std_error == pytest.approx(expected.std_error, rel=tolerance.exact)
+    assert named.fit.covariance == "HC0"
 
 
 @pytest.mark.parametrize(
@@ -450,7 +474,7 @@ def test_joint_test_with_the_normal_reference_is_a_chi_square(
     joint = rows[-1]
     assert checks == []
     design = build_design(sample, "sales", ("klout", "klout2"))
-    fit = fit_pml(design, covariance="HC1")
+    fit = fit_pml(design, covariance="HC3")
     expected = fit.params[-2:] @ np.linalg.inv(fit.cov[-2:, -2:]) @ fit.params[-2:]
     assert (joint.term, joint.df) == ("wald", None)
     assert joint.statistic == pytest.approx(
