@@ -197,8 +197,10 @@ class Family(DeclaredModel):
             return float("nan")
         if power is None:
             parts = self.loss(y, at)
-        elif power == 1:
+        elif power == 1 and (mean > 0).all():
             parts = 2 * (xlogy(y, y / mean) - (y - mean))
+        elif power == 1:  # so small a mean has no quotient
+            parts = 2 * (xlogy(y, y) - y * at - (y - mean))
         elif power == 2:
             parts = 2 * ((y - mean) / mean - np.log(y / mean))
         else:

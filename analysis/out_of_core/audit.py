@@ -26,7 +26,8 @@ from analysis.out_of_core.solve import Solved, solve_ols, solve_poisson
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
 from analysis.results.question import Question
-from analysis.studies.composition.study import clusters_check, outcome_from_rows, reconstructability
+from analysis.studies.composition.outcome import Relations
+from analysis.studies.composition.study import clusters_check, reconstructability
 from analysis.studies.increment.study import tests, together_rows
 
 
@@ -170,7 +171,7 @@ class _Equation:
         last, question = self.basis.k - 1, self.question
         alone = self.basis.explained(last, ("engagement",))
         held = self.basis.explained(last, ("engagement", "control"))
-        made = outcome_from_rows(question)  # what a few extreme rows make is no sum
+        made = Relations(question).outcome_from()  # what a few extreme rows make is no sum
         drawn = len(question.sample.frame)
         if drawn != self.basis.n:
             made = replace(made, reason=f"{made.reason} (In a seeded sample of {drawn:,} rows.)")

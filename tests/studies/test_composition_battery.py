@@ -10,7 +10,7 @@ import pytest
 
 import analysis as sa
 from analysis.audit import analyse
-from analysis.studies.composition.columns import predicted_by_level
+from analysis.studies.composition.shares import predicted_by_level
 
 
 def plan(**changes):

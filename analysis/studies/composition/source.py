@@ -14,7 +14,7 @@ from analysis.errors import listing, printable
 from analysis.models.columns import transformed_score
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-from analysis.studies.composition.columns import forms, r_squared
+from analysis.studies.composition.shares import HIDDEN, forms, r_squared, trimmed_share
 
 if TYPE_CHECKING:
     from sklearn.base import RegressorMixin
@@ -129,13 +129,14 @@ def _predicted_share(
     learner: RegressorMixin, columns: np.ndarray, target: np.ndarray, folds: np.ndarray
 ) -> float:
     """Return the R2 of predictions of `target` in each fold by a learner trained on the others."""
-    from sklearn.metrics import r2_score
     from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's about binning few rows
         predicted = cross_val_predict(learner, columns, target, cv=PredefinedSplit(folds))
-    return float(r2_score(target, predicted))
+    left = ((target - predicted) ** 2).sum() / ((target - target.mean()) ** 2).sum()
+    all_but_few = trimmed_share(target, predicted)
+    return all_but_few if all_but_few > HIDDEN else float(1 - left)
 
 
 # --- parts and wholes -----------------------------------------------------------------------------

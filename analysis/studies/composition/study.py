@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,22 +10,11 @@ from analysis.models import FEWEST_CLUSTERS
 from analysis.models.covariance import CLUSTERED
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-from analysis.studies.composition.columns import (
-    check_values,
-    forms,
-    predicted_by_level,
-    r_squared,
-    r_squared_without_extremes,
-)
+from analysis.studies.composition.columns import check_values
+from analysis.studies.composition.outcome import Relations
 from analysis.studies.composition.rows import check_selection
+from analysis.studies.composition.shares import HIDDEN, r_squared, robust_share
 from analysis.studies.composition.source import check_source
-
-SAME_SUM = 0.9999
-"""Above this squared correlation the outcome counts as computed from the score and all engagement
-columns together, which may honestly explain more of it than one of them."""
-
-Relation = tuple[float, str]
-"""A share of variance, and how it was found."""
 
 
 def check_overlap(question: Question) -> list[Check]:
@@ -34,15 +22,16 @@ def check_overlap(question: Question) -> list[Check]:
 
     What the score is made of is the same for every outcome, and said with the first one.
     """
-    relations = dict(_relations(question))
+    relations = Relations(question)
     target, block = question.design.block("score")[:, 0], question.design.block
     alone, held = (
         r_squared(target, block(*blocks)) for blocks in (["engagement"], ["engagement", "control"])
     )
+    all_but_few = robust_share(target, block("engagement", "control"))
     return [
-        reconstructability(question, alone, held),
-        _outcome_from(question, relations),
-        _bad_control(question, relations),
+        reconstructability(question, alone, held, all_but_few),
+        relations.outcome_from(),
+        relations.bad_control(),
         *(check_source(question, held) if question.outcome == question.plan.outcome[0] else ()),
         _timing(question),
         check_selection(question),
@@ -54,8 +43,19 @@ def check_overlap(question: Question) -> list[Check]:
 # --- the score and engagement ---------------------------------------------------------------------
 
 
-def reconstructability(question: Question, alone: float, held: float) -> Check:
-    """Return the check of the score's R2 on engagement, and on engagement and controls."""
+def reconstructability(
+    question: Question, alone: float, held: float, all_but_few: float = 0.0
+) -> Check:
+    """Return the check of the score's R2 on engagement, and on engagement and controls.
+
+    Parameters
+    ----------
+    question : Question
+    alone, held : float
+        Its R2 on engagement, and on engagement and controls.
+    all_but_few : float
+        The latter in all rows but a few odd ones, which could hide that the score is engagement.
+    """
     limits, rows, score = question.plan.overlap, question.sample.rows, question.score
     left = rows * (1 - held)
     reason = (
@@ -67,96 +67,13 @@ def reconstructability(question: Question, alone: float, held: float) -> Check:
         by_engagement = alone > limits.score_explained or not question.plan.controls.columns
         names = "engagement" if by_engagement else "engagement and controls"
         reason += f" The score is all but {names}, so these rows cannot tell the two apart."
+    elif all_but_few > HIDDEN:
+        passed = False
+        reason += (
+            f" Without a few odd rows it is {100 * all_but_few:.2f} %: the score is all but"
+            " engagement and controls, and those rows alone would decide."
+        )
     return replace(question.check("reconstructability", passed, reason, held), refuses=True)
-
-
-# --- the outcome and its predictors ---------------------------------------------------------------
-
-
-def _responses(question: Question) -> dict[str, np.ndarray]:
-    """Return the outcome as it is, and on the log scale where it can be."""
-    values = question.sample.numbers(question.outcome.column)
-    return {"as it is": values} if question.outcome.kind == "binary" else dict(forms(values))
-
-
-def _relations(question: Question) -> Iterator[tuple[str, Relation]]:
-    """Yield how closely the outcome and the score or an engagement column are related."""
-    outcome, responses = question.outcome.column, _responses(question)
-    for column in (question.score, *question.plan.engagement.columns):
-        values = question.sample.numbers(column)
-        sources = [source for _, source in forms(values)]
-        shares = [
-            (r_squared_without_extremes(response, source[:, None]), f"{outcome} {how}")
-            for source in sources
-            for how, response in responses.items()
-        ]
-        if sources and question.outcome.kind != "binary":
-            shares += [
-                (
-                    predicted_by_level(values, response),
-                    f"{outcome} {how}, read off {column} level by level",
-                )
-                for how, response in responses.items()
-            ]
-            back = predicted_by_level(question.sample.numbers(outcome), values)
-            shares.append((back, f"{column}, read off {outcome} level by level"))
-        yield column, max(shares, default=(0.0, ""))
-
-
-def outcome_from_rows(question: Question) -> Check:
-    """Return the check whether the outcome is (nearly) a function of the score or of engagement."""
-    return _outcome_from(question, dict(_relations(question)))
-
-
-def _outcome_from(question: Question, relations: dict[str, Relation]) -> Check:
-    """Return the check that the outcome is no function of the score and engagement."""
-    outcome, same = question.outcome.column, question.plan.overlap.outcome_explained
-    everything = np.column_stack(
-        [values for column in relations for _, values in forms(question.sample.numbers(column))]
-    )
-    together = max(
-        (r_squared_without_extremes(response, everything), f"{outcome} {how}")
-        for how, response in _responses(question).items()
-    )
-    largest, source, form = max((share, column, how) for column, (share, how) in relations.items())
-    passed = largest <= same and together[0] <= SAME_SUM
-    if largest <= same < SAME_SUM < together[0]:
-        (largest, form), source = together, "the score and engagement together"
-    reason = (
-        f"The closest, {source}, shares {100 * largest:.1f} % of its variance with {outcome}"
-        f" ({form})."
-    )
-    if not passed:
-        reason += (
-            f" {outcome} looks computed from {source}, or {source} from it, so finding one in the"
-            " other says nothing."
-        )
-    return replace(question.check("outcome_from", passed, reason, largest), refuses=True)
-
-
-def _bad_control(question: Question, relations: dict[str, Relation]) -> Check:
-    """Whether holding engagement constant holds (almost) the outcome itself constant."""
-    plan, outcome = question.plan, question.outcome.column
-    share, column = max((relations[column][0], column) for column in plan.engagement.columns)
-    passed = share <= plan.overlap.almost_outcome
-    reason = (
-        f"No engagement column comes closer to {outcome} than {column}, with {100 * share:.1f} % of"
-        " the variance."
-    )
-    if not passed:
-        reason += (
-            f" That is almost {outcome} itself: holding it constant leaves the score nothing to"
-            " say."
-        )
-    if plan.timing is not None:
-        last, first = plan.timing.window("engagement")[1], plan.timing.window("outcome")[0]
-        if last > first:
-            passed = False
-            reason += (
-                f" The plan measures engagement until {last}, after the outcome began on {first}:"
-                " what the outcome brought about is held constant."
-            )
-    return question.check("bad_control", passed, reason, share)
 
 
 # --- what came first ------------------------------------------------------------------------------
