@@ -198,3 +198,10 @@ class Tail:
     heavy: bool
     word: Word | None = None
     positive: bool | None = None
+
+    @property
+    def phrase(self) -> str | None:
+        """The bootstrap's word with its direction, as `Answer.phrase`; None where it has none."""
+        if self.word not in ("adds", "trivial"):
+            return self.word
+        return f"{self.word} ({'positive' if self.positive else 'negative'})"

@@ -204,27 +204,31 @@ HEAVY = "The outcome has so heavy a tail that an ordinary interval covers too li
 def _under_a_heavy_tail(
     case: _Case, answer: Answer, band: Interval, tail: Tail | None
 ) -> tuple[Answer, str]:
-    """Turn `adds` into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say
+    """Turn a word into `inconclusive` under a heavy tail, unless Gamma-PML and the bootstrap say
     the same; return the reason, too.
+
+    All three inside the band, one `trivial` and another `nothing`, are `nothing`.
     """
-    if tail is None or not tail.heavy or answer.word != "adds":
+    if tail is None or not tail.heavy or answer.word in ("inconclusive", "refused"):
         return answer, ""
-    gamma = case.answer("gamma", band)
-    alike = gamma is not None and gamma.phrase == answer.phrase
-    if alike and tail.word == "adds" and tail.positive == (answer.direction == "positive"):
+    gamma, drawn = case.answer("gamma", band), tail.phrase
+    phrases = {answer.phrase, drawn, gamma.phrase if gamma else None}
+    if len(phrases) == 1:
         alike_words = "Gamma-PML and a bootstrap interval say the same."
         return answer, f"The outcome has a heavy tail; {alike_words}"
+    if gamma and {answer.word, gamma.word, tail.word} <= {"nothing", "trivial"}:
+        inside = "Gamma-PML and a bootstrap interval lie inside the band, too, but not all of them"
+        reason = f"The outcome has a heavy tail; {inside} say {answer.phrase}."
+        return Answer("nothing", None, answer.estimate), reason
     if tail.word is None:
         model = case.outcome.deciding_model
         why = "too few draws had an estimate"
-        if case.plan.quick:
-            why = "the plan says quick = true"
-        elif not FAMILIES[model].ratio:
+        if not FAMILIES[model].ratio:
             why = f"there is none for the model {model}"
-        lacks = f"and the bootstrap that could confirm the effect was not run ({why})"
+        lacks = f"and the bootstrap that could confirm the word was not run ({why})"
         return answer.undecided(), f"{HEAVY}, {lacks}, so it is not decided."
-    lacks = "Gamma-PML and a bootstrap interval do not both confirm the effect"
-    return answer.undecided(), f"{HEAVY}; {lacks}, so it is not decided."
+    lacks = "Gamma-PML and a bootstrap interval do not both say so"
+    return answer.undecided(), f"{HEAVY} to say {answer.phrase}; {lacks}, so it is not decided."
 
 
 def _fragile(

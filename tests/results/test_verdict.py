@@ -14,7 +14,7 @@ from analysis.cli import cli
 from analysis.models.fit import critical_value
 from analysis.results.answer import word_for
 from analysis.results.estimates import Check, Estimate, Estimates
-from analysis.results.rule import sesoi_band
+from analysis.results.rule import Tail, sesoi_band
 from analysis.results.verdict import beyond, decide
 
 BAND = (-0.05, 0.05)
@@ -192,6 +192,49 @@ def test_a_companion_with_the_other_sign_is_a_reason(plan_of):
         "Gamma pseudo-maximum likelihood, says adds (negative)" in reason
         for reason in found.reasons
     )
+
+
+# --- under a heavy tail ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edges", "gamma", "drawn", "word", "direction"),
+    [
+        ((0.06, 0.2), (0.06, 0.3), ("adds", True), "adds", "positive"),
+        ((0.06, 0.2), (-0.06, 0.3), ("adds", True), "inconclusive", None),
+        ((0.06, 0.2), (0.06, 0.3), ("adds", False), "inconclusive", None),
+        ((0.06, 0.2), (0.06, 0.3), (None, None), "inconclusive", None),
+        ((-0.01, 0.03), (-0.02, 0.03), ("nothing", True), "nothing", None),
+        ((-0.01, 0.03), (-0.2, 0.3), ("nothing", True), "inconclusive", None),
+        ((-0.01, 0.03), (-0.02, 0.03), ("inconclusive", True), "inconclusive", None),
+        ((-0.01, 0.03), (-0.02, 0.03), (None, None), "inconclusive", None),
+        ((0.01, 0.03), (0.01, 0.03), ("trivial", True), "trivial", "positive"),
+        ((0.01, 0.03), (-0.01, 0.03), ("trivial", True), "nothing", None),
+        ((0.01, 0.03), (0.01, 0.03), ("trivial", False), "nothing", None),
+        ((0.01, 0.03), (0.01, 0.3), ("trivial", True), "inconclusive", None),
+    ],
+)
+def test_under_a_heavy_tail_every_word_needs_gamma_and_the_bootstrap(
+    plan_of, edges, gamma, drawn, word, direction
+):
+    plan = plan_of()
+    rows = Estimates([between(*edges), between(*gamma, model="gamma")])
+    check = Check("demo", "tail", False, "A heavy tail.", 1.4, "sales", "klout")
+    parts = (plan, plan.outcome[0], "klout", 100.0, rows, [])
+    found = decide(*parts, tail=Tail(check, True, *drawn))
+    assert (found.verdict, found.direction) == (word, direction)
+    assert any("tail" in reason for reason in found.reasons)
+    light = decide(*parts, tail=Tail(check, False, *drawn))
+    assert light.verdict == word_for(rows.rows[0], BAND, 0.95)
+
+
+def test_without_a_word_a_heavy_tail_has_nothing_to_take(plan_of):
+    plan, wide = plan_of(), between(-0.2, 0.3)
+    check = Check("demo", "tail", False, "A heavy tail.", 1.4, "sales", "klout")
+    tail = Tail(check, True, "adds", True)
+    found = decide(plan, plan.outcome[0], "klout", 100.0, Estimates([wide]), [], tail=tail)
+    assert found.verdict == "inconclusive"
+    assert not any("heavy" in reason for reason in found.reasons)
 
 
 def test_the_plans_model_decides(plan_of):

@@ -176,6 +176,14 @@ def test_under_a_heavy_tail_adds_needs_gamma_and_the_bootstrap():
     assert ("Gamma-PML and a bootstrap interval say the same" in said) == (strong.verdict == "adds")
 
 
+def test_the_bootstrap_that_the_verdict_asks_for_is_run_also_in_a_quick_plan():
+    full, quick = (audit(*world(1.2, 1.5, n=800), quick=quick) for quick in (False, True))
+    for found in (full, quick):
+        assert found.estimates.one(variant="bootstrap-t").intervals
+    one, other = full.verdict_on(), quick.verdict_on()
+    assert (one.verdict, one.direction) == (other.verdict, other.direction)
+
+
 def test_the_rule_is_for_revenue_only():
     sales, score, likes = world(0.0, 1.1)
     found = audit(
