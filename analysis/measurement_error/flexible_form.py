@@ -20,6 +20,10 @@ MOST_PRODUCTS = 6
 FEWEST_BEYOND, SHARE_BEYOND = 10, 50
 """Rows on either side of a step: at least ten, and a fiftieth of all."""
 
+FEWEST_BETWEEN = 3
+"""Rows between two different steps of one column: a row that lies alone between them would be a
+column of its own, and has no error by HC3."""
+
 
 def standardised(values: np.ndarray) -> np.ndarray:
     """Return values less their mean over their standard deviation."""
@@ -63,7 +67,15 @@ def flexible_columns(
     pairs = [columns[i] * columns[j] for i, j in combinations(products, 2)]
     smooth = np.column_stack([splines, powers])
     base = np.column_stack([known, smooth])
-    steps = [largest_step(values, base, target) for values in columns for target in targets]
+    steps = []
+    for values in columns:
+        own: list[np.ndarray] = []
+        for target in targets:
+            step = largest_step(values, base, target)
+            for other in own:
+                step = apart(values, step, other)
+            own.append(step)
+        steps += own
     return [np.column_stack([smooth, *pairs, *steps]), smooth, splines]
 
 
@@ -112,6 +124,26 @@ def largest_step(values: np.ndarray, base: np.ndarray, target: np.ndarray) -> np
     size = np.abs(rest[order].cumsum()[:-1]) / np.sqrt(below * (n - below) / n)
     at = int(np.where(allowed, size, -1.0).argmax())
     return (values > ordered[at]).astype(float)
+
+
+def apart(values: np.ndarray, step: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return a step, moved away from another one until no single row lies between them.
+
+    Examples
+    --------
+    >>> values = np.arange(9.0)
+    >>> apart(values, (values > 4) * 1.0, (values > 3) * 1.0)
+    array([0., 0., 0., 0., 0., 0., 0., 1., 1.])
+    """
+    between = int((step != other).sum())
+    missing = FEWEST_BETWEEN - between
+    if between == 0 or missing <= 0:
+        return step
+    if step.sum() < other.sum():
+        above = np.sort(values[step == 1])
+        return (values > above[min(missing, len(above)) - 1]).astype(float)
+    below = np.sort(values[step == 0])
+    return (values >= below[-min(missing, len(below))]).astype(float)
 
 
 def outcome_beyond(design: Design, model: str, base: np.ndarray) -> np.ndarray:

@@ -216,3 +216,23 @@ def test_the_flexible_form_finds_the_step_that_the_outcome_takes():
     step = held[0][:, -2]
     assert values[step == 1].min() == pytest.approx(0.3, abs=0.05)
     assert set(np.unique(step)) == {0.0, 1.0}
+
+
+def test_a_row_alone_between_two_steps_does_not_take_the_steps_away():
+    """HC3 does not exist where a row is a column of its own; without steps the form is wrong."""
+    passed = moved = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=1000)
+        jump = standardised(stepped(truth))
+        score = 0.7 * jump + np.sqrt(0.51) * rng.normal(size=1000)
+        outcome = 0.7 * jump + np.sqrt(0.51) * rng.normal(size=1000)
+        one = deciding([standardised(truth)], score, outcome, roles=[{}])
+        effect = one.in_any_form
+        passed += abs(effect.estimate) > 1.96 * effect.std_error
+        held = flexible_columns([standardised(truth)], (), np.ones((1000, 1)), (outcome, score))
+        between = int((held[0][:, -1] != held[0][:, -2]).sum())
+        moved += between == 3
+        assert between == 0 or between >= 3
+    assert moved > 5  # often the two are one row apart
+    assert passed <= 5
