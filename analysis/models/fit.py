@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from analysis.errors import DesignError, Fault
-from analysis.models.covariance import cluster_products, cluster_sums, steps_without
+from analysis.models.covariance import ROBUST, cluster_products, cluster_sums, steps_without
 from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf, f_sf, normal_sf, t_sf
 from analysis.models.distributions import critical_value as critical_value
 from analysis.models.family import FAMILIES
+from analysis.models.few_rows import few_rows_df
 from analysis.models.solver import information_of
 
 
@@ -70,6 +71,26 @@ class Fit:
         if self.covariance.startswith("CRV"):
             return float(self.design.n_clusters - 1)
         return float(self.design.n - self.design.k) if FAMILIES[self.model].linear else None
+
+    def df_of(self, term: str) -> float | None:
+        """Return the degrees of freedom of one coefficient: fewer than `df` if few rows carry it.
+
+        With HC3 and rows in memory; of a model of two parts the fewer of both.
+        """
+        if self.parts:
+            found = [df for part in self.parts if (df := part.df_of(term)) is not None]
+            return min(found, default=self.df)
+        if self.covariance != ROBUST or not len(self.residuals):
+            return self.df
+        (basis, triangle), root = self.design.basis, np.sqrt(np.maximum(self.weights, 0.0))
+        along = np.linalg.solve(self.information, np.linalg.inv(triangle)[self.position(term)])
+        weights = root * (basis @ along)
+        standard = np.divide(self.residuals, root, out=np.zeros_like(root), where=root > 0)
+        whitened = np.linalg.solve(np.linalg.cholesky(self.information), basis.T).T * root[:, None]
+        few = few_rows_df(weights, standard, whitened, (whitened**2).sum(axis=1))
+        if few is None:
+            return self.df
+        return few if self.df is None else min(few, self.df)
 
     @property
     def r_squared(self) -> float:
@@ -162,10 +183,11 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
     """Return (statistic, p) of the robust Wald test that the coefficients of `terms` are all zero.
 
     A chi-square with q degrees of freedom under a normal reference, else an F statistic: with (q, n
-    - k), or with clusters Hotelling's form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a
-    covariance estimated from G clusters has G - 1 degrees of freedom in every direction at once.
-    For a model of two parts all coefficients of `terms` in both of them are tested: without
-    clusters the sum of the parts' statistics.
+    - k), of one coefficient that few rows carry with (1, its own), or with clusters Hotelling's
+    form ``(G - q) / (q (G - 1)) W`` with (q, G - q), since a covariance estimated from G clusters
+    has G - 1 degrees of freedom in every direction at once. For a model of two parts all
+    coefficients of `terms` in both of them are tested: without clusters the sum of the parts'
+    statistics.
 
     Raises
     ------
@@ -188,13 +210,14 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
             "the model", [Fault("joint Wald test", found, "more clusters than coefficients")]
         )
     value = float(params[at] @ np.linalg.solve(cov[np.ix_(at, at)], params[at]))
-    if fit.df is None:
+    df = fit.df_of(terms[0]) if q == 1 else fit.df
+    if df is None:
         return value, float(chi2_sf(value, q))
     if fit.covariance.startswith("CRV"):
         groups = fit.design.n_clusters
         value *= (groups - q) / (q * (groups - 1))
         return value, float(f_sf(value, q, groups - q))
-    return value / q, float(f_sf(value / q, q, fit.df))
+    return value / q, float(f_sf(value / q, q, df))
 
 
 def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float, float]:

@@ -12,7 +12,9 @@ from analysis.errors import DesignError, Fault
 from analysis.models.covariance import (
     equation_covariance,
     jackknife,
+    levered,
     one_step_jackknife,
+    refuse_full_leverage,
     small_sample,
 )
 from analysis.models.design import Design
@@ -26,8 +28,8 @@ WIDEST = 30.0
 REFIT_STEPS = 25
 """Steps of a fit that starts close to its estimate."""
 
-WITHOUT_ROWS = ("HC0", "HC1", "CRV1")
-"""The covariances of `coefficient_without`: those that the rows' influence alone gives."""
+WITHOUT_ROWS = ("HC0", "HC1", "HC3", "CRV1")
+"""The covariances of `coefficient_without`: those that need no other fit."""
 
 
 def fit_pml(design: Design, *, family: str = "poisson", covariance: str = "HC1") -> Fit:
@@ -260,7 +262,8 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
         Of all rows, by Poisson, Gamma or Tweedie pseudo-maximum likelihood.
     term : str
     keep : ndarray of bool, shape (n,)
-    covariance : {"HC0", "HC1", "CRV1"}
+    covariance : {"HC0", "HC1", "HC3", "CRV1"}
+        With HC3 the degrees of freedom are those with all rows: of many rows a few are left out.
 
     Raises
     ------
@@ -283,6 +286,10 @@ def coefficient_without(fit: Fit, term: str, keep: np.ndarray, covariance: str) 
     )  # the coefficient, as a sum on the basis
     parts = weights * rest.influence(found.params, np.linalg.solve(found.information, own))
     groups = df = None
+    if covariance == "HC3":
+        leverage = rest.leverages(found.params, found.information)
+        refuse_full_leverage(leverage, covariance)
+        parts, df = parts / levered(leverage, covariance), fit.df_of(term)
     if covariance == "CRV1":
         groups = int((np.bincount(clusters, weights=weights) > 0).sum())
         parts, df = np.bincount(clusters, weights=parts), groups - 1.0

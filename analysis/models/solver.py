@@ -223,6 +223,14 @@ class Rows:
             return bend - y * at
         return self.family.loss(y, at) / 2
 
+    def leverages(self, params: np.ndarray, information: np.ndarray) -> np.ndarray:
+        """Return each row's leverage where the information is this, shape (n,), as counted."""
+        found, inverse = np.empty(len(self.response)), np.linalg.inv(information)
+        for part, x in self.blocks():
+            bend = self.family.weights(self.at(part, x, params))
+            found[part] = bend * np.einsum("ij,ij->i", x @ inverse, x)
+        return found if self.weights is None else found * self.weights
+
     def influence(self, params: np.ndarray, along: np.ndarray) -> np.ndarray:
         """Return the rows' parts of the score along a direction, shape (k,), unweighted."""
         parts = np.empty(len(self.response))

@@ -269,7 +269,7 @@ class Question:
             unit=self.unit(fit.model),
             estimate=estimate * by,
             std_error=error * by,
-            df=fit.df,
+            df=fit.df_of(column),
             note=note,
         )
         return tested(row)
@@ -280,7 +280,7 @@ class Question:
         For a logit its margin follows, for a model of two parts the coefficients of both.
         """
         blank, rows = self.row_of_fit(method, fit, self.score), []
-        for name, estimate, error, unit in self._quantities(fit):
+        for name, (estimate, error), df, unit in self._quantities(fit):
             rows += self.on_both_scales(
                 replace(
                     blank,
@@ -288,17 +288,20 @@ class Question:
                     unit=unit,
                     estimate=estimate,
                     std_error=error,
-                    df=fit.df,
+                    df=df,
                 )
             )
         return rows
 
-    def _quantities(self, fit: Fit) -> Iterator[tuple[str, float, float, Unit]]:
-        """Yield (variant, estimate, standard error, unit) of all that a fit says of the score."""
+    def _quantities(
+        self, fit: Fit
+    ) -> Iterator[tuple[str, tuple[float, float], float | None, Unit]]:
+        """Yield (variant, estimate and error, df, unit) of all that a fit says of the score."""
         for name, part in (("", fit), *zip(PARTS, fit.parts, strict=bool(fit.parts))):
-            yield name, *part.coefficient(self.score), self.unit(part.model)
+            df = part.df_of(self.score)
+            yield name, part.coefficient(self.score), df, self.unit(part.model)
             if not name and FAMILIES[fit.model].margin:
-                yield "margin", *average_marginal_effect(fit, self.score), "points"
+                yield "margin", average_marginal_effect(fit, self.score), df, "points"
 
     def on_both_scales(self, row: Estimate) -> list[Estimate]:
         """Return a row per SD and per unit of the score, the plan's scale without a variant.
@@ -337,7 +340,7 @@ class Question:
             edges = (test.interval(level) for level in self.levels)
             inside = [(self.by * low, self.by * high) for low, high in edges]
             return word_of(*inside, self.band(fit.model))
-        return self.word(fit.model, *effect_of(fit, self.score), fit.df)
+        return self.word(fit.model, *effect_of(fit, self.score), fit.df_of(self.score))
 
     def word(self, model: str, estimate: float, error: float, df: float | None) -> Word:
         """Return the word of an effect and its standard error, both per unit of the score."""

@@ -36,7 +36,7 @@ def design_of(n=400, offset=False, seed=1):
 
 
 @pytest.mark.parametrize("model", ["poisson", "gamma", "tweedie"])
-@pytest.mark.parametrize("kind", ["HC0", "HC1", "CRV1"])
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC3", "CRV1"])
 @pytest.mark.parametrize("offset", [False, True])
 def test_it_is_the_coefficient_of_a_fit_of_the_rest(model, kind, offset):
     design = design_of(offset=offset)

@@ -251,7 +251,8 @@ def tests(
         )
     statistic, p = wald(full, (question.score,))
     joint = "both parts: whether there is any, and how much" if full.parts else ""
-    rows = [replace(blank, term="wald", statistic=statistic, df=full.df, p_value=p, note=joint)]
+    df = full.df if full.parts else full.df_of(question.score)
+    rows = [replace(blank, term="wald", statistic=statistic, df=df, p_value=p, note=joint)]
     if lagrange:
         robust = replace(
             plain,

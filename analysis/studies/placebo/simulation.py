@@ -210,7 +210,7 @@ class Simulation:
             return Draw(False, np.nan)
         by, margin = self._by(design.matrix[:, -1]), bool(self.family.margin)
         effect, error = effect_of(fit, score)
-        plain, error = self._answer(by * effect, by * error, fit.df), by * error
+        plain, error = self._answer(by * effect, by * error, fit.df_of(score)), by * error
         if not self.corrects or plan.score.shares_error == "full":
             return Draw(plain[0] == "adds", error)
         answers, errors = [], []

@@ -147,7 +147,7 @@ class Segments(Question):
             covariance=fit.covariance,
             estimate=estimate * self.by,
             std_error=error * self.by,
-            df=None if halves else fit.df,
+            df=None if halves else fit.df_of(self.score),
             note="corrected for noise in engagement" if halves else "",
         )
         return Segment(tested(effect), float(np.std(design.block("score")[:, 0], ddof=1)), sums)
