@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.errors import DesignError
 from analysis.measurement_error.correction import Effect
-from analysis.measurement_error.posterior import Posterior
+from analysis.measurement_error.posterior import SMOOTH, Posterior
 from analysis.models import fit_model
 from analysis.models.covariance import sandwich
 from analysis.models.design import Design, independent_columns
@@ -36,7 +36,7 @@ def calibrated_effect(
         Columns without noise, the intercept first.
     truth : Posterior
     cubic : bool
-        Whether the function is a cubic of each column, or its value and nine soft steps.
+        Whether the function is a cubic of each column, or its value, square and soft steps.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def _averaged_mean(
     if not cubic:
         at = widths[0]
         for width in widths[1:]:
-            penalty[at + 1 : at + width] = RIDGE
+            penalty[at + SMOOTH : at + width] = RIDGE
             at += width
     params = np.zeros(len(penalty))
     params[0] = -np.log(np.exp(offset).mean())

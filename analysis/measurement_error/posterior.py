@@ -23,6 +23,10 @@ ROUNDS = 12
 SWEEPS, SETTLED = 14, 5
 """Sweeps of the Gibbs sampler over several columns, and how many of them only lead to it."""
 
+SMOOTH, SOFT = 2, 9
+"""Columns of a flexible function of the truth: its value and square, and soft steps at the deciles.
+The square is what the steps, which end at the outer deciles, do not see of a U."""
+
 SOFTNESS = 0.08
 """Width of a soft step, in standard deviations of the record."""
 
@@ -38,8 +42,8 @@ class TrueColumn:
     ----------
     grid : ndarray, shape (K,)
         Values of the truth.
-    steps : ndarray, shape (K, 10)
-        The value itself and nine soft steps at the deciles of a normal truth.
+    steps : ndarray, shape (K, 11)
+        The value itself, its square, and nine soft steps at the deciles of a normal truth.
     weights : ndarray, shape (n, K)
         Of each value for each row; they sum to 1.
     """
@@ -115,16 +119,17 @@ def _grid_of(column: NoisyColumn, points: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def soft_steps(values: np.ndarray, spread: float) -> np.ndarray:
-    """Return values and nine soft steps at the deciles of a normal variable of this spread."""
-    cuts = -normal_isf(np.arange(1, 10) / 10) * spread
+    """Return values, their squares and soft steps at the deciles of a normal variable."""
+    cuts = -normal_isf(np.arange(1, SOFT + 1) / (SOFT + 1)) * spread
     at = np.clip((values[..., None] - cuts) / SOFTNESS, -50, 50)
-    return np.concatenate([values[..., None], 1 / (1 + np.exp(-at))], axis=-1)
+    smooth = [values[..., None] ** power for power in range(1, SMOOTH + 1)]
+    return np.concatenate([*smooth, 1 / (1 + np.exp(-at))], axis=-1)
 
 
-def _penalty(n: int, width: int, known: int) -> np.ndarray:
+def _penalty(n: int, columns: int, known: int) -> np.ndarray:
     """Return the ridge of a regression on known columns and soft steps: the steps are shrunk."""
     tiny = 1e-6 * n
-    return np.diag([tiny] * known + ([tiny] + [1.0] * 9) * (width // 10))
+    return np.diag([tiny] * known + ([tiny] * SMOOTH + [1.0] * SOFT) * columns)
 
 
 def _one_column(column: NoisyColumn, score: np.ndarray, known: np.ndarray) -> TrueColumn:
@@ -136,7 +141,7 @@ def _one_column(column: NoisyColumn, score: np.ndarray, known: np.ndarray) -> Tr
     prior = np.broadcast_to(normal / normal.sum(), (n, len(grid)))
     weights = record * prior
     weights /= weights.sum(axis=1, keepdims=True)
-    ridge, inner = _penalty(n, steps.shape[1], q), known.T @ known
+    ridge, inner = _penalty(n, 1, q), known.T @ known
     lines = known.shape[1] > 1
     for _ in range(ROUNDS):
         total = weights.sum(axis=0, dtype=float)
@@ -200,7 +205,7 @@ def _several(
         -0.5 / c.variance * (c.values[:, None] - grid).astype("f4") ** 2
         for c, (grid, _) in zip(columns, grids, strict=True)
     ]
-    ridge = _penalty(n, 10 * len(columns), q)
+    ridge = _penalty(n, len(columns), q)
     pairs = [(i, j) for at, i in enumerate(products) for j in products[:at]]
     averaged = [np.zeros((n, len(grid))) for grid, _ in grids]
     both = np.zeros((n, len(pairs)))
@@ -210,7 +215,7 @@ def _several(
             params = np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ score)
             rest = score - matrix @ params
             spread = max(float(rest @ rest) / n, LEAST_SPREAD)
-            own = params[q + 10 * at : q + 10 * (at + 1)]
+            own = params[q + functions.shape[1] * at :][: functions.shape[1]]
             others = np.column_stack([known, *(t for i, t in enumerate(truth) if i != at)])
             line = others @ np.linalg.lstsq(others, truth[at], rcond=None)[0]
             width = max(float(((truth[at] - line) ** 2).mean()), 20 * LEAST_SPREAD)

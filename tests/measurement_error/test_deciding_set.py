@@ -236,3 +236,25 @@ def test_a_row_alone_between_two_steps_does_not_take_the_steps_away():
         assert between == 0 or between >= 3
     assert moved > 5  # often the two are one row apart
     assert passed <= 5
+
+
+@pytest.mark.parametrize("model", ["ols", "poisson", "gamma"])
+def test_calibrated_members_see_a_u_whose_tails_lie_beyond_the_steps(model):
+    rng = np.random.default_rng(11)
+    n = 8000
+    truth = rng.normal(size=n)
+    bend = standardised(truth**2)
+    record = standardised(truth + 0.5 * rng.normal(size=n))
+    score = standardised(0.7 * bend + np.sqrt(0.51) * rng.normal(size=n))
+    mean = np.exp(0.2 * bend)
+    outcome = {
+        "ols": lambda: 0.7 * bend + rng.normal(size=n),
+        "poisson": lambda: rng.poisson(3 * mean).astype(float),
+        "gamma": lambda: mean * rng.gamma(2, 0.5, n),
+    }[model]()
+    members = {one.member: one for one in deciding([record], score, outcome, model).members(0.8)}
+    plain = members["recorded"].effect
+    assert plain.estimate > 10 * plain.std_error
+    for key in ("cubic", "steps"):
+        found = members[key].effect
+        assert abs(found.estimate) < min(3 * found.std_error, plain.estimate / 6)
