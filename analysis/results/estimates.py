@@ -364,6 +364,8 @@ class Check:
         True when a failure means that the question has no answer in these data.
     assessed : bool
         False when it did not look.
+    undecides : bool
+        True when a failure gives another word, so that the verdict is not decided.
     """
 
     plan: str
@@ -375,6 +377,7 @@ class Check:
     score: str = ""
     refuses: bool = False
     assessed: bool = True
+    undecides: bool = False
 
     @property
     def id(self) -> str:
@@ -390,11 +393,19 @@ class Check:
     @property
     def weight(self) -> Weight:
         """What a failure does to the verdict."""
-        return "refuses" if self.refuses else weighed(self.check).weight
+        if self.refuses:
+            return "refuses"
+        table = weighed(self.check)
+        harmless = self.passed is False and not self.undecides and table.otherwise
+        return table.otherwise if harmless else table.weight
 
     @property
     def refused(self) -> bool:
         return self.refuses and self.passed is False
+
+    @property
+    def undecided(self) -> bool:
+        return self.undecides and self.passed is False
 
     def record(self) -> dict[str, object]:
         statistic = (

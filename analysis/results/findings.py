@@ -156,6 +156,7 @@ CHECK_QUESTIONS = {
     "entity": "Does each row speak for itself?",
     "folds": "Is nothing on both sides of a fold?",
     "influence": "Does the word of the plain fit rest on more than a few rows?",
+    "unseen_clusters": "Does every row speak for itself, by the values of the other columns?",
     "future_score": "Does the score to come stay silent about what was before it?",
     "lagged_score": "Does the score of the period before give the same word?",
     "one_segment": "Is the word the same without any one large segment?",

@@ -19,11 +19,14 @@ class Weighed(NamedTuple):
     looks_at : str
     sentence : str
         What a failure means.
+    otherwise : str
+        The weight of a failure that leaves the word as it is; empty where that makes no difference.
     """
 
     weight: Weight
     looks_at: str
     sentence: str
+    otherwise: Weight | Literal[""] = ""
 
 
 NOT_LISTED = Weighed("note", "what its name says", "Read what it found.")
@@ -61,16 +64,19 @@ WEIGHTS: dict[str, Weighed] = {
         "undecides",
         "the word without rows that repeat others",
         "Repeated rows make the word.",
+        "cautions",
     ),
-    "entities_kept": Weighed(
+    "unseen_clusters": Weighed(
         "undecides",
-        "the word with the rows of one entity kept together",
-        "Rows that belong together make the word when they count as independent.",
+        "columns whose rows are alike in the score and in the outcome",
+        "Rows that belong together count as independent.",
+        "cautions",
     ),
     "influence": Weighed(
         "undecides",
-        "how few rows have to go before the word changes",
+        "how few rows have to go before the word changes, and whether their influence stands apart",
         "The word rests on a few rows.",
+        "cautions",
     ),
     "curved_score": Weighed(
         "undecides",
@@ -112,6 +118,11 @@ WEIGHTS: dict[str, Weighed] = {
         "cautions",
         "a column that names what several rows are about",
         "Rows of one entity count as independent.",
+    ),
+    "entities_kept": Weighed(
+        "cautions",
+        "the word with the rows of one entity kept together",
+        "The word is another one where rows of one entity are kept together.",
     ),
     "one_segment": Weighed(
         "cautions",

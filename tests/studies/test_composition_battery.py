@@ -183,7 +183,12 @@ def test_engagement_that_is_almost_the_outcome():
     check = found(data, "bad_control")
     assert check.passed is False
     assert "almost sales itself" in check.reason
+    assert (check.undecides, check.weight) == (True, "undecides")
     assert not found(data, "outcome_from").refused
+    honest = data.assign(likes=frame()["likes"], orders=data["likes"])
+    check = found(honest, "bad_control", controls={"columns": ["orders"]})
+    assert check.passed is False
+    assert "than orders" in check.reason
 
 
 def test_windows_in_order_and_out_of_it():

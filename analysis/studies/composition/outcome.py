@@ -83,8 +83,22 @@ class Relations:
         """
         return {name: max(self._shares(name), default=(0.0, "")) for name in self.named}
 
+    @cached_property
+    def held(self) -> dict[str, np.ndarray]:
+        """Engagement columns and numeric controls."""
+        sample, score = self.question.sample, self.question.score
+        numeric = pd.api.types.is_numeric_dtype
+        controls = self.question.plan.controls.columns
+        named = {column: values for column, values in self.named.items() if column != score}
+        return named | {
+            column: sample.numbers(column)
+            for column in controls
+            if column in sample.frame and numeric(sample.frame[column])
+        }
+
     def _shares(self, column: str) -> Iterator[tuple[float, str]]:
-        outcome, values, rows = self.question.outcome.column, self.named[column], self.distinct
+        outcome, rows = self.question.outcome.column, self.distinct
+        values = self.named[column] if column in self.named else self.held[column]
         for _, source in forms(values):
             for how, response in self.responses.items():
                 yield robust_share(response, source[:, None]), f"{outcome} {how}"
@@ -128,11 +142,7 @@ class Relations:
 
     def _pairs(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield what an outcome may be of two columns, one of them the score or engagement."""
-        columns, sample = dict(self.named), self.question.sample
-        for column in self.question.plan.controls.columns:
-            if column in sample.frame and pd.api.types.is_numeric_dtype(sample.frame[column]):
-                columns[column] = sample.numbers(column)
-        pool = list(columns.items())[:MOST_COLUMNS]
+        pool = list((self.named | self.held).items())[:MOST_COLUMNS]
         for (one, first), (other, second) in combinations(pool, 2):
             if one not in self.named and other not in self.named:
                 continue
@@ -179,14 +189,20 @@ class Relations:
         return replace(question.check("outcome_from", passed, reason, largest), refuses=True)
 
     def bad_control(self) -> Check:
-        """Return the check that holding engagement constant does not hold (almost) the outcome
-        itself constant.
+        """Return the check that nothing held constant is (almost) the outcome itself, or was
+        measured after it.
         """
         plan, outcome = self.question.plan, self.question.outcome.column
-        share, column = max((self.of_one[name][0], name) for name in plan.engagement.columns)
+        shares = {
+            name: self.of_one[name][0]
+            if name in self.of_one
+            else max(self._shares(name), default=(0.0, ""))[0]
+            for name in self.held
+        }
+        share, column = max((share, name) for name, share in shares.items())
         passed = share <= plan.overlap.almost_outcome
         reason = (
-            f"No engagement column comes closer to {outcome} than {column}, with"
+            f"Nothing that is held constant comes closer to {outcome} than {column}, with"
             f" {100 * share:.1f} % of the variance."
         )
         if not passed:
@@ -202,7 +218,7 @@ class Relations:
                     f" The plan measures engagement until {last}, after the outcome began on"
                     f" {first}: what the outcome brought about is held constant."
                 )
-        return self.question.check("bad_control", passed, reason, share)
+        return replace(self.question.check("bad_control", passed, reason, share), undecides=True)
 
 
 def _worth_a_look(values: np.ndarray, ranks: np.ndarray) -> bool:

@@ -24,6 +24,8 @@ from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.results.rule import Fragility, Noise, Word
 from analysis.studies.base import entity_column
+from analysis.studies.influence.repeats import repeated_rows
+from analysis.studies.influence.unseen_clusters import check_unseen_clusters
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
@@ -176,17 +178,32 @@ def word_without(question: Question, fit: Fit, keep: np.ndarray, kind: str) -> W
 
 
 def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
-    """Return the fewest rows that change the word, reruns without rows, effective clusters."""
-    checks, partial = list(_effective_clusters(question)), bool(question.sample.note)
-    if not (question.plan.quick or partial or question.family.resampled_as):
-        word = question.word_of_fit(question.fit)
+    """Return the fewest rows that change the word, reruns without rows, effective clusters.
+
+    What can make the word undecided is looked at in a quick plan, too.
+    """
+    checks = list(_effective_clusters(question))
+    why = "these rows are a part of the file" if question.sample.note else ""
+    if question.family.resampled_as:
+        why = f"the model, {question.family.printed}, is not fitted again and again"
+    if why:
         checks += [
-            _fewest(question, word),
-            *_segments(question, word),
-            *_without_repeats(question, word),
-            *_entities_kept(question, word),
+            question.check(name, None, f"Not looked at: {why}.", assessed=False) for name in RERUNS
         ]
+        return StudyResult((), tuple(checks))
+    word = question.word_of_fit(question.fit)
+    checks += [
+        _fewest(question, word),
+        check_unseen_clusters(question, word),
+        *_without_repeats(question, word),
+    ]
+    if not question.plan.quick:
+        checks += [*_segments(question, word), *_entities_kept(question, word)]
     return StudyResult((), tuple(checks))
+
+
+RERUNS = ("influence", "unseen_clusters", "without_repeats")
+"""The checks that can make a word undecided."""
 
 
 def _effective_clusters(question: Question) -> Iterator[Check]:
@@ -282,20 +299,25 @@ def _segments(question: Question, word: Word) -> Iterator[Check]:
 
 def _without_repeats(question: Question, word: Word) -> Iterator[Check]:
     """Yield whether the word is the same without repeated rows."""
-    raw, row = question.sample.raw, question.plan.row
-    if raw is None or not (row or question.sample.identical_rows):
+    sample, plan = question.sample, question.plan
+    if sample.raw is None:
         return
-    repeated = (raw[row] if row else raw).duplicated().to_numpy()
-    if repeated.any():
-        count, without = int(repeated.sum()), _word_without(question, np.flatnonzero(repeated))
-        reason = (
-            f"Without {count:,} repeated rows the word of the plain fit is"
-            f" {without or 'not known'}; with them it is {word}."
-        )
-        passed = None if without is None else without == word
-        yield question.check(
-            "without_repeats", passed, reason, float(count), assessed=passed is not None
-        )
+    repeated, same = repeated_rows(sample), True
+    if not repeated.any() and plan.row is not None:
+        repeated, same = sample.raw[plan.row].duplicated().to_numpy(), False
+    if not repeated.any():
+        return
+    count, without = int(repeated.sum()), _word_without(question, np.flatnonzero(repeated))
+    what = "" if same else f' of the same "{printable(plan.row)}"'
+    reason = (
+        f"Without {count:,} repeated rows{what} the word of the plain fit is"
+        f" {without or 'not known'}; with them it is {word}."
+    )
+    passed = None if without is None else without == word
+    check = question.check(
+        "without_repeats", passed, reason, float(count), assessed=passed is not None
+    )
+    yield replace(check, undecides=same and passed is False)
 
 
 def _entities_kept(question: Question, word: Word) -> Iterator[Check]:

@@ -1,0 +1,259 @@
+"""Rows that belong together though the plan does not say so, found by the values of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import DesignError, printable
+from analysis.models import fit_by_default
+from analysis.models.design import independent_columns
+from analysis.models.fit import Fit
+from analysis.models.glm import effect_of
+from analysis.results.estimates import Check, span_text
+from analysis.results.question import Question
+from analysis.results.rule import Word
+
+FEWEST_LEVELS = 20
+"""Fewer groups than these carry no interval to speak of."""
+
+LARGER = 1.25
+"""A clustered error this many times the plan's is worth a word."""
+
+FALSE_ALARMS = 0.02
+"""Chance of naming a column of a study in which no rows belong together, whatever the number of its
+columns, outcomes and scores."""
+
+SINGLE = 0.9
+"""A column with more levels than this share of the rows hardly keeps any together."""
+
+BENDS = (0.05, 0.275, 0.5, 0.725)
+"""Where a whole number's course is let bend: what goes with its size is a column left out, and not
+rows that belong together."""
+
+
+def check_unseen_clusters(question: Question, word: Word) -> Check:
+    """Return the check that no column of the file keeps rows together that the plan counts apart.
+
+    Parameters
+    ----------
+    question : Question
+    word : str
+        Of the plain fit.
+
+    Notes
+    -----
+    A column is named where the rows of its levels push the score's coefficient the same way beyond
+    chance, all columns, outcomes and scores taken together, and the error that `[cluster]` would
+    give is larger than the plan's by a quarter or more. Whole numbers are looked at beside the
+    course that score and outcome take with their size.
+    """
+    name, fit, raw = "unseen_clusters", question.fit, question.sample.raw
+    if raw is None:
+        return question.check(name, None, "Other columns are not at hand.", assessed=False)
+    columns = dict(_candidates(question))
+    if not columns:
+        reason = (
+            f"No other column of the file has {FEWEST_LEVELS} levels or more that several rows"
+            " share."
+        )
+        return question.check(name, True, reason, 0.0)
+    plan, units = question.plan, _kept_together(question)
+    looks = len(columns) * len(plan.outcome) * len(plan.score.columns)
+    found, largest = [], 1.0
+    for column, (groups, number) in columns.items():
+        beyond = chance(fit, question.score, groups, units) < FALSE_ALARMS / looks
+        if beyond and number is not None:
+            course = _beside_its_course(question, number)
+            beyond = chance(course, question.score, groups, units) < FALSE_ALARMS / looks
+        if beyond and (kept := _clustered(question, groups)) is not None:
+            ratio = effect_of(kept, question.score)[1] / effect_of(fit, question.score)[1]
+            largest = max(largest, ratio)
+            found += [(ratio, column, kept)] if ratio >= LARGER else []
+    if not found:
+        reason = (
+            f"Of {len(columns):,} other columns with {FEWEST_LEVELS} levels or more, none keeps"
+            " rows together that push the score's effect the same way."
+        )
+        return question.check(name, True, reason, float(largest))
+    ratio, column, kept = max(found, key=lambda one: one[0])
+    other = question.word_of_fit(kept)
+    reason = _said(question, column, kept, ratio) + (
+        f" The word of the plain fit is {word}, and {other} with them kept together."
+        if other != word
+        else f" The word of the plain fit is {word} either way."
+    )
+    check = question.check(name, False, reason, float(ratio))
+    return replace(check, undecides=other != word)
+
+
+def _said(question: Question, column: str, kept: Fit, ratio: float) -> str:
+    """Return which column it is, both intervals, and what to write into the plan."""
+    spans = [_span(question, fit) for fit in (question.fit, kept)]
+    name = printable(column)
+    return (
+        f'Rows with the same "{name}" are alike in the score and in the outcome, beyond what is'
+        f" held constant: kept together ({kept.design.n_clusters:,} clusters), the error of the"
+        f" score is {ratio:.2f} times the plan's, and the {100 * question.level:g} % interval"
+        f" {spans[1]} in"
+        f' place of {spans[0]}. If "{name}" names what rows belong to, the plan needs'
+        f' [cluster] column = "{name}".'
+    )
+
+
+def _span(question: Question, fit: Fit) -> str:
+    """Return the interval of a fit's effect as a reader sees it."""
+    margin, scale = question.family.margin, question.plan.score.scale
+    rows = question.coefficients("increment", fit)
+    row = next(row for row in rows if row.variant == margin and row.scale == scale)
+    return span_text(*row.interval(question.level), row.unit)
+
+
+def _clustered(question: Question, groups: np.ndarray) -> Fit | None:
+    """Return the deciding model with the errors of a plan that names these clusters."""
+    design = replace(question.fit.design, clusters=groups)
+    try:
+        return fit_by_default(question.model, design, counts=question.counts)
+    except DesignError:
+        return None
+
+
+def _candidates(question: Question) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray | None]]]:
+    """Yield (column, (codes of its levels, its values where they are numbers)) of every column that
+    may name what rows belong to. Rows without a value are a level each.
+    """
+    plan, raw = question.plan, question.sample.raw
+    taken = {column for column, _ in plan.roles()}
+    taken |= {plan.cluster.column} if plan.cluster is not None else set()
+    for name in raw.columns:
+        values = raw[name]
+        if str(name) in taken or not _names_things(values):
+            continue
+        codes, levels = pd.factorize(values.astype(object))
+        absent = codes < 0
+        known = len(values) - int(absent.sum())
+        if not FEWEST_LEVELS <= len(levels) <= SINGLE * known:
+            continue
+        codes[absent] = len(levels) + np.arange(absent.sum())
+        number = None
+        if pd.api.types.is_numeric_dtype(values):
+            number = values.to_numpy(dtype=float, na_value=np.nan)
+        yield str(name), (codes, number)
+
+
+def _names_things(values: pd.Series) -> bool:
+    """Return whether a column is text, a date or whole numbers."""
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    if not pd.api.types.is_numeric_dtype(values):
+        return True
+    numbers = values.dropna().to_numpy(dtype=float)
+    return bool(
+        len(numbers) and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()
+    )
+
+
+def _kept_together(question: Question) -> np.ndarray:
+    """Return codes of rows that are one already: a cluster's, or copies of one another."""
+    if question.design.clusters is not None:
+        return question.design.clusters
+    plan, frame = question.plan, question.sample.frame
+    columns = [column for column, _ in plan.roles() if column in frame]
+    return frame.groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def _beside_its_course(question: Question, number: np.ndarray) -> Fit:
+    """Return the deciding model beside the course that the outcome takes with a number's size."""
+    ranks = pd.Series(number).rank(pct=True).fillna(0.5).to_numpy()
+    bends = [np.maximum(ranks - bend, 0.0) for bend in BENDS]
+    matrix = question.fit.design.matrix
+    more = independent_columns(np.column_stack([matrix, ranks, *bends]))[:, matrix.shape[1] :]
+    columns = {f"course {at}": column for at, column in enumerate(more.T)}
+    try:
+        design = question.fit.design.with_columns("control", columns)
+        return fit_by_default(question.model, design, counts=question.counts)
+    except DesignError:
+        return question.fit
+
+
+# --- rows that push the same way ------------------------------------------------------------------
+
+
+def chance(fit: Fit, score: str, groups: np.ndarray, units: np.ndarray) -> float:
+    """Return the p-value that rows of a group push a coefficient the same way by chance.
+
+    By each row's influence on it, and by the product of normal scores of the score's residual and
+    the outcome's, which sees what a few large rows hide; the smaller one, doubled.
+    """
+    design, at = fit.design, fit.position(score)
+    others = np.delete(design.basis[0], at, axis=1)
+    outcome = fit.residuals / np.sqrt(fit.weights)
+    apart = [normal_scores(_left(design.matrix[:, at], others)), normal_scores(outcome)]
+    push = _left(apart[0], others) * _left(apart[1], design.basis[0])
+    values = (alike_within(one, groups, units) for one in (fit.row_influence(score), push))
+    return min(1.0, 2 * min(values))
+
+
+def _left(column: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return what is left of a column given an intercept and others."""
+    return column - others @ np.linalg.lstsq(others, column, rcond=None)[0]
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Return the normal quantiles of mean ranks, shape (n,)."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    return ndtri(rankdata(values) / (len(values) + 1))
+
+
+def alike_within(push: np.ndarray, groups: np.ndarray, units: np.ndarray) -> float:
+    """Return the one-sided p-value that rows of a group push a coefficient the same way by chance.
+
+    Parameters
+    ----------
+    push : ndarray, shape (n,)
+        The product of the score's residual and the outcome's.
+    groups : ndarray of int, shape (n,)
+    units : ndarray of int, shape (n,)
+        What is kept together already: rows of one unit are no evidence.
+
+    Notes
+    -----
+    The statistic is the sum over groups of products of two different units, which is what clustered
+    errors add to the others: it is zero on average where the score's residuals *or* the outcome's
+    are independent, whatever their variances. Its distribution is that under random signs, whose
+    first three moments are known: a shifted Gamma with these (Pearson's type III). After
+    MacKinnon, Nielsen & Webb (2023), doi:10.1016/j.jeconom.2023.03.005.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> groups, rows = np.repeat(np.arange(50), 10), np.arange(500)
+    >>> apart, shared = rng.normal(size=500), rng.normal(size=50)[groups]
+    >>> alike_within(apart, groups, rows) > 0.05, alike_within(apart + shared, groups, rows) < 1e-6
+    (True, True)
+    """
+    from scipy.stats import gamma, norm
+
+    pairs = groups.astype(np.int64) * (int(units.max()) + 1) + units
+    _, first, cells = np.unique(pairs, return_index=True, return_inverse=True)
+    push, at = np.bincount(cells, push), groups[first]
+    scale = np.sqrt(push @ push)
+    if scale == 0:
+        return 1.0
+    push = push / scale
+    one, two, three = (np.bincount(at, push ** (2 * power)) for power in (1, 2, 3))
+    excess = float((np.bincount(at, push) ** 2 - one).sum())
+    variance = 2 * float((one**2 - two).sum())
+    third = 8 * float((one**3 - 3 * one * two + 2 * three).sum())
+    if variance <= 1e-12:
+        return 1.0
+    z, skew = excess / np.sqrt(variance), third / variance**1.5
+    if skew < 1e-6:
+        return float(norm.sf(z))
+    shape = 4 / skew**2
+    return float(gamma.sf(shape + z * np.sqrt(shape), shape))
