@@ -88,7 +88,7 @@ def plain_effect(fit: Fit, score: str, held: np.ndarray, covariance: str = "") -
         return None
     if not (np.isfinite(estimate) and np.isfinite(error) and error > 0):
         return None
-    return Effect(estimate, error, refit.df)
+    return Effect(estimate, error, refit.df_of(score))
 
 
 def other_covariance(fit: Fit) -> str:

@@ -193,7 +193,7 @@ class Corrections:
                     variant=variant,
                     estimate=effect.estimate,
                     std_error=effect.std_error,
-                    df=correction.df,
+                    df=effect.df,
                     clusters=correction.clusters,
                     covariance=correction.covariance,
                     unit=(self.question.effect_unit if variant else self.question.unit)(model),

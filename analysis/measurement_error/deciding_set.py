@@ -391,10 +391,18 @@ class DecidingSet:
             )
         return kept[low]
 
+    @cached_property
+    def _few(self) -> float | None:
+        return self.fit.few_rows(self.score) if self.fit.covariance == "HC3" else None
+
     def _widened(self, effect: Effect) -> Effect:
-        """Return an effect with an error by CRV3 where the plain one has that."""
+        """Return an effect with an error by CRV3 where the plain one has that, and with the plain
+        one's reference where few rows carry it.
+        """
         if self.fit.covariance != "CRV3":
-            return effect
+            few = self._few
+            fewer = few is not None and (effect.df is None or few < effect.df)
+            return replace(effect, df=few) if fewer else effect
         error = effect.std_error * self.widening
         return replace(effect, std_error=error, df=self.fit.design.n_clusters - 1.0)
 

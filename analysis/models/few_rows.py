@@ -28,6 +28,12 @@ def equal_rows(weights: np.ndarray) -> float:
     return float(squares.sum() ** 2 / (squares @ squares))
 
 
+def few_carry(weights: np.ndarray) -> bool:
+    """Return whether rows of these weights in a coefficient are few, or few of them carry it."""
+    rows = equal_rows(weights)
+    return rows < FEW or len(weights) > RARE * rows
+
+
 def few_rows_df(
     weights: np.ndarray, residuals: np.ndarray, basis: np.ndarray, leverage: np.ndarray
 ) -> float | None:
@@ -70,13 +76,12 @@ def few_rows_df(
     >>> round(few_rows_df(weights, rng.normal(size=1000) * np.sqrt(1 - leverage), basis, leverage))
     9
     """
-    n, rows = len(weights), equal_rows(weights)
-    if n / rows <= RARE and rows >= FEW:
+    if not few_carry(weights):
         return None
     left = 1 - leverage
     shares = (weights / left) ** 2
     top = float((shares * left).sum()) ** 2
-    if rows < MANY:
+    if equal_rows(weights) < MANY:
         cross = (basis * shares[:, None]).T @ basis
         apart = float((shares**2) @ (left**2 - leverage**2)) + float((cross**2).sum())
     else:

@@ -13,7 +13,7 @@ from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf, f_sf, normal_sf, t_sf
 from analysis.models.distributions import critical_value as critical_value
 from analysis.models.family import FAMILIES
-from analysis.models.few_rows import few_rows_df
+from analysis.models.few_rows import few_carry, few_rows_df
 from analysis.models.solver import information_of
 
 
@@ -77,20 +77,26 @@ class Fit:
 
         With HC3 and rows in memory; of a model of two parts the fewer of both.
         """
+        few = self.few_rows(term) if self.covariance == ROBUST else None
+        if few is None or self.df is None:
+            return self.df if few is None else few
+        return min(few, self.df)
+
+    def few_rows(self, term: str) -> float | None:
+        """Return the degrees of freedom of a coefficient that few rows carry, None of any other."""
         if self.parts:
-            found = [df for part in self.parts if (df := part.df_of(term)) is not None]
-            return min(found, default=self.df)
-        if self.covariance != ROBUST or not len(self.residuals):
-            return self.df
+            found = [df for part in self.parts if (df := part.few_rows(term)) is not None]
+            return min(found, default=None)
+        if not len(self.residuals):
+            return None
         (basis, triangle), root = self.design.basis, np.sqrt(np.maximum(self.weights, 0.0))
         along = np.linalg.solve(self.information, np.linalg.inv(triangle)[self.position(term)])
         weights = root * (basis @ along)
+        if not few_carry(weights):
+            return None
         standard = np.divide(self.residuals, root, out=np.zeros_like(root), where=root > 0)
         whitened = np.linalg.solve(np.linalg.cholesky(self.information), basis.T).T * root[:, None]
-        few = few_rows_df(weights, standard, whitened, (whitened**2).sum(axis=1))
-        if few is None:
-            return self.df
-        return few if self.df is None else min(few, self.df)
+        return few_rows_df(weights, standard, whitened, (whitened**2).sum(axis=1))
 
     @property
     def r_squared(self) -> float:

@@ -10,7 +10,12 @@ import pytest
 from scipy.optimize import brentq, root
 
 from analysis.errors import DesignError
-from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
+from analysis.measurement_error.correction import (
+    Correction,
+    correct_fit,
+    correct_term,
+    corrected_margin,
+)
 from analysis.measurement_error.measurement import Refusal, identification, measure
 from analysis.measurement_error.other_corrections import conditional_score, corrected_score, oriv
 from analysis.measurement_error.reliability_curve import (
@@ -519,3 +524,23 @@ def test_simex_points_towards_the_correction():
     picture = simex(fit, errors, "klout", replicates=5)
     assert picture.estimates[0] == pytest.approx(fit.params[4], rel=EXACT)
     assert correct_fit(fit, errors).estimate("klout") < picture.extrapolated < picture.estimates[0]
+
+
+def test_a_correction_has_the_errors_of_the_fit_that_it_corrects():
+    """HC3 but for a fit with HC1; and the plain fit's reference where few rows carry the score."""
+    rng = np.random.default_rng(9)
+    likes, n = rng.normal(size=500), 500
+    score = (np.arange(n) < 20) + 0.0
+    matrix = np.column_stack([np.ones(n), likes, score])
+    blocks = ("intercept", "engagement", "score")
+    design = Design(likes + rng.normal(size=n), matrix, ("const", "likes", "klout"), blocks)
+    errors = measure(design, declared={"likes": 0.8})
+    for kind, expected in (("HC0", "HC3"), ("HC1", "HC1"), ("HC3", "HC3")):
+        fit = fit_model(design, "ols", kind)
+        found = correct_fit(fit, errors)
+        assert found.covariance == expected
+    assert found.effect("klout").df == found.df_of("klout") == fit.df_of("klout") < 20
+    assert found.effect("likes").df is None
+    alone = correct_term(fit, errors, "klout")
+    assert alone.df == found.df_of("klout")
+    assert alone.std_error == pytest.approx(found.std_error("klout"), rel=1e-12)

@@ -99,14 +99,14 @@ def test_the_ledger_has_the_corrected_effect_by_a_second_route(kind, how):
         else None,
         declared=None if "halves" in how else {"likes": 0.8},
     )
-    direct = correct_fit(fit_model(design, deciding, "HC1"), errors)
+    direct = correct_fit(fit_model(design, deciding, "HC3"), errors)
     assert isinstance(direct, Correction)
     model = "eiv" if kind == "continuous" else "calibration"
     row = audit.estimates.one(method="corrected", model=model, term="score", variant="")
     assert row.estimate == pytest.approx(
         direct.estimate("score") * score_scale(audit.sample, "score"), rel=1e-9
     )
-    assert (row.covariance, row.df) == ("HC1", None)
+    assert (row.covariance, row.df) == ("HC3", None)
     if kind == "binary":
         margin = audit.estimates.one(
             method="corrected", model=model, term="score", variant="margin"

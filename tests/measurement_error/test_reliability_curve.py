@@ -42,7 +42,7 @@ def curve_of(audit):
 def test_every_effect_is_the_corrected_fit_at_that_reliability(kind):
     audit = analyse(plan(kind), frame())
     design = build_design(audit.sample, OUTCOMES[kind]["column"], ("score",))
-    fit = fit_model(design, audit.plan.outcome[0].deciding_model, "HC1")
+    fit = fit_model(design, audit.plan.outcome[0].deciding_model, "HC3")
     curve = curve_of(audit)
     assert curve.reliability.tolist() == list(GRID)
     for at, swept in curve.known[::5]:
