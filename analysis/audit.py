@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pandas as pd
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
-from analysis.errors import Fault, PlanError
+from analysis.errors import AnalysisError, Fault, PlanError
 from analysis.measurement_error.study import study_noise
 from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
@@ -21,10 +22,17 @@ from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
+from analysis.report.comparison import (
+    Verification,
+    compare_files,
+    compare_ledgers,
+    errors_of_before,
+    is_earlier,
+)
 from analysis.report.inspection import Inspection
 from analysis.report.ledger import ledger, read_ledger, result_folder
-from analysis.report.verify import Verification, compare_ledgers, find_in_text, read_text
-from analysis.results.estimates import Check, Estimates, StudyResult, joined
+from analysis.report.verify import find_in_text, read_text
+from analysis.results.estimates import Check, Estimates, StudyResult, joined, told_apart
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.rule import NOTHING_KNOWN, Fragility, Noise
@@ -185,7 +193,8 @@ def analyse(
     note = "; ".join(
         filter(None, [sample.note, "simulated data" if sample.dataset.simulated else ""])
     )
-    studied = [(name, result.noted(note)) for name, result in studied]
+    results = told_apart(result.noted(note) for _, result in studied)
+    studied = [(name, one) for (name, _), one in zip(studied, results, strict=True)]
     everything = joined(result for _, result in studied)
     estimates = Estimates(everything.rows, sample.plan.inference.level)
     verdicts, tails = _rule(sample, estimates, list(everything.checks), noise)
@@ -296,11 +305,37 @@ def verify(
     """
     folder = result_folder(folder)
     old = read_ledger(folder / "ledger.json")
-    new = ledger(analyse(plan or _plan_of(old, folder)))
-    lines = compare_ledgers(old, new).lines
+    said = read_plan(plan or _plan_of(old, folder))
+    new = ledger(analyse(said))
+    if is_earlier(old):
+        new["estimates"] = _with_errors_of(old, said, new)
+    from analysis.report.folder import written_by_a_run
+
+    ours = [path.as_posix() for path in written_by_a_run(folder)]
+    lines = (*compare_ledgers(old, new).lines, *compare_files(old, folder, ours))
     if text is not None:
         lines += find_in_text(read_text(Path(text)), new).lines
     return Verification(lines)
+
+
+def _with_errors_of(old: dict[str, Any], plan: Plan, new: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the estimates of today with the errors of an earlier ledger, where the plan names none
+    and those by default were other ones.
+    """
+    then = {} if plan.inference.covariance else errors_of_before(old, new)
+    made: dict[str, dict[str, Any]] = {}
+    for name in {*then.values()} - {""}:
+        with contextlib.suppress(AnalysisError):
+            changed = changed_plan(plan, {("inference", "covariance"): name})
+            made[name] = {row["id"]: row for row in ledger(analyse(changed))["estimates"]}
+    deciding = {name: outcome.deciding_model for name, outcome in plan.outcomes.items()}
+
+    def as_then(row: dict[str, Any]) -> dict[str, Any]:
+        about = row["outcome"], row["score"], row["model"]
+        name = then.get(about, then.get((*about[:2], deciding.get(about[0]))))
+        return made.get(name, {}).get(row["id"], row)
+
+    return [as_then(row) for row in new["estimates"]]
 
 
 def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:

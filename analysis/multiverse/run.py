@@ -23,6 +23,7 @@ from analysis.multiverse.specifications import (
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, Unit
+from analysis.results.ids import slugs_of
 from analysis.results.rule import Interval, word_of
 
 FLIPS = 4_999
@@ -195,6 +196,7 @@ def _joint(
         n=sample.rows,
         variant=transformed,
         note=by,
+        slugs=slugs_of(plan),
     )
     median, sign = float(estimate.median()), max(positive, 1 - positive)
     unit = _unit(plan.outcomes[first.outcome], first)

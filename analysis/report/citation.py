@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -12,8 +11,10 @@ from typing import Any
 
 from analysis import __version__
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
+from analysis.report.fields import deciding_row, field_name, field_text, unit_of
 from analysis.report.ledger import ledgers, read_ledger
-from analysis.results.estimates import display, found_id, plain_id, span_text
+from analysis.results.estimates import span_text
+from analysis.results.ids import FIELDS, Known, loose
 from analysis.results.table import latex_escape
 
 TITLE = "score-audit: does a score tell anything about money that engagement does not?"
@@ -144,8 +145,8 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     Parameters
     ----------
     result_id : str
-        Of an estimate or a verdict, as in the ledger, or with plain names where the ledger's are
-        percent-encoded.
+        Of an estimate or a verdict, as in the ledger, with plain names, or as an earlier version
+        wrote it; and one of its fields, as in ``ID#low``.
     results : path
         A result folder, or the folder that holds them.
 
@@ -180,38 +181,59 @@ def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
 
 
 def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
-    rows = {
-        row["id"]: (row, ledger)
-        for ledger in reversed(read)
-        for row in [*ledger["estimates"], *ledger["verdicts"]]
-    }
-    known = sorted(rows, key=lambda one: "verdict" not in rows[one][0])
-    name = found_id(result_id, known)
+    known = Known(read)
+    name, field = known.asked(result_id)
     if name:
-        return _citation(*rows[name])
-    plain = plain_id(result_id)
-    near = [one for one in known if one.casefold().startswith(plain.casefold() + "/")]
-    near = near or difflib.get_close_matches(plain, known, n=4, cutoff=0.6)
-    examples = f": {listing(near or known, limit=4)}" if known else ", once `run` has written one"
+        return _citation(known, name, field)
+    wanted, _, asked = result_id.rpartition("#")
+    if known.find(wanted):
+        hint = did_you_mean(asked, FIELDS)
+        raise OutputError("cite", "RESULT_ID", printable(result_id), _fields(wanted), hint)
+    below = loose(result_id) + "-"
+    near = [one for one in known.rows if loose(one).startswith(below)] or known.near(result_id)
+    names = sorted(known.rows, key=lambda one: one.count("/"))
+    examples = f": {listing(near or names, limit=4)}" if names else ", once `run` has written one"
     allowed = f"an id of a ledger {where}{examples}"
-    hint = did_you_mean(plain, known)
+    hint = did_you_mean(near[0], near) if near and not loose(near[0]).startswith(below) else ""
     raise OutputError("cite", "RESULT_ID", printable(result_id), allowed, hint)
 
 
-def _citation(row: dict[str, Any], ledger: dict[str, Any]) -> Citation:
+def _fields(name: str) -> str:
+    return f"a field of {printable(name)}: " + ", ".join(f"#{field}" for field in FIELDS)
+
+
+def _citation(known: Known, name: str, field: str) -> Citation:
+    """Return the citation of a result, or of one field of it; that of a verdict is one of the
+    estimate that decides.
+    """
+    row, ledger = known.rows[name], known.ledger_of[name]
+    if not field or (field == "value" and "sentence" not in row):
+        return _made(name, row, ledger, _sentence(row, ledger), row.get("displayed"))
+    estimate = deciding_row(ledger, row) if "sentence" in row else row
+    cell = field_text(ledger, estimate, field) if estimate else ""
+    if not cell:
+        raise OutputError("cite", "RESULT_ID", f"no {field} of {name}", _fields(name))
+    about = f"{estimate['term']} ({estimate['method']}, {estimate['model']})"
+    drawn = "In simulated data: " if ledger["dataset"].get("simulated") else ""
+    sentence = f"{drawn}{about}, {field_name(estimate, field)}: {cell}."
+    return _made(f"{name}#{field}", estimate, ledger, sentence, cell)
+
+
+def _sentence(row: dict[str, Any], ledger: dict[str, Any]) -> str:
     if "sentence" in row:
-        sentence, cell = row["sentence"], row["verdict"]
-    else:
-        interval = _interval(row)
-        drawn = "In simulated data: " if ledger["dataset"].get("simulated") else ""
-        shown = f"{row['displayed']}{interval}, n = {row['n']:,}."
-        sentence = f"{drawn}{row['term']} ({row['method']}, {row['model']}): {shown}"
-        cell = row["displayed"]
-    source = (
-        f" (score-audit {__version__}, result {row['id']}, plan {ledger['plan']['sha256'][:12]})"
-    )
-    macro, caution = _macro(row["id"], cell), _caution(row, ledger)
-    return Citation(row["id"], sentence + source, cell, macro, bibtex(ledger), caution)
+        return row["sentence"]
+    drawn = "In simulated data: " if ledger["dataset"].get("simulated") else ""
+    shown = f"{row['displayed']}{_interval(row)}, n = {row['n']:,}."
+    return f"{drawn}{row['term']} ({row['method']}, {row['model']}): {shown}"
+
+
+def _made(
+    name: str, row: dict[str, Any], ledger: dict[str, Any], sentence: str, cell: str | None
+) -> Citation:
+    cell = cell or row["verdict"]
+    source = f" (score-audit {__version__}, result {name}, plan {ledger['plan']['sha256'][:12]})"
+    macro, caution = _macro(name, cell), _caution(row, ledger)
+    return Citation(name, sentence + source, cell, macro, bibtex(ledger), caution)
 
 
 def _caution(row: dict[str, Any], ledger: dict[str, Any]) -> str:
@@ -238,19 +260,3 @@ def _interval(row: dict[str, Any]) -> str:
     if low is None or high is None:
         return ""
     return f", {100 * row['level']:g} % CI {span_text(low, high, unit_of(row))}"
-
-
-def unit_of(row: dict[str, Any]) -> str:
-    """Return the unit in which an estimate of the ledger is displayed: the one that gives what it
-    displays.
-    """
-    shown = [
-        unit
-        for unit in ("percent", "share", "points", "outcome", "number", "p")
-        if display(row["estimate"], unit) == row["displayed"]
-    ]
-    if (
-        "percent" in shown and "share" in shown
-    ):  # near zero the two look the same: coefficients are logarithms
-        return "percent" if row["scale"] else "share"
-    return shown[0] if shown else "number"

@@ -20,7 +20,7 @@ from analysis.data.disclosure import inert_table
 from analysis.errors import OutputError, printable
 from analysis.report.citation import bibtex, csl, macros
 from analysis.report.html import SECTIONS, report_html, sections_of
-from analysis.report.ledger import ledger, to_json, write_csv
+from analysis.report.ledger import ledger, sealed, to_json, write_csv
 from analysis.results.findings import Findings
 
 OURS = re.compile(
@@ -103,7 +103,6 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""
     lines = [json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history]
     texts = {
-        "ledger.json": to_json(record),
         "report.html": report_html(findings, record, images, sections, history),
         "numbers.tex": macros(record),
         "citation.bib": bibtex(record, source=source),
@@ -112,6 +111,7 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     }
     for name, text in texts.items():
         (staging / name).write_text(text, "utf-8")
+    (staging / "ledger.json").write_text(to_json(sealed(record, staging)), "utf-8")
 
 
 # --- history --------------------------------------------------------------------------------------
@@ -250,6 +250,12 @@ def _users_own(folder: Path) -> list[Path]:
         if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
             paths.append(here)
     return paths
+
+
+def written_by_a_run(folder: Path) -> list[Path]:
+    """Return the files of a result folder that a run writes, by their path in it."""
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in paths if OURS.fullmatch(path.as_posix())]
 
 
 def _remove_empty(folders: list[Path]) -> None:

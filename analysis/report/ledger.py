@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ import pandas as pd
 from analysis.data.disclosure import inert_table
 from analysis.errors import Fault, OutputError, listing, printable
 from analysis.plan.files import find_project, is_file, shipped_studies
-from analysis.results.estimates import tidy_checks
+from analysis.results.estimates import Estimate, display, tidy_checks
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence
 from analysis.results.verdict import COLUMNS, Verdict
 
-SCHEMA = 1
+SCHEMA, RULE = 2, 2
+"""Of the ledger's keys, and of the rule that made its words. Schema 1 had percent-encoded ids, and
+rule 1 no deciding set."""
 PACKAGES = (
     "score-audit",
     "numpy",
@@ -35,15 +39,29 @@ PACKAGES = (
 
 
 def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
-    """Return one verdict under the ledger's keys."""
-    record = {
-        name: getattr(verdict, name) for name in COLUMNS if name not in ("reasons", "sentence")
-    }
-    return {
-        **record,
-        "reasons": list(verdict.reasons),
-        "sentence": verdict_sentence(findings, verdict),
-    }
+    """Return one verdict under the ledger's keys, as plain data."""
+    record = {name: _plain(getattr(verdict, name)) for name in COLUMNS if name != "sentence"}
+    if verdict.refused:
+        record["deciding"] = None
+    return {**record, "sentence": verdict_sentence(findings, verdict)}
+
+
+def _plain(value: object) -> object:
+    """Return a value of a verdict as JSON has it: an estimate is its id, a record a dict."""
+    if isinstance(value, Estimate):
+        return value.id
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _sesoi(findings: Findings, verdict: Verdict) -> dict[str, object]:
+    """Return the smallest effect of interest of a verdict, as its sentence has it."""
+    effect, high = verdict.deciding, verdict.band[1]
+    shown = display(high, effect.unit).lstrip("+-")
+    return {"unit": effect.unit, "scale": findings.plan.score.scale, "displayed": shown}
 
 
 def verdicts_frame(findings: Findings) -> pd.DataFrame:
@@ -55,19 +73,23 @@ def verdicts_frame(findings: Findings) -> pd.DataFrame:
 def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     """Return the whole ledger as plain data, ready for JSON.
 
-    Only `environment` may differ between two runs of the same plan on the same data. With the
-    result `folder`, it says where the plan lies from there, so that `verify` finds it.
+    Only `environment` may differ between two runs of the same plan on the same data (and in
+    `files`, which `sealed` fills, the hashes of files that print it). With the result `folder`, it
+    says where the plan lies from there, so that `verify` finds it.
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
     drawn = {"simulated": True} if dataset.simulated else {}
     return {
         "schema": SCHEMA,
+        "rule": RULE,
+        "files": {},
         "plan": {
             "name": plan.name,
             "sha256": plan.sha256,
             "question": plan.question,
             "registered": plan.registered.model_dump(mode="json") if plan.registered else None,
+            "sesoi": {verdict.id: _sesoi(findings, verdict) for verdict in findings.decided},
         },
         "dataset": {
             "address": dataset.address,
@@ -82,6 +104,23 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
         "checks": [check.record() for check in findings.checks],
         "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],
     }
+
+
+UNSEALED = ("ledger.json", "history.jsonl")
+"""Files whose hash the ledger lacks: itself, and the list of runs, which every run lengthens."""
+
+
+def sealed(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a ledger with the SHA-256 of every other file that a run has written into `folder`."""
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    written = [path for path in paths if path not in UNSEALED and (folder / path).is_file()]
+    return record | {"files": {path: sha256_of(folder / path) for path in written}}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def to_json(record: dict[str, Any]) -> str:
@@ -138,7 +177,7 @@ def write_csv(findings: Findings, folder: Path) -> None:
     """
     verdicts = verdicts_frame(findings)
     frames = {
-        "verdicts": verdicts.assign(reasons=verdicts["reasons"].map(" ".join)),
+        "verdicts": verdicts.assign(reasons=verdicts["reasons"].map(" ".join)).map(_cell),
         "estimates": findings.estimates.tidy(),
         "checks": tidy_checks(findings.checks),
     }
@@ -149,6 +188,12 @@ def write_csv(findings: Findings, folder: Path) -> None:
         }
     for name, frame in frames.items():
         inert_table(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def _cell(value: object) -> object:
+    """Return what a cell holds; lists and dicts as JSON."""
+    nested = isinstance(value, (list, dict))
+    return json.dumps(value, ensure_ascii=False) if nested else value
 
 
 KEYS = {
@@ -230,7 +275,7 @@ def read_ledger(path: Path) -> dict[str, Any]:
     rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
     if (
         lacks
-        or ledger["schema"] != 1
+        or ledger["schema"] not in (1, SCHEMA)
         or not all(isinstance(row, dict) and "id" in row for row in rows)
     ):
         found = f"no usable {listing(lacks)}" if lacks else "another schema"
@@ -238,6 +283,6 @@ def read_ledger(path: Path) -> dict[str, Any]:
             str(path),
             "the whole file",
             found,
-            "a ledger.json that `run` wrote, of schema 1",
+            f"a ledger.json that `run` wrote, of schema 1 or {SCHEMA}",
         )
     return ledger

@@ -1,159 +1,17 @@
-"""Does it still hold? Recompute a ledger, and find its results in an article."""
+"""Find the results of a ledger in an article, and say whether it prints what they are."""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote
+from typing import Any
 
 from analysis.errors import OutputError, printable
 from analysis.report.article import Mention, mentions, plain, reading
 from analysis.report.citation import macro_name
-from analysis.results.estimates import found_id, part
-
-RELATIVE, MOVED = 1e-9, 1e-6
-"""Two runs on different machines agree to about fourteen digits: up to the first is the same, up to
-the second has moved (an iterative fit, another library version), and more is a difference."""
-
-Status = Literal["same", "moved", "differs", "gone", "new", "holds", "not printed", "unknown"]
-HELD: frozenset[Status] = frozenset({"same", "moved", "holds"})
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was compared.
-
-    Attributes
-    ----------
-    what : str
-        A result id, or "plan" or "data".
-    status : str
-        same; moved (digits nobody sees); differs; gone; new; and in an article: holds, not printed,
-        differs, unknown.
-    detail : str
-    line : int or None
-        Of the article, from 1; 0 for the article as a whole, None for the ledger.
-    """
-
-    what: str
-    status: Status
-    detail: str = ""
-    line: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.status in HELD
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Every comparison of one `verify`."""
-
-    lines: tuple[Line, ...]
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing differs."""
-        return all(line.ok for line in self.lines)
-
-    def __str__(self) -> str:
-        return self.told()
-
-    def told(self, article: str = "the article") -> str:
-        """Return what is not the same, line by line, and a summary; `article` is what the article
-        is called.
-        """
-        ledger = [line for line in self.lines if line.line is None]
-        cited = [line for line in self.lines if line.line]
-        text = [_told(line) for line in self.lines if line.status != "same" and line.line != 0]
-        same = sum(line.status == "same" for line in ledger)
-        text += [f"Ledger: {same} of {len(ledger)} comparisons are the same."] if ledger else []
-        if cited:
-            text.append(
-                f"Article: {sum(line.ok for line in cited)} of {len(cited)} citations hold."
-            )
-        elif len(self.lines) > len(ledger):
-            text.append(f"Article: no result id or macro found in {article}.")
-        return "\n".join(text)
-
-
-def _told(line: Line) -> str:
-    place = f"line {line.line}: " if line.line else ""
-    return f"{line.status:11} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
-
-
-def compare_ledgers(old: dict[str, Any], new: dict[str, Any]) -> Verification:
-    """Compare a ledger with one computed anew: hashes, then every estimate, check and verdict."""
-    lines = []
-    for name in ("plan", "dataset"):
-        then, now = old[name]["sha256"], new[name]["sha256"]
-        changed = f"SHA-256 {then[:12]} then, {now[:12]} now"
-        lines.append(Line(name, "same") if then == now else Line(name, "differs", changed))
-    for kind, keys in (("estimates", _NUMBERS), ("checks", ("statistic",)), ("verdicts", ())):
-        then, now = ({row["id"]: row for row in ledger[kind]} for ledger in (old, new))
-        lines += [
-            _compare(name, then.get(name), now.get(name), keys)
-            for name in dict.fromkeys([*then, *now])
-        ]
-    return Verification(tuple(lines))
-
-
-_NUMBERS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
-_SHOWN = (
-    "displayed",
-    "passed",
-    "verdict",
-    "direction",
-    "beyond_sesoi",
-    "corrected",
-    "fragile",
-    "n",
-    "clusters",
-    "df",
-    "level",
-    "covariance",
-    "scale",
-    "note",
-    "reason",
-    "reasons",
-    "sentence",
-)
-
-
-def _compare(
-    name: str, then: dict[str, Any] | None, now: dict[str, Any] | None, keys: tuple[str, ...]
-) -> Line:
-    """Return how one result compares: what is shown first, then the digits behind it."""
-    if then is None or now is None:
-        return Line(name, "new" if then is None else "gone")
-    shown = [
-        f"{key} {then[key]} then, {now[key]} now"
-        for key in _SHOWN
-        if key in then and then[key] != now.get(key)
-    ]
-    if shown:
-        return Line(name, "differs", "; ".join(shown))
-    for tolerance, status in ((MOVED, "differs"), (RELATIVE, "moved")):
-        apart = [
-            f"{key} {then[key]!r} then, {now[key]!r} now"
-            for key in keys
-            if not _close(then[key], now[key], tolerance)
-        ]
-        if apart:
-            return Line(name, status, "; ".join(apart))
-    return Line(name, "same")
-
-
-def _close(one: float | None, other: float | None, tolerance: float) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
-
-
-# --- in an article --------------------------------------------------------------------------------
+from analysis.report.comparison import Line, Status, Verification
+from analysis.report.fields import deciding_row, field_text
+from analysis.results.ids import FIELDS, Known, encoded, plain_name, schema_1_id, slug
 
 WORDS = ("adds", "trivial", "nothing", "inconclusive", "refused")
 
@@ -177,23 +35,12 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     ledger's own sentence is printed. A macro prints its result by itself. An article that cites
     nothing is a difference.
     """
-    shown = {row["id"]: row["displayed"] for row in ledger["estimates"]}
-    verdicts = {row["id"]: row for row in ledger["verdicts"]}
-    pattern = _id_pattern(ledger["plan"]["name"], [*shown, *verdicts])
-    lines = []
-    for written in mentions(text, pattern):
-        mention = replace(written, id=found_id(written.id, [*shown, *verdicts]) or written.id)
-        if mention.id in verdicts:
-            status, detail = _verdict_in(mention, verdicts[mention.id])
-        elif mention.id in shown:
-            status, detail = _number_in(mention, shown[mention.id])
-        else:
-            status, detail = "unknown", "no result of the ledger has this id"
-        lines.append(Line(mention.id, status, detail, mention.line))
-    by_macro = {macro_name(result): result for result in [*shown, *verdicts]}
-    for match in re.finditer(r"\\(sa[a-p]{8})(?![A-Za-z])", text):
-        known, line = by_macro.get(match[1]), text.count("\n", 0, match.start()) + 1
-        told = (known, "holds", match[0]) if known else (match[0], "unknown", "no such macro")
+    known = Known([ledger])
+    lines = [_found(mention, known) for mention in mentions(text, _id_pattern(known, ledger))]
+    by_macro = _macros(ledger) if MACRO.search(text) else {}
+    for match in MACRO.finditer(text):
+        cited, line = by_macro.get(match[1]), text.count("\n", 0, match.start()) + 1
+        told = (cited, "holds", match[0]) if cited else (match[0], "unknown", "no such macro")
         lines.append(Line(*told, line))
     lines.sort(key=lambda line: line.line)
     return Verification(
@@ -201,20 +48,53 @@ def find_in_text(text: str, ledger: dict[str, Any]) -> Verification:
     )
 
 
-def _id_pattern(plan: str, known: list[str]) -> re.Pattern[str]:
-    """Return what an id looks like in an article: encoded, or with the names of the study as they
-    are.
+MACRO = re.compile(r"\\(sa[a-p]{8})(?![A-Za-z])")
+
+
+def _macros(ledger: dict[str, Any]) -> dict[str, str]:
+    """Return the results and their fields by their LaTeX macros, those of schema 1 too."""
+    plan, named = ledger["plan"]["name"], {}
+    for row in [*ledger["estimates"], *ledger["verdicts"]]:
+        for name in dict.fromkeys((row["id"], schema_1_id(row, plan))):
+            named |= {macro_name(f"{name}#{field}"): f"{row['id']}#{field}" for field in FIELDS}
+            named[macro_name(name)] = row["id"]
+    return named
+
+
+def _id_pattern(known: Known, ledger: dict[str, Any]) -> re.Pattern[str]:
+    """Return what an id looks like in an article: of this schema or the first one, or with the
+    names of the study as they are; and a field of it.
     """
-    tail = r"[\w.%/@-]+"
-    pairs = {unquote("/".join(one.split("/")[:3])) for one in known}
-    named = sorted(
-        (pair for pair in pairs if not re.fullmatch(tail, pair, re.ASCII)), key=len, reverse=True
-    )
-    plain_names = "".join(rf"(?i:{re.escape(pair)})(?:/{tail})?(?!\w)|" for pair in named)
-    return re.compile(
-        rf"(?<![\w/%])(?:{plain_names}(?:{re.escape(part(plan))}|{re.escape(plan)})/{tail})",
-        re.ASCII,
-    )
+    tail, plan = r"[\w.%/@-]+", ledger["plan"]["name"]
+    names = {plain_name(row, plan) for row in known.rows.values()}
+    odd = sorted((name for name in names if not re.fullmatch(tail, name)), key=len, reverse=True)
+    plain_names = "".join(rf"(?i:{re.escape(name)})(?:/{tail})?(?!\w)|" for name in odd)
+    plans = "|".join(map(re.escape, dict.fromkeys((slug(plan), plan, encoded(plan)))))
+    field = rf"(?:#(?:{'|'.join(FIELDS)})\b)?"
+    return re.compile(rf"(?<![\w/%])(?:{plain_names}(?:{plans})/{tail}){field}")
+
+
+def _found(written: Mention, known: Known) -> Line:
+    """Return whether what an article says beside an id holds."""
+    name, field = known.asked(written.id)
+    if not name:
+        near = known.near(written.id, n=1)
+        hint = f'Did you mean "{near[0]}"?' if near else ""
+        detail = " ".join(filter(None, ["no result of the ledger has this id.", hint]))
+        return Line(written.id, "unknown", detail.removesuffix("."), written.line)
+    row, ledger = known.rows[name], known.ledger_of[name]
+    what = f"{name}#{field}" if field else name
+    if "verdict" not in row:
+        return Line(
+            what, *_number_in(written, field_text(ledger, row, field or "value")), written.line
+        )
+    estimate = deciding_row(ledger, row)
+    number = field_text(ledger, estimate, field or "value") if estimate else ""
+    told = _number_in(written, number)
+    if not field:
+        word = _verdict_in(written, row)
+        told = told if word[0] == "not printed" and told[0] in ("holds", "differs") else word
+    return Line(what, *told, written.line)
 
 
 def _number_in(mention: Mention, displayed: str) -> tuple[Status, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Literal
-from urllib.parse import unquote
 
 import pandas as pd
 
 from analysis.models.fit import critical_value
+from analysis.results.ids import PLAIN, Slugs, result_id
 from analysis.results.weights import Status, Weight, weighed
 
 Unit = Literal["percent", "share", "points", "outcome", "log odds", "log", "number", "p"]
@@ -54,54 +55,6 @@ CHECK_COLUMNS = (
 """The columns of `checks.csv` and the keys of a check in `ledger.json`, in this order."""
 
 
-ENCODED = re.compile(rb"[^a-z0-9_.-]")
-"""Bytes that an id has percent-encoded."""
-
-
-def part(text: str) -> str:
-    """Return one part of an id: percent-encoded outside ``[a-z0-9_.-]``, ``-`` when empty."""
-    if not text:
-        return "-"
-    if text == "-":
-        return "%2D"
-    return ENCODED.sub(lambda byte: b"%%%02X" % ord(byte[0]), text.encode()).decode()
-
-
-def plain_id(text: str) -> str:
-    """Return an id that was written with plain names, each part percent-encoded; what is encoded
-    already stays.
-
-    >>> plain_id("shops/Revenue 2013/klout")
-    'shops/%52evenue%202013/klout'
-    """
-    pieces = re.split(r"(%[0-9A-Fa-f]{2}|[/@])", text.strip())
-    return "".join(
-        piece if at % 2 or piece in ("", "-") else part(piece) for at, piece in enumerate(pieces)
-    )
-
-
-def found_id(text: str, known: Iterable[str]) -> str:
-    """Return the one known id that a text means: as it stands, with plain names, or whatever its
-    case; else "".
-    """
-    known = list(known)
-    plain = plain_id(text)
-    for wanted in (text, plain):
-        if wanted in known:
-            return wanted
-    folded = unquote(plain).casefold()
-    close = {one for one in known if unquote(one).casefold() == folded}
-    return close.pop() if len(close) == 1 else ""
-
-
-def result_id(
-    plan: str, outcome: str, score: str, method: str, model: str, term: str, variant: str = ""
-) -> str:
-    """Return the permanent id ``plan/outcome/score/method/model/term[@variant]``."""
-    path = "/".join(part(piece) for piece in (plan, outcome, score, method, model, term))
-    return f"{path}@{part(variant)}" if variant else path
-
-
 @dataclass(frozen=True)
 class Estimate:
     """One number, with what is needed to judge, find and cite it.
@@ -126,6 +79,10 @@ class Estimate:
         Intervals of several levels that are not made of a standard error.
     region : str
         In words the values that are not ruled out, where they are no interval.
+    slugs : Slugs
+        Of the plan's columns, for the id.
+    number : int
+        Which of the terms that share a slug.
     """
 
     plan: str
@@ -149,12 +106,13 @@ class Estimate:
     bounds: tuple[float, float] | None = None
     intervals: tuple[tuple[float, tuple[float, float]], ...] = ()
     region: str = ""
+    slugs: Slugs = field(default=PLAIN, repr=False, compare=False)
+    number: int = 1
 
     @property
     def id(self) -> str:
-        return result_id(
-            self.plan, self.outcome, self.score, self.method, self.model, self.term, self.variant
-        )
+        about = self.plan, self.outcome, self.score, self.method, self.model, self.term
+        return result_id(*about, self.variant, slugs=self.slugs, number=self.number)
 
     def noted(self, note: str) -> Estimate:
         """Return the same with a note added, where there is one."""
@@ -378,10 +336,12 @@ class Check:
     refuses: bool = False
     assessed: bool = True
     undecides: bool = False
+    slugs: Slugs = field(default=PLAIN, repr=False, compare=False)
 
     @property
     def id(self) -> str:
-        return result_id(self.plan, self.outcome, self.score, "check", "", self.check)
+        about = self.plan, self.outcome, self.score, "check", "", self.check
+        return result_id(*about, slugs=self.slugs)
 
     @property
     def status(self) -> Status:
@@ -443,6 +403,36 @@ def joined(results: Iterable[StudyResult]) -> StudyResult:
         tuple(row for result in results for row in result.rows),
         tuple(check for result in results for check in result.checks),
     )
+
+
+def told_apart(results: Iterable[StudyResult]) -> list[StudyResult]:
+    """Return the same results, numbered where terms share a slug, so that no two have one id.
+
+    A term that is its own slug keeps it (`pooled` beside a segment of that name), else the first.
+    """
+    results = list(results)
+    rows = [row for result in results for row in result.rows]
+    counts = Counter(row.id for row in rows)
+    if len(counts) == len(rows):
+        return results
+    taken, numbers = set(counts), {}
+    for name in [name for name, times in counts.items() if times > 1]:
+        alike = [at for at, row in enumerate(rows) if row.id == name]
+        own = [at for at in alike if rows[at].term == rows[at].slugs.of_term(rows[at].term)]
+        for at in alike:
+            if at != (own[-1] if own else alike[0]):
+                numbers[at] = _free(rows[at], taken)
+                taken.add(replace(rows[at], number=numbers[at]).id)
+    every = iter(replace(row, number=numbers.get(at, 1)) for at, row in enumerate(rows))
+    return [
+        replace(result, rows=tuple(row for _, row in zip(result.rows, every, strict=False)))
+        for result in results
+    ]
+
+
+def _free(row: Estimate, taken: set[str]) -> int:
+    """Return the next number that makes a row's id one of its own."""
+    return next(at for at in count(2) if replace(row, number=at).id not in taken)
 
 
 def tidy_checks(checks: Iterable[Check]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult, Unit
+from analysis.results.ids import slugs_of
 from analysis.results.rule import Interval, Word, sesoi_band, word_of
 
 PARTS = ("zero", "positive")
@@ -221,6 +222,7 @@ class Question:
             unit=unit,
             note=note,
             bounds=bounds,
+            slugs=slugs_of(self.plan),
         )
 
     def row_of_fit(self, method: str, fit: Fit, term: str = "") -> Estimate:
@@ -246,8 +248,17 @@ class Question:
         """Return a check of this outcome and score; `passed` None means not applicable, or where
         `assessed` is False that it did not look.
         """
-        about = self.outcome.column, self.score
-        return Check(self.plan.name, name, passed, reason, statistic, *about, assessed=assessed)
+        return Check(
+            self.plan.name,
+            name,
+            passed,
+            reason,
+            statistic,
+            self.outcome.column,
+            self.score,
+            assessed=assessed,
+            slugs=slugs_of(self.plan),
+        )
 
     def only(
         self, name: str, passed: bool | None, reason: str, statistic: float | None = None

@@ -10,7 +10,8 @@ from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of
-from analysis.results.estimates import Check, Estimate, Estimates, part
+from analysis.results.estimates import Check, Estimate, Estimates
+from analysis.results.ids import verdict_id
 from analysis.results.rule import (
     NOTHING_KNOWN,
     Fragility,
@@ -30,6 +31,7 @@ COLUMNS = (
     "direction",
     "beyond_sesoi",
     "corrected",
+    "deciding",
     "fragile",
     "reasons",
     "sentence",
@@ -78,7 +80,7 @@ class Verdict:
 
     @property
     def id(self) -> str:
-        return "/".join(part(piece) for piece in (self.plan, self.outcome, self.score))
+        return verdict_id(self.plan, self.outcome, self.score, self.deciding.slugs)
 
 
 def beyond(

@@ -145,6 +145,9 @@ def test_two_runs_differ_only_where_they_may(old, tmp_path, monkeypatch):
     assert {name for name in first if first[name] != second[name]} <= VOLATILE
     again = json.loads((folder / "ledger.json").read_text("utf-8"))
     assert ledger.pop("environment") != again.pop("environment")
+    files = ledger.pop("files"), again.pop("files")
+    assert [*files[0]] == [*files[1]]
+    assert {name for name in files[0] if files[0][name] != files[1][name]} <= VOLATILE
     assert ledger == again
     lines = [report.splitlines(), (folder / "report.html").read_text("utf-8").splitlines()]
     assert len(lines[0]) == len(lines[1])
@@ -154,6 +157,19 @@ def test_two_runs_differ_only_where_they_may(old, tmp_path, monkeypatch):
             or "into this folder" in before
             or ledger_time(before) != ledger_time(after)
         )
+
+
+def test_the_ledger_has_the_hash_of_every_file_that_a_run_writes(old, tmp_path):
+    folder = tmp_path / "shops"
+    folder.mkdir()
+    write_results(old, folder)
+    (folder / "notes.txt").write_text("mine", "utf-8")
+    write_results(old, folder)
+    files = json.loads((folder / "ledger.json").read_text("utf-8"))["files"]
+    found = {name: value for name, value in shop.hashes(folder).items() if value != "folder"}
+    assert [*files] == sorted(files)
+    assert {*found} - {*files} == {"ledger.json", "history.jsonl", "notes.txt"}
+    assert all(files[name] == found[name] for name in files)
 
 
 def ledger_time(line):

@@ -27,7 +27,17 @@ from analysis.results.estimates import display
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 
 KEYS = {
-    None: ["schema", "plan", "dataset", "environment", "estimates", "checks", "verdicts"],
+    None: [
+        "schema",
+        "rule",
+        "files",
+        "plan",
+        "dataset",
+        "environment",
+        "estimates",
+        "checks",
+        "verdicts",
+    ],
     "plan": ["name", "sha256"],
     "dataset": ["address", "sha256", "rows", "rows_used", "exclusions"],
     "environment": ["python", "packages", "commit", "created"],
@@ -63,11 +73,12 @@ VERDICT = [
     "direction",
     "beyond_sesoi",
     "corrected",
+    "deciding",
     "fragile",
     "reasons",
     "sentence",
 ]
-PART = r"(?:[a-z0-9_.-]|%[0-9A-F]{2})+"
+PART = r"[\w.-]+"
 ID = re.compile(rf"{PART}(/{PART}){{5}}(@{PART})?")
 
 HOSTILE = {
@@ -142,7 +153,7 @@ def test_the_keys_are_those_of_the_contract(record):
     for part, keys in KEYS.items():
         assert set(keys) <= set(record if part is None else record[part])
     assert list(record) == KEYS[None]
-    assert record["schema"] == 1
+    assert (record["schema"], record["rule"]) == (2, 2)
     for row in record["estimates"]:
         assert list(row) == ESTIMATE
     for row in record["checks"]:
@@ -404,11 +415,11 @@ BROKEN = [
     "{",
     "[]",
     "3",
-    '{"schema": 2}',
+    '{"schema": 3}',
     "[" * 5000,
     '{"schema": 1, "plan": 1}',
     b"\xff",
-    json.dumps({key: {} for key in KEYS[None]} | {"schema": 1, "estimates": [3], "verdicts": []}),
+    json.dumps({key: {} for key in KEYS[None]} | {"schema": 2, "estimates": [3], "verdicts": []}),
 ]
 
 

@@ -162,17 +162,100 @@ def test_the_example_of_the_readme_holds():
 
 
 def test_ids_with_plain_names_are_found():
-    known = "shops/%52evenue%202013/%4Blout%20score%21"
-    ledger = {
-        "plan": {"name": "shops"},
-        "estimates": [{"id": known + "/increment/ols/x", "displayed": "-5.9 %"}],
-        "verdicts": [{"id": known, "verdict": "adds", "sentence": SENTENCE}],
-    }
     plain_name = "shops/Revenue 2013/Klout score!"
-    text = (
-        f"Takings are 5.9 % lower ({plain_name}/increment/ols/x). The score adds something:"
-        f" {plain_name.lower()}."
-    )
-    found = find_in_text(text, ledger)
-    assert [line.what for line in found.lines] == [known + "/increment/ols/x", known]
-    assert found.ok, str(found)
+    old = "shops/%52evenue%202013/%4Blout%20score%21"
+    for name in (SHOPS, plain_name, old):
+        text = (
+            f"Takings are 5.9 % lower ({name}/increment/ols/x). The score adds something:"
+            f" {name if name == old else name.lower()}."
+        )
+        found = find_in_text(text, NAMED)
+        assert [line.what for line in found.lines] == [SHOPS + "/increment/ols/x", SHOPS]
+        assert found.ok, str(found)
+
+
+SHOPS = "shops/revenue-2013/klout-score"
+ABOUT = {"outcome": "Revenue 2013", "score": "Klout score!"}
+NAMED = {
+    "plan": {
+        "name": "shops",
+        "sesoi": {SHOPS: {"unit": "percent", "scale": "sd", "displayed": "10.0 %"}},
+    },
+    "estimates": [
+        ABOUT
+        | {
+            "id": SHOPS + "/increment/ols/x",
+            "method": "increment",
+            "model": "ols",
+            "term": "x",
+            "scale": "sd",
+            "displayed": "-5.9 %",
+            "estimate": -0.0613,
+            "std_error": 0.0234,
+            "statistic": -2.62,
+            "p_value": 0.0088,
+            "conf_low": -0.107,
+            "conf_high": -0.0155,
+            "level": 0.95,
+            "n": 2757,
+        }
+    ],
+    "verdicts": [
+        ABOUT
+        | {
+            "id": SHOPS,
+            "verdict": "adds",
+            "sentence": SENTENCE,
+            "deciding": SHOPS + "/increment/ols/x",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "name", [SHOPS, SHOPS + "/increment/ols/x", "shops/Revenue 2013/Klout score!"]
+)
+@pytest.mark.parametrize(
+    ("field", "text", "status"),
+    [
+        ("value", "Takings are 5.9 % lower", "holds"),
+        ("value", "Takings are 6.9 % lower", "not printed"),
+        ("low", "As low as -10.1 %", "holds"),
+        ("low", "As low as -1.5 %", "not printed"),
+        ("high", "At best -1.5 %", "holds"),
+        ("p", "With p = .009", "holds"),
+        ("p", "With p = .09", "not printed"),
+        ("n", "Of 2,757 films", "holds"),
+        ("n", "Of 2,758 films", "not printed"),
+        ("se", "An error of 0.0234", "holds"),
+        ("statistic", "A z of -2.62", "holds"),
+        ("sesoi", "At least 10 % would matter", "not printed"),
+        ("sesoi", "At least 10.0 % would matter", "holds"),
+    ],
+)
+def test_fields_of_a_result_and_of_the_verdict_that_rests_on_it(name, field, text, status):
+    (line,) = find_in_text(f"{text} ({name}#{field}).", NAMED).lines
+    assert (line.status, line.what.rpartition("#")[2]) == (status, field), line.detail
+
+
+def test_a_verdict_stands_for_its_estimate_too():
+    assert find_in_text(f"Takings are 5.9 % lower ({SHOPS}).", NAMED).ok
+    assert find_in_text(f"It adds something ({SHOPS}).", NAMED).ok
+    (line,) = find_in_text(f"Takings are 5.9 % higher ({SHOPS}).", NAMED).lines
+    assert line.status == "differs"
+    (line,) = find_in_text(f"It adds nothing ({SHOPS}).", NAMED).lines
+    assert line.status == "differs"
+
+
+def test_a_misspelt_id_gets_did_you_mean():
+    (line,) = find_in_text("5.9 % lower (shops/revenue-2013/klot-score).", NAMED).lines
+    assert line.status == "unknown"
+    assert f'Did you mean "{SHOPS}"?' in line.detail
+
+
+def test_macros_of_this_schema_of_the_first_one_and_of_fields():
+    old = "shops/%52evenue%202013/%4Blout%20score%21"
+    names = [SHOPS, old, SHOPS + "/increment/ols/x#low"]
+    found = find_in_text(" ".join(f"\\{macro_name(name)}." for name in names), NAMED)
+    assert [line.what for line in found.lines] == [SHOPS, SHOPS, names[2]]
+    assert found.ok

@@ -5,7 +5,6 @@ doubles do.
 import json
 import math
 from dataclasses import replace
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -20,12 +19,9 @@ from analysis.results.estimates import (
     Estimate,
     Estimates,
     display,
-    found_id,
-    part,
-    plain_id,
-    result_id,
     tidy_checks,
 )
+from analysis.results.ids import result_id
 from analysis.results.table import table_of
 
 
@@ -52,41 +48,12 @@ def row():
 # --- ids ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("klout_2.0-beta", "klout_2.0-beta"),
-        ("", "-"),
-        ("-", "%2D"),
-        ("a b", "a%20b"),
-        ("a/b", "a%2Fb"),
-        ("Klout", "%4Blout"),
-        ("größe", "gr%C3%B6%C3%9Fe"),
-        ("a@b", "a%40b"),
-        ("100%", "100%25"),
-        ("likes[1]", "likes%5B1%5D"),
-    ],
-)
-def test_parts_are_percent_encoded(text, expected):
-    assert part(text) == expected
-
-
-@given(text=st.text(min_size=1))
-def test_a_part_can_be_read_back(text):
-    """So two columns never share an id, and every id is plain ASCII without a slash or an at sign
-    of its own.
-    """
-    text = text.encode("utf-8", "ignore").decode() or "x"
-    assert unquote(part(text)) == text
-    assert set(part(text)) <= set("abcdefghijklmnopqrstuvwxyz0123456789_.-%ABCDEF")
-
-
 def test_id_of_an_estimate(row):
     assert row.id == "demo/sales/klout/increment/poisson/klout"
     assert replace(row, variant="raw").id == "demo/sales/klout/increment/poisson/klout@raw"
     assert (
         result_id("movies", "box office", "", "increment", "ols", "wald")
-        == "movies/box%20office/-/increment/ols/wald"
+        == "movies/box-office/-/increment/ols/wald"
     )
 
 
@@ -357,19 +324,6 @@ def test_the_error_of_a_wild_bootstrap_has_the_reference_of_its_clusters():
     )
     assert (row.reference_df, replace(row, covariance="CRV1", df=7.0).reference_df) == (7.0, 7.0)
     assert replace(row, covariance="HC1").reference_df is None
-
-
-def test_an_id_is_found_by_plain_names_and_in_any_case():
-    known = ["shops/%52evenue%202013/%4Blout%20score%21", "shops/a%2Fb/klout", "shops/x/%4B"]
-    assert plain_id("shops/Revenue 2013/Klout score!") == known[0] == plain_id(known[0])
-    for written in (known[0], "shops/Revenue 2013/Klout score!", "shops/revenue 2013/klout SCORE!"):
-        assert found_id(written, known) == known[0]
-    assert found_id("shops/A/b/klout", known) == "shops/a%2Fb/klout"
-    assert found_id("shops/revenue", known) == ""
-    assert found_id("shops/x/k", [*known, "shops/x/k"]) == "shops/x/k"
-    assert found_id("shops/X/k", ["shops/x/%4B", "shops/x/k"]) == "", (
-        "two results differ by case only"
-    )
 
 
 def test_printed_rows_have_interval_and_p_in_the_unit_of_what_is_displayed():

@@ -11,6 +11,7 @@ from analysis.data.selection.columns import tables_beside
 from analysis.data.selection.exclusions import repeated_reason
 from analysis.errors import printable
 from analysis.results.estimates import Check
+from analysis.results.ids import slugs_of
 from analysis.results.question import Question
 from analysis.studies.base import entity_column
 
@@ -31,7 +32,8 @@ def check_rows(sample: Sample) -> list[Check]:
     for column, count in sample.filled.items():
         if count:
             reason = f"{count:,} missing values of {column} were counted as zero."
-            checks.append(Check(name, "filled", None, reason, float(count), column))
+            known = slugs_of(sample.plan)
+            checks.append(Check(name, "filled", None, reason, float(count), column, slugs=known))
     checks += _left_out_beside(sample)
     if sample.note:
         checks.append(Check(name, "rows_drawn", None, f"From {sample.note}."))

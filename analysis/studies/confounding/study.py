@@ -15,6 +15,7 @@ from analysis.models import fit_model
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.ids import slugs_of
 from analysis.results.question import Question, tested
 from analysis.results.verdict import BOUND
 from analysis.studies.confounding.sensitivity import (
@@ -204,9 +205,8 @@ def check_last_period(sample: Sample) -> list[Check]:
                 " before. Held constant under [controls], it takes out what made an account earn"
                 " much all along; left out, say why in the plan."
             )
-            checks.append(
-                Check(sample.plan.name, "last_period", None, reason, None, outcome.column)
-            )
+            about, known = (reason, None, outcome.column), slugs_of(sample.plan)
+            checks.append(Check(sample.plan.name, "last_period", None, *about, slugs=known))
     return checks
 
 

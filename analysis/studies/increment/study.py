@@ -21,6 +21,7 @@ from analysis.models.wild import wild_test
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
+from analysis.results.ids import slugs_of
 from analysis.results.question import Question
 
 VARIANTS = {"log1p": np.log1p, "asinh": np.arcsinh}
@@ -111,7 +112,14 @@ def audit_together(
             f"The scores cannot stand side by side in one equation: {fault.place}, {fault.found}."
         )
         check = Check(
-            sample.plan.name, "together", None, reason, None, outcome.column, assessed=False
+            sample.plan.name,
+            "together",
+            None,
+            reason,
+            None,
+            outcome.column,
+            assessed=False,
+            slugs=slugs_of(sample.plan),
         )
         return [], [check]
 
