@@ -20,9 +20,10 @@ from analysis.models.fit import Fit, critical_value, p_value
 
 LEVERED = 0.1
 """Largest leverage in a design without clusters from which on a correction of a fit with HC1 has
-HC3 all the same, which that of every other fit has. With a lognormal score, least squares and reliability .8, HC1 finds a worthless score in 8.2, 7.3
-and 6.8 % of samples of 100, 300 and 1,000 and HC3 in 4.8, 5.2 and 5.8 % (2,000 draws each); normal
-columns pass the bound in small samples only."""
+HC3 all the same, which that of every other fit has. With a lognormal score, least squares and
+reliability .8, HC1 finds a worthless score in 8.2, 7.3 and 6.8 % of samples of 100, 300 and 1,000
+and HC3 in 4.8, 5.2 and 5.8 % (2,000 draws each); normal columns pass the bound in small samples
+only."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Correction:
     first_stage : tuple of float
         Of instruments: F (robust, clustered by unit) for each column with halves.
     few : tuple of (float or None)
-        Degrees of freedom of the terms that few rows carry in the plain fit.
+        Degrees of freedom of the terms that few rows or clusters carry in the plain fit.
     """
 
     model: str
@@ -95,7 +96,8 @@ class Correction:
         """Return the degrees of freedom of one coefficient: those of the plain fit where few rows
         carry it.
         """
-        few = self.few[self.terms.index(term)] if self.covariance == "HC3" and self.few else None
+        known = self.few and self.covariance in ("HC3", "CRV3")
+        few = self.few[self.terms.index(term)] if known else None
         return self.df if few is None else few
 
     def effect(self, term: str) -> Effect:
@@ -259,7 +261,7 @@ def corrected_margin(fit: Fit, correction: Correction, term: str) -> Effect:
     variance = both[0, 0]
     if correction.covariance == "CRV3":  # as much wider than CRV1 as the coefficient's
         variance *= correction.cov[at, at] / both[1, 1]
-    return Effect(estimate * density, float(np.sqrt(variance)), correction.df)
+    return Effect(estimate * density, float(np.sqrt(variance)), correction.df_of(term))
 
 
 # --- covariance -----------------------------------------------------------------------------------
@@ -276,13 +278,11 @@ def corrected(
     """Return the result for coefficients and influence, with HC1, HC3 or CRV1 errors."""
     design = fit.design
     cov, name = stacked_covariance(influence, design.clusters, design.k)
-    result = Correction(
-        model, terms, params, cov, name, design.n, design.n_clusters, influence, identified
-    )
+    few = tuple(fit.few(term) for term in terms)
+    about = design.n, design.n_clusters, influence, identified
+    result = Correction(model, terms, params, cov, name, *about, few=few)
     leverage = leverage_of(fit)
-    if leverage is None:
-        return result
-    return replace(under_leverage(result, leverage), few=tuple(fit.few_rows(t) for t in terms))
+    return result if leverage is None else under_leverage(result, leverage)
 
 
 def stacked_covariance(

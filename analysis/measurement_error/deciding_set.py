@@ -393,7 +393,7 @@ class DecidingSet:
 
     @cached_property
     def _few(self) -> float | None:
-        return self.fit.few_rows(self.score) if self.fit.covariance == "HC3" else None
+        return self.fit.few(self.score)
 
     def _widened(self, effect: Effect) -> Effect:
         """Return an effect with an error by CRV3 where the plain one has that, and with the plain
@@ -404,7 +404,7 @@ class DecidingSet:
             fewer = few is not None and (effect.df is None or few < effect.df)
             return replace(effect, df=few) if fewer else effect
         error = effect.std_error * self.widening
-        return replace(effect, std_error=error, df=self.fit.design.n_clusters - 1.0)
+        return replace(effect, std_error=error, df=self.fit.df_of(self.score))
 
     # --- what may be assumed ---
 

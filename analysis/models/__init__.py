@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.errors import DesignError
 from analysis.models.counts import fit_nb2
-from analysis.models.covariance import ROBUST, few_clusters
+from analysis.models.covariance import MOST_REFITS, ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
@@ -67,11 +67,16 @@ def covariance_of(plan: Plan, model: str, design: Design) -> str:
 def default_covariance(model: str, design: Design) -> str:
     """Return the covariance that every model has where the plan names none.
 
-    HC3; with clusters CRV1, and CRV3 where they are few, or so unequal that they count for few.
+    HC3; with clusters CRV1, and CRV3 where they are few, so unequal that they count for few, or
+    where few of them carry a score. A model of more than one equation, which is fitted again
+    without each of many clusters, keeps CRV1 there.
     """
     if design.clusters is None:
         return ROBUST
-    return "CRV3" if few_clusters(np.bincount(design.clusters)) else "CRV1"
+    sizes = np.bincount(design.clusters)
+    if len(sizes) > MOST_REFITS and not FAMILIES[model].glm:
+        return "CRV1"
+    return "CRV3" if few_clusters(sizes) or design.few_clusters_carry_a_score else "CRV1"
 
 
 def fit_as_planned(plan: Plan, model: str, design: Design, *, counts: bool = False) -> Fit:

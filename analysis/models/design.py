@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import DesignError, Fault, listing, printable
+from analysis.models.few_rows import few_clusters_df
 
 RANK_TOLERANCE = 1e-12
 """A column whose part outside the others is smaller than this share of it counts as their linear
@@ -91,6 +92,15 @@ class Design:
         """Return the largest diagonal entry of the columns' hat matrix, all rows weighted alike."""
         basis, _ = self.basis
         return float(np.einsum("ij,ij->i", basis, basis).max()) / self.n
+
+    @cached_property
+    def few_clusters_carry_a_score(self) -> bool:
+        """Whether a score rests on few of the clusters in effect, all rows weighted alike."""
+        basis, triangle = self.basis
+        back = np.linalg.inv(triangle)
+        scores = (basis @ back[at] for at, block in enumerate(self.blocks) if block == "score")
+        few = (few_clusters_df(weights, self.clusters) for weights in scores)
+        return any(df is not None for df in few)
 
     def without(self, *blocks: str) -> Design:
         """Return the design without the columns of these blocks: the reduced, nested model."""

@@ -1,4 +1,4 @@
-"""A small-sample reference: the degrees of freedom of a coefficient that few rows carry."""
+"""The degrees of freedom of a coefficient that few rows, or few clusters, carry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import numpy as np
 RARE = 5.0
 """Kurtosis of the rows' weights in a coefficient above which few of them carry it: a normal score
 has 3, an exponential one 9, a flag in one row of twenty 18."""
+
+UNEQUAL = 3.5
+"""Times that clusters outnumber those of equal weight, above which few of them carry a coefficient:
+single normal rows have 3.
+"""
+
+ENOUGH = 50.0
+"""Clusters of equal weight that are not few."""
 
 FEW = 20.0
 """Rows of equal weight, whatever their kurtosis, that are few."""
@@ -88,6 +96,35 @@ def few_rows_df(
         apart = float((shares**2) @ left**2)
     lost = apart / top + SKEWNESS * _squared_skewness(weights, residuals, left)
     return 1 / lost if lost > 1 / LARGE else None
+
+
+def few_clusters_df(weights: np.ndarray, clusters: np.ndarray) -> float | None:
+    """Return the degrees of freedom of a coefficient with CRV3; None where they are G - 1.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n,)
+        Of each row's standardised residual in the coefficient.
+    clusters : ndarray of int, shape (n,)
+
+    Notes
+    -----
+    G* - 1 with ``G* = (sum g)**2 / sum g**2`` and g the sum of a cluster's squared weights: Carter,
+    Schnepel & Steigerwald (2017), doi:10.1162/REST_a_00639, for independent errors. With a score
+    that is one in 2, 3 or 5 of 60 clusters a true null is rejected in .13, .10 and .09 of samples
+    of a logit by CRV3 and t(G - 1), in .00, .01 and .03 by t(G* - 1); with 70 clusters of lognormal
+    sizes in .068 and .055 (400 draws; in .075 and .050 of a Poisson model).
+
+    Examples
+    --------
+    >>> clusters = np.repeat(np.arange(60), 10)
+    >>> few_clusters_df((clusters < 4) + 0.0, clusters)
+    3.0
+    """
+    shares = np.bincount(clusters, weights**2)
+    equal = float(shares.sum() ** 2 / (shares @ shares))
+    few = equal < ENOUGH and len(shares) > UNEQUAL * equal
+    return max(equal - 1, 0.5) if few else None
 
 
 def _squared_skewness(weights: np.ndarray, residuals: np.ndarray, left: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf, f_sf, normal_sf, t_sf
 from analysis.models.distributions import critical_value as critical_value
 from analysis.models.family import FAMILIES
-from analysis.models.few_rows import few_carry, few_rows_df
+from analysis.models.few_rows import few_carry, few_clusters_df, few_rows_df
 from analysis.models.solver import information_of
 
 
@@ -75,23 +75,28 @@ class Fit:
     def df_of(self, term: str) -> float | None:
         """Return the degrees of freedom of one coefficient: fewer than `df` if few rows carry it.
 
-        With HC3 and rows in memory; of a model of two parts the fewer of both.
+        With HC3 or CRV3 and rows in memory; of a model of two parts the fewer of both.
         """
-        few = self.few_rows(term) if self.covariance == ROBUST else None
+        few = self.few(term)
         if few is None or self.df is None:
             return self.df if few is None else few
         return min(few, self.df)
 
-    def few_rows(self, term: str) -> float | None:
-        """Return the degrees of freedom of a coefficient that few rows carry, None of any other."""
+    def few(self, term: str) -> float | None:
+        """Return the degrees of freedom of a coefficient that few rows, or clusters, carry.
+
+        None of any other, and of a covariance for which they are not known.
+        """
         if self.parts:
-            found = [df for part in self.parts if (df := part.few_rows(term)) is not None]
+            found = [df for part in self.parts if (df := part.few(term)) is not None]
             return min(found, default=None)
-        if not len(self.residuals):
+        if self.covariance not in (ROBUST, "CRV3") or not len(self.residuals):
             return None
         (basis, triangle), root = self.design.basis, np.sqrt(np.maximum(self.weights, 0.0))
         along = np.linalg.solve(self.information, np.linalg.inv(triangle)[self.position(term)])
         weights = root * (basis @ along)
+        if self.covariance == "CRV3":
+            return few_clusters_df(weights, self.design.clusters)
         if not few_carry(weights):
             return None
         standard = np.divide(self.residuals, root, out=np.zeros_like(root), where=root > 0)
@@ -222,7 +227,7 @@ def wald(fit: Fit, terms: tuple[str, ...]) -> tuple[float, float]:
     if fit.covariance.startswith("CRV"):
         groups = fit.design.n_clusters
         value *= (groups - q) / (q * (groups - 1))
-        return value, float(f_sf(value, q, groups - q))
+        return value, float(f_sf(value, q, df if q == 1 else groups - q))
     return value / q, float(f_sf(value / q, q, df))
 
 

@@ -16,6 +16,7 @@ from analysis.models.covariance import (
     one_step_jackknife,
     refuse_full_leverage,
     small_sample,
+    steps_without,
 )
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
@@ -69,7 +70,12 @@ def fit_pml(design: Design, *, family: str = "poisson", covariance: str = "HC1")
         rest = Rows(rows.response[stay], rows.columns[stay], rows.family, offset)
         return _estimate(rest, estimate)
 
-    return _fit_at(design, rows, estimate, unit, covariance, partial(jackknife, refit, estimate))
+    def steps() -> np.ndarray:
+        derivatives = rows.family.derivatives(rows.response, rows.predictor(estimate))
+        return steps_without(rows.columns, *derivatives, design.clusters)[1]
+
+    leave_out = partial(jackknife, refit, estimate, steps=steps)
+    return _fit_at(design, rows, estimate, unit, covariance, leave_out)
 
 
 def fit_logit(design: Design, *, covariance: str = "HC1") -> Fit:

@@ -11,8 +11,9 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.models import covariance_of, fit_model, fit_ols, fit_pml
 from analysis.models.columns import build_design
+from analysis.models.covariance import MOST_REFITS
 from analysis.models.design import Design
-from analysis.models.fit import score_test
+from analysis.models.fit import p_value, score_test, wald
 from analysis.results.question import Question
 from analysis.studies.increment.study import audit_together, study_increment
 
@@ -321,8 +322,13 @@ def test_the_effect_by_default_is_that_of_a_plan_that_names_no_covariance(
 
 @pytest.mark.parametrize(
     ("sizes", "expected"),
-    [([6] * 60, "CRV1"), ([300] + [6] * 59, "CRV3"), ([3000] + [6] * 500, "CRV1")],
-    ids=["equal", "one giant", "too many to leave each out"],
+    [
+        ([6] * 60, "CRV1"),
+        ([300] + [6] * 59, "CRV3"),
+        ([60] + [6] * 59, "CRV3"),
+        ([3000] + [6] * 500, "CRV3"),
+    ],
+    ids=["equal", "one giant", "that count for 48", "a giant among many"],
 )
 def test_unequal_clusters_count_for_fewer(plan_of, sizes, expected):
     codes = np.repeat(np.arange(len(sizes)), sizes)
@@ -332,7 +338,48 @@ def test_unequal_clusters_count_for_fewer(plan_of, sizes, expected):
     design = Design(
         matrix[:, 1], matrix, ("const", "klout"), ("intercept", "score"), clusters=codes
     )
-    assert covariance_of(plan_of(cluster={"column": "agency"}), "ols", design) == expected
+    plan = plan_of(cluster={"column": "agency"})
+    assert covariance_of(plan, "ols", design) == covariance_of(plan, "logit", design) == expected
+    many = len(sizes) > MOST_REFITS
+    assert covariance_of(plan, "nb2", design) == ("CRV1" if many else expected)
+
+
+def test_a_score_of_few_clusters_has_crv3_and_their_number_for_a_reference(plan_of):
+    """With a score that is one in 4 of 60 equal clusters, t has 3 degrees of freedom, not 59."""
+    codes, rng = np.repeat(np.arange(60), 10), np.random.default_rng(2)
+    likes, outcome = rng.normal(size=(2, 600))
+    matrix = np.column_stack([np.ones(600), likes, codes < 4])
+    blocks = ("intercept", "engagement", "score")
+    design = Design(outcome, matrix, ("const", "likes", "klout"), blocks, clusters=codes)
+    plan = plan_of(cluster={"column": "agency"})
+    assert covariance_of(plan, "ols", design) == "CRV3"
+    assert covariance_of(plan, "ols", design.without("score")) == "CRV1"
+    fit = fit_model(design, "ols", "CRV3")
+    assert fit.df_of("klout") == pytest.approx(3.5, abs=0.5)
+    assert fit.df == fit.df_of("likes") == 59
+    assert fit_model(design, "ols", "CRV1").df_of("klout") == 59
+    statistic = np.divide(*fit.coefficient("klout"))
+    assert wald(fit, ("klout",))[1] == pytest.approx(p_value(statistic, fit.df_of("klout")))
+
+
+@pytest.mark.parametrize("model", ["poisson", "logit"])
+def test_small_clusters_among_very_many_are_left_out_by_one_step(model, monkeypatch):
+    rng = np.random.default_rng(8)
+    sizes = [400, 200, 100] + [2] * 600
+    codes, n = np.repeat(np.arange(603), sizes), sum(sizes)
+    likes, score, shock = rng.normal(size=(3, n))
+    at = 0.3 * likes + 0.2 * score + shock * 0.2
+    outcome = (
+        rng.poisson(np.exp(at)) if model == "poisson" else rng.random(n) < 1 / (1 + np.exp(-at))
+    )
+    matrix = np.column_stack([np.ones(n), likes, score])
+    blocks = ("intercept", "engagement", "score")
+    design = Design(outcome + 0.0, matrix, ("const", "likes", "klout"), blocks, clusters=codes)
+    steps = fit_model(design, model, "CRV3")
+    monkeypatch.setattr("analysis.models.covariance.MOST_REFITS", 1000)
+    refits = fit_model(design, model, "CRV3")
+    assert steps.std_errors() == pytest.approx(refits.std_errors(), rel=1e-3)
+    assert (steps.std_errors() != refits.std_errors()).all()
 
 
 def test_unequal_clusters_by_default_have_errors_that_allow_for_it():

@@ -36,7 +36,7 @@ def study_bootstrap(question: Question, estimates: Iterable[Estimate] = ()) -> S
 
     Under a heavy tail the verdict asks for it, so it is run also where the plan says quick.
     """
-    options, rows, outcome = question.plan.inference, question.sample.rows, question.outcome
+    options, rows = question.plan.inference, question.sample.rows
     if not FAMILIES[question.model].ratio:
         return StudyResult()
     index = _tail_index(question)
