@@ -211,18 +211,23 @@ def run(plan: str, out: Path | None) -> None:
     progress = _progress()
     progress("Loading")
     from analysis.audit import analyse
+    from analysis.report.comparison import words_before
     from analysis.report.folder import read_history, write_results
     from analysis.report.html import changed_keys
     from analysis.results.sentence import verdict_sentence
 
     findings = analyse(plan, progress=progress)
-    folder = write_results(findings, out or Path("results") / findings.plan.name, progress=progress)
+    folder = out or Path("results") / findings.plan.name
+    before = words_before(findings, folder)
+    folder = write_results(findings, folder, progress=progress)
     progress("")
     for verdict in findings.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
         echo(f"{about}: {verdict.verdict}{direction}")
         _tell(verdict_sentence(findings, verdict))
+        if verdict.id in before:
+            echo(f"Under the rule of the version before: {before[verdict.id]}")
         echo(f"Result id: {verdict.id}")
         if not verdict.refused:
             echo(f"Its number: {verdict.deciding.id}")

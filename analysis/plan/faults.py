@@ -55,6 +55,14 @@ EXPLAINED = {
 TAUGHT = "A fraction or a difference in probability is written with a point: 5 % is written 0.05"
 """What is said of a smallest effect of interest that is no number."""
 
+DROPPED = {
+    ("engagement", "indicators"): (
+        "a plan without it: alpha and omega of indicators corrected nothing. State reliability or"
+        " exact, or give two halves"
+    ),
+}
+"""What a plan of the version before has to do without, and what may take its place."""
+
 BRANCH = re.compile(
     r"str|float|int|bool|date|nullable|(literal|dict|tuple|function|constrained|lax)\b.*"
 )
@@ -139,6 +147,9 @@ def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseMo
     problem, place, last = problems[0], _place(location, plan), location[-1] if location else ""
     kind, given = problem["type"], problem["input"]
     if kind == "extra_forbidden":
+        if location in DROPPED:
+            found = f'unknown key "{printable(last)}": a key of the version before, dropped'
+            return Fault(place, found, DROPPED[location])
         keys = list(_fields(_tables(location[:-1], plan)[1]))
         return unknown(place, f'unknown key "{printable(last)}"', str(last), keys, limit=20)
     found = "nothing" if kind == "missing" else as_written(given)

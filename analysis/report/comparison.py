@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.report.ledger import RULE, UNSEALED, sha256_of
+from analysis.errors import OutputError
+from analysis.report.ledger import RULE, UNSEALED, read_ledger, sha256_of
+from analysis.results.findings import Findings
 from analysis.results.ids import schema_1_id
+from analysis.results.verdict import Verdict
 
 RELATIVE, MOVED = 1e-9, 1e-6
 """Two runs on different machines agree to about fourteen digits: up to the first is the same, up to
@@ -267,6 +270,52 @@ def _word_of_before(then: Record, now: Record | None) -> Line:
 def _word(row: Record) -> str:
     direction = row.get("direction")
     return f"{row.get('verdict')} ({direction})" if direction else str(row.get("verdict"))
+
+
+def words_before(findings: Findings, folder: Path) -> dict[str, str]:
+    """Return the words that an earlier rule gave, or would have given, by the id of the verdict
+    that has another one today.
+
+    Parameters
+    ----------
+    findings : Findings
+    folder : Path
+        Where an earlier run on the same data may have left its ledger.
+    """
+    given = _words_in(folder, findings.dataset.sha256)
+    before = {}
+    for verdict in findings.decided:
+        today = _word({"verdict": verdict.verdict, "direction": verdict.direction})
+        word = given.get((verdict.outcome, verdict.score)) or _word_of_rule_1(findings, verdict)
+        if word and word != today:
+            before[verdict.id] = word
+    return before
+
+
+def _words_in(folder: Path, data: str) -> dict[tuple[str, str], str]:
+    """Return the words of an earlier rule's ledger of the same data, by outcome and score."""
+    try:
+        old = read_ledger(folder / "ledger.json")
+    except OutputError:
+        return {}
+    if not is_earlier(old) or old["dataset"].get("sha256") != data:
+        return {}
+    return {(row.get("outcome"), row.get("score")): _word(row) for row in old["verdicts"]}
+
+
+def _word_of_rule_1(findings: Findings, verdict: Verdict) -> str:
+    """Return what rule 1 made of the fits that it asked for: the plan's own, and the one corrected
+    for noise as far as that was stated; "" where it cannot be told.
+    """
+    members = getattr(verdict, "deciding_set", ())
+    plain = [member.phrase for member in members if member.name == "as recorded"]
+    noise = [member.phrase for member in members if member.name == "noise"]
+    if verdict.refused or verdict.corrected == "partial":
+        return ""
+    if verdict.corrected in ("no", "assumed"):
+        return plain[0] if plain else ""
+    words = {*noise, *(plain if findings.plan.score.shares_error == "unknown" else ())}
+    return words.pop() if len(words) == 1 else "inconclusive" if words else ""
 
 
 # --- the folder -----------------------------------------------------------------------------------

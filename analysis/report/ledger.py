@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pandas as pd
 from analysis.data.disclosure import inert_table
 from analysis.errors import Fault, OutputError, listing, printable
 from analysis.plan.files import find_project, is_file, shipped_studies
-from analysis.results.estimates import Estimate, display, tidy_checks
+from analysis.results.estimates import display, tidy_checks
 from analysis.results.findings import Findings
 from analysis.results.sentence import verdict_sentence
 from analysis.results.verdict import COLUMNS, Verdict
@@ -40,21 +39,21 @@ PACKAGES = (
 
 def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
     """Return one verdict under the ledger's keys, as plain data."""
-    record = {name: _plain(getattr(verdict, name)) for name in COLUMNS if name != "sentence"}
-    if verdict.refused:
-        record["deciding"] = None
-    return {**record, "sentence": verdict_sentence(findings, verdict)}
+    made = {
+        "deciding": None if verdict.refused else verdict.deciding.id,
+        "deciding_set": [_member(member) for member in getattr(verdict, "deciding_set", ())],
+        "decision": {"word": None, "at": None},
+        "reasons": list(verdict.reasons),
+        "sentence": verdict_sentence(findings, verdict),
+    }
+    return {name: made[name] if name in made else getattr(verdict, name) for name in COLUMNS}
 
 
-def _plain(value: object) -> object:
-    """Return a value of a verdict as JSON has it: an estimate is its id, a record a dict."""
-    if isinstance(value, Estimate):
-        return value.id
-    if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+def _member(member: Any) -> dict[str, Any]:
+    """Return a member of the deciding set under the ledger's keys."""
+    number = None if member.row is None else member.row.id
+    said = {"word": member.word, "direction": member.direction, "id": number}
+    return {"member": member.name, "where": member.where, **said}
 
 
 def _sesoi(findings: Findings, verdict: Verdict) -> dict[str, object]:

@@ -185,7 +185,10 @@ FAULTS = [
     (shop.plan(score__columns=["klout", "klout"]), ['column "klout"', "score, twice"]),
     (shop.plan(row="likes"), ['column "likes"', "engagement and row"]),
     (shop.plan(cluster={"column": "klout"}), ['column "klout"', "score and cluster"]),
-    (shop.plan(engagement__indicators=[["likes"]]), ["[engagement] indicators", "unknown key"]),
+    (
+        shop.plan(engagement__indicators=[["likes"]]),
+        ["[engagement] indicators", "unknown key", "a key of the version before, dropped"],
+    ),
     (
         shop.plan(
             engagement__long={

@@ -6,12 +6,13 @@ import copy
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import shop
 
 from analysis.audit import analyse, verify
-from analysis.report.comparison import compare_ledgers
+from analysis.report.comparison import _word_of_rule_1, compare_ledgers, words_before
 from analysis.report.ledger import RULE, ledger
 from analysis.report.views import Audit
 
@@ -180,3 +181,49 @@ def test_a_second_row_is_a_fault_in_an_earlier_ledger_too(pair):
     old = copy.deepcopy(pair[0])
     second_row(old)
     assert "the ledger has this id twice" in str(compare_ledgers(old, pair[1]))
+
+
+# --- what the rule of before would have said ------------------------------------------------------
+
+
+def test_a_word_that_an_earlier_ledger_gave_is_told(folder):
+    findings = analyse(folder.parents[1] / "plans" / "shops.toml")
+    (verdict,) = findings.decided
+    assert words_before(findings, folder) == {}
+
+    def earlier(record):
+        del record["rule"]
+        record["verdicts"][0] |= {"verdict": "trivial", "direction": "negative"}
+
+    forged(folder, earlier)
+    assert words_before(findings, folder) == {verdict.id: "trivial (negative)"}
+    forged(folder, lambda record: record["dataset"].update(sha256="0" * 64))
+    assert words_before(findings, folder) == {}
+    (folder / "ledger.json").write_text("{", "utf-8")
+    assert words_before(findings, folder) == {}
+
+
+def member(name, phrase):
+    return SimpleNamespace(name=name, phrase=phrase)
+
+
+@pytest.mark.parametrize(
+    ("corrected", "shared", "noise", "word"),
+    [
+        ("assumed", "unknown", ["nothing"], "adds"),
+        ("no", "full", [], "adds"),
+        ("yes", "unknown", ["adds", "adds"], "adds"),
+        ("yes", "unknown", ["nothing"], "inconclusive"),
+        ("yes", "none", ["nothing"], "nothing"),
+        ("partial", "unknown", ["nothing"], ""),
+    ],
+)
+def test_what_rule_1_asked_for(corrected, shared, noise, word):
+    members = [member("as recorded", "adds"), *(member("noise", said) for said in noise)]
+    verdict = SimpleNamespace(
+        refused=False,
+        corrected=corrected,
+        deciding_set=[*members, member("form", "trivial")],
+    )
+    plan = SimpleNamespace(score=SimpleNamespace(shares_error=shared))
+    assert _word_of_rule_1(SimpleNamespace(plan=plan), verdict) == word

@@ -10,6 +10,7 @@ import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from analysis.audit import analyse
 from analysis.data.disclosure import inert
 from analysis.errors import OutputError
 from analysis.report.citation import _caution, bibtex, cite, cite_from, macro_name, macros
-from analysis.report.ledger import ledger, read_ledger, result_folder, to_json
+from analysis.report.ledger import _cell, _member, ledger, read_ledger, result_folder, to_json
 from analysis.report.views import Audit
 from analysis.results.estimates import display
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
@@ -675,3 +676,17 @@ def test_hostile_names_of_levels_and_columns_are_inert_in_every_csv(tmp_path):
                     r"[+-][\d.,e-]+( %)?|-", cell
                 ), cell
     assert negative > 5
+
+
+def test_a_member_of_the_deciding_set_is_plain_data_in_json_and_csv():
+    row = SimpleNamespace(id="shops/revenue/klout/form/poisson/klout")
+    said = {"word": "adds", "direction": "positive"}
+    members = [
+        _member(SimpleNamespace(name="form", where="", row=row, **said)),
+        _member(SimpleNamespace(name="noise", where="at .8", row=None, word="", direction=None)),
+    ]
+    assert members[0] == {"member": "form", "where": "", **said, "id": row.id}
+    assert members[1]["id"] is None
+    assert json.loads(_cell(members)) == members
+    assert json.loads(_cell({"word": None, "at": None})) == {"word": None, "at": None}
+    assert _cell("adds") == "adds"
