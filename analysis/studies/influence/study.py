@@ -24,31 +24,25 @@ from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.results.rule import Fragility, Noise, Word
 from analysis.studies.base import entity_column
+from analysis.studies.influence.few_rows import (
+    MOST_LEFT_OUT,
+    RARE,
+    Rows,
+    best_pairs,
+    few_rows,
+    share_as_large,
+)
 from analysis.studies.influence.repeats import repeated_rows
 from analysis.studies.influence.unseen_clusters import check_unseen_clusters
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
 
-FEW_SHARE = 1000
-"""Leaving out one row in so many, or two, must not change the word."""
-
-MOST_LEFT_OUT = 0.5
-"""Beyond this share of the rows nobody would call it leaving out."""
-
-TRIALS = 8
-"""Halvings of the number of rows left out."""
-
 FEW_CLUSTERS = 6.0
 """Below this the number of clusters says too much about how sure one is."""
 
 LeftOut = Iterable[tuple[str, np.ndarray]]
 """Sets of rows: what is left out, and the mask of the rows that stay."""
-
-
-def few_rows(n: int) -> int:
-    """Return how many of n rows are few: at most max(2, ceil(n / 1000))."""
-    return max(2, -(-n // FEW_SHARE))
 
 
 def study_fragility(question: Question, noise: Noise) -> Fragility:
@@ -126,8 +120,10 @@ def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:
     n = len(influence)
     leverage = hat_diagonal(fit.design.basis[0], fit.weights)
     orders = [np.argsort(one) for one in (influence, -influence, -np.abs(influence), -leverage)]
+    pairs = best_pairs(fit, fit.design.terms[-1], leverage) if fit.influence is None else []
     for count in dict.fromkeys([1, 2, few_rows(n)] if n <= MANY_ROWS else [few_rows(n)]):
-        for gone in {tuple(np.sort(order[:count])): None for order in orders}:
+        together = pairs if count == 2 else []
+        for gone in {tuple(np.sort(one[:count])): None for one in (*orders, *together)}:
             keep = np.ones(n, dtype=bool)
             keep[list(gone)] = False
             yield f"{count}", keep
@@ -239,39 +235,36 @@ def _word_without(question: Question, gone: np.ndarray) -> Word | None:
 def _fewest(question: Question, word: Word) -> Check:
     """Return the check of the fewest rows without which the word is another.
 
-    Rows are left out by their influence on the coefficient, in either direction; the number is
-    found by halving.
+    A quick plan looks for few rows alone: those that could leave the word undecided.
     """
-    n, counts = question.design.n, []
-    influence = question.fit.row_influence(question.score)
-    for order in (np.argsort(influence), np.argsort(-influence)):
-        low, high, other = 0, 1, word
-        while other in (None, word) and high < int(MOST_LEFT_OUT * n):
-            other = _word_without(question, order[:high])
-            if other in (None, word):
-                low, high = high, 2 * high
-        if other in (None, word):
-            continue
-        for _ in range(TRIALS):
-            middle = (low + high) // 2
-            without = _word_without(question, order[:middle]) if low < middle else None
-            if without in (None, word):
-                low = middle
-            else:
-                high, other = middle, without
-        counts.append((high, other))
-    if not counts:
+    n = question.design.n
+    few, most = few_rows(n), int(MOST_LEFT_OUT * n)
+    rows = Rows(question, word)
+    left = rows.fewest(few if question.plan.quick else most)
+    if left is None:
+        tried = f"{few:,} of {n:,}" if question.plan.quick else f"half of the {n:,}"
         reason = (
-            f"No {100 * MOST_LEFT_OUT:g} % of the rows, the most influential first, change the word"
-            f" {word}."
+            f"Leaving out up to {tried} rows, the most influential first, was not seen to change"
+            f" the word {word} of the plain fit."
         )
         return question.check("influence", True, reason)
-    count, other = min(counts)
+    count = len(left.rows)
     reason = (
         f"Leaving out {count:,} of {n:,} rows ({100 * count / n:.2g} %), the most influential"
-        f" first, changes the word of the plain fit from {word} to {other}."
+        f" first, changes the word of the plain fit from {word} to {left.word}."
     )
-    return question.check("influence", count > few_rows(n), reason, count / n)
+    if count > few:
+        return question.check("influence", True, reason, count / n)
+    filled = rows.filled(left)
+    share = share_as_large(question, filled)
+    apart = share <= RARE
+    reason += (
+        f" In {100 * share:.2g} % of samples drawn from the fitted model {len(filled.rows):,} rows"
+        " move the effect as far as the farthest do here: "
+    )
+    reason += "their influence stands apart." if apart else "their influence is nothing unusual."
+    check = question.check("influence", False, reason, count / n)
+    return replace(check, undecides=apart)
 
 
 def _segments(question: Question, word: Word) -> Iterator[Check]:
