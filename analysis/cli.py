@@ -71,6 +71,24 @@ def cli() -> None:
     help="What anyone can see people do; may be repeated.",
 )
 @option(
+    "--exact",
+    multiple=True,
+    metavar="COLUMN",
+    help="Engagement that is an exact count over the outcome's window; may be repeated.",
+)
+@option(
+    "--reliability",
+    multiple=True,
+    metavar="COLUMN=SHARE",
+    help="Known share of truth in engagement, such as likes=0.8; may be repeated.",
+)
+@option(
+    "--halves",
+    multiple=True,
+    metavar="COLUMN=ONE,TWO",
+    help="Two recordings of engagement, such as likes=odd,even; may be repeated.",
+)
+@option(
     "--control",
     multiple=True,
     metavar="COLUMN",

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from analysis.data.dataset import Dataset
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
 from analysis.plan.files import key, number, remark, table, text, texts
 from analysis.start.profile import Profiles
-from analysis.start.roles import KINDS, SESOI, Roles, is_skewed
+from analysis.start.recording import recording_lines
+from analysis.start.roles import KINDS, SESOI, Roles, halves_of, is_skewed
 
 EDIT, PROPOSED = "# EDIT:", "# PROPOSED:"
 """How a remark starts that stands behind a line the user has to change, or ought to confirm."""
-
-HALVES = (("odd", "even"), ("first", "second"), ("a", "b"), ("1", "2"))
-"""How two recordings of one column are often named: the column's name, a mark between, and one of
-these.
-"""
 
 
 @dataclass(frozen=True)
@@ -156,13 +151,15 @@ def _engagement(profiles: Profiles, roles: Roles) -> Lines:
     yield ""
     yield (
         "# What anyone can see people do; it is held constant. How well it was recorded is a part"
-        " of the"
+        " of the answer."
     )
-    yield "# answer, and the plan can say so: see reliability and halves in the README."
     yield "[engagement]"
     wanted = "the columns of what anyone can see people do: likes, comments, visits"
     yield _names(roles.engagement, roles, wanted)
-    pairs = {name: _pair(name, profiles) for name in roles.engagement}
+    for name, value, words in recording_lines(roles.recorded, roles.engagement):
+        yield _line(name, value, "#", words) if name else remark(value)
+    silent = [name for name in roles.engagement if name not in roles.recorded.columns]
+    pairs = {name: halves_of(name, profiles) for name in silent}
     halves = ", ".join(f"{key(name)} = {texts(pair)}" for name, pair in pairs.items() if pair)
     if halves:
         asked = "two recordings of the same? Then take the # from: they tell how noisy it is"
@@ -180,12 +177,6 @@ def _engagement(profiles: Profiles, roles: Roles) -> Lines:
     kinds = {name: "log1p" if name in skewed else "identity" for name in roles.engagement}
     value = '"log1p"' if len(skewed) == len(kinds) else table(kinds)
     yield _line("transform", value, PROPOSED, f"each doubling of a count is treated alike: {far}")
-
-
-def _pair(name: str, profiles: Profiles) -> list[str]:
-    """Return the two columns that are named as the halves of one; none where there are no such."""
-    pairs = ([f"{name}{mark}{end}" for end in ends] for mark, ends in product("_- .", HALVES))
-    return next((pair for pair in pairs if all(column in profiles for column in pair)), [])
 
 
 def _controls(roles: Roles) -> Lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import click
 
@@ -19,6 +20,7 @@ from analysis.start.profile import (
     Profiles,
     match,
 )
+from analysis.start.recording import Recording, ask_recording
 
 FEWEST_GROUPS = 10
 """A column with fewer groups is not listed as a cluster: so few say little about how groups differ.
@@ -32,6 +34,11 @@ treated alike.
 NEARLY_ALL = 0.98
 """Share of different values from which a column with the name of an identifier is one, its repeats
 being errors.
+"""
+
+HALVES = (("odd", "even"), ("first", "second"), ("a", "b"), ("1", "2"))
+"""How two recordings of one column are often named: the column's name, a mark between, and one of
+these.
 """
 
 MOST_SCORES = 4
@@ -50,6 +57,8 @@ class Roles:
     outcome, kind : str
         As given; empty where nobody said.
     sesoi : float or None
+    recorded : Recording
+        How well engagement was, where that is said.
     proposed : dict of str to str
         The evidence for each column whose role nobody gave.
     possible : dict of str to tuple of str
@@ -64,6 +73,7 @@ class Roles:
     outcome: str = ""
     kind: str = ""
     sesoi: float | None = None
+    recorded: Recording = field(default_factory=Recording)
     proposed: dict[str, str] = field(default_factory=dict)
     possible: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -71,7 +81,8 @@ class Roles:
     def taken(self) -> set[str]:
         """Every column that has a role."""
         single = {self.row, self.cluster, self.outcome} - {""}
-        return {*self.score, *self.engagement, *self.controls, *single}
+        several = (self.score, self.engagement, self.controls, self.recorded.recordings)
+        return {column for columns in several for column in columns} | single
 
 
 def propose(profiles: Profiles, given: Roles) -> Roles:
@@ -203,11 +214,36 @@ def ask(profiles: Profiles, given: Roles) -> Roles:
             pick = _picker(names, roles, none)
             pick = pick if several else _single(pick)
             roles = replace(roles, **{role: click.prompt(what, default=default, value_proc=pick)})
+        if role == "engagement":
+            recorded = _ask_recording(profiles, roles)
+            roles = replace(roles, recorded=recorded)
         if role == "outcome" and roles.outcome and not roles.kind:
             roles = replace(roles, kind=_kind(profiles[roles.outcome]))
         if role == "outcome" and roles.kind and roles.sesoi is None:
             roles = replace(roles, sesoi=_sesoi(roles.kind))
     return replace(roles, possible=propose(profiles, roles).possible)
+
+
+def _ask_recording(profiles: Profiles, roles: Roles) -> Recording:
+    names = list(profiles)
+
+    def two(answer: str) -> tuple[str, str]:
+        picked = _picker(names, roles, "")(answer)
+        if len(picked) != 2:
+            raise click.BadParameter("two columns, separated by a comma")
+        return picked[0], picked[1]
+
+    def likely(column: str) -> list[str]:
+        pair = halves_of(column, profiles)
+        return [] if {*pair} & roles.taken else pair
+
+    return ask_recording(roles.recorded, roles.engagement, two, likely)
+
+
+def halves_of(name: str, profiles: Profiles) -> list[str]:
+    """Return the two columns that are named as the halves of one; none where there are no such."""
+    pairs = ([f"{name}{mark}{end}" for end in ends] for mark, ends in product("_- .", HALVES))
+    return next((pair for pair in pairs if all(column in profiles for column in pair)), [])
 
 
 def _picker(names: list[str], roles: Roles, none: str) -> Picker:

@@ -7,7 +7,7 @@ import re
 import shlex
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,15 @@ import pandas as pd
 from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
 from analysis.data.reading.cells import located
 from analysis.data.reading.delimited import read_delimited
-from analysis.errors import AnalysisError, DataError, Fault, PlanError, printable, unknown
+from analysis.errors import (
+    AnalysisError,
+    DataError,
+    Fault,
+    PlanError,
+    listing,
+    printable,
+    unknown,
+)
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
 from analysis.plan.codebook import ReadingSection
@@ -24,6 +32,7 @@ from analysis.plan.files import find_project, is_file, write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.notebook import address_of, notebook_place, notebook_text, plan_project
 from analysis.start.profile import Profiles, profiles
+from analysis.start.recording import read_recording
 from analysis.start.roles import Roles, propose
 
 STUDY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
@@ -48,6 +57,8 @@ class Started:
         Why no codebook was written; empty where one was.
     notes : tuple of str
         How the data were read, where that was not a matter of course.
+    silent : tuple of str
+        Engagement columns of which nobody said how well they are recorded.
     """
 
     plan: Path
@@ -55,6 +66,7 @@ class Started:
     lines: tuple[Line, ...]
     kept: str = ""
     notes: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def edits(self) -> dict[int, Line]:
@@ -78,9 +90,17 @@ class Started:
         if self.edits:
             count = "this line" if len(self.edits) == 1 else f"these {len(self.edits)} lines"
             lines += [f"Edit {count} of {_near(self.plan)}:", *_told(self.edits)]
+        if self.silent:
+            lines += [f"Nothing is said of how well {listing(self.silent)} {_is(self.silent)}"]
+            lines += ["recorded: a verdict must hold at every reliability from 0.8 to 1. If it is"]
+            lines += ["known, say so in [engagement]: exact, halves, long or reliability."]
         name = printable(shlex.quote(address_of(self.plan, Path.cwd())), limit=300)
         lines += [f"Then: score-audit check {name}", f"      score-audit run {name}"]
         return "\n".join(lines)
+
+
+def _is(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _told(lines: dict[int, Line]) -> list[str]:
@@ -100,6 +120,9 @@ def init(
     *,
     score: str | Iterable[str] = (),
     engagement: str | Iterable[str] = (),
+    exact: str | Iterable[str] = (),
+    reliability: Mapping[str, float] | str | Iterable[str] = (),
+    halves: Mapping[str, Iterable[str]] | str | Iterable[str] = (),
     control: str | Iterable[str] = (),
     outcome: str | None = None,
     kind: str | None = None,
@@ -127,6 +150,12 @@ def init(
         `data/raw` of the plan's project, or beside a plan that is in no `plans/` folder.
     score, engagement, control : str or list of str
         Columns.
+    exact : str or list of str
+        Engagement columns that are exact counts over the outcome's window.
+    reliability : dict of str to float
+        Share of truth in an engagement column, where it is known.
+    halves : dict of str to (str, str)
+        Two columns with recordings of the same as an engagement column.
     outcome, kind, sesoi : str, str, float
         As in the plan's `[[outcome]]`.
     cluster, row : str
@@ -151,7 +180,8 @@ def init(
         exists already.
     """
     single = (value or "" for value in (row, cluster, outcome, kind))
-    given = Roles(*map(_several, (score, engagement, control)), *single, sesoi)
+    recorded = read_recording(exact, reliability, halves)
+    given = Roles(*map(_several, (score, engagement, control)), *single, sesoi, recorded)
     stated = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
     if name is not None and not re.fullmatch(STUDY_NAME, name):
         allowed = 'letters, digits, ".", "_" and "-", the first a letter or digit'
@@ -168,6 +198,8 @@ def init(
     _require_columns(dataset, given)
     columns = profiles(dataset)
     roles = ask(columns, given) if ask else propose(columns, given)
+    if faults := roles.recorded.faults(roles.engagement, columns):
+        raise DataError(dataset.path or dataset.address, faults)
     name = name or _slug(plan.stem)
     lines = plan_lines(name, _address(dataset, address, plan), dataset, columns, roles, stated)
     _validate(lines, plan)
@@ -179,7 +211,8 @@ def init(
     if book is not None:
         contents[book] = codebook_text(dataset, name, columns)
     write_together(contents, replace=replaced)
-    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes)
+    silent = tuple(c for c in roles.engagement if c not in roles.recorded.columns)
+    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes, silent)
 
 
 def _several(columns: str | Iterable[str]) -> tuple[str, ...]:

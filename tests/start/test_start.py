@@ -358,6 +358,68 @@ def test_where_the_plan_goes_and_what_it_calls_the_data(run, tmp_path, monkeypat
     assert run("check", "here.toml")[0] == 2
 
 
+# --- how well engagement is recorded --------------------------------------------------------------
+
+
+def test_options_say_how_well_engagement_is_recorded(run, tmp_path):
+    simulate.creators(n=60).to_csv(tmp_path / "c.csv", index=False)
+    said = ["--score", "klout", "--outcome", "referrals", "--kind", "count", "--sesoi", "0.05"]
+    for column in ("likes", "posts", "followers", "reactors"):
+        said += ["--engagement", column]
+    said += ["--exact", "posts", "--reliability", "followers=0,9"]
+    code, out, err = run("init", "c.csv", *said, "--halves", "likes=likes_odd, likes_even")
+    assert (code, err) == (0, "")
+    text = (tmp_path / "plans" / "c.toml").read_text("utf-8")
+    engagement = read_plan(tmp_path / "plans" / "c.toml").engagement
+    assert engagement.exact == ("posts",)
+    assert engagement.reliability == {"followers": 0.9}
+    assert engagement.halves == {"likes": ("likes_odd", "likes_even")}
+    assert engagement.assumed_columns == ("reactors",)
+    assert "Of reactors nothing is said" in text
+    assert "Nothing is said of how well reactors is\nrecorded: a verdict must hold" in out
+    assert "# assumed = 0.8" in text
+
+
+def test_a_function_says_it_with_mappings(tmp_path):
+    frame = simulate.creators(n=60)
+    started = init(
+        pd.DataFrame(frame.to_dict("list")),
+        out=tmp_path / "c.toml",
+        score="klout",
+        engagement=["likes", "posts", "reactors"],
+        exact="posts",
+        reliability={"reactors": 0.7},
+        halves={"likes": ("likes_odd", "likes_even")},
+        outcome="referrals",
+        kind="count",
+        sesoi=0.05,
+    )
+    engagement = read_plan(started.plan).engagement
+    assert (engagement.exact, engagement.silent) == (("posts",), ())
+    assert "assumed" not in started.plan.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--exact", "klout"], "no engagement column"),
+        (["--reliability", "likes"], "COLUMN=..., such as likes=0.8"),
+        (["--reliability", "likes=1.2"], "above 0 and up to 1"),
+        (["--reliability", "likes=well"], "above 0 and up to 1"),
+        (["--halves", "likes=id"], "two columns, separated by a comma"),
+        (["--halves", "likes=nobody,id"], "no such column"),
+        (["--exact", "likes", "--reliability", "likes=0.8"], "more than one of these"),
+    ],
+)
+def test_what_cannot_be_said_of_a_recording(run, tmp_path, arguments, words):
+    code, out, err = run(
+        "init", "Shops 1.csv", "--score", "klout", "--engagement", "likes", *arguments
+    )
+    assert (code, out) == (2, "")
+    assert words in err
+    assert not (tmp_path / "plans").exists()
+
+
 # --- on a terminal --------------------------------------------------------------------------------
 
 
@@ -374,9 +436,11 @@ def asked(monkeypatch, folder, answers):
 
 
 def test_a_conversation(monkeypatch, tmp_path):
-    answers = ["", "klout", "likes", "takings", "revenue", "5%", "5", "0,05", "7", "", "nobody", ""]
-    result = asked(monkeypatch, tmp_path, answers)
+    answers = ["", "klout", "likes", "well", "1.2", "0,9", "takings", "revenue", "5%", "5", "0,05"]
+    result = asked(monkeypatch, tmp_path, [*answers, "7", "", "nobody", ""])
     assert result.exit_code == 0, result.output
+    assert 'a share such as 0.8, or later, not "well"' in result.output
+    assert 'or later, not "1.2"' in result.output
     assert "a number, or later: 5 % is written 0.05" in result.output
     assert "above 0 and below 1: 5 % is written 0.05" in result.output
     assert '"klout" has a role already' in result.output
@@ -389,7 +453,49 @@ def test_a_conversation(monkeypatch, tmp_path):
         0.05,
         ("country",),
     )
+    assert plan.engagement.range_of("likes") == pytest.approx((0.8, 0.9, 1.0))
     assert sa.check("shops").sample.rows == shop.ROWS
+
+
+@pytest.mark.parametrize(
+    ("answers", "exact", "halves", "assumed"),
+    [
+        (["exact"], ("likes",), {}, ()),
+        (["EXACT "], ("likes",), {}, ()),
+        (["halves", "orders", "orders, bought"], (), {"likes": ["orders", "bought"]}, ()),
+        ([""], (), {}, ("likes",)),
+    ],
+)
+def test_how_well_engagement_is_recorded_is_asked(
+    monkeypatch, tmp_path, answers, exact, halves, assumed
+):
+    begin = ["klout", "likes", *answers, "later", "none", "none", "none"]
+    result = asked(monkeypatch, tmp_path, begin)
+    assert result.exit_code == 0, result.output
+    for said in ("an exact count over the outcome's window", "at every reliability from 0.8 to 1"):
+        assert said in result.output
+    content = tomllib.loads((tmp_path / "plans" / "shops.toml").read_text("utf-8"))
+    found = content["engagement"]
+    assert tuple(found.get("exact", ())) == exact
+    assert found.get("halves", {}) == halves
+    assert "assumed" not in found
+    text = (tmp_path / "plans" / "shops.toml").read_text("utf-8")
+    assert ("# assumed = 0.8" in text) == bool(assumed)
+
+
+def test_a_long_file_is_asked_for_once(monkeypatch, tmp_path):
+    both = ["likes", "orders"]
+    weeks = ["weeks.csv", "id", "week"]
+    start = ["klout", ",".join(both), "long", *weeks, "long", "later", "none", "id", "none"]
+    result = asked(monkeypatch, tmp_path, start)
+    assert result.exit_code == 0, result.output
+    content = tomllib.loads((tmp_path / "plans" / "shops.toml").read_text("utf-8"))
+    assert content["engagement"]["long"] == {
+        "dataset": "weeks.csv",
+        "row": "id",
+        "order": "week",
+        "columns": both,
+    }
 
 
 def test_enter_leaves_what_pays_for_later(monkeypatch, tmp_path):
