@@ -159,7 +159,7 @@ def cite(result_id: str, *, results: str | Path = "results") -> Citation:
     damaged: list[Fault] = []
     for path in ledgers(Path(results)):
         try:
-            read.append(read_ledger(path))
+            read.append(read_ledger(path, whole=True))
         except OutputError as error:  # another ledger does not stand in the way of this one's
             damaged += [replace(fault, place=str(path)) for fault in error.faults]
     under = f"under {printable(os.path.abspath(results), limit=300)} (--results names another)"

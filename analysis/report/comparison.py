@@ -225,7 +225,7 @@ def _by_old_id(old: Record, new: Record, kind: str) -> dict[str, Record]:
 
 
 def _error(row: Record) -> tuple[str, float | None]:
-    return row["covariance"], row["df"]
+    return row.get("covariance") or "", row.get("df")
 
 
 About = tuple[str, str, str]
@@ -237,17 +237,18 @@ def errors_of_before(old: Record, new: Record) -> dict[About, str]:
     """
     now, other, plain = _by_old_id(old, new, "estimates"), set(), {}
     for row in old["estimates"]:
-        about = row["outcome"], row["score"], row["model"]
+        about = row.get("outcome"), row.get("score"), row.get("model")
         if row["id"] in now and _error(row) != _error(now[row["id"]]):
             other.add(about)
-        if row["method"] == "increment" and row["term"] == row["score"] and "@" not in row["id"]:
-            plain[about] = row["covariance"]
+        whole = row.get("method") == "increment" and row.get("term") == about[1]
+        if whole and "@" not in row["id"]:
+            plain[about] = _error(row)[0]
     return {about: name if about in other else "" for about, name in plain.items()}
 
 
 def _of_the_rule(name: str, row: Record, shown: list[str], moved: list[str]) -> Line:
     """Return the line of an estimate; a number that is the rule's own may be another one today."""
-    if shown and row["term"] in RULE_MADE:
+    if shown and row.get("term") in RULE_MADE:
         return Line(name, "earlier", f"made by an earlier rule: {'; '.join(shown)}")
     return _line(name, shown, moved)
 

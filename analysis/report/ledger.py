@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.disclosure import inert_table
-from analysis.errors import Fault, OutputError, listing, printable
+from analysis.errors import OutputError, listing, printable
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
 from analysis.results.findings import Findings
@@ -249,8 +249,14 @@ def _is_plan(name: str) -> bool:
     return any(is_file(root / "plans" / f"{name}.toml") for root in roots if root is not None)
 
 
-def read_ledger(path: Path) -> dict[str, Any]:
+def read_ledger(path: Path, *, whole: bool = False) -> dict[str, Any]:
     """Return a ledger that was written before.
+
+    Parameters
+    ----------
+    path : Path
+    whole : bool
+        Whether every row has to have what a citation needs, and an id of its own.
 
     Raises
     ------
@@ -260,28 +266,49 @@ def read_ledger(path: Path) -> dict[str, Any]:
     try:
         ledger = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        fault = Fault(
-            "the whole file",
-            f"{type(error).__name__}: {printable(error)}",
-            "a ledger.json that `run` wrote",
-        )
-        raise OutputError(str(path), [fault]) from None
-    lacks = [
-        key
-        for key, kind in KEYS.items()
-        if not isinstance(ledger, dict) or not isinstance(ledger.get(key), kind)
-    ]
-    rows = [] if lacks else [*ledger["estimates"], *ledger["verdicts"]]
-    if (
-        lacks
-        or ledger["schema"] not in (1, SCHEMA)
-        or not all(isinstance(row, dict) and "id" in row for row in rows)
-    ):
-        found = f"no usable {listing(lacks)}" if lacks else "another schema"
+        found = f"{type(error).__name__}: {printable(error)}"
         raise OutputError(
-            str(path),
-            "the whole file",
-            found,
-            f"a ledger.json that `run` wrote, of schema 1 or {SCHEMA}",
-        )
+            str(path), "the whole file", found, "a ledger.json that `run` wrote"
+        ) from None
+    found = _damage(ledger) or (_damaged_row(ledger) if whole else "")
+    if found:
+        allowed = f"a ledger.json that `run` wrote, of schema 1 or {SCHEMA}"
+        raise OutputError(str(path), "the whole file", found, allowed)
     return ledger
+
+
+def _damage(ledger: Any) -> str:
+    """Return what makes a file no ledger; "" where it is one."""
+    if not isinstance(ledger, dict):
+        return f"no usable {listing(list(KEYS))}"
+    later = {"rule": int, "files": dict, "checks": list} if ledger.get("schema") == SCHEMA else {}
+    kinds = {**KEYS, **later}
+    lacks = [key for key, kind in kinds.items() if not isinstance(ledger.get(key), kind)]
+    if lacks:
+        return f"no usable {listing(lacks)}"
+    if ledger["schema"] not in (1, SCHEMA) or ledger.get("rule", RULE) != RULE:
+        return "another schema or rule"
+    rows = [row for kind in ("estimates", "checks", "verdicts") for row in ledger.get(kind, [])]
+    named = all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows)
+    hashed = isinstance(ledger["plan"].get("name"), str) and "sha256" in ledger["dataset"]
+    return "" if named and hashed else "rows without an id, or a plan without a name"
+
+
+CITED = {
+    "estimates": ("term", "method", "model", "scale", "estimate", "displayed", "n", "conf_low"),
+    "verdicts": ("outcome", "score", "verdict", "corrected", "sentence"),
+}
+"""What a citation needs of a row."""
+
+
+def _damaged_row(ledger: dict[str, Any]) -> str:
+    """Return which row cannot be cited; "" where all can."""
+    seen = set()
+    for kind, keys in CITED.items():
+        for row in ledger[kind]:
+            if row["id"] in seen:
+                return f"{printable(row['id'])} twice"
+            if lacks := [key for key in keys if key not in row]:
+                return f"{printable(row['id'])} without {listing(lacks)}"
+            seen.add(row["id"])
+    return ""

@@ -12,6 +12,8 @@ import pytest
 import shop
 
 from analysis.audit import analyse, verify
+from analysis.errors import OutputError
+from analysis.report.citation import cite
 from analysis.report.comparison import _word_of_rule_1, compare_ledgers, words_before
 from analysis.report.ledger import RULE, ledger
 from analysis.report.views import Audit
@@ -192,6 +194,7 @@ def test_a_word_that_an_earlier_ledger_gave_is_told(folder):
     assert words_before(findings, folder) == {}
 
     def earlier(record):
+        record.update(schema=1)
         del record["rule"]
         record["verdicts"][0] |= {"verdict": "trivial", "direction": "negative"}
 
@@ -227,3 +230,20 @@ def test_what_rule_1_asked_for(corrected, shared, noise, word):
     )
     plan = SimpleNamespace(score=SimpleNamespace(shares_error=shared))
     assert _word_of_rule_1(SimpleNamespace(plan=plan), verdict) == word
+
+
+@pytest.mark.parametrize(
+    ("change", "found"), [(second_row, "shops/revenue/klout twice"), (reduced, "without outcome")]
+)
+def test_a_forged_ledger_is_not_cited(folder, change, found):
+    assert cite("shops/revenue/klout", results=folder).cell
+    forged(folder, change)
+    with pytest.raises(OutputError, match=found):
+        cite("shops/revenue/klout", results=folder)
+
+
+def test_a_reduced_ledger_of_an_earlier_rule_differs(pair):
+    old = copy.deepcopy(pair[0])
+    old["estimates"] = [{"id": row["id"]} for row in old["estimates"]]
+    old["verdicts"] = [{"id": row["id"]} for row in old["verdicts"]]
+    assert not compare_ledgers(old, pair[1]).ok

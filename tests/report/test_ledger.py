@@ -420,7 +420,11 @@ BROKEN = [
     "[" * 5000,
     '{"schema": 1, "plan": 1}',
     b"\xff",
-    json.dumps({key: {} for key in KEYS[None]} | {"schema": 2, "estimates": [3], "verdicts": []}),
+    json.dumps({key: {} for key in KEYS[None]} | {"schema": 1, "estimates": [3], "verdicts": []}),
+    json.dumps(
+        {key: {} for key in KEYS[None]}
+        | {"schema": 2, "rule": 3, "estimates": [], "verdicts": [], "checks": []}
+    ),
 ]
 
 
