@@ -311,7 +311,8 @@ class DecidingSet:
     def _known(self) -> np.ndarray:
         """Columns without noise in the equations for form and noise: the intercept first."""
         exact = [column.declared for column in self.columns if not column.noisy]
-        beyond = [column.declared for column in self.noisy[MOST_PRODUCTS:]]
+        six = {column.name for column in self._six}
+        beyond = [column.declared for column in self.noisy if column.name not in six]
         base = np.column_stack([np.ones(self.fit.design.n), self.controls, *beyond])
         if exact:
             target = outcome_beyond(self.fit.design, self.fit.model, base)
@@ -388,6 +389,7 @@ class DecidingSet:
                 np.column_stack([self._known, *exact]),
                 np.random.default_rng([self.seed, 1]),
                 tuple(range(len(noisy))),
+                outcome_beyond(self.fit.design, self.fit.model, self._known),
             )
         return kept[low]
 
@@ -486,4 +488,4 @@ def normal_scores_design(design: Design, columns: Mapping[str, np.ndarray]) -> D
     )
 
 
-__all__ = ["DecidingSet", "RecordedColumn", "Answered", "MEMBERS", "other_covariance"]
+__all__ = ["MEMBERS", "Answered", "DecidingSet", "RecordedColumn", "other_covariance"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.measurement_error.polynomial import NoisyColumn
-from analysis.models.distributions import normal_isf
+from analysis.models.distributions import f_sf, normal_isf
 
 GRID, FEWER, REACH = 31, 25, 3.2
 """Points of the grid for one column and for several, and the standard deviations of true engagement
@@ -17,8 +17,18 @@ that it reaches either way."""
 WIDEST_GAP = 0.6
 """Largest distance of two points, in standard deviations of the noise."""
 
-ROUNDS = 12
-"""Steps of the EM algorithm from normal engagement: few, so that the density stays smooth."""
+ROUNDS, MORE_ROUNDS = 12, 60
+"""Steps of the EM algorithm from a score that tells nothing: few, so that its curve stays smooth,
+and more where the outcome takes steps."""
+
+SHRUNK, LESS_SHRUNK, SEVERAL_SHRUNK = 3.0, 0.1, 1.0
+"""Ridge of the soft steps in the score's curve, where the outcome takes steps, and with several
+columns."""
+
+STEPS_SEEN = 0.001
+"""Largest p value of the steps in the outcome at which it takes them. A curve that is left free
+everywhere would cost a third of the power; one that is smooth everywhere leaves a threshold in a
+score that is weakly tied to engagement."""
 
 SWEEPS, SETTLED = 14, 5
 """Sweeps of the Gibbs sampler over several columns, and how many of them only lead to it."""
@@ -78,6 +88,7 @@ def posterior(
     known: np.ndarray,
     rng: np.random.Generator,
     products: Sequence[int] = (),
+    outcome: np.ndarray | None = None,
 ) -> Posterior:
     """Return what the true columns may have been.
 
@@ -93,11 +104,14 @@ def posterior(
         For several columns.
     products : sequence of int
         Columns whose pairwise products are asked for.
+    outcome : ndarray, shape (n,), optional
+        Of one noisy column: where it takes steps, the score's curve is left freer. It has no other
+        part in the weights.
 
     Notes
     -----
     The record is the truth and normal noise; the truth is normal about a line in the other columns,
-    but for a factor on the grid that the EM algorithm finds; the score is normal about the same
+    as the normal scores of the record are; the score is normal about the same
     soft steps by which the outcome may depend on it, and a line in the known columns. Regression
     calibration in the sense of Carroll, Ruppert, Stefanski & Crainiceanu (2006), chapter 4, with
     the score among what is conditioned on.
@@ -106,7 +120,10 @@ def posterior(
         score = score - column.shared / column.variance * column.values
     if len(columns) == 1:
         column = columns[0]
-        return Posterior((_one_column(column, score, known),), np.empty((len(score), 0)))
+        truth = _one_column(column, score, known)
+        if outcome is not None and _takes_steps(outcome, truth, score, known):
+            truth = _one_column(column, score, known, MORE_ROUNDS, LESS_SHRUNK)
+        return Posterior((truth,), np.empty((len(score), 0)))
     return _several(columns, score, known, rng, products)
 
 
@@ -126,24 +143,45 @@ def soft_steps(values: np.ndarray, spread: float) -> np.ndarray:
     return np.concatenate([*smooth, 1 / (1 + np.exp(-at))], axis=-1)
 
 
-def _penalty(n: int, columns: int, known: int) -> np.ndarray:
+def _penalty(n: int, columns: int, known: int, shrunk: float) -> np.ndarray:
     """Return the ridge of a regression on known columns and soft steps: the steps are shrunk."""
     tiny = 1e-6 * n
-    return np.diag([tiny] * known + ([tiny] * SMOOTH + [1.0] * SOFT) * columns)
+    return np.diag([tiny] * known + ([tiny] * SMOOTH + [shrunk] * SOFT) * columns)
 
 
-def _one_column(column: NoisyColumn, score: np.ndarray, known: np.ndarray) -> TrueColumn:
+def _takes_steps(
+    outcome: np.ndarray, truth: TrueColumn, score: np.ndarray, known: np.ndarray
+) -> bool:
+    """Return whether soft steps explain an outcome beside a smooth curve, by an F test."""
+    expected = truth.weights @ truth.steps
+    smooth = np.column_stack([known, score, expected[:, :SMOOTH]])
+    rests = []
+    for matrix in (smooth, np.column_stack([smooth, expected[:, SMOOTH:]])):
+        rest = outcome - matrix @ np.linalg.lstsq(matrix, outcome, rcond=None)[0]
+        rests.append(float(rest @ rest))
+    free = len(outcome) - smooth.shape[1] - SOFT
+    if free <= 0 or not rests[1] > 0:
+        return False
+    statistic = (rests[0] - rests[1]) / SOFT / (rests[1] / free)
+    return bool(f_sf(statistic, SOFT, free) < STEPS_SEEN)
+
+
+def _one_column(
+    column: NoisyColumn,
+    score: np.ndarray,
+    known: np.ndarray,
+    rounds: int = ROUNDS,
+    shrunk: float = SHRUNK,
+) -> TrueColumn:
+    """Find the score's curve by the EM algorithm, and the weights that follow from it."""
     grid, steps = _grid_of(column, GRID)
     n, q = known.shape
     record = _record_density(column, grid)
-    normal = np.exp(-0.5 * grid**2 / (1 - column.variance))
-    factor = np.ones(len(grid))
-    prior = np.broadcast_to(normal / normal.sum(), (n, len(grid)))
+    prior = np.exp(-0.5 * grid**2 / (1 - column.variance)).astype("f4")
     weights = record * prior
     weights /= weights.sum(axis=1, keepdims=True)
-    ridge, inner = _penalty(n, 1, q), known.T @ known
-    lines = known.shape[1] > 1
-    for _ in range(ROUNDS):
+    ridge, inner = _penalty(n, 1, q, shrunk), known.T @ known
+    for _ in range(rounds):
         total = weights.sum(axis=0, dtype=float)
         expected = weights @ steps
         matrix = np.block(
@@ -158,14 +196,8 @@ def _one_column(column: NoisyColumn, score: np.ndarray, known: np.ndarray) -> Tr
         rest, curve = score - known @ params[:q], steps @ params[q:]
         spread = rest @ rest - 2 * rest @ (expected @ params[q:]) + total @ curve**2
         spread = max(spread / n, LEAST_SPREAD)
-        if lines:
-            normal = _about_a_line(weights, grid, known)
-            prior = normal * factor
-            prior /= prior.sum(axis=1, keepdims=True)
-            factor = factor * total / np.maximum(prior.sum(axis=0), 1e-12)
-            prior = normal * factor
-        else:
-            prior = total / n
+        if q > 1:
+            prior = _about_a_line(weights, grid, known)
         weights = np.exp((-0.5 / spread) * (rest[:, None] - curve).astype("f4") ** 2)
         weights *= record * prior.astype("f4")
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
@@ -205,7 +237,7 @@ def _several(
         -0.5 / c.variance * (c.values[:, None] - grid).astype("f4") ** 2
         for c, (grid, _) in zip(columns, grids, strict=True)
     ]
-    ridge = _penalty(n, len(columns), q)
+    ridge = _penalty(n, len(columns), q, SEVERAL_SHRUNK)
     pairs = [(i, j) for at, i in enumerate(products) for j in products[:at]]
     averaged = [np.zeros((n, len(grid))) for grid, _ in grids]
     both = np.zeros((n, len(pairs)))

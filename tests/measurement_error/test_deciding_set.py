@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import analysis.measurement_error.posterior as module
 from analysis.measurement_error.calibrated import calibrated_effect
 from analysis.measurement_error.correction import Effect
 from analysis.measurement_error.deciding_set import DecidingSet, RecordedColumn, corners
@@ -258,3 +259,48 @@ def test_calibrated_members_see_a_u_whose_tails_lie_beyond_the_steps(model):
     for key in ("cubic", "steps"):
         found = members[key].effect
         assert abs(found.estimate) < min(3 * found.std_error, plain.estimate / 6)
+
+
+def test_a_threshold_is_seen_where_the_score_is_weakly_tied_to_it():
+    """Passed by e in .16 to .20 of samples before the outcome's steps left the curve freer."""
+    found = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=1000)
+        jump = standardised(stepped(truth))
+        score = standardised(0.4 * jump + 0.9 * rng.normal(size=1000))
+        outcome = 0.7 * jump + 0.7 * rng.normal(size=1000)
+        record = standardised(truth + 0.5 * rng.normal(size=1000))
+        one = deciding([record], score, outcome)
+        last = list(one.members(0.8))[-1]
+        assert last.member == "steps"
+        found.append(last.effect.estimate)
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(30)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_curve_is_left_freer_only_where_the_outcome_takes_steps(monkeypatch, seen):
+    rng = np.random.default_rng(12)
+    records, score, outcome = world(rng, n=1000, form=stepped if seen else bent)
+    asked = []
+    whole = module._one_column
+
+    def counted(*arguments):
+        asked.append(arguments[3:])
+        return whole(*arguments)
+
+    monkeypatch.setattr(module, "_one_column", counted)
+    column = NoisyColumn("e0", standardised(normal_scores(records[0])), 0.2)
+    module.posterior([column], score, np.ones((1000, 1)), rng, outcome=outcome)
+    free = (module.MORE_ROUNDS, module.LESS_SHRUNK)
+    assert asked == ([(), free] if seen else [()])
+
+
+def test_of_eight_columns_none_is_both_noisy_and_known():
+    """Else the corrected matrix is singular, and only exact engagement would have an answer."""
+    rng = np.random.default_rng(13)
+    records, score, outcome = world(rng, n=1000, columns=8)
+    outcome = outcome + 0.8 * records[7] + 0.5 * records[6]
+    one = deciding(records, score, outcome)
+    assert "e7" in {column.name for column in one._six}
+    assert one.start(0.8) < 0.9
