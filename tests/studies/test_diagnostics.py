@@ -1,23 +1,30 @@
 """Checks of the deciding model: each against a second route, and each sees what it was made for."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
 
 from analysis.audit import analyse
-from analysis.models import fit_ols, fit_pml
+from analysis.models import fit_logit, fit_ols, fit_pml
 from analysis.models.design import Design
 from analysis.models.fit import score_test
+from analysis.plan import read_plan
+from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
+    added_columns_test,
     calibration,
     dispersion,
+    groups_of,
     park,
     rootogram,
     squared_predictor,
     zeros,
 )
-from analysis.studies.diagnostics.study import diagnostics_section
+from analysis.studies.diagnostics.study import Diagnosis, diagnostics_section
 from analysis.studies.panel.study import panel_section
 
 
@@ -74,10 +81,90 @@ def test_reset_has_its_size_and_sees_a_bend(fit_of, is_nominal):
             likes, noise = design.matrix[:, 1], np.random.default_rng(seed).normal(size=300)
             design = design.with_response(0.5 * likes + bend * likes**2 + noise)
         fit = fit_of(design, covariance="HC1")
-        return score_test(fit, squared_predictor(fit), clustered=False)[1]
+        return added_columns_test(fit, squared_predictor(fit))[1]
 
     assert is_nominal([p(seed) for seed in range(200)])
     assert np.mean([p(seed, bend=0.5) < 0.05 for seed in range(20)]) > 0.7
+
+
+# --- tests that know sampling error ---------------------------------------------------------------
+
+TRUE = {
+    "continuous": lambda rng, at: 1 + 2 * at + np.exp(0.5 * at) * rng.normal(size=len(at)),
+    "revenue": lambda rng, at: rng.gamma(0.7, np.exp(3 + 0.6 * at) / 0.7),
+    "count": lambda rng, at: rng.poisson(np.exp(1 + 0.6 * at) * rng.gamma(2, 0.5, len(at))),
+    "binary": lambda rng, at: (rng.random(len(at)) < 1 / (1 + np.exp(1 - at))).astype(int),
+}
+BENT = {
+    "continuous": lambda rng, at: np.exp(1.2 * at) + 0.3 * rng.normal(size=len(at)),
+    "revenue": lambda rng, at: rng.gamma(4, (1 + np.maximum(at + 1, 0) ** 2) / 4),
+    "count": lambda rng, at: rng.poisson(3 + 3 * np.maximum(at + 2, 0)),
+    "binary": lambda rng, at: (rng.random(len(at)) < 0.05 + 0.5 * (at > 0)).astype(int),
+}
+
+
+def answers(sample_of, kind, n, seed, shapes=TRUE):
+    """Whether calibration and RESET pass, of data whose mean has one of these shapes."""
+    rng = np.random.default_rng(seed)
+    likes, score = rng.normal(size=(2, n))
+    data = pd.DataFrame({"likes": likes, "score": score})
+    data["sales"] = shapes[kind](rng, 0.9 * likes + 0.3 * score)
+    own = read_plan(
+        {
+            "name": "shape",
+            "question": "Is the mean of this shape?",
+            "dataset": "frame.csv",
+            "score": {"columns": ["score"]},
+            "engagement": {"columns": ["likes"]},
+            "outcome": [{"column": "sales", "kind": kind, "sesoi": 0.05}],
+        }
+    )
+    fits = Diagnosis(Question(sample_of(own, data), own.outcome[0], "score"))
+    return [ask()[0] is not False for ask in (fits.calibrated, fits.reset)]
+
+
+@pytest.mark.parametrize("kind", TRUE)
+@pytest.mark.parametrize(("n", "draws"), [(100, 150), (300, 150), (3000, 80)])
+def test_the_true_model_passes(sample_of, kind, n, draws):
+    """At most .07 of samples; the 99 % interval of what was seen has to begin below that."""
+    passed = np.array([answers(sample_of, kind, n, seed) for seed in range(draws)])
+    for failures in (~passed).sum(axis=0):
+        assert stats.binomtest(int(failures), draws).proportion_ci(0.99).low <= 0.07
+
+
+@pytest.mark.parametrize("kind", BENT)
+def test_a_mean_of_another_shape_is_seen(sample_of, kind):
+    passed = np.array([answers(sample_of, kind, 1000, seed, BENT) for seed in range(10)])
+    assert (~passed[:, 0]).sum() >= 8
+
+
+def test_calibration_says_how_likely_the_distance_is(make_frame, plan_of):
+    check = checks_of(analyse(plan_of("count", quick=True), make_frame()))["calibration"]
+    assert "by tenth of the prediction" in check.reason
+    assert "(chi-square(9) = " in check.reason
+
+
+def test_added_columns_are_tested_as_in_the_plain_score_test(tolerance):
+    """But for leverage, of which 20,000 rows have next to none."""
+    fit = fit_pml(drawn(20_000, 6), covariance="HC1")
+    design, columns = fit.design, groups_of(fit)
+    full = design.with_columns("score", {f"g{at}": one for at, one in enumerate(columns.T)})
+    blocks = ("intercept", "engagement", "control", *["score"] * columns.shape[1])
+    wanted = score_test(fit, replace(full, blocks=blocks), clustered=False)
+    assert added_columns_test(fit, columns)[0] == pytest.approx(wanted[0], rel=5e-3)
+
+
+def test_groups_hold_enough_events():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(2000, 2))
+    chance = 1 / (1 + np.exp(4 - 1.5 * x[:, 0]))
+    design = drawn(2000, 1).with_response((rng.random(2000) < chance).astype(float))
+    design = replace(design, matrix=np.column_stack([np.ones(2000), x]))
+    fit = fit_logit(design, covariance="HC1")
+    columns = groups_of(fit, least=10.0)
+    groups = np.column_stack([1 - columns.sum(axis=1), columns])
+    assert (groups.T @ fit.fitted >= 10).all()
+    assert 2 <= groups.shape[1] < 10
 
 
 def test_tenths_keep_all_rows_and_the_mean():
@@ -142,7 +229,7 @@ def test_a_decision_to_buy_nothing_shows_in_the_zeros(make_frame, plan_of):
     [
         ("revenue", {"reset", "calibration", "variance"}),
         ("binary", {"reset", "calibration"}),
-        ("continuous", {"reset"}),
+        ("continuous", {"reset", "calibration"}),
     ],
 )
 def test_other_kinds_have_what_applies(make_frame, plan_of, kind, names):

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.models.counts import log_likelihood
+from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.design import Design
+from analysis.models.distributions import chi2_sf
 from analysis.models.fit import Fit, p_value
 from analysis.models.glm import fit_pml
 
-GROUPS = 10
+GROUPS, ROWS_A_GROUP = 10, 20
 
 
 @dataclass(frozen=True)
@@ -70,26 +72,78 @@ def dispersion(fit: Fit) -> Slope:
     return Slope(alpha, float(np.sqrt(scores @ scores) / (mean @ mean)))
 
 
-def squared_predictor(fit: Fit) -> Design:
-    """Return the design with the squared linear predictor as its only "score".
+def squared_predictor(fit: Fit) -> np.ndarray:
+    """Return the squared linear predictor, shape (n, 1).
 
     Notes
     -----
     For the RESET test: Ramsey (1969), doi:10.1111/j.2517-6161.1969.tb00796.x. The predictor is
     centred and scaled, which changes nothing about the test and keeps the digits.
     """
-    design = fit.design
-    predictor = design.matrix @ fit.params
-    scaled = (predictor - predictor.mean()) / predictor.std()
-    blocks = tuple("control" if block == "score" else block for block in design.blocks)
-    return Design(
-        response=design.response,
-        matrix=np.column_stack([design.matrix, scaled**2]),
-        terms=(*design.terms, "(predictor)**2"),
-        blocks=(*blocks, "score"),
-        clusters=design.clusters,
-        offset=design.offset,
-    )
+    predictor = fit.design.matrix @ fit.params
+    return (((predictor - predictor.mean()) / predictor.std()) ** 2)[:, None]
+
+
+def added_columns_test(fit: Fit, columns: np.ndarray) -> tuple[float, float]:
+    """Return (chi-square, p) of the robust score test of columns that a fit has not.
+
+    Parameters
+    ----------
+    fit : Fit
+    columns : ndarray, shape (n, q)
+
+    Notes
+    -----
+    As `models.fit.score_test` (Wooldridge 1991), but each row's part of the variance is divided by
+    what its leverage, with the columns, leaves of it: without that RESET rejects the true model in
+    up to 9 % of samples of a skewed outcome.
+    """
+    root, held = np.sqrt(fit.weights)[:, None], fit.design.basis[0]
+    outside = columns - held @ np.linalg.lstsq(held * root, columns * root, rcond=None)[0]
+    size = np.sqrt((outside**2).mean(axis=0))
+    outside = outside[:, size > 1e-9] / size[size > 1e-9]
+    leverage = hat_diagonal(np.column_stack([held, outside]), fit.weights)
+    parts = outside * fit.residuals[:, None]
+    apart = parts / np.sqrt(np.maximum(1 - leverage, 0.01))[:, None]
+    if fit.covariance in CLUSTERED:
+        apart = cluster_sums(apart, fit.design.clusters)
+    total = parts.sum(axis=0)
+    statistic = float(total @ np.linalg.lstsq(apart.T @ apart, total, rcond=None)[0])
+    return statistic, float(chi2_sf(statistic, outside.shape[1]))
+
+
+def groups_of(fit: Fit, *, least: float = 0.0) -> np.ndarray:
+    """Return an indicator of each group of rows by their prediction but the lowest, shape (n, q).
+
+    Parameters
+    ----------
+    fit : Fit
+    least : float
+        Events, and rows without, that every group must expect; neighbours are put together.
+
+    Notes
+    -----
+    Tenths of the prediction, and fewer where there are not twenty rows or clusters for each.
+    """
+    design, mean = fit.design, fit.fitted
+    units = design.n_clusters if fit.covariance in CLUSTERED else design.n
+    number = int(np.clip(units // ROWS_A_GROUP, 2, GROUPS))
+
+    def thin(group: np.ndarray) -> bool:
+        return least > 0 and min(mean[group].sum(), (1 - mean[group]).sum()) < least
+
+    groups: list[np.ndarray] = []
+    for part in np.array_split(np.argsort(mean, kind="stable"), number):
+        if groups and thin(groups[-1]):
+            groups[-1] = np.concatenate([groups[-1], part])
+        else:
+            groups.append(part)
+    if len(groups) > 1 and thin(groups[-1]):
+        groups[-2:] = [np.concatenate(groups[-2:])]
+    columns = np.zeros((design.n, len(groups) - 1))
+    for at, part in enumerate(groups[1:]):
+        columns[part, at] = 1.0
+    return columns
 
 
 @dataclass(frozen=True, eq=False)

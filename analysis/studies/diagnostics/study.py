@@ -12,9 +12,8 @@ import numpy as np
 from analysis.data.dataset import Dataset
 from analysis.errors import DesignError
 from analysis.models import fit_model
-from analysis.models.covariance import CLUSTERED
 from analysis.models.family import FAMILIES
-from analysis.models.fit import CountFit, Fit, critical_value, score_test
+from analysis.models.fit import CountFit, Fit, critical_value
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Estimate, StudyResult, display, p_text
 from analysis.results.findings import Findings
@@ -22,8 +21,10 @@ from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
     Calibration,
     Rootogram,
+    added_columns_test,
     calibration,
     dispersion,
+    groups_of,
     park,
     rootogram,
     squared_predictor,
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
 
 NEAR = 0.5
 """So far may the power of the variance lie from that of the deciding model."""
-OFF = 1.25
-"""Observed over predicted means of a group of rows may differ from one by this factor, either way.
-"""
+OFF, OFF_BY = 1.1, 0.05
+"""What matters: observed over predicted means of a tenth that differ from one by this factor,
+either way; and from each other by so many standard deviations, where there is no ratio."""
+
+EVENTS = 10.0
+"""Events, and rows without, that a group of a binary outcome must expect to be tested."""
 
 
 def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -55,7 +59,7 @@ def study_diagnostics(question: Question, estimates: Iterable[Estimate] = ()) ->
             checks.append(question.check(name, None, reason, assessed=False))
             continue
         if answer is not None:
-            checks.append(question.check(name, *answer))
+            checks.append(question.check(name, *answer, assessed=answer[0] is not None))
     return StudyResult(checks=tuple(checks))
 
 
@@ -91,6 +95,10 @@ class Diagnosis:
         return self.count_fit.dispersion if isinstance(self.count_fit, CountFit) else 0.0
 
     @property
+    def binary(self) -> bool:
+        return self.question.outcome.kind == "binary"
+
+    @property
     def has_ratios(self) -> bool:
         """Whether the outcome's means are positive, so that observed over predicted is a ratio."""
         outcome = self.question.outcome
@@ -113,8 +121,7 @@ class Diagnosis:
         fit = self.deciding
         if fit.parts:
             return None
-        clustered = fit.covariance in CLUSTERED
-        statistic, p = score_test(fit, squared_predictor(fit), clustered=clustered)
+        statistic, p = added_columns_test(fit, squared_predictor(fit))
         reason = f"RESET of the {fit.model} model: chi-square(1) = {statistic:.2f}, {p_text(p)}."
         if p < self.question.size:
             reason += (
@@ -124,21 +131,38 @@ class Diagnosis:
         return p >= self.question.size, reason, statistic
 
     def calibrated(self) -> Answer:
-        """Whether observed means follow the predicted ones from the lowest to the highest tenth."""
-        if not self.has_ratios:
-            return None
-        if (self.deciles.predicted <= 0).any():
-            column = self.question.outcome.column
+        """Whether observed means follow the predicted ones from the lowest to the highest tenth,
+        but for chance.
+        """
+        column, deciles = self.question.outcome.column, self.deciles
+        if self.has_ratios and (deciles.predicted <= 0).any():
             reason = f"The model predicts {column} below zero in a tenth of the rows."
-            return False, reason, float(self.deciles.predicted.min())
-        ratios = self.deciles.ratios
-        worst = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-12)))))
+            return False, reason, float(deciles.predicted.min())
+        if self.has_ratios:
+            off, near = deciles.ratios, OFF
+            far = np.abs(np.log(np.maximum(off, 1e-12)))
+            what = "Observed over predicted means by tenth of the prediction lie"
+        else:
+            spread = float(self.deciding.design.response.std())
+            off, near = (deciles.observed - deciles.predicted) / spread, np.exp(OFF_BY)
+            far = np.abs(off)
+            what = f"Observed less predicted means, in standard deviations of {column}, lie"
+        worst = int(np.argmax(far))
         reason = (
-            "Observed over predicted means by tenth of the prediction lie between"
-            f" {ratios.min():.2f} and {ratios.max():.2f}; the farthest is the"
-            f" {_ordinal(worst + 1)} of {len(ratios)}."
+            f"{what} between {off.min():.2f} and {off.max():.2f}; the farthest is the"
+            f" {_ordinal(worst + 1)} of {len(off)}"
         )
-        return bool(((ratios < OFF) & (ratios > 1 / OFF)).all()), reason, float(ratios[worst])
+        if self.deciding.parts:
+            return None, f"{reason}; whether that is chance was not tested.", float(off[worst])
+        columns = groups_of(self.deciding, least=EVENTS if self.binary else 0.0)
+        if not columns.shape[1]:
+            return None, f"{reason}; there are too few events to test that.", float(off[worst])
+        statistic, p = added_columns_test(self.deciding, columns)
+        reason += f" (chi-square({columns.shape[1]}) = {statistic:.1f}, {p_text(p)})."
+        passed = p >= self.question.size or bool(far.max() < np.log(near))
+        if not passed:
+            reason += " That is more than chance: the mean has another shape than the model's."
+        return passed, reason, float(off[worst])
 
     def variance(self) -> Answer:
         """With which power of the mean the variance grows, on the model without the score."""
