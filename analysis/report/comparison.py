@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from analysis.errors import OutputError
 from analysis.report.ledger import RULE, UNSEALED, read_ledger, sha256_of
 from analysis.results.findings import Findings
-from analysis.results.ids import schema_1_id
+from analysis.results.ids import schema_1_id, slug
 from analysis.results.verdict import Verdict
 
 RELATIVE, MOVED = 1e-9, 1e-6
@@ -171,7 +172,7 @@ def _alike(one: object, other: object, tolerance: float) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         pairs = zip(one, other, strict=False)
         return len(one) == len(other) and all(_alike(*pair, tolerance) for pair in pairs)
-    numbers = [isinstance(value, (int, float)) and value is not True for value in (one, other)]
+    numbers = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in (one, other)]
     if all(numbers) and float in (type(one), type(other)):
         return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
     return type(one) is type(other) and one == other
@@ -196,7 +197,7 @@ def compare_earlier(old: Record, new: Record) -> Verification:
     lines = [_line(part, *_apart(old[part], new[part], old[part])) for part in PARTS]
     now, changed = _by_old_id(old, new, "estimates"), Counter()
     for row in old["estimates"]:
-        today = now.get(row["id"])
+        today = now.get(_key(row["id"]))
         if today is None:
             lines.append(Line(row["id"], "gone"))
             continue
@@ -218,10 +219,18 @@ def compare_earlier(old: Record, new: Record) -> Verification:
 
 
 def _by_old_id(old: Record, new: Record, kind: str) -> dict[str, Record]:
-    """Return the rows of today by the ids that they have in a ledger of an earlier rule."""
+    """Return the rows of today by the ids that they have in a ledger of an earlier rule; a variant
+    is the slug that it is today.
+    """
     if old["schema"] > 1:
         return {row["id"]: row for row in new[kind]}
     return {schema_1_id(row, str(old["plan"]["name"])): row for row in new[kind]}
+
+
+def _key(name: str) -> str:
+    """Return an id of a ledger with its variant as a slug."""
+    path, _, variant = name.rpartition("@")
+    return f"{path}@{slug(unquote(variant))}" if path else name
 
 
 def _error(row: Record) -> tuple[str, float | None]:
@@ -238,7 +247,7 @@ def errors_of_before(old: Record, new: Record) -> dict[About, str]:
     now, other, plain = _by_old_id(old, new, "estimates"), set(), {}
     for row in old["estimates"]:
         about = row.get("outcome"), row.get("score"), row.get("model")
-        if row["id"] in now and _error(row) != _error(now[row["id"]]):
+        if _key(row["id"]) in now and _error(row) != _error(now[_key(row["id"])]):
             other.add(about)
         whole = row.get("method") == "increment" and row.get("term") == about[1]
         if whole and "@" not in row["id"]:

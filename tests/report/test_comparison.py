@@ -17,6 +17,7 @@ from analysis.report.citation import cite
 from analysis.report.comparison import _word_of_rule_1, compare_ledgers, words_before
 from analysis.report.ledger import RULE, ledger
 from analysis.report.views import Audit
+from analysis.results.ids import schema_1_id
 
 SCHEMA_1 = ["shops", "clients", "words"]
 
@@ -247,3 +248,14 @@ def test_a_reduced_ledger_of_an_earlier_rule_differs(pair):
     old["estimates"] = [{"id": row["id"]} for row in old["estimates"]]
     old["verdicts"] = [{"id": row["id"]} for row in old["verdicts"]]
     assert not compare_ledgers(old, pair[1]).ok
+
+
+def test_a_variant_that_schema_1_encoded_is_found(pair):
+    old, new = copy.deepcopy(pair)
+    new["estimates"][0]["id"] += "@without-social-media"
+    old["schema"] = 1
+    for row, today in zip(old["estimates"], new["estimates"], strict=True):
+        row["id"] = schema_1_id(today, "shops")
+    assert old["estimates"][0]["id"].endswith("@without-social-media")
+    old["estimates"][0]["id"] = old["estimates"][0]["id"].replace("social-", "%53ocial%20")
+    assert compare_ledgers(old, new).ok
