@@ -103,6 +103,7 @@ def _one_sample(
     unshared = measure(design, halves={"likes": halves["likes"]})
     plain = (float(fit.params[2]), float(fit.std_errors()[2]))
     found = {"plain": average_marginal_effect(fit, "klout") if cell.model == "logit" else plain}
+    fit = fit_model(design, cell.fitted, "HC1")  # with which the batch corrects
     found["unshared"] = _corrected(fit, unshared)
     found["known"] = (
         _corrected(fit, measure(design, halves=halves)) if cell.sharing else found["unshared"]

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.errors import DesignError
 from analysis.measurement_error.correction import Correction, correct_fit
 from analysis.measurement_error.measurement import Refusal, measure
-from analysis.models import fit_model
+from analysis.models import fit_or_plain
 from analysis.models.covariance import LEVERED, ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
@@ -219,8 +219,8 @@ def _corrected(pool: Pool, position: int, spec: Specification) -> Fitted:
     Notes
     -----
     Errors in variables for least squares, linear regression calibration for Poisson:
-    `analysis.measurement_error.correction`. HC1 or CRV1 of the stacked equations, on a normal
-    reference, as in the audit's own corrections. A specification that does not hold a column with
+    `analysis.measurement_error.correction`. HC3 or CRV1 of the stacked equations, and a reference,
+    as in the audit's own corrections. A specification that does not hold a column with
     a reliability, or holds it in a form that has no correction, has no estimate: the plain fit
     would stand under a name that says otherwise.
     """
@@ -232,12 +232,13 @@ def _corrected(pool: Pool, position: int, spec: Specification) -> Fitted:
         return Fitted(spec.estimand, refused=((position, corrected.reason),))
     shares = ", ".join(f"{column} {share:g}" for column, share in spec.reliability)
     name = {"eiv": "errors in variables", "calibration": "regression calibration"}[corrected.model]
+    df = corrected.df_of(corrected.terms[-1])
     return Fitted(
         spec.estimand,
         np.array([position]),
         corrected.params[-1:],
         np.sqrt(corrected.cov[-1:, -1]),
-        np.array([np.nan]),
+        np.array([np.nan if df is None else df]),
         pool.sample.rows,
         corrected.clusters,
         corrected.covariance,
@@ -264,5 +265,5 @@ def _corrected_fit(pool: Pool, spec: Specification) -> Correction | Refusal:
         clusters=None if labels is None else np.unique(labels, return_inverse=True)[1],
     )
     declared = {f"{column} {forms[column]}": share for column, share in spec.reliability}
-    fit = fit_model(design, spec.model, "CRV1" if spec.cluster else "HC1")
+    fit = fit_or_plain(design, spec.model, "CRV1" if spec.cluster else ROBUST)
     return correct_fit(fit, measure(design, declared=declared))

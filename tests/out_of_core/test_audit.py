@@ -355,14 +355,14 @@ FILTERS = [
 
 @pytest.mark.parametrize("keep", FILTERS, ids=lambda keep: "-".join(map(str, keep.values())))
 def test_filters_keep_the_same_rows(content, beyond, make_frame, keep):
-    frame = make_frame(900)
+    frame = make_frame(3600)  # beyond memory the reference is the ordinary one, for few rows, too
     rng = np.random.default_rng(1)
     frame["flag"] = rng.random(len(frame)) < 0.5
     days = pd.Timestamp("2014-01-01") + pd.to_timedelta(rng.integers(0, 365, len(frame)), unit="D")
     frame["day"], frame["stamp"] = days.strftime("%Y-%m-%d"), days
     plan = content(keep=[keep], controls={"columns": []})
     found, wanted = beyond(plan, frame), analyse(plan, frame)
-    assert 0 < found.sample.rows < 900
+    assert 0 < found.sample.rows < len(frame)
     compare(found, wanted)
 
 
