@@ -22,15 +22,11 @@ from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.report.comparison import (
-    Verification,
-    compare_files,
-    compare_ledgers,
-    errors_of_before,
-    is_earlier,
-)
+from analysis.report.comparison import compare_files, compare_ledgers
+from analysis.report.earlier import errors_of_before, is_earlier
 from analysis.report.inspection import Inspection
 from analysis.report.ledger import ledger, read_ledger, result_folder
+from analysis.report.verification import Verification
 from analysis.report.verify import find_in_text, read_text
 from analysis.results.estimates import Check, Estimates, StudyResult, joined, told_apart
 from analysis.results.findings import Findings

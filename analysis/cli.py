@@ -229,7 +229,7 @@ def run(plan: str, out: Path | None) -> None:
     progress = _progress()
     progress("Loading")
     from analysis.audit import analyse
-    from analysis.report.comparison import words_before
+    from analysis.report.earlier import words_before
     from analysis.report.folder import read_history, write_results
     from analysis.report.html import changed_keys
     from analysis.results.sentence import verdict_sentence

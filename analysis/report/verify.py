@@ -9,8 +9,8 @@ from typing import Any
 from analysis.errors import OutputError, printable
 from analysis.report.article import Mention, mentions, plain, reading
 from analysis.report.citation import macro_name
-from analysis.report.comparison import Line, Status, Verification
 from analysis.report.fields import deciding_row, field_text
+from analysis.report.verification import Line, Status, Verification
 from analysis.results.ids import FIELDS, Known, encoded, plain_name, schema_1_id, slug
 
 WORDS = ("adds", "trivial", "nothing", "inconclusive", "refused")

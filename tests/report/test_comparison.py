@@ -14,7 +14,8 @@ import shop
 from analysis.audit import analyse, verify
 from analysis.errors import OutputError
 from analysis.report.citation import cite
-from analysis.report.comparison import _word_of_rule_1, compare_ledgers, words_before
+from analysis.report.comparison import compare_ledgers
+from analysis.report.earlier import _word_of_rule_1, words_before
 from analysis.report.ledger import RULE, ledger
 from analysis.report.views import Audit
 from analysis.results.ids import schema_1_id

@@ -1,0 +1,142 @@
+"""What a comparison says: a line for each thing that was compared, and what it comes to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+RELATIVE, MOVED = 1e-9, 1e-6
+"""Two runs on different machines agree to about fourteen digits: up to the first is the same, up to
+the second has moved (an iterative fit, another library version), and more is a difference."""
+
+Status = Literal[
+    "same", "moved", "earlier", "differs", "gone", "new", "holds", "not printed", "unknown"
+]
+HELD: frozenset[Status] = frozenset({"same", "moved", "earlier", "holds"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was compared.
+
+    Attributes
+    ----------
+    what : str
+        A result id, "plan", "dataset", or a file of the result folder.
+    status : str
+        same; moved (digits nobody sees); earlier (another rule's, only told); differs; gone; new;
+        and in an article: holds, not printed, differs, unknown.
+    detail : str
+    line : int or None
+        Of the article, from 1; 0 for the article as a whole, None for the ledger.
+    """
+
+    what: str
+    status: Status
+    detail: str = ""
+    line: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status in HELD
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Every comparison of one `verify`."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing differs."""
+        return all(line.ok for line in self.lines)
+
+    def __str__(self) -> str:
+        return self.told()
+
+    def told(self, article: str = "the article") -> str:
+        """Return what is not the same, line by line, and a summary; `article` is what the article
+        is called.
+        """
+        ledger = [line for line in self.lines if line.line is None]
+        cited = [line for line in self.lines if line.line]
+        text = [_told(line) for line in self.lines if line.status != "same" and line.line != 0]
+        same = sum(line.status == "same" for line in ledger)
+        text += [f"Ledger: {same} of {len(ledger)} comparisons are the same."] if ledger else []
+        if cited:
+            text.append(
+                f"Article: {sum(line.ok for line in cited)} of {len(cited)} citations hold."
+            )
+        elif len(self.lines) > len(ledger):
+            text.append(f"Article: no result id or macro found in {article}.")
+        return "\n".join(text)
+
+
+def _told(line: Line) -> str:
+    place = f"line {line.line}: " if line.line else ""
+    return f"{line.status:11} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
+
+
+Record = Mapping[str, Any]
+
+
+def line_of(what: str, shown: list[str], moved: list[str]) -> Line:
+    status: Status = "differs" if shown else "moved" if moved else "same"
+    return Line(what, status, "; ".join(shown or moved))
+
+
+def twice(rows: Iterable[Record]) -> Iterator[Line]:
+    """Yield a line for each row whose id another row has before it."""
+    seen = set()
+    for row in rows:
+        if row["id"] in seen:
+            yield Line(row["id"], "differs", "the ledger has this id twice")
+        seen.add(row["id"])
+
+
+ABSENT = object()
+
+
+def apart(then: Record, now: Record, keys: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Return what differs between two records, and what has moved in digits nobody sees.
+
+    Parameters
+    ----------
+    then, now : mapping
+    keys : iterable of str
+        Those that are compared; all of both unless given.
+    """
+    shown, moved = [], []
+    for key in keys or dict.fromkeys([*now, *then]):
+        one, other = then.get(key, ABSENT), now.get(key, ABSENT)
+        if _alike(one, other, RELATIVE):
+            continue
+        told = f"{key} {_said(key, one)} then, {_said(key, other)} now"
+        (moved if _alike(one, other, MOVED) else shown).append(told)
+    return shown, moved
+
+
+def _said(key: str, value: object) -> str:
+    if value is ABSENT:
+        return "nothing"
+    if key == "sha256":
+        return str(value)[:12]
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _alike(one: object, other: object, tolerance: float) -> bool:
+    """Return whether two values are the same, numbers up to a relative tolerance."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            _alike(one[key], other[key], tolerance) for key in one
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        pairs = zip(one, other, strict=False)
+        return len(one) == len(other) and all(_alike(*pair, tolerance) for pair in pairs)
+    numbers = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in (one, other)]
+    if all(numbers) and float in (type(one), type(other)):
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=1e-12)
+    return type(one) is type(other) and one == other
