@@ -267,6 +267,7 @@ WEIGHTS: dict[str, Weighed] = {
     ),
     "assay": Weighed("note", "known answers on these rows", "None were asked."),
     "panel": Weighed("note", "units in enough rows", "The panel was not studied."),
+    "neighbours": Weighed("note", "the periods beside each one", "They were not compared."),
     "panel_*": Weighed("note", "how much of the panel counts", "The panel has no estimate."),
     "versions": Weighed("note", "both versions of the score", "They were not compared."),
     "score_shift": Weighed("note", "the score's distribution", "The score has moved."),

@@ -21,8 +21,10 @@ from analysis.results.estimates import (
     display,
     tidy_checks,
 )
+from analysis.results.findings import CHECK_QUESTIONS
 from analysis.results.ids import result_id
 from analysis.results.table import table_of
+from analysis.results.weights import NOT_LISTED, weighed
 
 
 @pytest.fixture
@@ -281,6 +283,10 @@ def test_checks_as_a_table():
 )
 def test_a_check_that_did_not_look_is_not_assessed(passed, assessed, status):
     assert Check("demo", "duplicates", passed, "x", assessed=assessed).status == status
+
+
+def test_every_check_that_a_report_asks_has_a_weight_of_its_own():
+    assert [name for name in CHECK_QUESTIONS if weighed(name) is NOT_LISTED] == []
 
 
 def test_the_weight_of_a_check():
