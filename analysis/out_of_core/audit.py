@@ -27,8 +27,24 @@ from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
 from analysis.results.question import Question
 from analysis.studies.composition.outcome import Relations
-from analysis.studies.composition.study import clusters_check, reconstructability
+from analysis.studies.composition.study import (
+    clusters_check,
+    reconstructability,
+    timing_check,
+)
 from analysis.studies.increment.study import tests, together_rows
+
+NEED_ROWS = (
+    "re_expression",
+    "part_whole",
+    "selection",
+    "reset",
+    "calibration",
+    "influence",
+    "unseen_clusters",
+    "without_repeats",
+)
+"""Checks that weigh in a verdict, and that sums do not answer."""
 
 
 def audit_table(
@@ -171,12 +187,16 @@ class _Equation:
         last, question = self.basis.k - 1, self.question
         alone = self.basis.explained(last, ("engagement",))
         held = self.basis.explained(last, ("engagement", "control"))
-        made = Relations(question).outcome_from()  # what a few extreme rows make is no sum
+        relations = Relations(question)
+        made = relations.outcome_from()  # what a few extreme rows make is no sum
         drawn = len(question.sample.frame)
         if drawn != self.basis.n:
             made = replace(made, reason=f"{made.reason} (In a seeded sample of {drawn:,} rows.)")
         clusters = [clusters_check(question, *self.groups)] if self.groups else []
-        return [reconstructability(question, alone, held), made, *clusters]
+        checks = [reconstructability(question, alone, held), made, relations.bad_control()]
+        why = "Not looked at beyond memory: it needs the rows."
+        left = [question.check(name, None, why, assessed=False) for name in NEED_ROWS]
+        return [*checks, timing_check(question), *clusters, *left]
 
 
 def _one_model(equation: _Equation, model: str) -> tuple[list[Estimate], Groups | None]:

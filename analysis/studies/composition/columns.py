@@ -156,7 +156,7 @@ def _structural_zeros(question: Question) -> Check:
 
 def _isolated(question: Question) -> Check:
     """Whether a few low values stand apart from all others, as typing errors and other units do."""
-    plan, sample, parts = question.plan, question.sample, []
+    plan, sample, parts, looked = question.plan, question.sample, [], False
     columns = (question.score, *plan.engagement.columns, *plan.controls.columns)
     for column in (*columns, question.outcome.column):
         if column in sample.frame and not pd.api.types.is_float_dtype(sample.frame[column]):
@@ -164,6 +164,7 @@ def _isolated(question: Question) -> Check:
         values = np.sort(sample.numbers(column))
         if len(values) < 200 or len(np.unique(values)) < 50:
             continue
+        looked = True
         low, high = np.quantile(values, (0.01, 0.99))
         steps = np.diff(values[: max(2, len(values) // 100) + 1])
         at = int(steps.argmax())
@@ -175,6 +176,9 @@ def _isolated(question: Question) -> Check:
                 else f"up to {values[at]:g}; the next one is {values[at + 1]:g}"
             )
             parts.append(f"{shown_count(at + 1)} rows with {printable(column)} {far}")
+    if not looked:
+        reason = "No column has 200 rows and 50 different values, of which a few could stand apart."
+        return question.check("isolated", None, reason, assessed=False)
     reason = (
         f"{'; '.join(parts)}: errors or another unit?"
         if parts

@@ -112,8 +112,11 @@ def _entity(sample: Sample) -> Check:
     elif plan.row:
         reason = f'"{printable(plan.row)}" is different in every row.'
     else:
-        reason = "No column looks like the name of what a row is about and repeats."
-    return Check(plan.name, "entity", passed, reason, statistic)
+        reason = (
+            "No column has the name of what a row is about and repeats; the plan names none, so"
+            " names alone could tell."
+        )
+    return Check(plan.name, "entity", passed, reason, statistic, assessed=passed is not None)
 
 
 def _folds(sample: Sample) -> Check:
@@ -141,7 +144,7 @@ def _folds(sample: Sample) -> Check:
             f' "{printable(column)}" with another one: what is predicted out of sample has been'
             " seen in part."
         )
-    return Check(plan.name, "folds", passed, reason, share)
+    return Check(plan.name, "folds", passed, reason, share, assessed=passed is not None)
 
 
 # --- rows without an outcome or a score -----------------------------------------------------------

@@ -33,7 +33,7 @@ def check_overlap(question: Question) -> list[Check]:
         relations.outcome_from(),
         relations.bad_control(),
         *(check_source(question, held) if question.outcome == question.plan.outcome[0] else ()),
-        _timing(question),
+        timing_check(question),
         check_selection(question),
         *check_values(question),
         *_clusters(question),
@@ -79,8 +79,8 @@ def reconstructability(
 # --- what came first ------------------------------------------------------------------------------
 
 
-def _timing(question: Question) -> Check:
-    """Whether the score came before the outcome, and which windows overlap."""
+def timing_check(question: Question) -> Check:
+    """Return the check whether the score came before the outcome, and which windows overlap."""
     timing = question.plan.timing
     if timing is None:
         return question.check(

@@ -120,7 +120,7 @@ class Diagnosis:
         """Whether the square of the linear predictor would say something more."""
         fit = self.deciding
         if fit.parts:
-            return None
+            return None, f"RESET was not made: {fit.model} is a model of two equations.", None
         statistic, p = added_columns_test(fit, squared_predictor(fit))
         reason = f"RESET of the {fit.model} model: chi-square(1) = {statistic:.2f}, {p_text(p)}."
         if p < self.question.size:

@@ -193,7 +193,15 @@ def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> S
         check_unseen_clusters(question, word),
         *_without_repeats(question, word),
     ]
-    if not question.plan.quick:
+    if question.plan.quick:
+        reason = "Not looked at: the plan says quick = true."
+        asked = {
+            "one_segment": next(large_segments(question.sample), None) is not None,
+            "entities_kept": entity_column(question.sample) is not None,
+        }
+        names = [name for name, arises in asked.items() if arises]
+        checks += [question.check(name, None, reason, assessed=False) for name in names]
+    else:
         checks += [*_segments(question, word), *_entities_kept(question, word)]
     return StudyResult((), tuple(checks))
 
@@ -209,7 +217,9 @@ def _effective_clusters(question: Question) -> Iterator[Check]:
     try:
         fit = fit_model(question.design, question.family.resampled, "HC0")
         apart, together = effective_clusters(fit, question.score)
-    except DesignError:
+    except DesignError as error:
+        reason = f"It could not be looked at: {error.found}."
+        yield question.check("effective_clusters", None, reason, assessed=False)
         return
     passed = min(apart, together) >= FEW_CLUSTERS
     reason = (
@@ -287,7 +297,8 @@ def _segments(question: Question, word: Word) -> Iterator[Check]:
     if others:
         reason = f"The word of the plain fit is {word}; {listing(others)}."
     passed = not others if known else None
-    yield question.check("one_segment", passed, reason, float(len(others)))
+    looked = passed is not None
+    yield question.check("one_segment", passed, reason, float(len(others)), assessed=looked)
 
 
 def _without_repeats(question: Question, word: Word) -> Iterator[Check]:
