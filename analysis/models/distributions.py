@@ -49,12 +49,17 @@ def critical_value(level: float, df: float | None = None) -> float:
 # --- power ----------------------------------------------------------------------------------------
 
 
+FEWEST_DF = 2.0
+"""With fewer degrees of freedom a critical value may be of any size, and the noncentral t is not
+worked out so far out: the error is taken as known."""
+
+
 def power_to_detect(
     effect: float, std_error: float, *, level: float = 0.95, df: float | None = None
 ) -> float:
     """Return the probability that the interval of this level excludes zero."""
     critical, shift = critical_value(level, df), effect / std_error
-    if df is None:
+    if df is None or df < FEWEST_DF:
         return float(normal_sf(critical - shift) + normal_sf(critical + shift))
     return float(scipy.stats.nct.sf(critical, df, shift) + scipy.stats.nct.sf(critical, df, -shift))
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.models.distributions import chi2_sf, f_sf, normal_isf, normal_sf, t_isf, t_sf
+from analysis.models.distributions import (
+    chi2_sf,
+    detectable_effect,
+    f_sf,
+    normal_isf,
+    normal_sf,
+    t_isf,
+    t_sf,
+)
 
 TAILS = np.array([0.9, 0.5, 0.1, 0.025, 1e-4, 1e-12, 1e-100])
 POINTS = np.array([-3.0, 0.0, 0.3, 1.96, 7.0, 30.0])
@@ -41,3 +49,10 @@ def test_a_far_tail_keeps_its_digits():
 
 def test_arrays_broadcast():
     assert t_sf(POINTS[:, None], FREE).shape == (len(POINTS), len(FREE))
+
+
+def test_the_detectable_effect_exists_with_hardly_any_degrees_of_freedom():
+    for df in (0.01, 0.3, 1.0, 1.9, 2.1):
+        found = detectable_effect(1.0, df=df)
+        assert np.isfinite(found)
+        assert found > detectable_effect(1.0, df=3.0)
