@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def draw(world: str, kind: str, n: int, seed: int, size: float = 0.0) -> tuple[f
     rng = np.random.default_rng([n, seed])
     e = rng.normal(size=n)
     s = score(kind, rng, e)
-    y = outcome(world, rng, e, size * (s - s.mean()))
+    y = outcome(world, rng, e, np.clip(size * (s - s.mean()), -4, 4))
     blocks = ("intercept", "engagement", "score")
     design = Design(y, np.column_stack([np.ones(n), e, s]), ("const", "likes", "klout"), blocks)
     try:
@@ -117,17 +118,21 @@ def cell(world: str, kind: str, n: int, draws: int) -> dict[str, object]:
 
 
 def main(draws: int) -> None:
-    """Write the table, a line as soon as it is known."""
+    """Write the table, a line as soon as it is known; lines that are there are not made again."""
     warnings.simplefilter("ignore")
     path = Path(__file__).with_suffix(".csv")
-    with path.open("w", newline="", encoding="utf-8") as file:
+    done = set()
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            done = {(row["world"], row["score"], row["n"]) for row in csv.DictReader(file)}
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*COLUMNS, "power_few_rows"], lineterminator="\n")
-        writer.writeheader()
-        for world in MODELS:
-            for kind in SCORES:
-                for n in ROWS:
-                    writer.writerow(cell(world, kind, n, draws))
-                    file.flush()
+        if not done:
+            writer.writeheader()
+        for world, kind, n in product(MODELS, SCORES, ROWS):
+            if (world, kind, str(n)) not in done:
+                writer.writerow(cell(world, kind, n, draws))
+                file.flush()
 
 
 if __name__ == "__main__":
