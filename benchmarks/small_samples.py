@@ -95,6 +95,8 @@ def draw(world: str, kind: str, n: int, seed: int, size: float = 0.0) -> tuple[f
     for one, df in ((plain, plain.df), (fit, fit.df), (fit, fit.df_of("klout"))):
         estimate, error = one.coefficient("klout")
         values.append(p_value(estimate / error, df))
+    if not np.isfinite(values).all():  # a flag without any event, which NB2 does not refuse
+        return None
     df = fit.df_of("klout")
     return (*values, np.nan if df is None or df == fit.df else df, error)
 
