@@ -118,6 +118,18 @@ def test_the_plans_own_columns_are_not_looked_at(look):
     data = frame(outcome=1.0).drop(columns="words")
     assert look(data, cluster={"column": "codes"}).passed
     assert look(data, controls={"columns": ["codes"]}).passed
+    assert look(data, segment={"column": "codes"}).passed
+    names = data.assign(month=np.random.default_rng(1).integers(0, 12, len(data)))
+    check = look(names, panel={"unit": "codes", "time": "month"})
+    assert check.passed is False
+
+
+def test_every_column_that_keeps_rows_together_is_named(look):
+    data = frame(3, "continuous", outcome=1.0)
+    data["codes"] = data["codes"] // 2
+    check = look(data, "continuous")
+    assert '"words"' in check.reason
+    assert '"codes"' in check.reason
 
 
 def test_owners_of_clusters_are_found_above_them(look):

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.errors import DesignError, printable
+from analysis.data.selection.columns import columns_of
+from analysis.errors import DesignError, listing, printable
 from analysis.models import fit_by_default
 from analysis.models.design import independent_columns
 from analysis.models.fit import Fit
@@ -22,6 +23,9 @@ FEWEST_LEVELS = 20
 
 LARGER = 1.25
 """A clustered error this many times the plan's is worth a word."""
+
+NAMED = ("row", "panel unit")
+"""Roles of columns that name what a row is about, and keep no rows together by themselves."""
 
 FALSE_ALARMS = 0.02
 """Chance of naming a column of a study in which no rows belong together, whatever the number of its
@@ -79,12 +83,19 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
             " rows together that push the score's effect the same way."
         )
         return question.check(name, True, reason, float(largest))
-    ratio, column, kept = max(found, key=lambda one: one[0])
+    found.sort(key=lambda one: -one[0])
+    ratio, column, kept = found[0]
     other = question.word_of_fit(kept)
-    reason = _said(question, column, kept, ratio) + (
-        f" The word of the plain fit is {word}, and {other} with them kept together."
-        if other != word
-        else f" The word of the plain fit is {word} either way."
+    more = [f'"{printable(name)}" ({larger:.2f} times)' for larger, name, _ in found[1:]]
+    also = f" So are those of {listing(more)}." if more else ""
+    reason = (
+        _said(question, column, kept, ratio)
+        + also
+        + (
+            f" The word of the plain fit is {word}, and {other} with them kept together."
+            if other != word
+            else f" The word of the plain fit is {word} either way."
+        )
     )
     check = question.check(name, False, reason, float(ratio))
     return replace(check, undecides=other != word)
@@ -126,8 +137,7 @@ def _candidates(question: Question) -> Iterator[tuple[str, tuple[np.ndarray, np.
     may name what rows belong to. Rows without a value are a level each.
     """
     plan, raw = question.plan, question.sample.raw
-    taken = {column for column, _ in plan.roles()}
-    taken |= {plan.cluster.column} if plan.cluster is not None else set()
+    taken = {column for column, role in columns_of(plan).items() if role not in NAMED}
     for name in raw.columns:
         values = raw[name]
         if str(name) in taken or not _names_things(values):
