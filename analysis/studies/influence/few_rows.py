@@ -28,7 +28,7 @@ ONE_BY_ONE = 10
 PAIRS = 60
 """Rows of which every two are left out together: one can hide the other."""
 
-DRAWS, RARE = 499, 0.01
+DRAWS, DRAWS_OF_MANY, RARE = 499, 199, 0.01
 """Samples of the fitted model, and of how few of them an influence that stands apart is seen in."""
 
 MOST_CELLS = 4_000_000
@@ -228,8 +228,9 @@ def share_as_large(question: Question, left: LeftOut) -> float:
     back = np.linalg.solve(information, np.linalg.inv(triangle)[term])
     own = basis @ back / np.maximum(1 - hat_diagonal(basis, weights), 1e-8)
     solved, reached, done = np.linalg.solve(information, basis.T), 0, 0
-    while done < DRAWS:
-        draws = min(DRAWS - done, max(1, MOST_CELLS // fit.design.n))
+    every = DRAWS if fit.design.n <= MANY_ROWS else DRAWS_OF_MANY
+    while done < every:
+        draws = min(every - done, max(1, MOST_CELLS // fit.design.n))
         outcomes = drawn(question, mean, keep, rng, draws)
         residuals = (outcomes - mean[:, None]) * factor[:, None]
         residuals -= weights[:, None] * (basis @ (solved @ residuals))
@@ -237,7 +238,7 @@ def share_as_large(question: Question, left: LeftOut) -> float:
         ends = np.partition(pushes, (count - 1, -count), axis=0)
         most = np.maximum(ends[-count:].sum(axis=0), -ends[:count].sum(axis=0))
         reached, done = reached + int((most >= far).sum()), done + draws
-    return (1 + reached) / (DRAWS + 1)
+    return (1 + reached) / (every + 1)
 
 
 def _as_the_others_have_it(fit: Fit, rest: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
