@@ -1,144 +1,154 @@
-"""What calibration.jsonl holds: its cells, their rates, and whether they pass the gate."""
+"""What calibration.jsonl holds: pieces of draws of each cell, and the shares that they give."""
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from calibration_worlds import Cell
 from scipy import stats
-from worlds import MODELS, Cell
 
 RESULTS = Path(__file__).with_name("calibration.jsonl")
-SIZES = (1000, 5000, 300)
-RELIABILITIES = (0.6, 0.7, 0.8, 0.9)
-SHARINGS = (0.0, 0.5, 1.0)
-GATE = (0.035, 0.065)
-COVERAGE = 0.93
+MEMBERS = ("recorded", "form", "noise", "cubic", "steps")
+GOAL, SURE = 0.065, 0.99
+"""Largest share of samples in which a worthless score is to pass, and the level of its interval."""
+
+SOURCES = ("deciding_set", "polynomial", "posterior", "calibrated", "flexible_form", "correction")
+
+
+@cache
+def digest() -> str:
+    """Return eight digits that change with the code of the members, not with what is said of it."""
+    room = Path(__file__).resolve().parents[1] / "analysis" / "measurement_error"
+    found = hashlib.sha256()
+    for name in SOURCES:
+        tree = ast.parse((room / f"{name}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list):
+                node.body = [one for one in body if not _is_text(one)] or [ast.Pass()]
+        found.update(ast.dump(tree).encode())
+    return found.hexdigest()[:8]
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def read(path: Path = RESULTS) -> list[dict[str, Any]]:
+    """Return the pieces, each once: a piece that was drawn again counts as the last one."""
+    if not path.exists():
+        return []
+    found = {}
+    for line in path.read_text("utf-8").splitlines():
+        piece = json.loads(line)
+        found[piece["cell"], piece["effect"], piece["piece"]] = piece
+    return list(found.values())
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Shares of samples in which an interval excludes zero, and of those that cover the effect.
+class Share:
+    """How many of some samples, with a Clopper-Pearson interval of 99 %."""
 
-    `known` uses the structure of the errors as it is: halves of engagement where the score shares
-    none, halves of both where it does. `unshared` takes errors as unshared whatever they are;
-    `rule` asks plain and unshared for the same side; for a logit these are margins. `second` is the
-    corrected (Poisson) or conditional (logit) score. A refused correction passes nothing, and is
-    left out of the coverage.
+    count: int
+    draws: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.draws
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        found = stats.binomtest(self.count, self.draws).proportion_ci(SURE, method="exact")
+        return float(found.low), float(found.high)
+
+    @property
+    def misses(self) -> bool:
+        """Whether it is larger than the goal beyond what chance makes."""
+        return self.interval[0] > GOAL
+
+    @property
+    def meets(self) -> bool:
+        """Whether it is below the goal beyond what chance makes."""
+        return self.interval[1] <= GOAL
+
+
+@dataclass(frozen=True)
+class Tally:
+    """All samples of one cell with one effect.
+
+    Attributes
+    ----------
+    cell : Cell
+    effect : float
+    passed : dict of str to Share
+        Of samples in which the members up to this one give `adds` or `trivial` together, in one
+        direction; members that do not decide are left out, but for "recorded", which is always
+        asked.
+    nothing, unanswered : Share
+        Of samples whose word is `nothing`, and in which a member had no effect.
+    z, start : float
+        Means: of the plain fit, and of the reliability from which on silent columns were taken.
+    members : tuple of str
+        The versions of the members that were asked.
     """
 
-    plain: float
-    unshared: float
-    known: float
-    declared: float
-    second: float
-    rule: float
-    refused: float
-    power_plain: float
-    power_known: float
-    power_rule: float
-    coverage: float
-    coverage_declared: float
-    coverage_second: float
+    cell: Cell
+    effect: float
+    passed: dict[str, Share]
+    nothing: Share
+    unanswered: Share
+    z: float
+    start: float | None
+    members: tuple[str, ...]
+
+    @property
+    def share(self) -> Share:
+        """Of samples that the whole rule lets pass."""
+        return list(self.passed.values())[-1]
 
 
-def rates(record: dict[str, Any]) -> Rates:
-    """Return the rates of a record; NaN for what was not tried."""
-    counts, draws = record["counts"], record["draws"]
-
-    def share(name: str, what: str) -> float:
-        return counts[name][what] / counts[name]["samples"] if name in counts else float("nan")
-
-    def coverage(name: str) -> float:
-        answered = counts[name]["samples"] - counts[name]["unanswered"] if name in counts else 0
-        return counts[name]["covered"] / answered if answered else float("nan")
-
-    return Rates(
-        *(share(name, "passed") for name in ("plain", "unshared", "known", "declared", "second")),
-        rule=record["rule"][0] / draws,
-        refused=share("known", "refused"),
-        power_plain=share("plain", "found"),
-        power_known=share("known", "found"),
-        power_rule=record["rule"][1] / draws,
-        coverage=coverage("known"),
-        coverage_declared=coverage("declared"),
-        coverage_second=coverage("second"),
-    )
-
-
-def faults(record: dict[str, Any]) -> list[str] | None:
-    """Return what a gated cell gets wrong; None where the cell is printed and not gated.
-
-    A size passes when its exact 99 % binomial interval meets [.04, .06] (the rule's: [0, .06]) and,
-    from 2,000 samples, its point lies in [.035, .065] (at most .065). Declared errors are right,
-    and gated, where none are shared. The coverage of an interval that decides is at least .93.
-    Where a correction is refused in some samples, those that are answered pass less often than the
-    level, and only too many passes are a fault.
-    """
-    if record["n"] < 1000 or record["tails"] != "light":
-        return None
-    found, wrong = rates(record), []
-    coverages = {"known": found.coverage}
-    sizes = {"known": found.known, "rule": found.rule}
-    if not record["sharing"]:
-        sizes["declared"], coverages["declared"] = found.declared, found.coverage_declared
-    for name, size in sizes.items():
-        one_sided = name == "rule" or record["counts"][name]["refused"] > 0
-        low, least = (0.0, 0.0) if one_sided else (0.04, GATE[0])
-        if not meets(size, record["draws"], low, 0.06):
-            wrong.append(
-                f"size of {name} {size:.3f}: its 99 % interval does not meet [{low:g}, .06]"
-            )
-        elif record["draws"] >= 2000 and not least <= size <= GATE[1]:
-            wrong.append(f"size of {name} {size:.3f} outside [{least:g}, {GATE[1]:g}]")
-    for name, share in coverages.items():
-        answered = record["counts"][name]["samples"] - record["counts"][name]["unanswered"]
-        short = (
-            share < COVERAGE
-            if record["draws"] >= 2000
-            else answered and not meets(share, answered, COVERAGE, 1.0)
-        )
-        if short:
-            wrong.append(f"coverage of {name} {share:.3f} below {COVERAGE:g}")
-    return wrong
-
-
-def gate(record: dict[str, Any]) -> str:
-    """Return whether a cell is gated, and passes."""
-    wrong = faults(record)
-    return "printed" if wrong is None else "FAILED" if wrong else "passed"
-
-
-def meets(rate: float, draws: int, low: float, high: float) -> bool:
-    """Return whether the exact 99 % binomial interval of a rate meets [low, high]."""
-    interval = stats.binomtest(round(rate * draws), draws).proportion_ci(0.99)
-    return interval.low <= high and interval.high >= low
-
-
-def cells(
-    models: Iterable[str] = MODELS,
-    sizes: Iterable[int] = SIZES,
-    draws: int | None = None,
-    tails: str = "light",
-) -> list[Cell]:
-    """Return the worlds, in the order in which they are run: those that are gated first."""
-    grid = product(sizes, models, RELIABILITIES, SHARINGS)
-    full = {"ols": 5000, "poisson": 5000} if tails == "light" else dict.fromkeys(MODELS, 1000)
-    return [Cell(m, n, r, s, draws or full.get(m, 2000), tails) for n, m, r, s in grid]
-
-
-def read(path: Path = RESULTS) -> dict[tuple, dict[str, Any]]:
-    """Return the records of a file by their world: the one with most samples where there are
-    several.
-    """
-    found: dict[tuple, dict[str, Any]] = {}
-    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
-        record = json.loads(line)
-        key = tuple(record[name] for name in ("model", "n", "reliability", "sharing", "tails"))
-        if key not in found or record["draws"] > found[key]["draws"]:
-            found[key] = record
+def tallies(
+    cells: Iterable[Cell], pieces: Iterable[dict[str, Any]]
+) -> dict[str, dict[float, Tally]]:
+    """Return {cell: {effect: tally}} of the cells that were drawn."""
+    by: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for piece in pieces:
+        by.setdefault((piece["cell"], piece["effect"]), []).append(piece)
+    found: dict[str, dict[float, Tally]] = {}
+    for cell in cells:
+        for effect in (0.0, *cell.effects):
+            if (cell.name, effect) in by:
+                tally = _tally(cell, effect, by[cell.name, effect])
+                found.setdefault(cell.name, {})[effect] = tally
     return found
+
+
+def _tally(cell: Cell, effect: float, pieces: list[dict[str, Any]]) -> Tally:
+    draws = sum(piece["draws"] for piece in pieces)
+    passed = {}
+    for at, member in enumerate(MEMBERS):
+        counts = [piece["passed"][at] for piece in pieces if piece["passed"][at] is not None]
+        if counts:
+            passed[member] = Share(sum(map(sum, counts)), draws)
+
+    def mean(key: str) -> float | None:
+        known = [(p[key], p["draws"]) for p in pieces if p[key] is not None]
+        return sum(v * d for v, d in known) / sum(d for _, d in known) if known else None
+
+    return Tally(
+        cell,
+        effect,
+        passed,
+        Share(sum(piece["nothing"] for piece in pieces), draws),
+        Share(sum(sum(piece["unanswered"].values()) for piece in pieces), draws),
+        mean("z"),
+        mean("start"),
+        tuple(sorted({piece["members"] for piece in pieces})),
+    )

@@ -92,7 +92,7 @@ def test_the_bound_looks_at_the_columns_only():
 
 
 def test_normal_columns_keep_their_errors():
-    """So the sizes of docs/calibration.md, of 300 rows and more, are those of the package."""
+    """So a correction of a fit with HC1, of 300 rows and more, has the error that is asked for."""
     for seed in range(20):
         _, halves, score, rng = drawn(seed, 300, lognormal=False)
         assert design_of(halves, score, rng.normal(size=300)).largest_leverage < LEVERED
