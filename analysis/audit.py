@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
-from analysis.errors import AnalysisError, Fault, PlanError
+from analysis.errors import AnalysisError, DesignError, Fault, PlanError
 from analysis.measurement_error.study import study_noise
 from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
@@ -28,10 +28,17 @@ from analysis.report.inspection import Inspection
 from analysis.report.ledger import ledger, read_ledger, result_folder
 from analysis.report.verification import Verification
 from analysis.report.verify import find_in_text, read_text
-from analysis.results.estimates import Check, Estimates, StudyResult, joined, told_apart
+from analysis.results.estimates import (
+    Check,
+    Estimate,
+    Estimates,
+    StudyResult,
+    joined,
+    told_apart,
+)
 from analysis.results.findings import Findings
 from analysis.results.question import Question
-from analysis.results.rule import NOTHING_KNOWN, Fragility, Noise
+from analysis.results.rule import NOT_LOOKED, Fragility, Noise
 from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
@@ -269,14 +276,23 @@ def _rule(
             sample.mean(outcome.column),
             estimates,
             [*checks, *more],
-            noise.get((outcome.column, score), NOTHING_KNOWN),
+            noise.get((outcome.column, score), NOT_LOOKED),
             fragile.get((outcome.column, score)),
             tails.get((outcome.column, score)),
+            _by_default(asked.get((outcome.column, score))),
         )
         for outcome in plan.outcome
         for score in plan.score.columns
     ]
     return tuple(verdicts), more
+
+
+def _by_default(question: Question | None) -> Estimate | None:
+    """Return the effect with the default covariance where the plan names another one."""
+    try:
+        return None if question is None else question.effect_by_default()
+    except DesignError:  # it does not exist for these rows
+        return None
 
 
 def verify(

@@ -233,6 +233,7 @@ def run(plan: str, out: Path | None) -> None:
     from analysis.report.folder import read_history, write_results
     from analysis.report.html import changed_keys
     from analysis.results.sentence import verdict_sentence
+    from analysis.results.weights import weighed
 
     findings = analyse(plan, progress=progress)
     folder = out or Path("results") / findings.plan.name
@@ -249,6 +250,8 @@ def run(plan: str, out: Path | None) -> None:
         echo(f"Result id: {verdict.id}")
         if not verdict.refused:
             echo(f"Its number: {verdict.deciding.id}")
+        for check in findings.failed_on(verdict.outcome, verdict.score):
+            _tell(f"Failed check {check.check} ({check.weight}): {weighed(check.check).sentence}")
     for key, then, now in changed_keys(read_history(folder)):
         _tell(
             f"{_key_name(key)} has changed since the first run on these data: {_value(then)} then,"

@@ -47,7 +47,7 @@ class Effect:
 
     def times(self, by: float) -> Effect:
         """Return the effect of a step of another size."""
-        return Effect(self.estimate * by, self.std_error * by, self.df)
+        return Effect(float(self.estimate * by), float(self.std_error * abs(by)), self.df)
 
 
 @dataclass(frozen=True, eq=False)

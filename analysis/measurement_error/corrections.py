@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, combinations, product
 
 import numpy as np
 
+from analysis.measurement_error.asked import AskedRule
 from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
+from analysis.measurement_error.deciding_set import corners
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import (
     Nonlinearity,
@@ -16,12 +17,9 @@ from analysis.measurement_error.nonlinearity import (
     nonlinearity_reason,
     without_linearity,
 )
-from analysis.models import fit_model
-from analysis.models.columns import transform
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.plan import Plan
-from analysis.results.answer import MOST, open_columns
+from analysis.results.answer import open_columns
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question
 from analysis.results.rule import CorrectedEffect
@@ -76,16 +74,12 @@ class Corrections:
     declared: dict[str, tuple[float, float, float]]
 
     @classmethod
-    def of(cls, question: Question) -> Corrections:
-        """Fit the deciding model and collect halves and reliabilities from the plan."""
-        plan, sample, score = question.plan, question.sample, question.score
-        engagement = plan.engagement
-        pair, how = plan.score.halves.get(score, ()), plan.score.transform_of(score)
-        own = tuple(transform(sample.numbers(half), how) for half in pair)
-        halves = question.halves | ({score: own} if own else {})
-        columns = [column for column in engagement.columns if column in engagement.reliability]
+    def of(cls, rule: AskedRule) -> Corrections:
+        """Collect the fit, halves and stated reliabilities of a rule."""
+        engagement = rule.question.plan.engagement
+        columns = [c for c in engagement.stated_columns if c in engagement.reliability]
         declared = {column: engagement.range_of(column) for column in columns}
-        return cls(question, question.fit, halves, declared)
+        return cls(rule.question, rule.linear, dict(rule.deciding.halves), declared)
 
     @property
     def noisy(self) -> tuple[str, ...]:
@@ -113,7 +107,7 @@ class Corrections:
                 deciding, reasons = other, (reason,)
         effects = tuple(self.effect(one, at) for at, one in deciding.items())
         partly, failed = self._partly_shared(linear=deciding is linear)
-        doubt = doubt or failed or too_many(plan, score, tuple(self.declared))
+        doubt = doubt or failed
         return CorrectedEffects(linear, deciding, effects + partly, None, curve, doubt, reasons)
 
     def _partly_shared(self, *, linear: bool) -> tuple[tuple[CorrectedEffect, ...], str | None]:
@@ -134,24 +128,6 @@ class Corrections:
                 " the noisy columns alone is refused, so the correction decides nothing."
             )
         return tuple(self.effect(one, shared=shared) for shared, one in corrections.items()), None
-
-    def of_rows(self, keep: np.ndarray) -> Corrections:
-        """Return the same of some rows, a mask, with the scales of all.
-
-        Raises
-        ------
-        DesignError
-            Where they hold no estimate.
-        """
-        with np.errstate(all="ignore"):
-            fit = fit_model(
-                self.fit.design.rest(keep),
-                self.fit.model,
-                self.fit.covariance,
-                counts=self.question.counts,
-            )
-        halves = {column: (one[keep], two[keep]) for column, (one, two) in self.halves.items()}
-        return replace(self, fit=fit, halves=halves)
 
     def errors(self, at: str = "value", without: tuple[str, ...] = ()) -> Measurement:
         """Return the errors with declared reliabilities at one point, without some columns'."""
@@ -214,10 +190,6 @@ def _variant(row: Estimate, *more: str) -> Estimate:
     return replace(row, variant="-".join(filter(None, [row.variant, *more])))
 
 
-BENT = ("rank", "spline")
-"""Transforms of engagement for which no correction exists."""
-
-
 # --- what is not known: points of declared ranges, and correlated measurement error ---------------
 
 
@@ -228,7 +200,7 @@ def points_of(declared: Sequence[str]) -> tuple[str, ...]:
     -----
     The numerator of a corrected coefficient, and the determinant below it, are linear in each error
     variance while the others stand still. So where the coefficient lies on one side of a bound at
-    every corner, it does inside. More than `MOST` ranges are not tried.
+    every corner, it does inside. Of many ranges one at a time is at the other end.
 
     Examples
     --------
@@ -239,8 +211,8 @@ def points_of(declared: Sequence[str]) -> tuple[str, ...]:
     """
     if not declared:
         return ("value",)
-    corners = product(("low", "high"), repeat=len(declared) if len(declared) <= MOST else 0)
-    return ("value", "low", "high", *("-".join(one) for one in corners if len(set(one)) > 1))
+    named = [["high" if end else "low" for end in ends] for ends in corners(len(declared))]
+    return ("value", "low", "high", *("-".join(one) for one in named if len(set(one)) > 1))
 
 
 def values_at(at: str, declared: Mapping[str, tuple[float, float, float]]) -> dict[str, float]:
@@ -265,7 +237,7 @@ def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str,
     Parameters
     ----------
     unknown : sequence of str
-        Columns of which it is not known, from `open_columns`; with over `MOST` none is tried.
+        Columns of which it is not known, from `open_columns`.
     noisy : sequence of str
         All columns that can be corrected.
 
@@ -276,7 +248,8 @@ def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str,
     - a) s`` gives the score zero, and the numerator of its coefficient is linear in each column's
     subtracted part. So zero lies between the coefficients of the corners, where each part is 0
     (shared, uncorrected) or s, whatever the shares: a word that all of them give is none of the
-    noise. A share outside of [0, 1] is not covered.
+    noise. A share outside of [0, 1] is not covered; of many columns all, all but one and one are
+    asked.
 
     Examples
     --------
@@ -285,23 +258,8 @@ def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str,
     >>> shared_sets(["likes"], ["likes", "views"])
     [('likes',)]
     """
-    sizes = range(1, len(unknown)) if len(unknown) <= MOST else ()
-    sets = list(chain.from_iterable(combinations(unknown, size) for size in sizes))
-    return [*sets, tuple(unknown)] if unknown and set(unknown) < set(noisy) else sets
-
-
-def too_many(plan: Plan, score: str, declared: Sequence[str]) -> str | None:
-    """Return why no correction decides where there are too many combinations to try."""
-    counts = {
-        "columns with a declared reliability": len(declared),
-        "noisy columns of which it is not known whether the score shares their noise": len(
-            open_columns(plan, score)
-        ),
-    }
-    over = [f"{count} {what}" for what, count in counts.items() if count > MOST]
-    if not over:
-        return None
-    return (
-        f"There are {' and '.join(over)}: a corrected word has to hold in every combination, and"
-        f" with more than {MOST} they are not tried, so the correction decides nothing."
-    )
+    sets = [
+        tuple(column for column, end in zip(unknown, ends, strict=True) if end)
+        for ends in reversed(corners(len(unknown)))
+    ]
+    return [one for one in sets if one and len(one) < len(noisy)]

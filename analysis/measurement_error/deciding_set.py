@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from analysis.measurement_error.calibrated import calibrated_effect, other_covariance, plain_effect
+from analysis.measurement_error.calibrated import calibrated_effect, plain_effect
 from analysis.measurement_error.correction import Effect, correct_term
 from analysis.measurement_error.flexible_form import (
     MOST_PRODUCTS,
@@ -18,6 +18,7 @@ from analysis.measurement_error.flexible_form import (
     standardised,
 )
 from analysis.measurement_error.measurement import Refusal, identification, measure
+from analysis.measurement_error.nonlinearity import largest_nonlinearity, without_linearity
 from analysis.measurement_error.polynomial import (
     NoisyColumn,
     Polynomial,
@@ -35,6 +36,9 @@ and one at a time."""
 
 HALVINGS = 12
 """Steps by which the first reliability with an answer is looked for."""
+
+CURVED = "corrected-score"
+"""The correction that takes no straight line for granted, where there is one."""
 
 MEMBERS = {
     "recorded": "as recorded",
@@ -249,6 +253,8 @@ class DecidingSet:
             effect = self.corrected(at, without)
             where = self._in_words(at, without)
             model = FAMILIES[self.linear.model].correction
+            if self.curved and FAMILIES[self.linear.model].other_correction == CURVED:
+                model = CURVED
             yield Answered("noise", model, variant, effect, where, at)
 
     def corrected(self, at: Mapping[str, float], without: Iterable[str] = ()) -> Effect | None:
@@ -258,6 +264,10 @@ class DecidingSet:
         if not declared and not any(name != self.score for name in halves):
             return self.plain
         errors = measure(self.linear.design, halves=halves, declared=declared)
+        if self.curved:
+            other = without_linearity(self.linear, {"value": errors})
+            if other is not None:
+                return other["value"].effect(self.score)
         margin = bool(FAMILIES[self.linear.model].margin)
         effect = correct_term(self.linear, errors, self.score, margin=margin)
         return None if isinstance(effect, Refusal) else effect
@@ -276,8 +286,11 @@ class DecidingSet:
         for ends in corners(len(ranged)):
             at = {**high, **{n: (low, high)[e][n] for n, e in zip(ranged, ends, strict=True)}}
             variant = "low" if not any(ends) else "high" if all(ends) else _named(ends)
+            if self.assumed:
+                variant = "assumed" if variant == "low" else f"assumed-{variant}"
             key = tuple(at.items())
-            if key not in seen and (any(r < 1 for r in at.values()) or self.halves):
+            recorded = all(r == 1 for r in at.values()) and not self.halves
+            if key not in seen and not (recorded and self.record_decides):
                 seen.add(key)
                 yield variant, at, ()
         for shared in self._shared():
@@ -304,6 +317,12 @@ class DecidingSet:
         ]
         where = f"reliability: {', '.join(parts)}"
         return f"{where}; the score shares the noise of {', '.join(without)}" if without else where
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether recorded engagement is a curve of the score, which the linear one leaves out."""
+        names = tuple(column.name for column in self.noisy)
+        return largest_nonlinearity(self.linear, names).matters
 
     # --- d and e ---
 
@@ -486,6 +505,3 @@ def normal_scores_design(design: Design, columns: Mapping[str, np.ndarray]) -> D
         terms=tuple(pieces),
         blocks=tuple(block for block, _ in pieces.values()),
     )
-
-
-__all__ = ["MEMBERS", "Answered", "DecidingSet", "RecordedColumn", "other_covariance"]

@@ -203,3 +203,65 @@ def _covariances(sums: np.ndarray, k: int) -> np.ndarray:
     count, mean = sums[:, 0], sums[:, 1 : k + 1] / sums[:, :1]
     second = sums[:, k + 1 :].reshape(-1, k, k) / count[:, None, None]
     return (second - mean[:, :, None] * mean[:, None, :]) * (count / (count - 1))[:, None, None]
+
+
+UNEVEN_P = 0.01
+"""A rank correlation that chance makes less often than this shows noise of uneven size."""
+
+
+@dataclass(frozen=True)
+class UnevenNoise:
+    """Whether the noise of two halves changes with the level.
+
+    Attributes
+    ----------
+    correlation : float
+        Spearman's, of the size of the halves' difference with their sum.
+    p_value : float
+        Two-sided.
+    """
+
+    correlation: float
+    p_value: float
+
+    @property
+    def passed(self) -> bool:
+        return self.p_value >= UNEVEN_P
+
+    @property
+    def sentence(self) -> str:
+        if self.passed:
+            return (
+                "The difference of its halves is of one size over all levels (rank correlation"
+                f" {self.correlation:.2f})."
+            )
+        how, other = ("grows", "log1p or sqrt") if self.correlation > 0 else ("shrinks", "sqrt")
+        return (
+            f"Its noise {how} with its level (rank correlation of the halves' difference, in size,"
+            f" with their sum: {self.correlation:.2f}), and corrections take noise to be of one"
+            f" size, so they decide nothing. A transform such as {other} may even it."
+        )
+
+
+def uneven_noise(first: np.ndarray, second: np.ndarray) -> UnevenNoise:
+    """Return whether the noise of two halves changes with the level, on the scale used.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,)
+        As they are transformed.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> level = rng.exponential(size=500)
+    >>> halves = level + level * rng.normal(size=(2, 500))
+    >>> uneven_noise(*halves).passed
+    False
+    """
+    from scipy.stats import spearmanr
+
+    found = spearmanr(np.abs(first - second), first + second)
+    if not np.isfinite(found.statistic):
+        return UnevenNoise(0.0, 1.0)
+    return UnevenNoise(float(found.statistic), float(found.pvalue))

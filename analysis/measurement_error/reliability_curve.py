@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.measurement_error.asked import GRID as POINTS
 from analysis.measurement_error.correction import Effect, correct_term
-from analysis.measurement_error.measurement import Refusal, error_in_basis, measure
+from analysis.measurement_error.measurement import (
+    SMALLEST_TRUE_SHARE,
+    Refusal,
+    error_in_basis,
+    measure,
+)
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.results.estimates import Unit
-from analysis.results.rule import Interval, Word, word_of
+from analysis.results.rule import Interval, Phrase, Word
 from analysis.results.sentence import listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GRID = np.round(np.linspace(0.5, 1.0, 21), 3)
-"""Reliabilities of the curve: below one half, a record is more noise than truth."""
+GRID = np.array(POINTS)
+"""Reliabilities of the curve."""
 
 SUPPOSED = 0.8
 """Reliability for which the rate of a worthless score is printed when the plan states none."""
@@ -111,6 +117,9 @@ class ReliabilityCurve:
         Of the intervals.
     vanishing, negligible : BreakEven
         Where the effect is zero, and where it lies inside the band.
+    words : tuple of (word, bool or None), length r
+        What the plan's rule says if the noisy columns have this reliability, and whether the effect
+        is positive (None without a direction).
     """
 
     reliability: np.ndarray
@@ -120,17 +129,13 @@ class ReliabilityCurve:
     level: float
     vanishing: BreakEven
     negligible: BreakEven
+    words: tuple[Phrase, ...] = ()
 
     @property
     def known(self) -> list[tuple[float, Effect]]:
         """The reliabilities at which there is a corrected effect, and the effect."""
         pairs = zip(self.reliability.tolist(), self.effects, strict=True)
         return [(at, effect) for at, effect in pairs if effect is not None]
-
-    @property
-    def words(self) -> list[tuple[Word, bool | None]]:
-        """The rule's word and its direction (True: positive; None without one), of length r."""
-        return [_word(effect, self.band, self.level) for effect in self.effects]
 
     @property
     def stretches(self) -> tuple[Stretch, ...]:
@@ -164,13 +169,6 @@ class ReliabilityCurve:
             for at, one, (word, _) in zip(self.reliability, self.effects, self.words, strict=True)
         ]
         return pd.DataFrame(rows, columns=columns)
-
-
-def _word(effect: Effect | None, band: Interval, level: float) -> tuple[Word, bool | None]:
-    if effect is None:
-        return "refused", None
-    word = word_of(effect.interval(level), effect.interval(1 - 2 * (1 - level)), band)
-    return word, effect.estimate > 0 if word in ("adds", "trivial") else None
 
 
 def reliability_curve(
@@ -239,8 +237,8 @@ def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
     In closed form: all models are corrected by ``(M - s C)^-1 M b_plain``, with C the error of
     records without any truth and s = 1 - r. The score's coefficient is zero where the matrix
     bordered by ``M b_plain`` and the score's row is singular: s is a generalised eigenvalue,
-    admissible in [0, 1) while ``M - s C`` is positive definite. For one noisy column E and score S,
-    the controls partialled out, ``s var(E) = v_E - c_SE m_E / m_S`` with ``m = M b_plain``.
+    admissible in [0, 1) while ``M - s C`` keeps a true share of .05. For one noisy column E and
+    score S, the controls partialled out, ``s var(E) = v_E - c_SE m_E / m_S``, ``m = M b_plain``.
     """
     (_, triangle), k = fit.design.basis, fit.design.k
     half = measure(fit.design, declared=dict.fromkeys(noisy, 0.5))
@@ -248,9 +246,18 @@ def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
     plain, score = triangle @ fit.params, np.linalg.solve(triangle.T, np.eye(k)[fit.position(term)])
     left, right = np.block([[np.eye(k), plain[:, None]], [score, 0.0]]), np.zeros((k + 1, k + 1))
     right[:k, :k] = error
-    for s in _real_roots(left, right):
-        if 0 <= s < 1 and np.linalg.eigvalsh(np.eye(k) - s * error)[0] > 0:
+    largest = float(np.linalg.eigvalsh(error)[-1])
+    most = min(1.0, (1 - SMALLEST_TRUE_SHARE) / largest) if largest > 0 else 1.0
+    roots = [s for s in _real_roots(left, right) if 0 <= s < 1]
+    for s in roots:
+        if s <= most:
             return BreakEven(float(1 - s))
+    if roots and most < 1:  # only where the corrected matrix turns singular
+        return BreakEven(
+            None,
+            f"The effect does not vanish down to a reliability of {1 - most:.2f}, and below it"
+            " these columns would hold too little truth for a correction",
+        )
     why = (
         "noise in engagement hides it, rather than makes it"
         if (score @ error @ plain) * (score @ plain) >= 0

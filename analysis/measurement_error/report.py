@@ -13,11 +13,12 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis.measurement_error.reliability_curve import SUPPOSED, ReliabilityCurve, Stretch
 from analysis.models.family import FAMILIES
-from analysis.results.estimates import Estimate, display
+from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, plain_label, rendered
 from analysis.results.findings import Findings
-from analysis.results.section import ReportSection
+from analysis.results.section import ReportSection, about, section_of
 from analysis.results.sentence import listed
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -44,15 +45,52 @@ def reliability_section(findings: Findings) -> ReportSection | None:
     for verdict in findings.decided:
         sentences = reliability_sentences(findings, verdict)
         if sentences:
-            about = f"{label(verdict.score)} and {label(verdict.outcome)}. "
-            about = about[:1].upper() + about[1:] if len(findings.decided) > 1 else ""
-            paragraphs.append(about + " ".join(sentences))
+            which = f"{label(verdict.score)} and {label(verdict.outcome)}. "
+            which = which[:1].upper() + which[1:] if len(findings.decided) > 1 else ""
+            paragraphs.append(which + " ".join(sentences))
     if not paragraphs:
         return None
     drawn = dict.fromkeys(outcome for outcome, _ in findings.curves)
     figures = tuple(reliability_figure(findings, outcome) for outcome in drawn)
     data = curve_table(findings)
     return ReportSection("Is engagement really controlled?", tuple(paragraphs), figures, data=data)
+
+
+def deciding_section(findings: Findings) -> ReportSection | None:
+    """Return what each verdict rests on: the fits that have to give one word; None without any."""
+    parts = []
+    for verdict in findings.decided:
+        if not verdict.deciding_set:
+            continue
+        agree = all(one.phrase == verdict.deciding_set[0].phrase for one in verdict.deciding_set)
+        count = len(verdict.deciding_set)
+        which = about(findings, verdict.outcome, verdict.score)
+        said = (
+            f"All {count} fits that the rule asks say {verdict.deciding_set[0].phrase}."
+            if agree
+            else f"The rule asks {count} fits, and they do not all say the same."
+        )
+        parts.append((f"{which}{said}", None, _members_table(findings, verdict, which)))
+    return section_of("What the verdict rests on", parts, last=(RESTS_ON,) if parts else ())
+
+
+RESTS_ON = (
+    "A word is given only where every fit gives it. Each takes another view of engagement: as it"
+    " was recorded; in any smooth or stepped form; corrected for the noise in its record; and both."
+)
+
+
+def _members_table(findings: Findings, verdict: Verdict, which: str) -> Table:
+    """Return a table of the deciding set: the fit, at which reliability, its estimate, its word."""
+    level, rows = findings.level, []
+    for member in verdict.deciding_set:
+        shown = span = "-"
+        if member.row is not None:
+            shown = member.row.displayed
+            span = span_text(*member.row.interval(level), member.row.unit)
+        rows.append((member.name, member.where or "-", shown, span, member.phrase))
+    heads = ("Fit", "At", "Estimate", "Interval", "It says")
+    return Table(f"{which}What the verdict rests on", heads, tuple(rows))
 
 
 def curve_table(findings: Findings) -> pd.DataFrame | None:

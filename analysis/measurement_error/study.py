@@ -7,13 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.data.halves import counts_behind
+from analysis.measurement_error.asked import AskedRule, sweep
 from analysis.measurement_error.calibrated_null import rate_of_fit
 from analysis.measurement_error.correction import Correction
-from analysis.measurement_error.corrections import BENT, CorrectedEffects, Corrections
+from analysis.measurement_error.corrections import CorrectedEffects, Corrections
 from analysis.measurement_error.measurement import Refusal, measure
 from analysis.measurement_error.nonlinearity import Nonlinearity
 from analysis.measurement_error.other_corrections import OTHER, oriv
-from analysis.measurement_error.reliability import Reliability, estimate_reliability, small_counts
+from analysis.measurement_error.reliability import (
+    Reliability,
+    estimate_reliability,
+    small_counts,
+    uneven_noise,
+)
 from analysis.measurement_error.reliability_curve import (
     SUPPOSED,
     ReliabilityCurve,
@@ -21,6 +27,7 @@ from analysis.measurement_error.reliability_curve import (
 )
 from analysis.measurement_error.simex import TERM as SIMEX
 from analysis.measurement_error.simex import simex_rows
+from analysis.models.fit import Fit
 from analysis.results.answer import open_columns
 from analysis.results.estimates import Check, Estimate
 from analysis.results.question import Question
@@ -30,43 +37,67 @@ METHOD = "reliability"
 
 
 def study_noise(question: Question) -> Noise:
-    """Return the effects corrected for noise in engagement, and what noise alone could do.
+    """Return the members of the deciding set, and what noise in engagement could do by itself.
 
     Raises
     ------
     DesignError
         When the deciding model cannot be fitted.
     """
-    if question.family.two_parts:
-        reason = (
-            "No correction for noise in engagement exists for a model of two parts; noise in it was"
-            " not corrected."
-        )
-        return replace(NOTHING_KNOWN, reasons=(reason,))
-    engagement = question.plan.engagement
-    stated = (*engagement.halves, *engagement.reliability)
-    bent = [column for column in stated if engagement.transform_of(column) in BENT]
-    if bent:
-        reason = (
-            "No correction exists for engagement under a rank or spline transform"
-            f" ({', '.join(bent)}), so noise in it was not corrected although the plan states its"
-            " reliability."
-        )
-        return replace(NOTHING_KNOWN, reasons=(reason,))
-    return _corrected(Corrections.of(question)) if stated else _as_recorded(question)
+    rule, engagement = AskedRule.of(question), question.plan.engagement
+    if engagement.stated_columns:
+        known = _corrected(Corrections.of(rule))
+    else:
+        known = _as_recorded(question, rule)
+    members = tuple(rule.members())
+    known_ids = {row.id for row in known.rows}
+    rows = [
+        row
+        for answered, _ in rule.answers
+        if answered.member != "recorded"
+        for row in rule.rows(answered)
+        if row.id not in known_ids
+    ]
+    low, phrase = rule.holds_from
+    curve = known.curve
+    if curve is not None:
+        curve = replace(curve, words=sweep(rule, curve.reliability.tolist()))
+    return replace(
+        known,
+        status=_status(rule, known),
+        rows=(*known.rows, *rows),
+        members=members,
+        start=rule.start,
+        holds_from=low,
+        holds_word=phrase and phrase[0],
+        rule=rule,
+        curve=curve,
+    )
+
+
+def _status(rule: AskedRule, known: Noise) -> str:
+    """Return whether the deciding set corrects noise, and how much of it is only assumed."""
+    deciding = rule.deciding
+    if not deciding.noise_decides:
+        return "no"
+    if deciding.assumed:
+        return "assumed"
+    return "partial" if known.error_free else "yes"
 
 
 def _corrected(corrections: Corrections) -> Noise:
     """Return what is known where the plan states halves or a reliability."""
     question, noisy = corrections.question, corrections.noisy
-    corrected, curve = corrections.corrected_effects(), _curve(question, noisy)
+    corrected = corrections.corrected_effects()
+    curve = _curve(question, noisy, corrections.fit)
     reliabilities = {column: _reliability(corrections, column) for column in noisy}
     how = "declared" if corrections.declared else "halves"
     rates = _null_rates(corrections, corrected)
     linear = "of regression calibration, were engagement straight in the score"
     notes = {"corrected": linear} if corrected.curve.matters else {}
+    refused = [corrected.refusal] if corrected.refusal else []
     rows = [
-        *([] if corrected.refusal else _effect_rows(corrections, corrected)),
+        *([] if refused else _effect_rows(corrections, corrected)),
         *(
             question.row(
                 METHOD,
@@ -84,44 +115,42 @@ def _corrected(corrections: Corrections) -> Noise:
             for test, rate in rates.items()
         ),
     ]
-    free = tuple(column for column in question.plan.engagement.columns if column not in noisy)
+    silent = question.plan.engagement.assumed_columns
+    columns = question.plan.engagement.columns
+    free = tuple(column for column in columns if column not in (*noisy, *silent))
     noise = replace(
         NOTHING_KNOWN,
         rows=tuple(rows),
-        effects=corrected.effects,
-        reasons=corrected.reasons,
+        reasons=(*refused, *corrected.reasons),
         believed=(
             min(one.low for one in reliabilities.values()),
             max(one.high for one in reliabilities.values()),
         ),
         error_free=free,
-        doubt=corrected.doubt,
     )
     if question.plan.score.shares_error == "full":
         # the score shares the noise, so the plain fit is right and nothing vanishes with it
         return noise
     null = _null_sentence(question, rates, reliabilities, corrected.curve)
-    decides = not corrected.refusal
     return replace(
         noise,
-        status="partial" if free else "yes",
-        checks=(*_small_counts(question), *_linearity(question, corrected.curve)),
-        refusal=corrected.refusal,
-        reasons=(*corrected.reasons, *_vanishing(curve), *null),
+        checks=(
+            *_small_counts(question),
+            *_uneven_noise(question),
+            *_linearity(question, corrected.curve),
+        ),
+        reasons=(*noise.reasons, *_vanishing(curve), *null),
         break_even=curve.vanishing.reliability,
         curve=curve,
-        corrections=corrections if decides else None,
-        corrected=corrected if decides else None,
     )
 
 
-def _as_recorded(question: Question) -> Noise:
+def _as_recorded(question: Question, rule: AskedRule) -> Noise:
     """Return what can be said where nothing is known of the noise."""
-    engagement, fit = question.plan.engagement, question.fit
-    columns = tuple(c for c in engagement.columns if engagement.transform_of(c) not in BENT)
+    fit, columns = rule.linear, question.plan.engagement.silent
     if not columns:
         return NOTHING_KNOWN
-    curve = _curve(question, columns)
+    curve = _curve(question, columns, fit)
     rows, reasons = _curve_rows(question, "none", curve), _vanishing(curve)
     supposed = measure(fit.design, declared=dict.fromkeys(columns, SUPPOSED))
     rate = rate_of_fit(fit, supposed, question.score, level=question.level)
@@ -200,9 +229,9 @@ def _reliability(corrections: Corrections, column: str) -> Reliability:
     )
 
 
-def _curve(question: Question, noisy: tuple[str, ...]) -> ReliabilityCurve:
+def _curve(question: Question, noisy: tuple[str, ...], fit: Fit) -> ReliabilityCurve:
     return reliability_curve(
-        question.fit,
+        fit,
         question.score,
         noisy,
         by=question.by,
@@ -288,6 +317,17 @@ def _linearity(question: Question, curve: Nonlinearity) -> list[Check]:
     """Return the check that engagement is linear in the score, where a correction takes it so."""
     check = question.check("curved_score", not curve.matters, curve.sentence, curve.share)
     return [] if question.family.linear else [check]
+
+
+def _uneven_noise(question: Question) -> list[Check]:
+    """Return whether the noise that halves show is of one size, as the corrections take it."""
+    checks = []
+    for column, halves in question.halves.items():
+        found = uneven_noise(*halves)
+        reason = f"{column}: {found.sentence}"
+        check = question.check("uneven_noise", found.passed, reason, found.correlation)
+        checks.append(replace(check, undecides=True))
+    return checks
 
 
 def _small_counts(question: Question) -> list[Check]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis import __version__
 from analysis.data.dataset import Dataset
-from analysis.measurement_error.report import reliability_section
+from analysis.measurement_error.report import deciding_section, reliability_section
 from analysis.measurement_error.simex import simex_section
 from analysis.multiverse.report import multiverse_section
 from analysis.report.citation import bibtex
@@ -24,6 +24,7 @@ from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
 
 SECTIONS: dict[str, Callable[[Findings], ReportSection | None]] = {
+    "deciding": deciding_section,
     "reliability": reliability_section,
     "simex": simex_section,
     "multiverse": multiverse_section,

@@ -41,19 +41,11 @@ def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
     """Return one verdict under the ledger's keys, as plain data."""
     made = {
         "deciding": None if verdict.refused else verdict.deciding.id,
-        "deciding_set": [_member(member) for member in getattr(verdict, "deciding_set", ())],
-        "decision": {"word": None, "at": None},
+        "deciding_set": [member.record() for member in verdict.deciding_set],
         "reasons": list(verdict.reasons),
         "sentence": verdict_sentence(findings, verdict),
     }
     return {name: made[name] if name in made else getattr(verdict, name) for name in COLUMNS}
-
-
-def _member(member: Any) -> dict[str, Any]:
-    """Return a member of the deciding set under the ledger's keys."""
-    number = None if member.row is None else member.row.id
-    said = {"word": member.word, "direction": member.direction, "id": number}
-    return {"member": member.name, "where": member.where, **said}
 
 
 def _sesoi(findings: Findings, verdict: Verdict) -> dict[str, object]:

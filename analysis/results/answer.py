@@ -8,7 +8,7 @@ from typing import Literal
 
 from analysis.plan import Plan
 from analysis.results.estimates import Estimate
-from analysis.results.rule import CorrectedEffect, Noise, Word, word_of
+from analysis.results.rule import INSIDE, Member, Noise, Word, agreed, word_of
 
 FEW_CORRECTED = 20
 """Clusters without which a correction with CRV1 errors decides nothing: with 8 its interval, which
@@ -44,99 +44,86 @@ class Answer:
         return Answer("inconclusive", None, self.estimate)
 
 
-def answer_of(
-    plan: Plan, score: str, plain: Answer, noise: Noise, band: tuple[float, float]
-) -> tuple[Answer, list[str]]:
-    """Return the answer that the plan lets decide, and the reasons that a choice made."""
-    if noise.status == "no":
+def answer_of(plan: Plan, score: str, plain: Answer, noise: Noise) -> tuple[Answer, list[str]]:
+    """Return the answer that the members of the deciding set give together, and the reasons.
+
+    Where noise in engagement was not looked at, the plain fit's.
+    """
+    members = noise.members
+    if not noise.looked and plain.word != "inconclusive":
+        return plain.undecided(), [
+            f"With engagement as recorded the word is {plain.phrase}. Beyond memory its form and"
+            " its noise are not looked at, so nothing is decided: take a sample that fits into"
+            " memory for a verdict."
+        ]
+    if not members:
         return plain, []
-    level, reasons = plan.inference.level, []
-    answers = [(one, Answer.of(one.estimate, band, level)) for one in noise.effects]
-    points = [(one, answer) for one, answer in answers if not one.shared]
-    stated = corrected = points[0][1]
-    if noise.error_free:
-        free = ", ".join(noise.error_free)
-        reasons.append(f"{free} was taken as free of error: the plan states no reliability for it.")
-    if len({answer.phrase for _, answer in points}) > 1:
-        reasons.append(_range_reason(points, noise.believed))
-        corrected = corrected.undecided()
-    groups = corrected.estimate.clusters
-    crude = corrected.estimate.covariance == "CRV1" and groups < FEW_CORRECTED
-    if crude and corrected.word != "inconclusive":
-        reasons.append(
+    word, positive = agreed((m.word, _positive(m)) for m in members)
+    stated = next((m.row for m in members if m.name == "noise" and m.row is not None), None)
+    recorded = any(m.name == "as recorded" for m in members)
+    estimate = plain.estimate if recorded or stated is None else stated
+    direction = None if positive is None else "positive" if positive else "negative"
+    groups = estimate.clusters
+    crude = not recorded and estimate.covariance == "CRV1" and groups < FEW_CORRECTED
+    if crude and word != "inconclusive":
+        reason = (
             f"The corrected interval has the normal reference, which is too narrow with {groups}"
             f" clusters: with fewer than {FEW_CORRECTED} a correction decides nothing."
         )
-        return corrected.undecided(), reasons
-    if noise.doubt:
-        return corrected.undecided(), [*reasons, noise.doubt]
-    unknown = open_columns(plan, score)
-    words = {(): stated.phrase} | {
-        one.shared: answer.phrase for one, answer in answers if one.shared
-    }
-    words.setdefault(unknown, plain.phrase)
-    if len(set(words.values())) == 1:
-        return corrected, reasons
-    reasons.append(_shared_error_reason(score in plan.score.halves, words, unknown))
-    return corrected.undecided(), reasons
+        return Answer("inconclusive", None, estimate), [reason]
+    reasons = [_apart(plan, score, members)] if word == "inconclusive" else []
+    return Answer(word, direction, estimate), [reason for reason in reasons if reason]
 
 
-def _range_reason(
-    points: list[tuple[CorrectedEffect, Answer]], believed: tuple[float, float]
-) -> str:
-    """Return the reason of a word that does not hold over the declared reliabilities."""
-    stated, low, high = (answer.phrase for _, answer in points[:3])
-    if len({stated, low, high}) > 1:
-        return (
-            f"The word does not hold over the stated reliability: {stated} as stated,"
-            f" {low} at {believed[0]:.2f} and {high} at {believed[1]:.2f}."
-        )
-    odd, other = next((one, answer) for one, answer in points[3:] if answer.phrase != stated)
-    words = f"{stated} as stated, {other.phrase} {odd.where}"
-    return f"The word does not hold over the stated reliabilities: {words}."
+def _positive(member: Member) -> bool | None:
+    return None if member.direction is None else member.direction == "positive"
 
 
-MOST = 6
-"""Columns that are tried in every combination (their declared ranges, or whether the score shares
-their noise): 64 corrections. With more none decides."""
+SAYS = {
+    "as recorded": "the fit on engagement as recorded",
+    "form": "the fit with engagement in a flexible form",
+    "noise": "the fit corrected for noise in engagement",
+    "form and noise": "the fit with a curve of engagement, corrected for its noise",
+    "steps and noise": "the fit with steps of engagement, corrected for its noise",
+}
+"""How a sentence calls a member."""
 
 
-def _shared_error_reason(
-    score_has_halves: bool, words: dict[tuple[str, ...], str], columns: Sequence[str]
-) -> str:
-    """Return the reason why it is not decided whose noise the score shares.
+def first_apart(members: Sequence[Member]) -> tuple[Member, Member] | None:
+    """Return the first member and the first one that says another thing; None where all agree.
 
-    Parameters
-    ----------
-    score_has_halves : bool
-    words : dict
-        The answer in words, by the columns whose noise the score is supposed to share.
-    columns : sequence of str
-        All of them.
+    Words inside the band count as one.
     """
-    asked = "the halves of engagement, too" if score_has_halves else "the score's halves"
-    ordinary = "the fit that leaves their noise in" if score_has_halves else "the ordinary fit"
-    none, every = words[()], words[tuple(columns)]
-    if none != every:
+    first = members[0]
+    for member in members[1:]:
+        inside = member.word in INSIDE and first.word in INSIDE
+        if member.phrase != first.phrase and not inside:
+            return first, member
+    return None
+
+
+def _apart(plan: Plan, score: str, members: Sequence[Member]) -> str:
+    """Return the sentence on the first member that differs; empty where all are inconclusive."""
+    pair = first_apart(members)
+    if pair is None:
+        return ""
+    first, other = pair
+    says = "has no answer" if other.row is None else f"says {other.phrase}"
+    if first.name == other.name:
         return (
-            "It is not known whether the score shares the noise of recorded engagement. If it was"
-            f" computed from these very records, {ordinary} is right and says {every}; if it saw"
-            f" other records, the corrected one is right and says {none}. Say which in the plan"
-            f" (shares_error), or give {asked}."
+            "The word does not hold over what is thought possible of the noise:"
+            f" {first.phrase} ({first.where}), {other.phrase} ({other.where})."
         )
-    odd = next(shared for shared, word in words.items() if word != none)
-    matter = [
-        column
-        for column in columns
-        if any(words[_turned(shared, column, columns)] != word for shared, word in words.items())
-    ]
-    records, apart = ", ".join(odd), ", ".join(column for column in columns if column not in odd)
+    where = f" ({other.where})" if other.where else ""
+    upper = SAYS[first.name][0].upper() + SAYS[first.name][1:]
+    sentence = f"{upper} says {first.phrase}; {SAYS[other.name]}{where} {says}."
+    if first.name != "as recorded" or other.name != "noise" or not open_columns(plan, score):
+        return sentence
+    asked = "the halves of engagement, too" if score in plan.score.halves else "the score's halves"
     return (
-        f"It is not known whose noise the score shares, and for {', '.join(matter)} it decides: if"
-        f" it was computed from the very records of {records} and saw other records of {apart}, the"
-        f" fit that corrects {apart} alone is right and says {words[odd]}; if it shares the noise"
-        f" of all or of none, the answer is {none}. Say which in the plan (shares_error), or give"
-        f" {asked}."
+        f"{sentence} It is not known whether the score shares the noise of recorded engagement. If"
+        " it was computed from these very records, the first is right; if it saw other records, the"
+        f" second. Say which in the plan (shares_error), or give {asked}."
     )
 
 
@@ -150,13 +137,4 @@ def open_columns(plan: Plan, score: str) -> tuple[str, ...]:
     if plan.score.shares_error != "unknown":
         return ()
     known = plan.engagement.halves if score in plan.score.halves else ()
-    noisy = {*plan.engagement.halves, *plan.engagement.reliability}
-    return tuple(
-        column for column in plan.engagement.columns if column in noisy and column not in known
-    )
-
-
-def _turned(shared: tuple[str, ...], column: str, columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the same set with one column more, or without it."""
-    turned = {*shared} ^ {column}
-    return tuple(one for one in columns if one in turned)
+    return tuple(column for column in plan.engagement.stated_columns if column not in known)

@@ -62,6 +62,17 @@ class Findings:
         """Return what sentences and figures call a column."""
         return self.dataset.label(column)
 
+    def failed_on(self, outcome: str, score: str) -> list[Check]:
+        """Return the failed checks that bear on one verdict, not the mere notes among them."""
+        return [
+            check
+            for check in self.checks
+            if check.status == "failed"
+            and check.weight != "note"
+            and check.outcome in ("", outcome)
+            and check.score in ("", score)
+        ]
+
     def verdicts_on(self, outcome: str) -> list[Verdict]:
         """Return the verdicts on an outcome, one a score."""
         return [verdict for verdict in self.decided if verdict.outcome == outcome]
@@ -107,6 +118,7 @@ CHECK_QUESTIONS = {
     "effective_clusters": "Do the clusters count in full for this score?",
     "reset": "Is the mean as straight as the model has it?",
     "calibration": "Do observed means follow the predicted ones?",
+    "uneven_noise": "Is the noise in engagement of one size over all levels?",
     "curved_score": "Is engagement as straight in the score as its correction takes it?",
     "variance": "Does the variance grow as the deciding model supposes?",
     "dispersion": "Do the counts vary no more than Poisson ones?",

@@ -11,7 +11,7 @@ from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate
 
 if TYPE_CHECKING:
-    from analysis.measurement_error.corrections import CorrectedEffects, Corrections
+    from analysis.measurement_error.asked import AskedRule
     from analysis.measurement_error.reliability_curve import ReliabilityCurve
 
 Word = Literal["adds", "trivial", "nothing", "inconclusive", "refused"]
@@ -77,6 +77,45 @@ def agreed(phrases: Iterable[Phrase]) -> Phrase:
 
 
 @dataclass(frozen=True, eq=False)
+class Member:
+    """One of the fits that have to agree, and what the rule says of it alone.
+
+    Attributes
+    ----------
+    name : {"as recorded", "form", "noise", "form and noise", "steps and noise"}
+    where : str
+        The point of what is not known at which it is asked, in words; empty as recorded.
+    word : str
+    direction : {"positive", "negative"} or None
+    row : Estimate or None
+        Its estimate; None where it has no answer.
+    """
+
+    name: str
+    where: str
+    word: Word
+    direction: Literal["positive", "negative"] | None
+    row: Estimate | None
+
+    def record(self) -> dict[str, str | None]:
+        """Return it as the ledger has it."""
+        return {
+            "member": self.name,
+            "where": self.where,
+            "word": self.word,
+            "direction": self.direction,
+            "id": self.row and self.row.id,
+        }
+
+    @property
+    def phrase(self) -> str:
+        """The word with its direction; without an estimate, that there is none."""
+        if self.row is None:
+            return "no answer"
+        return f"{self.word} ({self.direction})" if self.direction else self.word
+
+
+@dataclass(frozen=True, eq=False)
 class CorrectedEffect:
     """A corrected effect at one point of what is not known of the noise.
 
@@ -105,18 +144,20 @@ class Noise:
 
     Attributes
     ----------
-    status : {"no", "yes", "partial"}
-        Whether a correction was made: "partial" when some engagement column had neither halves nor
-        a reliability.
+    status : {"no", "yes", "partial", "assumed"}
+        Whether a correction was made: "partial" when some engagement column is exact beside
+        corrected ones, "assumed" when nothing is stated of some.
     rows : tuple of Estimate
         Corrected effects, reliabilities, break-even reliabilities and rates of a worthless score.
     checks : tuple of Check
-    effects : tuple of CorrectedEffect
-        All that have to give one word: at the stated reliability, at each end of its range, at the
-        mixed corners of several ranges; then the effects if the score shares the noise of some
-        columns only, where that is not known.
-    refusal : str or None
-        Why there is no corrected effect although the plan asks for one.
+    members : tuple of Member
+        All that have to give one word. Empty where none but the plain fit was asked.
+    start : float or None
+        The least common reliability that is assumed; None where nothing is.
+    holds_from : float or None
+        The least common reliability of the assumed columns from which the rule gives a word.
+    holds_word : str or None
+        That word.
     reasons : tuple of str
         Sentences for the reader.
     break_even : float or None
@@ -124,26 +165,27 @@ class Noise:
         The range of reliability that is thought possible.
     error_free : tuple of str
         Engagement columns that were taken as free of error beside corrected ones.
-    doubt : str or None
-        Why the corrected effect, which is printed, decides nothing.
-    corrections, corrected : Corrections, CorrectedEffects or None
-        From which the effects are; None where no correction decides anything.
+    looked : bool
+        Whether the form of engagement and its noise were looked at; they are not beyond memory.
+    rule : AskedRule or None
+        The rule itself, to be asked of fewer rows.
     curve : ReliabilityCurve or None
-        The effect at each reliability of engagement.
+        The effect at each reliability of engagement, and what the rule says there.
     """
 
-    status: Literal["no", "yes", "partial"]
+    status: Literal["no", "yes", "partial", "assumed"]
     rows: tuple[Estimate, ...]
     checks: tuple[Check, ...]
-    effects: tuple[CorrectedEffect, ...]
-    refusal: str | None
     reasons: tuple[str, ...]
     break_even: float | None
     believed: tuple[float, float]
     error_free: tuple[str, ...] = ()
-    doubt: str | None = None
-    corrections: Corrections | None = None
-    corrected: CorrectedEffects | None = None
+    members: tuple[Member, ...] = ()
+    start: float | None = None
+    holds_from: float | None = None
+    holds_word: Word | None = None
+    looked: bool = True
+    rule: AskedRule | None = None
     curve: ReliabilityCurve | None = None
 
     @property
@@ -155,8 +197,11 @@ class Noise:
         return True if inside and self.break_even < 1 else None
 
 
-NOTHING_KNOWN = Noise("no", (), (), (), None, (), None, BELIEVABLE)
+NOTHING_KNOWN = Noise("no", (), (), (), None, BELIEVABLE)
 """The noise of engagement of which the plan says nothing, before anything is computed."""
+
+NOT_LOOKED = Noise("no", (), (), (), None, BELIEVABLE, looked=False)
+"""Where the rows are beyond memory."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from analysis.models.columns import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
@@ -25,13 +27,45 @@ def model_name(model: str, *, short: bool = False) -> str:
 
 
 NOISE = {
-    "no": "Engagement is taken as recorded; noise in it is not corrected.",
+    "no": "Noise in engagement is not corrected.",
     "yes": "Noise in recorded engagement is corrected.",
     "partial": (
         "Noise in recorded engagement is corrected where the plan says how large it is, and nowhere"
         " else."
     ),
 }
+
+
+def noise_sentence(findings: Findings, verdict: Verdict) -> str:
+    """Return what of noise in engagement the verdict rests on, and its condition."""
+    silent = [findings.label(column) for column in findings.plan.engagement.assumed_columns]
+    if verdict.corrected != "assumed":
+        return NOISE[verdict.corrected]
+    columns, plural = listed(silent), "are" if len(silent) > 1 else "is"
+    unsaid = f"the plan does not say how well {'they are' if len(silent) > 1 else 'it is'}"
+    if verdict.verdict != "inconclusive":
+        least = f"a reliability of {verdict.assumed_from:.2g} or more"
+        return f"This holds if {columns} {plural} recorded with {least}; {unsaid}."
+    if verdict.holds_from is None:
+        return "This would be so with engagement recorded without noise, too."
+    says = HOLDS[verdict.holds_word].format(score=findings.label(verdict.score))
+    how = (
+        "without any noise"
+        if verdict.holds_from == 1
+        else f"with a reliability of {verdict.holds_from:.2f} or more"
+    )
+    return (
+        f"{says} only if {columns} {plural} recorded {how}; {unsaid}: state reliability or exact,"
+        " or give two halves."
+    )
+
+
+HOLDS = {
+    "adds": "{score} adds",
+    "trivial": "{score} adds something too small to matter",
+    "nothing": "{score} adds practically nothing",
+}
+"""What the rule would say where a word holds."""
 
 
 def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
@@ -65,7 +99,7 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
             "The smallest effect that these rows would show with a power of .80 is "
             f"{detectable(findings, verdict)}."
         )
-    sentences.append(NOISE[verdict.corrected])
+    sentences.append(noise_sentence(findings, verdict))
     return " ".join(filter(None, sentences))
 
 
@@ -89,11 +123,28 @@ def effect_clause(findings: Findings, verdict: Verdict) -> str:
     rows = f"n = {estimate.n:,}" + (
         f" in {estimate.clusters:,} clusters" if estimate.clusters else ""
     )
+    interval = range_of_set(verdict, findings.level) or interval_text(estimate, findings.level)
     return (
         f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
-        f" ({estimate.displayed}; {interval_text(estimate, findings.level)};"
+        f" ({estimate.displayed}; {interval};"
         f" {test_text(estimate)}; {model_name(estimate.model)}, {rows})"
     )
+
+
+def range_of_set(verdict: Verdict, level: float) -> str:
+    """Return the range over the fits that have to agree, where one lies outside the interval.
+
+    Empty where the interval of the deciding estimate holds all of them, or nothing is decided.
+    """
+    if verdict.verdict in ("inconclusive", "refused"):
+        return ""
+    low, high = verdict.deciding.interval(level)
+    rows = [member.row for member in verdict.deciding_set if member.row is not None]
+    if all(low <= row.estimate <= high for row in rows):
+        return ""
+    ends = [pick(rows, key=lambda row: row.estimate) for pick in (min, max)]
+    ends = [replace(verdict.deciding, estimate=row.estimate).displayed for row in ends]
+    return f"{ends[0]} to {ends[1]} over the fits that have to agree"
 
 
 def step_text(findings: Findings, score: str) -> str:

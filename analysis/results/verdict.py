@@ -16,6 +16,7 @@ from analysis.results.rule import (
     NOTHING_KNOWN,
     Fragility,
     Interval,
+    Member,
     Noise,
     Tail,
     Word,
@@ -31,8 +32,13 @@ COLUMNS = (
     "direction",
     "beyond_sesoi",
     "corrected",
+    "as_recorded",
+    "holds_from",
+    "holds_word",
     "deciding",
     "fragile",
+    "deciding_set",
+    "decision",
     "reasons",
     "sentence",
 )
@@ -50,8 +56,19 @@ class Verdict:
         None unless the verdict is `adds` or `trivial`.
     beyond_sesoi : {"yes", "no", "unclear"} or None
         Whether the interval lies beyond the smallest effect size of interest; None when refused.
-    corrected : {"no", "yes", "partial"}
-        Whether noise in engagement was corrected.
+    corrected : {"no", "yes", "partial", "assumed"}
+        Whether noise in engagement was corrected: of some columns, or at an assumed reliability.
+    as_recorded : str or None
+        The word of the plan's own fit, engagement as recorded; None when refused.
+    assumed_from : float or None
+        The least reliability that is assumed of the columns of which nothing is stated.
+    holds_from : float or None
+        The least common reliability of those columns from which the rule gives a word: 1 only if
+        they are exact, None where nothing is assumed or no word holds.
+    holds_word : str or None
+        That word.
+    deciding_set : tuple of Member
+        All fits that have to give one word.
     fragile : bool or None
         None means that it was not assessed.
     reasons : tuple of str
@@ -68,15 +85,25 @@ class Verdict:
     verdict: Word
     direction: Literal["positive", "negative"] | None
     beyond_sesoi: Literal["yes", "no", "unclear"] | None
-    corrected: Literal["no", "yes", "partial"]
+    corrected: Literal["no", "yes", "partial", "assumed"]
     fragile: bool | None
     reasons: tuple[str, ...]
     deciding: Estimate
     band: tuple[float, float]
+    as_recorded: Word | None = None
+    assumed_from: float | None = None
+    holds_from: float | None = None
+    holds_word: Word | None = None
+    deciding_set: tuple[Member, ...] = ()
 
     @property
     def refused(self) -> bool:
         return self.verdict == "refused"
+
+    @property
+    def decision(self) -> dict[str, str | None]:
+        """Whether acting on the score pays, and at which share: not asked yet."""
+        return {"word": None, "at": None}
 
     @property
     def id(self) -> str:
@@ -128,6 +155,7 @@ def decide(
     noise: Noise = NOTHING_KNOWN,
     fragility: Fragility | None = None,
     tail: Tail | None = None,
+    by_default: Estimate | None = None,
 ) -> Verdict:
     """Apply the plan's rule to one score and one outcome.
 
@@ -148,6 +176,8 @@ def decide(
         looked at.
     tail : Tail, optional
         Of a revenue outcome.
+    by_default : Estimate, optional
+        The deciding effect with the default covariance, where the plan names another one.
     """
     case, level = _Case(plan, outcome, score, mean, estimates), plan.inference.level
     band, plain = case.band(outcome.deciding_model), case.answer(outcome.deciding_model)
@@ -164,15 +194,16 @@ def decide(
         deciding=plain.estimate,
         band=band,
     )
-    refusals = [
-        c.reason
-        for c in checks
-        if c.refused and c.outcome in ("", outcome.column) and c.score in ("", score)
-    ]
-    refusals += [noise.refusal] if noise.refusal else []
+    checks = [c for c in checks if c.outcome in ("", outcome.column) and c.score in ("", score)]
+    refusals = [c.reason for c in checks if c.refused]
     if refusals:
         return replace(blank, reasons=tuple(refusals))
-    corrected, reasons = answer_of(plan, score, plain, noise, band)
+    corrected, reasons = answer_of(plan, score, plain, noise)
+    together = corrected
+    against = _against(plan, plain, checks, by_default, band)
+    if against and corrected.word != "inconclusive":
+        corrected = corrected.undecided()
+    reasons += against
     answer, heavy = _under_a_heavy_tail(case, corrected, band, tail)
     if answer is not corrected:  # what fewer rows would do to the tail was not looked at
         fragility = None
@@ -180,7 +211,7 @@ def decide(
     confounded = under_a_confounder(case, plain, band) if linear and fragility else None
     reasons += [
         heavy,
-        _uncorrected(plan) if noise.status == "no" else "",
+        _assumption(plan, noise),
         *noise.reasons,
         _clusters_unused(plan, plain.estimate),
         _units_apart(plan),
@@ -188,7 +219,9 @@ def decide(
         fragility.reason if fragility and fragility.word else "",
         seen_gain(case.rows("prediction", term="gain"), level),
         confounded.reason if confounded and confounded.word else "",
+        *(c.reason for c in checks if c.status == "failed" and c.weight == "cautions"),
     ]
+    reasons = dict.fromkeys(reasons)
     return replace(
         blank,
         verdict=answer.word,
@@ -197,7 +230,33 @@ def decide(
         fragile=_fragile(answer, noise, fragility, confounded, linear),
         reasons=tuple(filter(None, reasons)),
         deciding=answer.estimate,
+        as_recorded=plain.word,
+        assumed_from=noise.start,
+        holds_from=noise.holds_from if answer is together else None,
+        holds_word=noise.holds_word if answer is together else None,
+        deciding_set=noise.members,
     )
+
+
+def _against(
+    plan: Plan,
+    plain: Answer,
+    checks: Iterable[Check],
+    by_default: Estimate | None,
+    band: Interval,
+) -> list[str]:
+    """Return what is known against any word: failed checks that change it, and a covariance that
+    does.
+    """
+    reasons = [check.reason for check in checks if check.undecided]
+    if by_default is not None:
+        other = Answer.of(by_default, band, plan.inference.level)
+        if other.phrase != plain.phrase:
+            reasons.append(
+                f"The plan asks for {plain.estimate.covariance}, and the word would be"
+                f" {other.phrase} with {by_default.covariance}, the default here."
+            )
+    return reasons
 
 
 HEAVY = "The outcome has so heavy a tail that an ordinary interval covers too little"
@@ -253,17 +312,31 @@ def _fragile(
     return False if looked else None
 
 
-def _uncorrected(plan: Plan) -> str:
-    columns = ", ".join(plan.engagement.columns)
-    stated = plan.engagement.reliability or plan.engagement.halves
-    known = "" if stated else ": the plan states no reliability for it, so"
-    taken = f"Engagement ({columns}) is taken as recorded{known or ', and'} noise in it was not"
+def _assumption(plan: Plan, noise: Noise) -> str:
+    """Return what the plan says, or does not say, of noise in engagement, and what follows."""
     if plan.score.shares_error == "full":
+        columns = ", ".join(plan.engagement.columns)
         return (
-            f"{taken} corrected; the plan says that the score is computed from these very columns,"
-            " so it shares it."
+            f"Engagement ({columns}) is taken as recorded, and noise in it was not corrected; the"
+            " plan says that the score is computed from these very columns, so it shares it."
         )
-    return f"{taken} corrected, and noise in engagement can make a worthless score look useful."
+    if noise.start is not None:
+        silent = plan.engagement.assumed_columns
+        verb = "are" if len(silent) > 1 else "is"
+        return (
+            f"The plan does not say how well {', '.join(silent)} {verb} recorded: a reliability"
+            f" from {noise.start:.2g} to 1 is taken as possible, and the word has to hold"
+            " throughout. State reliability or exact, or give two halves."
+        )
+    if not noise.members:
+        columns = ", ".join(plan.engagement.columns)
+        return f"Engagement ({columns}) is taken as recorded, and noise in it was not corrected."
+    stated = plan.engagement.stated_columns
+    exact = [column for column in plan.engagement.columns if column not in stated]
+    if not exact:
+        return ""
+    verb = "are" if len(exact) > 1 else "is"
+    return f"{', '.join(exact)} {verb} taken as recorded without noise, as the plan says."
 
 
 def _clusters_unused(plan: Plan, estimate: Estimate) -> str:

@@ -59,6 +59,7 @@ WEIGHTS: dict[str, Weighed] = {
         "undecides",
         "the square of what the model predicts",
         "The mean bends where the model is straight.",
+        "cautions",
     ),
     "without_repeats": Weighed(
         "undecides",
@@ -78,10 +79,16 @@ WEIGHTS: dict[str, Weighed] = {
         "The word rests on a few rows.",
         "cautions",
     ),
+    "uneven_noise": Weighed(
+        "undecides",
+        "the difference of two halves, by level",
+        "The noise in engagement is not of one size, as its correction takes it to be.",
+    ),
     "curved_score": Weighed(
         "undecides",
         "the bend of the score in engagement",
         "The correction takes engagement as straight in the score, and it is not.",
+        "note",
     ),
     "tail": Weighed(
         "undecides",

@@ -68,13 +68,16 @@ HALVES = {"halves": {"likes": ["odd", "even"]}}
 
 def test_a_worthless_score_passes_the_plain_test_and_not_the_corrected_one():
     """benchmarks/calibration.py asks it thousands of times."""
-    plain = corrected = 0
+    plain = silent = corrected = 0
     for seed in range(20):
         data = frame(seed)
-        plain += analyse(plan(), data).verdict_on().verdict == "adds"
+        unsaid = analyse(plan(), data).verdict_on()
+        plain += unsaid.as_recorded == "adds"
+        silent += unsaid.verdict == "adds"
         corrected += analyse(plan(**HALVES), data).verdict_on().verdict == "adds"
     assert plain >= 14  # METHODS gives .89 for these correlations and n = 1,000
-    assert corrected <= 4  # P(X > 4 | 20, .05) = .003
+    assert silent <= 4  # P(X > 4 | 20, .05) = .003
+    assert corrected <= 4
 
 
 def test_a_useful_score_still_adds_once_noise_is_corrected():
@@ -168,7 +171,7 @@ def test_the_word_must_hold_over_a_declared_range():
     found = analyse(plan(**wide), data)
     assert found.verdict_on().verdict == "inconclusive"
     assert any(
-        "does not hold over the stated reliability" in reason
+        "does not hold over what is thought possible" in reason
         for reason in found.verdict_on().reasons
     )
     ends = {row.variant for row in found.estimates.select(method="corrected", scale="sd")}
@@ -176,30 +179,41 @@ def test_the_word_must_hold_over_a_declared_range():
 
 
 def test_one_of_two_columns_corrected_is_partial_and_the_sentence_says_so():
-    found = analyse(plan(columns=["likes", "visits"], **HALVES), frame())
+    found = analyse(plan(columns=["likes", "visits"], exact=["visits"], **HALVES), frame())
     assert found.verdict_on().corrected == "partial"
     assert "nowhere else" in Audit(found).sentence()
-    assert any(
-        "visits was taken as free of error" in reason for reason in found.verdict_on().reasons
-    )
+    assert any("visits is taken as recorded" in reason for reason in found.verdict_on().reasons)
+
+
+def test_a_silent_column_beside_a_corrected_one_is_assumed():
+    verdict = analyse(plan(columns=["likes", "visits"], **HALVES), frame()).verdict_on()
+    assert (verdict.corrected, verdict.assumed_from) == ("assumed", 0.8)
+    names = {member.name for member in verdict.deciding_set}
+    assert {"as recorded", "form", "noise", "form and noise", "steps and noise"} == names
 
 
 @pytest.mark.parametrize("transform", ["rank", "spline"])
-def test_no_correction_exists_under_rank_and_spline(transform):
-    found = analyse(plan(transform=transform, **HALVES), frame())
-    assert found.verdict_on().corrected == "no"
-    assert any("No correction exists" in reason for reason in found.verdict_on().reasons)
-    assert not found.estimates.select(method="corrected").rows
+def test_a_rank_or_a_spline_is_corrected_on_its_normal_scores(transform):
+    real = frame(effect=0.5)
+    for halves, shares in ((HALVES, "none"), ({"reliability": {"likes": 0.8}}, "none")):
+        worthless = analyse(plan(transform=transform, shares=shares, **halves), frame())
+        assert worthless.verdict_on().corrected == "yes"
+        assert worthless.verdict_on().verdict != "adds"
+        assert worthless.verdict_on().deciding.method == "corrected"
+        found = analyse(plan(transform=transform, shares=shares, **halves), real).verdict_on()
+        assert (found.verdict, found.direction) == ("adds", "positive")
 
 
-def test_a_near_singular_correction_is_refused_and_never_the_plain_fit():
+def test_a_stated_reliability_without_an_answer_decides_nothing():
     data = frame(n=300)
     data["score"] = data["likes"] * 0.9 + 0.6 * data["score"]
     found = analyse(
         plan(reliability={"likes": {"value": 0.3, "low": 0.3, "high": 0.3}}), data
     ).verdict_on()
-    assert found.verdict == "refused"
-    assert "correction is refused" in found.reasons[0]
+    assert found.verdict == "inconclusive"
+    assert any("correction is refused" in reason for reason in found.reasons)
+    noise = [member for member in found.deciding_set if member.name == "noise"]
+    assert {member.phrase for member in noise} == {"no answer"}
 
 
 def test_small_counts_refuse_a_correction_of_their_logarithm():
@@ -221,8 +235,9 @@ def test_break_even_and_fragility_without_a_reliability(kind):
     )
     assert row.estimate == pytest.approx(break_even(fit, "score", ("likes",)).reliability, rel=1e-9)
     assert 0.7 < row.estimate < 0.95
-    assert audit.verdict_on().verdict == "adds"
-    assert audit.verdict_on().fragile is True
+    verdict = audit.verdict_on()
+    assert (verdict.verdict, verdict.as_recorded) == ("inconclusive", "adds")
+    assert verdict.holds_from > row.estimate  # the interval has to exclude zero, too
     assert any("vanishes" in reason for reason in audit.verdict_on().reasons)
 
 

@@ -238,10 +238,15 @@ def test_a_row_of_leverage_one_leaves_the_errors_as_they_are():
     assert under_leverage(found, leverage) is found
 
 
-def test_where_no_correction_is_without_the_line_nothing_is_decided():
-    verdict = analyse(plan("binary"), frame(n=4000, effect=1.0, steep=1.0)).verdict_on()
-    assert (verdict.verdict, verdict.corrected, verdict.direction) == ("inconclusive", "yes", None)
-    assert any("decides nothing" in reason for reason in verdict.reasons)
+def test_of_a_curved_score_the_cubic_and_the_steps_have_a_say():
+    real = analyse(plan("binary"), frame(n=4000, effect=1.0, steep=1.0)).verdict_on()
+    assert (real.verdict, real.corrected, real.direction) == ("adds", "yes", "positive")
+    names = [member.name for member in real.deciding_set]
+    assert names == ["noise", "form and noise", "steps and noise"]
+    worthless = [
+        analyse(plan("binary"), frame(seed, n=4000, steep=1.0)).verdict_on() for seed in range(8)
+    ]
+    assert sum(one.verdict == "adds" for one in worthless) <= 2  # P(X > 2 | 8, .05) = .006
 
 
 @pytest.mark.parametrize(

@@ -72,21 +72,21 @@ def test_neighbours_with_one_word_are_one_stretch(unstated):
     verdict, found = unstated.verdict_on(), curve_of(unstated).stretches
     assert (found[0].low, found[-1].high) == (0.5, 1.0)
     assert all(one.high < two.low and str(one) != str(two) for one, two in pairwise(found))
-    assert (found[-1].word, found[-1].positive) == (
-        verdict.verdict,
-        verdict.direction == "positive",
-    )
+    assert (verdict.verdict, verdict.assumed_from) == ("inconclusive", 0.8)
+    assert [one.word for one in found if one.low <= 0.8 <= one.high] == ["inconclusive"]
+    assert (found[-1].word, found[-1].positive) == (verdict.as_recorded, True)
+    assert found[-1].low - 0.025 < verdict.holds_from <= found[-1].low
     assert str(Stretch("adds", False, 0.5, 0.6)) == "adds (negative)"
 
 
-def test_where_hardly_any_truth_is_left_the_sweep_says_refused():
+def test_where_hardly_any_truth_is_left_nothing_is_decided():
     data = frame(n=300)
     data["score"] = data["likes"] + 0.3 * data["score"]
     audit = analyse(plan(), data)
     curve = curve_of(audit)
     assert curve.effects[0] is None
-    assert curve.stretches[0].word == "refused"
-    assert curve.table().word[0] == "refused"
+    assert curve.stretches[0].word == "inconclusive"
+    assert curve.table().word[0] == "inconclusive"
     assert reliability_figure(audit, "y").png
 
 
@@ -112,7 +112,7 @@ def test_the_three_sentences_with_halves(halves):
     assert f"reliability of {rows['break_even'].estimate:.2f}" in gone
     assert f"at {rows['break_even_sesoi'].estimate:.2f}" in gone
     assert over.startswith(
-        "Swept over reliabilities from 0.5 to 1, the rule says adds (negative) from 0.5"
+        "Swept over reliabilities from 0.5 to 1, the rule says inconclusive from 0.5"
     )
 
 
@@ -122,8 +122,7 @@ def test_without_a_reliability_the_reader_is_told_what_to_measure(unstated):
     assert "odd and in even weeks" in said[-1]
     gone = unstated.estimates.one(method="reliability", term="break_even").estimate
     assert f"Below {gone:.2f} nothing is left of the effect" in said[-1]
-    assert unstated.verdict_on().corrected == "no"
-    assert unstated.verdict_on().fragile is True
+    assert unstated.verdict_on().corrected == "assumed"
 
 
 def test_the_figure_is_described_and_always_the_same(halves):
@@ -166,7 +165,8 @@ def test_the_curve_is_written_beside_its_figure(halves, tmp_path):
             pytest.approx((at, effect.estimate, effect.std_error, low, high), rel=1e-12)
         )
         inner = effect.interval(0.9)
-        assert row.word == word_of((low, high), inner, verdict.band)
+        alone = word_of((low, high), inner, verdict.band)
+        assert row.word in (alone, "nothing" if alone == "trivial" else "inconclusive")
     assert not halves.estimates.select(method="reliability", term="sweep").rows
 
 

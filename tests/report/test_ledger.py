@@ -22,9 +22,10 @@ from analysis.audit import analyse
 from analysis.data.disclosure import inert
 from analysis.errors import OutputError
 from analysis.report.citation import _caution, bibtex, cite, cite_from, macro_name, macros
-from analysis.report.ledger import _cell, _member, ledger, read_ledger, result_folder, to_json
+from analysis.report.ledger import _cell, ledger, read_ledger, result_folder, to_json
 from analysis.report.views import Audit
 from analysis.results.estimates import display
+from analysis.results.rule import Member
 from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
 
 KEYS = {
@@ -74,8 +75,13 @@ VERDICT = [
     "direction",
     "beyond_sesoi",
     "corrected",
+    "as_recorded",
+    "holds_from",
+    "holds_word",
     "deciding",
     "fragile",
+    "deciding_set",
+    "decision",
     "reasons",
     "sentence",
 ]
@@ -194,7 +200,14 @@ def test_values_have_the_types_of_the_contract(record):
         assert row["direction"] in (
             {"positive", "negative"} if row["verdict"] in ("adds", "trivial") else {None}
         )
-        assert row["corrected"] == "no"
+        assert row["corrected"] == "assumed"
+        assert row["as_recorded"] in {"adds", "trivial", "nothing", "inconclusive"}
+        assert row["holds_from"] is None or 0 < row["holds_from"] <= 1
+        assert (row["holds_word"] is None) == (row["holds_from"] is None)
+        assert row["decision"] == {"word": None, "at": None}
+        ids = {one["id"] for one in record["estimates"]}
+        assert {member["id"] for member in row["deciding_set"]} <= ids
+        assert [*row["deciding_set"][0]] == ["member", "where", "word", "direction", "id"]
         assert row["fragile"] in (None, True, False)
         assert isinstance(row["reasons"], list)
     for row in record["checks"]:
@@ -686,8 +699,8 @@ def test_a_member_of_the_deciding_set_is_plain_data_in_json_and_csv():
     row = SimpleNamespace(id="shops/revenue/klout/form/poisson/klout")
     said = {"word": "adds", "direction": "positive"}
     members = [
-        _member(SimpleNamespace(name="form", where="", row=row, **said)),
-        _member(SimpleNamespace(name="noise", where="at .8", row=None, word="", direction=None)),
+        Member("form", "", "adds", "positive", row).record(),
+        Member("noise", "at .8", "inconclusive", None, None).record(),
     ]
     assert members[0] == {"member": "form", "where": "", **said, "id": row.id}
     assert members[1]["id"] is None

@@ -78,7 +78,10 @@ def test_it_says_what_it_must(written, page):
     record = json.loads((folder / "ledger.json").read_text("utf-8"))
     assert audit.plan.question in page.text
     assert Audit(audit).sentence() in page.text
-    assert "Verdict: adds , negative" in page.text
+    assert f"Verdict: {audit.verdict_on().verdict}" in page.text
+    assert "What the verdict rests on" in page.text
+    for member in audit.verdict_on().deciding_set:
+        assert member.row.displayed in page.text
     for reason, count in audit.sample.exclusions.items():
         assert f"{reason} -{count:,}" in page.text
     for check in audit.checks:
@@ -106,8 +109,7 @@ def test_the_caution_comes_before_any_result(written, page):
     assert "<header>" in written[2]
     header = written[2].split("<header>")[1].split("</header>")[0]
     assert "Read this first." in header
-    assert "It adds something" in header
-    assert "Whether the effect is large enough to matter is unclear." in header
+    assert "These data do not decide." in header
 
 
 def test_every_model_is_in_the_table_with_and_without_engagement(written, page):
@@ -153,7 +155,7 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
         assert Audit(audit).sentence(verdict.outcome, verdict.score) in page.text
         assert verdict.id in page.text
     assert page.counts["section"] == 5 + len(sections_of(audit))
-    shared = "Engagement (likes) is taken as recorded: the plan states no reliability for it"
+    shared = "The plan does not say how well likes is recorded"
     assert page.text.count(shared) == len(outcomes), (
         "what holds for each score is told once an outcome"
     )

@@ -222,7 +222,7 @@ def test_unknown_names_say_which_there_are(audit):
 
 def test_a_study_is_its_rows_checks_sentences_and_figure(audit):
     study = audit["noise"]
-    assert set(study.rows["method"]) <= {"reliability", "corrected"}
+    assert set(study.rows["method"]) <= {"reliability", "corrected", "increment"}
     assert study.sentences
     assert study.figure.alt
     assert study._repr_html_() == audit["noise"]._repr_html_()

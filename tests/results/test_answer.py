@@ -9,7 +9,7 @@ import pytest
 import analysis as sa
 from analysis.results.answer import FEW_CORRECTED, Answer, answer_of
 from analysis.results.estimates import Estimate
-from analysis.results.rule import NOTHING_KNOWN, CorrectedEffect
+from analysis.results.rule import NOTHING_KNOWN, Member
 
 BAND = (-0.05, 0.05)
 PLAN = sa.read_plan(
@@ -24,15 +24,18 @@ PLAN = sa.read_plan(
 )
 
 
-def effect(estimate, *, clusters=None, covariance="HC1", where="", shared=(), score="score"):
-    row = Estimate("answered", "y", score, "corrected", "eiv", score, n=1000)
+def member(estimate, *, name="noise", where="", clusters=None, covariance="HC3", none=False):
+    row = Estimate("answered", "y", "score", "corrected", "eiv", "score", n=1000)
     row = replace(row, estimate=estimate, std_error=0.02, clusters=clusters, covariance=covariance)
-    return CorrectedEffect(row, where, shared)
+    one = Answer.of(row, BAND, 0.95)
+    if none:
+        return Member(name, where, "inconclusive", None, None)
+    return Member(name, where, one.word, one.direction, row)
 
 
-def answer(*effects, plan=PLAN, plain=0.2):
-    noise = replace(NOTHING_KNOWN, status="yes", effects=effects, believed=(0.7, 0.9))
-    return answer_of(plan, "score", Answer.of(effect(plain).estimate, BAND, 0.95), noise, BAND)
+def answer(*members, plan=PLAN, plain=0.2):
+    noise = replace(NOTHING_KNOWN, status="yes", members=members)
+    return answer_of(plan, "score", Answer.of(member(plain).row, BAND, 0.95), noise)
 
 
 @pytest.mark.parametrize(
@@ -45,32 +48,47 @@ def answer(*effects, plan=PLAN, plain=0.2):
 )
 def test_a_correction_with_crv1_needs_twenty_clusters(clusters, covariance, word):
     assert FEW_CORRECTED == 20  # simulated: with 8 the size was .30, with 20 it was .09
-    found, reasons = answer(effect(0.2, clusters=clusters, covariance=covariance))
+    found, reasons = answer(member(0.2, clusters=clusters, covariance=covariance))
     assert found.word == word
     assert any(f"fewer than {FEW_CORRECTED} a correction" in r for r in reasons) == (word != "adds")
 
 
-def test_a_word_that_does_not_hold_at_an_end_is_undecided_and_named():
-    found, reasons = answer(effect(0.2), effect(0.0, where="low"), effect(0.2, where="high"))
+def test_the_first_member_that_differs_is_named_with_its_condition():
+    at = "reliability: likes 0.70"
+    found, reasons = answer(member(0.2), member(0.0, where=at), member(0.2))
+    assert (found.word, found.direction) == ("inconclusive", None)
+    assert f"adds (positive) (), nothing ({at})" in reasons[0]
+    found, reasons = answer(
+        member(0.2, name="as recorded"), member(-0.2, name="form"), member(0.2, where=at)
+    )
     assert found.word == "inconclusive"
-    assert "adds (positive) as stated, nothing at 0.70 and adds (positive) at 0.90" in reasons[0]
+    assert "as recorded says adds (positive)" in reasons[0]
+    assert "flexible form says adds (negative)" in reasons[0]
 
 
-def test_a_word_that_does_not_hold_at_a_corner_is_named_with_the_corner():
-    ends = (effect(0.2), effect(0.2), effect(0.2))
-    corner = effect(-0.2, where="at the corner likes 0.70, views 0.90 of the declared ranges")
-    found, reasons = answer(*ends, corner)
+def test_a_member_without_an_answer_leaves_it_undecided():
+    found, reasons = answer(member(0.2), member(0.0, name="steps and noise", none=True))
     assert found.word == "inconclusive"
-    assert f"adds (negative) {corner.where}." in reasons[0]
+    assert "has no answer" in reasons[0]
 
 
-def test_effects_under_shared_noise_have_to_agree_only_where_it_is_not_known_whose_it_is():
-    shared = effect(0.0, shared=("likes",))
-    assert answer(effect(0.2), shared)[0].word == "inconclusive"
-    assert answer(effect(0.2), replace(shared, estimate=effect(0.3).estimate))[0].word == "adds"
+def test_where_all_lie_inside_the_band_it_is_nothing():
+    small, none = member(0.0), member(0.0)
+    trivial = replace(small, word="trivial", direction="positive")
+    assert answer(trivial, none)[0].word == "nothing"
+    assert answer(trivial, replace(trivial, direction="negative"))[0].word == "nothing"
+    assert answer(trivial, trivial)[0].word == "trivial"
+
+
+def test_the_number_is_the_recorded_fit_where_that_decides_and_else_the_corrected_one():
+    recorded, corrected = member(0.21, name="as recorded"), member(0.22)
+    assert answer(recorded, corrected)[0].estimate.estimate == 0.2
+    assert answer(corrected)[0].estimate.estimate == 0.22
+
+
+def test_what_the_score_shares_is_asked_for_where_the_first_two_differ():
     content = PLAN.content() | {"score": {"columns": ["score"], "shares_error": "unknown"}}
-    unknown = sa.read_plan(content)
-    assert answer(effect(0.2), plan=unknown)[0].word == "adds"
-    found, reasons = answer(effect(0.2), plan=unknown, plain=0.0)
-    assert found.word == "inconclusive"
-    assert "the ordinary fit is right and says nothing" in reasons[0]
+    members = member(0.2, name="as recorded"), member(0.0)
+    reasons = answer(*members, plan=sa.read_plan(content))[1]
+    assert "shares_error" in reasons[0]
+    assert "the score's halves" in reasons[0]

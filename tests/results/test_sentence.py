@@ -21,6 +21,8 @@ from analysis.results.sentence import (
     detectable,
     interval_text,
     listed,
+    noise_sentence,
+    range_of_set,
     test_text,
     verdict_sentence,
 )
@@ -89,13 +91,18 @@ def test_it_says_what_a_reader_needs(study):
         for name in (verdict.score, verdict.outcome):
             assert study.dataset.label(name) in sentence
         assert row.displayed in sentence
-        assert interval_text(row, study.plan.inference.level) in sentence
+        level = study.plan.inference.level
+        spread = range_of_set(verdict, level) or interval_text(row, level)
+        assert spread in sentence
         assert f"n = {row.n:,}" in sentence
         assert {"poisson": "Poisson", "logit": "logit", "ols": "least squares"}[
             row.model
         ] in sentence
-        assert "smallest effect of interest" in sentence
-        assert "Engagement is taken as recorded; noise in it is not corrected." in sentence
+        confirmed = verdict.verdict == verdict.as_recorded
+        told = "smallest effect of interest" if confirmed else "does not confirm it"
+        assert told in sentence
+        assert noise_sentence(study, verdict) in sentence
+        assert "does not say how well" in sentence or verdict.holds_from is None
         assert ("power of .80" in sentence) == (verdict.verdict in ("nothing", "inconclusive"))
         assert row.clusters is None or f"in {row.clusters:,} clusters" in sentence
 

@@ -11,15 +11,14 @@ import pandas as pd
 from analysis.data.disclosure import shown_count, shown_name
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, listing, printable
-from analysis.measurement_error.corrections import Corrections
+from analysis.measurement_error.asked import AskedRule
 from analysis.models import fit_model
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.glm import WITHOUT_ROWS, coefficient_without, effect_of
+from analysis.models.glm import WITHOUT_ROWS, coefficient_without
 from analysis.models.solver import MANY_ROWS
 from analysis.models.wild import effective_clusters
-from analysis.results.answer import Answer, answer_of, open_columns
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.results.rule import Fragility, Noise, Word
@@ -48,8 +47,8 @@ LeftOut = Iterable[tuple[str, np.ndarray]]
 def study_fragility(question: Question, noise: Noise) -> Fragility:
     """Return the word, and the other one without a few rows, one cluster or a segment.
 
-    The word is that of the rule: where a correction decides, of all the effects that have to agree,
-    made again of the rows that are left. What a heavy tail does to it is not looked at.
+    The word is that of the rule: all members of the deciding set, made again of the rows that are
+    left. What a heavy tail does to it is not looked at.
 
     Notes
     -----
@@ -58,17 +57,13 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
     and by their leverage, for a row that draws the fit to itself has little influence left; each
     candidate set is refitted. Of segments, every one of at least 5 % of the rows is left out.
     """
-    if noise.corrections is not None:
-        corrections, whole = noise.corrections, noise.corrected.deciding["value"]
-        fit = corrections.fit
-        influence = whole.influence[:, whole.terms.index(question.score)]
-        word = _word_of_corrections(question, corrections, noise)
-    else:
-        fit = question.fit
-        influence, word = fit.row_influence(question.score), question.word_of_fit(fit)
+    rule = noise.rule
+    fit = question.fit
+    influence = fit.row_influence(question.score) if rule is None else rule.influence
+    word = rule.at()[0] if rule is not None else question.word_of_fit(fit)
     for left, keep in (*_candidates(influence, fit), *_segments_left_out(question.sample)):
-        if noise.corrections is not None:
-            other = _word_of_corrections_without(question, noise, keep)
+        if rule is not None:
+            other = _word_of_rule_without(rule, keep)
         else:
             other = word_without(question, fit, keep, fit.covariance)
         if other not in (None, word):
@@ -81,35 +76,12 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
     return Fragility(word)
 
 
-def _word_of_corrections(question: Question, corrections: Corrections, noise: Noise) -> Word:
-    """Return the word of the rule for corrections, with the plain fit where it has a say."""
-    plan, score, band = question.plan, question.score, question.band(question.model)
-    answer = Answer.of(noise.effects[0].estimate, band, question.level)
-    if open_columns(plan, score):
-        answer = _plain_answer(question, corrections.fit, answer)
-    return answer_of(plan, score, answer, noise, band)[0].word
-
-
-def _plain_answer(question: Question, fit: Fit, corrected: Answer) -> Answer:
-    word, score = question.word_of_fit(fit), question.score
-    sign = (
-        ("positive" if effect_of(fit, score)[0] > 0 else "negative")
-        if word in ("adds", "trivial")
-        else None
-    )
-    return Answer(word, sign, corrected.estimate)
-
-
-def _word_of_corrections_without(question: Question, noise: Noise, keep: np.ndarray) -> Word | None:
+def _word_of_rule_without(rule: AskedRule, keep: np.ndarray) -> Word | None:
+    """Return the word of the whole rule for the rows that stay; None where they hold none."""
     try:
-        rest = noise.corrections.of_rows(keep)
-        corrected = rest.corrected_effects()
+        return rule.of_rows(keep).at(rule.least)[0]
     except (DesignError, np.linalg.LinAlgError):
         return None
-    if corrected.refusal:
-        return "refused"
-    again = replace(noise, effects=corrected.effects, doubt=corrected.doubt)
-    return _word_of_corrections(question, rest, again)
 
 
 def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:

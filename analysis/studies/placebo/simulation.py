@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.errors import DesignError, Fault
 from analysis.measurement_error.correction import correct_term
-from analysis.measurement_error.corrections import points_of, shared_sets, too_many, values_at
+from analysis.measurement_error.corrections import points_of, shared_sets, values_at
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import nonlinearity
 from analysis.models import covariance_of, fit_model
@@ -236,12 +236,11 @@ class Simulation:
     def _decides(self) -> bool:
         """Whether the audit would let a correction of these columns decide."""
         crude = self.covariance == "CRV1" and self.design.n_clusters < FEW_CORRECTED
-        many = too_many(self.question.plan, self.question.score, tuple(self.declared))
         takes_no_line = self.family.linear or self.family.other_correction == "corrected-score"
         curved = not takes_no_line and any(
             nonlinearity(self.design, column, self.noisy).matters for column in self.noisy
         )
-        return many is None and not crude and not curved
+        return not crude and not curved
 
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:

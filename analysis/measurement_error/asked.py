@@ -1,0 +1,426 @@
+"""The plan's rule, asked of a question: all that has to agree, at any reliability, of any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from analysis.measurement_error.correction import Correction, Effect, correct_fit
+from analysis.measurement_error.deciding_set import (
+    MEMBERS,
+    Answered,
+    DecidingSet,
+    RecordedColumn,
+    normal_scores_design,
+    widening_of,
+)
+from analysis.measurement_error.flexible_form import standardised
+from analysis.measurement_error.measurement import measure
+from analysis.measurement_error.nonlinearity import normal_scores
+from analysis.models import fit_model
+from analysis.models.columns import recorded, transform
+from analysis.models.family import FAMILIES
+from analysis.models.fit import Fit
+from analysis.models.glm import effect_of
+from analysis.results.estimates import Estimate
+from analysis.results.question import Question
+from analysis.results.rule import Member, Phrase, agreed, word_of
+
+BENT = ("rank", "spline")
+"""Transforms of engagement whose reliability is that of its normal scores."""
+
+AS_RECORDED = ("recorded", "form")
+"""Members that take the record for the truth."""
+
+GRID = tuple(np.round(np.linspace(0.5, 1.0, 21), 3).tolist())
+"""Reliabilities at which the rule is asked: below one half, a record is more noise than truth."""
+
+FINEST = 0.01
+"""Step in which it is told from where on a word holds."""
+
+Halves = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One engagement column as it was recorded, for any of the rows.
+
+    Attributes
+    ----------
+    name : str
+    values : ndarray, shape (n,)
+        As the plan transforms it; normal scores under a rank or a spline.
+    bent : bool
+        Whether it is one of these.
+    halves : pair of ndarray, or None
+        On the scale of `values`, which are their mean.
+    low, value, high : float
+    assumed : bool
+    """
+
+    name: str
+    values: np.ndarray
+    bent: bool
+    halves: Halves | None
+    low: float
+    value: float
+    high: float
+    assumed: bool
+
+    @classmethod
+    def of(cls, question: Question, name: str) -> Recording:
+        engagement, sample = question.plan.engagement, question.sample
+        how, pair = engagement.transform_of(name), engagement.halves.get(name)
+        bent = how in BENT
+        scale = "identity" if bent else how
+        halves = tuple(transform(sample.numbers(h), scale) for h in pair) if pair else None
+        values = recorded(sample, name, scale)
+        if bent:
+            halves, values = on_normal_scores(values, halves)
+        low, value, high = (
+            engagement.range_of(name) if name in engagement.reliability else (1.0, 1.0, 1.0)
+        )
+        assumed = name in engagement.assumed_columns
+        return cls(name, values, bent, halves, low, value, high, assumed)
+
+    def of_rows(self, keep: np.ndarray) -> Recording:
+        halves = None if self.halves is None else tuple(half[keep] for half in self.halves)
+        return replace(self, values=self.values[keep], halves=halves)
+
+    def column(self, score_halves: Halves | None) -> RecordedColumn:
+        """Return it standardised, on the declared scale and on that of its normal scores."""
+        declared, halves = self._in_units(self.values, self.halves)
+        if self.bent:
+            normal, normal_halves = declared, halves
+        else:
+            pair, values = on_normal_scores(self.values, self.halves)
+            normal, normal_halves = self._in_units(values, pair)
+        return RecordedColumn(
+            self.name,
+            declared,
+            normal,
+            self.low,
+            self.value,
+            self.high,
+            self.assumed,
+            halves,
+            normal_halves,
+            _shared_noise(halves, score_halves),
+            _shared_noise(normal_halves, score_halves),
+        )
+
+    @staticmethod
+    def _in_units(values: np.ndarray, halves: Halves | None) -> tuple[np.ndarray, Halves | None]:
+        spread = values.std()
+        pair = None if halves is None else tuple(half / spread for half in halves)
+        return standardised(values), pair
+
+
+def on_normal_scores(values: np.ndarray, halves: Halves | None) -> tuple[Halves | None, np.ndarray]:
+    """Return halves and their mean on the scale of normal scores: both halves are ranked as one."""
+    if halves is None:
+        return None, normal_scores(values)
+    both = normal_scores(np.concatenate(halves))
+    first, second = both[: len(values)], both[len(values) :]
+    return (first, second), (first + second) / 2
+
+
+def _shared_noise(halves: Halves | None, of_score: Halves | None) -> float:
+    """Return the covariance of two noises from half-differences, in the halves' units."""
+    if halves is None or of_score is None:
+        return 0.0
+    one, other = ((first - second) / 2 for first, second in (halves, of_score))
+    return float(((one - one.mean()) * (other - other.mean())).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class AskedRule:
+    """The rule of one question, with some or all of its rows.
+
+    Attributes
+    ----------
+    question : Question
+    fit : Fit
+        The plain fit of the rows.
+    recordings : tuple of Recording
+    score_halves : pair of ndarray, or None
+        As the score is transformed.
+    """
+
+    question: Question
+    fit: Fit
+    recordings: tuple[Recording, ...]
+    score_halves: Halves | None
+
+    @classmethod
+    def of(cls, question: Question) -> AskedRule:
+        """Return the rule of all rows.
+
+        Raises
+        ------
+        DesignError
+            When the deciding model cannot be fitted.
+        """
+        plan, score = question.plan, question.score
+        pair, how = plan.score.halves.get(score), plan.score.transform_of(score)
+        halves = pair and tuple(transform(question.sample.numbers(h), how) for h in pair)
+        recordings = tuple(Recording.of(question, name) for name in plan.engagement.columns)
+        return cls(question, question.fit, recordings, halves)
+
+    def of_rows(self, keep: np.ndarray) -> AskedRule:
+        """Return the rule of a mask's rows.
+
+        Raises
+        ------
+        DesignError
+            Where they hold no estimate.
+        """
+        design = self.fit.design.rest(keep)
+        with np.errstate(all="ignore"):
+            covariance = self.fit.covariance
+            fit = fit_model(design, self.fit.model, covariance, counts=self.question.counts)
+        halves = self.score_halves and tuple(half[keep] for half in self.score_halves)
+        parts = tuple(one.of_rows(keep) for one in self.recordings)
+        return replace(self, fit=fit, recordings=parts, score_halves=halves)
+
+    def with_reliability(self, reliability: float) -> AskedRule:
+        """Return the rule as if this reliability were stated of all columns that are not exact."""
+        stated = {"low": reliability, "value": reliability, "high": reliability, "halves": None}
+        changed = tuple(
+            replace(one, **stated)
+            if not one.assumed and (one.low < 1 or one.halves is not None)
+            else one
+            for one in self.recordings
+        )
+        same = all(one is other for one, other in zip(changed, self.recordings, strict=True))
+        return self if same else replace(self, recordings=changed)
+
+    @cached_property
+    def deciding(self) -> DecidingSet:
+        """The members of the set."""
+        score, fit, linear = self.question.score, self.fit, self.linear
+        own = self.score_halves
+        spread = float(fit.design.matrix[:, fit.position(score)].std())
+        of_score = own and tuple(half / spread for half in own)
+        halves = {one.name: one.halves for one in self.recordings if one.halves is not None}
+        halves |= {score: own} if own else {}
+        widening = 1.0
+        if fit.covariance == "CRV3":
+            plain = fit_model(fit.design, fit.model, "CRV1", counts=self.question.counts)
+            widening = widening_of(fit, plain, score)
+        estimate, error = effect_of(fit, score)
+        return DecidingSet(
+            fit,
+            linear,
+            score,
+            tuple(one.column(of_score) for one in self.recordings),
+            Effect(estimate, error, fit.df_of(score)),
+            self.question.plan.score.shares_error,
+            halves,
+            widening,
+            self.question.plan.inference.seed,
+        )
+
+    @cached_property
+    def linear(self) -> Fit:
+        """The fit that the linear correction corrects."""
+        bent = {one.name: one.values for one in self.recordings if one.bent}
+        fit, family = self.fit, FAMILIES[self.fit.model]
+        if not bent and not family.two_parts:
+            return fit
+        design = normal_scores_design(fit.design, bent) if bent else fit.design
+        model = family.reduced if family.two_parts else fit.model
+        return fit_model(design, model, fit.covariance, counts=self.question.counts)
+
+    @cached_property
+    def influence(self) -> np.ndarray:
+        """Each row's part of the coefficient that is the verdict's number, shape (n,)."""
+        deciding, score = self.deciding, self.question.score
+        if not deciding.record_decides:
+            stated = {c.name: c.value for c in deciding.noisy if c.halves is None}
+            errors = measure(self.linear.design, halves=deciding.halves, declared=stated)
+            found = correct_fit(self.linear, errors)
+            if isinstance(found, Correction):
+                return found.influence[:, found.terms.index(score)]
+        return self.fit.row_influence(score)
+
+    # --- words ---
+
+    @cached_property
+    def start(self) -> float | None:
+        """The least reliability that is assumed; None where nothing is, or no noise decides."""
+        if not self.deciding.assumed or not self.deciding.noise_decides:
+            return None
+        return self.deciding.start(self.question.plan.engagement.assumed)
+
+    @property
+    def least(self) -> float:
+        """The reliability of the assumed columns at which the rule is asked."""
+        return 1.0 if self.start is None else self.start
+
+    def phrase(self, answered: Answered) -> Phrase:
+        """Return a member's word and direction; no answer is `inconclusive`."""
+        question, effect = self.question, answered.effect
+        if effect is None or not np.isfinite([effect.estimate, effect.std_error]).all():
+            return "inconclusive", None
+        if answered.member == "recorded":
+            word = question.word_of_fit(self.fit)
+        else:
+            one = effect.times(question.by)
+            edges = (one.interval(level) for level in question.levels)
+            word = word_of(*edges, question.band(question.model))
+        return word, effect.estimate > 0 if word in ("adds", "trivial") else None
+
+    def at(self, assumed: float | None = None, *, without: Sequence[str] = ()) -> Phrase:
+        """Return what the rule says with a reliability of the assumed columns from here on.
+
+        Parameters
+        ----------
+        assumed : float, optional
+            `start` unless given.
+        without : sequence of str
+            Members that are not asked.
+        """
+        least = self.least if assumed is None else assumed
+        key = round(least, 6), tuple(without)
+        if key not in self._said:
+            asked = (one for one in self.deciding.members(least) if one.member not in without)
+            self._said[key] = agreed(self.phrase(one) for one in asked)
+        return self._said[key]
+
+    @cached_property
+    def _said(self) -> dict[tuple[float, tuple[str, ...]], Phrase]:
+        """What was said before."""
+        return {}
+
+    @cached_property
+    def holds_from(self) -> tuple[float | None, Phrase | None]:
+        """The least common reliability of assumed columns from which a word holds, and the word.
+
+        (None, None) where nothing is assumed, or no word holds even for exact columns.
+        """
+        if self.start is None or not _decided(self.at(1.0)):
+            return None, None
+        low = 1.0
+        for without in (("steps",), ()):  # the dear member only confirms, where it can
+            low = self._first(without)
+            if _decided(self.at(low)):
+                break
+        return low, self.at(low)
+
+    def _first(self, without: Sequence[str]) -> float:
+        """Return the least reliability, in steps of one hundredth, from which a word holds.
+
+        First among the points of `GRID`, which a sweep asks, too.
+        """
+        low, high = 0, len(GRID) - 1
+        if _decided(self.at(GRID[low], without=without)):
+            return GRID[low]
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _decided(self.at(GRID[middle], without=without)):
+                high = middle
+            else:
+                low = middle
+        above = GRID[high]
+        for step in range(int(GRID[low] / FINEST) + 1, int(np.ceil(above / FINEST - 1e-9))):
+            at = round(step * FINEST, 2)
+            if _decided(self.at(at, without=without)):
+                return at
+        return round(float(np.ceil(above / FINEST - 1e-9)) * FINEST, 2)
+
+    # --- what a reader sees ---
+
+    @cached_property
+    def answers(self) -> tuple[tuple[Answered, Phrase], ...]:
+        """Every member of the set at its least reliability, and what it says."""
+        members = self.deciding.members(self.least)
+        return tuple((one, self.phrase(one)) for one in members)
+
+    def members(self) -> Iterator[Member]:
+        """Yield the members with the rows that they are in the ledger."""
+        margin = FAMILIES[self.question.model].margin
+        for answered, (word, positive) in self.answers:
+            variant = "-".join(filter(None, [margin, answered.variant]))
+            rows = [row for row in self.rows(answered) if row.variant == variant]
+            direction = None if positive is None else "positive" if positive else "negative"
+            name, row = MEMBERS[answered.member], rows[0] if rows else None
+            yield Member(name, answered.where, word, direction, row)
+
+    def rows(self, answered: Answered) -> list[Estimate]:
+        """Return a member's estimate on the plan's scale and on the other one."""
+        question, effect = self.question, answered.effect
+        if effect is None:
+            return []
+        row = question.row(
+            "increment" if answered.member in AS_RECORDED else "corrected",
+            answered.model,
+            question.score,
+            n=self.fit.design.n,
+            variant=FAMILIES[question.model].margin,
+            estimate=effect.estimate,
+            std_error=effect.std_error,
+            df=effect.df,
+            clusters=self.fit.design.n_clusters,
+            covariance=self._covariance(answered),
+            unit=question.effect_unit(question.model),
+            note=answered.where,
+        )
+        more = answered.variant
+        return [
+            replace(one, variant="-".join(filter(None, [one.variant, more])))
+            for one in question.on_both_scales(row)
+        ]
+
+    def _covariance(self, answered: Answered) -> str:
+        if self.fit.design.clusters is not None:
+            return "CRV3" if self.fit.covariance == "CRV3" else "CRV1"
+        return self.fit.covariance if answered.member in AS_RECORDED else "HC3"
+
+
+def _decided(phrase: Phrase) -> bool:
+    return phrase[0] != "inconclusive"
+
+
+def sweep(rule: AskedRule, grid: Sequence[float] = GRID) -> tuple[Phrase, ...]:
+    """Return what the rule says at each reliability, in rising order.
+
+    Where it says the same at two points, it is taken to say so in between. The member that takes
+    longest is asked only where the others agree, at the low end of each stretch.
+    """
+    quick = _Swept(rule, tuple(grid), ("steps",))
+    last = len(grid) - 1
+    words = quick.words(0, last)
+    whole = _Swept(rule, tuple(grid), ())
+    edges = [at for at in range(last + 1) if at == 0 or words[at] != words[at - 1]]
+    for low, high in zip(edges, [*(at - 1 for at in edges[1:]), last], strict=True):
+        if _decided(words[low]) and whole.ask(low) != words[low]:
+            words[low : high + 1] = whole.words(low, high)
+    return tuple(words)
+
+
+@dataclass(frozen=True, eq=False)
+class _Swept:
+    """The rule at points of a grid, asked where it has to be."""
+
+    rule: AskedRule
+    grid: tuple[float, ...]
+    without: tuple[str, ...]
+    known: dict[int, Phrase] = field(default_factory=dict)
+
+    def ask(self, at: int) -> Phrase:
+        if at not in self.known:
+            reliability = float(self.grid[at])
+            rule = self.rule.with_reliability(reliability)
+            self.known[at] = rule.at(reliability, without=self.without)
+        return self.known[at]
+
+    def words(self, low: int, high: int) -> list[Phrase]:
+        """Return what is said from one point to another, both included."""
+        if low == high or self.ask(low) == self.ask(high):
+            return [self.ask(low)] * (high - low + 1)
+        middle = (low + high) // 2
+        return [*self.words(low, middle), *self.words(middle + 1, high)]
