@@ -17,6 +17,7 @@ from analysis.measurement_error.polynomial import Polynomial
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import calibration
 from calibration import PIECE, ROUNDS, jobs, simulate
+from calibration_audits import differences
 from calibration_grid import MOST, alike, grid
 from calibration_records import GOAL, MEMBERS, Share, read, tallies
 from calibration_rule import deciding, judge, plan_of
@@ -154,6 +155,19 @@ def test_the_calibration_notices_a_broken_member(monkeypatch, fault):
     ]
     assert last[0] <= 4
     assert last[1] > 20
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        alike("quadratic", "", plan="halves"),
+        alike("linear", "", columns=2, alike=0.9),
+        alike("linear", "", model="poisson", slope=0.4, clusters=40, n=400),
+    ],
+    ids=lambda cell: cell.name,
+)
+def test_whole_audits_say_what_the_batch_says_member_by_member(cell):
+    assert differences(cell, 1) == []
 
 
 # --- pieces ---------------------------------------------------------------------------------------

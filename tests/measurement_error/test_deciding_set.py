@@ -304,3 +304,21 @@ def test_of_eight_columns_none_is_both_noisy_and_known():
     one = deciding(records, score, outcome)
     assert "e7" in {column.name for column in one._six}
     assert one.start(0.8) < 0.9
+
+
+def test_the_error_beside_a_count_s_steps_is_as_large_as_its_estimates_scatter():
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=1000)
+        jump = standardised(stepped(truth))
+        score = standardised(0.7 * jump + 0.7 * rng.normal(size=1000))
+        record = standardised(truth + 0.5 * rng.normal(size=1000))
+        outcome = rng.poisson(np.exp(1 + 0.4 * jump)).astype(float)
+        one = deciding([record], score, outcome, "poisson")
+        effect = one._steps({"e0": 0.8}).effect
+        found.append((effect.estimate, effect.std_error))
+    estimates, errors = np.array(found).T
+    assert abs(estimates.mean()) < 4 * estimates.std() / np.sqrt(40)
+    assert estimates.std() < 1.25 * errors.mean()
+    assert (np.abs(estimates) > 1.96 * errors).sum() <= 5
