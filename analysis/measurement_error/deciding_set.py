@@ -358,14 +358,15 @@ class DecidingSet:
             effect = self._calibrated(low, cubic=True)
             yield Answered("cubic", "calibrated-cubic", "", effect, where, low)
             return
-        normal = self.cubic(low, normal=True)
-        yield Answered("cubic", "corrected-cubic", "", self._scaled(normal), where, low)
-        if all(column.normal_alike for column in self._six):
+        normal, alike = self.cubic(low, normal=True), all(c.normal_alike for c in self._six)
+        at = where if alike else f"{where}, on normal scores"
+        yield Answered("cubic", "corrected-cubic", "", self._scaled(normal), at, low)
+        if alike:
             return
         declared = self.cubic(low, normal=False)
         if declared.effect is not None or not self.assumed:
-            effect, scale = self._scaled(declared), "declared"
-            yield Answered("cubic", "corrected-cubic", scale, effect, where, low)
+            effect, at = self._scaled(declared), f"{where}, on the plan's scale"
+            yield Answered("cubic", "corrected-cubic", "declared", effect, at, low)
 
     def cubic(self, low: Mapping[str, float], *, normal: bool) -> Polynomial:
         """Return the corrected cubic of least squares, per standard deviation of the score."""

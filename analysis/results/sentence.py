@@ -55,7 +55,7 @@ def noise_sentence(findings: Findings, verdict: Verdict) -> str:
         else f"with a reliability of {verdict.holds_from:.2f} or more"
     )
     return (
-        f"{says} only if {columns} {plural} recorded {how}; {unsaid}: state reliability or exact,"
+        f"{says[0].upper()}{says[1:]} only if {columns} {plural} recorded {how}; {unsaid}: state reliability or exact,"
         " or give two halves."
     )
 
