@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -188,6 +188,9 @@ class AskedRule:
 
     def with_reliability(self, reliability: float) -> AskedRule:
         """Return the rule as if this reliability were stated of all columns that are not exact."""
+        key = round(reliability, 6)
+        if key in self._stated:
+            return self._stated[key]
         stated = {"low": reliability, "value": reliability, "high": reliability, "halves": None}
         changed = tuple(
             replace(one, **stated)
@@ -196,7 +199,13 @@ class AskedRule:
             for one in self.recordings
         )
         same = all(one is other for one, other in zip(changed, self.recordings, strict=True))
-        return self if same else replace(self, recordings=changed)
+        self._stated[key] = self if same else replace(self, recordings=changed)
+        return self._stated[key]
+
+    @cached_property
+    def _stated(self) -> dict[float, AskedRule]:
+        """The rules with a reliability that were asked for before."""
+        return {}
 
     @cached_property
     def deciding(self) -> DecidingSet:
@@ -312,25 +321,21 @@ class AskedRule:
         return low, self.at(low)
 
     def _first(self, without: Sequence[str]) -> float:
-        """Return the least reliability, in steps of one hundredth, from which a word holds.
+        """Return the least reliability, in steps of one hundredth, from which a word holds up to 1.
 
         First among the points of `GRID`, which a sweep asks, too.
         """
-        low, high = 0, len(GRID) - 1
-        if _decided(self.at(GRID[low], without=without)):
-            return GRID[low]
-        while high - low > 1:
-            middle = (low + high) // 2
-            if _decided(self.at(GRID[middle], without=without)):
-                high = middle
-            else:
-                low = middle
-        above = GRID[high]
-        for step in range(int(GRID[low] / FINEST) + 1, int(np.ceil(above / FINEST - 1e-9))):
+        high = len(GRID) - 1
+        while high > 0 and _decided(self.at(GRID[high - 1], without=without)):
+            high -= 1
+        if high == 0:
+            return GRID[0]
+        above = int(np.ceil(GRID[high] / FINEST - 1e-9))
+        for step in range(int(GRID[high - 1] / FINEST) + 1, above):
             at = round(step * FINEST, 2)
             if _decided(self.at(at, without=without)):
                 return at
-        return round(float(np.ceil(above / FINEST - 1e-9)) * FINEST, 2)
+        return round(above * FINEST, 2)
 
     # --- what a reader sees ---
 
@@ -385,42 +390,34 @@ def _decided(phrase: Phrase) -> bool:
     return phrase[0] != "inconclusive"
 
 
+MANY = 3_000
+"""From so many rows on the dearest member is asked at the ends of a stretch of one word only."""
+
+
 def sweep(rule: AskedRule, grid: Sequence[float] = GRID) -> tuple[Phrase, ...]:
     """Return what the rule says at each reliability, in rising order.
 
-    Where it says the same at two points, it is taken to say so in between. The member that takes
-    longest is asked only where the others agree, at the low end of each stretch.
+    The member that takes longest is asked only where the others agree; of many rows at both ends of
+    each stretch with one word, and within it where they do not bear it out.
     """
-    quick = _Swept(rule, tuple(grid), ("steps",))
-    last = len(grid) - 1
-    words = quick.words(0, last)
-    whole = _Swept(rule, tuple(grid), ())
-    edges = [at for at in range(last + 1) if at == 0 or words[at] != words[at - 1]]
-    for low, high in zip(edges, [*(at - 1 for at in edges[1:]), last], strict=True):
-        if _decided(words[low]) and whole.ask(low) != words[low]:
-            words[low : high + 1] = whole.words(low, high)
+
+    def ask(at: int, without: tuple[str, ...] = ()) -> Phrase:
+        reliability = float(grid[at])
+        return rule.with_reliability(reliability).at(reliability, without=without)
+
+    words = [ask(at, ("steps",)) for at in range(len(grid))]
+    for stretch in _stretches(words):
+        ends = dict.fromkeys([stretch[0], stretch[-1]])
+        many = rule.fit.design.n >= MANY and all(ask(at) == words[at] for at in ends)
+        if not many:
+            for at in stretch:
+                words[at] = ask(at)
     return tuple(words)
 
 
-@dataclass(frozen=True, eq=False)
-class _Swept:
-    """The rule at points of a grid, asked where it has to be."""
-
-    rule: AskedRule
-    grid: tuple[float, ...]
-    without: tuple[str, ...]
-    known: dict[int, Phrase] = field(default_factory=dict)
-
-    def ask(self, at: int) -> Phrase:
-        if at not in self.known:
-            reliability = float(self.grid[at])
-            rule = self.rule.with_reliability(reliability)
-            self.known[at] = rule.at(reliability, without=self.without)
-        return self.known[at]
-
-    def words(self, low: int, high: int) -> list[Phrase]:
-        """Return what is said from one point to another, both included."""
-        if low == high or self.ask(low) == self.ask(high):
-            return [self.ask(low)] * (high - low + 1)
-        middle = (low + high) // 2
-        return [*self.words(low, middle), *self.words(middle + 1, high)]
+def _stretches(words: Sequence[Phrase]) -> list[range]:
+    """Return the neighbouring points with one word that decides."""
+    edges = [at for at in range(len(words)) if at == 0 or words[at] != words[at - 1]]
+    ends = [*edges[1:], len(words)]
+    runs = [range(low, high) for low, high in zip(edges, ends, strict=True)]
+    return [run for run in runs if _decided(words[run[0]])]

@@ -55,8 +55,8 @@ def noise_sentence(findings: Findings, verdict: Verdict) -> str:
         else f"with a reliability of {verdict.holds_from:.2f} or more"
     )
     return (
-        f"{says[0].upper()}{says[1:]} only if {columns} {plural} recorded {how}; {unsaid}: state reliability or exact,"
-        " or give two halves."
+        f"{says[0].upper()}{says[1:]} only if {columns} {plural} recorded {how}; {unsaid}: state"
+        " reliability or exact, or give two halves."
     )
 
 
