@@ -15,8 +15,8 @@ from analysis.models.fit import Fit
 from analysis.models.glm import effect_of
 
 RIDGE = 0.1
-"""Penalty of a soft step, in units of the information of one row of mean one. With ten times as much
-the error of a count's effect is a tenth too small where engagement takes a step."""
+"""Penalty of a soft step, in units of the information of one row of mean one. With ten times as
+much the error of a count's effect is a tenth too small where engagement takes a step."""
 
 STEPS, SMALL = 60, 1e-7
 """Most Gauss-Newton steps, and the last one's size."""
