@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from calibration_audits import differences
 from calibration_grid import grid
-from calibration_records import MEMBERS, RESULTS, digest, read
+from calibration_records import DRAWS, MEMBERS, RESULTS, WITH_EFFECT, digest, read
 from calibration_rule import UNDECIDED, Judged, judge
 from calibration_table import render
 from calibration_worlds import Cell, draw
@@ -37,10 +37,7 @@ from analysis.errors import DesignError
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"
 PIECE = 100
-DRAWS, WITH_EFFECT = 1000, 400
-"""Samples of a cell with a worthless score, and with each effect."""
-
-ROUNDS = ((100, 0), (100, 100), (200, 100), (500, 200), (1000, 400))
+ROUNDS = ((100, 0), (100, 100), (200, 100), (500, 200), (DRAWS, WITH_EFFECT))
 """So many of every cell before any has more: of the tables of power first."""
 
 Job = tuple[Cell, float, int]

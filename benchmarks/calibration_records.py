@@ -16,6 +16,9 @@ from scipy import stats
 
 RESULTS = Path(__file__).with_name("calibration.jsonl")
 MEMBERS = ("recorded", "form", "noise", "cubic", "steps")
+DRAWS, WITH_EFFECT = 1000, 400
+"""Samples of a cell with a worthless score, and with each effect, when all is drawn."""
+
 GOAL, SURE = 0.065, 0.99
 """Largest share of samples in which a worthless score is to pass, and the level of its interval."""
 

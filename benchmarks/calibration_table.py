@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from calibration_grid import MOST
-from calibration_records import GOAL, MEMBERS, Share, Tally, tallies
+from calibration_records import DRAWS, GOAL, MEMBERS, Share, Tally, tallies
 from calibration_worlds import Cell
 
 Tallies = dict[str, dict[float, Tally]]
@@ -126,16 +127,22 @@ def _state(
         "## Where it stands\n",
         (
             f"{len(draws)} of {len(cells)} cells (at most {MOST}, declared before they were drawn)"
-            f" have {often} samples with a worthless score, {total:,} samples in all. In"
+            f" have {often} samples with a worthless score, {total:,} samples in all; the aim is"
+            f" {DRAWS:,} in each, which {sum(one >= DRAWS for one in draws)} have. In"
             f" {len(holds)} of them what the plan says or assumes holds, and a worthless score is to"
             f" pass in at most {GOAL:g} of samples: {meets} are below that beyond what chance makes,"
             f" {misses} above it, and {len(holds) - meets - misses} are not told apart from it by"
             " so many samples."
         ),
     ]
-    versions = sorted({piece["members"] for piece in pieces if piece["cell"] in found})
+    versions = Counter()
+    for piece in pieces:
+        versions[piece["members"]] += piece["draws"] if piece["cell"] in found else 0
     if len(versions) > 1:
-        lines.append(f"They were asked of {len(versions)} versions of the members.")
+        shown = ", ".join(f"{draws:,} of {name}" for name, draws in versions.most_common())
+        lines.append(
+            f"The members' code changed while they were drawn; samples by version: {shown}."
+        )
     return "\n".join(lines) + "\n"
 
 
