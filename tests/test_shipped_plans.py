@@ -151,3 +151,12 @@ def test_the_word_is_about_the_margin(make_frame, plan_of):
     verdict = analyse(plan_of("binary"), make_frame()).verdict_on()
     assert verdict.deciding.variant == "margin"
     assert verdict.band == (-0.05, 0.05)
+
+
+@pytest.mark.parametrize("name", ["movies", "ebay", "mariokart", "lawschools", "publications"])
+def test_quick_gives_the_same_verdict(name, audited):
+    whole = audited(name).decided
+    quick = analyse(content(name) | {"quick": True}).decided
+    for one, other in zip(whole, quick, strict=True):
+        for key in ("verdict", "direction", "holds_from", "holds_word", "corrected"):
+            assert getattr(one, key) == getattr(other, key), (name, key)
