@@ -10,9 +10,10 @@ import numpy as np
 from calibration_worlds import SEED, Cell, Sample
 
 from analysis.measurement_error.correction import Effect
-from analysis.measurement_error.deciding_set import DecidingSet, RecordedColumn, widening_of
+from analysis.measurement_error.deciding_set import DecidingSet, widening_of
 from analysis.measurement_error.flexible_form import standardised
 from analysis.measurement_error.nonlinearity import normal_scores
+from analysis.measurement_error.recordings import RecordedColumn
 from analysis.models import fit_model
 from analysis.models.design import Design
 from analysis.models.glm import effect_of

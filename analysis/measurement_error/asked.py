@@ -13,24 +13,18 @@ from analysis.measurement_error.deciding_set import (
     MEMBERS,
     Answered,
     DecidingSet,
-    RecordedColumn,
-    normal_scores_design,
     widening_of,
 )
-from analysis.measurement_error.flexible_form import standardised
 from analysis.measurement_error.measurement import measure
-from analysis.measurement_error.nonlinearity import normal_scores
+from analysis.measurement_error.recordings import Halves, Recording, normal_scores_design
 from analysis.models import fit_model
-from analysis.models.columns import recorded, transform
+from analysis.models.columns import transform
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.glm import effect_of
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question
 from analysis.results.rule import Member, Phrase, agreed, word_of
-
-BENT = ("rank", "spline")
-"""Transforms of engagement whose reliability is that of its normal scores."""
 
 AS_RECORDED = ("recorded", "form")
 """Members that take the record for the truth."""
@@ -40,100 +34,6 @@ GRID = tuple(np.round(np.linspace(0.5, 1.0, 21), 3).tolist())
 
 FINEST = 0.01
 """Step in which it is told from where on a word holds."""
-
-Halves = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """One engagement column as it was recorded, for any of the rows.
-
-    Attributes
-    ----------
-    name : str
-    values : ndarray, shape (n,)
-        As the plan transforms it; normal scores under a rank or a spline.
-    bent : bool
-        Whether it is one of these.
-    halves : pair of ndarray, or None
-        On the scale of `values`, which are their mean.
-    low, value, high : float
-    assumed : bool
-    """
-
-    name: str
-    values: np.ndarray
-    bent: bool
-    halves: Halves | None
-    low: float
-    value: float
-    high: float
-    assumed: bool
-
-    @classmethod
-    def of(cls, question: Question, name: str) -> Recording:
-        engagement, sample = question.plan.engagement, question.sample
-        how, pair = engagement.transform_of(name), engagement.halves.get(name)
-        bent = how in BENT
-        scale = "identity" if bent else how
-        halves = tuple(transform(sample.numbers(h), scale) for h in pair) if pair else None
-        values = recorded(sample, name, scale)
-        if bent:
-            halves, values = on_normal_scores(values, halves)
-        low, value, high = (
-            engagement.range_of(name) if name in engagement.reliability else (1.0, 1.0, 1.0)
-        )
-        assumed = name in engagement.assumed_columns
-        return cls(name, values, bent, halves, low, value, high, assumed)
-
-    def of_rows(self, keep: np.ndarray) -> Recording:
-        halves = None if self.halves is None else tuple(half[keep] for half in self.halves)
-        return replace(self, values=self.values[keep], halves=halves)
-
-    def column(self, score_halves: Halves | None) -> RecordedColumn:
-        """Return it standardised, on the declared scale and on that of its normal scores."""
-        declared, halves = self._in_units(self.values, self.halves)
-        if self.bent:
-            normal, normal_halves = declared, halves
-        else:
-            pair, values = on_normal_scores(self.values, self.halves)
-            normal, normal_halves = self._in_units(values, pair)
-        return RecordedColumn(
-            self.name,
-            declared,
-            normal,
-            self.low,
-            self.value,
-            self.high,
-            self.assumed,
-            halves,
-            normal_halves,
-            _shared_noise(halves, score_halves),
-            _shared_noise(normal_halves, score_halves),
-        )
-
-    @staticmethod
-    def _in_units(values: np.ndarray, halves: Halves | None) -> tuple[np.ndarray, Halves | None]:
-        spread = values.std()
-        pair = None if halves is None else tuple(half / spread for half in halves)
-        return standardised(values), pair
-
-
-def on_normal_scores(values: np.ndarray, halves: Halves | None) -> tuple[Halves | None, np.ndarray]:
-    """Return halves and their mean on the scale of normal scores: both halves are ranked as one."""
-    if halves is None:
-        return None, normal_scores(values)
-    both = normal_scores(np.concatenate(halves))
-    first, second = both[: len(values)], both[len(values) :]
-    return (first, second), (first + second) / 2
-
-
-def _shared_noise(halves: Halves | None, of_score: Halves | None) -> float:
-    """Return the covariance of two noises from half-differences, in the halves' units."""
-    if halves is None or of_score is None:
-        return 0.0
-    one, other = ((first - second) / 2 for first, second in (halves, of_score))
-    return float(((one - one.mean()) * (other - other.mean())).mean())
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,14 +19,10 @@ from analysis.measurement_error.flexible_form import (
 )
 from analysis.measurement_error.measurement import Refusal, identification, measure
 from analysis.measurement_error.nonlinearity import largest_nonlinearity, without_linearity
-from analysis.measurement_error.polynomial import (
-    NoisyColumn,
-    Polynomial,
-    corrected_polynomial,
-    monomials,
-)
+from analysis.measurement_error.polynomial import Polynomial, corrected_polynomial, monomials
 from analysis.measurement_error.posterior import posterior
-from analysis.models.design import Design, independent_columns
+from analysis.measurement_error.recordings import RecordedColumn
+from analysis.models.design import independent_columns
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 
@@ -48,61 +44,6 @@ MEMBERS = {
     "steps": "steps and noise",
 }
 """The members by a short key, as a reader meets them."""
-
-
-@dataclass(frozen=True, eq=False)
-class RecordedColumn:
-    """An engagement column, and what is known of the noise in it.
-
-    Attributes
-    ----------
-    name : str
-    declared, normal : ndarray, shape (n,)
-        As the plan transforms it, and its normal scores; both standardised. The same for a rank or
-        a spline.
-    low, value, high : float
-        Its reliability; 1, 1, 1 where it is exact. Of an assumed column the low end is what is
-        asked about.
-    assumed : bool
-        Whether nothing is stated.
-    halves, normal_halves : pair of ndarray, or None
-        Two recordings, on either scale and in its unit.
-    shared, normal_shared : float
-        Covariance of its noise with the score's, where both have halves, in units of both standard
-        deviations.
-    """
-
-    name: str
-    declared: np.ndarray
-    normal: np.ndarray
-    low: float = 1.0
-    value: float = 1.0
-    high: float = 1.0
-    assumed: bool = False
-    halves: tuple[np.ndarray, np.ndarray] | None = None
-    normal_halves: tuple[np.ndarray, np.ndarray] | None = None
-    shared: float = 0.0
-    normal_shared: float = 0.0
-
-    @property
-    def noisy(self) -> bool:
-        return self.assumed or self.halves is not None or self.low < 1
-
-    @property
-    def normal_alike(self) -> bool:
-        """Whether both scales are one."""
-        return self.declared is self.normal
-
-    def at(self, reliability: float, *, normal: bool) -> NoisyColumn:
-        """Return the column with its noise; a column with halves has that of their differences."""
-        values = self.normal if normal else self.declared
-        halves = self.normal_halves if normal else self.halves
-        if halves is None:
-            return NoisyColumn(self.name, values, 1 - reliability)
-        apart = (halves[0] - halves[1]) / 2
-        squares = (apart - apart.mean()) ** 2
-        shared = self.normal_shared if normal else self.shared
-        return NoisyColumn(self.name, values, float(squares.mean()), squares, shared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -483,26 +424,3 @@ def _named(ends: Iterable[int]) -> str:
 def widening_of(fit: Fit, plain: Fit, score: str) -> float:
     """Return how much wider one covariance is than another for the score's coefficient."""
     return fit.coefficient(score)[1] / plain.coefficient(score)[1]
-
-
-def normal_scores_design(design: Design, columns: Mapping[str, np.ndarray]) -> Design:
-    """Return a design in which some engagement columns are replaced by one column each.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray
-        New values by the plan's column; its terms are the name itself or ``name[i]``.
-    """
-    pieces: dict[str, tuple[str, np.ndarray]] = {}
-    for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
-        name = next((c for c in columns if term == c or term.startswith(f"{c}[")), None)
-        if block == "engagement" and name is not None:
-            pieces[name] = (block, columns[name])
-        else:
-            pieces[term] = (block, design.matrix[:, at])
-    return replace(
-        design,
-        matrix=np.column_stack([values for _, values in pieces.values()]),
-        terms=tuple(pieces),
-        blocks=tuple(block for block, _ in pieces.values()),
-    )

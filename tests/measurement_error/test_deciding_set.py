@@ -8,11 +8,12 @@ import pytest
 import analysis.measurement_error.posterior as module
 from analysis.measurement_error.calibrated import calibrated_effect
 from analysis.measurement_error.correction import Effect
-from analysis.measurement_error.deciding_set import DecidingSet, RecordedColumn, corners
+from analysis.measurement_error.deciding_set import DecidingSet, corners
 from analysis.measurement_error.flexible_form import flexible_columns, standardised
 from analysis.measurement_error.nonlinearity import normal_scores
 from analysis.measurement_error.polynomial import NoisyColumn, corrected_polynomial, monomials
 from analysis.measurement_error.posterior import posterior
+from analysis.measurement_error.recordings import RecordedColumn
 from analysis.models import fit_model
 from analysis.models.design import Design
 from analysis.models.glm import effect_of
