@@ -18,7 +18,7 @@ RIDGE = 0.1
 """Penalty of a soft step, in units of the information of one row of mean one. With ten times as
 much the error of a count's effect is a tenth too small where engagement takes a step."""
 
-STEPS, SMALL = 60, 1e-7
+STEPS, SMALL = 400, 1e-6
 """Most Gauss-Newton steps, and the last one's size."""
 
 

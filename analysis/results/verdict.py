@@ -208,6 +208,7 @@ def decide(
     if answer is not corrected:  # what fewer rows would do to the tail was not looked at
         fragility = None
     linear = FAMILIES[plain.estimate.model].linear
+    rule_alone = answer is together and not against
     confounded = under_a_confounder(case, plain, band) if linear and fragility else None
     reasons += [
         heavy,
@@ -232,8 +233,8 @@ def decide(
         deciding=answer.estimate,
         as_recorded=plain.word,
         assumed_from=noise.start,
-        holds_from=noise.holds_from if answer is together else None,
-        holds_word=noise.holds_word if answer is together else None,
+        holds_from=noise.holds_from if rule_alone else None,
+        holds_word=noise.holds_word if rule_alone else None,
         deciding_set=noise.members,
     )
 
