@@ -129,7 +129,8 @@ def effects_table(findings: Findings, outcome: str) -> pd.DataFrame:
 def _model(findings: Findings, row: Estimate) -> str:
     """Return the model of a row, and the outcome's unit where the effect is in it."""
     unit = findings.dataset.unit(row.outcome) if row.unit == "outcome" else ""
-    return _fitted(row) + (f", in {unit}" if unit else "")
+    form = ", engagement in any form" if row.variant.split("-")[-1] == "form" else ""
+    return _fitted(row) + form + (f", in {unit}" if unit else "")
 
 
 def _fitted(row: Estimate) -> str:
