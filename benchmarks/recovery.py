@@ -37,14 +37,13 @@ from analysis.data.dataset import from_frame
 from analysis.data.sample import Sample, select_sample
 from analysis.data.selection.columns import columns_of
 from analysis.errors import DesignError
-from analysis.measurement_error.corrections import Corrections
+from analysis.measurement_error.study import study_noise
 from analysis.models import fit_model
 from analysis.models.columns import transform
 from analysis.models.design import Design
 from analysis.models.glm import average_marginal_effect
 from analysis.results.estimates import Estimate, Estimates
 from analysis.results.question import Question
-from analysis.results.rule import NOTHING_KNOWN, Noise
 from analysis.results.verdict import decide
 from analysis.simulate import truths_of
 from analysis.simulate.draw import World, draw
@@ -107,36 +106,17 @@ def by_shortcut(claim: Claim, real: bool, sample: Sample) -> Answer:
         study = EventStudy(sample, outcome, score, episodes)
         changes = {term: study.changes(term) for term in ("score", "outcome")}
         return _differs(_row_of(claim, study.jumps(changes).rows))
-    study = Corrections.of(question)
-    rows = tuple(question.coefficients("increment", study.fit))
     verdict = decide(
         sample.plan,
         outcome,
         score,
         sample.mean(outcome.column),
-        Estimates(rows, LEVEL),
+        Estimates(tuple(question.coefficients("increment", question.fit)), LEVEL),
         (),
-        _noise(study),
+        study_noise(question),
         tail=study_tail(question),
     )
     return _ruled(verdict)
-
-
-def _noise(study: Corrections) -> Noise:
-    """Return what of the noise decides a word: the corrected effect or its refusal."""
-    plan = study.question.plan
-    if plan.score.shares_error == "full" or not study.noisy:
-        return NOTHING_KNOWN
-    free = tuple(column for column in plan.engagement.columns if column not in study.noisy)
-    found = study.corrected_effects()
-    return replace(
-        NOTHING_KNOWN,
-        status="partial" if free else "yes",
-        effects=found.effects,
-        refusal=found.refusal,
-        error_free=free,
-        doubt=found.doubt,
-    )
 
 
 def by_audit(claim: Claim, real: bool, frame: pd.DataFrame) -> Answer:

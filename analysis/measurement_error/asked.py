@@ -281,9 +281,11 @@ class AskedRule:
         ]
 
     def _covariance(self, answered: Answered) -> str:
+        if answered.member in AS_RECORDED:
+            return self.fit.covariance
         if self.fit.design.clusters is not None:
             return "CRV3" if self.fit.covariance == "CRV3" else "CRV1"
-        return self.fit.covariance if answered.member in AS_RECORDED else "HC3"
+        return "HC3"
 
 
 def _decided(phrase: Phrase) -> bool:

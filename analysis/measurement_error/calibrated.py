@@ -56,7 +56,7 @@ def calibrated_effect(
     the mean. Several columns are averaged as if independent given their records: of normal columns
     what that leaves out is a constant.
     """
-    family = FAMILIES[fit.model]
+    family = FAMILIES[FAMILIES[fit.model].reduced]
     if family.link == "log":
         return _averaged_mean(fit, family, score, known, truth, cubic)
     functions = [column.weights @ column.basis(cubic) for column in truth.columns]

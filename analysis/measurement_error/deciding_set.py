@@ -159,7 +159,7 @@ class DecidingSet:
         target = outcome_beyond(self.fit.design, self.fit.model, base)
         score = self.score_values
         for held in flexible_columns(columns, self._leading, base, (target, score)):
-            covariance = self.fit.covariance if self.fit.design.clusters is None else ""
+            covariance = self.fit.covariance if self.fit.covariance != "CRV3" else "CRV1"
             effect = plain_effect(self.fit, self.score, np.column_stack([base, held]), covariance)
             if effect is not None:
                 return self._widened(effect)

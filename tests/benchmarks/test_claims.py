@@ -13,7 +13,7 @@ from analysis.plan import read_plan
 from analysis.report.views import Audit
 from analysis.results.answer import Answer, word_for
 from analysis.results.rule import Tail, sesoi_band
-from analysis.results.verdict import _Case, _uncorrected, _under_a_heavy_tail, _units_apart
+from analysis.results.verdict import _Case, _under_a_heavy_tail, _units_apart
 
 
 def plan(**changes):
@@ -98,10 +98,11 @@ def test_units_that_are_seen_again_need_clusters_and_the_verdict_says_so():
     )
 
 
-def test_a_reliability_that_cannot_be_used_is_not_said_to_be_missing():
+def test_a_stated_reliability_is_not_said_to_be_missing():
     stated = {"columns": ["likes"], "transform": "rank", "reliability": {"likes": 0.8}}
-    assert "states no reliability" not in _uncorrected(read_plan(plan(engagement=stated)))
-    assert "states no reliability" in _uncorrected(read_plan(plan()))
+    said = " ".join(analyse(plan(engagement=stated), frame()).verdict_on().reasons)
+    assert "does not say how well" not in said
+    assert "does not say how well likes" in " ".join(analyse(plan(), frame()).verdict_on().reasons)
 
 
 def test_segments_of_long_numbers_stay_apart():

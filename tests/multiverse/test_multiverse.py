@@ -159,7 +159,7 @@ def test_the_plans_own_analysis_is_found(many):
     assert own.choices == ("own", "log", "none", "poisson", "rows", "all")
     frame, found = many
     audit = analyse({k: v for k, v in plan_of().items() if k != "multiverse"}, frame)
-    assert found.table.iloc[specs.index(own)]["verdict"] == audit.verdict_on().verdict
+    assert found.table.iloc[specs.index(own)]["verdict"] == audit.verdict_on().as_recorded
 
 
 def test_forbidden_combinations_are_left_out():

@@ -273,11 +273,11 @@ def test_placebos_are_audited_at_every_corner_and_for_every_set_of_shared_column
     sample = sample_of(own, data)
     bench = simulation.Simulation.of(Question(sample, sample.plan.outcome[0], "score"))
     noise = study_noise(Question(sample, sample.plan.outcome[0], "score"))
-    assert len(bench.measurements) == len(noise.effects) == 5 + 2
+    assert len(bench.measurements) == len([m for m in noise.members if m.name == "noise"]) == 5 + 2
     fit = refit(bench.design, bench.null.model, bench.covariance, bench.predictor)
     by = bench.design.matrix[:, -1].std(ddof=1)
     made = [correct_term(fit, one, "score").estimate * by for one in bench.measurements]
-    told_by_the_audit = [one.estimate.estimate for one in noise.effects]
+    told_by_the_audit = [m.row.estimate for m in noise.members if m.name == "noise"]
     np.testing.assert_allclose(made, told_by_the_audit, rtol=1e-6)
 
 

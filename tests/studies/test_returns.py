@@ -65,7 +65,7 @@ def test_the_net_effect_is_found(roi, campaigns):
     audit = analyse(roi(), data=campaigns)
     row = audit.estimates.one(method="increment", model="ols", term="klout", variant="raw")
     assert abs(row.estimate - EFFECT) < 4 * row.std_error
-    assert audit.verdict_on().verdict == "adds"
+    assert audit.verdict_on().as_recorded == "adds"
     assert audit.verdict_on().band == (-5.0, 5.0)
     assert "net return" in Audit(audit).sentence()
 

@@ -212,7 +212,12 @@ def test_shared_clusters_of_every_kind(plan_of, make_frame):
     frame = make_frame(1500)
     frame["industry"] = [f"industry {i % 5}" for i in range(len(frame))]
     for kind in ("binary", "count"):
-        plan = plan_of(kind, segment={"column": "industry"}, cluster={"column": "agency"})
+        plan = plan_of(
+            kind,
+            segment={"column": "industry"},
+            cluster={"column": "agency"},
+            inference={"covariance": "CRV1"},
+        )
         sample = select_sample(plan, from_frame(frame))
         study = Segments(sample, plan.outcome[0], "klout")
         for segment in study.segments()[

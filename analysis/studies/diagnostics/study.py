@@ -253,7 +253,7 @@ def _part(findings: Findings, outcome: OutcomeSection) -> Part:
         return "", None, None
     text = f"{label[:1].upper()}{label[1:]}: {' '.join(reasons)}"
     fits, table, figure = Diagnosis(Question(findings.sample, outcome, score)), None, None
-    if fits.has_ratios:
+    if fits.has_ratios and not findings.sample.out_of_core:
         try:
             table = _table(label, fits.deciles)
             if outcome.kind == "count":
