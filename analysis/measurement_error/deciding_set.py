@@ -245,7 +245,7 @@ class DecidingSet:
         unknown = [
             c.name for c in self.noisy if not c.assumed and not (known and c.halves is not None)
         ]
-        for ends in corners(len(unknown)):
+        for ends in reversed(corners(len(unknown))):
             shared = tuple(n for n, end in zip(unknown, ends, strict=True) if end)
             if shared and len(shared) < len(self.noisy):
                 yield shared

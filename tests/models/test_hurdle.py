@@ -184,7 +184,9 @@ def test_a_hurdle_may_decide(counted):
     row = counted.decided[0].deciding
     assert (row.model, row.variant, row.unit) == ("hurdle", "", "percent")
     assert "hurdle" in Audit(counted).sentence()
-    assert "No correction" in " ".join(counted.decided[0].reasons)
+    names = [member.name for member in counted.decided[0].deciding_set]
+    assert names == ["as recorded", "form", "noise", "form and noise", "steps and noise"]
+    assert all(member.row is not None for member in counted.decided[0].deciding_set)
 
 
 def test_the_parts_stand_beside(counted):
@@ -192,7 +194,8 @@ def test_the_parts_stand_beside(counted):
         row.variant: row
         for row in counted.estimates.select(method="increment", model="hurdle", term="klout")
     }
-    assert {"", "raw", "zero", "zero-raw", "positive", "positive-raw"} == set(rows)
+    of_form = {"form", "raw-form"}
+    assert {"", "raw", "zero", "zero-raw", "positive", "positive-raw"} == set(rows) - of_form
     assert rows["zero"].unit == "log odds"
     joint = counted.estimates.one(method="increment", model="hurdle", term="wald")
     assert joint.statistic == pytest.approx(
