@@ -218,6 +218,9 @@ class AskedRule:
             low = self._first(without)
             if _decided(self.at(low)):
                 break
+        start = round(float(np.ceil(self.start / FINEST - 1e-9)) * FINEST, 2)
+        if start < low and _decided(self.at(self.start)):  # the word that is given
+            return start, self.at(self.start)
         return low, self.at(low)
 
     def _first(self, without: Sequence[str]) -> float:
