@@ -33,7 +33,8 @@ HEAD = """# Do the printed intervals hold what they are about?
 
 <!-- Written by benchmarks/interval_coverage.py from benchmarks/coverage.jsonl. Do not edit. -->
 
-Simulated data. `python benchmarks/interval_coverage.py` repeats this (draws that are there are not drawn again). Which rows of a
+Simulated data; most draws were made when HC1 was the default for models other than least squares, and have those errors.
+`python benchmarks/interval_coverage.py` repeats this (draws that are there are not drawn again). Which rows of a
 ledger carry an interval was read off audits of every shipped plan and of {studies} simulated studies
 (`benchmarks/intervals.py`); each such kind of row is in the table below, or in the list at its end. A world
 draws a table whose truth is known, and the package's own functions say what an audit would print. The truth is a

@@ -27,6 +27,9 @@ HEAD = """# Does the verdict say so?
 
 Simulated data: these figures say what the method finds when the truth is known, and nothing about real scores.
 
+**Drawn before the deciding set.** Words of these draws are those of the plain and the corrected fit together; the rule
+asks more now, so its sizes are no larger and its power is no higher. To be drawn again.
+
 `python benchmarks/recovery.py` repeats this (`--jobs N` for N processes; draws that are there are not drawn again).
 Each claim is made false and made true on simulated creators (`simulated:creators`, or `simulated:panel` for the
 instrument), and the plan's rule answers. Recorded engagement has a reliability of .8 and comes in two halves. What
