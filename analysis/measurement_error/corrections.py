@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.measurement_error.asked import AskedRule
 from analysis.measurement_error.correction import Correction, correct_fit, corrected_margin
-from analysis.measurement_error.deciding_set import corners
+from analysis.measurement_error.deciding_set import corners, shared_sets
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import (
     Nonlinearity,
@@ -39,8 +39,6 @@ class CorrectedEffects:
         On the scale of the verdict; empty where a correction is refused.
     refusal : str or None
     curve : Nonlinearity
-    doubt : str or None
-        Why the effects decide nothing.
     reasons : tuple of str
     """
 
@@ -49,7 +47,6 @@ class CorrectedEffects:
     effects: tuple[CorrectedEffect, ...]
     refusal: str | None
     curve: Nonlinearity
-    doubt: str | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -96,22 +93,19 @@ class Corrections:
         refused = [one.reason for one in linear.values() if isinstance(one, Refusal)]
         if refused:
             return CorrectedEffects(linear, linear, (), refused[0], curve)
-        deciding, doubt, reasons = linear, None, ()
+        deciding, reasons = linear, ()
         if curve.matters and plan.score.shares_error != "full":
             other = without_linearity(self.fit, errors)
-            label = self.question.sample.dataset.label(score)
-            reason = nonlinearity_reason(label, curve, decided=other is not None)
-            if other is None:
-                doubt = reason
-            else:
-                deciding, reasons = other, (reason,)
+            if other is not None:
+                label = self.question.sample.dataset.label(score)
+                deciding, reasons = other, (nonlinearity_reason(label, curve),)
         effects = tuple(self.effect(one, at) for at, one in deciding.items())
-        partly, failed = self._partly_shared(linear=deciding is linear)
-        doubt = doubt or failed
-        return CorrectedEffects(linear, deciding, effects + partly, None, curve, doubt, reasons)
+        effects += self._partly_shared(linear=deciding is linear)
+        return CorrectedEffects(linear, deciding, effects, None, curve, reasons)
 
-    def _partly_shared(self, *, linear: bool) -> tuple[tuple[CorrectedEffect, ...], str | None]:
-        """Return the effect for each set of columns whose noise the score may share, and why not.
+    def _partly_shared(self, *, linear: bool) -> tuple[CorrectedEffect, ...]:
+        """Return the effect for each set of columns whose noise the score may share; none where one
+        of them is refused.
 
         A declared reliability is taken at its low end: what is subtracted then lies between nothing
         and the most.
@@ -123,11 +117,8 @@ class Corrections:
         else:
             corrections = without_linearity(self.fit, errors) if errors else {}
         if corrections is None or any(isinstance(one, Refusal) for one in corrections.values()):
-            return (), (
-                "It is not known whose noise the score shares, and the correction of some of"
-                " the noisy columns alone is refused, so the correction decides nothing."
-            )
-        return tuple(self.effect(one, shared=shared) for shared, one in corrections.items()), None
+            return ()
+        return tuple(self.effect(one, shared=shared) for shared, one in corrections.items())
 
     def errors(self, at: str = "value", without: tuple[str, ...] = ()) -> Measurement:
         """Return the errors with declared reliabilities at one point, without some columns'."""
@@ -229,37 +220,3 @@ def values_at(at: str, declared: Mapping[str, tuple[float, float, float]]) -> di
         column: bounds[place(end)]
         for (column, bounds), end in zip(declared.items(), ends, strict=True)
     }
-
-
-def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the sets of columns whose noise the score may share, another one left to correct.
-
-    Parameters
-    ----------
-    unknown : sequence of str
-        Columns of which it is not known, from `open_columns`.
-    noisy : sequence of str
-        All columns that can be corrected.
-
-    Notes
-    -----
-    Let the score be ``c'(E + a u) + v``, with errors u, a share in [0, 1] of each, and an outcome
-    that has nothing of the score given E. With error variances s, least squares that subtracts ``(1
-    - a) s`` gives the score zero, and the numerator of its coefficient is linear in each column's
-    subtracted part. So zero lies between the coefficients of the corners, where each part is 0
-    (shared, uncorrected) or s, whatever the shares: a word that all of them give is none of the
-    noise. A share outside of [0, 1] is not covered; of many columns all, all but one and one are
-    asked.
-
-    Examples
-    --------
-    >>> shared_sets(["likes", "views"], ["likes", "views"])
-    [('likes',), ('views',)]
-    >>> shared_sets(["likes"], ["likes", "views"])
-    [('likes',)]
-    """
-    sets = [
-        tuple(column for column, end in zip(unknown, ends, strict=True) if end)
-        for ends in reversed(corners(len(unknown)))
-    ]
-    return [one for one in sets if one and len(one) < len(noisy)]

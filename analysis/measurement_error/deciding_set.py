@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -237,18 +237,15 @@ class DecidingSet:
         for shared in self._shared():
             yield "-".join(("shared", *shared)), low, shared
 
-    def _shared(self) -> Iterator[tuple[str, ...]]:
-        """Yield sets of stated columns whose noise the score may share, another left to correct."""
+    def _shared(self) -> list[tuple[str, ...]]:
+        """Return sets of stated columns whose noise the score may share, another corrected."""
         if self.shares_error != "unknown":
-            return
+            return []
         known = self.score in (self.halves or {})
         unknown = [
             c.name for c in self.noisy if not c.assumed and not (known and c.halves is not None)
         ]
-        for ends in reversed(corners(len(unknown))):
-            shared = tuple(n for n, end in zip(unknown, ends, strict=True) if end)
-            if shared and len(shared) < len(self.noisy):
-                yield shared
+        return shared_sets(unknown, [c.name for c in self.noisy])
 
     def _in_words(self, at: Mapping[str, float], without: tuple[str, ...]) -> str:
         parts = [
@@ -415,6 +412,40 @@ def corners(count: int) -> list[tuple[int, ...]]:
         ones = np.eye(count, dtype=int)
         inside = [tuple(row) for row in (*(1 - ones).tolist(), *ones.tolist())]
     return list(dict.fromkeys([(0,) * count, (1,) * count, *inside]))
+
+
+def shared_sets(unknown: Sequence[str], noisy: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the sets of columns whose noise the score may share, another one left to correct.
+
+    Parameters
+    ----------
+    unknown : sequence of str
+        Columns of which it is not known, from `open_columns`.
+    noisy : sequence of str
+        All columns that can be corrected.
+
+    Notes
+    -----
+    Let the score be ``c'(E + a u) + v``, with errors u, a share in [0, 1] of each, and an outcome
+    that has nothing of the score given E. With error variances s, least squares that subtracts ``(1
+    - a) s`` gives the score zero, and the numerator of its coefficient is linear in each column's
+    subtracted part. So zero lies between the coefficients of the corners, where each part is 0
+    (shared, uncorrected) or s, whatever the shares: a word that all of them give is none of the
+    noise. A share outside of [0, 1] is not covered; of many columns all, all but one and one are
+    asked.
+
+    Examples
+    --------
+    >>> shared_sets(["likes", "views"], ["likes", "views"])
+    [('likes',), ('views',)]
+    >>> shared_sets(["likes"], ["likes", "views"])
+    [('likes',)]
+    """
+    sets = [
+        tuple(column for column, end in zip(unknown, ends, strict=True) if end)
+        for ends in reversed(corners(len(unknown)))
+    ]
+    return [one for one in sets if one and len(one) < len(noisy)]
 
 
 def _named(ends: Iterable[int]) -> str:

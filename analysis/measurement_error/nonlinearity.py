@@ -155,18 +155,10 @@ def without_linearity(fit: Fit, errors: Mapping[str, Measurement]) -> dict[str, 
     return {at: under_leverage(one, leverage) for at, one in corrections.items()}
 
 
-def nonlinearity_reason(label: str, curve: Nonlinearity, *, decided: bool) -> str:
+def nonlinearity_reason(label: str, curve: Nonlinearity) -> str:
     """Return the sentence that explains a verdict on a score in which engagement is nonlinear."""
-    consequence = (
-        "the corrected score, which does not, decides."
-        if decided
-        else (
-            "the effect is shown and decides nothing: another transform of the score (log1p, rank)"
-            " may make it straight."
-        )
-    )
     return (
         f"Recorded engagement is a curve of {label}: the curve explains {100 * curve.share:.0f} %"
-        " of what a straight line leaves. Regression calibration takes it for straight;"
-        f" {consequence}"
+        " of what a straight line leaves. Regression calibration takes it for straight; the"
+        " corrected score, which does not, decides."
     )

@@ -9,7 +9,8 @@ import numpy as np
 
 from analysis.errors import DesignError, Fault
 from analysis.measurement_error.correction import correct_term
-from analysis.measurement_error.corrections import points_of, shared_sets, values_at
+from analysis.measurement_error.corrections import points_of, values_at
+from analysis.measurement_error.deciding_set import shared_sets
 from analysis.measurement_error.measurement import Measurement, Refusal, measure
 from analysis.measurement_error.nonlinearity import nonlinearity
 from analysis.models import covariance_of, fit_model
