@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from analysis.models.fit import Fit
 from analysis.models.glm import effect_of
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question
-from analysis.results.rule import Member, Phrase, agreed, word_of
+from analysis.results.rule import INSIDE, Member, Phrase, agreed, word_of
 
 AS_RECORDED = ("recorded", "form")
 """Members that take the record for the truth."""
@@ -174,7 +176,7 @@ class AskedRule:
         """Return a member's word and direction; no answer is `inconclusive`."""
         question, effect = self.question, answered.effect
         if effect is None or not np.isfinite([effect.estimate, effect.std_error]).all():
-            return "inconclusive", None
+            return UNDECIDED
         if answered.member == "recorded":
             word = question.word_of_fit(self.fit)
         else:
@@ -183,25 +185,25 @@ class AskedRule:
             word = word_of(*edges, question.band(question.model))
         return word, effect.estimate > 0 if word in ("adds", "trivial") else None
 
-    def at(self, assumed: float | None = None, *, without: Sequence[str] = ()) -> Phrase:
+    def at(self, assumed: float | None = None, *, cheap: bool = False) -> Phrase:
         """Return what the rule says with a reliability of the assumed columns from here on.
 
         Parameters
         ----------
         assumed : float, optional
             `start` unless given.
-        without : sequence of str
-            Members that are not asked.
+        cheap : bool
+            Whether the member that takes longest is not asked.
         """
         least = self.least if assumed is None else assumed
-        key = round(least, 6), tuple(without)
+        key = round(least, 6), cheap
         if key not in self._said:
-            asked = (one for one in self.deciding.members(least) if one.member not in without)
+            asked = self.deciding.members(least, cheap=cheap)
             self._said[key] = agreed(self.phrase(one) for one in asked)
         return self._said[key]
 
     @cached_property
-    def _said(self) -> dict[tuple[float, tuple[str, ...]], Phrase]:
+    def _said(self) -> dict[tuple[float, bool], Phrase]:
         """What was said before."""
         return {}
 
@@ -213,32 +215,37 @@ class AskedRule:
         """
         if self.start is None or not _decided(self.at(1.0)):
             return None, None
-        low = 1.0
-        for without in (("steps",), ()):  # the dear member only confirms, where it can
-            low = self._first(without)
-            if _decided(self.at(low)):
-                break
+        words = _words(self.at, GRID, self.many)
+        low = self._refined(words)
         start = round(float(np.ceil(self.start / FINEST - 1e-9)) * FINEST, 2)
         if start < low and _decided(self.at(self.start)):  # the word that is given
             return start, self.at(self.start)
         return low, self.at(low)
 
-    def _first(self, without: Sequence[str]) -> float:
+    def _refined(self, words: Sequence[Phrase]) -> float:
         """Return the least reliability, in steps of one hundredth, from which a word holds up to 1.
 
-        First among the points of `GRID`, which a sweep asks, too.
+        Parameters
+        ----------
+        words : sequence of (str, bool or None)
+            What the rule says at the points of `GRID`.
         """
         high = len(GRID) - 1
-        while high > 0 and _decided(self.at(GRID[high - 1], without=without)):
+        while high > 0 and _decided(words[high - 1]):
             high -= 1
         if high == 0:
             return GRID[0]
         above = int(np.ceil(GRID[high] / FINEST - 1e-9))
         for step in range(int(GRID[high - 1] / FINEST) + 1, above):
             at = round(step * FINEST, 2)
-            if _decided(self.at(at, without=without)):
+            if _decided(self.at(at)):
                 return at
         return round(above * FINEST, 2)
+
+    @property
+    def many(self) -> bool:
+        """Whether the dearest member is asked as seldom as can be."""
+        return self.fit.design.n >= MANY
 
     # --- what a reader sees ---
 
@@ -296,27 +303,38 @@ def _decided(phrase: Phrase) -> bool:
 
 
 MANY = 3_000
-"""From so many rows on the dearest member is asked at the ends of a stretch of one word only."""
+"""From so many rows on it is found by halving where the dearest member begins to agree."""
+
+UNDECIDED: Phrase = ("inconclusive", None)
+
+
+class _Ask(Protocol):
+    def __call__(self, at: float, *, cheap: bool = False) -> Phrase: ...
 
 
 def sweep(rule: AskedRule, grid: Sequence[float] = GRID) -> tuple[Phrase, ...]:
-    """Return what the rule says at each reliability, in rising order.
+    """Return what the rule says at each reliability, in rising order."""
 
-    The member that takes longest is asked only where the others agree; of many rows at both ends of
-    each stretch with one word, and within it where they do not bear it out.
+    def ask(at: float, *, cheap: bool = False) -> Phrase:
+        return rule.with_reliability(at).at(at, cheap=cheap)
+
+    return _words(ask, grid, rule.many)
+
+
+def _words(ask: _Ask, grid: Sequence[float], many: bool) -> tuple[Phrase, ...]:
+    """Return what is said at each point.
+
+    The member that takes longest is asked only where the others agree; of many rows at the upper
+    end of each stretch with one word, and by halving where within it the word begins to hold.
     """
-
-    def ask(at: int, without: tuple[str, ...] = ()) -> Phrase:
-        reliability = float(grid[at])
-        return rule.with_reliability(reliability).at(reliability, without=without)
-
-    words = [ask(at, ("steps",)) for at in range(len(grid))]
+    words = [ask(at, cheap=True) for at in grid]
     for stretch in _stretches(words):
-        ends = dict.fromkeys([stretch[0], stretch[-1]])
-        many = rule.fit.design.n >= MANY and all(ask(at) == words[at] for at in ends)
-        if not many:
-            for at in stretch:
-                words[at] = ask(at)
+        halved = many and ask(grid[stretch[-1]]) == words[stretch[-1]]
+        held = 0
+        if halved:
+            held = bisect_left(stretch, x=True, key=lambda at: ask(grid[at]) == words[at])
+        for at in stretch[:held] if halved else stretch:
+            words[at] = UNDECIDED if halved and words[at][0] not in INSIDE else ask(grid[at])
     return tuple(words)
 
 

@@ -125,13 +125,15 @@ class DecidingSet:
         """Whether the recorded columns, noise and all, have a say."""
         return not self.noise_decides or self.shares_error != "none" or bool(self.assumed)
 
-    def members(self, assumed: float = 1.0) -> Iterator[Answered]:
+    def members(self, assumed: float = 1.0, *, cheap: bool = False) -> Iterator[Answered]:
         """Yield each member with its effect, the cheap ones first.
 
         Parameters
         ----------
         assumed : float
             Reliability of the assumed columns: the low end of what is thought possible.
+        cheap : bool
+            Whether the last member, which takes longest, is left out.
         """
         low = self._reliabilities(assumed)
         noisy = self.noise_decides and any(
@@ -143,6 +145,7 @@ class DecidingSet:
         if noisy:
             yield from self._less_noise(low)
             yield from self._cubics(low)
+        if noisy and not cheap:
             yield self._steps(low)
 
     def _reliabilities(self, assumed: float) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +21,9 @@ WIDEST_GAP = 0.6
 ROUNDS, MORE_ROUNDS = 12, 60
 """Steps of the EM algorithm from a score that tells nothing: few, so that its curve stays smooth,
 and more where the outcome takes steps."""
+
+BLOCK = 2_048
+"""Rows that are worked on at a time."""
 
 SHRUNK, LESS_SHRUNK, SEVERAL_SHRUNK = 3.0, 0.1, 1.0
 """Ridge of the soft steps in the score's curve, where the outcome takes steps, and with several
@@ -176,46 +180,105 @@ def _one_column(
     """Find the score's curve by the EM algorithm, and the weights that follow from it."""
     grid, steps = _grid_of(column, GRID)
     n, q = known.shape
-    record = _record_density(column, grid)
-    prior = np.exp(-0.5 * grid**2 / (1 - column.variance)).astype("f4")
-    weights = record * prior
-    weights /= weights.sum(axis=1, keepdims=True)
-    ridge, inner = _penalty(n, 1, q, shrunk), known.T @ known
+    rows = _Rows(column.values, score, known, column.variance, grid, steps)
+    state = _State(np.zeros(q), np.zeros(q + steps.shape[1]), 1 - column.variance, np.inf)
     for _ in range(rounds):
-        total = weights.sum(axis=0, dtype=float)
-        expected = weights @ steps
+        state = rows.improved(state, shrunk)
+    weights = np.empty((n, len(grid)))
+    for block, found in rows.weights(state):
+        weights[block] = found.T
+    return TrueColumn(grid, steps, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What the EM algorithm improves.
+
+    Attributes
+    ----------
+    line : ndarray, shape (q,)
+        The truth's line in the known columns.
+    params : ndarray, shape (q + 11,)
+        Of the score on the known columns and the soft steps.
+    width, spread : float
+        Variances about the two.
+    """
+
+    line: np.ndarray
+    params: np.ndarray
+    width: float
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows that a step of the EM algorithm sees; `noise` is the variance of the record's noise."""
+
+    record: np.ndarray
+    score: np.ndarray
+    known: np.ndarray
+    noise: float
+    grid: np.ndarray
+    steps: np.ndarray
+
+    def weights(self, state: _State) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield blocks of rows, and the weight of each value of the truth (K, rows) for them."""
+        n, q = self.known.shape
+        curve = self.steps @ state.params[q:]
+        # the squares of record, line and score cancel: what is left is linear in three numbers
+        level = -0.5 * self.grid**2 * (1 / self.noise + 1 / state.width)
+        parts = np.stack([level - 0.5 * curve**2 / state.spread, self.grid, curve], axis=1).astype(
+            "f4"
+        )
+        pull = self.record / self.noise + self.known @ state.line / state.width
+        rest = (self.score - self.known @ state.params[:q]) / state.spread
+        rows = np.stack([np.ones(n), pull, rest]).astype("f4")
+        for start in range(0, n, BLOCK):
+            block = slice(start, start + BLOCK)
+            logs = parts @ rows[:, block]
+            logs -= logs.max(axis=0)
+            found = np.exp(logs, out=logs)
+            found /= found.sum(axis=0)
+            yield block, found
+
+    def improved(self, state: _State, shrunk: float) -> _State:
+        """Return the state after one more step: all of it follows from sums over the rows."""
+        n, q = self.known.shape
+        sums = np.zeros((len(self.grid), q + 1))
+        for block, found in self.weights(state):
+            sums += found.astype(float) @ self._seen[block]
+        crossed, scored, total = sums[:, :q].T, sums[:, q], sums[:, 0]
+        inner, outer = self._inner
         matrix = np.block(
             [
-                [inner, known.T @ expected],
-                [expected.T @ known, (steps * total[:, None]).T @ steps],
+                [inner, crossed @ self.steps],
+                [(crossed @ self.steps).T, (self.steps * total[:, None]).T @ self.steps],
             ]
         )
-        params = np.linalg.solve(
-            matrix + ridge, np.concatenate([known.T @ score, expected.T @ score])
-        )
-        rest, curve = score - known @ params[:q], steps @ params[q:]
-        spread = rest @ rest - 2 * rest @ (expected @ params[q:]) + total @ curve**2
-        spread = max(spread / n, LEAST_SPREAD)
-        if q > 1:
-            prior = _about_a_line(weights, grid, known)
-        weights = np.exp((-0.5 / spread) * (rest[:, None] - curve).astype("f4") ** 2)
-        weights *= record * prior.astype("f4")
-        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
-    return TrueColumn(grid, steps, weights.astype(float))
+        right = np.concatenate([outer, scored @ self.steps])
+        params = np.linalg.solve(matrix + _penalty(n, 1, q, shrunk), right)
+        spread = self._square - 2 * params @ right + params @ matrix @ params
+        spread = max(float(spread) / n, LEAST_SPREAD)
+        if q == 1:
+            return _State(state.line, params, state.width, spread)
+        means = crossed @ self.grid
+        line = np.linalg.lstsq(inner, means, rcond=None)[0]
+        width = total @ self.grid**2 - 2 * line @ means + line @ inner @ line
+        return _State(line, params, max(float(width) / n, LEAST_SPREAD), spread)
 
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        """Known columns and score."""
+        return np.column_stack([self.known, self.score])
 
-def _record_density(column: NoisyColumn, grid: np.ndarray) -> np.ndarray:
-    """Return the density of each record at each truth, shape (n, K), relative to its largest."""
-    logs = (-0.5 / column.variance) * (column.values[:, None] - grid) ** 2
-    return np.exp(logs - logs.max(axis=1, keepdims=True)).astype("f4")
+    @cached_property
+    def _inner(self) -> tuple[np.ndarray, np.ndarray]:
+        """Products of the known columns with each other and with the score."""
+        return self.known.T @ self.known, self.known.T @ self.score
 
-
-def _about_a_line(weights: np.ndarray, grid: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the normal density of the truth about its line in the known columns, (n, K)."""
-    mean = weights @ grid
-    line = known @ np.linalg.lstsq(known, mean, rcond=None)[0]
-    spread = (weights @ grid**2 - 2 * mean * line + line**2).mean()
-    return np.exp(-0.5 * (grid - line[:, None]) ** 2 / max(spread, LEAST_SPREAD))
+    @cached_property
+    def _square(self) -> float:
+        return float(self.score @ self.score)
 
 
 def _several(

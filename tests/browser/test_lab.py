@@ -24,9 +24,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 # By what it is, not `shell.currentWidget`: what comes to the front while the page settles is not
 # always the notebook.
-WIDGET = (
-    "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path?.endsWith('.ipynb'))"
-)
+SHOWN = "[...(window.jupyterapp?.shell?.widgets('main') ?? [])]"
+WIDGET = f"{SHOWN}.find(w => w.context?.path?.endsWith('.ipynb'))"
 IDLE = f"() => {WIDGET}?.sessionContext?.session?.kernel?.status === 'idle'"
 # A promise of a command that is awaited by evaluate() may never return: start it, and look at the
 # notebook's model.
