@@ -194,27 +194,28 @@ class DecidingSet:
     def _less_noise(self, low: dict[str, float]) -> Iterator[Answered]:
         """Yield the linear correction at each corner of what is not known."""
         for variant, at, without in self._corners(low):
-            effect = self.corrected(at, without)
-            where = self._in_words(at, without)
-            model = FAMILIES[self.linear.model].correction
-            if self.curved and FAMILIES[self.linear.model].other_correction == CURVED:
-                model = CURVED
-            yield Answered("noise", model, variant, effect, where, at)
+            model, effect = self.corrected(at, without)
+            yield Answered("noise", model, variant, effect, self._in_words(at, without), at)
 
-    def corrected(self, at: Mapping[str, float], without: Iterable[str] = ()) -> Effect | None:
-        """Return the effect with each column's noise at a reliability, and some columns' left."""
+    def corrected(
+        self, at: Mapping[str, float], without: Iterable[str] = ()
+    ) -> tuple[str, Effect | None]:
+        """Return the correction's name, and the effect with each column's noise at a reliability.
+
+        Some columns' noise may be left.
+        """
+        family = FAMILIES[self.linear.model]
         halves = {name: pair for name, pair in (self.halves or {}).items() if name not in without}
         declared = {name: r for name, r in at.items() if name not in halves and name not in without}
         if not declared and not any(name != self.score for name in halves):
-            return self.plain
+            return family.correction, self.plain
         errors = measure(self.linear.design, halves=halves, declared=declared)
         if self.curved:
             other = without_linearity(self.linear, {"value": errors})
             if other is not None:
-                return other["value"].effect(self.score)
-        margin = bool(FAMILIES[self.linear.model].margin)
-        effect = correct_term(self.linear, errors, self.score, margin=margin)
-        return None if isinstance(effect, Refusal) else effect
+                return family.other_correction or CURVED, other["value"].effect(self.score)
+        effect = correct_term(self.linear, errors, self.score, margin=bool(family.margin))
+        return family.correction, None if isinstance(effect, Refusal) else effect
 
     def _corners(
         self, low: dict[str, float]

@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.data.halves import counts_behind
 from analysis.measurement_error.asked import AskedRule, sweep
 from analysis.measurement_error.calibrated_null import rate_of_fit
+from analysis.measurement_error.checks import (
+    check_linearity,
+    check_skewed_record,
+    check_small_counts,
+    check_uneven_noise,
+)
 from analysis.measurement_error.correction import Correction
 from analysis.measurement_error.corrections import CorrectedEffects, Corrections
 from analysis.measurement_error.measurement import Refusal, measure
@@ -17,8 +22,6 @@ from analysis.measurement_error.other_corrections import OTHER, oriv
 from analysis.measurement_error.reliability import (
     Reliability,
     estimate_reliability,
-    small_counts,
-    uneven_noise,
 )
 from analysis.measurement_error.reliability_curve import (
     SUPPOSED,
@@ -29,7 +32,7 @@ from analysis.measurement_error.simex import TERM as SIMEX
 from analysis.measurement_error.simex import simex_rows
 from analysis.models.fit import Fit
 from analysis.results.answer import open_columns
-from analysis.results.estimates import Check, Estimate
+from analysis.results.estimates import Estimate
 from analysis.results.question import Question
 from analysis.results.rule import NOTHING_KNOWN, Noise
 
@@ -59,6 +62,7 @@ def study_noise(question: Question) -> Noise:
         if row.id not in known_ids
     ]
     low, phrase = rule.holds_from
+    checks = (*known.checks, *check_skewed_record(rule))
     curve = known.curve
     if curve is not None:
         curve = replace(curve, words=sweep(rule, curve.reliability.tolist()))
@@ -66,6 +70,7 @@ def study_noise(question: Question) -> Noise:
         known,
         status=_status(rule, known),
         rows=(*known.rows, *rows),
+        checks=checks,
         members=members,
         start=rule.start,
         holds_from=low,
@@ -135,9 +140,9 @@ def _corrected(corrections: Corrections) -> Noise:
     return replace(
         noise,
         checks=(
-            *_small_counts(question),
-            *_uneven_noise(question),
-            *_linearity(question, corrected.curve),
+            *check_small_counts(question),
+            *check_uneven_noise(question),
+            *check_linearity(question, corrected.curve),
         ),
         reasons=(*noise.reasons, *_vanishing(curve), *null),
         break_even=curve.vanishing.reliability,
@@ -308,39 +313,3 @@ def _null_sentence(
         f" adds nothing would pass the ordinary test {100 * rates['naive']:.0f} % of the"
         f" time{also}."
     ]
-
-
-# --- checks ---------------------------------------------------------------------------------------
-
-
-def _linearity(question: Question, curve: Nonlinearity) -> list[Check]:
-    """Return the check that engagement is linear in the score, where a correction takes it so."""
-    check = question.check("curved_score", not curve.matters, curve.sentence, curve.share)
-    return [] if question.family.linear else [check]
-
-
-def _uneven_noise(question: Question) -> list[Check]:
-    """Return whether the noise that halves show is of one size, as the corrections take it."""
-    checks = []
-    for column, halves in question.halves.items():
-        found = uneven_noise(*halves)
-        reason = f"{column}: {found.sentence}"
-        check = question.check("uneven_noise", found.passed, reason, found.correlation)
-        checks.append(replace(check, undecides=True))
-    return checks
-
-
-def _small_counts(question: Question) -> list[Check]:
-    """Return whether halves of counts are large enough for plain noise in their logarithm."""
-    sample, plan, checks = question.sample, question.plan, []
-    unnamed = plan.row is None or sample.raw is None
-    behind = {} if unnamed else counts_behind(plan, sample.raw[plan.row])
-    for column, pair in plan.engagement.halves.items():
-        halves = tuple(behind.get(column) or (sample.numbers(half) for half in pair))
-        whole = all(np.array_equal(half, np.floor(half)) for half in halves)
-        if plan.engagement.transform_of(column) == "log1p" and whole:
-            counts = small_counts(*halves)
-            reason = f"{column}: {counts.sentence}"
-            check = question.check("small_counts", counts.passed, reason, counts.largest)
-            checks.append(replace(check, refuses=True))
-    return checks

@@ -121,6 +121,11 @@ WEIGHTS: dict[str, Weighed] = {
         "rows that are there twice",
         "Rows repeat, and all of them count.",
     ),
+    "skewed_record": Weighed(
+        "cautions",
+        "the skewness of engagement whose noise is assumed or stated",
+        "The noise may be even on another scale than its correction takes it to be.",
+    ),
     "entity": Weighed(
         "cautions",
         "a column that names what several rows are about",

@@ -112,6 +112,22 @@ def test_halves_of_uneven_noise_decide_nothing():
     assert analyse(plan, even_noise).verdict_on().verdict == "adds"
 
 
+@pytest.mark.parametrize("stated", [{}, {"reliability": {"likes": 0.8}}])
+def test_a_record_that_is_drawn_out_is_told_of_beside_the_word(stated):
+    rng = np.random.default_rng(11)
+    likes = np.exp(rng.normal(size=800))
+    score = np.log(likes) + rng.normal(size=800)
+    data = pd.DataFrame({"likes": likes, "score": score, "y": likes + rng.normal(size=800)})
+    found = {}
+    for how in ("identity", "log1p"):
+        engagement = {"columns": ["likes"], "transform": how} | stated
+        result = analyse(BASE | {"engagement": engagement}, data)
+        (found[how],) = [one for one in result.checks if one.check == "skewed_record"]
+    assert not found["identity"].passed
+    assert "likes (skewness" in found["identity"].reason
+    assert found["log1p"].passed
+
+
 def test_a_named_covariance_that_changes_the_word_decides_nothing():
     rng = np.random.default_rng(2)
     data = frame(2, n=60, effect=0.2).assign(score=lambda f: f["score"] + 0.0)

@@ -93,7 +93,7 @@ def test_the_linear_case_is_errors_in_variables_with_the_same_error():
     rng = np.random.default_rng(3)
     records, score, outcome = world(rng, n=800, columns=2)
     one = deciding(records, score, outcome)
-    eiv = one.corrected({"e0": 0.8, "e1": 0.7})
+    _, eiv = one.corrected({"e0": 0.8, "e1": 0.7})
     columns = [NoisyColumn("e0", records[0], 0.2), NoisyColumn("e1", records[1], 0.3)]
     known = np.column_stack([np.ones(800), score])
     found = corrected_polynomial(outcome, known, columns, monomials(2, 1))
