@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.data.dataset import from_frame, read_dataset
+from analysis.data.dataset import from_frame, read_dataset, with_gaps
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import AnalysisError, DesignError, Fault, PlanError
@@ -412,6 +412,7 @@ def _sample(
         refuse_reading(plan)
         return select_rows(plan, plan.folder)
     if data is not None:
-        return select_sample(plan, with_halves(plan, from_frame(data)))
+        given = with_gaps(from_frame(data), plan.reading)
+        return select_sample(plan, with_halves(plan, given))
     dataset = read_dataset(plan.dataset, folder=plan.folder, reading=plan.reading)
     return select_sample(plan, with_halves(plan, dataset))

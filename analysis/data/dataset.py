@@ -12,12 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.reading.cells import FIRST_ROW, RawTable, located
+from analysis.data.reading.codes import declared, unknown_columns, without_codes
 from analysis.data.reading.databases import is_url, lacks, read_url
 from analysis.data.reading.readers import ARCHIVES, SUFFIXES, check_reading, read_file
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import (
     Codebook,
     CodebookColumn,
+    Codes,
     ReadingSection,
     read_codebook,
     type_line,
@@ -50,6 +52,8 @@ class Dataset:
         Columns that hold values by now, no longer cells as they were written.
     labels : dict of str to str
         What the plan makes of a column, where that is something else than the column itself.
+    codes : dict of str to tuple
+        What was declared to stand for a missing value, by column; the frame has gaps there.
     """
 
     frame: pd.DataFrame
@@ -62,6 +66,7 @@ class Dataset:
     decimal: str = "."
     converted: frozenset[str] = frozenset()
     labels: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, Codes] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -135,7 +140,26 @@ def read_dataset(
         path = _locate(re.sub(r"^sqlite(\+\w+)?:///", "", address, flags=re.IGNORECASE), folder)
         dataset = _from_file(address, path, reading)
     check_hash(dataset)
-    return dataset
+    said = dataset.codebook.reading if dataset.codebook else None
+    return with_gaps(dataset, reading.over(said))
+
+
+def with_gaps(dataset: Dataset, reading: ReadingSection) -> Dataset:
+    """Return the dataset with gaps where `[reading] missing_values` says that a value is missing.
+
+    Raises
+    ------
+    DataError
+        When a column is named that the data do not have.
+    """
+    names = [str(name) for name in dataset.frame.columns]
+    if faults := unknown_columns(reading, names):
+        raise DataError(dataset.path or dataset.address, faults)
+    codes = declared(reading, names)
+    if not codes:
+        return dataset
+    frame, note = without_codes(dataset.frame, codes, dataset.decimal)
+    return replace(dataset, frame=frame, codes=codes, notes=(*dataset.notes, note))
 
 
 def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:

@@ -53,11 +53,17 @@ def table_schema(dataset: Dataset, plan: Plan | None = None) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "$schema": STANDARD,
         "fields": [_field(name, dataset, plan) for name in (*names, *wanted)],
-        "missingValues": sorted(MISSING),
+        "missingValues": sorted({*MISSING, *_stated_missing(dataset)}),
     }
     if plan is not None and plan.row is not None and plan.duplicates == "refuse":
         schema["primaryKey"] = [plan.row]
     return schema
+
+
+def _stated_missing(dataset: Dataset) -> set[str]:
+    """Return what was declared to stand for a missing value, as the cells of a csv have it."""
+    codes = {code for column in dataset.codes.values() for code in column}
+    return {code if isinstance(code, str) else f"{code:.15g}" for code in codes}
 
 
 def _field(name: str, dataset: Dataset, plan: Plan | None) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def _codebook(name: str, dataset: Dataset, column: str) -> str:
     content: dict[str, Any] = {
         "title": f"{title}, with the {described.name} score",
         "source": f"{source}; the score was computed by score-audit",
-        "licence": known.licence if known else "that of the data",
+        "licence": (known and known.licence) or "that of the data",
     }
     if dataset.simulated:
         content |= {"simulated": True, "caution": known.caution}

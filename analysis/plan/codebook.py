@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import datetime
+import math
 import re
 import tomllib
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from analysis.errors import DataError, Fault, printable, unknown
 from analysis.plan.sections.columns import Name, Number, Rules, Section, YesNo
@@ -57,6 +59,31 @@ def _date_format(layout: str) -> str:
     return layout
 
 
+Codes = tuple[str | float, ...]
+"""Words and numbers that stand for a missing value."""
+
+
+def _codes(stated: Any) -> Codes | dict[str, Codes]:
+    """Return what stands for a missing value in every column, or by column."""
+    if isinstance(stated, Mapping):
+        return {str(name): _list_of_codes(codes) for name, codes in stated.items()}
+    return _list_of_codes(stated)
+
+
+def _list_of_codes(stated: Any) -> Codes:
+    known = isinstance(stated, (list, tuple)) and all(
+        bool(code.strip())
+        if isinstance(code, str)
+        else isinstance(code, (int, float)) and not isinstance(code, bool) and math.isfinite(code)
+        for code in stated
+    )
+    if not known:
+        raise ValueError(
+            'a list of words and numbers, such as ["n/a", 9999]; or by column: {age = [999]}'
+        )
+    return tuple(code if isinstance(code, str) else float(code) for code in stated)
+
+
 class ReadingSection(Section):
     """`[reading]`: what a file does not say of itself. What is left out is detected, and reported.
 
@@ -70,6 +97,7 @@ class ReadingSection(Section):
     table: Name | None = None
     query: Name | None = None
     parameters: dict[Name, YesNo | Number | str] = Field(default_factory=dict)
+    missing_values: Annotated[Any, BeforeValidator(_codes)] = ()
 
     def rules(self) -> Rules:
         return {
@@ -157,6 +185,8 @@ def read_codebook(path: Path) -> Codebook | None:
         raise DataError(path, "the codebook", printable(error), "a TOML file in UTF-8") from None
     if "score" in data or "outcome" in data:
         return None
+    if set(data) <= {"reading"}:  # nothing is said but how the file is read
+        data = {"title": "", "source": "", "licence": "", **data}
     try:
         return Codebook.model_validate(data)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from pandas.api import types
 
 from analysis.data.reading.written import EITHER, FEW_WORDS, FORMS, MOST_WORDS, PLAIN, Written
 from analysis.errors import DataError, Fault, column_place, listing, printable, quoted
+from analysis.plan.files import texts as list_of
 
 if TYPE_CHECKING:
     from analysis.data.dataset import Dataset
@@ -199,17 +200,26 @@ def convert(plan: Plan, dataset: Dataset, numeric: dict[str, bool], faults: list
             notes.append(f"{printable(name)} as dates written {section.date}")
         else:
             form = written(section, dataset.decimal)
-            columns[name] = _converted(raw, form, name, faults)
+            columns[name] = _uncoded(_converted(raw, form, name, faults), dataset)
             notes.append(f"{printable(name)} as {form}")
     for name, always in numeric.items() if dataset.decimal == "," else ():
         raw = dataset.frame[name]
         if name not in columns and name not in dataset.converted and _has_marks(raw, always):
-            columns[name] = _converted(raw, Written(decimal=","), name, faults)
+            commas = Written(decimal=",")
+            columns[name] = _uncoded(_converted(raw, commas, name, faults), dataset)
     if not columns:
         return dataset
     converted = dataset.converted | set(columns)
     frame = dataset.frame.assign(**columns)
     return replace(dataset, frame=frame, notes=(*dataset.notes, *notes), converted=converted)
+
+
+def _uncoded(values: pd.Series, dataset: Dataset) -> pd.Series:
+    """Return converted numbers without those that were declared to stand for a missing value."""
+    numbers = pd.to_numeric(
+        pd.Series(dataset.codes.get(str(values.name), ()), dtype=object), "coerce"
+    )
+    return values.where(~values.isin(numbers.dropna().astype(float)))
 
 
 def _has_marks(raw: pd.Series, always: bool) -> bool:
@@ -258,8 +268,8 @@ def _is_word(text: str) -> bool:
 
 
 def _is_no_value(words: list[str]) -> str:
-    shown = listing([repr(printable(word, limit=20)) for word in words])
-    return f"{shown} is no value: leave such cells empty"
+    shown = list_of(printable(word, limit=20) for word in words)
+    return f"No values? Then say so in the plan: [reading] missing_values = {shown}"
 
 
 def _dates(raw: pd.Series, layout: str, name: str, faults: list[Fault]) -> pd.Series:
