@@ -16,11 +16,11 @@ from analysis.models.covariance import (
     one_step_jackknife,
     refuse_full_leverage,
     small_sample,
-    steps_without,
 )
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
+from analysis.models.left_out import left_out
 from analysis.models.solver import SINGULAR, Rows, condition_of, newton
 
 WIDEST = 30.0
@@ -70,11 +70,9 @@ def fit_pml(design: Design, *, family: str = "poisson", covariance: str = "HC1")
         rest = Rows(rows.response[stay], rows.columns[stay], rows.family, offset)
         return _estimate(rest, estimate)
 
-    def steps() -> np.ndarray:
-        derivatives = rows.family.derivatives(rows.response, rows.predictor(estimate))
-        return steps_without(rows.columns, *derivatives, design.clusters)[1]
+    def leave_out(clusters: np.ndarray) -> np.ndarray:
+        return jackknife(refit, estimate, clusters, lambda: left_out(rows, estimate, clusters))
 
-    leave_out = partial(jackknife, refit, estimate, steps=steps)
     return _fit_at(design, rows, estimate, unit, covariance, leave_out)
 
 
@@ -139,6 +137,28 @@ def refit(design: Design, model: str, covariance: str, predictor: np.ndarray) ->
         text = "no convergence", "a draw with a finite estimate"
         raise DesignError("the model", [Fault(f"{model} regression", *text)])
     return _fit_at(design, rows, found.params, unit, covariance, None)
+
+
+def params_without(fit: Fit) -> np.ndarray:
+    """Return the coefficients of a fit without each of its clusters, shape (G, k).
+
+    NaN where a refit has to find them.
+
+    Parameters
+    ----------
+    fit : Fit
+        By `fit_pml` or `fit_logit`.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        Where one cluster alone carries a coefficient.
+    """
+    rows, unit = _rows(fit.design, FAMILIES[fit.model])
+    triangle, shift = fit.design.basis[1], np.zeros(fit.design.k)
+    shift[0] = np.log(unit)
+    others = left_out(rows, triangle @ (fit.params - shift), fit.design.clusters)
+    return np.linalg.solve(triangle, others.T).T + shift
 
 
 def _rows(design: Design, family: Family) -> tuple[Rows, float]:

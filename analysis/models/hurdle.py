@@ -21,7 +21,7 @@ from analysis.models.covariance import (
 )
 from analysis.models.design import Design
 from analysis.models.fit import CountFit, Fit
-from analysis.models.glm import fit_logit, fit_pml
+from analysis.models.glm import fit_logit, fit_pml, params_without
 
 FEWEST = 10
 """So many rows more than columns have to lie on the positive side, and one on the other."""
@@ -235,4 +235,13 @@ def _jackknifed(design: Design, counts: bool, zero: Fit, positive: Fit) -> np.nd
         params = np.concatenate([one.params, _every(other)])
         return np.append(params, full[-1])[: len(full)]  # with alpha where the full one has it
 
-    return jackknife(refit, full, design.clusters)
+    def found() -> np.ndarray:
+        others = np.tile(full, (design.n_clusters, 1))
+        some = np.unique(design.clusters[design.response > 0])
+        others[:, : design.k] = params_without(zero)
+        others[some, design.k :] = params_without(positive)
+        fewest = positive.design.n - np.bincount(positive.design.clusters)
+        others[some[fewest < design.k + FEWEST]] = np.nan  # a refit says that there are too few
+        return others
+
+    return jackknife(refit, full, design.clusters, None if counts else found)

@@ -376,7 +376,7 @@ def test_small_clusters_among_very_many_are_left_out_by_one_step(model, monkeypa
     blocks = ("intercept", "engagement", "score")
     design = Design(outcome + 0.0, matrix, ("const", "likes", "klout"), blocks, clusters=codes)
     steps = fit_model(design, model, "CRV3")
-    monkeypatch.setattr("analysis.models.covariance.MOST_REFITS", 1000)
+    monkeypatch.setattr("analysis.models.left_out.MOST_REFITS", 1000)
     refits = fit_model(design, model, "CRV3")
     assert steps.std_errors() == pytest.approx(refits.std_errors(), rel=1e-3)
     assert (steps.std_errors() != refits.std_errors()).all()
