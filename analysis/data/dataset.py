@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.data.reading.cells import FIRST_ROW, RawTable, located
 from analysis.data.reading.codes import declared, unknown_columns, without_codes
 from analysis.data.reading.databases import is_url, lacks, read_url
+from analysis.data.reading.labels import category_levels
 from analysis.data.reading.readers import ARCHIVES, SUFFIXES, check_reading, read_file
 from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import (
@@ -54,6 +55,11 @@ class Dataset:
         What the plan makes of a column, where that is something else than the column itself.
     codes : dict of str to tuple
         What was declared to stand for a missing value, by column; the frame has gaps there.
+    levels, single : dict of str to dict
+        By column, the cells and labels of what the file calls a category; and of single numbers
+        that it names.
+    meanings : dict of str to str
+        What the file says that a column means.
     """
 
     frame: pd.DataFrame
@@ -67,6 +73,9 @@ class Dataset:
     converted: frozenset[str] = frozenset()
     labels: dict[str, str] = field(default_factory=dict)
     codes: dict[str, Codes] = field(default_factory=dict)
+    levels: dict[str, dict[str, str]] = field(default_factory=dict)
+    single: dict[str, dict[str, str]] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -179,7 +188,11 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     drawn = frame.attrs.get("simulated")  # an address, whatever was done to the frame since
     codebook = _simulated(str(drawn).removeprefix("simulated:"))[1] if drawn else None
     return Dataset(
-        _numbered(plain, address), address, hashlib.sha256(content).hexdigest(), codebook
+        _numbered(plain, address),
+        address,
+        hashlib.sha256(content).hexdigest(),
+        codebook,
+        levels=category_levels(plain),
     )
 
 
@@ -237,7 +250,12 @@ def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:
     if not raw.sha256:
         return replace(_from_answer(raw, address), codebook=codebook, path=path)
     frame = _numbered(raw.frame, str(path))
-    return Dataset(frame, address, raw.sha256, codebook, path, notes=raw.notes, decimal=raw.decimal)
+    said = {name: getattr(raw, name) for name in ("notes", "decimal", *OF_COLUMNS)}
+    return Dataset(frame, address, raw.sha256, codebook, path, **said)
+
+
+OF_COLUMNS = ("levels", "single", "meanings")
+"""What a file may say of its columns."""
 
 
 def codebook_place(path: Path) -> Path:

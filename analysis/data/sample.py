@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import convert, texts_of
+from analysis.data.selection.categories import level_notes
 from analysis.data.selection.columns import (
     needed_columns,
     numeric_columns,
@@ -176,6 +177,7 @@ def select_sample(plan: Plan, dataset: Dataset) -> Sample:
     require_columns(plan, dataset, where)
     faults: list[Fault] = []
     dataset = convert(plan, dataset, numeric_columns(plan, dataset), faults)
+    dataset = replace(dataset, notes=(*dataset.notes, *level_notes(plan)))
     kept, exclusions = apply_filters(plan, dataset, faults)
     kept = apply_duplicates(plan, dataset, kept, exclusions, faults)
     frame = typed(plan, dataset, kept, faults)

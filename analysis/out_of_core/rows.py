@@ -269,7 +269,8 @@ class _Selection(Cells):
         raw, fields = self.raw(), []
         for number, (column, role) in enumerate(columns_of(self.plan).items()):
             entry = self.dataset.column(column)
-            is_text = role in NAMES or (role == "control" and _is_text(raw, column, entry))
+            is_text = role in NAMES or column in self.plan.controls.categories
+            is_text = is_text or (role == "control" and _is_text(raw, column, entry))
             kind, fill = kinds.get(column, ""), self.plan.missing == "zero" and column in kinds
             fields.append(Field(column, role, f"c{number}", kind, is_text, False, fill, entry))
         numeric = (f for f in fields if self.careful and not f.is_text)

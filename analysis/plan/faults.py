@@ -46,6 +46,7 @@ EXPLAINED = {
     "kind": 'what the outcome is: kind = "revenue", "count", "binary" or "continuous"',
     "column": 'a column of the data: column = "revenue"',
     "columns": 'the columns of the data, as a list: columns = ["a", "b"]',
+    "level": 'the word that counts as 1, as it stands in the cells: level = "yes"',
     "question": 'what is asked, as a text: question = "Does the score say anything about revenue?"',
     "dataset": 'where the data are: dataset = "shops.csv", beside the plan, or a name in data/raw',
     "name": 'what the study is called: name = "shops"',
@@ -299,7 +300,8 @@ def _role_conflicts(plan: Plan) -> Iterator[Fault]:
     cluster, segment, panel = plan.cluster, plan.segment, plan.panel
     of_cluster, of_segment = cluster and cluster.column, segment and segment.column
     held = (*plan.controls.columns, of_cluster)
-    named = [(plan.row, "row", ()), (of_cluster, "cluster", (plan.row,))]
+    named = [(plan.row, "row", ())]
+    named.append((of_cluster, "cluster", (plan.row, *plan.controls.columns)))
     named.append((of_segment, "segment", held))
     if panel:
         taken = (*held, plan.row, of_segment)

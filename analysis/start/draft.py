@@ -52,7 +52,7 @@ def plan_lines(
         *_reading(reading),
         *_score(roles),
         *_engagement(profiles, roles),
-        *_controls(roles),
+        *_controls(profiles, roles),
         *_outcome(profiles, roles),
         *_cluster(profiles, roles),
         *_conversions(profiles, roles),
@@ -179,7 +179,7 @@ def _engagement(profiles: Profiles, roles: Roles) -> Lines:
     yield _line("transform", value, PROPOSED, f"each doubling of a count is treated alike: {far}")
 
 
-def _controls(roles: Roles) -> Lines:
+def _controls(profiles: Profiles, roles: Roles) -> Lines:
     yield ""
     yield (
         "# What else is held constant: only what was known before the outcome. Text becomes"
@@ -188,7 +188,18 @@ def _controls(roles: Roles) -> Lines:
     possible = roles.possible.get("control", ())
     if possible:
         yield remark(f"# Columns that could be: {', '.join(map(text, possible[:12]))}")
-    yield from ("[controls]", _line("columns", texts(roles.controls)))
+    named = [name for name in roles.controls if profiles[name].code]
+    plain = [name for name in roles.controls if name not in named]
+    yield from ("[controls]", _line("columns", texts(plain)))
+    if named:
+        why = "; ".join(f"{text(name)}: {profiles[name].code}" for name in named)
+        words = f"numbers that name things are held constant one by one: {why}"
+        yield _line("categories", texts(named), PROPOSED, words)
+        return
+    codes = [name for name in possible if profiles[name].code]
+    if codes:
+        why = "; ".join(f"{text(name)}: {profiles[name].code}" for name in codes[:6])
+        yield remark(f"# categories = {texts(codes[:6])}  # if these numbers name things ({why})")
 
 
 def _outcome(profiles: Profiles, roles: Roles) -> Lines:
@@ -199,6 +210,14 @@ def _outcome(profiles: Profiles, roles: Roles) -> Lines:
     yield _line("column", text(name or UNEDITED), EDIT, "" if name else pays)
     about = f"; {text(name)} has {profiles[name].evidence()}" if name else ""
     yield _line("kind", text(kind or UNEDITED), EDIT, "" if kind else KINDS + about)
+    words = profiles[name].words if name else ()
+    if words and kind in ("binary", ""):
+        both = " or ".join(f"level = {text(word)}" for word in words)
+        wanted = f"which of its two words counts as 1: {both}"
+        if kind:
+            yield _line("level", text(UNEDITED), EDIT, wanted)
+        else:
+            yield remark(f"# level  = ...  # of a binary outcome: {wanted}")
     if roles.sesoi is not None:
         yield _line("sesoi", number(roles.sesoi))
         return
@@ -255,11 +274,13 @@ def codebook_text(dataset: Dataset, title: str, profiles: Profiles) -> str:
     ]
     for name, column in profiles.items():
         lines += ["", f"[columns.{key(name)}]"]
-        lines.append(f"meaning = {text(NOT_STATED)}  # {remark(column.evidence())}")
+        said = column.meaning or NOT_STATED
+        lines.append(f"meaning = {text(said)}  # {remark(column.evidence())}")
         lines.append(f"type    = {text(column.type)}")
         if column.levels:
             levels = texts(column.levels)
-            lines.append(f"levels  = {levels}  # what counts as 0, then what counts as 1")
+            order = "  # what counts as 0, then what counts as 1"
+            lines.append(f"levels  = {levels}{order if column.type == 'binary' else ''}")
         if column.form and column.conversion:
             stated = f"{key(name)} = {column.conversion}"
             lines.append(f"# The cells are {column.form}; a plan says {stated} in [columns].")

@@ -2,105 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from analysis.data.dataset import Dataset
+from analysis.data.names import IDENTIFIER, PERSONAL, match, why_code
 from analysis.data.reading.cells import holds_numbers, texts_of
 from analysis.data.reading.written import Form, form_of
 from analysis.errors import quoted
-
-# --- names: whole words and their likes, never parts of a word by chance --------------------------
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text))
-
-
-SCORE = _words("""
-    score scores scoring rank ranking klout kred trustcloud peerindex rating ratings rated grade
-    stars tomatometer metacritic reputation influence prestige trust trustscore influencer bewertung
-    punktzahl punktestand influencia influenza einfluss note cijfer waardering puntuacion
-    calificacion valoracion punteggio voto pontuacao betyg
-""")
-"""Composites that somebody hands out."""
-
-ENGAGEMENT = _words("""
-    engagement likes like comments comment replies reply shares retweets reposts mentions followers
-    follower following subscribers fans views view visits visit clicks click impressions reach
-    reviews posts tweets downloads bids votes upvotes favorites favourites bookmarks reactions
-    sessions pageviews plays kommentare beitraege besuche aufrufe klicks abonnenten reaktionen vues
-    visites commentaires abonnes avis clics partages visitas comentarios seguidores megusta jaime
-    gefaelltmir reacties volgers bezoeken weergaven visualizzazioni commenti
-""")
-"""What anyone can see people do."""
-
-OUTCOME = _words("""
-    revenue revenues sales sale turnover takings income earnings profit profits price paid spend
-    spending orders order purchases purchase purchased bought referrals referral referred
-    conversions conversion converted leads default defaulted churn churned renewed renewal salary
-    wage bookings donations tips gross umsatz erloes gewinn einnahmen bestellungen verkaeufe
-    empfehlungen preis gehalt chiffre recettes ventes commandes prix salaire ingresos ventas pedidos
-    precio omzet verkopen bestellingen prijs fatturato ricavi vendite ordini
-""")
-"""What pays: never proposed as anything else, and never chosen for anybody."""
-
-IDENTIFIER = _words("""
-    id ids key uuid guid code sku nr rowid index identifier kundennummer konto kontonummer account
-    accountid customerid userid shopid
-""")
-"""What names a row."""
-
-GROUP = _words("""
-    agency team company firm brand store branch region country city district school director seller
-    author owner cluster group panel household agentur firma filiale land stadt gruppe verkaeufer
-    agence societe pays ville magasin pais ciudad tienda bedrijf winkel
-""")
-"""What rows may belong to together."""
-
-COUNTS = _words("count counts number anzahl nombre aantal num n")
-"""What says that a name is that of a count, such as "number of ratings"."""
-
-PERSONAL = _words("""
-    name names firstname lastname surname forename fullname username nickname user handle mail email
-    emails phone telephone tel mobile cell fax address street postcode zip zipcode plz birthday
-    birthdate dob birth ssn iban passport ip contact person owner author customer client patient
-    vorname nachname kunde kundin telefon adresse strasse geburtstag geburtsdatum nom prenom
-    courriel rue nombre apellido correo direccion naam achternaam voornaam adres title titel notes
-    note comment_text bio url website twitter instagram
-""")
-"""What may name or reach a person."""
-
-
-SPELT = str.maketrans(
-    dict(zip("ßäöüÄÖÜØø", ("ss", "ae", "oe", "ue", "Ae", "Oe", "Ue", "O", "o"), strict=True))
-)
-
-
-def parts(name: str) -> list[str]:
-    """Return the words of a name: split at signs and capitals, folded, without accents.
-
-    >>> parts("Klout-Score (Ø 2014)"), parts("avgRating")
-    (['klout', 'score', 'o', '2014'], ['avg', 'rating'])
-    """
-    name = name.translate(SPELT)
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain[:200])
-    return re.findall(r"[a-z]+|\d+", split.casefold())
-
-
-def match(name: str, words: frozenset[str]) -> str:
-    """Return the word that a name has, exactly or nearly so; an empty string where it has none."""
-    spelt = parts(name)
-    exact = (part for part in [*spelt, "".join(spelt)] if part in words)
-    long = (part for part in spelt if len(part) >= 6)
-    near = (difflib.get_close_matches(part, words, n=1, cutoff=0.9) for part in long)
-    return next(exact, "") or next((close[0] for close in near if close), "")
-
 
 # --- cells ----------------------------------------------------------------------------------------
 
@@ -156,11 +67,18 @@ class Profile:
     low, high, median : float or None
         Of the numbers.
     levels : tuple of str
-        Of a binary text column: what counts as 0, what counts as 1.
+        Of a binary text column: what counts as 0, what counts as 1; of what the file calls a
+        category its labels.
     personal : str
         Why values are not shown, such as ``the name has "mail"``; empty where they may be.
     examples : tuple of str
         At most three values; none of a personal or free text column.
+    words : tuple of str
+        Of a category of two levels: both.
+    code : str
+        Why the numbers may name things; empty where they seem to measure.
+    meaning : str
+        What the file says that the column means.
     """
 
     name: str
@@ -177,6 +95,9 @@ class Profile:
     levels: tuple[str, ...]
     personal: str
     examples: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    code: str = ""
+    meaning: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -208,6 +129,8 @@ class Profile:
         if self.odd:
             are = "is no number" if self.odd == 1 else "are no numbers"
             parts.append(f"{self.odd:,} of the cells {are}")
+        if self.code:
+            parts.append(f"may name things ({self.code})")
         if self.personal:
             parts.append(f"values not shown ({self.personal})")
         elif self.examples and examples:
@@ -228,8 +151,44 @@ Profiles = dict[str, Profile]
 
 def profiles(dataset: Dataset) -> Profiles:
     """Return what is seen of every column, in their order."""
-    frame = dataset.frame
-    return {name: _profile(str(name), frame[name], dataset.decimal) for name in frame}
+    frame, seen = dataset.frame, {}
+    for name in map(str, frame):
+        labels = dataset.levels.get(name)
+        raw = frame[name]
+        if labels:
+            raw = texts_of(raw).map(lambda cell: labels.get(cell, cell), na_action="ignore")  # noqa: B023
+        profile = _profile(name, raw.rename(name), dataset.decimal)
+        if labels and not (profile.type == "binary" and profile.levels):
+            profile = _category(profile, tuple(labels.values()), raw)
+        seen[name] = replace(profile, meaning=dataset.meanings.get(name, ""))
+    return seen
+
+
+MOST_LISTED = 60
+"""A codebook lists the levels of a category that has no more."""
+
+
+def _category(profile: Profile, levels: tuple[str, ...], raw: pd.Series) -> Profile:
+    """Return what is seen of a column that the file calls a category."""
+    cells = texts_of(raw).dropna()
+    others = [cell for cell in cells.unique() if cell not in levels]
+    listed = () if profile.personal else tuple(dict.fromkeys([*levels, *others]))
+    shown = [quoted(cell, limit=24) for cell in cells.unique()[:3]]
+    return replace(
+        profile,
+        type="category",
+        form="",
+        conversion="",
+        odd=0,
+        distinct=int(cells.nunique()),
+        low=None,
+        high=None,
+        median=None,
+        code="",
+        levels=listed if len(listed) <= MOST_LISTED else (),
+        words=tuple(sorted(cells.unique())) if cells.nunique() == 2 else (),
+        examples=() if profile.personal else tuple(shown),
+    )
 
 
 def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
@@ -238,14 +197,14 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     numbers = pd.to_numeric(plain, errors="coerce").astype(float)
     kind, form, levels = _kind(name, cells, numbers[numbers.abs() < float("inf")], decimal)
     numbers = form.numbers
+    values = cells.map(str).unique() if kind == "category" else ()
     counted = kind in ("integer", "number", "binary") and not levels and len(numbers) > 0
     personal = _why_personal(name, kind, cells)
     hidden = personal or kind == "text" or (kind == "date" and not form.words)
     if counted and not form.words:
         shown = [f"{value:,.6g}" for value in numbers.drop_duplicates().iloc[:3]]
     else:
-        values = cells.drop_duplicates().iloc[:3]
-        shown = [quoted(value, limit=24) for value in values]
+        shown = [quoted(value, limit=24) for value in cells.drop_duplicates().iloc[:3]]
     return Profile(
         name,
         kind,
@@ -261,6 +220,8 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
         levels=levels,
         personal=personal,
         examples=() if hidden else tuple(shown),
+        words=tuple(sorted(values)) if kind == "category" and len(values) == 2 else (),
+        code=why_code(name, numbers) if kind == "integer" and not form.words else "",
     )
 
 

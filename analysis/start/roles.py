@@ -8,18 +8,17 @@ from itertools import product
 
 import click
 
-from analysis.errors import printable, quoted
-from analysis.start.profile import (
+from analysis.data.names import (
     COUNTS,
     ENGAGEMENT,
     GROUP,
     IDENTIFIER,
     OUTCOME,
     SCORE,
-    Profile,
-    Profiles,
     match,
 )
+from analysis.errors import printable, quoted
+from analysis.start.profile import Profile, Profiles
 from analysis.start.recording import Recording, ask_recording
 
 FEWEST_GROUPS = 10
@@ -143,19 +142,24 @@ def _possible(profiles: Profiles, roles: Roles) -> dict[str, tuple[str, ...]]:
     groups = [
         name
         for name, column in left.items()
-        if column.type in ("category", "text")
-        and not column.unique
+        if not column.unique
         and column.distinct >= FEWEST_GROUPS
-        and match(name, GROUP | IDENTIFIER)
+        and (
+            column.code or (column.type in ("category", "text") and match(name, GROUP | IDENTIFIER))
+        )
     ]
     held = [
         name
         for name, column in left.items()
         if (column.numeric or (column.type == "category" and not column.personal))
         and not match(name, OUTCOME | IDENTIFIER)
-        and name not in groups
+        and (name not in groups or column.code)
     ]
-    pays = [n for n, column in left.items() if column.type in ("integer", "number", "binary")]
+    pays = [
+        name
+        for name, column in left.items()
+        if column.type in ("integer", "number", "binary") or column.words
+    ]
     return {"outcome": tuple(pays), "cluster": tuple(groups), "control": tuple(held)}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
-from analysis.data.reading.cells import located
+from analysis.data.reading.cells import located, texts_of
 from analysis.data.reading.delimited import read_delimited
 from analysis.errors import (
     AnalysisError,
@@ -28,7 +28,7 @@ from analysis.errors import (
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.plan import UNEDITED, read_plan
 from analysis.plan.codebook import ReadingSection
-from analysis.plan.files import find_project, is_file, write_together
+from analysis.plan.files import find_project, is_file, texts, write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.notebook import address_of, notebook_place, notebook_text, plan_project
 from analysis.start.profile import Profiles, profiles
@@ -59,6 +59,8 @@ class Started:
         How the data were read, where that was not a matter of course.
     silent : tuple of str
         Engagement columns of which nobody said how well they are recorded.
+    codes : tuple of str
+        Columns of whole numbers that may name things, and not measure.
     """
 
     plan: Path
@@ -67,6 +69,7 @@ class Started:
     kept: str = ""
     notes: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
 
     @property
     def edits(self) -> dict[int, Line]:
@@ -94,6 +97,10 @@ class Started:
             lines += [f"Nothing is said of how well {listing(self.silent)} {_is(self.silent)}"]
             lines += ["recorded: a verdict must hold at every reliability from 0.8 to 1. If it is"]
             lines += ["known, say so in [engagement]: exact, halves, long or reliability."]
+        if self.codes:
+            named = texts(self.codes[:6])
+            lines += [f"Whole numbers that may name things, and measure nothing: {named}. To hold"]
+            lines += [f"them constant one by one: [controls] categories = {printable(named)}"]
         name = printable(shlex.quote(address_of(self.plan, Path.cwd())), limit=300)
         lines += [f"Then: score-audit check {name}", f"      score-audit run {name}"]
         return "\n".join(lines)
@@ -212,7 +219,8 @@ def init(
         contents[book] = codebook_text(dataset, name, columns)
     write_together(contents, replace=replaced)
     silent = tuple(c for c in roles.engagement if c not in roles.recorded.columns)
-    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes, silent)
+    codes = tuple(c for c, seen in columns.items() if seen.code and c not in (roles.row,))
+    return Started(plan, tuple(contents), tuple(lines), kept, dataset.notes, silent, codes)
 
 
 def _several(columns: str | Iterable[str]) -> tuple[str, ...]:
@@ -239,7 +247,11 @@ def _in_memory(frame: pd.DataFrame, plan: Path) -> tuple[Dataset, str]:
     with located(path):
         table = read_delimited(content.encode("utf-8"), ReadingSection(), ",")
     as_read = from_frame(table.frame, address=str(path))
-    how = {"notes": table.notes, "path": path, "sha256": known.sha256}
+    levels = {
+        name: {cell: cell for cell in texts_of(as_read.frame[name]).dropna().unique()}
+        for name in known.levels
+    }
+    how = {"notes": table.notes, "path": path, "sha256": known.sha256, "levels": levels}
     return replace(as_read, **how), content
 
 
@@ -343,7 +355,12 @@ def _validate(lines: list[Line], plan: Path) -> None:
     """Refuse a draft that no edit of the marked lines would make a plan."""
     content = tomllib.loads("\n".join(map(str, lines)))
     outcome = content["outcome"][0]
-    edits = {"column": f"{UNEDITED} (outcome)", "kind": "continuous", "sesoi": 0.5}
+    edits = {
+        "column": f"{UNEDITED} (outcome)",
+        "kind": "continuous",
+        "sesoi": 0.5,
+        "level": "some word",
+    }
     outcome |= {key: edits[key] for key, value in outcome.items() if value == UNEDITED}
     for section in ("score", "engagement"):
         if content[section]["columns"] == [UNEDITED]:

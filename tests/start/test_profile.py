@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from analysis.data.dataset import from_frame
+from analysis.data.names import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match
 from analysis.data.reading.cells import convert
 from analysis.plan.codebook import ConversionSection
-from analysis.start.profile import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match, profiles
+from analysis.start.profile import profiles
 from analysis.start.roles import Roles, propose
 
 N = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,12 +47,21 @@ class RawTable:
         The decimal mark of numbers in text cells.
     sha256 : str
         Of the file's bytes; empty for a database's answer.
+    levels : dict of str to dict
+        Of each column that the file calls a category: its cells and their labels.
+    single : dict of str to dict
+        Of each column of numbers in which the file names some: these cells and their labels.
+    meanings : dict of str to str
+        What the file says that a column means.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     decimal: str = "."
     sha256: str = ""
+    levels: dict[str, dict[str, str]] = field(default_factory=dict)
+    single: dict[str, dict[str, str]] = field(default_factory=dict)
+    meanings: dict[str, str] = field(default_factory=dict)
 
 
 class TableError(DataError):
@@ -138,6 +147,15 @@ def numbers_of(raw: pd.Series) -> pd.Series:
     if holds_numbers(raw):
         return raw.astype(pd.Float64Dtype()).astype(float) if raw.hasnans else raw.astype(float)
     return pd.to_numeric(texts_of(raw).astype(object), errors="coerce").astype(float)
+
+
+def equal_cells(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.ndarray:
+    """Return which cells equal a plan's value: as numbers, as true or false, or as text."""
+    if isinstance(value, bool):
+        return texts.str.casefold().isin(("true", "1") if value else ("false", "0")).to_numpy()
+    if isinstance(value, (int, float)):
+        return (numbers_of(raw) == value).to_numpy()
+    return (texts == value).fillna(False).to_numpy(dtype=bool)
 
 
 def some_rows(rows: pd.Index, shown: list[str]) -> str:

@@ -16,6 +16,13 @@ from pathlib import Path
 from analysis.data.reading.cells import RawTable, TableError, from_records, located
 from analysis.data.reading.databases import lacks, read_duckdb, read_sqlite
 from analysis.data.reading.delimited import UTF16, read_delimited
+from analysis.data.reading.labels import (
+    as_categories,
+    category_levels,
+    labelled,
+    parquet_categories,
+    stata_labels,
+)
 from analysis.errors import Fault, listing, printable, quoted, unknown
 from analysis.plan.codebook import ReadingSection
 
@@ -57,16 +64,22 @@ def _parquet(content: bytes, reading: ReadingSection) -> RawTable:
             f"{described.num_rows:,} rows of {described.num_columns:,} columns",
             'a pattern: dataset = "folder/*.parquet" is only summed',
         )
+    categories = parquet_categories(described.metadata)
     frame = pd.read_parquet(io.BytesIO(content))
     frame = frame if frame.index.names == [None] else frame.reset_index()
-    return RawTable(frame.rename(columns=str), decimal=reading.decimal or ".")
+    frame = frame.rename(columns=str)
+    levels = category_levels(frame) | as_categories(frame, categories)
+    return RawTable(frame, decimal=reading.decimal or ".", levels=levels)
 
 
 def _stata(content: bytes, reading: ReadingSection) -> RawTable:
     import pandas as pd
 
-    frame = pd.read_stata(io.BytesIO(content), convert_categoricals=False)
-    return RawTable(frame.rename(columns=str))
+    with pd.read_stata(io.BytesIO(content), convert_categoricals=False, iterator=True) as reader:
+        frame = reader.read().rename(columns=str)
+        levels, single = labelled(frame, stata_labels(reader))
+        meanings = {name: text for name, text in reader.variable_labels().items() if text}
+    return RawTable(frame, levels=levels, single=single, meanings=meanings)
 
 
 def _spss(content: bytes, reading: ReadingSection) -> RawTable:
@@ -77,7 +90,11 @@ def _spss(content: bytes, reading: ReadingSection) -> RawTable:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.sav"
         path.write_bytes(content)
-        return RawTable(pyreadstat.read_sav(str(path))[0].rename(columns=str))
+        frame, described = pyreadstat.read_sav(str(path))
+    frame = frame.rename(columns=str)
+    levels, single = labelled(frame, described.variable_value_labels)
+    meanings = {n: text for n, text in described.column_names_to_labels.items() if text}
+    return RawTable(frame, levels=levels, single=single, meanings=meanings)
 
 
 @dataclass(frozen=True)

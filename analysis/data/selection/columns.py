@@ -15,6 +15,13 @@ from analysis.data.reading.cells import (
     recognised,
     texts_of,
 )
+from analysis.data.selection.categories import (
+    MEASURED,
+    labelled_faults,
+    names_of,
+    no_measure,
+    zero_or_one,
+)
 from analysis.errors import DataError, Fault, column_place, listing, unknown
 from analysis.plan import Plan
 
@@ -126,6 +133,7 @@ def numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
     for column, role in columns_of(plan).items():
         entry = dataset.column(column)
         coded = entry is not None and (entry.levels or entry.type in ("text", "category", "date"))
+        coded = coded or column in plan.controls.categories or column in dataset.levels
         if role not in NAMES and not coded:
             columns[column] = role != "control"
     return columns
@@ -134,17 +142,25 @@ def numeric_columns(plan: Plan, dataset: Dataset) -> dict[str, bool]:
 def typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> pd.DataFrame:
     """Return the plan's columns, numbers as float64 and text as str; collect what is neither."""
     columns = {}
-    binary = [outcome.column for outcome in plan.outcome if outcome.kind == "binary"]
+    binary = {outcome.column: outcome for outcome in plan.outcome if outcome.kind == "binary"}
     for column, role in columns_of(plan).items():
         raw, place = dataset.frame.loc[rows, column], column_place(column, role)
-        if role in NAMES or (role == "control" and _is_text(raw, dataset, column)):
-            columns[column] = texts_of(raw).astype(object)
+        named = column in plan.controls.categories
+        if role in NAMES or (role == "control" and (named or _is_text(raw, dataset, column))):
+            columns[column] = names_of(raw, dataset).astype(object)
             entry = dataset.column(column)
             if entry is not None and entry.levels:
                 faults += _no_level(raw, columns[column], entry.levels, place)
-        else:
-            of_words = column in binary
-            columns[column] = _numeric(raw, dataset, place, role, faults, of_words=of_words)
+            continue
+        coded = None
+        if column in binary and role == "outcome":
+            coded = zero_or_one(raw, dataset, place, binary[column], faults)
+        of_words = column in binary
+        columns[column] = (
+            _numeric(raw, dataset, place, role, faults, of_words=of_words)
+            if coded is None
+            else coded
+        )
     return pd.DataFrame(columns, index=rows)
 
 
@@ -155,10 +171,14 @@ def _no_level(raw: pd.Series, texts: pd.Series, levels: tuple[str, ...], place: 
 
 
 def _is_text(raw: pd.Series, dataset: Dataset, column: str) -> bool:
-    """Return whether a control is text: by its codebook, or as fewer than half are numbers."""
+    """Return whether a control is text: by its codebook, by its file, or as fewer than half of its
+    cells are numbers.
+    """
     entry = dataset.column(column)
     if entry is not None:
         return entry.type in ("text", "category", "date")
+    if column in dataset.levels:
+        return True
     known = 0 if holds_numbers(raw) else texts_of(raw).notna().sum()
     return bool(known) and numbers_of(raw).notna().sum() < 0.5 * known
 
@@ -178,11 +198,14 @@ def _numeric(
     """
     entry = dataset.column(str(raw.name))
     if entry is not None and entry.levels:
+        if entry.type in ("category", "text") and role in MEASURED:
+            faults.append(no_measure(place, entry.levels))
         start = 0 if entry.type == "binary" else 1
         codes = {level: float(code) for code, level in enumerate(entry.levels, start)}
-        texts = texts_of(raw)
+        texts = names_of(raw, dataset)
         faults += _no_level(raw, texts, entry.levels, place)
         return texts.map(codes).astype(float)
+    faults += labelled_faults(raw, dataset, place, "" if of_words else role)
     cells = raw if holds_numbers(raw) else texts_of(raw)
     if of_words and cells is not raw:
         words = {"true": "1", "false": "0"}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import numbers_of, odd_cells, recognised, texts_of
+from analysis.data.reading.cells import equal_cells, numbers_of, odd_cells, recognised, texts_of
 from analysis.errors import Fault, column_place, listing, printable
 from analysis.plan import Plan
 from analysis.plan.sections.columns import KeepSection
@@ -48,13 +48,16 @@ def _shown(value: object) -> str:
 def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault]) -> pd.Series:
     """Return which rows satisfy one filter; a row without a value satisfies none."""
     raw = dataset.frame[keep.column]
-    texts = texts_of(raw)
+    texts, labels = texts_of(raw), dataset.levels.get(keep.column, {})
     known = texts.notna()
     passes = known.copy()
     place = f"[[keep]] no. {number}, {printable(keep.column)}"
     wanted = keep.among or (() if keep.equals is None else (keep.equals,))
     if wanted:
-        passes &= np.logical_or.reduce([_equal(raw, texts, value) for value in wanted])
+        named = texts.map(lambda cell: labels.get(cell, cell), na_action="ignore")
+        passes &= np.logical_or.reduce(
+            [equal_cells(raw, texts, value) | equal_cells(raw, named, value) for value in wanted]
+        )
     if keep.min is not None or keep.max is not None:
         numbers = numbers_of(raw)
         odd = known & numbers.isna()
@@ -71,15 +74,6 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
         first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
         passes &= days.between(first.isoformat(), last.isoformat())
     return passes
-
-
-def _equal(raw: pd.Series, texts: pd.Series, value: str | float | bool) -> np.ndarray:
-    """Return which cells equal a plan's value: as numbers, as true or false, or as text."""
-    if isinstance(value, bool):
-        return texts.str.casefold().isin(("true", "1") if value else ("false", "0")).to_numpy()
-    if isinstance(value, (int, float)):
-        return (numbers_of(raw) == value).to_numpy()
-    return (texts == value).fillna(False).to_numpy(dtype=bool)
 
 
 def _days(texts: pd.Series) -> pd.Series:

@@ -71,7 +71,11 @@ OUTSIDE_KIND: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
         "counts: whole numbers from 0",
         lambda values: (values < 0) | (values % 1.0 != 0.0),
     ),
-    "binary": ("other", "0 and 1 only", lambda values: (values != 0.0) & (values != 1.0)),
+    "binary": (
+        "other",
+        "0 and 1 only; or level in [[outcome]], the value that counts as 1: level = 2",
+        lambda values: (values != 0.0) & (values != 1.0),
+    ),
 }
 """What an outcome of a kind may not hold: what it is, what is allowed, and which values."""
 

@@ -208,9 +208,30 @@ class EngagementSection(MeasuredSection):
 
 
 class ControlsSection(Section):
-    """`[controls]`: what else is held constant."""
+    """`[controls]`: what else is held constant.
+
+    `categories` are controls whose numbers name things: each is held constant level by level, as
+    text is. They need not stand among `columns`, too.
+    """
 
     columns: tuple[Name, ...] = ()
+    categories: tuple[Name, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _categories_are_controls(cls, data: Any) -> Any:
+        """Add the categories to the columns."""
+        try:
+            named, columns = list(data["categories"]), list(data.get("columns", ()))
+        except (KeyError, TypeError, AttributeError):  # said of these keys themselves
+            return data
+        if isinstance(data["categories"], str) or isinstance(data.get("columns"), str):
+            return data
+        return {**data, "columns": columns + [name for name in named if name not in columns]}
+
+    def rules(self) -> Rules:
+        twice = len({*self.categories}) < len(self.categories)
+        return {"categories names a column once": twice}
 
 
 Cell = YesNo | Number | str

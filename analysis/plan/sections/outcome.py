@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
 from analysis.errors import listing
-from analysis.plan.sections.columns import Name, Positive, Rules, Section
+from analysis.plan.sections.columns import Cell, Name, Positive, Rules, Section
 
 Kind = Literal["revenue", "count", "binary", "continuous", "roi"]
 
@@ -93,11 +93,15 @@ PERCENT, POINTS = "5 % is written 0.05", "5 percentage points are written 0.05"
 
 
 class OutcomeSection(Section):
-    """`[[outcome]]`: what pays, and how much of it would matter."""
+    """`[[outcome]]`: what pays, and how much of it would matter.
+
+    `level` is of a binary outcome: the word or number in its cells that counts as 1.
+    """
 
     column: Name
     kind: Kind
     sesoi: Positive
+    level: Cell | None = None
     model: Annotated[str | None, BeforeValidator(_known)] = None
     exposure: Name | None = None
     cost: Name | None = None
@@ -125,6 +129,9 @@ class OutcomeSection(Section):
             ),
             f"sesoi is a difference in probability here and must be below 1: {POINTS}": (
                 self.kind == "binary" and self.sesoi >= 1
+            ),
+            'level, the value that counts as 1, belongs to kind = "binary"': (
+                self.level is not None and self.kind != "binary"
             ),
             'negative and variants belong to kind = "revenue"': (
                 self.kind != "revenue" and (self.negative != "refuse" or self.variants)
