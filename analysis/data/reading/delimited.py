@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from analysis.data.reading.cells import RawTable, TableError, from_records
+from analysis.data.reading.plain_text import plain_table
 from analysis.errors import Fault, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
@@ -53,7 +54,9 @@ def read_delimited(content: bytes, reading: ReadingSection, usual: str) -> RawTa
     _check_lines(content)
     text, encoding = _decoded(content, reading.encoding or "")
     separator, between = _separator(text, usual, reading)
-    frame = from_records(_records(text, separator), separator)
+    frame = plain_table(text, separator)
+    if frame is None:
+        frame = from_records(_records(text, separator), separator)
     decimal, for_decimals = _decimal(frame, separator, reading)
     return RawTable(frame, tuple(filter(None, (encoding, between, for_decimals))), decimal)
 

@@ -24,6 +24,9 @@ levels have to foretell it, too."""
 ODD, FEWEST_ODD = 0.02, 3
 """Share of the rows that may be odd ones out, and the smallest number."""
 
+INDEPENDENT = 1e-6
+"""Length of a column, in units of its own, beyond those before it, from which on it is another."""
+
 HIDDEN = 0.995
 """A score is engagement in other words where that explains more of it in all rows but a few."""
 
@@ -45,6 +48,36 @@ def r_squared(target: np.ndarray, columns: np.ndarray) -> float:
     x = x[:, scale > 0] / scale[scale > 0]
     residual = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
     return float(1 - residual @ residual / (centred @ centred))
+
+
+def shares_by_others(columns: np.ndarray) -> list[float]:
+    """Return the R2 of each column on an intercept and all others.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (n, q)
+
+    Notes
+    -----
+    One less the tolerance, which stands on the diagonal of the inverse of their correlations;
+    columns one by one where that has no inverse to trust.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(50, 3))
+    >>> one_by_one = [r_squared(x[:, at], np.delete(x, at, axis=1)) for at in range(3)]
+    >>> np.allclose(shares_by_others(x), one_by_one)
+    True
+    """
+    centred = columns - columns.mean(axis=0)
+    scale = np.sqrt((centred**2).sum(axis=0))
+    if len(columns) > columns.shape[1] and (scale > 0).all():
+        triangle = np.linalg.qr(centred / scale, mode="r")
+        if np.abs(np.diag(triangle)).min() > INDEPENDENT:
+            inverse = np.linalg.inv(triangle)
+            return (1 - 1 / (inverse**2).sum(axis=1)).tolist()
+    each = range(columns.shape[1])
+    return [r_squared(columns[:, at], np.delete(columns, at, axis=1)) for at in each]
 
 
 def forms(values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -201,8 +234,10 @@ def _foretold(x: np.ndarray, y: np.ndarray, *, own: bool) -> float:
     known = np.flatnonzero(np.isfinite(guess))
     if len(known) < FEWEST:
         return 0.0
-    odd = np.setdiff1d(known, known[_near(y[known], guess[known])])
-    stay = np.setdiff1d(np.arange(len(y)), odd)
+    stay = np.ones(len(y), dtype=bool)
+    stay[known] = False
+    stay[known[_near(y[known], guess[known])]] = True
+    odd = int((~stay).sum())
     again = _by_levels(x[stay], y[stay], own)
     kept = np.isfinite(again)
     if kept.sum() < FEWEST:
@@ -211,7 +246,7 @@ def _foretold(x: np.ndarray, y: np.ndarray, *, own: bool) -> float:
     spread = ((y - y.mean()) ** 2).sum()
     if spread == 0:
         return 0.0
-    left = ((y - again) ** 2).sum() / _kept(1 - len(odd) / len(known))
+    left = ((y - again) ** 2).sum() / _kept(1 - odd / len(known))
     return float(max(1 - left / spread, 0.0))
 
 

@@ -14,7 +14,13 @@ from analysis.errors import listing, printable
 from analysis.models.columns import transformed_score
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-from analysis.studies.composition.shares import HIDDEN, forms, r_squared, trimmed_share
+from analysis.studies.composition.shares import (
+    HIDDEN,
+    forms,
+    r_squared,
+    shares_by_others,
+    trimmed_share,
+)
 
 if TYPE_CHECKING:
     from sklearn.base import RegressorMixin
@@ -240,7 +246,7 @@ def _derived(question: Question) -> Check:
         reason = "There is one engagement column: it is derived from no other."
         return question.check("derived", None, reason)
     values = np.column_stack([question.sample.numbers(column) for column in columns])
-    shares = [r_squared(values[:, at], np.delete(values, at, axis=1)) for at in range(len(columns))]
+    shares = shares_by_others(values)
     most = max(shares)
     passed = most <= question.plan.overlap.score_explained
     reason = (
