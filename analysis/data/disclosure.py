@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from analysis.errors import printable
@@ -30,6 +31,58 @@ def shown_count(count: int) -> str:
     ('1,200', '< 5', '0')
     """
     return f"< {FEWEST}" if few(count) else f"{count:,}"
+
+
+def said_count(count: int) -> str:
+    """Return a count as it is said in a sentence.
+
+    Examples
+    --------
+    >>> said_count(1200), said_count(3)
+    ('1,200', 'fewer than 5')
+    """
+    return f"fewer than {FEWEST}" if few(count) else f"{count:,}"
+
+
+def count_or_none(count: float) -> float | None:
+    """Return a count as a statistic; None of one that is not shown."""
+    return None if few(int(count)) else float(count)
+
+
+def count_or_text(count: int) -> int | str:
+    """Return a count as data hold it: a number, or the text "< 5"."""
+    return shown_count(count) if few(count) else count
+
+
+def joined_cells(counts: Iterable[float], fewest: int = FEWEST) -> list[slice]:
+    """Return stretches of neighbouring cells, none of which holds a few rows; empty cells stay.
+
+    Parameters
+    ----------
+    counts : iterable of int
+        Rows in each cell.
+    fewest : int
+        Stretches of fewer rows are joined with the next one, the last with those before it.
+
+    Examples
+    --------
+    >>> joined_cells([9, 0, 2, 4, 7, 0, 1])
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None), slice(4, 7, None)]
+    """
+    stretches: list[slice] = []
+    held: list[float] = []
+    start, total = 0, 0.0
+    for at, count in enumerate(counts):
+        total += count
+        if total == 0 or total >= fewest:
+            stretches.append(slice(start, at + 1))
+            held.append(total)
+            start, total = at + 1, 0.0
+    if total:
+        while stretches and total < fewest:
+            start, total = stretches.pop().start, total + held.pop()
+        stretches.append(slice(start, at + 1))
+    return stretches
 
 
 def shown_name(name: str, count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.data.disclosure import count_or_text, said_count
 from analysis.data.sample import Sample
 from analysis.errors import AnalysisError
 from analysis.models.columns import score_scale
@@ -51,7 +52,10 @@ class Inspection:
             f"{plan.name}: {plan.question}",
             f"{'Simulated data' if dataset.simulated else 'Data'}: {dataset.address},"
             f" {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
-            *(f"  left out, {reason}: {count:,}" for reason, count in sample.exclusions.items()),
+            *(
+                f"  left out, {reason}: {said_count(count)}"
+                for reason, count in sample.exclusions.items()
+            ),
             f"  analysed: {sample.rows:,} rows",
         ]
         for outcome in plan.outcome:
@@ -103,7 +107,9 @@ class Inspection:
                 "sha256": dataset.sha256,
                 "rows": dataset.rows,
                 "rows_used": self.sample.rows,
-                "exclusions": self.sample.exclusions,
+                "exclusions": {
+                    reason: count_or_text(count) for reason, count in self.sample.exclusions.items()
+                },
             },
             "equations": [
                 {

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.disclosure import inert_table
+from analysis.data.disclosure import count_or_text, inert_table
 from analysis.errors import OutputError, listing, printable
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
@@ -87,7 +87,9 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
             "sha256": dataset.sha256,
             "rows": dataset.rows,
             "rows_used": findings.sample.rows,
-            "exclusions": dict(findings.sample.exclusions),
+            "exclusions": {
+                reason: count_or_text(count) for reason, count in findings.sample.exclusions.items()
+            },
             **drawn,
         },
         "environment": environment() | {"plan_file": _plan_file(findings, folder)},

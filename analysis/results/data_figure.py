@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import matplotlib
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from analysis.data.disclosure import FEWEST, few, joined_cells
 from analysis.errors import AnalysisError, Fault
 from analysis.models.columns import transform
 from analysis.results.estimates import display
@@ -19,6 +21,9 @@ from analysis.results.findings import Findings
 
 SHOWN = 2
 """Outcomes, scores and engagement columns that are drawn, of each."""
+
+BARS, FEW_LEVELS = 30, 12
+"""Bars of a histogram, about; and so many different values have a bar each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,26 @@ class Panel:
     @property
     def drawn(self) -> np.ndarray:
         """The values on the axis, shape (rows,)."""
-        return np.log1p(self.values) if self.logged else self.values
+        return self.on_axis(self.values)
+
+    def on_axis(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the column as they lie on the axis."""
+        return np.log1p(values) if self.logged else values
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """The values as a histogram may show them: what a few rows have counts with the nearest.
+
+        Of many different values the few at each end; of few values every one that few rows have.
+        """
+        levels, counts = np.unique(self.values, return_counts=True)
+        if len(levels) > FEW_LEVELS:
+            ordered, end = np.sort(self.values), min(FEWEST, len(self.values)) - 1
+            return np.clip(self.values, ordered[end], ordered[-1 - end])
+        places = joined_cells(counts)
+        common = [levels[part][counts[part].argmax()] for part in places]
+        sizes = [part.stop - part.start for part in places]
+        return np.repeat(common, sizes)[np.searchsorted(levels, self.values)]
 
     @property
     def axis_label(self) -> str:
@@ -50,7 +74,11 @@ class Panel:
     def describe(self) -> str:
         """Return the median and the middle half, or the share of ones."""
         if len(np.unique(self.values)) == 2:
-            share = 100 * float(np.mean(self.values == self.values.max()))
+            ones = int((self.values == self.values.max()).sum())
+            if few(ones) or few(len(self.values) - ones):
+                rare = 1 if few(ones) else 0
+                return f"{self.label}: fewer than {FEWEST} are {rare}"
+            share = 100 * ones / len(self.values)
             return f"{self.label}: {display(share, 'number')} % are 1"
         low, middle, high = (
             display(float(edge), "number") for edge in np.quantile(self.values, (0.25, 0.5, 0.75))
@@ -61,18 +89,30 @@ class Panel:
         """Mark the axis in the column's own unit: powers of ten on a log axis, each value where
         there are few.
         """
-        low, high = self.values.min(), self.values.max()
+        low, high = float(self.shown.min()), float(self.shown.max())
         if self.logged:
-            powers = [10.0**k for k in range(13) if low <= 10.0**k <= high]
-            powers = powers[:: max(1, -(-len(powers) // 4))]
-            powers = powers if len(powers) > 1 else [float(low), float(high)]
-            axes.set_xticks(np.log1p(powers), [short_number(value) for value in powers])
-        elif len(np.unique(self.values)) <= 3:
-            axes.set_xticks(np.unique(self.values))
+            ticks = _log_ticks(low, high)
+            axes.set_xticks(np.log1p(ticks), [short_number(value) for value in ticks])
+        elif len(np.unique(self.shown)) <= 3:
+            axes.set_xticks(np.unique(self.shown))
         else:
             axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(self.axis_label, fontsize=9)
         axes.tick_params(labelsize=9)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return a few round numbers between two values: powers of ten, or steps between them.
+
+    >>> _log_ticks(3, 20_000), _log_ticks(12, 31)
+    ([10.0, 100.0, 1000.0, 10000.0], [15.0, 20.0, 25.0, 30.0])
+    """
+    for steps in ((1,), (1, 2, 5)):
+        ticks = [step * 10.0**k for k in range(13) for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > 1:
+            return ticks[:: -(-len(ticks) // 4)]
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
 
 
 def panel_of(findings: Findings, column: str, how: str) -> Panel:
@@ -116,6 +156,8 @@ def data_figure(findings: Findings) -> Figure:
     alt = f"Histograms of {shown}. {described}."
     caption = (
         f"How the columns are distributed in {'the ' if shown is rows else ''}{shown} analysed."
+        f" A bar of fewer than {FEWEST} rows is one with its neighbour, and the bars at the ends"
+        " hold all that lies beyond."
     )
     with matplotlib.rc_context(STYLE):
         canvas, grid = _grid(len(panels))
@@ -137,20 +179,30 @@ def _grid(panels: int) -> tuple[Canvas, Sequence[Axes]]:
 def _draw_histogram(axes: Axes, panel: Panel) -> None:
     import seaborn as sns
 
-    few = len(np.unique(panel.values)) <= 12
-    sns.histplot(
-        x=panel.drawn,
-        ax=axes,
-        color=ACCENT,
-        edgecolor="white",
-        linewidth=0.3,
-        bins="auto" if few else 30,
-        discrete=few and not panel.logged,
-        shrink=0.8 if few else 1,
-    )
+    style = {"ax": axes, "color": ACCENT, "edgecolor": "white", "linewidth": 0.3}
+    values = panel.on_axis(panel.shown)
+    if len(np.unique(panel.values)) <= FEW_LEVELS and not panel.logged:
+        sns.histplot(x=values, discrete=True, shrink=0.8, **style)
+    else:
+        edges, height = _bars(values)
+        sns.histplot(x=values, weights=height, bins=edges.tolist(), **style)
     panel.mark(axes)
     axes.set_ylabel("rows", fontsize=9)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _bars(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edges of bars of five rows or more at round numbers, and each row's height.
+
+    A bar over several steps is as high as it would be on average over them.
+    """
+    edges = MaxNLocator(BARS, steps=[1, 2, 2.5, 5, 10]).tick_values(values.min(), values.max())
+    counts, edges = np.histogram(values, edges)
+    parts = joined_cells(counts)
+    wide = np.array([part.stop - part.start for part in parts], dtype=float)
+    joined = np.append(edges[[part.start for part in parts]], edges[-1])
+    place = np.clip(np.searchsorted(joined, values, side="right") - 1, 0, len(parts) - 1)
+    return joined, 1 / wide[place]
 
 
 # --- how columns go together ----------------------------------------------------------------------
@@ -204,6 +256,8 @@ def _draw_relation(axes: Axes, across: Panel, up: Panel, level: float) -> str:
     x, y = across.drawn, up.values
     groups = max(2, min(BINS, len(x) // FEWEST_IN_BIN))
     place = pd.qcut(x, groups, duplicates="drop", labels=False)
+    parts = joined_cells(np.bincount(place), FEWEST_IN_BIN)
+    place = np.repeat(np.arange(len(parts)), [part.stop - part.start for part in parts])[place]
     means = pd.DataFrame({"x": x, "y": y}).groupby(place).mean()
     sns.pointplot(
         x=means["x"].to_numpy()[place],
@@ -219,8 +273,8 @@ def _draw_relation(axes: Axes, across: Panel, up: Panel, level: float) -> str:
         ax=axes,
     )
     smooth = lowess(y, x, frac=0.5, it=0, delta=0.01 * np.ptp(x))
-    inside = (smooth[:, 0] >= means["x"].min()) & (smooth[:, 0] <= means["x"].max())
-    axes.plot(*smooth[inside].T, color=INK, linewidth=1.2)
+    along = np.linspace(means["x"].min(), means["x"].max(), 100)  # no row's own place
+    axes.plot(along, np.interp(along, *smooth.T), color=INK, linewidth=1.2)
     across.mark(axes)
     axes.set_ylabel(wrapped(up.label, 28), fontsize=9)
     axes.yaxis.set_major_formatter(lambda value, _: short_number(value))

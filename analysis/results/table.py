@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.data.disclosure import few, shown_count
 from analysis.errors import printable
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display, p_text
@@ -177,10 +178,11 @@ def contrast_table(findings: Findings, outcome: str) -> list[dict[str, Any]]:
 
 def exclusions_table(findings: Findings) -> pd.DataFrame:
     """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
-    flow = [("rows in the dataset", findings.dataset.rows)]
-    flow += [(reason, -count) for reason, count in findings.sample.exclusions.items()]
-    flow += [("rows analysed", findings.sample.rows)]
-    return pd.DataFrame([{"step": step, "rows": f"{count:,}"} for step, count in flow])
+    flow = [("rows in the dataset", f"{findings.dataset.rows:,}")]
+    for reason, count in findings.sample.exclusions.items():
+        flow.append((reason, shown_count(count) if few(count) else f"{-count:,}"))
+    flow.append(("rows analysed", f"{findings.sample.rows:,}"))
+    return pd.DataFrame(flow, columns=["step", "rows"])
 
 
 def to_markdown(table: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from analysis.audit import analyse, check
 from analysis.cli import cli
+from analysis.data.disclosure import said_count
 from analysis.errors import DataError
 from analysis.plan import read_plan
 from analysis.studies.confounding.study import is_before
@@ -139,8 +140,9 @@ def test_the_flow_adds_up_and_is_described(tmp_path):
     assert sum(lost for _, _, lost in steps) == shop.ROWS - audit.sample.rows
     section = rows_section(audit)
     for label, _, lost in steps[1:]:
-        assert f"{lost:,} left out, {label}" in section.figures[0].alt
-        assert f"{label} ({lost:,})" in section.paragraphs[0]
+        assert f"{said_count(lost)} left out, {label}" in section.figures[0].alt
+    for reason, lost in audit.sample.exclusions.items():
+        assert f"{reason} ({said_count(lost)})" in section.paragraphs[0]
     assert b"<svg" in section.figures[0].svg
 
 

@@ -115,9 +115,10 @@ def _positive(question: Question) -> Check:
     small = [name for name in shares if transforms[name] == "log1p" and 0 < numbers(name).max() < 1]
     worst = max(shares, key=shares.get)
     many = shares[worst] > plan.overlap.zeros
+    zero = int((numbers(worst) == 0).sum())
+    how_many = "fewer than 5 values" if few(zero) else f"{100 * shares[worst]:.1f} %"
     reason = (
-        f"No value is negative where a logarithm or root is taken; {100 * shares[worst]:.1f} % of"
-        f" {worst} are zero."
+        f"No value is negative where a logarithm or root is taken; {how_many} of {worst} are zero."
     )
     if many:
         reason += " So many zeros make its transform one of being there at all."
@@ -126,7 +127,9 @@ def _positive(question: Question) -> Check:
             f" {printable(small[0])} lies below 1 throughout, where log(1 + x) is hardly a"
             " logarithm."
         )
-    return question.check("positive", not many and not small, reason, shares[worst])
+    return question.check(
+        "positive", not many and not small, reason, None if few(zero) else shares[worst]
+    )
 
 
 def _structural_zeros(question: Question) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.data.disclosure import count_or_none, said_count
 from analysis.data.halves import source_of
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import tables_beside
@@ -31,9 +32,12 @@ def check_rows(sample: Sample) -> list[Check]:
         checks.append(Check(name, "long_file", True, f"They are {source_of(sample.plan)}."))
     for column, count in sample.filled.items():
         if count:
-            reason = f"{count:,} missing values of {column} were counted as zero."
+            reason = f"{said_count(count)} missing values of {column} were counted as zero."
+            reason = f"{reason[0].upper()}{reason[1:]}"
             known = slugs_of(sample.plan)
-            checks.append(Check(name, "filled", None, reason, float(count), column, slugs=known))
+            checks.append(
+                Check(name, "filled", None, reason, count_or_none(count), column, slugs=known)
+            )
     checks += _left_out_beside(sample)
     if sample.note:
         checks.append(Check(name, "rows_drawn", None, f"From {sample.note}."))
@@ -46,7 +50,9 @@ def _left_out_beside(sample: Sample) -> list[Check]:
     for table, columns in tables_beside(sample.plan).items():
         lost = {column: sample.table.missing(column) for column in columns}
         lacking = [
-            f"{count:,} rows lack {printable(name)}" for name, count in lost.items() if count
+            f"{said_count(count)} rows lack {printable(name)}"
+            for name, count in lost.items()
+            if count
         ]
         if lacking:
             used = sample.known(columns).rows
@@ -59,7 +65,11 @@ def _left_out_beside(sample: Sample) -> list[Check]:
         f"{'; '.join(parts)}. What it adds rests on the rows that have what it needs, the verdict"
         " on all."
     )
-    return [Check(sample.plan.name, "left_out_beside", True, reason, float(most))] if parts else []
+    return (
+        [Check(sample.plan.name, "left_out_beside", True, reason, count_or_none(most))]
+        if parts
+        else []
+    )
 
 
 def _duplicates(sample: Sample) -> Check:
@@ -71,8 +81,10 @@ def _duplicates(sample: Sample) -> Check:
             repeated = int(sample.raw[plan.row].duplicated().sum())
         how = {
             "refuse": "none was found",
-            "first": f"{repeated} later rows were left out",
-            "keep": f"{repeated} repeats were kept" if repeated else "repeats were kept",
+            "first": f"{said_count(repeated)} later rows were left out",
+            "keep": f"{said_count(repeated)} repeats were kept"
+            if repeated
+            else "repeats were kept",
         }
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
@@ -86,12 +98,12 @@ def _duplicates(sample: Sample) -> Check:
         repeated = sample.identical_rows
         passed = repeated == 0
         how = (
-            f"{repeated:,} rows repeat an earlier one in every column"
+            f"{said_count(repeated)} rows repeat an earlier one in every column"
             if repeated
             else "no row repeats another in every column"
         )
         reason = f"The plan names no column that identifies a row; {how}, and all were kept."
-    return Check(plan.name, "duplicates", passed, reason, float(repeated))
+    return Check(plan.name, "duplicates", passed, reason, count_or_none(repeated))
 
 
 def _entity(sample: Sample) -> Check:
@@ -132,7 +144,7 @@ def _folds(sample: Sample) -> Check:
         share = float(sample.identical_rows)
         passed = not share if plan.row or share else None
         reason = "Folds are made of rows; " + (
-            f"{sample.identical_rows:,} rows have a twin that may be on the other side."
+            f"{said_count(sample.identical_rows)} rows have a twin that may be on the other side."
             if share
             else "nothing is known to be on both sides of one."
         )
@@ -144,7 +156,8 @@ def _folds(sample: Sample) -> Check:
             f' "{printable(column)}" with another one: what is predicted out of sample has been'
             " seen in part."
         )
-    return Check(plan.name, "folds", passed, reason, share, assessed=passed is not None)
+    shown = count_or_none(share) if column is None else share
+    return Check(plan.name, "folds", passed, reason, shown, assessed=passed is not None)
 
 
 # --- rows without an outcome or a score -----------------------------------------------------------
@@ -245,7 +258,7 @@ def _bounds(question: Question, known: np.ndarray) -> str:
     fixed = float(weight[there] @ values[there])
     ends = np.sort([weight[~there] * low, weight[~there] * high], axis=0).sum(axis=1) + fixed
     return (
-        f" With the unknown outcomes anywhere between {_plain(low)} and {_plain(high)}, the"
+        " With the unknown outcomes anywhere between the smallest and the largest known one, the"
         " least-squares slope per standard deviation of the score among all rows could be anything"
         f" from {_plain(ends[0])} to {_plain(ends[1])}."
     )

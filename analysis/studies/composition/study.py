@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.data.disclosure import FEWEST, few, said_count
 from analysis.models import FEWEST_CLUSTERS
 from analysis.models.covariance import CLUSTERED
 from analysis.results.estimates import Check
@@ -127,7 +128,7 @@ def _clusters(question: Question) -> list[Check]:
         return []
     sizes = np.bincount(design.clusters)
     number = clusters_check(
-        question, len(sizes), int(sizes.min()), int(sizes.max()), int((sizes == 1).sum())
+        question, len(sizes), int(sizes.min()), int(sizes.max()), int((sizes < FEWEST).sum())
     )
     values = design.block("score")[:, 0]
     mean = np.bincount(design.clusters, values) / sizes
@@ -145,27 +146,29 @@ def _clusters(question: Question) -> list[Check]:
 
 
 def clusters_check(
-    question: Question, groups: int, smallest: int, largest: int, singletons: int = 0
+    question: Question, groups: int, smallest: int, largest: int, small: int = 0
 ) -> Check:
     """Return the check of the number of clusters and their sizes."""
     covariance, share = question.plan.inference.covariance, largest / question.sample.rows
-    reason = (
-        f"{groups:,} clusters of {smallest:,} to {largest:,} rows; the largest holds"
-        f" {100 * share:.1f} %."
-    )
+    sizes = f"{said_count(smallest)} to {largest:,} rows; the largest holds {100 * share:.1f} %."
+    if few(largest):
+        sizes = f"fewer than {FEWEST} rows each."
+    reason = f"{groups:,} {'cluster' if groups == 1 else 'clusters'} of {sizes}"
     used = covariance in (None, "wild", *CLUSTERED)
-    few = used and groups < FEWEST_CLUSTERS
+    too_few = used and groups < FEWEST_CLUSTERS
     dominant = used and share > question.plan.overlap.dominant_cluster
-    if singletons:
-        reason += f" {singletons:,} of them have one row."
+    if small and not few(largest):
+        some = "Some" if few(small) else f"{small:,}"
+        reason += f" {some} of them have fewer than {FEWEST} rows."
     if not used:
         reason += f" The plan asks for {covariance}, which does not use them."
-    if few:
+    if too_few:
         reason += " Fewer than six clusters cannot carry an interval."
     elif dominant:
         reason += (
             " One cluster dominates: intervals that lean on the number of clusters are too narrow."
         )
     return replace(
-        question.check("clusters", not (few or dominant), reason, float(groups)), refuses=few
+        question.check("clusters", not (too_few or dominant), reason, float(groups)),
+        refuses=too_few,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.data.disclosure import FEWEST, joined_cells
 from analysis.models.counts import log_likelihood
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.design import Design
@@ -160,7 +161,7 @@ class Calibration:
 
 
 def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
-    """Return observed and predicted means by tenth of the prediction.
+    """Return observed and predicted means by tenth of the prediction; fewer groups of few rows.
 
     Examples
     --------
@@ -168,7 +169,7 @@ def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
     [1.0, 1.0]
     """
     order = np.argsort(predicted, kind="stable")
-    parts = [part for part in np.array_split(order, GROUPS) if len(part)]
+    parts = np.array_split(order, max(1, min(GROUPS, len(order) // FEWEST)))
     return Calibration(
         np.array([len(part) for part in parts]),
         np.array([observed[part].mean() for part in parts]),
@@ -178,11 +179,27 @@ def calibration(observed: np.ndarray, predicted: np.ndarray) -> Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Rootogram:
-    """How often each count was seen and expected, shape (counts,)."""
+    """How often counts were seen and expected, shape (bars,).
+
+    Attributes
+    ----------
+    counts : ndarray
+        The middle of the counts that a bar stands for: one, or several that few rows have.
+    wide : ndarray
+        How many counts.
+    observed, expected : ndarray
+        Rows.
+    """
 
     counts: np.ndarray
+    wide: np.ndarray
     observed: np.ndarray
     expected: np.ndarray
+
+    def named(self, at: int) -> str:
+        """Return the counts of a bar: "3", or "7 to 9"."""
+        low, high = (self.counts[at] + end * (self.wide[at] - 1) / 2 for end in (-1, 1))
+        return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
 
     @property
     def hanging(self) -> np.ndarray:
@@ -212,7 +229,10 @@ def rootogram(counts: np.ndarray, mean: np.ndarray, alpha: float, *, most: int =
         for value in values
     ]
     observed = np.bincount(counts.astype(int), minlength=last + 1)[: last + 1].astype(float)
-    return Rootogram(values, observed, np.array(expected))
+    parts = joined_cells(observed)
+    starts, ends = (np.array([getattr(p, end) for p in parts]) for end in ("start", "stop"))
+    sums = (np.add.reduceat(each, starts) for each in (observed, np.array(expected)))
+    return Rootogram((starts + ends - 1) / 2, ends - starts, *sums)
 
 
 def zeros(counts: np.ndarray, mean: np.ndarray, alpha: float) -> tuple[int, float, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.data.dataset import Dataset
+from analysis.data.disclosure import shown_count
 from analysis.errors import DesignError
 from analysis.models import fit_model
 from analysis.models.family import FAMILIES
@@ -209,7 +210,7 @@ class Diagnosis:
         z = (observed - expected) / spread if spread > 0 else 0.0
         name = FAMILIES[fit.model].short
         reason = (
-            f"{observed:,} of {fit.design.n:,} counts are zero; the {name} model"
+            f"{shown_count(observed)} of {fit.design.n:,} counts are zero; the {name} model"
             f" expects {expected:,.0f} (z = {z:.1f})."
         )
         few = abs(z) < critical_value(self.question.level, None)
@@ -302,7 +303,7 @@ def _rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Data
             rootogram.counts,
             np.sqrt(rootogram.observed),
             bottom=rootogram.hanging,
-            width=0.8,
+            width=rootogram.wide - 0.2,
             color="#d9e6ee",
             edgecolor=ACCENT,
             linewidth=0.8,
@@ -315,13 +316,14 @@ def _rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Data
         gap = rootogram.observed - rootogram.expected
         worst = int(np.argmax(np.abs(rootogram.hanging)))
         alt = (
-            f"Hanging rootogram of {label} against a {name} model, counts 0 to"
-            f" {rootogram.counts[-1]}. Zeros: {rootogram.observed[0]:.0f} seen,"
+            f"Hanging rootogram of {label} against a {name} model. Counts of"
+            f" {rootogram.named(0)}: {rootogram.observed[0]:.0f} seen,"
             f" {rootogram.expected[0]:.0f} expected. Farthest from the line at"
-            f" {rootogram.counts[worst]}: {gap[worst]:+.0f} rows."
+            f" {rootogram.named(worst)}: {gap[worst]:+.0f} rows."
         )
         caption = (
             f"Bars hang from the {name} model's expectation (line). A bar that ends above zero"
-            " stands for fewer rows than expected, one that reaches below zero for more."
+            " stands for fewer rows than expected, one that reaches below zero for more; a wide"
+            " one for several counts that few rows have."
         )
         return rendered(canvas, alt, caption, dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
+from analysis.data.disclosure import FEWEST, few, said_count
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered, shortened
@@ -160,7 +161,9 @@ def rows_section(findings: Findings) -> ReportSection | None:
         " order: "
     )
     reasons = [
-        f"{reason} ({count:,})" for reason, count in findings.sample.exclusions.items() if count
+        f"{reason} ({said_count(count)})"
+        for reason, count in findings.sample.exclusions.items()
+        if count
     ]
     return ReportSection(
         "Where the rows went", (text + listed(reasons) + ".",), (rows_figure(findings),)
@@ -185,7 +188,8 @@ def rows_figure(findings: Findings) -> Figure:
                 hatch="////",
                 linewidth=0.6,
             )
-            count = f"{left:,}" if not lost else f"{left:,} (\N{MINUS SIGN}{lost:,})"
+            less = "" if not lost else f" (\N{MINUS SIGN}{lost:,})"
+            count = f"fewer than {FEWEST}" if few(lost) else f"{left:,}{less}"
             text = f"{shortened(label, LONGEST)}: {count}"
             axes.text(0, at - 0.36, text, fontsize=9, va="bottom", parse_math=False)
         axes.set(ylim=(len(steps) - 0.5, -0.75), xlim=(0, findings.dataset.rows), yticks=[])
@@ -193,12 +197,22 @@ def rows_figure(findings: Findings) -> Figure:
         axes.tick_params(labelsize=9)
         axes.spines["left"].set_visible(False)
         caption = "Filled: rows that are left. Hatched: rows left out for the reason above the bar."
+        if any(few(lost) for _, _, lost in steps):
+            caption += f" Reasons of fewer than {FEWEST} rows have no bar of their own."
         return rendered(canvas, _described(findings, steps), caption, findings.dataset)
 
 
 def flow(findings: Findings) -> list[tuple[str, int, int]]:
-    """Return (step, rows left, rows lost in it), the last of many reasons in one."""
-    reasons = [(reason, count) for reason, count in findings.sample.exclusions.items() if count]
+    """Return (step, rows left, rows lost in it), the last of many reasons in one.
+
+    Reasons of a few rows are one step at the end: their bars would tell how many each took.
+    """
+    taken = [(reason, count) for reason, count in findings.sample.exclusions.items() if count]
+    reasons = [step for step in taken if not few(step[1])]
+    rare = [step for step in taken if few(step[1])]
+    if rare:
+        name = rare[0][0] if len(rare) == 1 else f"{len(rare)} reasons of fewer than {FEWEST} rows"
+        reasons.append((name, sum(count for _, count in rare)))
     if len(reasons) > MOST:
         reasons = [
             *reasons[: MOST - 1],
@@ -213,7 +227,7 @@ def flow(findings: Findings) -> list[tuple[str, int, int]]:
 
 
 def _described(findings: Findings, steps: list[tuple[str, int, int]]) -> str:
-    parts = [f"{lost:,} left out, {label}" for label, _, lost in steps[1:]]
+    parts = [f"{said_count(lost)} left out, {label}" for label, _, lost in steps[1:]]
     return (
         f"Bars of rows: {steps[0][1]:,} in the dataset; {'; '.join(parts)};"
         f" {findings.sample.rows:,} analysed."

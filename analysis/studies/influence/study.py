@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.data.disclosure import shown_count, shown_name
+from analysis.data.disclosure import count_or_none, said_count, shown_count, shown_name
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, listing, printable
 from analysis.measurement_error.asked import AskedRule
@@ -104,7 +104,7 @@ def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:
         sums = cluster_sums(influence[:, None], clusters)[:, 0]
         for group in dict.fromkeys([int(sums.argmin()), int(sums.argmax())]):
             keep = clusters != group
-            yield f"one cluster with {int((~keep).sum()):,}", keep
+            yield f"one cluster with {said_count(int((~keep).sum()))}", keep
 
 
 def large_segments(sample: Sample) -> Iterator[tuple[str, np.ndarray]]:
@@ -286,12 +286,12 @@ def _without_repeats(question: Question, word: Word) -> Iterator[Check]:
     count, without = int(repeated.sum()), _word_without(question, np.flatnonzero(repeated))
     what = "" if same else f' of the same "{printable(plan.row)}"'
     reason = (
-        f"Without {count:,} repeated rows{what} the word of the plain fit is"
+        f"Without the repeated rows{what} ({said_count(count)}) the word of the plain fit is"
         f" {without or 'not known'}; with them it is {word}."
     )
     passed = None if without is None else without == word
     check = question.check(
-        "without_repeats", passed, reason, float(count), assessed=passed is not None
+        "without_repeats", passed, reason, count_or_none(count), assessed=passed is not None
     )
     yield replace(check, undecides=same and passed is False)
 
