@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.data.reading import headers
 from analysis.data.reading.cells import FIRST_ROW, RawTable, located
 from analysis.data.reading.codes import declared, unknown_columns, without_codes
 from analysis.data.reading.databases import is_url, lacks, read_url
@@ -196,7 +197,7 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     )
 
 
-def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+def _numbered(frame: pd.DataFrame, where: str, numbered: bool = False) -> pd.DataFrame:
     """Return the frame indexed by spreadsheet row, refusing repeated names and a lack of rows."""
     repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
     if repeated:
@@ -206,8 +207,12 @@ def _numbered(frame: pd.DataFrame, where: str) -> pd.DataFrame:
             f"columns named twice: {listing(repeated)}",
             "unique names",
         )
+    if frame.shape[1] > headers.MOST_COLUMNS:
+        raise DataError(where, headers.too_wide(frame.shape[1]))
     if frame.empty:
         raise DataError(where, "the whole file", "no rows of data", "a header and at least one row")
+    if numbered:
+        return frame
     return frame.set_axis(range(FIRST_ROW, FIRST_ROW + len(frame)), axis=0)
 
 
@@ -249,7 +254,7 @@ def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:
     raw = read_file(path, stated.over(codebook.reading if codebook else None))
     if not raw.sha256:
         return replace(_from_answer(raw, address), codebook=codebook, path=path)
-    frame = _numbered(raw.frame, str(path))
+    frame = _numbered(raw.frame, str(path), raw.numbered)
     said = {name: getattr(raw, name) for name in ("notes", "decimal", *OF_COLUMNS)}
     return Dataset(frame, address, raw.sha256, codebook, path, **said)
 

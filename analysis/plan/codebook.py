@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from analysis.errors import DataError, Fault, printable, unknown
-from analysis.plan.sections.columns import Name, Number, Rules, Section, YesNo
+from analysis.plan.sections.columns import Name, Number, Rules, Section, Whole, YesNo
 
 NO_TEXT = frozenset(
     {
@@ -31,17 +31,35 @@ NO_TEXT = frozenset(
 )
 """Codecs of Python that no file of data is written in, or that give a text a second meaning."""
 
+MOST_ENCODINGS = 5
+"""Encodings that may be mixed in one file."""
+
 Decimal = Literal[".", ","]
 ColumnType = Literal["text", "category", "integer", "number", "date", "binary", "ordinal"]
 
 
-def _encoding(name: str) -> str:
+def _encoding(stated: Any) -> str | tuple[str, ...]:
+    """Return the name of an encoding; or several, of which each line has the first that fits."""
+    if isinstance(stated, str):
+        return _known_encoding(stated)
+    if not isinstance(stated, (list, tuple)) or not 0 < len(stated) <= MOST_ENCODINGS:
+        raise ValueError(f'{ENCODING}; or a list of them: ["utf-8", "windows-1252"]')
+    known = tuple(map(_known_encoding, stated))
+    if any(name.startswith(("utf-16", "utf-32")) for name in known):
+        raise ValueError("encodings in which a line ends with a single byte: no utf-16")
+    return known
+
+
+ENCODING = 'the name of a text encoding, such as "utf-8", "windows-1252" or "utf-16"'
+
+
+def _known_encoding(name: Any) -> str:
     try:
-        known = codecs.lookup(name)
+        known = codecs.lookup(name) if isinstance(name, str) and len(name) <= 40 else None
     except (LookupError, ValueError, UnicodeError):
         known = None
     if not (known and known._is_text_encoding and known.name.replace("-", "_") not in NO_TEXT):
-        raise ValueError('the name of a text encoding, such as "utf-8", "windows-1252" or "utf-16"')
+        raise ValueError(ENCODING)
     return known.name
 
 
@@ -90,9 +108,10 @@ class ReadingSection(Section):
     The same table may stand in the codebook beside the data; the plan's keys win.
     """
 
-    encoding: Annotated[str, Field(max_length=40), AfterValidator(_encoding)] | None = None
+    encoding: Annotated[Any, BeforeValidator(_encoding)] = None
     separator: Literal[",", ";", "\t", "|"] | None = None
     decimal: Decimal | None = None
+    header: Annotated[Whole, Field(ge=1)] | None = None
     sheet: Name | None = None
     table: Name | None = None
     query: Name | None = None

@@ -73,8 +73,6 @@ BAD_TEXT = [
     ("blank", b" \n\n\t", ["an empty file"]),
     ("only a bom", b"\xef\xbb\xbf", ["row 1 (header)", "no column names"]),
     ("header only", LINES[0], ["no rows of data"]),
-    ("blank header", "\n" + CSV, ["row 1 (header)", "no column names"]),
-    ("no name", CSV.replace("country", " ", 1), ["row 1 (header)", "no name in column 7"]),
     (
         "a name twice",
         CSV.replace("country", "likes", 1),
@@ -85,7 +83,6 @@ BAD_TEXT = [
         "".join([*LINES[:3], "1,2\n", *LINES[3:6], "a,b,c,d,e,f,g,h,i\n"]),
         ["2, 9 cells in 2 rows: 4, 8", "8 cells, as in the header"],
     ),
-    ("blank row inside", "".join([*LINES[:3], "\n", *LINES[3:]]), ["0 cells in 1 row: 4"]),
     ("NUL", CSV.replace("NL", "N\0"), ["NUL"]),
     ("open quote", CSV.replace("BE", '"BE', 1), ["up to line 61", "never closed"]),
     ("text after a quote", CSV.replace("BE", '"B"E', 1), ["up to line 2", "expected after"]),
@@ -227,9 +224,8 @@ def test_a_workbook_is_held_to_the_same_rules(tmp_path):
     assert "columns named twice: likes" in refusal(
         tmp_path, shop.xlsx(frame.set_axis([*frame.columns[:-1], "likes"], axis=1)), "a.xlsx"
     )
-    assert "no name in column 8" in refusal(
-        tmp_path, shop.xlsx(frame.set_axis([*frame.columns[:-1], ""], axis=1)), "a.xlsx"
-    )
+    unnamed = shop.xlsx(frame.set_axis([*frame.columns[:-1], ""], axis=1))
+    assert list(read(tmp_path, unnamed, "a.xlsx").frame)[-1] == "column 8"
     assert "no rows of data" in refusal(tmp_path, shop.xlsx(frame.head(0)), "a.xlsx")
 
 

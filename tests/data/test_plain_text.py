@@ -29,7 +29,8 @@ def plain(request, monkeypatch):
 
 def slowly(text, monkeypatch):
     monkeypatch.setattr(delimited, "plain_table", lambda *arguments: None)
-    return read_delimited(text.encode(), ReadingSection(), ",").frame
+    frame = read_delimited(text.encode(), ReadingSection(), ",").frame
+    return frame.reset_index(drop=True)
 
 
 def test_a_plain_file_is_the_same_table(plain, monkeypatch):
@@ -51,3 +52,11 @@ def test_a_large_file_says_of_a_short_row_where_it_is(monkeypatch):
     monkeypatch.setattr(plain_text, "LARGE", 0)
     with pytest.raises(TableError, match="row"):
         read_delimited(OTHERS["a short row"].encode(), ReadingSection(), ",")
+
+
+def test_rows_have_the_numbers_of_a_spreadsheet_below_lines_left_out(monkeypatch):
+    monkeypatch.setattr(plain_text, "LARGE", 0)
+    text = "# Visits\n\nshop,likes\n,count\n" + "".join(f"s{n},{n}\n" for n in range(9))
+    read = read_delimited(text.encode(), ReadingSection(), ",")
+    assert list(read.frame.index) == list(range(5, 14))
+    assert "row 4 left out: it has units" in read.notes[-1]

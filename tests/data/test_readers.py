@@ -16,7 +16,7 @@ import shop
 
 from analysis.audit import check
 from analysis.data.dataset import read_dataset
-from analysis.data.reading import databases, readers
+from analysis.data.reading import databases, limits, readers
 from analysis.data.reading.cells import RawTable
 from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
@@ -227,7 +227,7 @@ def test_an_archive_that_is_refused(tmp_path, name, content, piece):
 
 
 def test_bombs_are_refused_before_they_go_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BOMB_SIZE", 10**6)
+    monkeypatch.setattr(limits, "BOMB_SIZE", 10**6)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join([packer.compress(b"0" * 10**6) for _ in range(50)]) + packer.flush()
     assert "that unpack to more than" in refusal(tmp_path, bomb, "a.csv.gz")

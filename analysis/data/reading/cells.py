@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from analysis.data.reading.headers import named
 from analysis.data.reading.written import EITHER, FEW_WORDS, FORMS, MOST_WORDS, PLAIN, Written
 from analysis.errors import DataError, Fault, column_place, listing, printable, quoted
 from analysis.plan.files import texts as list_of
@@ -20,8 +22,18 @@ if TYPE_CHECKING:
     from analysis.plan import Plan
     from analysis.plan.codebook import ConversionSection
 
-MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A"})
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None"})
 """Texts that mean "no value" in a text file."""
+
+NEVER = " (never calculated)"
+"""What stands behind a formula of which a workbook stores no value."""
+
+ERRORS = re.compile(
+    r"#[\u00a1\u00bf]?[A-Z\u00c0-\u00dc][A-Z\u00c0-\u00dc/0_]*[!?]|#N/A|#NV|#N/D|#####*|Err:\d{3}|=.*"
+    + re.escape(NEVER),
+    re.DOTALL,
+)
+"""What a spreadsheet shows in place of a value, in any language: neither a gap nor a zero."""
 
 FIRST_ROW = 2
 """The spreadsheet number of the first row of data: the header is row 1."""
@@ -53,6 +65,8 @@ class RawTable:
         Of each column of numbers in which the file names some: these cells and their labels.
     meanings : dict of str to str
         What the file says that a column means.
+    numbered : bool
+        Whether the frame's index has the rows' numbers in a spreadsheet.
     """
 
     frame: pd.DataFrame
@@ -62,6 +76,7 @@ class RawTable:
     levels: dict[str, dict[str, str]] = field(default_factory=dict)
     single: dict[str, dict[str, str]] = field(default_factory=dict)
     meanings: dict[str, str] = field(default_factory=dict)
+    numbered: bool = False
 
 
 class TableError(DataError):
@@ -80,37 +95,40 @@ def located(where: object) -> Iterator[None]:
         raise DataError(where, error.faults) from None
 
 
-def from_records(records: list[list[Any]], separator: str = "") -> pd.DataFrame:
-    """Return the table whose first record is the header; with a `separator`, every cell is text.
+def from_records(
+    records: Sequence[Sequence[Any]], separator: str = "", *, at: int = 0, line: int = 1
+) -> RawTable:
+    """Return the table whose names one of the records has; with a `separator`, all cells are text.
+
+    Parameters
+    ----------
+    records : sequence of sequences
+    separator : str
+        The mark between cells of a text file.
+    at : int
+        Where the names stand among the records.
+    line : int
+        The spreadsheet number of the first record.
 
     Raises
     ------
     TableError
-        For unnamed columns and for rows whose number of cells differs from the header's.
+        For columns without names and for rows whose number of cells differs from the header's.
     """
-    header, rows = [str(name) for name in records[0]] if records else [], records[1:]
-    while rows and not any(str(cell).strip() for cell in rows[-1]):
-        rows.pop()
+    header = [str(name) for name in records[at]] if at < len(records) else []
     others = [mark for mark in ";\t,|" if mark != separator and mark in "".join(header[:1])]
     if separator and len(header) == 1 and others:
         found = f"one column named {printable(header[0])}"
         allowed = f"cells separated by {quoted(separator)} (here they seem to be by"
-        raise TableError("row 1 (header)", found, f"{allowed} {quoted(others[0])})")
-    faults = []
-    unnamed = [place for place, name in enumerate(header, 1) if not name.strip()]
-    if unnamed or not header:
-        found = f"no name in column {listing(unnamed)}" if header else "no column names"
-        faults.append(Fault("row 1 (header)", found, "a name for every column"))
-    width = len(header)
-    wrong = [number for number, row in enumerate(rows, FIRST_ROW) if len(row) != width]
-    if wrong and header:
-        widths = listing(sorted({len(rows[number - FIRST_ROW]) for number in wrong}))
-        many = "s" if len(wrong) > 1 else ""
-        found = f"{widths} cells in {len(wrong)} row{many}: {listing(wrong)}"
-        faults.append(Fault("rows", found, f"{width} cells, as in the header"))
-    if faults:
+        raise TableError(f"row {line + at} (header)", found, f"{allowed} {quoted(others[0])})")
+    table, faults = named(records, at, line=line)
+    if table is None:
         raise TableError(faults)
-    return pd.DataFrame(rows, columns=header, dtype=str if separator else object)
+    numbers = table.numbers
+    index = pd.RangeIndex(numbers) if isinstance(numbers, range) else pd.Index(numbers)
+    kind = str if separator else object
+    frame = pd.DataFrame(table.rows, columns=table.names, dtype=kind, index=index)
+    return RawTable(frame, table.notes, numbered=True)
 
 
 def holds_numbers(raw: pd.Series) -> bool:
@@ -277,6 +295,8 @@ def _converted(raw: pd.Series, form: Written, name: str, faults: list[Fault]) ->
 
 def _hint(bad: list[str], share: float, name: str) -> str:
     """Return what could be done about cells that are written otherwise; empty if nobody knows."""
+    if said := errors_among(bad):
+        return said
     few = share < FEW_WORDS and 0 < len(bad) <= MOST_WORDS
     return _is_no_value(bad) if few and all(map(_is_word, bad)) else recognised(bad, name)
 
@@ -314,12 +334,36 @@ def split_words(texts: list[str]) -> tuple[list[str], list[str]]:
     return (rest, words) if len(words) <= MOST_WORDS and len(words) < len(rest) else (texts, [])
 
 
+def errors_among(texts: list[str]) -> str:
+    """Return what to do about cells in which a spreadsheet shows an error; empty without any.
+
+    >>> errors_among(["#REF!", "12"])[:30]
+    'Errors of a spreadsheet are ne'
+    """
+    errors = [text for text in texts if ERRORS.fullmatch(text)]
+    never = [text for text in errors if text.endswith(NEVER)]
+    if never:
+        return (
+            "Formulas whose values were never stored: open the file in a spreadsheet, which"
+            " calculates them, and save it"
+        )
+    if not errors:
+        return ""
+    shown = list_of(printable(word, limit=20) for word in errors[:MOST_WORDS])
+    return (
+        "Errors of a spreadsheet are neither gaps nor zeros: mend the formulas; or, if they mean"
+        f" that there is no value, say [reading] missing_values = {shown}"
+    )
+
+
 def recognised(texts: list[Any], name: str) -> str:
     """Return what cells that are no numbers look like, and what the plan would say; or nothing.
 
     >>> recognised(["$1,200", "$80"], "price")
     'They look like amounts of money: [columns] "price" = {number = "money"}'
     """
+    if said := errors_among([str(text) for text in texts]):
+        return said
     cells, words = split_words([str(text) for text in texts])
     if words:
         return ". And ".join(filter(None, [recognised(cells, name), _is_no_value(words)]))

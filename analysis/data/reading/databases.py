@@ -7,6 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,8 @@ def _answer(
         if len(rows) * len(header) > MOST_CELLS:
             allowed = "at most that: add a limit to the query, or give duckdb:FILE/TABLE"
             raise TableError("the rows", f"more than {MOST_CELLS:,} cells", allowed)
-    return RawTable(from_records(rows), (note,))
+    table = from_records(rows)
+    return replace(table, notes=(note, *table.notes), numbered=False)
 
 
 def _refusal(error: Exception) -> TableError:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
 import io
 import re
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from analysis.data.reading.cells import RawTable, TableError, from_records
+from analysis.data.reading.encodings import decoded
+from analysis.data.reading.headers import LOOKED_AT, MOST_ABOVE, find_header, units_row
 from analysis.data.reading.plain_text import plain_table
-from analysis.errors import Fault, printable, quoted
+from analysis.errors import printable, quoted
 from analysis.plan.codebook import ReadingSection
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 LONGEST_LINE = 10**7
 """Bytes of one line of text."""
-
-WESTERN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿŒœŠšŽžŸ€£¥¢§©®°ª º«»¡¿´·–—‘’‚“”„…•™²³½¼¾ß]*")
-"""What a text in a Western European language is made of."""
-
-FOREIGN = re.compile(rb"[\x80-\xff]{3,}")
-"""Three accented letters in a row: rare in Western texts; other alphabets consist of them."""
-
-UTF8_PAIR = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-)
 
 
 def read_delimited(content: bytes, reading: ReadingSection, usual: str) -> RawTable:
@@ -52,13 +42,25 @@ def read_delimited(content: bytes, reading: ReadingSection, usual: str) -> RawTa
         Where the bytes are no such text, or could be read in more than one way.
     """
     _check_lines(content)
-    text, encoding = _decoded(content, reading.encoding or "")
-    separator, between = _separator(text, usual, reading)
-    frame = plain_table(text, separator)
+    text, encoding = decoded(content, reading.encoding or "")
+    start = _start(text, usual, reading)
+    between = _between(start, usual, reading)
+    table = _table(_below(text, start.line), start)
+    decimal, for_decimals = _decimal(table.frame, start.mark, reading)
+    notes = (encoding, start.note, between, *table.notes, for_decimals)
+    return replace(table, notes=tuple(filter(None, notes)), decimal=decimal)
+
+
+def _table(text: str, start: Start) -> RawTable:
+    """Return the table that begins with the first line of a text."""
+    frame = plain_table(text, start.mark)
     if frame is None:
-        frame = from_records(_records(text, separator), separator)
-    decimal, for_decimals = _decimal(frame, separator, reading)
-    return RawTable(frame, tuple(filter(None, (encoding, between, for_decimals))), decimal)
+        return from_records(_records(text, start.mark, start.line), start.mark, line=start.line)
+    first = start.line + 1
+    frame.index = pd.RangeIndex(first, first + len(frame))
+    head = frame.iloc[: LOOKED_AT + 1].to_numpy().tolist()
+    units = units_row(list(frame), head, first)
+    return RawTable(frame.iloc[1:] if units else frame, tuple(filter(None, [units])), numbered=True)
 
 
 def _check_lines(content: bytes) -> None:
@@ -73,104 +75,140 @@ def _check_lines(content: bytes) -> None:
         start = stop + 1
 
 
-def _decoded(content: bytes, stated: str) -> tuple[str, str]:
-    """Return the text, and how it was decoded where that is not plain UTF-8."""
-    wide = content.startswith(UTF16)
-    marked = "utf-16" if wide else "utf-8" if content.startswith(codecs.BOM_UTF8) else ""
-    if stated and marked and re.sub("-(le|be|sig)$", "", stated) != marked:
-        raise TableError(
-            "[reading] encoding",
-            f"the mark of {marked.upper()} at its start",
-            f'a file in "{stated}", as the plan or codebook says',
-        )
-    note = ""
-    if stated and stated not in ("utf-8", "ascii"):
-        note = f"text in {stated}, as stated"
-    elif marked == "utf-16":
-        note = "text in UTF-16, by the mark at its start"
-    try:
-        text = content.decode(stated or marked or "utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        text = "" if stated or wide else _western(content)
-        if not text:
-            raise TableError(_undecodable(content, error)) from None
-        note = "text in Windows-1252 (Western European), detected: it is not UTF-8"
-    except (UnicodeError, ValueError) as error:
-        raise TableError(
-            "the whole file", printable(error), f"text in {stated or marked}"
-        ) from None
-    return text, note
+# --- between cells, and above the names -----------------------------------------------------------
 
 
-def _western(content: bytes) -> str:
-    """Return the text in Windows-1252 if all its signs are Western European, else nothing."""
-    if UTF8_PAIR.search(content) or FOREIGN.search(content):
-        return ""  # UTF-8 with a damaged place, or another alphabet
-    try:
-        text = content.decode("windows-1252")
-    except UnicodeDecodeError:
-        return ""
-    return text if WESTERN.fullmatch(text) else ""
+@dataclass(frozen=True)
+class Start:
+    """Where a table begins in a text: the line with the names, counted from 1, and the mark."""
+
+    line: int
+    mark: str
+    note: str = ""
+    said: bool = False
 
 
-def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
-    line = content[: error.start].count(b"\n") + 1
-    name = "UTF-8" if error.encoding == "utf-8" else error.encoding
-    found = f"byte {content[error.start]:#04x}, which is not {name}"
-    return Fault(
-        f"line {line}",
-        found,
-        'text saved as UTF-8; or its encoding in the plan: [reading] encoding = "..."',
-    )
+SAID = re.compile(r'"?sep=(.)"?[;,]*', re.IGNORECASE)
+"""The first line by which Excel is told the mark between cells."""
+
+PEEK = 2**18
+"""Characters of a text in which its names are looked for."""
 
 
-# --- between cells --------------------------------------------------------------------------------
+def _start(text: str, usual: str, reading: ReadingSection) -> Start:
+    """Return where the names stand and which mark is between cells: as stated, said or detected."""
+    says = SAID.fullmatch(text[:20].splitlines()[0].strip("\ufeff ")) if text.strip() else None
+    if says and (reading.header or 2) > 1:
+        mark = reading.separator or says[1]
+        if mark not in SEPARATORS:
+            found, marks = f"sep={says[1]}", " ".join(map(quoted, SEPARATORS))
+            raise TableError("line 1", found, f"one of {marks}; or separator in [reading]")
+        line = reading.header or _lines_above(_below(text, 2), mark) + 2
+        note = f"line 1 says {printable(says[0])}: {SEPARATORS[mark]} between cells"
+        return Start(line, mark, f"{note}{_names_in(line, 2)}", said=True)
+    lines = {mark: reading.header or _lines_above(text, mark) + 1 for mark in SEPARATORS}
+    mark, lines = _separator(text, usual, reading, lines)
+    stated = reading.header is not None and reading.header > 1
+    note = f"names in line {lines[mark]}, as stated" if stated else _names_in(lines[mark], 1)
+    return Start(lines[mark], mark, note.removeprefix("; "))
 
 
-def _separator(text: str, usual: str, reading: ReadingSection) -> tuple[str, str]:
-    """Return the mark between cells, and what to report of it."""
-    stated = reading.separator
-    if stated is not None:
-        return stated, "" if stated == usual else f"{SEPARATORS[stated]} between cells, as stated"
-    widths = {mark: _width(text, mark) for mark in SEPARATORS}
+def _names_in(line: int, usual: int) -> str:
+    return f"; names in line {line}, what stands above is left out" if line > usual else ""
+
+
+def _lines_above(text: str, mark: str) -> int:
+    """Return how many lines stand above the one with the names, where this is between cells."""
+    reader = csv.reader(io.StringIO(text[:PEEK], newline=""), delimiter=mark)
+    records, starts = [], []
+    with contextlib.suppress(csv.Error):
+        for _ in range(MOST_ABOVE + LOOKED_AT):
+            starts.append(reader.line_num)
+            records.append(next(reader, None))
+            if records[-1] is None:
+                break
+    whole = list(filter(lambda record: record is not None, records))
+    cut = whole[:-1] if len(text) > PEEK and len(whole) > 1 else whole
+    return starts[find_header(cut)] if cut else 0
+
+
+def _below(text: str, line: int) -> str:
+    """Return the text from a line on.
+
+    Raises
+    ------
+    TableError
+        Where it has fewer lines.
+    """
+    file = io.StringIO(text, newline="")
+    if line > 1 and sum(1 for _ in islice(file, line - 1)) < line - 1:
+        found = f"line {line} of a file with fewer lines"
+        raise TableError("[reading] header", found, "the line with the names of the columns")
+    return file.read() if line > 1 else text
+
+
+def _separator(
+    text: str, usual: str, reading: ReadingSection, lines: dict[str, int]
+) -> tuple[str, dict[str, int]]:
+    """Return the mark between cells, and for each mark the line where its table would begin."""
+    if reading.separator is not None:
+        return reading.separator, lines
+    widths = {mark: _width(_below(text, lines[mark]), mark) for mark in SEPARATORS}
+    if max(widths.values()) < 2:
+        widths = {mark: _width(_below(text, lines[mark]), mark, uneven=1) for mark in SEPARATORS}
     fitting = [mark for mark in SEPARATORS if widths[mark] > 1]
+    first = min((lines[mark] for mark in fitting), default=1)
+    fitting = [mark for mark in fitting if lines[mark] == first]
     rivals = [mark for mark in fitting if mark != usual and widths[mark] >= widths[usual]]
     if usual in fitting and rivals:
         both = f"{SEPARATORS[usual]} and {SEPARATORS[rivals[0]]}"
-        key = f"[reading] separator = {quoted(usual)} in the plan"
+        key = f"[reading] separator = {quoted(usual)} in the plan, or --separator of init"
         raise TableError(
             "the whole file",
             f"{both} that would both make a table",
             f"which of them stands between cells: {key}",
         )
     if usual not in fitting and len(fitting) == 1:
-        return fitting[0], f"{SEPARATORS[fitting[0]]} between cells, detected"
-    return usual, ""
+        return fitting[0], lines
+    return usual, lines
+
+
+def _between(start: Start, usual: str, reading: ReadingSection) -> str:
+    """Return what to report of the mark between cells."""
+    if start.mark == usual or start.said:
+        return ""
+    how = "as stated" if reading.separator is not None else "detected"
+    return f"{SEPARATORS[start.mark]} between cells, {how}"
 
 
 def _reader(text: str, mark: str) -> Any:
     return csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
 
 
-def _width(text: str, mark: str) -> int:
-    """Return how many cells each of the first records has between these marks; 0 if they differ."""
+def _width(text: str, mark: str, *, uneven: int = 0) -> int:
+    """Return how many cells each of the first records has between these marks; 0 if they differ.
+
+    The names may be so many more or fewer.
+    """
     start = text[: 2**16]
     records = []
     with contextlib.suppress(csv.Error):
         records.extend(filter(None, islice(_reader(start, mark), 200)))
     cut_off = len(start) < len(text) and len(records) > 1
-    widths = {len(record) for record in records[: -1 if cut_off else None]}
-    return widths.pop() if len(widths) == 1 else 0
+    widths = [len(record) for record in records[: -1 if cut_off else None]]
+    names, cells = (widths or [0])[0], set(widths[1:] or widths)
+    width = cells.pop() if len(cells) == 1 else 0
+    return width if width and abs(names - width) <= uneven * (names > 1) else 0
 
 
-def _records(text: str, separator: str) -> list[list[str]]:
+def _records(text: str, separator: str, line: int) -> list[list[str]]:
     reader = _reader(text, separator)
     try:
         return list(reader)
     except csv.Error as error:
         never = "a quotation mark that is never closed"
         raise TableError(
-            f"up to line {reader.line_num}",
+            f"up to line {reader.line_num + line - 1}",
             printable(str(error).replace("unexpected end of data", never)),
             "well-formed delimited text",
         ) from None

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from analysis.data.reading.cells import RawTable, TableError, from_records, located
+from analysis.data.reading import headers
+from analysis.data.reading.cells import RawTable, TableError, located
 from analysis.data.reading.databases import lacks, read_duckdb, read_sqlite
-from analysis.data.reading.delimited import UTF16, read_delimited
+from analysis.data.reading.delimited import read_delimited
+from analysis.data.reading.encodings import UTF16
 from analysis.data.reading.labels import (
     as_categories,
     category_levels,
@@ -23,34 +25,10 @@ from analysis.data.reading.labels import (
     parquet_categories,
     stata_labels,
 )
-from analysis.errors import Fault, listing, printable, quoted, unknown
+from analysis.data.reading.limits import MOST_BYTES, WHOLE, within_limits
+from analysis.data.reading.workbooks import read_workbook
+from analysis.errors import Fault, listing, printable, quoted
 from analysis.plan.codebook import ReadingSection
-
-MOST_BYTES = 10**9
-"""Bytes of a file, packed or unpacked, that are read into memory; more than that is out of core."""
-
-BOMB_SIZE, BOMB_RATIO = 10**8, 200
-"""More bytes than this, and more than this many times the packed size, are no table."""
-
-WHOLE = "the whole file"
-
-
-def _excel(content: bytes, reading: ReadingSection) -> RawTable:
-    """Read one sheet; not by way of pandas, which reads the text "007" as the number 7."""
-    from python_calamine import CalamineWorkbook
-
-    _check_workbook(content)
-    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    names = book.sheet_names
-    sheet = names[0] if reading.sheet is None else reading.sheet
-    if sheet not in names:
-        raise TableError(
-            unknown("[reading] sheet", f"no sheet {quoted(sheet)}", sheet, names, limit=20)
-        )
-    records = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    choice = "as stated" if reading.sheet is not None else f"the first of {len(names)}"
-    notes = (f"sheet {printable(sheet)}, {choice}",) if len(names) > 1 else ()
-    return RawTable(from_records(records), notes, reading.decimal or ".")
 
 
 def _parquet(content: bytes, reading: ReadingSection) -> RawTable:
@@ -58,6 +36,8 @@ def _parquet(content: bytes, reading: ReadingSection) -> RawTable:
     from pyarrow import parquet
 
     described = parquet.ParquetFile(io.BytesIO(content)).metadata
+    if described.num_columns > headers.MOST_COLUMNS:
+        raise TableError(headers.too_wide(described.num_columns))
     if 8 * described.num_rows * described.num_columns > 4 * MOST_BYTES:
         raise TableError(
             WHOLE,
@@ -128,7 +108,7 @@ class Format:
     by_path: bool = False
 
 
-TEXT, QUERY = ("encoding", "separator", "decimal"), ("table", "query", "parameters")
+TEXT, QUERY = ("encoding", "separator", "decimal", "header"), ("table", "query", "parameters")
 OLD_STATA = tuple(bytes([version, order]) for version in range(102, 116) for order in (1, 2))
 ZIP = (b"PK\x03\x04",)
 
@@ -136,7 +116,12 @@ FORMATS = (
     Format((".csv",), partial(read_delimited, usual=","), TEXT),
     Format((".tsv",), partial(read_delimited, usual="\t"), TEXT),
     Format(
-        (".xlsx",), _excel, ("decimal", "sheet"), ZIP, "a zip archive or an Excel file", "excel"
+        (".xlsx",),
+        read_workbook,
+        ("decimal", "sheet", "header"),
+        ZIP,
+        "a zip archive or an Excel file",
+        "excel",
     ),
     Format((".parquet",), _parquet, ("decimal",), (b"PAR1",), "a Parquet file", "parquet"),
     Format((".dta",), _stata, (), (b"<stata_dta>", *OLD_STATA), "a Stata file", "datasets"),
@@ -198,7 +183,7 @@ def _table(path: Path, reading: ReadingSection) -> RawTable:
     check_reading(reading, suffix)
     if not content.strip():
         raise TableError(WHOLE, "an empty file", "a header and at least one row")
-    _check_start(content, suffix, reading.encoding or "")
+    _check_start(content, suffix, str(reading.encoding or ""))
     raw = _read(kind, content, reading)
     inside = () if packed is content else (f"{printable(name)} inside an archive",)
     sha256 = hashlib.sha256(packed).hexdigest()
@@ -289,7 +274,7 @@ def _unpacked(content: bytes, path: Path) -> tuple[bytes, str]:
     try:
         if suffix == ".gz":
             with gzip.open(io.BytesIO(content)) as file:
-                return _within_limits(file, len(content)), path.stem
+                return within_limits(file, len(content)), path.stem
         if suffix == ".zip":
             return _unzip(content)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
@@ -305,33 +290,4 @@ def _unzip(content: bytes) -> tuple[bytes, str]:
             raise TableError(WHOLE, f"{len(held)} files in one archive", "exactly one")
         with archive.open(held[0]) as file:
             name = Path(held[0].filename.replace("\\", "/")).name
-            return _within_limits(file, len(content)), name
-
-
-def _within_limits(file: io.BufferedIOBase, packed: int) -> bytes:
-    """Return what a packed file holds, reading no more of it than the limits allow."""
-    unpacked = bytearray()
-    while part := file.read(2**20):
-        unpacked += part
-        _check_size(len(unpacked), packed)
-    return bytes(unpacked)
-
-
-def _check_size(size: int, packed: int) -> None:
-    if size > MOST_BYTES or (size > BOMB_SIZE and size > BOMB_RATIO * packed):
-        found = f"{packed:,} bytes that unpack to more than {size:,}"
-        times = f"at most {BOMB_RATIO} times the packed size"
-        raise TableError(
-            WHOLE,
-            found,
-            f"at most {MOST_BYTES:,} bytes, and above {BOMB_SIZE:,} {times}",
-        )
-
-
-def _check_workbook(content: bytes) -> None:
-    """Refuse a workbook (a zip archive) whose directory announces more than the limits allow."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check_size(sum(info.file_size for info in archive.infolist()), len(content))
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return  # its reader says what is wrong with it
+            return within_limits(file, len(content)), name

@@ -7,8 +7,10 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import (
+    ERRORS,
     LARGEST,
     SMALLEST,
+    errors_among,
     holds_numbers,
     numbers_of,
     odd_cells,
@@ -148,6 +150,7 @@ def typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> 
         named = column in plan.controls.categories
         if role in NAMES or (role == "control" and (named or _is_text(raw, dataset, column))):
             columns[column] = names_of(raw, dataset).astype(object)
+            faults += error_cells(columns[column], place)
             entry = dataset.column(column)
             if entry is not None and entry.levels:
                 faults += _no_level(raw, columns[column], entry.levels, place)
@@ -162,6 +165,14 @@ def typed(plan: Plan, dataset: Dataset, rows: pd.Index, faults: list[Fault]) -> 
             else coded
         )
     return pd.DataFrame(columns, index=rows)
+
+
+def error_cells(texts: pd.Series, place: str) -> list[Fault]:
+    """Return the fault of texts that are errors of a spreadsheet: no names, and no gaps either."""
+    bad = texts.isin([text for text in texts.dropna().unique() if ERRORS.fullmatch(str(text))])
+    hint = errors_among(texts[bad].unique().tolist())
+    what, allowed = "an error of a spreadsheet", "values"
+    return odd_cells(texts, bad, place, what=what, allowed=allowed, hint=hint)
 
 
 def _no_level(raw: pd.Series, texts: pd.Series, levels: tuple[str, ...], place: str) -> list[Fault]:

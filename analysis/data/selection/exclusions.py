@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import equal_cells, numbers_of, odd_cells, recognised, texts_of
+from analysis.data.selection.columns import error_cells
 from analysis.errors import Fault, column_place, listing, printable
 from analysis.plan import Plan
 from analysis.plan.sections.columns import KeepSection
@@ -52,6 +53,7 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
     known = texts.notna()
     passes = known.copy()
     place = f"[[keep]] no. {number}, {printable(keep.column)}"
+    faults += error_cells(texts, place)
     wanted = keep.among or (() if keep.equals is None else (keep.equals,))
     if wanted:
         named = texts.map(lambda cell: labels.get(cell, cell), na_action="ignore")
@@ -95,6 +97,7 @@ def apply_duplicates(
     if plan.row is None or plan.duplicates == "keep":
         return kept
     ids = texts_of(dataset.frame.loc[kept, plan.row])
+    faults += error_cells(ids, column_place(plan.row, "row"))
     repeated = ids.duplicated() & ids.notna()
     if plan.duplicates == "first":
         exclusions[repeated_reason(plan)] = int(repeated.sum())
