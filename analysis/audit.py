@@ -360,20 +360,34 @@ def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:
     return old["plan"]["name"]
 
 
-def check(plan: Plan | str | Path | dict, data: pd.DataFrame | None = None) -> Inspection:
+def check(
+    plan: Plan | str | Path | dict,
+    data: pd.DataFrame | None = None,
+    *,
+    progress: Progress = lambda step: None,
+) -> Inspection:
     """Read and check plan and data: what would be analysed, what is wrong. Fits nothing, writes
     nothing.
+
+    Parameters
+    ----------
+    plan : Plan, path, name or dict
+    data : pandas.DataFrame, optional
+    progress : callable, optional
+        Called with what is being done.
 
     Raises
     ------
     AnalysisError
         As `audit` does.
     """
-    sample = _sample(plan, data, lambda step: None)
+    sample = _sample(plan, data, progress)
+    progress("Looking at the rows")
     checks = [*check_rows(sample), *check_last_period(sample)]
     terms = {}
     for outcome in sample.plan.outcome:
         for score in sample.plan.score.columns:
+            progress(f"Looking at {outcome.column} and {score}")
             terms[outcome.column], doubts = _inspected(sample, outcome, score)
             checks += doubts
     return Inspection(sample, terms, tuple(checks))

@@ -11,8 +11,9 @@ import shutil
 import signal
 import sys
 import textwrap
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -167,13 +168,15 @@ def check(
         from analysis.report.inspection import error_record
 
         try:
-            inspection = inspect(plan)
+            with _progress_of_long_work() as progress:
+                inspection = inspect(plan, progress=progress)
         except AnalysisError as error:
             echo(_json(error_record(error)))
             raise
         echo(_json(inspection.record()))
         return
-    inspection = inspect(plan)
+    with _progress_of_long_work() as progress:
+        inspection = inspect(plan, progress=progress)
     for line in inspection.lines():
         _tell(line)
     if price is not None and share is not None:
@@ -444,6 +447,34 @@ def _progress() -> Callable[[str], None]:
             f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False
         )
     return lambda step: echo(printable(step), err=True) if step else None
+
+
+QUIET = 2.0
+"""Seconds that nothing is said about work that is mostly short."""
+
+
+@contextlib.contextmanager
+def _progress_of_long_work() -> Iterator[Callable[[str], None]]:
+    """Give a reporter that is silent at first, and then says what is being done, too."""
+    report, said = _progress(), {"step": "", "late": ""}
+
+    def late() -> None:
+        said["late"] = "yes"
+        report(said["step"])
+
+    def progress(step: str) -> None:
+        said["step"] = step
+        if said["late"]:
+            report(step)
+
+    timer = threading.Timer(QUIET, late)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield progress
+    finally:
+        timer.cancel()
+        progress("")
 
 
 def main() -> NoReturn:

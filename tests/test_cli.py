@@ -7,6 +7,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -413,3 +414,16 @@ def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):
         code, out, err = run(command, "study.toml")
         assert code == 0
         assert all(char == "\n" or char.isprintable() for char in out + err)
+
+
+def test_work_that_takes_long_says_what_it_does(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "QUIET", 0.02)
+    with cli._progress_of_long_work() as progress:
+        progress("Reading shops.csv")
+        time.sleep(0.2)
+        progress("Looking at the rows")
+    assert capsys.readouterr().err.splitlines() == ["Reading shops.csv", "Looking at the rows"]
+    monkeypatch.setattr(cli, "QUIET", 5.0)
+    with cli._progress_of_long_work() as progress:
+        progress("Reading shops.csv")
+    assert capsys.readouterr().err == ""
