@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset, read_dataset
 from analysis.data.disclosure import inert, inert_table
-from analysis.data.reading.cells import MISSING, written
+from analysis.data.reading.cells import MISSING
+from analysis.data.reading.conversion import written
 from analysis.data.selection.columns import columns_of
 from analysis.errors import OutputError, quoted
 from analysis.plan import Plan

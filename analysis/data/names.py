@@ -59,6 +59,12 @@ GROUP = _words("""
 COUNTS = _words("count counts number anzahl nombre aantal num n")
 """What says that a name is that of a count, such as "number of ratings"."""
 
+DAYS = _words("""
+    date day datum dates timestamp created updated opened closed joined founded registered signup
+    fecha data jour tag
+""")
+"""What says that numbers may be days that are counted."""
+
 PERSONAL = _words("""
     name names firstname lastname surname forename fullname username nickname user handle mail email
     emails phone telephone tel mobile cell fax address street postcode zip zipcode plz birthday

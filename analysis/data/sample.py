@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import convert, texts_of
+from analysis.data.reading.cells import texts_of
+from analysis.data.reading.conversion import convert
 from analysis.data.selection.categories import level_notes
 from analysis.data.selection.columns import (
     needed_columns,

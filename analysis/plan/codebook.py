@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from analysis.errors import DataError, Fault, printable, unknown
 from analysis.plan.sections.columns import Name, Number, Rules, Section, Whole, YesNo
@@ -63,19 +63,56 @@ def _known_encoding(name: Any) -> str:
     return known.name
 
 
-def _date_format(layout: str) -> str:
-    """Return a strptime format that keeps day, month and year."""
-    day = datetime.datetime(2014, 11, 23)
+COUNTED = ("excel", "unix")
+"""Dates that are counted: days since 1900 as Excel does, seconds or milliseconds since 1970."""
+
+MOST_FORMATS = 5
+"""Formats that the dates of one column may have."""
+
+DATE_FORMAT = 'a format with day, month and year, such as "%d/%m/%Y"'
+
+
+def _date_formats(stated: Any) -> str | tuple[str, ...]:
+    """Return a strptime format that keeps day, month and year, how days are counted, or several."""
+    if isinstance(stated, str):
+        return _date_format(stated)
+    if not isinstance(stated, (list, tuple)) or not 0 < len(stated) <= MOST_FORMATS:
+        raise ValueError(f'{DATE_FORMAT}; or a list of them; or "excel" or "unix"')
+    return tuple(map(_date_format, stated))
+
+
+def _date_format(layout: Any) -> str:
+    if layout in COUNTED:
+        return layout
+    day = datetime.datetime(2014, 11, 23, tzinfo=datetime.UTC)
     try:
         with warnings.catch_warnings():  # a day without a year is warned of by Python 3.13
             warnings.simplefilter("ignore", DeprecationWarning)
             kept = datetime.datetime.strptime(day.strftime(layout), layout).date() == day.date()
-    except (ValueError, UnicodeError):
+    except (ValueError, UnicodeError, TypeError, IndexError, KeyError, re.error):
         kept = False
-    if not kept:
-        raise ValueError('a format with day, month and year, such as "%d/%m/%Y"')
+    if not kept or len(layout) > 40:
+        raise ValueError(f'{DATE_FORMAT}; or "excel" or "unix" for days or seconds counted')
     return layout
 
+
+SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}\N{FIGURE SPACE}"
+APOSTROPHES = (
+    "\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
+)
+
+
+def _thousands(mark: Any) -> Any:
+    """Return a mark between thousands as a keyboard has it: any kind of space or apostrophe."""
+    if isinstance(mark, str) and len(mark) == 1:
+        return " " if mark in SPACES else "'" if mark in APOSTROPHES else mark
+    return mark
+
+
+NumberKind = Literal[
+    "plain", "money", "percent", "suffix", "duration", "mm:ss", "hh:mm", "range", "open"
+]
+"""How the numbers of a column are written."""
 
 Codes = tuple[str | float, ...]
 """Words and numbers that stand for a missing value."""
@@ -134,10 +171,10 @@ class ReadingSection(Section):
 class ConversionSection(Section):
     """`[columns]`, of one column: how its numbers or dates are written."""
 
-    number: Literal["plain", "money", "percent", "suffix"] | None = None
+    number: NumberKind | None = None
     decimal: Decimal | None = None
-    thousands: Literal[",", ".", " ", "'"] | None = None
-    date: Annotated[str, Field(max_length=40), AfterValidator(_date_format)] | None = None
+    thousands: Annotated[Literal[",", ".", " ", "'"] | None, BeforeValidator(_thousands)] = None
+    date: Annotated[Any, BeforeValidator(_date_formats)] = None
 
     def rules(self) -> Rules:
         of_numbers = self.number or self.decimal or self.thousands

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.names import IDENTIFIER, PERSONAL, match, why_code
+from analysis.data.names import DAYS, IDENTIFIER, PERSONAL, match, why_code
+from analysis.data.reading import dates
 from analysis.data.reading.cells import holds_numbers, texts_of
 from analysis.data.reading.written import Form, form_of
 from analysis.errors import quoted
@@ -79,6 +80,8 @@ class Profile:
         Why the numbers may name things; empty where they seem to measure.
     meaning : str
         What the file says that the column means.
+    absent : tuple of str
+        Words among numbers that say that there is no value.
     """
 
     name: str
@@ -98,6 +101,7 @@ class Profile:
     words: tuple[str, ...] = ()
     code: str = ""
     meaning: str = ""
+    absent: tuple[str, ...] = ()
 
     @property
     def numeric(self) -> bool:
@@ -222,6 +226,7 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
         examples=() if hidden else tuple(shown),
         words=tuple(sorted(values)) if kind == "category" and len(values) == 2 else (),
         code=why_code(name, numbers) if kind == "integer" and not form.words else "",
+        absent=form.missing,
     )
 
 
@@ -236,6 +241,9 @@ def _kind(
     named = zeros or (coded and bool(match(name, IDENTIFIER)))
     pointed = text and decimal == "," and cells.str.contains(".", regex=False).any()
     form = form_of(cells, decimal) if text and (len(numbers) < len(cells) or pointed) else None
+    if len(numbers) == len(cells) > 0 and match(name, DAYS):
+        words, conversion = dates.counted(numbers)
+        form = Form("date", words, conversion) if conversion else form
     if form is not None and form.type == "date":
         return "date", replace(form, numbers=numbers), ()
     if form is not None and not named:

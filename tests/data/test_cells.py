@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.audit import check
 from analysis.data.dataset import from_frame
-from analysis.data.reading.cells import Written, recognised
+from analysis.data.reading.conversion import Written, recognised
 from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan

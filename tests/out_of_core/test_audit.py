@@ -521,10 +521,9 @@ def test_refusals_have_the_same_words(content, beyond, make_frame, name):
     with pytest.raises(AnalysisError) as found:
         beyond(plan, frame)
     assert type(found.value) is type(wanted.value)
-    hint = "\n    Written otherwise: [columns]"  # there are none beyond memory
     assert [str(f) for f in found.value.faults] == [
-        str(f).partition(hint)[0] for f in wanted.value.faults
-    ]
+        str(replace(f, hint="") if "[columns]" in f.hint else f) for f in wanted.value.faults
+    ]  # which have no [columns] beyond memory
 
 
 def test_leverage_of_one_is_refused(content, beyond, make_frame):

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.data.dataset import from_frame
 from analysis.data.names import ENGAGEMENT, IDENTIFIER, OUTCOME, PERSONAL, SCORE, match
-from analysis.data.reading.cells import convert
+from analysis.data.reading.conversion import convert
 from analysis.plan.codebook import ConversionSection
 from analysis.start.profile import profiles
 from analysis.start.roles import Roles, propose

@@ -10,13 +10,12 @@ from analysis.data.reading.cells import (
     ERRORS,
     LARGEST,
     SMALLEST,
-    errors_among,
     holds_numbers,
     numbers_of,
     odd_cells,
-    recognised,
     texts_of,
 )
+from analysis.data.reading.conversion import errors_among, recognised
 from analysis.data.selection.categories import (
     MEASURED,
     labelled_faults,

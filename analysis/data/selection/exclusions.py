@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import equal_cells, numbers_of, odd_cells, recognised, texts_of
+from analysis.data.reading.cells import equal_cells, numbers_of, odd_cells, texts_of
+from analysis.data.reading.conversion import days_recognised, recognised
 from analysis.data.selection.columns import error_cells
 from analysis.errors import Fault, column_place, listing, printable
 from analysis.plan import Plan
@@ -69,9 +70,8 @@ def _passes(keep: KeepSection, dataset: Dataset, number: int, faults: list[Fault
         passes &= numbers.between(low, high if keep.max is None else keep.max)
     if keep.start is not None or keep.end is not None:
         days, what = _days(texts), "not readable as dates"
-        written = f'[columns] {printable(keep.column)} = {{date = "%d/%m/%Y"}}'
-        hint = f"Written otherwise: {written}, say, in the plan"
         bad = known & days.isna()
+        hint = days_recognised(texts[known], keep.column) if bad.any() else ""
         faults += odd_cells(raw, bad, place, what=what, allowed=DATES, hint=hint)
         first, last = keep.start or datetime.date.min, keep.end or datetime.date.max
         passes &= days.between(first.isoformat(), last.isoformat())
