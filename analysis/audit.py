@@ -44,7 +44,12 @@ from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
 from analysis.studies.confounding.study import check_last_period
 from analysis.studies.heavy_tails.study import study_tail
-from analysis.studies.increment.study import audit_together, study_increment, together_from_rows
+from analysis.studies.increment.study import (
+    audit_together,
+    require_estimate,
+    study_increment,
+    together_from_rows,
+)
 from analysis.studies.influence.study import study_fragility
 from analysis.studies.registry import STUDIES
 
@@ -410,11 +415,13 @@ def _compared(sample: Sample, outcome: OutcomeSection, score: str) -> list[tuple
 def _inspected(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> tuple[tuple[str, ...], list[Check]]:
-    """Return the terms of an equation and its checks, without a fit."""
+    """Return the terms of an equation and its checks; no more is fitted than a refusal takes."""
     if sample.out_of_core:
         return inspect_table(sample, outcome, score)
     question = Question(sample, outcome, score)
-    return shown_terms(question.design, sample.plan.controls.columns), check_overlap(question)
+    terms = shown_terms(question.design, sample.plan.controls.columns)
+    require_estimate(question)
+    return terms, check_overlap(question)
 
 
 def _sample(

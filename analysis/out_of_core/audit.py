@@ -58,10 +58,7 @@ def audit_table(
         When the deciding model cannot be fitted, or needs the rows.
     """
     question, checks = Question(sample, outcome, score), []
-    if not FAMILIES[question.model].sums:
-        found = f'the model "{question.model}" for "{printable(outcome.column)}", beyond memory'
-        fault = Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')
-        raise DesignError("the plan", fault)
+    _require_sums(question)
     equation = _Equation.of(question, (score,))
     rows, groups = _one_model(equation, question.model)
     equation = replace(equation, groups=equation.groups or groups)
@@ -93,10 +90,23 @@ def together_table(sample: Sample, outcome: OutcomeSection) -> list[Estimate]:
 def inspect_table(
     sample: Sample, outcome: OutcomeSection, score: str
 ) -> tuple[tuple[str, ...], list[Check]]:
-    """Return the terms of an equation and its checks, without a fit."""
-    basis = build_basis(sample, outcome.column, (score,))
+    """Return the terms of an equation and its checks; fitted only as far as it may be refused."""
     question = Question(sample, outcome, score)
-    return basis.terms, _Equation(question, basis, count_groups(basis)).overlap()
+    _require_sums(question)
+    basis = build_basis(sample, outcome.column, (score,))
+    equation = _Equation(question, basis, count_groups(basis))
+    if not question.family.linear or question.plan.inference.covariance:
+        _one_model(equation, question.model)
+    return basis.terms, equation.overlap()
+
+
+def _require_sums(question: Question) -> None:
+    """Refuse a model that needs the rows."""
+    if not question.family.sums:
+        column = printable(question.outcome.column)
+        found = f'the model "{question.model}" for "{column}", beyond memory'
+        fault = Fault("[[outcome]] model", found, 'model = "ols" or "poisson"')
+        raise DesignError("the plan", fault)
 
 
 @dataclass(frozen=True, eq=False)

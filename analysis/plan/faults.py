@@ -29,7 +29,7 @@ MESSAGES = {
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "{ge} or more",
     "less_than": "less than {lt:g}",
-    "less_than_equal": "{le} or less",
+    "less_than_equal": "{le:,} or less",
     "tuple_type": 'a list such as ["a", "b"]',
     "too_short": "at least one",
     "model_type": "a table of keys and values",

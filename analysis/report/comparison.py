@@ -19,6 +19,7 @@ def compare_ledgers(old: Record, new: Record) -> Verification:
     if is_earlier(old):
         return compare_earlier(old, new)
     lines = [line_of(part, *apart(old[part], new[part])) for part in PARTS]
+    lines += [Line(f"the part {key}", "gone", "no ledger has it") for key in old if key not in new]
     for kind in KINDS:
         then, now = old.get(kind, []), {row["id"]: row for row in new[kind]}
         lines += [_compared(row, now.get(row["id"])) for row in then]

@@ -165,6 +165,8 @@ def pattern_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
         if role in ("score", "outcome") and len(frame) > 1 and frame[column].nunique() == 1:
             found = f"{frame[column].iloc[0]:g} in each of {len(frame):,} rows"
             yield Fault(column_place(column, role), found, "at least two different values")
+    if plan.cluster is not None and len(frame) > 1 and frame[plan.cluster.column].nunique() == 1:
+        yield one_cluster(plan, len(frame))
     for role, section in (("score", plan.score), ("engagement", plan.engagement)):
         for column, pair in section.halves.items():
             if len(frame) and (frame[pair[0]] == frame[pair[1]]).all():
@@ -176,6 +178,17 @@ def pattern_faults(plan: Plan, frame: pd.DataFrame) -> Iterator[Fault]:
                 )
     for column, pair in plan.score.halves.items():
         yield from _score_half_fault(plan, column, pair, frame)
+
+
+def one_cluster(plan: Plan, rows: int) -> Fault:
+    """Return the fault of a cluster column that has the same value in every row."""
+    return Fault(
+        column_place(plan.cluster.column, "cluster"),
+        f"the same value in each of {rows:,} rows: one cluster",
+        "six clusters or more, between which the effect can be seen to vary",
+        "Name another column under [cluster], or leave the table out: then every row counts as"
+        " independent.",
+    )
 
 
 def _score_half_fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,7 +31,7 @@ class InferenceSection(Section):
 
     level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.95
     covariance: Covariance | None = None
-    bootstrap: Annotated[Whole, Field(ge=99)] = 1999
+    bootstrap: Annotated[Whole, Field(ge=99, le=100_000)] = 1999
     seed: Annotated[Whole, Field(ge=0)] = 20121105
 
 
@@ -243,6 +244,10 @@ SPECIFICATION_COLUMNS = frozenset(
 """Columns of the specification table beside those of the decisions."""
 
 
+MOST_ANALYSES = 100_000
+"""Analyses of a multiverse."""
+
+
 class OptionSection(Section):
     """One option of a decision: what it sets in place of the plan's choice, and the reason."""
 
@@ -288,7 +293,7 @@ class MultiverseSection(Section):
     decision: Annotated[tuple[DecisionSection, ...], Field(min_length=1)]
     forbidden: tuple[dict[Name, Name], ...] = ()
     rows: Literal["common", "own"] = "common"
-    resamples: Annotated[int, Field(ge=99)] = 500
+    resamples: Annotated[Whole, Field(ge=99, le=10_000)] = 500
 
     def rules(self) -> Rules:
         known = {d.name: {option.name for option in d.option} for d in self.decision}
@@ -299,7 +304,9 @@ class MultiverseSection(Section):
             for decision, option in combination.items()
             if option not in known.get(decision, ())
         }
+        every = prod(len(one.option) or 2 ** min(len(one.subsets), 64) for one in self.decision)
         return {
+            f"{every:,} analyses, and at most {MOST_ANALYSES:,} are run": every > MOST_ANALYSES,
             "two decisions have the same name": len(known) != len(self.decision),
             f"a decision cannot have the name of a column of the table: {listing(taken)}": taken,
             **absent,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -23,6 +24,10 @@ from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.ids import slugs_of
 from analysis.results.question import Question
+from analysis.studies.increment.separation import levels_and_columns, separation
+
+MOST_FITTED = 10**7
+"""Numbers of a design that is fitted before a run; of a larger one columns are looked at."""
 
 VARIANTS = {"log1p": np.log1p, "asinh": np.arcsinh}
 """Functions of the outcome that least squares is fitted to beside the deciding model."""
@@ -41,7 +46,8 @@ def study_increment(question: Question, estimates: Iterable[Estimate] = ()) -> S
         When the deciding model cannot be fitted.
     """
     outcome, checks = question.outcome, []
-    rows = _one_model(question, question.model)
+    with _explained(question):
+        rows = _one_model(question, question.model)
     beside = {model: partial(_one_model, model=model) for model in outcome.companion_models}
     beside |= {variant: partial(_variant, variant=variant) for variant in outcome.variants}
     for name, companion in beside.items():
@@ -51,6 +57,40 @@ def study_increment(question: Question, estimates: Iterable[Estimate] = ()) -> S
             reason = f"The companion model {name} has no estimate here: {error.found}."
             checks.append(question.check(f"companion_{name}", None, reason, assessed=False))
     return StudyResult(tuple(rows), tuple(checks))
+
+
+def require_estimate(question: Question) -> None:
+    """Raise what `study_increment` would, for as little as it takes.
+
+    Raises
+    ------
+    DesignError
+        When the deciding model has no estimate, or not the covariance that the plan names.
+    """
+    design, model, named = question.design, question.model, question.plan.inference.covariance
+    with _explained(question):
+        if named:
+            _fit_with_fallback(question.plan, question.outcome, design, model)
+        elif design.matrix.size <= MOST_FITTED and not question.family.linear:
+            fit_model(design, model, design.plain_covariance, counts=question.counts)
+    if not named and design.matrix.size > MOST_FITTED and (why := levels_and_columns(question)):
+        raise why
+
+
+@contextmanager
+def _explained(question: Question) -> Iterator[None]:
+    """Say in place of an estimate that does not exist which column or level is at fault."""
+    try:
+        yield
+    except DesignError as error:
+        design, model = question.design, question.model
+        if question.family.linear:
+            raise
+        try:
+            fit_model(design, model, design.plain_covariance, counts=question.counts)
+        except DesignError:
+            raise separation(question) or error from None
+        raise
 
 
 def study_returns(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
