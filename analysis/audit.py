@@ -371,8 +371,8 @@ def check(
     *,
     progress: Progress = lambda step: None,
 ) -> Inspection:
-    """Read and check plan and data: what would be analysed, what is wrong. Fits nothing, writes
-    nothing.
+    """Read and check plan and data: what would be analysed, what is wrong. Fits no more than a
+    refusal takes, writes nothing.
 
     Parameters
     ----------
