@@ -67,6 +67,12 @@ WEIGHTS: dict[str, Weighed] = {
         "Repeated rows make the word.",
         "cautions",
     ),
+    "without_odd_rows": Weighed(
+        "undecides",
+        "the word without values that stand apart, and without totals",
+        "Rows that are no observation make the word.",
+        "cautions",
+    ),
     "unseen_clusters": Weighed(
         "undecides",
         "columns whose rows are alike in the score and in the outcome",
@@ -125,6 +131,21 @@ WEIGHTS: dict[str, Weighed] = {
         "cautions",
         "the skewness of engagement whose noise is assumed or stated",
         "The noise may be even on another scale than its correction takes it to be.",
+    ),
+    "isolated": Weighed(
+        "cautions",
+        "values far below or above all others",
+        "A few values may be a code for a missing one, or an error.",
+    ),
+    "total_rows": Weighed(
+        "cautions",
+        "rows that are the sum or mean of others, by name or by their numbers",
+        "A total counts as an observation.",
+    ),
+    "codes": Weighed(
+        "cautions",
+        "controls of whole numbers that may name things",
+        "Numbers that name things are held constant as one straight line.",
     ),
     "entity": Weighed(
         "cautions",
@@ -220,11 +241,6 @@ WEIGHTS: dict[str, Weighed] = {
         "note",
         "levels of other columns where the outcome is zero",
         "Some rows could not have had an outcome.",
-    ),
-    "isolated": Weighed(
-        "note",
-        "values far below all others",
-        "A few values may be a code for a missing one.",
     ),
     "variance": Weighed(
         "note",

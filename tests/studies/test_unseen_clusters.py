@@ -11,8 +11,8 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.results.question import Question
-from analysis.studies.influence.repeats import repeated_rows
 from analysis.studies.influence.unseen_clusters import alike_within, check_unseen_clusters
+from analysis.studies.repeats import repeated_rows
 
 KINDS = {
     "continuous": lambda rng, at: 2 * at + rng.normal(size=len(at)),

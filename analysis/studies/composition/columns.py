@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from analysis.data.disclosure import few, shown_count
+from analysis.data.disclosure import few
 from analysis.errors import printable
 from analysis.results.estimates import Check
 from analysis.results.question import Question
+from analysis.studies.odd_rows import check_isolated
 
 FEW_VALUES = 20
 """An outcome of so few different values in this many times as many rows was put into classes."""
@@ -17,9 +17,6 @@ ROUND = (1000, 100, 10)
 COARSE = 0.05
 """Rounding to less than this share of the median is of no consequence."""
 
-FAR = 0.25
-"""A gap of this share of the middle 98 % sets the rows beyond it apart."""
-
 
 def check_values(question: Question) -> list[Check]:
     """Return the checks of how values lie."""
@@ -27,7 +24,7 @@ def check_values(question: Question) -> list[Check]:
         _heaping(question),
         _positive(question),
         _structural_zeros(question),
-        _isolated(question),
+        check_isolated(question),
     ]
 
 
@@ -155,36 +152,3 @@ def _structural_zeros(question: Question) -> Check:
                 return question.check("structural_zeros", False, reason, float(len(rows)))
     reason = f"No level of another column makes {outcome} zero in all its rows."
     return question.check("structural_zeros", True, reason, 0.0)
-
-
-def _isolated(question: Question) -> Check:
-    """Whether a few low values stand apart from all others, as typing errors and other units do."""
-    plan, sample, parts, looked = question.plan, question.sample, [], False
-    columns = (question.score, *plan.engagement.columns, *plan.controls.columns)
-    for column in (*columns, question.outcome.column):
-        if column in sample.frame and not pd.api.types.is_float_dtype(sample.frame[column]):
-            continue
-        values = np.sort(sample.numbers(column))
-        if len(values) < 200 or len(np.unique(values)) < 50:
-            continue
-        looked = True
-        low, high = np.quantile(values, (0.01, 0.99))
-        steps = np.diff(values[: max(2, len(values) // 100) + 1])
-        at = int(steps.argmax())
-        if high > low and steps[at] > FAR * (high - low) and values[at] != 0:
-            # a value of so few rows could be a person's
-            far = (
-                "far below all others"
-                if few(at + 1)
-                else f"up to {values[at]:g}; the next one is {values[at + 1]:g}"
-            )
-            parts.append(f"{shown_count(at + 1)} rows with {printable(column)} {far}")
-    if not looked:
-        reason = "No column has 200 rows and 50 different values, of which a few could stand apart."
-        return question.check("isolated", None, reason, assessed=False)
-    reason = (
-        f"{'; '.join(parts)}: errors or another unit?"
-        if parts
-        else "No few low values stand apart from the rest."
-    )
-    return question.check("isolated", not parts, reason, float(len(parts)))

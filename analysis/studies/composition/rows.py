@@ -15,6 +15,9 @@ from analysis.results.estimates import Check
 from analysis.results.ids import slugs_of
 from analysis.results.question import Question
 from analysis.studies.base import entity_column
+from analysis.studies.composition.codes import check_codes
+from analysis.studies.odd_rows import check_totals, rows_text
+from analysis.studies.repeats import repeated_rows
 
 GROUPS = 10
 ROWS_A_GROUP = 30
@@ -41,6 +44,7 @@ def check_rows(sample: Sample) -> list[Check]:
     checks += _left_out_beside(sample)
     if sample.note:
         checks.append(Check(name, "rows_drawn", None, f"From {sample.note}."))
+    checks += [check_totals(sample), check_codes(sample)]
     return checks if sample.raw is None else [*checks, _entity(sample), _folds(sample)]
 
 
@@ -88,6 +92,10 @@ def _duplicates(sample: Sample) -> Check:
         }
         reason = f'Rows are identified by "{printable(plan.row)}"; {how[plan.duplicates]}.'
         passed = None if plan.duplicates == "keep" else True
+        if passed and (copies := _copies(sample)):
+            return Check(
+                plan.name, "duplicates", False, f"{reason} {copies}", count_or_none(repeated)
+            )
     elif sample.identical_rows is None:
         reason = (
             "The plan names no column that identifies a row; beyond memory, equal rows are not"
@@ -103,7 +111,19 @@ def _duplicates(sample: Sample) -> Check:
             else "no row repeats another in every column"
         )
         reason = f"The plan names no column that identifies a row; {how}, and all were kept."
+        if passed and (copies := _copies(sample)):
+            passed, reason = False, f"{reason} {copies}"
     return Check(plan.name, "duplicates", passed, reason, count_or_none(repeated))
+
+
+def _copies(sample: Sample) -> str:
+    """Return which rows repeat an earlier one in everything but what identifies a row, if any."""
+    copies = np.flatnonzero(repeated_rows(sample))
+    if not len(copies):
+        return ""
+    rows = rows_text(sample, copies)
+    verb = "repeats" if len(copies) == 1 else "repeat"
+    return f"But {rows} {verb} an earlier one in everything but what tells rows apart: copies?"
 
 
 def _entity(sample: Sample) -> Check:

@@ -31,8 +31,9 @@ from analysis.studies.influence.few_rows import (
     few_rows,
     share_as_large,
 )
-from analysis.studies.influence.repeats import repeated_rows
-from analysis.studies.influence.unseen_clusters import check_unseen_clusters
+from analysis.studies.influence.unseen_clusters import check_unseen_clusters, span_of
+from analysis.studies.odd_rows import odd_rows, rows_text
+from analysis.studies.repeats import repeated_rows
 
 LARGE = 0.05
 """Share of the rows from which on a segment counts as one that the word may rest on."""
@@ -164,6 +165,7 @@ def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> S
         _fewest(question, word),
         check_unseen_clusters(question, word),
         *_without_repeats(question, word),
+        *_without_odd_rows(question, word),
     ]
     if question.plan.quick:
         reason = "Not looked at: the plan says quick = true."
@@ -294,6 +296,30 @@ def _without_repeats(question: Question, word: Word) -> Iterator[Check]:
         "without_repeats", passed, reason, count_or_none(count), assessed=passed is not None
     )
     yield replace(check, undecides=same and passed is False)
+
+
+def _without_odd_rows(question: Question, word: Word) -> Iterator[Check]:
+    """Yield whether the word is the same without rows that stand apart or are totals."""
+    odd = odd_rows(question)
+    if not odd.any():
+        return
+    sample, name = question.sample, "without_odd_rows"
+    rest = question.of(replace(sample, frame=sample.frame[~odd]))
+    where = rows_text(sample, np.flatnonzero(odd))
+    try:
+        without = rest.word_of_fit(rest.fit)
+        span = span_of(rest, rest.fit)
+    except (DesignError, np.linalg.LinAlgError):
+        reason = f"Without {where} the equation cannot be estimated."
+        yield question.check(name, None, reason, assessed=False)
+        return
+    reason = (
+        f"Without {where}, which stand apart from all others or hold a total, the word of the plain"
+        f" fit is {without} ({100 * question.level:g} % CI {span}, n = {rest.sample.rows:,}); with"
+        f" them it is {word}."
+    )
+    check = question.check(name, without == word, reason, count_or_none(odd.sum()))
+    yield replace(check, undecides=without != word)
 
 
 def _entities_kept(question: Question, word: Word) -> Iterator[Check]:

@@ -103,7 +103,7 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
 
 def _said(question: Question, column: str, kept: Fit, ratio: float) -> str:
     """Return which column it is, both intervals, and what to write into the plan."""
-    spans = [_span(question, fit) for fit in (question.fit, kept)]
+    spans = [span_of(question, fit) for fit in (question.fit, kept)]
     name = printable(column)
     return (
         f'Rows with the same "{name}" are alike in the score and in the outcome, beyond what is'
@@ -115,7 +115,7 @@ def _said(question: Question, column: str, kept: Fit, ratio: float) -> str:
     )
 
 
-def _span(question: Question, fit: Fit) -> str:
+def span_of(question: Question, fit: Fit) -> str:
     """Return the interval of a fit's effect as a reader sees it."""
     margin, scale = question.family.margin, question.plan.score.scale
     rows = question.coefficients("increment", fit)

@@ -1,0 +1,235 @@
+"""Rows that are no observation but a sum or a mean of the others."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+TOTAL = re.compile(
+    r"\W*((grand|sub|over)?[ -]?totals?|all|overall|everything|(gesamt|zwischen|end)?summen?|gesamt"
+    r"|insgesamt|alle|somme|ensemble|tous|totaal|totale|somma|suma|sum|tutti|todos"
+    r"|total g[eé]n[eé]ral|(grand )?total|average|averages|mean|avg|mittelwert|durchschnitt"
+    r"|moyenne|promedio|gemiddelde)\W*",
+    re.IGNORECASE,
+)
+"""Cells that say alone that a row is a total or a mean."""
+
+PART_OF = re.compile(
+    r"\W*(sub|grand )?totals?\b.*|.*\b(sub)?totals?\W*|.*\b(gesamt|zwischensumme|summe)\W*"
+    r"|(summe|gesamt|zwischensumme|totale?|somme|suma|subtotal)\b.*",
+    re.IGNORECASE,
+)
+"""Cells that say so in more words, such as "Total north"."""
+
+SURE = 1e-4
+"""Chance that a row is the sum or mean of others by accident, below which it is none."""
+
+LONGEST_BLOCK, MOST_SUMS = 60, 4_000_000
+"""Rows above or below one, of which it may be the subtotal; and sums that are tried at most."""
+
+FEWEST = 5
+"""Fewer rows are not looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Rows that are a sum or mean of others.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Their positions.
+    what : str
+        What they hold, for a sentence.
+    named : str
+        The column that says so; empty where the numbers alone do.
+    """
+
+    rows: np.ndarray
+    what: str
+    named: str = ""
+
+
+def find_totals(numbers: pd.DataFrame, texts: pd.DataFrame) -> list[Totals]:
+    """Return rows that hold the sum or the mean of others, or say so.
+
+    Parameters
+    ----------
+    numbers : DataFrame of float, shape (rows, columns)
+        In the order of the file; gaps are NaN.
+    texts : DataFrame, shape (rows, other columns)
+        The cells of columns of text.
+
+    Notes
+    -----
+    A name alone is enough where the other cells of its column are names of their own and its
+    numbers are larger than most; otherwise the numbers have to be the sum, or the mean, of all
+    other rows or of a block above or below. Numbers alone count where two columns agree to their
+    last digit and chance is out of the question.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"x": [1.5, 2.5, 4.0, 7.5, 3.0, 18.5], "y": [3.0, 1, 4, 1, 5, 14]})
+    >>> shops = pd.DataFrame({"shop": ["a", "b", "c", "d", "e", "Total"]})
+    >>> [(one.rows.tolist(), one.named) for one in find_totals(table, shops)]
+    [([5], 'shop')]
+    """
+    columns = {name: numbers[name].to_numpy(dtype=float) for name in numbers}
+    varied = {n: v for n, v in columns.items() if len(np.unique(v[np.isfinite(v)])) > 2}
+    if len(numbers) < FEWEST or not varied:
+        return []
+    named = _named(texts)
+    found, gone = [], np.zeros(len(numbers), dtype=bool)
+    for name, mask in named.items():
+        rows = _confirmed(varied, mask, alone=_names_rows(texts[name], mask))
+        if rows.any():
+            found.append(Totals(np.flatnonzero(rows), "a sum or mean of others", name))
+            gone |= rows
+    for what, look in (
+        ("the sum of the rows beside", _blocks),
+        ("the sum or mean of all others", _whole),
+    ):
+        rows = look({n: v for n, v in varied.items()}, gone) & ~gone
+        if rows.any():
+            found.append(Totals(np.flatnonzero(rows), what))
+            gone |= rows
+    return found
+
+
+# --- by name --------------------------------------------------------------------------------------
+
+
+def _named(texts: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return {column: rows that are named as totals}, of columns in which few rows are."""
+    found = {}
+    for name in texts:
+        cells = texts[name]
+        unique = [str(cell) for cell in cells.dropna().unique()]
+        says = {c for c in unique if TOTAL.fullmatch(c.strip()) or PART_OF.fullmatch(c.strip())}
+        if says and len(says) < len(unique):
+            found[str(name)] = cells.isin(says).to_numpy(dtype=bool)
+    return found
+
+
+def _names_rows(cells: pd.Series, mask: np.ndarray) -> bool:
+    """Return whether the other cells of a column are names of rows, and the row is named alone."""
+    others = cells[~mask].dropna()
+    alone = all(TOTAL.fullmatch(str(cell).strip()) for cell in cells[mask])
+    return alone and len(others) > 0 and others.nunique() > 0.9 * len(others)
+
+
+def _confirmed(columns: dict[str, np.ndarray], mask: np.ndarray, *, alone: bool) -> np.ndarray:
+    """Return which of the rows that are named as totals are so by their numbers."""
+    confirmed = np.zeros(len(mask), dtype=bool)
+    for at in np.flatnonzero(mask):
+        sums = means = larger = known = 0
+        for values in columns.values():
+            value, others = values[at], values[~mask & np.isfinite(values)]
+            if not np.isfinite(value) or len(others) < 2:
+                continue
+            known += 1
+            larger += value > others.max()
+            slack = 1e-3 * max(abs(others).sum(), 1e-12)
+            sums += abs(value - others.sum()) <= slack or _is_block(values, at, mask)
+            means += abs(value - others.mean()) <= 0.05 * others.std()
+        likely = larger == known or (alone and 2 * larger >= known)
+        added = 2 * sums >= known and (sums > 1 or known == 1)
+        confirmed[at] = known > 0 and (added or likely or (known > 1 and means == known))
+    return confirmed
+
+
+def _is_block(values: np.ndarray, at: int, mask: np.ndarray) -> bool:
+    """Return whether a value is the sum of the rows just above or below it."""
+    for block in (values[:at][::-1], values[at + 1 :]):
+        inside = np.cumsum(np.nan_to_num(block[:LONGEST_BLOCK]))[1:]
+        if values[at] != 0 and len(inside) and np.isclose(inside, values[at], rtol=1e-6).any():
+            return True
+    return False
+
+
+# --- by their numbers -----------------------------------------------------------------------------
+
+
+def _digit(values: np.ndarray) -> float:
+    """Return the unit of the last digit that a column's numbers have."""
+    known = values[np.isfinite(values)]
+    for places in range(7):
+        if np.allclose(known, known.round(places), rtol=0, atol=1e-9 * max(1, abs(known).max())):
+            return 10.0**-places
+    return 10.0**-7
+
+
+def _whole(columns: dict[str, np.ndarray], gone: np.ndarray) -> np.ndarray:
+    """Return the rows that hold the sum of all others, or their mean, in two columns or more."""
+    chance, agree = np.ones(len(gone)), np.zeros(len(gone), dtype=int)
+    means, agree_means = np.ones(len(gone)), np.zeros(len(gone), dtype=int)
+    for values in columns.values():
+        kept = ~gone & np.isfinite(values)
+        count, total = int(kept.sum()), float(values[kept].sum())
+        spread, unit, one = float(values[kept].std()) or 1.0, _digit(values), _chance(values)
+        slack = max(unit, 1e-9 * abs(total))
+        off = np.abs(2 * values - total)
+        is_sum = kept & (off <= slack * max(1.0, np.sqrt(count) / 3)) & (values != 0)
+        chance[is_sum] *= np.maximum(one, min(1.0, 2 * slack / spread))[is_sum]
+        agree += is_sum
+        mean = (total - np.where(kept, values, 0)) / max(count - 1, 1)
+        off = np.abs(values - mean)
+        near = kept & (off <= max(0.51 * unit, 1e-6 * spread))
+        means[near] *= np.maximum(one, np.minimum(1.0, (2 * off + unit) / spread))[near]
+        agree_means += near
+    tries = len(gone)
+    sums = (agree > 1) & (tries * chance < SURE)
+    return sums | ((agree_means == len(columns)) & (agree_means > 1) & (tries * means < SURE))
+
+
+def _blocks(columns: dict[str, np.ndarray], gone: np.ndarray) -> np.ndarray:
+    """Return the rows that hold the sum of a block of rows above or below in two columns or more.
+
+    Sums of two rows at least, in each of which two have a value.
+    """
+    rows = np.zeros(len(gone), dtype=bool)
+    longest = min(LONGEST_BLOCK, len(gone) - 1, max(2, MOST_SUMS // max(len(gone), 1)))
+    if len(columns) < 2:
+        return rows
+    for way in (slice(None), slice(None, None, -1)):
+        asked = {}
+        for name, values in columns.items():
+            kept = np.where(gone | ~np.isfinite(values), 0.0, values)
+            asked[name] = (kept[way], _digit(values), _chance(values)[way])
+        rows |= _above(asked, longest)[way]
+    return rows
+
+
+def _chance(values: np.ndarray) -> np.ndarray:
+    """Return the chance that a number of a column is each of its values, shape (rows,): by its last
+    digit, and by how often the value comes again.
+    """
+    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    spread = float(np.nanstd(values)) or 1.0
+    again = (counts[at] - 1) / len(values)
+    return np.minimum(1.0, np.maximum(2 * _digit(values) / spread, again))
+
+
+def _above(columns: dict[str, tuple[np.ndarray, float, np.ndarray]], longest: int) -> np.ndarray:
+    """Return the rows that hold the sum of a block right above, of the same length in half of the
+    columns, two or more.
+    """
+    n = len(next(iter(columns.values()))[0])
+    rows = np.zeros(n, dtype=bool)
+    sums = {name: np.concatenate([[0.0], np.cumsum(v)]) for name, (v, _, _) in columns.items()}
+    some = {name: np.concatenate([[0], np.cumsum(v != 0)]) for name, (v, _, _) in columns.items()}
+    for length in range(2, longest + 1):
+        at = np.arange(length, n)
+        chance, agree = np.full(len(at), float(n * longest)), np.zeros(len(at), dtype=int)
+        for name, (values, unit, chances) in columns.items():
+            block = sums[name][at] - sums[name][at - length]
+            filled = some[name][at] - some[name][at - length] > 1
+            slack = max(0.51 * unit, 1e-9 * float(np.abs(block).max()))
+            same = filled & (values[at] != 0) & (np.abs(block - values[at]) <= slack)
+            chance[same] *= chances[at][same]
+            agree += same
+        rows[at[(agree > 1) & (2 * agree >= len(columns)) & (chance < SURE)]] = True
+    return rows
