@@ -70,9 +70,12 @@ def plain_effect(fit: Fit, score: str, held: np.ndarray, covariance: str = "") -
     Parameters
     ----------
     held : ndarray, shape (n, m)
-        The intercept first. Columns that depend on earlier ones are left out.
+        The intercept first. Columns that depend on earlier ones are left out; more than half as
+        many as rows have no estimate.
     """
     design = fit.design
+    if held.shape[1] > design.n // 2:
+        return None
     column = design.matrix[:, fit.position(score)]
     matrix = independent_columns(np.column_stack([held[:, :1], column, held[:, 1:]]))
     names = ("const", score, *(f"held {at}" for at in range(2, matrix.shape[1])))

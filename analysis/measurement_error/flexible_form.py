@@ -66,12 +66,12 @@ def flexible_columns(
     powers = np.column_stack([values**power for values in columns for power in (2, 3)])
     pairs = [columns[i] * columns[j] for i, j in combinations(products, 2)]
     smooth = np.column_stack([splines, powers])
-    base = np.column_stack([known, smooth])
+    rests = left_of(targets, np.column_stack([known, smooth]))
     steps = []
     for values in columns:
         own: list[np.ndarray] = []
-        for target in targets:
-            step = largest_step(values, base, target)
+        for rest in rests:
+            step = largest_step(values, rest)
             for other in own:
                 step = apart(values, step, other)
             own.append(step)
@@ -100,20 +100,23 @@ def spline(values: np.ndarray) -> np.ndarray:
     return np.column_stack([values, *bent])
 
 
-def largest_step(values: np.ndarray, base: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return 0 and 1 on either side of the value at which a target jumps most beyond other columns.
+def left_of(targets: Sequence[np.ndarray], base: np.ndarray) -> list[np.ndarray]:
+    """Return what columns, of shape (n, m), leave of each target, of shape (n,)."""
+    scale = np.sqrt((base**2).mean(axis=0))
+    base = base / np.where(scale > 0, scale, 1.0)
+    inner = base.T @ base + 1e-9 * len(base) * np.eye(base.shape[1])
+    wanted = np.column_stack(targets)
+    return list((wanted - base @ np.linalg.solve(inner, base.T @ wanted)).T)
+
+
+def largest_step(values: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Return 0 and 1 on either side of the value at which what is left of a target jumps most.
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
-    base : ndarray, shape (n, m)
-    target : ndarray, shape (n,)
+    values, rest : ndarray, shape (n,)
     """
     n = len(values)
-    scale = np.sqrt((base**2).mean(axis=0))
-    base = base / np.where(scale > 0, scale, 1.0)
-    inner = base.T @ base + 1e-9 * n * np.eye(base.shape[1])
-    rest = target - base @ np.linalg.solve(inner, base.T @ target)
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     least = max(FEWEST_BEYOND, n // SHARE_BEYOND)

@@ -292,7 +292,12 @@ def independent_columns(matrix: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(centred, axis=0)
     sizes = np.linalg.norm(matrix[:, 1:], axis=0)
     unit = centred / np.where(norms > 0, norms, 1.0)
-    left, keep = unit.T @ unit, norms > 1e-10 * sizes
+    keep = norms > 1e-10 * sizes
+    if keep.all() and len(matrix) > matrix.shape[1]:
+        beyond = np.abs(np.diagonal(np.linalg.qr(unit, mode="r")))
+        if (beyond**2 > 2 * SAME_SQUARES).all():
+            return matrix
+    left = unit.T @ unit
     for at in range(len(norms)):
         if not keep[at] or left[at, at] < SAME_SQUARES:
             keep[at] = False
