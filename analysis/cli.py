@@ -106,8 +106,27 @@ def cli() -> None:
 )
 @option("--row", metavar="COLUMN", help="What identifies a row.")
 @option("--cluster", metavar="COLUMN", help="What rows belong to together.")
-@option("--sheet", help="Of a workbook. [default: the first]")
+@option(
+    "--encoding",
+    multiple=True,
+    help="Of a text file; of several, each line has the first that fits. [default: detected]",
+)
+@option("--separator", help='Between cells: "," ";" "|" or tab. [default: detected]')
+@option("--decimal", type=click.Choice([".", ","]), help="In numbers. [default: detected]")
+@option("--header", type=int, help="The line with the names of the columns. [default: found]")
+@option("--sheet", help="Of a workbook. [default: the first with a table]")
 @option("--table", help="Of a database. [default: the only one]")
+@option(
+    "--missing",
+    multiple=True,
+    metavar="WORD",
+    help="A word or number for no value, or COLUMN=WORD; may be repeated.",
+)
+@option(
+    "--duplicates",
+    type=click.Choice(["refuse", "first", "keep"]),
+    help="What to do with repeats of the row's identifier.",
+)
 @option("--name", help="Of the study. [default: the file's]")
 @option("--out", type=PATH, help="The plan. [default: plans/<name>.toml]")
 @option("--notebook", is_flag=True, help="Write a notebook for the study, too.")
@@ -144,6 +163,11 @@ def init(data: str, **given: Any) -> None:
     "--json", "as_json", is_flag=True, help="Print one JSON object; of faults, too (exit code 2)."
 )
 @option("--schema", is_flag=True, help="Also write a Frictionless Table Schema beside the data.")
+@option(
+    "--accept-data",
+    is_flag=True,
+    help="Take data that changed after their codebook was written, once it is said what changed.",
+)
 def check(
     plan: str,
     price: float | None,
@@ -151,6 +175,7 @@ def check(
     mean_revenue: float | None,
     as_json: bool,
     schema: bool,
+    accept_data: bool,
 ) -> None:
     """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in
     money.
@@ -162,6 +187,8 @@ def check(
     from analysis.audit import check as inspect
     from analysis.studies.power.assumptions import sesoi_from_price
 
+    if accept_data:
+        _accept(plan)
     if schema:
         _write_schema(plan)
     if as_json:
@@ -377,6 +404,18 @@ def lab(arguments: tuple[str, ...]) -> None:
     raise SystemExit(
         subprocess.call([sys.executable, "-m", "jupyter", "lab", *options, *arguments, str(folder)])
     )
+
+
+def _accept(plan: str) -> None:
+    """Say what changed in a plan's data since their codebook was written, and take them so."""
+    from analysis.start.acceptance import accept, changed_data
+
+    change = changed_data(plan)
+    if change is None:
+        echo("Nothing to accept: the data are those of the codebook", err=True)
+        return
+    for line in (*change.lines(), accept(change)):
+        echo(printable(line, limit=2000), err=True)
 
 
 def _write_schema(plan: str) -> None:

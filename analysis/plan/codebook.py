@@ -269,7 +269,8 @@ def _codebook_fault(problem: Any) -> Fault:
     """Return one of pydantic's errors in the words of the codebook."""
     place, kind = list(map(str, problem["loc"])), problem["type"]
     if kind == "extra_forbidden":
-        table = CodebookColumn if len(place) > 2 else Codebook
+        inner = {"reading": ReadingSection, "columns": CodebookColumn}
+        table = inner.get(place[0], Codebook) if len(place) > 1 else Codebook
         keys = [field.alias or name for name, field in table.model_fields.items()]
         found = f'unknown key "{printable(place[-1])}"'
         return unknown(printable(".".join(place)), found, place[-1], keys, limit=20)

@@ -10,6 +10,7 @@ from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
 from analysis.plan.files import key, number, remark, table, text, texts
 from analysis.start.profile import Profiles
+from analysis.start.reading import Stated
 from analysis.start.recording import recording_lines
 from analysis.start.roles import KINDS, SESOI, Roles, halves_of, is_skewed
 
@@ -43,12 +44,13 @@ def plan_lines(
     dataset: Dataset,
     profiles: Profiles,
     roles: Roles,
-    reading: dict[str, str],
+    reading: Stated,
+    duplicates: str | None = None,
 ) -> list[Line]:
     """Return the drafted plan, complete but for the lines marked `EDIT`."""
     lines = [
         *_head(name, address, dataset, roles),
-        *_row(profiles, roles),
+        *_row(profiles, roles, duplicates),
         *_reading(reading),
         *_score(roles),
         *_engagement(profiles, roles),
@@ -103,7 +105,13 @@ def _and(names: tuple[str, ...]) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def _row(profiles: Profiles, roles: Roles) -> Lines:
+def _some(names: list[str], most: int = 12, mark: str = ", ") -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return mark.join(names[:most]) + more
+
+
+def _row(profiles: Profiles, roles: Roles, duplicates: str | None) -> Lines:
     if not roles.row:
         yield (
             '# row    = "..."   would name the column that identifies a row; repeats are then'
@@ -112,16 +120,21 @@ def _row(profiles: Profiles, roles: Roles) -> Lines:
         return
     yield _line("row", text(roles.row), PROPOSED, roles.proposed.get(roles.row, ""))
     count = profiles[roles.row].known - profiles[roles.row].distinct
-    if count > 0:
+    if duplicates:
+        yield _line("duplicates", text(duplicates))
+    elif count > 0:
         repeats = f"{count:,} {'row repeats' if count == 1 else 'rows repeat'} an earlier"
         how = f'{repeats} {text(roles.row)}: "first" keeps the first, "keep" keeps all'
         yield _line("duplicates", text(UNEDITED), EDIT, how)
 
 
-def _reading(stated: dict[str, str]) -> Lines:
-    """Yield `[reading]`: the sheet or table that was asked for."""
-    if stated:
-        yield from ("", "[reading]", *(_line(name, text(v)) for name, v in stated.items()))
+def _reading(reading: Stated) -> Lines:
+    """Yield `[reading]`: what was said of the file, and words for no value that were found."""
+    lines = reading.lines()
+    if lines:
+        yield from ("", "# How the data are read.", "[reading]")
+    for name, (said, reason) in lines.items():
+        yield _line(name, said, PROPOSED, reason)
 
 
 def _score(roles: Roles) -> Lines:
@@ -187,7 +200,7 @@ def _controls(profiles: Profiles, roles: Roles) -> Lines:
     )
     possible = roles.possible.get("control", ())
     if possible:
-        yield remark(f"# Columns that could be: {', '.join(map(text, possible[:12]))}")
+        yield remark(f"# Columns that could be: {_some(list(map(text, possible)))}")
     named = [name for name in roles.controls if profiles[name].code]
     plain = [name for name in roles.controls if name not in named]
     yield from ("[controls]", _line("columns", texts(plain)))
@@ -198,14 +211,14 @@ def _controls(profiles: Profiles, roles: Roles) -> Lines:
         return
     codes = [name for name in possible if profiles[name].code]
     if codes:
-        why = "; ".join(f"{text(name)}: {profiles[name].code}" for name in codes[:6])
+        why = _some([f"{text(name)}: {profiles[name].code}" for name in codes], 6, "; ")
         yield remark(f"# categories = {texts(codes[:6])}  # if these numbers name things ({why})")
 
 
 def _outcome(profiles: Profiles, roles: Roles) -> Lines:
     yield from ("", "# What pays. Another outcome is another table like this one.", "[[outcome]]")
     name, kind = roles.outcome, roles.kind
-    possible = ", ".join(map(text, roles.possible.get("outcome", ())[:12])) or "none"
+    possible = _some(list(map(text, roles.possible.get("outcome", ())))) or "none"
     pays = f"what pays (revenue, orders, referrals ...); numeric columns without a role: {possible}"
     yield _line("column", text(name or UNEDITED), EDIT, "" if name else pays)
     about = f"; {text(name)} has {profiles[name].evidence()}" if name else ""
@@ -231,7 +244,7 @@ def _cluster(profiles: Profiles, roles: Roles) -> Lines:
         yield from ("", "# Rows that belong together.", "[cluster]")
         yield _line("column", text(roles.cluster))
     elif possible:
-        named = ", ".join(f"{text(n)} ({profiles[n].distinct:,} values)" for n in possible[:6])
+        named = _some([f"{text(n)} ({profiles[n].distinct:,} values)" for n in possible], 6)
         yield ""
         yield remark(f"# Rows may belong together by {named}. If so, take the # from:")
         yield from ("# [cluster]", remark(f"# column = {text(possible[0])}"))

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.data.dataset import PACKAGES, Dataset, codebook_place, from_frame, read_dataset
+from analysis.data.dataset import (
+    PACKAGES,
+    Dataset,
+    codebook_place,
+    from_frame,
+    read_dataset,
+    with_gaps,
+)
 from analysis.data.reading.cells import located, texts_of
 from analysis.data.reading.delimited import read_delimited
 from analysis.errors import (
@@ -31,7 +38,8 @@ from analysis.plan.codebook import ReadingSection
 from analysis.plan.files import find_project, is_file, texts, write_together
 from analysis.start.draft import EDIT, PROPOSED, Line, codebook_text, plan_lines
 from analysis.start.notebook import address_of, notebook_place, notebook_text, plan_project
-from analysis.start.profile import Profiles, profiles
+from analysis.start.profile import Profiles
+from analysis.start.reading import stated_reading, with_proposals
 from analysis.start.recording import read_recording
 from analysis.start.roles import Roles, propose
 
@@ -98,8 +106,10 @@ class Started:
             lines += ["recorded: a verdict must hold at every reliability from 0.8 to 1. If it is"]
             lines += ["known, say so in [engagement]: exact, halves, long or reliability."]
         if self.codes:
-            named = texts(self.codes[:6])
-            lines += [f"Whole numbers that may name things, and measure nothing: {named}. To hold"]
+            named, more = texts(self.codes[:6]), len(self.codes) - 6
+            others = f" and {more} more" if more > 0 else ""
+            told = f"{named}{others}"
+            lines += [f"Whole numbers that may name things, and measure nothing: {told}. To hold"]
             lines += [f"them constant one by one: [controls] categories = {printable(named)}"]
         name = printable(shlex.quote(address_of(self.plan, Path.cwd())), limit=300)
         lines += [f"Then: score-audit check {name}", f"      score-audit run {name}"]
@@ -136,8 +146,14 @@ def init(
     sesoi: float | None = None,
     cluster: str | None = None,
     row: str | None = None,
+    encoding: str | Iterable[str] | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    header: int | None = None,
     sheet: str | None = None,
     table: str | None = None,
+    missing: str | Iterable[str | float] = (),
+    duplicates: str | None = None,
     name: str | None = None,
     out: str | Path | None = None,
     notebook: bool = False,
@@ -167,8 +183,12 @@ def init(
         As in the plan's `[[outcome]]`.
     cluster, row : str
         Columns.
-    sheet, table : str, optional
-        Of a workbook, of a database.
+    encoding, separator, decimal, header, sheet, table : str or int, optional
+        As in the plan's `[reading]`; what is not given is detected.
+    missing : str or list, optional
+        Words and numbers that stand for a missing value; ``COLUMN=WORD`` for those of a column.
+    duplicates : {"refuse", "first", "keep"}, optional
+        What to do with repeats of `row`.
     name : str, optional
         Of the study; by default that of the file.
     out : path, optional
@@ -189,7 +209,8 @@ def init(
     single = (value or "" for value in (row, cluster, outcome, kind))
     recorded = read_recording(exact, reliability, halves)
     given = Roles(*map(_several, (score, engagement, control)), *single, sesoi, recorded)
-    stated = {key: value for key, value in {"sheet": sheet, "table": table}.items() if value}
+    keys = {"encoding": encoding, "separator": separator, "decimal": decimal, "header": header}
+    stated = stated_reading(missing, **keys, sheet=sheet, table=table)
     if name is not None and not re.fullmatch(STUDY_NAME, name):
         allowed = 'letters, digits, ".", "_" and "-", the first a letter or digit'
         raise PlanError("init", "--name", printable(name), allowed)
@@ -197,18 +218,21 @@ def init(
     if isinstance(data, pd.DataFrame):
         plan = _plan_place(out, name or "study")
         dataset, content = _in_memory(data, plan)
+        dataset = with_gaps(dataset, stated)
         address = str(dataset.path or dataset.address)
         contents |= {dataset.path: content} if dataset.path else {}
     else:
         dataset, address = _read(data, stated)
         plan = _plan_place(out, name or _slug(address))
     _require_columns(dataset, given)
-    columns = profiles(dataset)
+    dataset, columns, reading = with_proposals(dataset, stated)
     roles = ask(columns, given) if ask else propose(columns, given)
     if faults := roles.recorded.faults(roles.engagement, columns):
         raise DataError(dataset.path or dataset.address, faults)
     name = name or _slug(plan.stem)
-    lines = plan_lines(name, _address(dataset, address, plan), dataset, columns, roles, stated)
+    lines = plan_lines(
+        name, _address(dataset, address, plan), dataset, columns, roles, reading, duplicates
+    )
     _validate(lines, plan)
     contents = {plan: "\n".join(map(str, lines)) + "\n"} | contents
     if notebook:
@@ -255,7 +279,7 @@ def _in_memory(frame: pd.DataFrame, plan: Path) -> tuple[Dataset, str]:
     return replace(as_read, **how), content
 
 
-def _read(data: str | Path, stated: dict[str, str]) -> tuple[Dataset, str]:
+def _read(data: str | Path, stated: ReadingSection) -> tuple[Dataset, str]:
     """Return the dataset, and its address; of a file, its full path."""
     if not isinstance(data, (str, Path)):
         found = f"something of type {type(data).__name__}"
@@ -268,7 +292,7 @@ def _read(data: str | Path, stated: dict[str, str]) -> tuple[Dataset, str]:
     if is_beyond_memory(address, Path.cwd()):
         allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
         raise DataError(data, "DATA", "data beyond memory", allowed)
-    return read_dataset(address, reading=ReadingSection(**stated)), address
+    return read_dataset(address, reading=stated), address
 
 
 def _require_columns(dataset: Dataset, given: Roles) -> None:

@@ -1,19 +1,22 @@
 """Amounts, durations, ranges and days as exports write them: recognised, converted as stated."""
 
 import datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import shop
-from test_exports import CASES, read
 
 from analysis.audit import check
+from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.reading import dates
 from analysis.data.reading.conversion import recognised
 from analysis.data.reading.written import Written, form_of
 from analysis.errors import DataError, PlanError
 from analysis.plan import read_plan
 from analysis.start.profile import profiles
+
+CASES = Path(__file__).parents[1] / "cases"
 
 
 def column(folder, cells, stated, name="revenue", **changes):
@@ -63,8 +66,8 @@ def test_telephones_and_codes_are_no_numbers(cell):
     assert form_of(pd.Series([cell] * 3), ".") is None
 
 
-def test_the_case_of_narrow_spaces(tmp_path):
-    dataset = read(tmp_path, (CASES / "thousands-narrow-space" / "shops.csv").read_bytes())
+def test_the_case_of_narrow_spaces():
+    dataset = read_dataset(str(CASES / "thousands-narrow-space" / "shops.csv"))
     seen = profiles(dataset)["revenue"]
     assert seen.numeric
     assert seen.conversion == '{thousands = " "}'
@@ -221,8 +224,6 @@ def test_the_case_of_a_code_that_stands_twice():
 
 def test_counted_days_by_name():
     frame = pd.DataFrame({"created": [41640, 41700], "likes": [41640, 41700]})
-    from analysis.data.dataset import from_frame
-
     seen = profiles(from_frame(frame))
     assert (seen["created"].type, seen["created"].conversion) == ("date", '{date = "excel"}')
     assert seen["likes"].type == "integer"

@@ -176,7 +176,7 @@ def errors_among(texts: list[str]) -> str:
         )
     if not errors:
         return ""
-    shown = list_of(printable(word, limit=20) for word in errors[:MOST_WORDS])
+    shown = list_of(printable(word, limit=20) for word in dict.fromkeys(errors))
     return (
         "Errors of a spreadsheet are neither gaps nor zeros: mend the formulas; or, if they mean"
         f" that there is no value, say [reading] missing_values = {shown}"

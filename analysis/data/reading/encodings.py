@@ -106,11 +106,12 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Fault:
         return Fault(f"line {line}", found, f"text in {name}")
     read = _readings(content, error.start)
     mixed = _also_utf8(content)
-    way = texts(["utf-8", next(iter(read), "windows-1252")])
-    say = f"encoding = {way}, the first that fits each line" if mixed else "encoding"
+    both = ["utf-8", next(iter(read), "windows-1252")]
+    say = f"encoding = {texts(both)}, the first that fits each line" if mixed else "encoding"
+    option = f"--encoding {','.join(both)}" if mixed else "--encoding"
     allowed = (
         f"text saved as UTF-8; or its encoding: [reading] {say}, in the plan or codebook;"
-        " init has --encoding"
+        f" init has {option}"
     )
     meant = "; ".join(f"{name} {quoted(text, limit=2 * LINE_SHOWN)}" for name, text in read.items())
     return Fault(

@@ -176,7 +176,7 @@ MOST_RANGES = 100
 EITHER = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 """A comma with three digits behind it: between thousands or for decimals, no cell can tell."""
 
-MOST_WORDS, FEW_WORDS = 3, 0.1
+MOST_WORDS, FEW_WORDS = 6, 0.1
 """So many different texts without a digit, in such a share of cells, may mean "no value"."""
 
 MARKS = "numbers with marks for thousands or decimals"
