@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.data.dataset import from_frame, read_dataset, with_gaps
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
-from analysis.errors import AnalysisError, DesignError, Fault, PlanError
+from analysis.errors import AnalysisError, DesignError, Fault, PlanError, shown_address
 from analysis.measurement_error.study import study_noise
 from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
@@ -428,7 +428,7 @@ def _sample(
     plan: Plan | str | Path | dict, data: pd.DataFrame | None, progress: Progress
 ) -> Sample:
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
-    progress(f"Reading {plan.dataset if data is None else 'the data frame'}")
+    progress(f"Reading {shown_address(plan.dataset) if data is None else 'the data frame'}")
     if data is None and is_beyond_memory(plan.dataset, plan.folder):
         refuse_reading(plan)
         return select_rows(plan, plan.folder)

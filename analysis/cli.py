@@ -21,7 +21,7 @@ import click
 from click import UsageError, argument, echo, option
 
 from analysis import __version__
-from analysis.errors import AnalysisError, printable
+from analysis.errors import AnalysisError, printable, shown_place
 
 if TYPE_CHECKING:
     from analysis.audit import Inspection
@@ -428,7 +428,7 @@ def _write_schema(plan: str) -> None:
     written = write_schema(
         read_dataset(read.dataset, folder=read.folder, reading=read.reading), read
     )
-    echo(f"Table Schema: {printable(_short(written), limit=300)}", err=True)
+    echo(f"Table Schema: {_short(written)}", err=True)
 
 
 def _json(record: dict[str, object]) -> str:
@@ -473,8 +473,8 @@ def _value(value: object) -> str:
 
 
 def _short(path: Path) -> str:
-    """Return the path from the current folder where it lies inside it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    """Return a path from the current folder, fit for a terminal."""
+    return printable(shown_place(path), limit=300)
 
 
 def _progress() -> Callable[[str], None]:
@@ -531,7 +531,7 @@ def main() -> NoReturn:
         code = cli.main(standalone_mode=False, prog_name="score-audit")
         sys.exit(code if isinstance(code, int) else DONE)
     except AnalysisError as error:
-        _say(str(error))
+        _say(error.told())
         sys.exit(WRONG)
     except click.exceptions.NoArgsIsHelpError as error:
         echo(error.format_message())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +23,64 @@ def printable(value: object, *, limit: int = 120) -> str:
         for char in text
     )
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+SECRETS = re.compile(
+    r"""([?&;\s"']|^)((?:\w*pass(?:word|wd|phrase)?|pwd|\w*secret|\w*token|api_?key|access_?key)=)"""
+    r"""[^&;\s"'}]+""",
+    re.IGNORECASE,
+)
+"""A key of an address that names a password, and what it is."""
+
+USER = re.compile(r"""(:/{1,2}[^/\s:@"']*(?::|%3A))[^/\s"']+(?=@)""", re.IGNORECASE)
+"""A password in the part of an address that names the user."""
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the passwords of addresses in it.
+
+    >>> without_secrets("mysql://me:hush@host/shop?password=hush&charset=utf8")
+    'mysql://me:***@host/shop?password=***&charset=utf8'
+    """
+    return USER.sub(r"\1***", SECRETS.sub(r"\1\2***", text))
+
+
+def shown_address(address: object) -> str:
+    """Return an address as it may be shown to others: no password, of a full path the name alone.
+
+    >>> shown_address("/home/me/shops.csv"), shown_address("data/shops.csv")
+    ('shops.csv', 'data/shops.csv')
+    """
+    text = str(address)
+    scheme, separator, rest = text.rpartition(":") if "://" not in text else ("", "", text)
+    if separator and len(scheme) > 1 and os.path.isabs(rest):  # duckdb:/home/me/shops.duckdb/sales
+        held = rest.split("/")[-2:] if scheme == "duckdb" else [os.path.basename(rest)]
+        return f"{scheme}:{'/'.join(held)}"
+    return os.path.basename(text) if os.path.isabs(text) else without_secrets(text)
+
+
+def shown_place(place: object) -> str:
+    """Return a path as it is shown to the one who runs it: from the current folder on.
+
+    Any other text stays as it is, without passwords.
+    """
+    text = str(place)
+    if os.path.isabs(text):
+        with contextlib.suppress(ValueError, OSError):  # another drive; a folder that is gone
+            return os.path.relpath(text)
+    return without_secrets(text)
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which paths start at the current folder, or at the home folder as ``~``."""
+    here = ""
+    with contextlib.suppress(OSError):  # a folder that is gone
+        here = os.getcwd()
+    for folder, short in ((here, ""), (os.path.expanduser("~"), "~/")):
+        if len(folder) > 1:
+            text = text.replace(folder + os.sep, short)
+            text = re.sub(re.escape(folder) + r"(?![\w.-])", short.rstrip("/") or ".", text)
+    return text
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
@@ -57,7 +118,8 @@ class Fault:
 
     def __str__(self) -> str:
         lines = [f"  {self.place}", f"    found:   {self.found}", f"    allowed: {self.allowed}"]
-        return "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
+        text = "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
+        return without_secrets(text)
 
 
 def unknown(
@@ -98,7 +160,12 @@ class AnalysisError(Exception):
 
     def __str__(self) -> str:
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        return "\n".join([f"{printable(self.where, limit=300)}: {count}", *map(str, self.faults)])
+        where = printable(without_secrets(self.where), limit=300)
+        return "\n".join([f"{where}: {count}", *map(str, self.faults)])
+
+    def told(self) -> str:
+        """Return the block as a terminal shows it: paths from the current folder on."""
+        return without_folders(str(AnalysisError(shown_place(self.where), self.faults)))
 
 
 class PlanError(AnalysisError):

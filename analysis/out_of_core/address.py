@@ -265,7 +265,8 @@ def _open_database(address: str, rest: str, folder: Path, settings: dict[str, An
     if not separator or not file or not name:
         raise DataError(address, Fault("dataset", f'"{printable(rest)}"', "duckdb:FILE/TABLE"))
     files = _matching(address, file, folder)
-    database = _duckdb(str(files[0]), settings, read_only=True)
+    # a view in somebody's file could read other files, or the network
+    database = _duckdb(str(files[0]), settings, read_only=True, enable_external_access=False)
     asked = "select table_name from information_schema.tables order by 1"
     names = [str(row[0]) for row in database.con.execute(asked).fetchall()]
     if name not in names:

@@ -32,6 +32,7 @@ from analysis.studies.composition.study import (
     reconstructability,
     timing_check,
 )
+from analysis.studies.increment.separation import separation
 from analysis.studies.increment.study import tests, together_rows
 
 NEED_ROWS = (
@@ -60,7 +61,7 @@ def audit_table(
     question, checks = Question(sample, outcome, score), []
     _require_sums(question)
     equation = _Equation.of(question, (score,))
-    rows, groups = _one_model(equation, question.model)
+    rows, groups = _deciding(equation)
     equation = replace(equation, groups=equation.groups or groups)
     for other in (*outcome.companion_models, *outcome.variants):
         reason = f"The companion {other} was not run beyond memory."
@@ -96,8 +97,22 @@ def inspect_table(
     basis = build_basis(sample, outcome.column, (score,))
     equation = _Equation(question, basis, count_groups(basis))
     if not question.family.linear or question.plan.inference.covariance:
-        _one_model(equation, question.model)
+        _deciding(equation)
     return basis.terms, equation.overlap()
+
+
+def _deciding(equation: _Equation) -> tuple[list[Estimate], Groups | None]:
+    """Return the rows of the deciding model; where it has none, name the column at fault."""
+    question = equation.question
+    try:
+        return _one_model(equation, question.model)
+    except DesignError:
+        sample = question.sample
+        if len(sample.frame) == sample.rows:  # else a level may be other than in the rows drawn
+            rows = Question(replace(sample, out_of_core=None), question.outcome, question.score)
+            if found := separation(rows):
+                raise found from None
+        raise
 
 
 def _require_sums(question: Question) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data.disclosure import inert_table
-from analysis.errors import OutputError, printable
+from analysis.errors import OutputError, printable, shown_address
 from analysis.report.citation import bibtex, csl, macros
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import ledger, sealed, to_json, write_csv
@@ -143,7 +143,7 @@ def _history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]
         "time": record["environment"]["created"],
         "plan_sha256": findings.plan.sha256,
         "data_sha256": findings.dataset.sha256,
-        "plan": findings.plan.flat(),
+        "plan": findings.plan.flat() | {"dataset": shown_address(findings.plan.dataset)},
     }
 
 

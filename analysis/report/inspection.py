@@ -7,7 +7,13 @@ from typing import Any
 
 from analysis.data.disclosure import count_or_text, said_count
 from analysis.data.sample import Sample
-from analysis.errors import AnalysisError
+from analysis.errors import (
+    AnalysisError,
+    shown_address,
+    shown_place,
+    without_folders,
+    without_secrets,
+)
 from analysis.models.columns import score_scale
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import Check, display
@@ -50,8 +56,8 @@ class Inspection:
         lines = [
             *map(self._told, failed),
             f"{plan.name}: {plan.question}",
-            f"{'Simulated data' if dataset.simulated else 'Data'}: {dataset.address},"
-            f" {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
+            f"{'Simulated data' if dataset.simulated else 'Data'}:"
+            f" {shown_address(dataset.address)}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
             *(
                 f"  left out, {reason}: {said_count(count)}"
                 for reason, count in sample.exclusions.items()
@@ -103,7 +109,7 @@ class Inspection:
             "refused": bool(self.refusals),
             "plan": {"name": plan.name, "sha256": plan.sha256},
             "dataset": {
-                "address": dataset.address,
+                "address": shown_address(dataset.address),
                 "sha256": dataset.sha256,
                 "rows": dataset.rows,
                 "rows_used": self.sample.rows,
@@ -130,8 +136,11 @@ def error_record(error: AnalysisError) -> dict[str, Any]:
     """Return every fault of plan or data for JSON: place, what was found, what is allowed."""
     what = {
         "kind": type(error).__name__,
-        "where": error.where,
-        "faults": [vars(fault) for fault in error.faults],
+        "where": shown_place(error.where),
+        "faults": [
+            {key: without_folders(without_secrets(text)) for key, text in vars(fault).items()}
+            for fault in error.faults
+        ],
     }
     return {"schema": SCHEMA, "ok": False, "error": what}
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.data.disclosure import count_or_text, inert_table
-from analysis.errors import OutputError, listing, printable
+from analysis.errors import OutputError, listing, printable, shown_address
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
 from analysis.results.findings import Findings
@@ -83,7 +83,7 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
             "sesoi": {verdict.id: _sesoi(findings, verdict) for verdict in findings.decided},
         },
         "dataset": {
-            "address": dataset.address,
+            "address": shown_address(dataset.address),
             "sha256": dataset.sha256,
             "rows": dataset.rows,
             "rows_used": findings.sample.rows,
@@ -265,6 +265,8 @@ def read_ledger(path: Path, *, whole: bool = False) -> dict[str, Any]:
             str(path), "the whole file", found, "a ledger.json that `run` wrote"
         ) from None
     found = _damage(ledger) or (_damaged_row(ledger) if whole else "")
+    if not found and isinstance(ledger["dataset"].get("address"), str):
+        ledger["dataset"]["address"] = shown_address(ledger["dataset"]["address"])  # it was whole
     if found:
         allowed = f"a ledger.json that `run` wrote, of schema 1 or {SCHEMA}"
         raise OutputError(str(path), "the whole file", found, allowed)

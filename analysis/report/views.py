@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset
 from analysis.data.sample import Sample
-from analysis.errors import AnalysisError, UnknownNameError, known_name
+from analysis.errors import AnalysisError, UnknownNameError, known_name, shown_address
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.report.html import SECTIONS, section_told
@@ -339,7 +339,7 @@ class Audit:
         made = environment()
         facts = {
             "plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
-            "data": f"{self.dataset.address}, SHA-256 {self.dataset.sha256}",
+            "data": f"{shown_address(self.dataset.address)}, SHA-256 {self.dataset.sha256}",
             "Python": made["python"],
             **made["packages"],
             "commit": made["commit"],

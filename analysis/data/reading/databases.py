@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.data.reading.cells import RawTable, TableError, from_records
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
+from analysis.errors import SECRETS, DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
 MOST_CELLS = 2 * 10**8
@@ -37,6 +39,9 @@ ALLOWED = (
 )
 """What a query of SQLite needs to read, and no function that leaves the database."""
 
+SQLITE_BESIDE = ("-wal", "-journal")
+"""Endings of the files in which SQLite keeps changes that are not in the database yet."""
+
 SQLITE_TABLES = """
     select name from sqlite_master
     where type in ('table', 'view') and name not like 'sqlite_%' order by 1
@@ -51,8 +56,31 @@ def is_url(address: str) -> bool:
 
 
 def read_sqlite(path: Path, reading: ReadingSection) -> RawTable:
-    """Read one table of an SQLite file, or the rows of a query that may do nothing but read."""
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    """Read one table of an SQLite file, or the rows of a query that may do nothing but read.
+
+    Nothing is written beside the file. Where another program has left a journal or log with it,
+    both are read from a copy: what is in there belongs to the table.
+    """
+    with tempfile.TemporaryDirectory(prefix="score-audit-") as folder:
+        waiting = [end for end in SQLITE_BESIDE if _holds(path, end)]
+        if not waiting:
+            return _from_sqlite(f"{path.resolve().as_uri()}?mode=ro&immutable=1", reading)
+        copy = Path(folder) / path.name
+        for end in ("", *waiting):
+            shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        return _from_sqlite(f"{copy.resolve().as_uri()}?mode=rw", reading)
+
+
+def _holds(path: Path, end: str) -> bool:
+    """Return whether a file beside another holds anything."""
+    try:
+        return os.stat(f"{path}{end}").st_size > 0
+    except OSError:
+        return False
+
+
+def _from_sqlite(address: str, reading: ReadingSection) -> RawTable:
+    connection = sqlite3.connect(address, uri=True, timeout=10)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         query, note = _question(reading, connection.execute(SQLITE_TABLES))
@@ -107,7 +135,10 @@ def read_url(address: str, reading: ReadingSection) -> RawTable:
     try:
         url = sqlalchemy.make_url(address)
         where = url.render_as_string(hide_password=True)
-        if url.password:
+        secret = [key for key in url.query if SECRETS.match(f"{key}=x")]
+        if secret or ":" in (url.username or ""):
+            where = scheme + "..."
+        if url.password or secret or where.endswith("..."):
             taken = f"The password is taken from {PASSWORD} or the driver's file"
             allowed = f"a user at most: plans are published. {taken}"
             raise TableError("dataset", "a password in the plan", allowed)
