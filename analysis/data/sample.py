@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.dataset import Dataset
-from analysis.data.reading.cells import texts_of
+from analysis.data.reading.cells import holds_numbers, numbers_of, texts_of
 from analysis.data.reading.conversion import convert
 from analysis.data.selection.categories import level_notes
 from analysis.data.selection.columns import (
@@ -123,6 +123,21 @@ class Sample:
         """The analysed rows with every column of the file as it was read; None out of core."""
         file = self.dataset.frame
         return None if file.empty else file.loc[self.frame.index]
+
+    def measured(self, column: str) -> np.ndarray | None:
+        """Return any column of the file as float64, shape (rows,), NaN where a cell is empty; None
+        where it does not hold numbers. A text file's numbers are text.
+        """
+        known = "measured", column
+        if known not in self.kept:
+            raw = self.raw[column]
+            first = texts_of(raw.iloc[:100])
+            numbers = numbers_of(raw) if first.isna().eq(numbers_of(first).isna()).all() else None
+            if numbers is not None and not holds_numbers(raw):
+                odd = numbers.isna()
+                numbers = None if texts_of(raw[odd]).notna().any() else numbers
+            self.kept[known] = None if numbers is None else numbers.to_numpy(dtype=float)
+        return self.kept[known]
 
     def mean(self, column: str) -> float:
         """Return the mean of an outcome over all rows."""

@@ -44,6 +44,8 @@ class Field:
         Its NaN are made missing values.
     fill : bool
         Missing values are zeros (`missing = "zero"`).
+    level : str, float or bool, optional
+        What counts as 1 in a binary outcome, where the plan says so.
     """
 
     column: str
@@ -54,6 +56,7 @@ class Field:
     has_nan: bool = False
     fill: bool = False
     entry: CodebookColumn | None = None
+    level: str | float | bool | None = None
 
     @property
     def place(self) -> str:
@@ -115,7 +118,12 @@ def typed_value(field: Field, cells: ir.Value) -> ir.Value:
 
     if field.is_text:
         return cells if cells.type().is_integer() and field.role == "cluster" else texts(cells)
-    if field.entry is not None and field.entry.levels:
+    if field.level is not None:
+        named = texts(cells) == str(field.level)
+        if isinstance(field.level, (int, float)) and not isinstance(field.level, bool):
+            named = named | (numbers(cells) == float(field.level))
+        value = named.cast("float64")
+    elif field.entry is not None and field.entry.levels:
         first = 0 if field.entry.type == "binary" else 1
         codes = [(level, float(code)) for code, level in enumerate(field.entry.levels, first)]
         value = texts(cells).cases(*codes, else_=ibis.null("float64"))

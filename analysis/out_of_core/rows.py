@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.data.dataset import Dataset, check_hash
 from analysis.data.reading.cells import FIRST_ROW
+from analysis.data.reading.labels import parquet_categories
 from analysis.data.sample import Sample
 from analysis.data.selection.columns import BESIDE, NAMES, columns_of, require_columns
 from analysis.data.selection.exclusions import DATES, condition_text, repeated_reason
@@ -123,7 +124,17 @@ def _described(source: Source) -> Dataset:
     path = source.files[0] if len(source.files) == 1 else None
     codebook = read_codebook(path.with_suffix(".toml")) if path else None
     names = pd.DataFrame(columns=list(source.table.columns))
-    return Dataset(names, source.address, "", codebook, path)
+    levels: dict[str, dict[str, str]] = {name: {} for name in _categories(source)}
+    return Dataset(names, source.address, "", codebook, path, levels=levels)
+
+
+def _categories(source: Source) -> list[str]:
+    """Return the columns that pandas wrote as categories, whatever type the files store."""
+    if not source.files or source.files[0].suffix.lower() != ".parquet":
+        return []
+    from pyarrow import parquet
+
+    return parquet_categories(parquet.read_schema(source.files[0]).metadata)
 
 
 def _where(dataset: Dataset) -> str:
@@ -269,10 +280,15 @@ class _Selection(Cells):
         raw, fields = self.raw(), []
         for number, (column, role) in enumerate(columns_of(self.plan).items()):
             entry = self.dataset.column(column)
-            is_text = role in NAMES or column in self.plan.controls.categories
+            categories = {*self.plan.controls.categories}
+            categories |= set() if entry is not None else {*self.dataset.levels}
+            is_text = role in NAMES or (role == "control" and column in categories)
             is_text = is_text or (role == "control" and _is_text(raw, column, entry))
             kind, fill = kinds.get(column, ""), self.plan.missing == "zero" and column in kinds
-            fields.append(Field(column, role, f"c{number}", kind, is_text, False, fill, entry))
+            level = self.plan.outcomes[column].level if kind else None
+            fields.append(
+                Field(column, role, f"c{number}", kind, is_text, False, fill, entry, level)
+            )
         numeric = (f for f in fields if self.careful and not f.is_text)
         floating = [f for f in numeric if raw[f.column].type().is_floating()]
         nothing = aggregate(raw, {f.key: (raw[f.column] - raw[f.column]).sum() for f in floating})

@@ -282,3 +282,21 @@ def test_init_asks_which_word_counts(tmp_path, monkeypatch):
     assert 'level     = "EDIT THIS"' in written
     started.plan.write_text(written.replace('level     = "EDIT THIS"', 'level = "bad"'), "utf-8")
     assert sa.check(started.plan).sample.numbers("risk").mean() < 1
+
+
+# --- beyond memory --------------------------------------------------------------------------------
+
+
+def test_categories_and_levels_beyond_memory(tmp_path):
+    frame = shops()
+    frame["good"] = np.where(frame["revenue"] > frame["revenue"].median(), "yes", "no")
+    frame.to_parquet(tmp_path / "shops-1.parquet")
+    outcome = {"column": "good", "kind": "binary", "level": "no", "sesoi": 0.05, "model": "ols"}
+    content = plan(dataset=str(tmp_path / "shops-*.parquet"), outcome=[outcome])
+    content["controls"] = {"columns": [], "categories": ["tier"]}
+    for controls in ({"columns": ["tier"]}, {"categories": ["tier"]}):
+        inspected = sa.check(content | {"controls": controls})
+        terms = inspected.terms["good"]
+        assert inspected.sample.out_of_core is not None
+        assert sum(term.startswith("tier[") for term in terms) == 2
+        assert inspected.sample.mean("good") == pytest.approx((frame["good"] == "no").mean())

@@ -37,6 +37,7 @@ DID_NOT_LOOK = (
     "too few",
 )
 """What reasons say of what was not looked at."""
+DID_NOT_LOOK_AT_ALL = tuple(p for p in DID_NOT_LOOK if p not in ("was not", "too few"))
 
 
 def quick(name):
@@ -54,6 +55,9 @@ def judged(checks):
         assert (check.passed is None) is check.status.startswith("not"), check.check
         if check.status == "not applicable":
             assert not any(phrase in check.reason.casefold() for phrase in DID_NOT_LOOK), check
+        if check.status == "passed":  # what was looked at comes first, what was not after it
+            first = check.reason.casefold().split(". ")[0]
+            assert not any(phrase in first for phrase in DID_NOT_LOOK_AT_ALL), check
         if check.undecides:
             assert check.weight == "undecides"
 

@@ -292,3 +292,59 @@ def test_counts_without_a_telling_name_are_left_alone(lam):
         for _ in range(10)
     )
     assert alarms == 0
+
+
+# --- what a text file holds is looked at like any other -------------------------------------------
+
+
+def test_parts_of_a_score_are_found_in_text_files_too(tmp_path):
+    frame = clean().assign(extra=np.random.default_rng(1).normal(0, 5, 150).round(3))
+    frame["influence"] = 2 * frame["likes"] + frame["extra"]
+    frame.to_csv(tmp_path / "shops.csv", index=False)
+    own = content("missing-code-9999", dataset=str(tmp_path / "shops.csv"))
+    for data in (None, frame):
+        check = next(c for c in sa.check(own, data=data).checks if c.check == "part_whole")
+        assert check.status == "failed"
+
+
+@pytest.mark.parametrize("kind", ["numbers", "text file", "words"])
+@pytest.mark.parametrize("role", ["none", "control"])
+def test_rows_that_belong_together_by_a_whole_number(kind, role, tmp_path):
+    rng = np.random.default_rng(4)
+    group = rng.permutation(np.repeat(np.arange(101, 141), 12))
+    shared = rng.normal(size=(2, 141))[:, group]
+    likes = rng.poisson(20, 480)
+    frame = pd.DataFrame(
+        {
+            "influence": (50 + 8 * (shared[0] + rng.normal(0, 0.5, 480))).round(2),
+            "likes": likes,
+            "revenue": np.exp(3 + 0.02 * likes + 0.6 * shared[1] + rng.normal(0, 0.4, 480)).round(
+                2
+            ),
+            "village": group if kind != "words" else [f"v{g}" for g in group],
+        }
+    )
+    own = content("missing-code-9999")
+    if role == "control" and kind == "words":
+        return  # held constant level by level, nothing is left in common
+    if role == "control":
+        own["controls"] = {"columns": ["village"]}
+    if kind == "text file":
+        frame.to_csv(tmp_path / "shops.csv", index=False)
+        own["dataset"], frame = str(tmp_path / "shops.csv"), None
+    check = next(c for c in analyse(own, frame).checks if c.check == "unseen_clusters")
+    assert check.status == "failed"
+    assert '[cluster] column = "village"' in check.reason
+
+
+def test_a_check_that_did_not_look_says_so():
+    """A dozen rows, a file without other columns: nothing is passed unseen."""
+    frame = clean().drop(columns="acct").iloc[:18]
+    checks = {c.check: c for c in analyse(content("missing-code-9999"), frame).checks}
+    assert checks["unseen_clusters"].status == "not applicable"
+    assert checks["isolated"].status == "not assessed"
+    frame = clean().assign(region=["n", "s", "w"] * 50)
+    frame.loc[:3, "revenue"] = 0
+    checks = {c.check: c for c in analyse(content("missing-code-9999"), frame).checks}
+    assert checks["unseen_clusters"].status == "not assessed"
+    assert checks["structural_zeros"].status == "not assessed"

@@ -114,11 +114,13 @@ def test_a_measure_left_out_is_a_confounder_and_no_cluster(look):
     assert look(data).passed
 
 
-def test_the_plans_own_columns_are_not_looked_at(look):
+def test_of_the_plans_own_columns_controls_alone_are_looked_at(look):
+    """A control may keep rows together, too: then it is fixed effect or slope, and cluster."""
     data = frame(outcome=1.0).drop(columns="words")
-    assert look(data, cluster={"column": "codes"}).passed
-    assert look(data, controls={"columns": ["codes"]}).passed
-    assert look(data, segment={"column": "codes"}).passed
+    assert look(data, cluster={"column": "codes"}).status == "not assessed"
+    assert look(data, controls={"columns": ["codes"]}).passed is False
+    assert look(data, controls={"categories": ["codes"]}).passed
+    assert look(data, segment={"column": "codes"}).status == "not assessed"
     names = data.assign(month=np.random.default_rng(1).integers(0, 12, len(data)))
     check = look(names, panel={"unit": "codes", "time": "month"})
     assert check.passed is False

@@ -14,6 +14,9 @@ FEW_VALUES = 20
 """An outcome of so few different values in this many times as many rows was put into classes."""
 
 ROUND = (1000, 100, 10)
+FEWEST_ZEROS = 10
+"""Fewer zeros say nothing about where they come from."""
+
 COARSE = 0.05
 """Rounding to less than this share of the median is of no consequence."""
 
@@ -133,10 +136,13 @@ def _structural_zeros(question: Question) -> Check:
     """Return the check of levels of other columns in which the outcome is always zero."""
     outcome, raw = question.outcome.column, question.sample.raw
     zero, binary = question.sample.numbers(outcome) == 0, question.outcome.kind == "binary"
-    if binary or zero.sum() < 10:
+    if binary or not zero.any():
         reason = f"{outcome} has no zeros that another column could explain."
         return question.check("structural_zeros", None if binary else True, reason)
-    for name in () if raw is None else raw.columns:
+    if raw is None or zero.sum() < FEWEST_ZEROS:
+        why = "other columns are not at hand" if raw is None else "too few zeros to tell"
+        return question.check("structural_zeros", None, f"Not looked at: {why}.", assessed=False)
+    for name in raw.columns:
         values = raw[name]
         if str(name) == outcome or not 2 <= values.nunique(dropna=True) <= 10:
             continue

@@ -163,10 +163,11 @@ def _folds(sample: Sample) -> Check:
     elif column is None:
         share = float(sample.identical_rows)
         passed = not share if plan.row or share else None
+        without = "no row is there twice" if plan.row else "nothing is known to be on both sides"
         reason = "Folds are made of rows; " + (
             f"{said_count(sample.identical_rows)} rows have a twin that may be on the other side."
             if share
-            else "nothing is known to be on both sides of one."
+            else f"{without}."
         )
     else:
         values = sample.raw[column]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from analysis.errors import listing, printable
 from analysis.models.columns import transformed_score
@@ -175,7 +174,8 @@ def _part_whole(question: Question) -> Check:
             ' so, the plan should say shares_error = "full".'
         )
     else:
-        reason = f"{score} is no sum or product of the columns of this file."
+        whole = "the columns of this file" if question.sample.raw is not None else "engagement"
+        reason = f"{score} is no sum or product of {whole}."
     return question.check("part_whole", passed, reason)
 
 
@@ -226,13 +226,11 @@ def _columns(question: Question) -> dict[str, np.ndarray]:
         *engagement,
     }
     for name in () if raw is None else raw.columns:
-        if (
-            str(name) in taken
-            or len(pool) >= MOST_COLUMNS
-            or not pd.api.types.is_numeric_dtype(raw[name])
-        ):
+        if str(name) in taken or len(pool) >= MOST_COLUMNS:
             continue
-        numbers = raw[name].to_numpy(dtype=float, na_value=np.nan)
+        numbers = question.sample.measured(name)
+        if numbers is None:
+            continue
         if np.isfinite(numbers).all() and 0 < np.ptp(numbers) < 1e100:
             pool[str(name)] = numbers
     most = max(1, question.sample.rows // 10, len(engagement))

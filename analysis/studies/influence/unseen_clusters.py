@@ -60,11 +60,14 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
         return question.check(name, None, "Other columns are not at hand.", assessed=False)
     columns = dict(_candidates(question))
     if not columns:
+        others = _others(question)
         reason = (
-            f"No other column of the file has {FEWEST_LEVELS} levels or more that several rows"
-            " share."
+            f"Not looked at: no other column of the file has {FEWEST_LEVELS} levels or more that"
+            " several rows share, and fewer tell nothing."
+            if others
+            else "The file has no other column."
         )
-        return question.check(name, True, reason, 0.0)
+        return question.check(name, None, reason, assessed=not others)
     plan, units = question.plan, _kept_together(question)
     looks = len(columns) * len(plan.outcome) * len(plan.score.columns)
     found, largest = [], 1.0
@@ -136,11 +139,10 @@ def _candidates(question: Question) -> Iterator[tuple[str, tuple[np.ndarray, np.
     """Yield (column, (codes of its levels, its values where they are numbers)) of every column that
     may name what rows belong to. Rows without a value are a level each.
     """
-    plan, raw = question.plan, question.sample.raw
-    taken = {column for column, role in columns_of(plan).items() if role not in NAMED}
-    for name in raw.columns:
-        values = raw[name]
-        if str(name) in taken or not _names_things(values):
+    sample = question.sample
+    for name in _others(question):
+        values, number = sample.raw[name], sample.measured(name)
+        if pd.api.types.is_bool_dtype(values) or (number is not None and not _whole(number)):
             continue
         codes, levels = pd.factorize(values.astype(object))
         absent = codes < 0
@@ -148,22 +150,24 @@ def _candidates(question: Question) -> Iterator[tuple[str, tuple[np.ndarray, np.
         if not FEWEST_LEVELS <= len(levels) <= SINGLE * known:
             continue
         codes[absent] = len(levels) + np.arange(absent.sum())
-        number = None
-        if pd.api.types.is_numeric_dtype(values):
-            number = values.to_numpy(dtype=float, na_value=np.nan)
-        yield str(name), (codes, number)
+        yield name, (codes, number)
 
 
-def _names_things(values: pd.Series) -> bool:
-    """Return whether a column is text, a date or whole numbers."""
-    if pd.api.types.is_bool_dtype(values):
-        return False
-    if not pd.api.types.is_numeric_dtype(values):
-        return True
-    numbers = values.dropna().to_numpy(dtype=float)
-    return bool(
-        len(numbers) and np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()
-    )
+def _others(question: Question) -> list[str]:
+    """Return the columns of the file that may name what rows belong to, controls among them."""
+    roles = columns_of(question.plan)
+    cluster = question.plan.cluster and question.plan.cluster.column
+    return [
+        name
+        for name in map(str, question.sample.raw.columns)
+        if name != cluster and roles.get(name, "control") in (*NAMED, "control")
+    ]
+
+
+def _whole(numbers: np.ndarray) -> bool:
+    """Return whether numbers are whole ones, as those that name things are."""
+    known = numbers[~np.isnan(numbers)]
+    return bool(len(known) and np.isfinite(known).all() and (known == np.floor(known)).all())
 
 
 def _kept_together(question: Question) -> np.ndarray:
