@@ -6,6 +6,7 @@
     python benchmarks/calibration.py --cells threshold   cells with this in their names
     python benchmarks/calibration.py --table             only write docs/calibration.md again
     python benchmarks/calibration.py --audits 2          compare with whole audits, two of each cell
+    python benchmarks/calibration.py --whole             audit 200 samples of eight worlds
 
 The worlds stand in calibration_worlds.py, and which of them are drawn in calibration_grid.py. Each
 piece of a hundred samples has its own seed, so that any can be drawn again alone and none depends on
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration_audits import differences
+from calibration_audits import differences, whole_audits
 from calibration_grid import grid
 from calibration_records import DRAWS, MEMBERS, RESULTS, WITH_EFFECT, digest, read
 from calibration_rule import UNDECIDED, Judged, judge
@@ -126,13 +127,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, help="where records are added")
     parser.add_argument("--table", action="store_true", help="only write docs/calibration.md")
     parser.add_argument("--audits", type=int, default=0, help="whole audits of each cell")
+    parser.add_argument("--whole", action="store_true", help="200 whole audits of eight worlds")
     args = parser.parse_args()
     cells = [cell for cell in grid() if args.cells in cell.name]
     if args.audits:
         found = [line for cell in cells for line in differences(cell, args.audits)]
         print("\n".join(found) or f"{len(cells)} cells: batch and audits agree")
         return int(bool(found))
-    if not args.table:
+    if args.whole:
+        whole_audits(cells)
+    elif not args.table:
         run(jobs(cells, read(args.out), args.draws), args.out, args.processes, args.minutes)
     if args.out == RESULTS:
         TABLE.write_text(render(grid(), read()), encoding="utf-8")

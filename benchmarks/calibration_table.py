@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from calibration_audits import whole_records
 from calibration_grid import MOST
 from calibration_records import DRAWS, GOAL, MEMBERS, Share, Tally, tallies
 from calibration_worlds import Cell
@@ -103,7 +104,27 @@ def render(cells: list[Cell], pieces: list[dict[str, Any]]) -> str:
     )
     parts += [_power(cells, found), _others(cells, found), _several(cells, found)]
     parts.append(_nothing(cells, found))
+    parts.append(_whole(cells, whole_records()))
     return "\n".join(parts)
+
+
+def _whole(cells: list[Cell], records: list[dict[str, Any]]) -> str:
+    """Return the table of whole audits, checks and all."""
+    lines = [
+        "## Whole audits\n",
+        "The same samples through `sa.audit`, with every check that may leave a verdict undecided.\n",
+        "| world | n | plan | samples | the rule alone | whole audit |",
+        "|---|--:|---|--:|--:|--:|",
+    ]
+    for cell in cells:
+        mine = [one for one in records if one["cell"] == cell.name]
+        if mine:
+            draws, batch, passed = (
+                sum(one[key] for one in mine) for key in ("draws", "batch", "passed")
+            )
+            shares = " | ".join(_with_interval(Share(n, draws)) for n in (batch, passed))
+            lines.append(f"| {_world(cell)} | {cell.n:,} | {_plan(cell)} | {draws} | {shares} |")
+    return "\n".join(lines) + "\n" if len(lines) > 4 else ""
 
 
 def _null(cell: Cell, found: Tallies) -> Share:
