@@ -259,16 +259,19 @@ def run(plan: str, out: Path | None) -> None:
     progress = _progress()
     progress("Loading")
     from analysis.audit import analyse
+    from analysis.plan import read_plan
     from analysis.report.earlier import words_before
-    from analysis.report.folder import read_history, write_results
+    from analysis.report.folder import read_history, write_or_rescue
     from analysis.report.html import changed_keys
+    from analysis.report.place import require_place
     from analysis.results.sentence import verdict_sentence
     from analysis.results.weights import weighed
 
-    findings = analyse(plan, progress=progress)
-    folder = out or Path("results") / findings.plan.name
+    said = read_plan(plan)
+    folder = require_place(out or Path("results") / said.name)
+    findings = analyse(said, progress=progress)
     before = words_before(findings, folder)
-    folder = write_results(findings, folder, progress=progress)
+    folder, error = write_or_rescue(findings, folder, progress=progress)
     progress("")
     for verdict in findings.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
@@ -288,6 +291,8 @@ def run(plan: str, out: Path | None) -> None:
             f" {_value(now)} now"
         )
     echo(f"Report: {_short(folder / 'report.html')}")
+    if error is not None:
+        raise error
 
 
 @cli.command(short_help="Print a result so that it can be cited.")

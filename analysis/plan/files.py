@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +19,35 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\s*\..*)?\s*", re.IGNORECASE)
+"""Names of devices on Windows, with any ending."""
+
+
+def wrong_name(name: str) -> str:
+    """Return what is wrong with a file's name on other systems, or an empty text.
+
+    >>> wrong_name("aux.txt"), wrong_name("shops.")
+    ('"aux.txt", a name that Windows reserves', '"shops.", which ends in a dot or a space')
+    >>> wrong_name("console.txt")
+    ''
+    """
+    if RESERVED.fullmatch(name):
+        return f"{quoted(name)}, a name that Windows reserves"
+    if name.endswith((".", " ")):
+        return f"{quoted(name)}, which ends in a dot or a space"
+    if not name.isprintable():
+        return f"{quoted(name)}, which has characters that no screen shows"
+    return ""
+
+
+def other_case(path: Path) -> str | None:
+    """Return the name of a neighbour that other systems take for the same; None if it is there."""
+    folded = unicodedata.normalize("NFC", path.name).casefold()
+    names = [one.name for one in neighbours(path)]
+    alike = (name for name in names if unicodedata.normalize("NFC", name).casefold() == folded)
+    return None if path.name in names else next(alike, None)
 
 
 def neighbours(path: Path, pattern: str = "*") -> list[Path]:
@@ -188,6 +218,11 @@ def write_together(
             for path in there
         ]
         raise OutputError(there[0].parent, faults)
+    for path in contents:
+        twin, allowed = other_case(path), "a name that differs by more than case"
+        alike = f"a name that {quoted(twin)} has, but for case" if twin else ""
+        if wrong := wrong_name(path.name) or alike:
+            raise OutputError(path.parent, printable(path, limit=300), wrong, allowed)
     ready: dict[Path, Path] = {}
     made: list[Path] = []
     try:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from analysis.errors import (
     OutputError,
@@ -28,6 +28,7 @@ from analysis.plan.files import (
     neighbours,
     shipped_studies,
     write_together,
+    wrong_name,
 )
 from analysis.plan.sections.columns import (
     ControlsSection,
@@ -55,6 +56,13 @@ from analysis.plan.sections.studies import (
 )
 
 
+def _file_name(name: str) -> str:
+    """Return the name of a study, which is a folder's, too."""
+    if wrong_name(name):
+        raise ValueError("a name that a folder can have on every system: no dot at its end, no CON")
+    return name
+
+
 class Plan(Section):
     """The analysis plan, whole and frozen. Made by `read_plan`.
 
@@ -62,7 +70,11 @@ class Plan(Section):
     when the plan was given as a dict); `path` is the file, if there is one.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80),
+        AfterValidator(_file_name),
+    ]
     question: Name
     dataset: Name
     row: Name | None = None

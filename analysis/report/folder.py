@@ -11,13 +11,14 @@ import shutil
 import stat
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from analysis.data.disclosure import inert_table
 from analysis.errors import OutputError, printable, shown_address
+from analysis.report import place
 from analysis.report.citation import bibtex, csl, macros
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import ledger, sealed, to_json, write_csv
@@ -31,9 +32,6 @@ OURS = re.compile(
 over.
 """
 
-PATIENCE = 120.0
-"""Seconds to wait for another run that is writing beside this one."""
-
 
 def write_results(
     findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None
@@ -45,30 +43,67 @@ def write_results(
     OutputError
         When the folder holds something other than results, or cannot be written.
     """
+    folder, made = place.resolved(folder), []
     try:
-        folder = folder.expanduser().resolve()
         made = [path for path in folder.parents if not path.exists()]
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name, a loop of links
-        raise _cannot_write(folder, error) from None
-    try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _turn(folder):
+        with place.turn(folder, progress):
             _tidy(folder)
-            _require_results_or_nothing(folder)
+            place.require_results_or_nothing(folder)
             _write(findings, folder, progress)
     except OSError as error:
-        raise _cannot_write(folder, error) from None
+        raise place.cannot_write(folder, error) from None
     finally:
-        _remove_empty(made)
+        place.remove_empty(made)
     return folder
+
+
+def write_or_rescue(
+    findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None
+) -> tuple[Path, OutputError | None]:
+    """Write as `write_results` does; where that fails, into another folder: hours are not lost.
+
+    Returns
+    -------
+    folder : Path
+        That has the results.
+    error : OutputError or None
+        Why they are not where they were to be, naming where they are.
+
+    Raises
+    ------
+    OutputError
+        When they could be written nowhere.
+    """
+    try:
+        return write_results(findings, folder, progress=progress), None
+    except OutputError as error:
+        for root in (tempfile.gettempdir(), Path.cwd(), Path.home()):
+            with contextlib.suppress(OSError):
+                other = Path(tempfile.mkdtemp(prefix="score-audit-", dir=root))
+                try:
+                    saved = write_results(findings, other / findings.plan.name, progress=progress)
+                except OutputError:
+                    shutil.rmtree(other, ignore_errors=True)
+                    continue
+                hint = f"The results are whole, in {printable(saved, limit=300)}"
+                faults = [replace(fault, hint=hint) for fault in error.faults]
+                return saved, OutputError(error.where, faults)
+        raise
 
 
 def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) -> None:
     """Fill a new folder beside the old one, and exchange the two."""
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-staging-", dir=folder.parent))
+    stays = place.in_place(folder)
+    above = folder if stays else folder.parent
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-staging-", dir=above))
     try:
         staging.chmod(stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777 & ~_umask())
         _fill(findings, staging, folder, progress)
+        if stays:
+            _sync(staging)
+            _fill_in_place(staging, folder)
+            return
         _carry_over(folder, staging)
         _sync(staging)
         _replace(staging, folder)
@@ -150,74 +185,18 @@ def _history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]
 # --- the exchange ---------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Wait until no other run writes into this folder (or one beside it); the system ends the turn
-    of a killed run.
-    """
-    try:
-        import fcntl
-    except ImportError:  # no such lock here: two runs at once are still each written whole
-        yield
-        return
-    handle = os.open(folder.parent, os.O_RDONLY)
-    try:
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    found = f"another run has been writing here for {PATIENCE:g} seconds"
-                    raise OutputError(
-                        str(folder), "--out", found, "a folder no other run writes to"
-                    ) from None
-                time.sleep(0.05)
-                continue
-            except OSError:  # a file system without locks
-                pass
-            break
-        yield
-    finally:
-        os.close(handle)
-
-
 def _tidy(folder: Path) -> None:
     """Clear away what a killed run has left beside the folder; on its turn no other run owns it."""
     aside = _aside(folder)
     if aside.is_dir() and not folder.exists():
         os.replace(aside, folder)
     pattern = re.compile(rf"\.{re.escape(folder.name)}-(staging-[a-z0-9_]{{8}}|replaced)")
-    for left in [*folder.parent.iterdir()]:
+    stays = place.in_place(folder)
+    for left in [*(folder if stays else folder.parent).iterdir()]:
         if pattern.fullmatch(left.name) and left.is_dir():
-            if folder.is_dir():
+            if folder.is_dir() and not stays:
                 _carry_over(left, folder)
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _require_results_or_nothing(folder: Path) -> None:
-    allowed = "a new folder, an empty one, or one with results"
-    found = ""
-    if folder.exists() and not folder.is_dir():
-        found, allowed = "a file", "a folder"
-    elif Path.cwd().is_relative_to(folder):
-        found, allowed = (
-            "the folder one works in, or one around it",
-            "another folder: this one is replaced as a whole",
-        )
-    elif folder.is_dir() and any(folder.iterdir()) and not _holds_results(folder):
-        found = "a folder with other files and no ledger.json of score-audit"
-    if found:
-        raise OutputError(str(folder), "--out", found, allowed)
-
-
-def _holds_results(folder: Path) -> bool:
-    """Return whether a folder's ledger.json is one, of whatever version."""
-    try:
-        record = json.loads((folder / "ledger.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(record, dict) and {"schema", "plan", "estimates"} <= set(record)
 
 
 def _carry_over(source: Path, target: Path) -> None:
@@ -258,13 +237,6 @@ def written_by_a_run(folder: Path) -> list[Path]:
     return [path for path in paths if OURS.fullmatch(path.as_posix())]
 
 
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders made for nothing, the innermost first."""
-    for path in folders:
-        with contextlib.suppress(OSError):
-            path.rmdir()
-
-
 def _sync(staging: Path) -> None:
     """Have the disk hold the new files before they get their name."""
     for path in [staging, *staging.rglob("*")]:
@@ -287,6 +259,20 @@ def _replace(staging: Path, folder: Path) -> None:
         os.replace(folder, _aside(folder))
         os.replace(staging, folder)
         os.replace(_aside(folder), staging)
+
+
+def _fill_in_place(staging: Path, folder: Path) -> None:
+    """Move new results into a folder that keeps its name, the ledger last.
+
+    What an earlier run wrote goes, what the user put there stays. A kill between two moves leaves
+    files that are not the ledger's, which `verify` says; the next run puts it right.
+    """
+    new = [path.relative_to(staging) for path in staging.rglob("*") if path.is_file()]
+    for name in sorted(new, key=lambda name: name.as_posix() == "ledger.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.replace(staging / name, folder / name)
+    for name in {*written_by_a_run(folder)} - {*new}:
+        (folder / name).unlink()
 
 
 def _aside(folder: Path) -> Path:
@@ -315,8 +301,3 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
-
-
-def _cannot_write(folder: Path, error: Exception) -> OutputError:
-    found = printable(getattr(error, "strerror", None) or error)
-    return OutputError(str(folder), "--out", found, "a folder that can be written")

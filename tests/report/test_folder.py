@@ -21,7 +21,8 @@ import shop
 from analysis.audit import analyse
 from analysis.errors import OutputError
 from analysis.report import folder as module
-from analysis.report.folder import OURS, read_history, write_results
+from analysis.report import place as places
+from analysis.report.folder import OURS, read_history, write_or_rescue, write_results
 from analysis.report.html import changed_keys
 from analysis.report.views import Audit
 from analysis.results import data_figure, effect_figure
@@ -586,16 +587,42 @@ def test_runs_into_one_folder_at_the_same_time_each_count(old, new, tmp_path):
     assert beside(folder) == []
 
 
-def test_a_run_that_never_ends_is_not_waited_for_for_ever(old, tmp_path, monkeypatch):
+def held(path):
+    """Return the open file behind a lock that somebody holds."""
     fcntl = pytest.importorskip("fcntl")
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
-    handle = os.open(tmp_path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def test_a_run_that_never_ends_is_not_waited_for_for_ever(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "PATIENCE", 0.2)
+    handle = held(tmp_path / ".shops-lock")
+    told = []
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        assert "another run has been writing here" in refusal(old, tmp_path / "shops")
+        with pytest.raises(OutputError, match="another run of this study"):
+            write_results(old, tmp_path / "shops", progress=told.append)
+        assert told == ["Waiting for another run of this study to finish writing"]
+        saved, error = write_or_rescue(old, tmp_path / "shops")
     finally:
         os.close(handle)
+    assert (saved / "ledger.json").is_file()
+    assert str(saved) in str(error)
+    shutil.rmtree(saved.parent)
     write_results(old, tmp_path / "shops")
+    assert beside(tmp_path / "shops") == []
+
+
+@pytest.mark.parametrize("other", [".", ".tables-lock", ".Shops-lock"])
+def test_the_lock_is_the_studys_not_the_folders(old, tmp_path, monkeypatch, other):
+    monkeypatch.setattr(places, "PATIENCE", 0.2)
+    fcntl = pytest.importorskip("fcntl")
+    handle = os.open(tmp_path, os.O_RDONLY) if other == "." else held(tmp_path / other)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        assert (write_results(old, tmp_path / "shops") / "ledger.json").is_file()
+    finally:
+        os.close(handle)
 
 
 def test_a_result_for_a_frame_is_read_back(old, tmp_path):
