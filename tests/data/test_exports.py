@@ -2,6 +2,7 @@
 
 import io
 import re
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import shop
 
 from analysis.audit import check
 from analysis.data.dataset import read_dataset
-from analysis.data.reading import headers
+from analysis.data.reading import databases, headers, readers
 from analysis.errors import DataError
 from analysis.plan.codebook import ReadingSection
 
@@ -400,3 +401,73 @@ def test_the_cases_of_sheets_that_are_refused():
         assert piece in str(error.value)
     with pytest.raises(DataError, match="spread over 1,048,576 rows and 16,384 columns"):
         read_dataset(str(CASES / "far-cell-xlsx" / "farcell.xlsx"))
+
+
+# --- databases that do not end --------------------------------------------------------------------
+
+ENDLESS = "with recursive r(klout, likes) as (select 1, 1 union all select klout + 1, 2 from r)"
+
+
+def database(folder, ending: str, *statements: str) -> str:
+    """Make a database with a view or table `shops`, and return its name."""
+    name = f"shops.{ending}"
+    if ending == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        connection = duckdb.connect(str(folder / name))
+    else:
+        connection = sqlite3.connect(folder / name)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    return name
+
+
+@pytest.mark.parametrize(
+    ("ending", "view"),
+    [
+        ("sqlite", f"create view shops as {ENDLESS} select * from r"),
+        (
+            "duckdb",
+            "create view shops as select i as klout, i as likes from range(1000000000000) r(i)",
+        ),
+    ],
+)
+def test_a_view_that_does_not_end_is_refused_before_the_memory_is_gone(
+    tmp_path, monkeypatch, ending, view
+):
+    monkeypatch.setattr(databases, "MOST_WEIGHT", 10**6)
+    name = database(tmp_path, ending, view)
+    with pytest.raises(DataError, match=r"which take 0\.0 GB of memory") as error:
+        read_dataset(name, folder=tmp_path)
+    assert "query in [reading]" in str(error.value)
+
+
+def test_a_view_that_counts_without_end_takes_no_longer_than_patience(tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "PATIENCE", 0.5)
+    counted = f"create view shops as {ENDLESS} select count(*) as klout, 1 as likes from r"
+    for ending in ("sqlite", "duckdb"):
+        name = database(tmp_path, ending, counted)
+        with pytest.raises(DataError, match=r"more than 0.5 seconds|Out of|takes more than"):
+            read_dataset(name, folder=tmp_path)
+
+
+def test_a_blob_in_every_row_is_refused_and_a_query_reads_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setattr(databases, "PORTION", 10**4)
+    made = "create table shops (klout real, photo blob)"
+    rows = f"insert into shops values (1, zeroblob({2 * databases.LONGEST_CELL}))"
+    name = database(tmp_path, "sqlite", made, rows)
+    with pytest.raises(DataError, match="a cell of more than 1,000,000 bytes"):
+        read_dataset(name, folder=tmp_path)
+    kept = ReadingSection(query="select klout from shops")
+    assert read_dataset(name, folder=tmp_path, reading=kept).rows == 1
+    name = database(tmp_path, "duckdb", "create view shops as select 1 as a, repeat('x', 20000) b")
+    with pytest.raises(DataError, match="rows of 20,000 bytes"):
+        read_dataset(name, folder=tmp_path)
+
+
+def test_texts_that_fill_the_memory_are_refused_in_parquet(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST_BYTES", 10**5)
+    content = pd.DataFrame({"a": range(60), "b": ["x" * 10**4] * 60}).to_parquet()
+    with pytest.raises(DataError, match="60 rows of about 10,0"):
+        read(tmp_path, content, "shops.parquet")

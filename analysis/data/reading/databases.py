@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -17,8 +18,18 @@ from analysis.data.reading.cells import RawTable, TableError, from_records
 from analysis.errors import SECRETS, DataError, Fault, did_you_mean, listing, printable, quoted
 from analysis.plan.codebook import ReadingSection
 
-MOST_CELLS = 2 * 10**8
-"""Cells of a result that are read into memory."""
+MOST_WEIGHT, OF_ROW, OF_CELL = 2 * 10**9, 64, 40
+"""Bytes of memory that a result may take: those of a row, of each cell in it, and of its letters.
+"""
+
+FIRST_ROWS, MOST_ROWS, PORTION = 20, 50_000, 10**7
+"""Rows that are fetched first and at most in one go, and the bytes of such a portion."""
+
+LONGEST_CELL = 10**6
+"""Bytes of one cell of an SQLite file."""
+
+DUCKDB = {"enable_external_access": "false", "memory_limit": "2GB", "temp_directory": ""}
+"""What a DuckDB file is opened with: nothing outside it is read, and nothing written beside it."""
 
 PATIENCE = 120.0
 """Seconds that a query of an SQLite file may take."""
@@ -87,6 +98,7 @@ def _from_sqlite(address: str, reading: ReadingSection) -> RawTable:
         end = time.monotonic() + PATIENCE
         connection.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         connection.set_authorizer(_only_reading)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)
         cursor = connection.execute(query, reading.parameters)
         return _answer([column[0] for column in cursor.description], cursor.fetchmany, note)
     except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
@@ -107,19 +119,24 @@ def read_duckdb(path: Path, reading: ReadingSection) -> RawTable:
         import duckdb
     except ImportError:
         raise TableError(lacks('the package "duckdb" is not installed', "engine")) from None
-    connection = None
+    connection = alarm = None
     try:
-        locked = {"enable_external_access": "false"}
-        connection = duckdb.connect(str(path), read_only=True, config=locked)
+        connection = duckdb.connect(str(path), read_only=True, config=DUCKDB)
+        alarm = threading.Timer(PATIENCE, connection.interrupt)
+        alarm.start()
         query, note = _question(reading, connection.execute(DUCKDB_TABLES).fetchall())
         if reading.parameters:
             query = re.sub(r"(?<![:\w]):(\w+)", r"$\1", query)
+        first = connection.execute(f"from ({query}) limit {FIRST_ROWS}", reading.parameters or None)
+        _check_first(first.fetchall())
         connection.execute(query, reading.parameters or None)
         header = [column[0] for column in connection.description]
         return _answer(header, connection.fetchmany, note)
     except duckdb.Error as error:
         raise _refusal(error) from None
     finally:
+        if alarm is not None:
+            alarm.cancel()
         if connection is not None:
             connection.close()
 
@@ -145,7 +162,9 @@ def read_url(address: str, reading: ReadingSection) -> RawTable:
         engine = sqlalchemy.create_engine(url.set(password=os.environ.get(PASSWORD)))
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
+                connection = connection.execution_options(
+                    postgresql_readonly=True, stream_results=True
+                )
             elif engine.dialect.name in ("mysql", "mariadb"):
                 connection.execute(sqlalchemy.text("SET TRANSACTION READ ONLY"))
             asked = reading.query is not None
@@ -195,17 +214,43 @@ def _answer(
     header: list[str], fetch: Callable[[int], Sequence[Sequence[Any]]], note: str
 ) -> RawTable:
     """Return all rows, fetched in portions; more than memory is meant for are refused."""
-    rows: list[list[Any]] = [header]
-    while portion := fetch(50_000):
-        rows += map(list, portion)
-        if len(rows) * len(header) > MOST_CELLS:
-            allowed = "at most that: add a limit to the query, or give duckdb:FILE/TABLE"
-            raise TableError("the rows", f"more than {MOST_CELLS:,} cells", allowed)
+    rows: list[Sequence[Any]] = [header]
+    weight, size = 0, FIRST_ROWS
+    while portion := fetch(size):
+        rows += portion
+        new = len(portion) * (OF_ROW + OF_CELL * len(header)) + _letters(portion)
+        weight += new
+        if weight > MOST_WEIGHT:
+            found = f"more than {len(rows) - 1:,} rows, which take {weight / 1e9:.1f} GB of memory"
+            allowed = f"at most {MOST_WEIGHT / 1e9:g} GB: {FEWER}, or give duckdb:FILE/TABLE"
+            raise TableError("the rows", found, allowed)
+        size = max(1, min(MOST_ROWS, 2 * size, int(PORTION * len(portion) / new)))
     table = from_records(rows)
     return replace(table, notes=(note, *table.notes), numbered=False)
 
 
+def _check_first(rows: Sequence[Sequence[Any]]) -> None:
+    """Refuse rows so long that the database cannot hold one portion of them."""
+    if _letters(rows) > PORTION * max(len(rows), 1):
+        found = f"rows of {_letters(rows) // len(rows):,} bytes"
+        raise TableError("the rows", found, f"at most {PORTION:,} bytes each: {FEWER}")
+
+
+def _letters(rows: Sequence[Sequence[Any]]) -> int:
+    return sum(len(cell) for row in rows for cell in row if isinstance(cell, (str, bytes)))
+
+
+FEWER = "state a query in [reading] that selects the columns of the plan, or fewer rows"
+
+
 def _refusal(error: Exception) -> TableError:
-    text = str(error).split("\n")[0]
-    found = f"a query of more than {PATIENCE:g} seconds" if text == "interrupted" else text
-    return TableError("dataset", printable(found, limit=200), "a table or a query that can be read")
+    text, allowed = str(error).split("\n")[0], "a table or a query that can be read"
+    if text.casefold().startswith("interrupt"):
+        found, allowed = f"a query of more than {PATIENCE:g} seconds", FEWER
+    elif text == "string or blob too big":
+        found, allowed = f"a cell of more than {LONGEST_CELL:,} bytes", FEWER
+    elif text.startswith("Out of Memory"):
+        found, allowed = f"a query that takes more than {DUCKDB['memory_limit']} of memory", FEWER
+    else:
+        found = text
+    return TableError("dataset", printable(found, limit=200), allowed)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from analysis.data.reading import headers
 from analysis.data.reading.cells import RawTable, TableError, located
@@ -44,12 +45,28 @@ def _parquet(content: bytes, reading: ReadingSection) -> RawTable:
             f"{described.num_rows:,} rows of {described.num_columns:,} columns",
             'a pattern: dataset = "folder/*.parquet" is only summed',
         )
+    _check_letters(parquet.ParquetFile(io.BytesIO(content)), described.num_rows)
     categories = parquet_categories(described.metadata)
     frame = pd.read_parquet(io.BytesIO(content))
     frame = frame if frame.index.names == [None] else frame.reset_index()
     frame = frame.rename(columns=str)
     levels = category_levels(frame) | as_categories(frame, categories)
     return RawTable(frame, decimal=reading.decimal or ".", levels=levels)
+
+
+LOOKED_AT = 16
+"""Rows that tell how long the texts of a Parquet file are."""
+
+
+def _check_letters(file: Any, rows: int) -> None:
+    """Refuse texts so long that together they would fill the memory."""
+    portion = next(file.iter_batches(batch_size=LOOKED_AT), None)
+    if portion is not None and portion.num_rows:
+        each = portion.nbytes / portion.num_rows
+        if each * rows > 4 * MOST_BYTES:
+            found = f"{rows:,} rows of about {each:,.0f} bytes"
+            allowed = f"at most {4 * MOST_BYTES / 1e9:g} GB: a file with the columns of the plan"
+            raise TableError(WHOLE, found, allowed)
 
 
 def _stata(content: bytes, reading: ReadingSection) -> RawTable:
