@@ -24,11 +24,20 @@ PART_OF = re.compile(
 )
 """Cells that say so in more words, such as "Total north"."""
 
+HINTS = (
+    "total|summ|gesamt|somm|ensemble|tous|totaal|suma|tutti|todos|^.?all|overall|everything|sum"
+    "|average|mean|avg|mittelwert|durchschnitt|moyenne|promedio|gemiddelde|mitte"
+)
+"""What such a cell has in it: looked for first, since a column can have a million cells."""
+
 SURE = 1e-4
 """Chance that a row is the sum or mean of others by accident, below which it is none."""
 
 LONGEST_BLOCK, MOST_SUMS = 60, 4_000_000
 """Rows above or below one, of which it may be the subtotal; and sums that are tried at most."""
+
+MOST_NAMED, MOST_LOOKED_AT = 0.2, 5_000
+"""A larger share of the rows is no total of the others, whatever it is called; nor are so many."""
 
 FEWEST = 5
 """Fewer rows are not looked at."""
@@ -107,8 +116,9 @@ def _named(texts: pd.DataFrame) -> dict[str, np.ndarray]:
     found = {}
     for name in texts:
         cells = texts[name]
-        unique = [str(cell) for cell in cells.dropna().unique()]
-        says = {c for c in unique if TOTAL.fullmatch(c.strip()) or PART_OF.fullmatch(c.strip())}
+        unique = pd.Series(cells.dropna().unique()).astype("str")
+        likely = unique[unique.str.contains(HINTS, case=False, regex=True)]
+        says = {c for c in likely if TOTAL.fullmatch(c.strip()) or PART_OF.fullmatch(c.strip())}
         if says and len(says) < len(unique):
             found[str(name)] = cells.isin(says).to_numpy(dtype=bool)
     return found
@@ -124,27 +134,44 @@ def _names_rows(cells: pd.Series, mask: np.ndarray) -> bool:
 def _confirmed(columns: dict[str, np.ndarray], mask: np.ndarray, *, alone: bool) -> np.ndarray:
     """Return which of the rows that are named as totals are so by their numbers."""
     confirmed = np.zeros(len(mask), dtype=bool)
+    if mask.sum() > min(MOST_NAMED * len(mask), MOST_LOOKED_AT):
+        return confirmed
+    others = {n: v[~mask & np.isfinite(v)] for n, v in columns.items()}
+    known = [_Others(columns[n], v) for n, v in others.items() if len(v) > 1]
     for at in np.flatnonzero(mask):
-        sums = means = larger = known = 0
-        for values in columns.values():
-            value, others = values[at], values[~mask & np.isfinite(values)]
-            if not np.isfinite(value) or len(others) < 2:
-                continue
-            known += 1
-            larger += value > others.max()
-            slack = 1e-3 * max(abs(others).sum(), 1e-12)
-            sums += abs(value - others.sum()) <= slack or _is_block(values, at, mask)
-            means += abs(value - others.mean()) <= 0.05 * others.std()
-        likely = larger == known or (alone and 2 * larger >= known)
-        added = 2 * sums >= known and (sums > 1 or known == 1)
-        confirmed[at] = known > 0 and (added or likely or (known > 1 and means == known))
+        there = [one for one in known if np.isfinite(one.values[at])]
+        sums = sum(one.is_sum(at) for one in there)
+        larger = sum(bool(one.values[at] > one.highest) for one in there)
+        means = sum(one.is_mean(at) for one in there)
+        added = 2 * sums >= len(there) and (sums > 1 or len(there) == 1)
+        likely = larger == len(there) or (alone and 2 * larger >= len(there))
+        mean = len(there) > 1 and means == len(there)
+        confirmed[at] = bool(there) and (added or likely or mean)
     return confirmed
 
 
-def _is_block(values: np.ndarray, at: int, mask: np.ndarray) -> bool:
+class _Others:
+    """The values of a column, and what those of the rows that are no total come to."""
+
+    def __init__(self, values: np.ndarray, others: np.ndarray):
+        self.values, self.highest = values, others.max()
+        self.total, self.mean, self.spread = others.sum(), others.mean(), others.std()
+        self.slack = 1e-3 * max(float(np.abs(others).sum()), 1e-12)
+
+    def is_sum(self, at: int) -> bool:
+        """Return whether a value is the sum of all other rows, or of those just beside it."""
+        whole = abs(self.values[at] - self.total) <= self.slack
+        return bool(whole) or _is_block(self.values, at)
+
+    def is_mean(self, at: int) -> bool:
+        return bool(abs(self.values[at] - self.mean) <= 0.05 * self.spread)
+
+
+def _is_block(values: np.ndarray, at: int) -> bool:
     """Return whether a value is the sum of the rows just above or below it."""
-    for block in (values[:at][::-1], values[at + 1 :]):
-        inside = np.cumsum(np.nan_to_num(block[:LONGEST_BLOCK]))[1:]
+    above = values[max(at - LONGEST_BLOCK, 0) : at][::-1]
+    for block in (above, values[at + 1 : at + 1 + LONGEST_BLOCK]):
+        inside = np.cumsum(np.nan_to_num(block))[1:]
         if values[at] != 0 and len(inside) and np.isclose(inside, values[at], rtol=1e-6).any():
             return True
     return False

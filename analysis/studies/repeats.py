@@ -21,6 +21,12 @@ def repeated_rows(sample: Sample) -> np.ndarray:
     over. Chance is what is left of the repeats when the first outcome is shuffled: small whole
     numbers repeat all the same.
     """
+    if "repeated" not in sample.kept:
+        sample.kept["repeated"] = _repeated_rows(sample)
+    return sample.kept["repeated"]
+
+
+def _repeated_rows(sample: Sample) -> np.ndarray:
     plan, raw = sample.plan, sample.raw
     none = np.zeros(sample.rows, dtype=bool)
     if raw is None:

@@ -300,3 +300,12 @@ def test_categories_and_levels_beyond_memory(tmp_path):
         assert inspected.sample.out_of_core is not None
         assert sum(term.startswith("tier[") for term in terms) == 2
         assert inspected.sample.mean("good") == pytest.approx((frame["good"] == "no").mean())
+
+
+def test_two_labelled_codes_measure_as_well_as_an_indicator(tmp_path):
+    """No and yes on 0 and 1: a straight line between two points is no other than an indicator."""
+    path = tmp_path / "shops.dta"
+    frame = shops("int64").assign(member=np.arange(400) % 2)
+    frame.to_stata(path, write_index=False, value_labels={"member": {0: "no", 1: "yes"}})
+    content = plan(dataset=str(path), engagement={"columns": ["likes", "member"]})
+    assert "member" in sa.check(content).terms["revenue"]

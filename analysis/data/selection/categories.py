@@ -60,7 +60,8 @@ def labelled_faults(raw: pd.Series, dataset: Dataset, place: str, role: str) -> 
     """
     column, entry = str(raw.name), dataset.column(str(raw.name))
     labels = dataset.levels.get(column, {})
-    if entry is None and role in MEASURED and any(cell != text for cell, text in labels.items()):
+    coded = any(cell != text for cell, text in labels.items())
+    if entry is None and role in MEASURED and coded and raw.nunique() > 2:
         return [no_measure(place, labels.values())]
     single = dataset.single.get(column, {})
     nothing = {cell: text for cell, text in single.items() if NO_ANSWER.search(text)}
