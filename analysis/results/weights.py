@@ -394,6 +394,16 @@ MEASURED = (
         "at most .02 a study",
     ),
     (
+        "`isolated`, `total_rows`, `codes`, `duplicates`",
+        "100 tables of 20 columns: scales, counts, ages, amounts, binary ones",
+        "none failed",
+    ),
+    (
+        "`isolated`, a column",
+        "29 shapes (normal to Cauchy, whole and not), 60 to 5,000 rows",
+        "at most .0005",
+    ),
+    (
         "`calibration`",
         "normal, skewed and zero-inflated amounts, counts, logits; 100, 300 and 3,000 rows",
         ".00 to .07",

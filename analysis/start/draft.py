@@ -51,7 +51,7 @@ def plan_lines(
     lines = [
         *_head(name, address, dataset, roles),
         *_row(profiles, roles, duplicates),
-        *_reading(reading),
+        *_reading(reading, profiles),
         *_score(roles),
         *_engagement(profiles, roles),
         *_controls(profiles, roles),
@@ -128,13 +128,25 @@ def _row(profiles: Profiles, roles: Roles, duplicates: str | None) -> Lines:
         yield _line("duplicates", text(UNEDITED), EDIT, how)
 
 
-def _reading(reading: Stated) -> Lines:
-    """Yield `[reading]`: what was said of the file, and words for no value that were found."""
+def _reading(reading: Stated, profiles: Profiles) -> Lines:
+    """Yield `[reading]`: what was said of the file, and words for no value that were found; and the
+    line for numbers that may be codes for one.
+    """
     lines = reading.lines()
     if lines:
         yield from ("", "# How the data are read.", "[reading]")
     for name, (said, reason) in lines.items():
         yield _line(name, said, PROPOSED, reason)
+    codes = ", ".join(
+        f"{key(name)} = [{', '.join(f'{value:.15g}' for value in column.apart)}]"
+        for name, column in profiles.items()
+        if column.apart
+    )
+    if codes and "missing_values" not in lines:
+        yield "# These numbers stand far from all others. If they stand for a missing value, take"
+        yield "# the # from what follows:"
+        yield from () if lines else ("# [reading]",)
+        yield remark(f"# missing_values = {{{codes}}}")
 
 
 def _score(roles: Roles) -> Lines:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from analysis.data.apart import standing_apart
 from analysis.data.dataset import Dataset
 from analysis.data.names import DAYS, IDENTIFIER, PERSONAL, match, why_code
 from analysis.data.reading import dates
@@ -76,6 +77,8 @@ class Profile:
         At most three values; none of a personal or free text column.
     words : tuple of str
         Of a category of two levels: both.
+    apart : tuple of float
+        Numbers that stand apart, as codes for a missing value do.
     code : str
         Why the numbers may name things; empty where they seem to measure.
     meaning : str
@@ -99,6 +102,7 @@ class Profile:
     personal: str
     examples: tuple[str, ...]
     words: tuple[str, ...] = ()
+    apart: tuple[float, ...] = ()
     code: str = ""
     meaning: str = ""
     absent: tuple[str, ...] = ()
@@ -133,6 +137,9 @@ class Profile:
         if self.odd:
             are = "is no number" if self.odd == 1 else "are no numbers"
             parts.append(f"{self.odd:,} of the cells {are}")
+        if self.apart:
+            codes = ", ".join(f"{value:.15g}" for value in self.apart)
+            parts.append(f"{codes} far from all others: a code for a missing value?")
         if self.code:
             parts.append(f"may name things ({self.code})")
         if self.personal:
@@ -166,6 +173,12 @@ def profiles(dataset: Dataset) -> Profiles:
             profile = _category(profile, tuple(labels.values()), raw)
         seen[name] = replace(profile, meaning=dataset.meanings.get(name, ""))
     return seen
+
+
+def _apart(numbers: pd.Series) -> tuple[float, ...]:
+    """Return the codes that stand apart from all other numbers."""
+    found = standing_apart(numbers.to_numpy(dtype=float)) or ()
+    return tuple(value for one in found for value in one.values)
 
 
 MOST_LISTED = 60
@@ -225,6 +238,7 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
         personal=personal,
         examples=() if hidden else tuple(shown),
         words=tuple(sorted(values)) if kind == "category" and len(values) == 2 else (),
+        apart=_apart(numbers) if counted and not form.words else (),
         code=why_code(name, numbers) if kind == "integer" and not form.words else "",
         absent=form.missing,
     )

@@ -629,3 +629,31 @@ def test_any_table_becomes_a_plan_or_a_clear_error(data):
         )
         with pytest.raises(AnalysisError, match="EDIT THIS"):
             sa.read_plan(started.plan)
+
+
+def test_numbers_that_may_be_codes_for_a_missing_value_have_their_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    case = Path(__file__).parents[1] / "cases" / "missing-code-9999" / "shops.csv"
+    (tmp_path / "shops.csv").write_bytes(case.read_bytes())
+    given = {"score": "influence", "engagement": "likes", "outcome": "revenue", "kind": "revenue"}
+    written = init("shops.csv", **given, sesoi=0.05, out="p.toml").plan.read_text("utf-8")
+    assert "# missing_values = {influence = [9999]}" in written
+    assert "9999 far from all others" in written
+    for line in ("[reading]", "missing_values"):
+        written = written.replace(f"# {line}", line)
+    (tmp_path / "p.toml").write_text(written, "utf-8")
+    assert sa.check(tmp_path / "p.toml").sample.rows == 150
+
+
+def test_whole_numbers_that_name_things_are_proposed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    case = Path(__file__).parents[1] / "cases" / "integer-codes" / "codes.csv"
+    (tmp_path / "codes.csv").write_bytes(case.read_bytes())
+    given = {"score": "score", "engagement": "visits", "outcome": "revenue", "kind": "revenue"}
+    started = init("codes.csv", **given, sesoi=0.05, control="district", out="p.toml")
+    assert "categories" in started.plan.read_text("utf-8")
+    assert 'categories = ["district"]' in str(started)
+    assert "district[7]" in sa.check(started.plan).terms["revenue"]
+    open_ = init("codes.csv", **given, sesoi=0.05, out="q.toml").plan.read_text("utf-8")
+    assert '# column = "district"' in open_
+    assert '# categories = ["district"]' in open_
