@@ -69,6 +69,8 @@ def audit(
     kind: str | None = None,
     sesoi: float | None = None,
     controls: str | Iterable[str] | None = None,
+    categories: str | Iterable[str] | None = None,
+    level: str | float | bool | None = None,
     cluster: str | None = None,
     row: str | None = None,
     transform: str | None = None,
@@ -104,6 +106,10 @@ def audit(
     sesoi : float, optional
         The smallest effect that would matter: a fraction of the mean for revenue and counts, a
         difference in probability for a binary outcome, outcome units otherwise.
+    categories : str or list of str, optional
+        Controls whose numbers name things: held constant one by one.
+    level : str, float or bool, optional
+        What counts as 1 in a binary outcome.
     cluster, row : str, optional
         Columns: what rows belong to together, and what identifies a row.
     transform : {"identity", "log1p", "sqrt", "rank", "spline"}, optional
@@ -160,7 +166,9 @@ def audit(
         ("outcome", "kind"): kind,
         ("outcome", "sesoi"): sesoi,
         ("outcome", "model"): model,
+        ("outcome", "level"): level,
         ("controls", "columns"): controls,
+        ("controls", "categories"): categories,
         ("inference", "covariance"): covariance,
         ("cluster", "column"): cluster,
         ("", "row"): row,

@@ -76,7 +76,7 @@ def _changed(content: dict[str, Any], changes: Changes) -> dict[str, Any]:
         elif table == "outcome":
             content["outcome"] = [{**o, key: value} for o in content["outcome"]]
         else:
-            several = key == "exact" or (key == "columns" and table in MANY)
+            several = key in ("exact", "categories") or (key == "columns" and table in MANY)
             content[table] = {**content.get(table, {}), key: _several(value) if several else value}
     engagement = content.get("engagement", {})
     if isinstance(

@@ -309,3 +309,12 @@ def test_two_labelled_codes_measure_as_well_as_an_indicator(tmp_path):
     frame.to_stata(path, write_index=False, value_labels={"member": {0: "no", 1: "yes"}})
     content = plan(dataset=str(path), engagement={"columns": ["likes", "member"]})
     assert "member" in sa.check(content).terms["revenue"]
+
+
+def test_keywords_say_what_a_plan_says():
+    frame = pd.read_csv(CASES / "binary-words" / "loans.csv")
+    frame["office"] = np.arange(len(frame)) % 8
+    asked = {"score": "influence", "engagement": "likes", "outcome": "risk", "kind": "binary"}
+    audit = sa.audit(frame, **asked, sesoi=0.05, quick=True, level="bad", categories="office")
+    assert audit.plan.controls.categories == ("office",)
+    assert audit.plan.outcome[0].level == "bad"
