@@ -64,7 +64,10 @@ are fitted to.
 def refuse_reading(plan: Plan) -> None:
     """Refuse what a plan says of single cells and of text files: only plain tables are read."""
     tables = {"[reading]": plan.reading.model_fields_set, "[columns]": plan.columns}
-    allowed = "leave it out: beyond memory, numbers and dates are read as they stand"
+    allowed = (
+        "leave it out: beyond memory, numbers and dates are read as they stand; codes for no value"
+        " become gaps in a view of the database, by nullif(age, 999)"
+    )
     faults = [Fault(key, "a table beyond memory", allowed) for key, said in tables.items() if said]
     if faults:
         raise DataError(plan.dataset, faults)

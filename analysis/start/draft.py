@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.data.dataset import Dataset
+from analysis.data.reading.written import WORDED
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
 from analysis.plan.files import key, number, remark, table, text, texts
@@ -309,6 +310,8 @@ def codebook_text(dataset: Dataset, title: str, profiles: Profiles) -> str:
         if column.form and column.conversion:
             stated = f"{key(name)} = {column.conversion}"
             lines.append(f"# The cells are {column.form}; a plan says {stated} in [columns].")
+        elif column.form == WORDED:
+            lines.append(f"# The cells are {column.form}: say so in [reading] missing_values.")
         elif column.form:
             lines.append(f"# The cells are {column.form}: say which, in [columns] of the plan.")
     return "\n".join(lines) + "\n"

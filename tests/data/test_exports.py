@@ -166,6 +166,26 @@ def test_blank_lines_inside_are_left_out_and_rows_keep_their_numbers(tmp_path):
     assert "blank line 4 left out" in dataset.notes
 
 
+@pytest.mark.parametrize(
+    "below",
+    [
+        "\n# End of report\n",
+        "Source: nobody\n",
+        "\nDay,Visits\n1,2\n2,3\n",
+        "\n\nSource: nobody\nPrinted 2014\n",
+    ],
+)
+def test_what_stands_below_the_table_is_left_out_and_said(tmp_path, below):
+    dataset = read(tmp_path, CSV + below)
+    same_rows(dataset, 2)
+    assert "left out: they stand below the table" in "; ".join(dataset.notes)
+
+
+def test_a_short_last_row_is_no_remark(tmp_path):
+    with pytest.raises(DataError, match="2 cells in 1 row: 62"):
+        read(tmp_path, CSV + "060,50.1\n")
+
+
 # --- units ----------------------------------------------------------------------------------------
 
 

@@ -104,7 +104,7 @@ def _converted(raw: pd.Series, form: Written, name: str, faults: list[Fault]) ->
     values = pd.to_numeric(raw.where(plain & known), errors="coerce").astype(float)
     values = values.where(plain | ~known, texts.map(unique).astype(float))
     bad = values.isna() & known
-    hint = _hint(texts[bad].unique().tolist(), bad.sum() / max(known.sum(), 1), name)
+    hint = way_out(texts[bad].unique().tolist(), bad.sum() / max(known.sum(), 1), name)
     faults += odd_cells(raw, bad, place, what="not so written", allowed=str(form), hint=hint)
     currencies = sorted({form.currency(text) for text in texts[known & ~plain].unique()} - {""})
     if len(currencies) > 1:  # adding them up says nothing
@@ -113,7 +113,7 @@ def _converted(raw: pd.Series, form: Written, name: str, faults: list[Fault]) ->
     return values
 
 
-def _hint(bad: list[str], share: float, name: str) -> str:
+def way_out(bad: list[str], share: float, name: str) -> str:
     """Return what could be done about cells that are written otherwise; empty if nobody knows."""
     if said := errors_among(bad):
         return said

@@ -14,7 +14,7 @@ from analysis.errors import Fault, listing, quoted
 MOST_ABOVE, LOOKED_AT = 100, 100
 """Rows that may stand above the names, and rows below a row that tell whether it has the names."""
 
-MOST_COLUMNS = 20_000
+MOST_COLUMNS = 10_000
 """Columns of a table that are read into memory."""
 
 UNNAMED = "index"
@@ -131,6 +131,15 @@ def named(records: Sequence[Record], at: int, *, line: int = 1) -> tuple[Named |
     notes = [f"names in row {line + at}; what stands above is left out"] if at else []
     numbers: Sequence[int] = range(first, first + len(rows))
     blank = [number for number, row in zip(numbers, rows, strict=True) if not row]
+    below = _footer(rows, len(header))
+    if below:
+        last = numbers[-1]
+        notes.append(f"rows {last - below + 1} to {last} left out: they stand below the table")
+        rows, numbers = rows[:-below], numbers[:-below]
+        blank = [number for number in blank if number <= last - below]
+    while rows and not any(map(_text, rows[-1])):
+        rows, numbers = rows[:-1], numbers[:-1]
+    blank = [number for number in blank if number in numbers]
     if blank and len(header) > 1:
         notes.append(f"blank line{'s' if len(blank) > 1 else ''} {listing(blank)} left out")
         numbers = [number for number, row in zip(numbers, rows, strict=True) if row]
@@ -144,6 +153,21 @@ def named(records: Sequence[Record], at: int, *, line: int = 1) -> tuple[Named |
         notes.append(said)
         rows, numbers = rows[1:], numbers[1:]
     return Named(header, rows, numbers, tuple(notes)), []
+
+
+def _footer(rows: list[Record], width: int) -> int:
+    """Return how many rows below a table are no part of it: remarks, or a table of its own.
+
+    They have fewer or more cells than the names, and stand behind a blank line or have one cell.
+    """
+    start = len(rows)
+    while start and len(rows[start - 1]) != width:
+        start -= 1
+    below = rows[start:]
+    if not below or 2 * len(below) > len(rows) or width < 2:
+        return 0
+    apart = not below[0] or all(sum(map(bool, map(_text, row))) <= 1 for row in below)
+    return len(below) if apart else 0
 
 
 def too_wide(columns: int) -> Fault:

@@ -257,7 +257,8 @@ def _number(texts: pd.Series, decimal: str, beside: str) -> Form | None:
             marks = WIDE.get(form.thousands, "") + form.thousands
             marked = texts.str.contains(f"[{re.escape(marks)}]").any()
             words = (MARKS if marked else beside) if form.kind == "plain" else form.what
-            return Form("number", words, form.conversion(decimal), numbers)
+            needed = marked or form.kind != "plain" or form.decimal != decimal
+            return Form("number", words, form.conversion(decimal) if needed else "", numbers)
     return None
 
 

@@ -15,7 +15,7 @@ from analysis.data.reading.cells import (
     odd_cells,
     texts_of,
 )
-from analysis.data.reading.conversion import errors_among, recognised
+from analysis.data.reading.conversion import errors_among, way_out
 from analysis.data.selection.categories import (
     MEASURED,
     labelled_faults,
@@ -222,7 +222,7 @@ def _numeric(
         cells = cells.map(lambda text: words.get(text.casefold(), text), na_action="ignore")
     numbers = numbers_of(cells)
     odd = numbers.isna() & cells.notna()
-    hint = recognised(cells[odd].unique().tolist(), str(raw.name))
+    hint = way_out(cells[odd].unique().tolist(), odd.sum() / max(len(cells), 1), str(raw.name))
     if odd.any() and not hint and entry is not None and role == "control":
         line = dataset.type_line(str(raw.name))
         says = f'{line[0].upper()}{line[1:]} says type = "{entry.type}"'
