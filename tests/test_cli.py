@@ -388,12 +388,18 @@ def test_a_fault_of_our_own_is_no_traceback_either(monkeypatch, capsys, tmp_path
     assert str(details) in err
 
 
+def without_progress(err):
+    """Return what is said beside the steps, which a busy machine takes long enough to tell."""
+    lines = err.splitlines()
+    return "".join(line for line in lines if not line.startswith(("Reading ", "Looking at ")))
+
+
 def test_a_terminal_that_cannot_show_a_character(tmp_path):
     shop.write(tmp_path, question="Où est l’argent – 金?")
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     process = start(tmp_path, "check", "study.toml", env=environment, encoding="latin-1")
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, without_progress(err)) == (0, "")
     assert "Où est l\\u2019argent \\u2013 \\u91d1?" in out
 
 
@@ -403,7 +409,7 @@ def test_a_reader_who_has_seen_enough(tmp_path):
     process.stdout.close()
     err = process.stderr.read()
     assert process.wait(timeout=60) == 0
-    assert err == ""
+    assert without_progress(err) == ""
 
 
 def test_hostile_names_do_not_reach_the_terminal(run, tmp_path):

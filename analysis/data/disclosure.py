@@ -105,14 +105,30 @@ SIGNED_NUMBER = re.compile(r"-|[+-][\d.,]+(e[+-]?\d+)?( (%|points))?", re.ASCII)
 """A number with its sign, as it is printed."""
 
 
+CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal or an editor acts on: control characters, and those that turn the direction."""
+
+
+def plain_text(text: str) -> str:
+    """Return a text with its control characters written out, as JSON writes them.
+
+    >>> plain_text("shop" + chr(27))
+    'shop\\\\u001b'
+    """
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def inert(cell: object) -> object:
     """Return text that starts like a formula with an apostrophe before it; signed numbers stay.
+
+    Control characters are written out.
 
     >>> inert("=1+1"), inert("-1.5"), inert(-1.5)
     ("'=1+1", '-1.5', -1.5)
     """
     if not isinstance(cell, str) or SIGNED_NUMBER.fullmatch(cell):
         return cell
+    cell = plain_text(cell)
     runs = cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(FORMULA)
     return f"'{cell}" if runs else cell
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import __version__
+from analysis.data.disclosure import plain_text
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
 from analysis.report.fields import deciding_row, field_name, field_text, unit_of
 from analysis.report.ledger import ledgers, read_ledger
@@ -107,7 +108,7 @@ def csl(ledger: dict[str, Any]) -> str:
             "note": f"{drawn}plan {plan['sha256']}; data {ledger['dataset']['sha256']}",
         },
     ]
-    return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
+    return plain_text(json.dumps(items, indent=1, ensure_ascii=False)) + "\n"
 
 
 # --- cite -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.data.disclosure import inert_table
+from analysis.data.disclosure import inert_table, plain_text
 from analysis.errors import OutputError, printable, shown_address
 from analysis.report import place
 from analysis.report.citation import bibtex, csl, macros
@@ -136,7 +136,8 @@ def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[s
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
     source = findings.dataset.codebook.source if findings.dataset.codebook else ""
-    lines = [json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history]
+    entries = (json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history)
+    lines = map(plain_text, entries)
     texts = {
         "report.html": report_html(findings, record, images, sections, history),
         "numbers.tex": macros(record),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.data.disclosure import count_or_text, inert_table
+from analysis.data.disclosure import count_or_text, inert_table, plain_text
 from analysis.errors import OutputError, listing, printable, shown_address
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
@@ -118,7 +118,8 @@ def sha256_of(path: Path) -> str:
 
 def to_json(record: dict[str, Any]) -> str:
     """Return JSON with numbers at `repr` precision; NaN and infinity are refused."""
-    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    return plain_text(text) + "\n"
 
 
 def _plan_file(findings: Findings, folder: Path | None) -> str | None:

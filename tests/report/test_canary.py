@@ -179,3 +179,28 @@ def test_cluster_sizes_under_five_are_not_told(tmp_path, sizes, said):
     ]
     assert told.startswith(said)
     assert "one row" not in told
+
+
+ESCAPE, TURN, OLD = chr(27) + "[31m", chr(0x202E), chr(0x9B) + "31m"
+RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.mark.parametrize("where", ["score", "control", "segment", "question"])
+def test_no_raw_control_character_is_in_any_output(tmp_path, where):
+    frame = person().rename(columns={"likes": f"likes{ESCAPE}"} if where == "score" else {})
+    frame["tier"] = [f"a{ESCAPE}{OLD}" if at % 3 else f"b{chr(7)}{TURN}" for at in range(200)]
+    score = f"klout{ESCAPE}{TURN}" if where == "score" else "klout"
+    frame = frame.rename(columns={"klout": score, f"likes{ESCAPE}": "likes"})
+    changes = {"score__columns": [score], "quick": True}
+    if where == "control":
+        changes |= {"controls": {"columns": ["tier"]}}
+    if where == "segment":
+        changes |= {"segment": {"column": "tier"}}
+    if where == "question":
+        changes |= {"question": f"Does it{ESCAPE}{TURN}{chr(127)} pay?"}
+    plan = study(tmp_path, frame, "parquet", **changes)
+    findings = analyse(plan)
+    for name, data in decoded(write_results(findings, tmp_path / "out")):
+        if not name.endswith((".png", ".docx", ".jpeg")):
+            found = RAW.search(data.decode("utf-8", "ignore"))
+            assert found is None, (name, data[max(0, found.start() - 40) :][:80])
