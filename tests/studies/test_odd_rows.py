@@ -348,3 +348,23 @@ def test_a_check_that_did_not_look_says_so():
     checks = {c.check: c for c in analyse(content("missing-code-9999"), frame).checks}
     assert checks["unseen_clusters"].status == "not assessed"
     assert checks["structural_zeros"].status == "not assessed"
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "changes"),
+    [
+        ("revenue", -99, {}),
+        ("likes", -1, {}),
+        ("bought", 9, {"outcome": [{"column": "bought", "kind": "binary", "sesoi": 0.05}]}),
+        ("orders", -9, {"outcome": [{"column": "orders", "kind": "count", "sesoi": 0.05}]}),
+    ],
+)
+def test_a_refused_code_has_the_line_to_write(column, code, changes):
+    frame, rng = clean(), np.random.default_rng(6)
+    frame = frame.assign(bought=rng.integers(0, 2, 150), orders=rng.poisson(3, 150))
+    frame[column] = frame[column].astype(float)
+    frame.loc[[4, 9], column] = code
+    with pytest.raises(sa.AnalysisError) as refused:
+        sa.check(content("missing-code-9999", **changes), data=frame)
+    assert f"missing_values = {{{column} = [{code}]}}" in str(refused.value)
+    assert "row 6" in str(refused.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.data.apart import is_code
 from analysis.data.dataset import Dataset
 from analysis.data.reading.cells import QUOTED, some_rows
 from analysis.errors import Fault, column_place, listing, quoted
 from analysis.plan import Plan
 from analysis.plan.codebook import CodebookColumn
+from analysis.plan.files import key
 from analysis.plan.sections.outcome import OutcomeSection
 
 ROUNDED = 0.03
@@ -29,9 +31,29 @@ def _rows_fault(
     if len(values):
         shown = [f"({value:.10g})" for value in values.iloc[:QUOTED]]
         count = f"{len(values)} {what} value{'s' if len(values) > 1 else ''}"
-        yield Fault(
-            column_place(values.name, role), f"{count}: {some_rows(values.index, shown)}", allowed
-        )
+        found = f"{count}: {some_rows(values.index, shown)}"
+        hint = code_hint(str(values.name), values.unique())
+        yield Fault(column_place(values.name, role), found, allowed, hint)
+
+
+MOST_CODES = 4
+"""More different values than this are no codes for a missing one."""
+
+
+def code_hint(column: str, values: Iterable[float]) -> str:
+    """Return the line that declares values as missing ones, where they are the usual codes for
+    such; else nothing.
+
+    >>> code_hint("sales", [-99.0])
+    'If -99 stands for a missing value: [reading] missing_values = {sales = [-99]}'
+    """
+    codes = sorted(map(float, values))
+    if not 0 < len(codes) <= MOST_CODES or not all(map(is_code, codes)):
+        return ""
+    shown = ", ".join(f"{code:.15g}" for code in codes)
+    verb = "stands" if len(codes) == 1 else "stand"
+    line = f"[reading] missing_values = {{{key(column)} = [{shown}]}}"
+    return f"If {shown} {verb} for a missing value: {line}"
 
 
 @dataclass(frozen=True)
