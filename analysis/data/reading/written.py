@@ -255,7 +255,7 @@ def _number(texts: pd.Series, decimal: str, beside: str) -> Form | None:
         numbers = form.numbers(texts)
         if numbers is not None:
             marks = WIDE.get(form.thousands, "") + form.thousands
-            marked = texts.str.contains(f"[{re.escape(marks)}]").any()
+            marked = bool(marks) and texts.str.contains(f"[{re.escape(marks)}]").any()
             words = (MARKS if marked else beside) if form.kind == "plain" else form.what
             needed = marked or form.kind != "plain" or form.decimal != decimal
             return Form("number", words, form.conversion(decimal) if needed else "", numbers)
