@@ -318,3 +318,16 @@ def test_keywords_say_what_a_plan_says():
     audit = sa.audit(frame, **asked, sesoi=0.05, quick=True, level="bad", categories="office")
     assert audit.plan.controls.categories == ("office",)
     assert audit.plan.outcome[0].level == "bad"
+
+
+def test_a_category_of_the_codebook_as_a_binary_outcome_asks_for_its_level(tmp_path):
+    folder = case("binary-words", tmp_path)
+    (folder / "loans.toml").write_text(
+        'title = "x"\nsource = "x"\nlicence = "x"\n[columns.risk]\nmeaning = "x"\n'
+        'type = "category"\nlevels = ["good", "bad"]\n',
+        "utf-8",
+    )
+    where = {"dataset": str(folder / "loans.csv")}
+    with pytest.raises(sa.AnalysisError, match=r"level = \"(good|bad)\""):
+        sa.check(loans() | where)
+    assert 0 < sa.check(loans(level="bad") | where).sample.mean("risk") < 1

@@ -101,7 +101,7 @@ def zero_or_one(
             faults.append(unknown(place, found, wanted, shown))
         return pd.Series(is_one, index=raw.index).astype(float).where(known)
     entry, words = dataset.column(outcome.column), {"true": "1", "false": "0"}
-    if entry is None or not entry.levels:
+    if entry is None or not entry.levels or entry.type in ("category", "text"):
         numbers = numbers_of(texts.map(lambda cell: words.get(cell.casefold(), cell), "ignore"))
         others = known & ~numbers.isin([0.0, 1.0])
         if known.any() and others.all() and len(counts) <= MOST_WORDS:
