@@ -193,6 +193,7 @@ def test_a_short_last_row_is_no_remark(tmp_path):
     "units",
     [
         ",(points),count,EUR,count,0/1,,",
+        ",points,count,EUR,,,,",
         "text,float,integer,float,integer,bool,text,date",
         "[id],[0-100],[n],[€],[n],[0/1],[iso],[date]",
     ],

@@ -124,6 +124,27 @@ def test_words_of_the_codebook_stay_beside_those_proposed(tmp_path):
     assert check(done.plan).sample.exclusions == {"missing klout": 2}
 
 
+# --- cells that are converted ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([f"0:{n % 60:02d}:31" for n in range(shop.ROWS)], "duration"),
+        ([f"PT{n % 60}M31S" for n in range(shop.ROWS)], "duration"),
+        ([f"{n * 1000:,} .. {n * 1000 + 999:,}" for n in range(shop.ROWS)], "range"),
+        ([f"{n % 5 + 1},000+" for n in range(shop.ROWS)], "open"),
+    ],
+)
+@pytest.mark.parametrize("name", ["shops.csv", "shops.xlsx"])
+def test_cells_written_otherwise_are_proposed_and_the_plan_runs(tmp_path, cells, kind, name):
+    frame = shop.table().assign(likes=cells)
+    content = shop.xlsx(frame) if name.endswith("xlsx") else frame.to_csv(index=False)
+    plan = started(tmp_path, content, name).plan
+    assert f'likes     = {{number = "{kind}"}}  # PROPOSED' in plan.read_text("utf-8")
+    assert check(plan).sample.rows == shop.ROWS
+
+
 # --- a file that changed --------------------------------------------------------------------------
 
 

@@ -256,4 +256,5 @@ def _holds_units(header: list[str], rows: Sequence[Record]) -> bool:
         and sum(map(bool, map(NUMBER.fullmatch, texts))) >= 0.9 * len(texts)
     ]
     said = [first[j] for j in numbers if first[j]]
-    return bool(said) and any(map(UNIT.fullmatch, said)) and len(said) >= 0.5 * len(numbers)
+    sure = sum(map(bool, map(UNIT.fullmatch, said)))
+    return sure > 1 or (sure == 1 and len(said) >= 0.5 * len(numbers))
