@@ -97,6 +97,12 @@ SEPARATED = {
     "a count": (level("orders", 0), COUNT | TIER, "tier", "gold"),
     "gamma": (level("revenue", 0), TIER | {"outcome__model": "gamma"}, "tier", "gold"),
     "tweedie": (level("revenue", 0), TIER | {"outcome__model": "tweedie"}, "tier", "gold"),
+    "negative binomial": (
+        level("orders", 0),
+        COUNT | TIER | {"outcome__model": "nb2"},
+        "tier",
+        "gold",
+    ),
     "any, of two parts": (
         {"orders": lambda f: f.orders.where(f.tier != "gold", f.orders + 1)},
         COUNT | TIER | {"outcome__model": "hurdle"},

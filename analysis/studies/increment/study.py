@@ -80,6 +80,9 @@ def require_estimate(question: Question) -> None:
 @contextmanager
 def _explained(question: Question) -> Iterator[None]:
     """Say in place of an estimate that does not exist which column or level is at fault."""
+    # a likelihood of counts stops far out, where there is no end
+    if not question.family.glm and (found := levels_and_columns(question)):
+        raise found
     try:
         yield
     except DesignError as error:
