@@ -109,9 +109,9 @@ def _columns(question: Question) -> Iterator[Fault]:
     design, two_sided = question.design, _two_sided(question)
     names = dict(_roles(question))
     for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True)):
-        if block == "intercept" or term not in names or len(np.unique(design.matrix[:, at])) <= 2:
-            continue
         values, ones = design.matrix[:, at], design.response > 0
+        if block == "intercept" or term not in names or _two_valued(values):
+            continue
         if two_sided:
             above, below = values[ones], values[~ones]
             apart = above.min() >= below.max() or below.min() >= above.max()
@@ -130,6 +130,11 @@ def _columns(question: Question) -> Iterator[Fault]:
                 f"Take {quoted(term)} out of the plan, or ask whether it was measured after the"
                 " outcome.",
             )
+
+
+def _two_valued(values: np.ndarray) -> bool:
+    """Return whether a column has two values at most; of many rows mostly the first ones tell."""
+    return len(np.unique(values[:1000])) <= 2 and len(np.unique(values)) <= 2
 
 
 def _combination(question: Question) -> Iterator[Fault]:
