@@ -229,12 +229,15 @@ def size_clause(findings: Findings, verdict: Verdict) -> str:
         return f"The {interval_text(verdict.deciding, level)} lies within {band}."
     if verdict.verdict == "inconclusive":
         return _undecided(findings, verdict, band)
+    if range_of_set(verdict, findings.level):
+        whole, part = "The intervals of all these fits lie", "An interval of these fits reaches"
+    else:
+        whole, part = "The whole interval lies", "The interval reaches"
     return {
-        "yes": f"The whole interval lies beyond {band}.",
-        "no": f"The interval lies within {band}.",
+        "yes": f"{whole} beyond {band}.",
+        "no": f"{whole.replace('whole ', '')} within {band}.",
         "unclear": (
-            f"The interval reaches into {band}, so it is unclear whether the effect is large enough"
-            " to matter."
+            f"{part} into {band}, so it is unclear whether the effect is large enough to matter."
         ),
     }[verdict.beyond_sesoi]
 

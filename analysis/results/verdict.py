@@ -111,13 +111,14 @@ class Verdict:
 
 
 def beyond(
-    estimate: Estimate, band: tuple[float, float], level: float
+    estimates: Iterable[Estimate], band: tuple[float, float], level: float
 ) -> Literal["yes", "no", "unclear"]:
-    """Return whether the interval lies wholly beyond the band, inside it, or neither."""
-    low, high = estimate.interval(level)
-    if low > band[1] or high < band[0]:
+    """Return whether all intervals lie wholly beyond the band, all inside it, or neither."""
+    intervals = [estimate.interval(level) for estimate in estimates]
+    if all(low > band[1] or high < band[0] for low, high in intervals):
         return "yes"
-    return "no" if band[0] < low and high < band[1] else "unclear"
+    inside = all(band[0] < low and high < band[1] for low, high in intervals)
+    return "no" if inside else "unclear"
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +228,11 @@ def decide(
         blank,
         verdict=answer.word,
         direction=answer.direction,
-        beyond_sesoi=beyond(answer.estimate, band, level),
+        beyond_sesoi=beyond(
+            [answer.estimate, *(one.row for one in noise.members if one.row is not None)],
+            band,
+            level,
+        ),
         fragile=_fragile(answer, noise, fragility, confounded, linear),
         reasons=tuple(filter(None, reasons)),
         deciding=answer.estimate,

@@ -83,6 +83,7 @@ def check_isolated(question: Question) -> Check:
     typing errors and other units do.
     """
     said, looked, skipped = [], [], []
+    coded: dict[str, list[float]] = {}
     for column, zero_counts in columns_looked_at(question):
         found = apart_in(question, column, zero_counts=zero_counts)
         if found is None:
@@ -90,6 +91,8 @@ def check_isolated(question: Question) -> Check:
             continue
         looked.append(column)
         said += [_apart_text(question.sample, column, one) for one in found]
+        if codes := sorted({code for one in found for code in one.values}):
+            coded[column] = codes
     without = (
         f"Not looked at: {listing(list(map(printable, skipped)))} (fewer than"
         f" {FEWEST_VALUES} different values or {FEWEST_ROWS} rows)."
@@ -100,9 +103,18 @@ def check_isolated(question: Question) -> Check:
         reason = without or "No column of numbers could be looked at."
         return question.check("isolated", None, reason, assessed=False)
     if said:
-        return question.check("isolated", False, " ".join(said), float(len(said)))
+        return question.check("isolated", False, " ".join([*said, *_codes_line(coded)]), len(said))
     reason = f"No few values of {listing(list(map(printable, looked)))} stand apart from the rest."
     return question.check("isolated", True, " ".join(filter(None, [reason, without])), 0.0)
+
+
+def _codes_line(coded: dict[str, list[float]]) -> list[str]:
+    """Return what to write where codes of missing values were found, one line for all columns."""
+    listed = ", ".join(
+        f"{key(column)} = [{', '.join(f'{code:.15g}' for code in codes)}]"
+        for column, codes in coded.items()
+    )
+    return [f"If so, write [reading] missing_values = {{{listed}}}."] if coded else []
 
 
 def _apart_text(sample: Sample, column: str, one: Apart) -> str:
@@ -111,10 +123,7 @@ def _apart_text(sample: Sample, column: str, one: Apart) -> str:
     if one.values:
         codes = ", ".join(f"{value:.15g}" for value in one.values)
         beyond = "below" if one.side == "below" else "above"
-        return (
-            f"{name} is {codes} in {rows}, far {beyond} all others: a code for a missing value? If"
-            f" so, write [reading] missing_values = {{{key(column)} = [{codes}]}}."
-        )
+        return f"{name} is {codes} in {rows}, far {beyond} all others: a code for a missing value?"
     # a value of so few rows could be a person's
     to = "up to" if one.side == "below" else "from"
     far = (

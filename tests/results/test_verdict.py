@@ -67,7 +67,7 @@ def between(low, high, **changes):
 )
 def test_the_table(low, high, word, size):
     assert word_for(between(low, high), BAND, 0.95) == word
-    assert beyond(between(low, high), BAND, 0.95) == size
+    assert beyond([between(low, high)], BAND, 0.95) == size
 
 
 @pytest.mark.parametrize("low", np.linspace(-0.2, 0.2, 9))
@@ -76,7 +76,7 @@ def test_the_table_is_symmetric(low, width):
     """The same interval on the other side of zero gets the same word."""
     one, other = between(low, low + width), between(-low - width, -low)
     assert word_for(one, BAND, 0.95) == word_for(other, BAND, 0.95)
-    assert beyond(one, BAND, 0.95) == beyond(other, BAND, 0.95)
+    assert beyond([one], BAND, 0.95) == beyond([other], BAND, 0.95)
 
 
 def test_an_interval_that_touches_zero_includes_it():
@@ -94,11 +94,11 @@ def test_an_interval_that_touches_the_band_is_not_inside_it():
     assert word_for(around_zero, (-Z90, Z90), 0.95) == "inconclusive"
     wider = (-math.nextafter(Z90, 9), math.nextafter(Z90, 9))
     assert word_for(around_zero, wider, 0.95) == "nothing"
-    assert beyond(around_zero, (-Z95, Z95), 0.95) == "unclear"
+    assert beyond([around_zero], (-Z95, Z95), 0.95) == "unclear"
     touching = between(0, 0, estimate=Z95 + 1, std_error=1.0)
     low = touching.interval(0.95)[0]
-    assert beyond(touching, (-low, low), 0.95) == "unclear"
-    assert beyond(touching, (-low, math.nextafter(low, 0)), 0.95) == "yes"
+    assert beyond([touching], (-low, low), 0.95) == "unclear"
+    assert beyond([touching], (-low, math.nextafter(low, 0)), 0.95) == "yes"
 
 
 def test_the_level_of_the_plan_sets_both_intervals():
@@ -399,3 +399,10 @@ def test_a_refusal_exits_with_zero_and_a_rank_fault_with_two(make_frame, tmp_pat
     exact = CliRunner().invoke(cli, ["run", "exact.toml"])
     assert isinstance(exact.exception, sa.AnalysisError) or exact.exit_code == 2
     assert not (tmp_path / "results" / "exact").exists()
+
+
+def test_an_effect_is_large_enough_only_where_every_fit_says_so():
+    far, near = between(0.06, 0.2), between(0.04, 0.2)
+    assert beyond([far, far], BAND, 0.95) == "yes"
+    assert beyond([far, near], BAND, 0.95) == "unclear"
+    assert beyond([between(-0.01, 0.03), between(0.01, 0.04)], BAND, 0.95) == "no"

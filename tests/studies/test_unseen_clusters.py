@@ -217,3 +217,20 @@ def test_repeats_that_make_the_word_leave_it_undecided():
         assert check.undecides is (check.passed is False)
         changed += check.undecides
     assert changed
+
+
+def test_copies_are_found_where_the_outcome_has_two_values(sample_of):
+    """Two shuffled answers of yes or no agree half the time, and tell nothing."""
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame(
+        {
+            "id": np.arange(600),
+            "score": rng.normal(50, 10, 600).round(2),
+            "likes": rng.poisson(30, 600),
+            "sales": rng.integers(0, 2, 600),
+        }
+    )
+    pasted = pd.concat([data, data.head(100).assign(id=np.arange(600, 700))], ignore_index=True)
+    said = plan(outcome=[{"column": "sales", "kind": "binary", "sesoi": 0.05}])
+    assert repeated_rows(sample_of(said, pasted)).sum() == 100
+    assert repeated_rows(sample_of(said, data)).sum() == 0

@@ -13,6 +13,7 @@ from analysis.data.reading import dates
 from analysis.data.reading.cells import ERRORS, NEVER, holds_numbers, odd_cells, texts_of
 from analysis.data.reading.written import EITHER, FEW_WORDS, FORMS, MOST_WORDS, PLAIN, Written
 from analysis.errors import Fault, column_place, listing, printable, quoted
+from analysis.plan.files import key
 from analysis.plan.files import texts as list_of
 
 if TYPE_CHECKING:
@@ -118,15 +119,15 @@ def way_out(bad: list[str], share: float, name: str) -> str:
     if said := errors_among(bad):
         return said
     few = share < FEW_WORDS and 0 < len(bad) <= MOST_WORDS
-    return _is_no_value(bad) if few and all(map(_is_word, bad)) else recognised(bad, name)
+    return _is_no_value(bad, name) if few and all(map(_is_word, bad)) else recognised(bad, name)
 
 
 def _is_word(text: str) -> bool:
     return not any(map(str.isdigit, text))
 
 
-def _is_no_value(words: list[str]) -> str:
-    shown = list_of(printable(word, limit=20) for word in words)
+def _is_no_value(words: list[str], name: str) -> str:
+    shown = f"{{{key(name)} = {list_of(printable(word, limit=20) for word in words)}}}"
     return f"No values? Then say so in the plan: [reading] missing_values = {shown}"
 
 
@@ -193,7 +194,7 @@ def recognised(texts: list[Any], name: str) -> str:
         return said
     cells, words = split_words([str(text) for text in texts])
     if words:
-        return ". And ".join(filter(None, [recognised(cells, name), _is_no_value(words)]))
+        return ". And ".join(filter(None, [recognised(cells, name), _is_no_value(words, name)]))
     key = f"[columns] {quoted(name, limit=60)} = "
     form = next((form for form in FORMS if form.fits(cells)), None) if cells else None
     if cells and all(map(EITHER.fullmatch, cells)):
