@@ -48,12 +48,12 @@ def without_secrets(text: str) -> str:
 def shown_address(address: object) -> str:
     """Return an address as it may be shown to others: no password, of a full path the name alone.
 
-    >>> shown_address("/home/me/shops.csv"), shown_address("data/shops.csv")
+    >>> shown_address("/srv/data/shops.csv"), shown_address("data/shops.csv")
     ('shops.csv', 'data/shops.csv')
     """
     text = str(address)
     scheme, separator, rest = text.rpartition(":") if "://" not in text else ("", "", text)
-    if separator and len(scheme) > 1 and os.path.isabs(rest):  # duckdb:/home/me/shops.duckdb/sales
+    if separator and len(scheme) > 1 and os.path.isabs(rest):  # duckdb:/srv/data/shops.duckdb/sales
         held = rest.split("/")[-2:] if scheme == "duckdb" else [os.path.basename(rest)]
         return f"{scheme}:{'/'.join(held)}"
     return os.path.basename(text) if os.path.isabs(text) else without_secrets(text)

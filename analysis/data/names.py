@@ -111,7 +111,7 @@ CODE = _words("""
     department commune bezirk gemeinde kreis dorf bundesland kanton postleitzahl branche kategorie
     filialnummer village_id district_id quartier secteur provincia municipio distrito comune
     provincie gemeente wijk occupation job ethnicity race religion language nationality school
-    hospital ward clinic
+    hospital ward clinic sex sexe gender geschlecht marriage marital familienstand categoria
 """)
 """What says of whole numbers that they name things."""
 
@@ -156,7 +156,7 @@ def why_code(name: str, numbers: pd.Series) -> str:
     whole = len(different) > 2 and bool((numbers % 1 == 0).all()) and numbers.min() >= 0
     if not whole or _measures(name):
         return ""
-    word = match(name, CODE | GROUP | IDENTIFIER)
+    word = next((part for part in parts(name) if part in CODE | GROUP | IDENTIFIER), "")
     if word:
         return f'the name has "{word}"'
     codes, counts = different.index.to_numpy(dtype=float), different.to_numpy()

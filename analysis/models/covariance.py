@@ -244,7 +244,8 @@ def levered(leverage: np.ndarray, kind: str) -> np.ndarray:
 def refuse_full_leverage(leverage: np.ndarray, kind: str) -> None:
     alone = int((leverage > 1 - 1e-10).sum())
     if alone:
-        found = f"{alone} rows that a column of the design describes all by itself (leverage 1)"
+        rows = "one row" if alone == 1 else f"{alone:,} rows"
+        found = f"{rows} that a column of the design describes all by itself (leverage 1)"
         allowed = f"no such row: {kind} does not exist; use HC1, or leave the column or level out"
         raise DesignError("the model", [Fault("[inference] covariance", found, allowed)])
 

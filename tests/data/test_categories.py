@@ -11,6 +11,7 @@ import pytest
 import analysis as sa
 from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
+from analysis.data.names import why_code
 from analysis.start.study import init
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -331,3 +332,10 @@ def test_a_category_of_the_codebook_as_a_binary_outcome_asks_for_its_level(tmp_p
     with pytest.raises(sa.AnalysisError, match=r"level = \"(good|bad)\""):
         sa.check(loans() | where)
     assert 0 < sa.check(loans(level="bad") | where).sample.mean("risk") < 1
+
+
+def test_a_word_names_things_only_where_it_stands_whole():
+    """ "countries shipped to" is a count, and has nothing to do with counties."""
+    numbers = pd.Series(np.random.default_rng(1).integers(1, 5, 200).astype(float))
+    assert why_code("countries_shipped_to", numbers) == ""
+    assert "sex" in why_code("SEX", numbers)

@@ -108,7 +108,7 @@ def test_cluster_sums_against_pandas(pieces, tolerance):
 @pytest.mark.parametrize("kind", ["HC2", "HC3"])
 def test_a_row_with_leverage_one_is_refused(pieces, kind):
     alone = {**pieces, "leverage": np.where(np.arange(40) == 3, 1.0, pieces["leverage"])}
-    with pytest.raises(DesignError, match=r"1 rows .*leverage 1"):
+    with pytest.raises(DesignError, match=r"one row .*leverage 1"):
         ours(alone, kind)
     assert np.isfinite(ours(alone, "HC1")).all()
 

@@ -84,7 +84,7 @@ def test_it_says_what_it_must(written, page):
     for member in audit.verdict_on().deciding_set:
         assert (member.row.displayed if member.row else "no answer") in page.text
     for reason, count in audit.sample.exclusions.items():
-        assert f"{reason} {shown_count(count) if few(count) else -count}" in page.text
+        assert f"{reason} {shown_count(count) if few(count) else f'-{count:,}'}" in page.text
     for check in audit.checks:
         assert check.reason in page.text
     for fact in (

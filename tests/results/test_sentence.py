@@ -159,7 +159,7 @@ def test_any_estimate_makes_a_sentence_that_is_true_of_it(verdicts, statistic, e
     )
     word = word_for(row, verdict.band, level)
     changed = dataclasses.replace(
-        verdict, deciding=row, verdict=word, beyond_sesoi=beyond(row, verdict.band, level)
+        verdict, deciding=row, verdict=word, beyond_sesoi=beyond([row], verdict.band, level)
     )
     sentence = verdict_sentence(audit, changed)
     assert consistent(sentence)
