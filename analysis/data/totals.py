@@ -101,7 +101,7 @@ def find_totals(numbers: pd.DataFrame, texts: pd.DataFrame) -> list[Totals]:
         ("the sum of the rows beside", _blocks),
         ("the sum or mean of all others", _whole),
     ):
-        rows = look({n: v for n, v in varied.items()}, gone) & ~gone
+        rows = look(varied, gone) & ~gone
         if rows.any():
             found.append(Totals(np.flatnonzero(rows), what))
             gone |= rows

@@ -213,7 +213,7 @@ class DecidingSet:
         if self.curved:
             other = without_linearity(self.linear, {"value": errors})
             if other is not None:
-                return family.other_correction or CURVED, other["value"].effect(self.score)
+                return CURVED, other["value"].effect(self.score)
         effect = correct_term(self.linear, errors, self.score, margin=bool(family.margin))
         return family.correction, None if isinstance(effect, Refusal) else effect
 

@@ -248,11 +248,11 @@ class _Rows:
         for block, found in self.weights(state):
             sums += found.astype(float) @ self._seen[block]
         crossed, scored, total = sums[:, :q].T, sums[:, q], sums[:, 0]
-        inner, outer = self._inner
+        (inner, outer), both = self._inner, crossed @ self.steps
         matrix = np.block(
             [
-                [inner, crossed @ self.steps],
-                [(crossed @ self.steps).T, (self.steps * total[:, None]).T @ self.steps],
+                [inner, both],
+                [both.T, (self.steps * total[:, None]).T @ self.steps],
             ]
         )
         right = np.concatenate([outer, scored @ self.steps])

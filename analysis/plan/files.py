@@ -138,6 +138,19 @@ def table(entries: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{key(name)} = {text(value)}" for name, value in entries.items()) + "}"
 
 
+def missing_values(cells: Mapping[str, Iterable[float | str]]) -> str:
+    """Return the line that declares cells of columns as missing; texts as they are in TOML.
+
+    >>> print(missing_values({"age": [999.0, -9.0], "type of shop": ['"n/d"']}))
+    missing_values = {age = [999, -9], "type of shop" = ["n/d"]}
+    """
+    listed = (
+        f"{key(name)} = [{', '.join(c if isinstance(c, str) else f'{c:.15g}' for c in codes)}]"
+        for name, codes in cells.items()
+    )
+    return f"missing_values = {{{', '.join(listed)}}}"
+
+
 def number(value: float) -> str:
     """Return a number: whole ones without a point, others with every digit they have."""
     whole = float(value).is_integer() and abs(value) < 2**53

@@ -9,7 +9,7 @@ from analysis.data.dataset import Dataset
 from analysis.data.reading.written import WORDED
 from analysis.errors import listing, printable
 from analysis.plan import UNEDITED
-from analysis.plan.files import key, number, remark, table, text, texts
+from analysis.plan.files import key, missing_values, number, remark, table, text, texts
 from analysis.start.profile import Profiles
 from analysis.start.reading import Stated
 from analysis.start.recording import recording_lines
@@ -138,16 +138,12 @@ def _reading(reading: Stated, profiles: Profiles) -> Lines:
         yield from ("", "# How the data are read.", "[reading]")
     for name, (said, reason) in lines.items():
         yield _line(name, said, PROPOSED, reason)
-    codes = ", ".join(
-        f"{key(name)} = [{', '.join(f'{value:.15g}' for value in column.apart)}]"
-        for name, column in profiles.items()
-        if column.apart
-    )
+    codes = {name: column.apart for name, column in profiles.items() if column.apart}
     if codes and "missing_values" not in lines:
         yield "# These numbers stand far from all others. If they stand for a missing value, take"
         yield "# the # from what follows:"
         yield from () if lines else ("# [reading]",)
-        yield remark(f"# missing_values = {{{codes}}}")
+        yield remark(f"# {missing_values(codes)}")
 
 
 def _score(roles: Roles) -> Lines:

@@ -13,7 +13,7 @@ from analysis.data.reading.cells import holds_numbers, numbers_of, texts_of
 from analysis.data.sample import Sample
 from analysis.data.totals import Totals, find_totals
 from analysis.errors import listing, printable
-from analysis.plan.files import key
+from analysis.plan.files import missing_values
 from analysis.results.estimates import Check
 from analysis.results.question import Question
 
@@ -110,11 +110,7 @@ def check_isolated(question: Question) -> Check:
 
 def _codes_line(coded: dict[str, list[float]]) -> list[str]:
     """Return what to write where codes of missing values were found, one line for all columns."""
-    listed = ", ".join(
-        f"{key(column)} = [{', '.join(f'{code:.15g}' for code in codes)}]"
-        for column, codes in coded.items()
-    )
-    return [f"If so, write [reading] missing_values = {{{listed}}}."] if coded else []
+    return [f"If so, write [reading] {missing_values(coded)}."] if coded else []
 
 
 def _apart_text(sample: Sample, column: str, one: Apart) -> str:
@@ -193,13 +189,10 @@ def _way_out(sample: Sample, found: list[Totals]) -> str:
     """Return a line that leaves such rows out: their score is declared missing."""
     column = sample.plan.score.columns[0]
     values = sample.frame[column].to_numpy()[np.concatenate([one.rows for one in found])]
-    cells = ", ".join(f"{value:.15g}" for value in values[:ROWS_NAMED])
     if len(values) > ROWS_NAMED or sample.frame[column].isin(values).sum() > len(values):
         return "Leave such rows out of the file's copy, or out by a [[keep]]."
-    return (
-        "To leave such rows out, declare what stands there as missing: [reading] missing_values ="
-        f" {{{key(column)} = [{cells}]}}."
-    )
+    line = missing_values({column: values})
+    return f"To leave such rows out, declare what stands there as missing: [reading] {line}."
 
 
 def odd_rows(question: Question) -> np.ndarray:

@@ -13,7 +13,7 @@ from analysis.data.reading import dates
 from analysis.data.reading.cells import ERRORS, NEVER, holds_numbers, odd_cells, texts_of
 from analysis.data.reading.written import EITHER, FEW_WORDS, FORMS, MOST_WORDS, PLAIN, Written
 from analysis.errors import Fault, column_place, listing, printable, quoted
-from analysis.plan.files import key
+from analysis.plan.files import missing_values, text
 from analysis.plan.files import texts as list_of
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ def _is_word(text: str) -> bool:
 
 
 def _is_no_value(words: list[str], name: str) -> str:
-    shown = f"{{{key(name)} = {list_of(printable(word, limit=20) for word in words)}}}"
-    return f"No values? Then say so in the plan: [reading] missing_values = {shown}"
+    line = missing_values({name: [text(printable(word, limit=20)) for word in words]})
+    return f"No values? Then say so in the plan: [reading] {line}"
 
 
 def _dates(

@@ -13,7 +13,7 @@ from analysis.data.disclosure import few
 from analysis.data.reading.cells import equal_cells, numbers_of, odd_cells, texts_of
 from analysis.errors import Fault, listing, printable, quoted, unknown
 from analysis.plan import Plan
-from analysis.plan.files import key
+from analysis.plan.files import missing_values
 from analysis.plan.sections.outcome import OutcomeSection
 
 
@@ -71,7 +71,7 @@ def labelled_faults(raw: pd.Series, dataset: Dataset, place: str, role: str) -> 
         return []
     used = [cell for cell in nothing if (texts == cell).any()]
     named = listing([f"{cell} is {quoted(nothing[cell])}" for cell in used])
-    line = f"[reading] missing_values = {{{key(column)} = [{', '.join(used)}]}}"
+    line = f"[reading] {missing_values({column: used})}"
     what = f"labelled as no value ({named})"
     return odd_cells(raw, bad, place, what=what, allowed=f"values; say in the plan: {line}")
 

@@ -16,7 +16,7 @@ from analysis.data.reading.cells import QUOTED, some_rows
 from analysis.errors import Fault, column_place, listing, quoted
 from analysis.plan import Plan
 from analysis.plan.codebook import CodebookColumn
-from analysis.plan.files import key
+from analysis.plan.files import missing_values
 from analysis.plan.sections.outcome import OutcomeSection
 
 ROUNDED = 0.03
@@ -52,8 +52,8 @@ def code_hint(column: str, values: Iterable[float]) -> str:
         return ""
     shown = ", ".join(f"{code:.15g}" for code in codes)
     verb = "stands" if len(codes) == 1 else "stand"
-    line = f"[reading] missing_values = {{{key(column)} = [{shown}]}}"
-    return f"If {shown} {verb} for a missing value: {line}"
+    line = missing_values({column: codes})
+    return f"If {shown} {verb} for a missing value: [reading] {line}"
 
 
 @dataclass(frozen=True)
