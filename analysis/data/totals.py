@@ -33,8 +33,12 @@ HINTS = (
 SURE = 1e-4
 """Chance that a row is the sum or mean of others by accident, below which it is none."""
 
-LONGEST_BLOCK, MOST_SUMS = 60, 4_000_000
-"""Rows above or below one, of which it may be the subtotal; and sums that are tried at most."""
+LONGEST_BLOCK, MOST_SUMS = 60, 100_000_000
+"""Rows above or below a row that is named as a subtotal, where all would be too many sums."""
+
+STARTS, ANCHORS, MOST_LOOKUPS = 3, 12, 4_000_000
+"""A block is looked for by so many places where it may begin, in each of so many columns with the
+finest digits (fewer where rows are many); half of all columns have to agree."""
 
 MOST_NAMED, MOST_LOOKED_AT = 0.2, 5_000
 """A larger share of the rows is no total of the others, whatever it is called; nor are so many."""
@@ -137,7 +141,9 @@ def _confirmed(columns: dict[str, np.ndarray], mask: np.ndarray, *, alone: bool)
     if mask.sum() > min(MOST_NAMED * len(mask), MOST_LOOKED_AT):
         return confirmed
     others = {n: v[~mask & np.isfinite(v)] for n, v in columns.items()}
-    known = [_Others(columns[n], v) for n, v in others.items() if len(v) > 1]
+    few = int(mask.sum()) * len(mask) * len(columns) <= MOST_SUMS
+    longest = len(mask) if few else LONGEST_BLOCK
+    known = [_Others(columns[n], v, longest) for n, v in others.items() if len(v) > 1]
     for at in np.flatnonzero(mask):
         there = [one for one in known if np.isfinite(one.values[at])]
         sums = sum(one.is_sum(at) for one in there)
@@ -153,24 +159,24 @@ def _confirmed(columns: dict[str, np.ndarray], mask: np.ndarray, *, alone: bool)
 class _Others:
     """The values of a column, and what those of the rows that are no total come to."""
 
-    def __init__(self, values: np.ndarray, others: np.ndarray):
-        self.values, self.highest = values, others.max()
+    def __init__(self, values: np.ndarray, others: np.ndarray, longest: int):
+        self.values, self.highest, self.longest = values, others.max(), longest
         self.total, self.mean, self.spread = others.sum(), others.mean(), others.std()
         self.slack = 1e-3 * max(float(np.abs(others).sum()), 1e-12)
 
     def is_sum(self, at: int) -> bool:
         """Return whether a value is the sum of all other rows, or of those just beside it."""
         whole = abs(self.values[at] - self.total) <= self.slack
-        return bool(whole) or _is_block(self.values, at)
+        return bool(whole) or _is_block(self.values, at, self.longest)
 
     def is_mean(self, at: int) -> bool:
         return bool(abs(self.values[at] - self.mean) <= 0.05 * self.spread)
 
 
-def _is_block(values: np.ndarray, at: int) -> bool:
+def _is_block(values: np.ndarray, at: int, longest: int) -> bool:
     """Return whether a value is the sum of the rows just above or below it."""
-    above = values[max(at - LONGEST_BLOCK, 0) : at][::-1]
-    for block in (above, values[at + 1 : at + 1 + LONGEST_BLOCK]):
+    above = values[max(at - longest, 0) : at][::-1]
+    for block in (above, values[at + 1 : at + 1 + longest]):
         inside = np.cumsum(np.nan_to_num(block))[1:]
         if values[at] != 0 and len(inside) and np.isclose(inside, values[at], rtol=1e-6).any():
             return True
@@ -215,18 +221,18 @@ def _whole(columns: dict[str, np.ndarray], gone: np.ndarray) -> np.ndarray:
 def _blocks(columns: dict[str, np.ndarray], gone: np.ndarray) -> np.ndarray:
     """Return the rows that hold the sum of a block of rows above or below in two columns or more.
 
-    Sums of two rows at least, in each of which two have a value.
+    Sums of two rows at least, in each of which two have a value, of any number of rows.
     """
     rows = np.zeros(len(gone), dtype=bool)
-    longest = min(LONGEST_BLOCK, len(gone) - 1, max(2, MOST_SUMS // max(len(gone), 1)))
     if len(columns) < 2:
         return rows
+    known = [
+        (np.where(gone | ~np.isfinite(values), 0.0, values), _digit(values), _chance(values))
+        for values in columns.values()
+    ]
     for way in (slice(None), slice(None, None, -1)):
-        asked = {}
-        for name, values in columns.items():
-            kept = np.where(gone | ~np.isfinite(values), 0.0, values)
-            asked[name] = (kept[way], _digit(values), _chance(values)[way])
-        rows |= _above(asked, longest)[way]
+        summed = [_Summed(kept[way], digit, chance[way]) for kept, digit, chance in known]
+        rows |= _above(summed)[way]
     return rows
 
 
@@ -240,23 +246,55 @@ def _chance(values: np.ndarray) -> np.ndarray:
     return np.minimum(1.0, np.maximum(2 * _digit(values) / spread, again))
 
 
-def _above(columns: dict[str, tuple[np.ndarray, float, np.ndarray]], longest: int) -> np.ndarray:
-    """Return the rows that hold the sum of a block right above, of the same length in half of the
+class _Summed:
+    """A column, and what the rows before each of its places come to."""
+
+    def __init__(self, values: np.ndarray, digit: float, chances: np.ndarray):
+        self.values, self.chances = values, chances
+        self.sums = np.concatenate([[0.0], np.cumsum(values)])
+        self.filled = np.concatenate([[0], np.cumsum(values != 0)])
+        self.slack = max(0.51 * digit, 1e-12 * float(np.abs(self.sums).max()))
+
+    def begins(self) -> np.ndarray:
+        """Return ``row (n + 1) + start`` where a row holds the sum of those from a start on."""
+        n, order = len(self.values), np.argsort(self.sums, kind="stable")
+        asked = np.flatnonzero(self.values)
+        wanted, in_order = self.sums[asked] - self.values[asked], self.sums[order]
+        low = np.searchsorted(in_order, wanted - self.slack, side="left")
+        high = np.searchsorted(in_order, wanted + self.slack, side="right")
+        found = []
+        for step in range(STARTS):
+            there = low + step < high
+            start = order[np.minimum(low + step, n)]
+            right = there & (start <= asked - 2)
+            found.append((asked * (n + 1) + start)[right])
+        return np.concatenate(found)
+
+    def agrees(self, row: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Return whether rows hold the sum of those from a start on, where two have a value."""
+        off = np.abs(self.sums[row] - self.sums[start] - self.values[row])
+        some = self.filled[row] - self.filled[start] > 1
+        return some & (self.values[row] != 0) & (off <= self.slack)
+
+
+def _above(columns: list[_Summed]) -> np.ndarray:
+    """Return the rows that hold the sum of a block right above, the same block in half of the
     columns, two or more.
+
+    Notes
+    -----
+    The sum of rows s to r - 1 is the difference of what the rows before r and before s come to, so
+    places s are looked up, and not tried one by one.
     """
-    n = len(next(iter(columns.values()))[0])
+    n = len(columns[0].values)
     rows = np.zeros(n, dtype=bool)
-    sums = {name: np.concatenate([[0.0], np.cumsum(v)]) for name, (v, _, _) in columns.items()}
-    some = {name: np.concatenate([[0], np.cumsum(v != 0)]) for name, (v, _, _) in columns.items()}
-    for length in range(2, longest + 1):
-        at = np.arange(length, n)
-        chance, agree = np.full(len(at), float(n * longest)), np.zeros(len(at), dtype=int)
-        for name, (values, unit, chances) in columns.items():
-            block = sums[name][at] - sums[name][at - length]
-            filled = some[name][at] - some[name][at - length] > 1
-            slack = max(0.51 * unit, 1e-9 * float(np.abs(block).max()))
-            same = filled & (values[at] != 0) & (np.abs(block - values[at]) <= slack)
-            chance[same] *= chances[at][same]
-            agree += same
-        rows[at[(agree > 1) & (2 * agree >= len(columns)) & (chance < SURE)]] = True
+    finest = sorted(columns, key=lambda one: float(one.chances.mean()))
+    pairs = [one.begins() for one in finest[: max(2, min(ANCHORS, MOST_LOOKUPS // n))]]
+    row, start = np.divmod(np.unique(np.concatenate(pairs)), n + 1)
+    chance, agree = np.full(len(row), float(n) * n / 2), np.zeros(len(row), dtype=int)
+    for one in columns:
+        same = one.agrees(row, start)
+        chance[same] *= one.chances[row[same]]
+        agree += same
+    rows[row[(agree > 1) & (2 * agree >= len(columns)) & (chance < SURE)]] = True
     return rows

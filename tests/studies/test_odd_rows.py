@@ -197,6 +197,36 @@ def test_totals_by_name_or_by_number(how, name, first):
     assert f"Row {2 if first else 152}" in check.reason
 
 
+@pytest.mark.parametrize("size", [61, 150, 400])
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("above", [True, False])
+def test_subtotals_of_long_blocks_are_found(size, named, above):
+    rng = np.random.default_rng(size)
+    parts = []
+    for block in range(3):
+        rows = pd.DataFrame(rng.lognormal(4, 1, (size, 3)).round(2), columns=["x", "y", "z"])
+        rows["z"] = rng.normal(50, 9, size).round(1)  # a score, of which no total is made
+        total = rows.sum().round(2).to_frame().T.assign(z=rows["z"].mean().round(1))
+        names = pd.DataFrame({"shop": [f"r{block}-{at}" for at in range(size)]})
+        last = pd.DataFrame({"shop": [f"Total r{block}" if named else f"r{block}"]})
+        both = [pd.concat([rows, names], axis=1), pd.concat([total, last], axis=1)]
+        parts += both if above else both[::-1]
+    table = pd.concat(parts, ignore_index=True)
+    found = find_totals(table[["x", "y", "z"]], table[["shop"]])
+    rows = sorted(at for one in found for at in one.rows)
+    first = size if above else 0
+    assert rows == [first + block * (size + 1) for block in range(3)]
+
+
+@pytest.mark.parametrize("draw", range(20))
+def test_no_block_of_a_clean_table_sums_to_a_row(draw):
+    rng = np.random.default_rng([draw, 5])
+    n = int(rng.integers(50, 3000))
+    table = pd.DataFrame({"a": rng.poisson(3, n), "b": rng.poisson(20, n)}, dtype=float)
+    table["c"], table["d"] = rng.lognormal(3, 1, n).round(), rng.normal(0, 5, n).round(1)
+    assert find_totals(table, pd.DataFrame({"shop": [f"s{at}" for at in range(n)]})) == []
+
+
 def test_subtotals_of_blocks_are_found_with_and_without_names():
     parts, names = [], []
     frame = clean().drop(columns="acct")

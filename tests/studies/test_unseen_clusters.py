@@ -234,3 +234,43 @@ def test_copies_are_found_where_the_outcome_has_two_values(sample_of):
     said = plan(outcome=[{"column": "sales", "kind": "binary", "sesoi": 0.05}])
     assert repeated_rows(sample_of(said, pasted)).sum() == 100
     assert repeated_rows(sample_of(said, data)).sum() == 0
+
+
+@pytest.mark.parametrize("form", ["amounts", "fees", "balances", "counts", "limits"])
+def test_what_measures_is_no_cluster_whatever_zeros_it_has(look, form):
+    """A quantity that score and outcome follow is a column left out: it keeps no rows together."""
+    rng, n = np.random.default_rng(8), 4000
+    active = rng.normal(size=n)
+    amount = np.floor(np.exp(7 + 1.5 * active))
+    fee = np.where(rng.random(n) < 0.15, rng.choice([390, 780, 150], n), amount)
+    values = {
+        "amounts": np.where(active < -0.5, 0, amount),
+        "fees": np.where(active < -0.5, 0, fee),
+        "balances": np.round(active * 3000, -1),
+        "counts": np.where(active < -0.5, 0, rng.poisson(np.exp(2 + active))),
+        "limits": np.clip(np.round(np.exp(12 + active), -4), 10_000, 1e6),
+    }
+    likes = rng.normal(size=n)
+    data = pd.DataFrame({"likes": np.exp(likes), "bill_amt6": values[form]})
+    data["score"] = likes + 0.7 * active + rng.normal(size=n)
+    data["sales"] = rng.gamma(2, np.exp(3 + 0.5 * likes + 0.6 * active) / 2)
+    assert look(data).passed is not False
+
+
+@pytest.mark.parametrize("form", ["uneven", "from 0", "growing", "unknown"])
+def test_numbers_of_things_are_found_however_they_are_numbered(look, form):
+    rng, n, many = np.random.default_rng(5), 2000, 40
+    weights = 1 / np.arange(1, many + 1) ** 0.7
+    at = rng.choice(many, n, p=weights / weights.sum())
+    far = np.sort(rng.integers(1, 5000, many))
+    values = {
+        "uneven": at + 1,
+        "from 0": at,
+        "growing": np.floor(np.exp(np.linspace(3, 13, many)))[at],
+        "unknown": np.where(rng.random(n) < 0.2, 0, far[at]),
+    }
+    likes, parts = rng.normal(size=n), rng.normal(size=(2, many))[:, at]
+    data = pd.DataFrame({"likes": np.exp(likes), "place": values[form]})
+    data["score"] = likes + parts[0] + rng.normal(size=n)
+    data["sales"] = 2 * (0.5 * likes + 0.5 * parts[1]) + rng.normal(size=n)
+    assert look(data, "continuous").passed is False

@@ -34,6 +34,15 @@ columns, outcomes and scores."""
 SINGLE = 0.9
 """A column with more levels than this share of the rows hardly keeps any together."""
 
+NEGATIVE, LOW = 5, 0.25
+"""Whole numbers measure where so many different ones lie below zero, or where zero is the most
+frequent one and half of the others lie below this share of the largest."""
+
+SPIKE, WINDOW, FLIPS = 0.05, 6, 200
+"""A level of a number with more than this share of the rows (and twice an average level's) is no
+evidence; others are compared with the course of so many levels beside one another, and chance with
+so many random signs."""
+
 BENDS = (0.05, 0.275, 0.5, 0.725)
 """Where a whole number's course is let bend: what goes with its size is a column left out, and not
 rows that belong together."""
@@ -53,7 +62,8 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
     A column is named where the rows of its levels push the score's coefficient the same way beyond
     chance, all columns, outcomes and scores taken together, and the error that `[cluster]` would
     give is larger than the plan's by a quarter or more. Whole numbers are looked at beside the
-    course that score and outcome take with their size.
+    course that score and outcome take with their size: what a number measures acts by its size, and
+    numbers of things are unlike those beside them.
     """
     name, fit, raw = "unseen_clusters", question.fit, question.sample.raw
     if raw is None:
@@ -75,7 +85,7 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
         beyond = chance(fit, question.score, groups, units) < FALSE_ALARMS / looks
         if beyond and number is not None:
             course = _beside_its_course(question, number)
-            beyond = chance(course, question.score, groups, units) < FALSE_ALARMS / looks
+            beyond = chance(course, question.score, groups, units, number) < FALSE_ALARMS / looks
         if beyond and (kept := _clustered(question, groups)) is not None:
             ratio = effect_of(kept, question.score)[1] / effect_of(fit, question.score)[1]
             largest = max(largest, ratio)
@@ -142,7 +152,9 @@ def _candidates(question: Question) -> Iterator[tuple[str, tuple[np.ndarray, np.
     sample = question.sample
     for name in _others(question):
         values, number = sample.raw[name], sample.measured(name)
-        if pd.api.types.is_bool_dtype(values) or (number is not None and not _whole(number)):
+        if pd.api.types.is_bool_dtype(values):
+            continue
+        if number is not None and (not _whole(number) or is_quantity(number)):
             continue
         codes, levels = pd.factorize(values.astype(object))
         absent = codes < 0
@@ -168,6 +180,25 @@ def _whole(numbers: np.ndarray) -> bool:
     """Return whether numbers are whole ones, as those that name things are."""
     known = numbers[~np.isnan(numbers)]
     return bool(len(known) and np.isfinite(known).all() and (known == np.floor(known)).all())
+
+
+def is_quantity(numbers: np.ndarray) -> bool:
+    """Return whether whole numbers lie as amounts do, many of them small or some below zero.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (n,)
+        NaN where there is none.
+
+    Examples
+    --------
+    >>> is_quantity(np.array([0, 0, 0, 390, 1000, 52000.0])), is_quantity(np.arange(20.0))
+    (True, False)
+    """
+    levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    if (levels < 0).sum() >= NEGATIVE:
+        return True
+    return bool(levels[counts.argmax()] == 0 and np.median(levels[1:]) < LOW * levels[-1])
 
 
 def _kept_together(question: Question) -> np.ndarray:
@@ -196,18 +227,29 @@ def _beside_its_course(question: Question, number: np.ndarray) -> Fit:
 # --- rows that push the same way ------------------------------------------------------------------
 
 
-def chance(fit: Fit, score: str, groups: np.ndarray, units: np.ndarray) -> float:
+def chance(
+    fit: Fit,
+    score: str,
+    groups: np.ndarray,
+    units: np.ndarray,
+    number: np.ndarray | None = None,
+) -> float:
     """Return the p-value that rows of a group push a coefficient the same way by chance.
 
     By each row's influence on it, and by the product of normal scores of the score's residual and
-    the outcome's, which sees what a few large rows hide; the smaller one, doubled.
+    the outcome's, which sees what a few large rows hide; the smaller one, doubled. With the values
+    of a number beyond what numbers beside it do.
     """
     design, at = fit.design, fit.position(score)
     others = np.delete(design.basis[0], at, axis=1)
     outcome = fit.residuals / np.sqrt(fit.weights)
     apart = [normal_scores(_left(design.matrix[:, at], others)), normal_scores(outcome)]
     push = _left(apart[0], others) * _left(apart[1], design.basis[0])
-    values = (alike_within(one, groups, units) for one in (fit.row_influence(score), push))
+    pushes = (fit.row_influence(score), push)
+    if number is None:
+        values = (alike_within(one, groups, units) for one in pushes)
+    else:
+        values = (alike_beyond_course(one, groups, units, number) for one in pushes)
     return min(1.0, 2 * min(values))
 
 
@@ -271,3 +313,64 @@ def alike_within(push: np.ndarray, groups: np.ndarray, units: np.ndarray) -> flo
         return float(norm.sf(z))
     shape = 4 / skew**2
     return float(gamma.sf(shape + z * np.sqrt(shape), shape))
+
+
+def alike_beyond_course(
+    push: np.ndarray, groups: np.ndarray, units: np.ndarray, number: np.ndarray
+) -> float:
+    """Return the one-sided p-value that rows of one number push a coefficient the same way by
+    chance, beyond the line that the numbers beside it lie on.
+
+    Parameters
+    ----------
+    push : ndarray, shape (n,)
+    groups, units : ndarray of int, shape (n,)
+        As in `alike_within`.
+    number : ndarray, shape (n,)
+        The values that make the groups; NaN in rows that have none.
+
+    Notes
+    -----
+    Levels in the order of their values are taken `WINDOW` at a time, and a line is taken out of
+    each window. What is left is compared with what random signs of the units leave: the statistic
+    of `alike_within`, its first three moments those of `FLIPS` draws.
+    """
+    from scipy.stats import gamma, norm
+
+    share = np.bincount(groups)[groups] / len(groups)
+    levels = max(len(np.unique(number[~np.isnan(number)])), 1)
+    kept = ~np.isnan(number) & (share <= max(SPIKE, 2 / levels))
+    if not kept.any():
+        return 1.0
+    at, place = np.unique(number[kept], return_inverse=True)
+    pairs = place.astype(np.int64) * (int(units.max()) + 1) + units[kept]
+    _, first, cells = np.unique(pairs, return_index=True, return_inverse=True)
+    cell, level = np.bincount(cells, push[kept]), place[first]
+    windows = np.minimum(np.arange(len(at)) // WINDOW, max(len(at) // WINDOW - 1, 0))
+
+    def excess(values: np.ndarray) -> np.ndarray:
+        left = values - _lines(values, level, windows)
+        sums = np.bincount(level, left)
+        return float(sums @ sums - left @ left)
+
+    rng = np.random.default_rng(len(push))
+    draws = [excess(cell * rng.choice((-1.0, 1.0), len(cell))) for _ in range(FLIPS)]
+    spread = float(np.std(draws))
+    if spread == 0:
+        return 1.0
+    z = (excess(cell) - float(np.mean(draws))) / spread
+    skew = max(float(np.mean(((draws - np.mean(draws)) / spread) ** 3)), 1e-3)
+    shape = 4 / skew**2
+    return float(max(gamma.sf(shape + z * np.sqrt(shape), shape), norm.sf(z)))
+
+
+def _lines(values: np.ndarray, level: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Return the least-squares line of each window's values in the order of its levels."""
+    window = windows[level]
+    counts = np.bincount(window)
+    means = (np.bincount(window, one) / np.maximum(counts, 1) for one in (level, values))
+    middle, height = (one[window] for one in means)
+    away = level - middle
+    spread = np.bincount(window, away**2)
+    slope = np.bincount(window, away * values) / np.where(spread > 0, spread, 1.0)
+    return height + slope[window] * away
