@@ -240,6 +240,7 @@ def _fit_all(
                 continue
             question = Question(sample, outcome, score)
             known = noise[outcome.column, score] = study_noise(question)
+            sample.kept["start", outcome.column, score] = known.start
             studied.append(("noise", StudyResult(known.rows, known.checks)))
             for study in STUDIES:
                 so_far = joined(result for _, result in studied).rows

@@ -270,6 +270,11 @@ WEIGHTS: dict[str, Weighed] = {
     "ratio": Weighed("note", "revenue per unit put in", "There is no such ratio."),
     "net": Weighed("note", "the net return", "There is no net return."),
     "bootstrap_t": Weighed("note", "the bootstrap interval", "It was not made."),
+    "information": Weighed(
+        "note",
+        "what is new with engagement as recorded",
+        "It cannot be said.",
+    ),
     "prediction": Weighed("note", "predictions of rows that were left out", "None were made."),
     "flexible": Weighed(
         "note",

@@ -18,6 +18,7 @@ from analysis.studies.gaming.study import study_gaming
 from analysis.studies.heavy_tails.study import study_bootstrap
 from analysis.studies.increment.study import study_returns
 from analysis.studies.influence.study import study_influence
+from analysis.studies.information.study import study_information
 from analysis.studies.panel.study import study_panel
 from analysis.studies.placebo.study import study_placebo
 from analysis.studies.prediction.flexible import study_flexible
@@ -60,6 +61,12 @@ class Study:
 
 
 STUDIES = (
+    Study(
+        "information",
+        "What is new with engagement as recorded",
+        study_information,
+        "study.information_section",
+    ),
     Study("equivalence", "Size of the effect and power", study_size),
     Study("confounding", "Unobserved confounders", study_confounding),
     Study("prediction", "Prediction of rows left out", study_prediction),
