@@ -22,12 +22,13 @@ from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
+from analysis.report.article.check import find_in_text
+from analysis.report.article.text import read_text
 from analysis.report.comparison import compare_files, compare_ledgers
 from analysis.report.earlier import errors_of_before, is_earlier
 from analysis.report.inspection import Inspection
 from analysis.report.ledger import ledger, read_ledger, result_folder
 from analysis.report.verification import Verification
-from analysis.report.verify import find_in_text, read_text
 from analysis.results.estimates import (
     Check,
     Estimate,
@@ -310,7 +311,11 @@ def _by_default(question: Question | None) -> Estimate | None:
 
 
 def verify(
-    folder: str | Path, text: str | Path | None = None, *, plan: str | Path | None = None
+    folder: str | Path,
+    text: str | Path | None = None,
+    *,
+    plan: str | Path | None = None,
+    strict: bool = False,
 ) -> Verification:
     """Recompute a result folder's ledger and compare; with `text`, also find its results in an
     article.
@@ -323,6 +328,8 @@ def verify(
         An article that cites results by id or by LaTeX macro.
     plan : str or path, optional
         The plan, where the ledger does not say where its file is.
+    strict : bool
+        Whether a number of the article that cannot be checked lowers its citation.
 
     Raises
     ------
@@ -340,7 +347,7 @@ def verify(
     ours = [path.as_posix() for path in written_by_a_run(folder)]
     lines = (*compare_ledgers(old, new).lines, *compare_files(old, folder, ours))
     if text is not None:
-        lines += find_in_text(read_text(Path(text)), new).lines
+        lines += find_in_text(read_text(Path(text)), new, strict=strict).lines
     return Verification(lines)
 
 

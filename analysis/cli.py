@@ -320,14 +320,17 @@ def cite(result_id: str, results: Path) -> None:
 @option(
     "--text",
     type=PATH,
-    help="An article that cites results by id or LaTeX macro.",
+    help="An article that cites results: md, html, tex, txt, ipynb or docx.",
 )
 @option("--plan", help="The plan, where its file has moved since the run.")
-def verify(folder: Path, text: Path | None, plan: str | None) -> int:
+@option("--strict", is_flag=True, help="Numbers that cannot be checked count as wrong, too.")
+@option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+def verify(folder: Path, text: Path | None, plan: str | None, strict: bool, as_json: bool) -> int:
     """Recompute the ledger of a result folder (or of results/DIR); say what still holds.
 
-    With --text, find the ids and LaTeX macros in an article and say whether their numbers are
-    printed there. Exit code 1 when something differs, or when the article cites nothing.
+    With --text, judge every number that an article prints beside a result id or prints by a LaTeX
+    macro: it holds, holds rounded, differs, or is not checked. Exit code 1 when something differs
+    or is not checked, or when the article cites nothing.
 
     \b
     score-audit verify results/movies --text article.md
@@ -335,8 +338,8 @@ def verify(folder: Path, text: Path | None, plan: str | None) -> int:
     from analysis.audit import verify as compare
     from analysis.report.ledger import result_folder
 
-    verification = compare(result_folder(folder), text, plan=plan)
-    echo(verification.told(printable(text)))
+    verification = compare(result_folder(folder), text, plan=plan, strict=strict)
+    echo(_json(verification.record()) if as_json else verification.told(printable(text)))
     return DONE if verification.ok else DIFFERENCE
 
 

@@ -12,9 +12,18 @@ RELATIVE, MOVED = 1e-9, 1e-6
 the second has moved (an iterative fit, another library version), and more is a difference."""
 
 Status = Literal[
-    "same", "moved", "earlier", "differs", "gone", "new", "holds", "not printed", "unknown"
+    "same",
+    "moved",
+    "earlier",
+    "differs",
+    "gone",
+    "new",
+    "holds",
+    "holds, rounded",
+    "not checked",
+    "unknown",
 ]
-HELD: frozenset[Status] = frozenset({"same", "moved", "earlier", "holds"})
+HELD: frozenset[Status] = frozenset({"same", "moved", "earlier", "holds", "holds, rounded"})
 
 
 @dataclass(frozen=True)
@@ -27,20 +36,28 @@ class Line:
         A result id, "plan", "dataset", or a file of the result folder.
     status : str
         same; moved (digits nobody sees); earlier (another rule's, only told); differs; gone; new;
-        and in an article: holds, not printed, differs, unknown.
+        and in an article: holds; holds, rounded; differs; not checked; unknown.
     detail : str
     line : int or None
         Of the article, from 1; 0 for the article as a whole, None for the ledger.
+    numbers : tuple of mapping
+        Of a citation in an article: text, field, status and ledger of each number beside it.
     """
 
     what: str
     status: Status
     detail: str = ""
     line: int | None = None
+    numbers: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def ok(self) -> bool:
         return self.status in HELD
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether it is a test statistic of the article, at odds with its own p-value."""
+        return bool(self.line) and "=" in self.what
 
 
 @dataclass(frozen=True)
@@ -57,12 +74,42 @@ class Verification:
     def __str__(self) -> str:
         return self.told()
 
+    def record(self) -> dict[str, Any]:
+        """Return the comparison for JSON: the ledger's lines, the article's citations, and test
+        statistics of the article that are at odds with their own p-value.
+        """
+        of_text = [line for line in self.lines if line.line is not None]
+        cited = [line for line in of_text if line.line and not line.is_statistic]
+        return {
+            "ledger": [
+                {"what": line.what, "status": line.status, "detail": line.detail}
+                for line in self.lines
+                if line.line is None
+            ],
+            "citations": [
+                {
+                    "id": line.what,
+                    "line": line.line,
+                    "status": line.status,
+                    "numbers": [dict(number) for number in line.numbers],
+                    "detail": line.detail,
+                }
+                for line in cited
+            ],
+            "statistics": [
+                {"text": line.what, "line": line.line, "status": line.status, "detail": line.detail}
+                for line in of_text
+                if line.is_statistic
+            ],
+            "ok": self.ok,
+        }
+
     def told(self, article: str = "the article") -> str:
         """Return what is not the same, line by line, and a summary; `article` is what the article
         is called.
         """
         ledger = [line for line in self.lines if line.line is None]
-        cited = [line for line in self.lines if line.line]
+        cited = [line for line in self.lines if line.line and not line.is_statistic]
         text = [_told(line) for line in self.lines if line.status != "same" and line.line != 0]
         same = sum(line.status == "same" for line in ledger)
         text += [f"Ledger: {same} of {len(ledger)} comparisons are the same."] if ledger else []
@@ -77,7 +124,7 @@ class Verification:
 
 def _told(line: Line) -> str:
     place = f"line {line.line}: " if line.line else ""
-    return f"{line.status:11} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
+    return f"{line.status:14} {place}{line.what}" + (f": {line.detail}" if line.detail else "")
 
 
 Record = Mapping[str, Any]

@@ -6,7 +6,6 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 OPEN, CLOSE = "\ue000", "\ue001"
 """What stands around the number of a mention in place of its id, which may hold dots and percent
@@ -18,8 +17,8 @@ STARTS = re.compile(
     r"\s*(\||[-*+] |\d+[.)] |#|\[\^|\\item\b|Sources?\b|<(p|li|tr|div|sup|h\d)\b)", re.IGNORECASE
 )
 """How a line starts that is no continuation of the line above."""
-FOOT = re.compile(r"[\s>*_(`]*(Sources?\b|\[\^|<sup\b)", re.IGNORECASE)
-LABEL = re.compile(r"\s*(\[\^[^\]\s]+\]):?")
+FOOT = re.compile(r"(?:[\s>*_(`]|<(?!sup)[^<>]*>)*(Sources?\b|\[\^|<sup\b)", re.IGNORECASE)
+LABEL = re.compile(r"(?:\s|<[^<>]*>)*(\[\^[^\]\s]+\]):?")
 SENTENCE_END = re.compile(
     r"(?:(?<=[.!?])|(?<=[.!?][\"')\]*_\u201d\u2019]))\s+(?=[A-Z\u00c0-\u00de\"'\u201c\u2018(\[*_`\\])"
 )
@@ -181,13 +180,17 @@ def _only_ids(text: str) -> bool:
 
 
 TYPESET = (
-    (r"\\[,;:! ]|~|\{\}", " "),
+    (r"\\\$", "\ue010"),  # a dollar, and no mark of mathematics
+    (r"\$([-+\u2212])\$", r"\1"),
+    (r"\$(\S{1,40}|[-+\u2212\d.,\s\\%;:]{1,40})\$(?!\d)", r"\1"),
+    (r"\\[,;:! ]|~(?=[\d\s\\])|\{\}|[\u00a0\u2009\u202f]", " "),
+    (r"(?<=[\d%}])\s?(--|\u2013)\s?(?=[\d.,])", " to "),
     (r"[\u2212\u2013\u2011\u2010\ufe63\uff0d]", "-"),
-    (r"[*\\_$`{}]", ""),
+    (r"[*\\_`{}]", ""),
+    ("\ue010", "$"),
     (r"\s+", " "),
     (r"\bminus (?=[\d.])", "-"),
     (r"\bplus (?=[\d.])", "+"),
-    (r"(?<=\d),(?=\d{3}(?!\d))", ""),
     (r"(?<=\d)[ -]?(%|per ?cent(?!age)|pct\b\.?)(?![- ]points?\b)", "%"),
     (
         r"(?<=\d)[ -]?((%|percentage|per cent|percent)[- ]points?|p\.p\.|pp\b|pts\b|points?\b)",
@@ -202,78 +205,10 @@ def plain(text: str) -> str:
     how % is written.
 
     >>> plain("**\N{MINUS SIGN}5.9** per cent, 1,234 films, 3.8 percentage points")
-    '-5.9%, 1234 films, 3.8 points'
+    '-5.9%, 1,234 films, 3.8 points'
     """
     text = html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", " ", MARK.sub(" ", text)))
+    text = re.sub(r"(?<=\d)(&nbsp;|\s)(?=%)", "", text)
     for pattern, instead in TYPESET:
         text = re.sub(pattern, instead, text, flags=re.IGNORECASE)
     return text.strip()
-
-
-# --- what a sentence says of a number -------------------------------------------------------------
-
-Reading = Literal["holds", "differs", "other", "absent"]
-
-UP = (
-    r"more|rises?|rose|risen|rising|higher|increas\w+|gain\w*|grow\w*|grew|up|larger|greater|"
-    r"added|extra"
-)
-DOWN = (
-    r"less|fewer|falls?|fell|fallen|falling|lower\w*|decreas\w+|declin\w+|drop\w*|los[est]\w*|down|smaller|"
-    r"reduc\w+|shr[aiu]nk\w*"
-)
-TURN = re.compile(rf"\b(?:(?P<up>{UP})|(?P<down>{DOWN}))\b", re.IGNORECASE)
-BOUND = re.compile(
-    r"\b(?:more|less|higher|lower|greater|larger|smaller|fewer) than (?=[-+]?[\d.])|\bmore or"
-    r" less\b|"
-    r"\bup to\b|\b(?:standard deviations?|SDs?|units?) (?:more|higher)\b|"
-    r"\b(?:higher|more|greater) (?:scores?|ratings?|values?)\b|\b(?:something|anything|nothing)"
-    r" more\b",
-    re.IGNORECASE,
-)
-"""Where such a word gives no direction of the number: a bound, or the step of the score."""
-LEVEL = re.compile(r"\d+(?:\.\d+)?% ?-?(?:CI\b|confidence|interval|credib|level)", re.IGNORECASE)
-
-
-def reading(sentence: str, displayed: str) -> Reading:
-    """Return what a plain sentence says of a displayed number.
-
-    Returns
-    -------
-    {"holds", "differs", "other", "absent"}
-        Printed; printed with the opposite sign, in figures or in words; another number of this unit
-        is printed instead; no such number.
-
-    Examples
-    --------
-    >>> texts = ("5.9% less", "5.9% more", "+5.9%", "7% less", "95% CI")
-    >>> [reading(text, "-5.9 %") for text in texts]
-    ['holds', 'differs', 'differs', 'other', 'absent']
-    """
-    shown = plain(displayed)
-    sentence = BOUND.sub(lambda match: " " * len(match[0]), sentence)
-    number = re.escape(shown.lstrip("+-"))
-    number = re.sub(r"(?<!\d)\\\.(?=\d)", r"0?\\.", number).replace(r"<\ ", "< ?")
-    end = "" if shown.endswith("%") else "%"
-    matches = list(
-        re.finditer(rf"(?<![\d.,A-Za-z])(?<!\d-)(?<!%-){number}(?!\.?\d|[A-Za-z{end}])", sentence)
-    )
-    if matches:
-        signs = [_sign(sentence, place) for place in matches] if shown[0] in "+-" else []
-        return "differs" if any(sign not in ("", shown[0]) for sign in signs) else "holds"
-    unit = next((unit for unit in ("%", " points") if shown.endswith(unit)), None)
-    return "other" if unit and re.search(rf"\d{unit}", LEVEL.sub(" ", sentence)) else "absent"
-
-
-def _sign(sentence: str, place: re.Match[str]) -> str:
-    """Return the sign of a number: printed before it, or that of the nearest word for a direction,
-    or none.
-    """
-    before = sentence[: place.start()]
-    if re.search(r"(?:^|[^\w%])[-+]$", before):
-        return before[-1]
-    turns = [
-        (min(abs(t.start() - place.end()), abs(place.start() - t.end())), "+" if t["up"] else "-")
-        for t in TURN.finditer(sentence)
-    ]
-    return min(turns, default=("", ""))[1]
