@@ -293,6 +293,23 @@ def plan_conflicts(plan: Plan) -> Iterator[Fault]:
                 f'wild, and model "{model}" for {quoted(outcome.column)}',
                 'a model decided by least squares (model = "ols"); CRV1 or CRV3 for every other',
             )
+    yield from _decision_conflicts(plan)
+
+
+def _decision_conflicts(plan: Plan) -> Iterator[Fault]:
+    """Yield what is wrong with a price where the outcome is no money, and unused thresholds."""
+    asked, kinds = plan.decision, {outcome.kind for outcome in plan.outcome}
+    if asked is None:
+        return
+    if asked.price and asked.value is None:
+        for outcome in plan.outcome:
+            if outcome.kind not in ("revenue", "roi"):
+                found = f"{asked.price:g}, and {quoted(outcome.column)} is no money"
+                allowed = "value = the money that one unit of it is worth (1 where it is money)"
+                yield Fault("[decision] price", found, allowed)
+    if asked.thresholds is not None and "binary" not in kinds:
+        allowed = "capacity = [0.05, 0.10]: thresholds are for binary outcomes"
+        yield Fault("[decision] thresholds", "no outcome of the plan is binary", allowed)
 
 
 def _role_conflicts(plan: Plan) -> Iterator[Fault]:

@@ -39,6 +39,7 @@ from analysis.plan.sections.columns import (
     Section,
     YesNo,
 )
+from analysis.plan.sections.decision import ActionSection
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
@@ -99,6 +100,7 @@ class Plan(Section):
     multiverse: MultiverseSection | None = None
     flexible: FlexibleSection | None = None
     timing: TimingSection | None = None
+    decision: ActionSection | None = None
     overlap: OverlapSection = OverlapSection()
 
     _sha256: str = PrivateAttr(default="")

@@ -34,6 +34,7 @@ PLACEABLE = ("effect", "relation")
 """Kinds of figures that can be drawn into axes of one's own."""
 
 DRAWN_IN = {
+    "decision": "decision",
     "curve": "multiverse",
     "simex": "simex",
     "segments": "segments",
@@ -284,7 +285,8 @@ class Audit:
             "effect": the score's effect, with and without engagement. "data": how columns are
             distributed. "relation": how score, engagement and outcome go together.
             "reliability": the effect by the reliability of engagement. "curve": every analysis
-            that the plan calls reasonable. "segments", "gaming", "placebo", "parts", "simex",
+            that the plan calls reasonable. "decision": what choosing by the score gains.
+            "segments", "gaming", "placebo", "parts", "simex",
             "diagnostics" and "rows": the figure of that study.
         outcome, score : str, optional
             The plan's first ones unless given; for "effect", all scores.

@@ -152,6 +152,7 @@ CHECK_QUESTIONS = {
     "ratio": "Is there a ratio to what was put in?",
     "few_segments": "Are there enough segments?",
     "transport": "Is the effect expected to hold in a segment nobody has looked at?",
+    "decision": "Could choosing by the score be tried?",
     "information": "Can it be said what is new with engagement as recorded?",
     "prediction": "Are rows that were left out predicted better with the score?",
     "flexible": "Does the effect hold when controls may act in any form?",

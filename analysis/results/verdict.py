@@ -10,6 +10,7 @@ from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.answer import Answer, answer_of
+from analysis.results.decision import NOT_ASKED, Decision, decision_of
 from analysis.results.estimates import Check, Estimate, Estimates
 from analysis.results.ids import verdict_id
 from analysis.results.rule import (
@@ -77,6 +78,8 @@ class Verdict:
         The estimate the rule was applied to.
     band : (float, float)
         The SESOI on the estimate's scale.
+    acting : Decision
+        Whether choosing by the score pays at its price.
     """
 
     plan: str
@@ -95,6 +98,7 @@ class Verdict:
     holds_from: float | None = None
     holds_word: Word | None = None
     deciding_set: tuple[Member, ...] = ()
+    acting: Decision = NOT_ASKED
 
     @property
     def refused(self) -> bool:
@@ -102,8 +106,8 @@ class Verdict:
 
     @property
     def decision(self) -> dict[str, str | None]:
-        """Whether acting on the score pays, and at which share: not asked yet."""
-        return {"word": None, "at": None}
+        """Whether acting on the score pays, and at which capacity or threshold."""
+        return {"word": self.acting.word, "at": self.acting.at}
 
     @property
     def id(self) -> str:
@@ -241,6 +245,7 @@ def decide(
         holds_from=noise.holds_from if rule_alone else None,
         holds_word=noise.holds_word if rule_alone else None,
         deciding_set=noise.members,
+        acting=decision_of(plan, case.rows("decision"), heavy=tail is not None and tail.heavy),
     )
 
 

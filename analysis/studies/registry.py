@@ -11,6 +11,7 @@ from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.studies.algorithm.study import study_algorithm
 from analysis.studies.confounding.study import study_confounding
+from analysis.studies.decision.study import study_decision
 from analysis.studies.diagnostics.study import study_diagnostics
 from analysis.studies.engagement_mix.study import study_parts
 from analysis.studies.equivalence.study import study_size
@@ -61,6 +62,7 @@ class Study:
 
 
 STUDIES = (
+    Study("decision", "The value of a decision", study_decision, "report.decision_section"),
     Study(
         "information",
         "What is new with engagement as recorded",

@@ -202,7 +202,7 @@ def test_values_have_the_types_of_the_contract(record):
         assert row["as_recorded"] in {"adds", "trivial", "nothing", "inconclusive"}
         assert row["holds_from"] is None or 0 < row["holds_from"] <= 1
         assert (row["holds_word"] is None) == (row["holds_from"] is None)
-        assert row["decision"] == {"word": None, "at": None}
+        assert row["decision"] == {"word": None, "at": None}  # this plan names no price
         ids = {one["id"] for one in record["estimates"]}
         assert {member["id"] for member in row["deciding_set"]} <= ids
         assert [*row["deciding_set"][0]] == ["member", "where", "word", "direction", "id"]

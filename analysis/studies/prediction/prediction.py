@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import scipy
 
-from analysis.errors import DesignError, Fault
+from analysis.errors import DesignError
 from analysis.models import fit_model
+from analysis.models.cross_fitting import FOLDS, REPEATS, OutOfFold, out_of_fold, repeats_of
 from analysis.models.design import Design
-from analysis.models.family import FAMILIES
-from analysis.models.solver import SINGULAR, Sums, newton
-from analysis.models.sufficient_statistics.draws import cluster_folds
+from analysis.models.family import FAMILIES, Family
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
-
-FOLDS = 10
-"""Folds of a partition; fewer where there are fewer than 20 clusters."""
-
-REPEATS = 10
-"""Partitions at most."""
-
-ROWS_OF_REPEATS = 50_000
-"""Rows predicted at most, all partitions together; one partition is always made."""
-
-ENOUGH = 1e-7
-"""Steps on an orthonormal basis end below this."""
-
-CHORDS = 12
-"""Steps with the information of the first one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,78 +85,20 @@ def cross_validated_gain(
     DesignError
         When a model has no estimate without one of the folds.
     """
-    groups = design.units
-    folds = max(2, min(folds, (int(groups.max()) + 1) // 2))
     family, y = FAMILIES[model], design.response
-    unit = family.scale(y)
-    fits = [_Nested(design, model, unit), _Nested(design.without("score"), model, unit)]
-    means = []
-    with np.errstate(all="ignore"):  # what is not finite is refused below
-        for child in rng.spawn(repeats):
-            codes = cluster_folds(groups, folds, child)
-            for fold in range(folds):
-                out = codes == fold
-                losses = [family.loss(y[out] / unit, one.predict(out)) for one in fits]
-                means.append(float((losses[1] - losses[0]).mean()))
-    if not np.isfinite(means).all():
-        raise DesignError(
-            "the model",
-            Fault("prediction", "no finite prediction of a fold left out", "finite ones"),
-        )
-    return Gain(np.array(means) * family.deviance_scale(unit), folds)
+    designs, means, number = (design, design.without("score")), [], folds
+    for part in out_of_fold(designs, model, rng=rng, folds=folds, repeats=repeats):
+        number, unit = part.number, part.unit
+        means += _gains(family, y / unit, part)
+    return Gain(np.array(means) * family.deviance_scale(unit), number)
 
 
-class _Nested:
-    """One of two nested models, fitted to all rows; without a fold, a few steps from there."""
-
-    def __init__(self, design: Design, model: str, unit: float) -> None:
-        fit = fit_model(design, model, "HC1")
-        self.k, self.offset, self.y = design.k, design.offset, design.response / unit
-        self.family = FAMILIES[model]
-        triangle = design.basis[1]
-        shift = np.zeros(design.k)
-        shift[0] = np.log(unit)  # of any but an exponential mean the unit is 1
-        self.basis = design.basis[0]
-        self.start = triangle @ (fit.params - shift)
-        self.information = self._information(np.ones(design.n, dtype=bool), self.start)
-
-    def _rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, float | np.ndarray]:
-        return self.basis[rows], self.y[rows], 0.0 if self.offset is None else self.offset[rows]
-
-    def _information(self, rows: np.ndarray, params: np.ndarray) -> np.ndarray:
-        basis, _, offset = self._rows(rows)
-        return basis.T @ (basis * self.family.weights(basis @ params + offset)[:, None])
-
-    def predict(self, out: np.ndarray) -> np.ndarray:
-        """Return the linear predictor of the rows left out, of the model fitted to the others.
-
-        The first step needs the rows left out alone: at the estimate the contributions of all rows
-        add up to zero. For least squares it is the answer. The next steps keep the first one's
-        information; where that does not settle, it is worked out anew at each step.
-        """
-        held, left_out, shift = self._rows(out)
-        basis, y, offset = self._rows(~out)
-        chord = self.information - self._information(out, self.start)
-        gone = held.T @ self.family.score(left_out, held @ self.start + shift)
-        taken = count()
-
-        def sums(params: np.ndarray) -> Sums:
-            attempt = next(taken)
-            if attempt == 0:
-                return None, -gone, chord
-            score = basis.T @ self.family.score(y, basis @ params + offset)
-            return None, score, chord if attempt <= CHORDS else self._information(~out, params)
-
-        steps = 1 if self.family.linear else 61
-        last = newton(sums, self.start, steps=steps, small=ENOUGH, condition=SINGULAR)
-        if not np.isfinite(last.params).all():
-            fault = Fault(
-                "prediction",
-                "no estimate without one of the folds",
-                "columns that vary within every fold",
-            )
-            raise DesignError("the model", fault)
-        return held @ last.params + shift
+def _gains(family: Family, y: np.ndarray, part: OutOfFold) -> list[float]:
+    """Return the deviance that the first of two designs gains in each fold, a row on average."""
+    losses = [family.loss(y, at) for at in part.predictors[:2]]
+    gained = losses[1] - losses[0]
+    sizes = np.bincount(part.folds)
+    return (np.bincount(part.folds, weights=gained) / sizes).tolist()
 
 
 def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -185,7 +110,7 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
         reason = "The plan says quick = true, so out-of-sample predictions were not made."
         return question.only("prediction", None, reason)
     design, model = question.design, question.mean_model
-    repeats = int(np.clip(ROWS_OF_REPEATS // design.n, 1, REPEATS))
+    repeats = repeats_of(design.n)
     try:
         gain = cross_validated_gain(design, model, rng=question.generator(), repeats=repeats)
     except DesignError as error:
