@@ -367,7 +367,7 @@ def new_notebook(plan: str, out: Path | None, force: bool) -> None:
 def score(name: str, data: str | None, out: Path | None, card: bool) -> None:
     """Compute a score in a vendor's style.
 
-    One of klout, klout_old, kred, trustcloud, credit, history, placebo.
+    One of klout, klout_old, kred, trustcloud, tweepcred, agent, credit, history, placebo.
 
     DATA is an activity table: a name in data/raw, a path, or an address such as
     simulated:creators?seed=7.

@@ -16,9 +16,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 SCORE = _words("""
-    score scores scoring rank ranking klout kred trustcloud peerindex rating ratings rated grade
-    stars tomatometer metacritic reputation influence prestige trust trustscore influencer bewertung
-    punktzahl punktestand influencia influenza einfluss note cijfer waardering puntuacion
+    score scores scoring rank ranking klout kred trustcloud tweepcred peerindex rating ratings rated
+    grade stars tomatometer metacritic reputation influence prestige trust trustscore influencer
+    bewertung punktzahl punktestand influencia influenza einfluss note cijfer waardering puntuacion
     calificacion valoracion punteggio voto pontuacao betyg
 """)
 """Composites that somebody hands out."""

@@ -147,7 +147,8 @@ class Audit:
 
     def _manipulability(self) -> StudyView:
         """Return what each way of gaming gains on vendors' scores, and what it costs."""
-        from analysis.studies.manipulability.study import manipulability, manipulability_figure
+        from analysis.studies.manipulability.figure import manipulability_figure
+        from analysis.studies.manipulability.study import manipulability
 
         gains = manipulability(self.dataset.frame)
         figure = manipulability_figure(gains)

@@ -26,6 +26,12 @@ COLUMNS = {
     "replies_up": "own replies, mentions and shares of accounts with more influence",
     "replies_down": "own replies, mentions and shares of accounts with less influence",
     "followers": "followers at the end of the period",
+    "followings": "accounts followed at the end of the period",
+    "pagerank": "PageRank among all accounts of the network (see `tweepcred.pagerank`)",
+    "device": "1 where a telephone that takes messages is confirmed",
+    "verified": "1 where the account has the badge of a verified one",
+    "suspended": "1 where the account is suspended",
+    "restricted": "1 where the account is restricted",
     "verified_email": "1 where the e-mail address is confirmed",
     "verified_post": "1 where the postal address is confirmed",
     "verified_sms": "1 where the telephone number is confirmed",
@@ -37,6 +43,15 @@ COLUMNS = {
     "past_referrals": "referrals of the period before",
     "past_revenue": "revenue of the period before",
     "late_payments": "payments made late, of those due before",
+    "agent_registered": "1 where the agent stands in the public registry",
+    "agent_age": "days since the agent was registered",
+    "agent_file": "1 where the address of the agent's registration file answers",
+    "agent_endpoint": "1 where that file names where payments go",
+    "agent_senders": "different accounts that paid the agent in 30 days",
+    "agent_idle": "days since the agent was last active",
+    "agent_clients": "different clients that left feedback on the agent",
+    "agent_positive": "1 where their feedback is positive on average",
+    "agent_validations": "validations of the agent on record",
 }
 """What the scores read, by column; each score needs a few of them and says which in its card."""
 

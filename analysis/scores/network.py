@@ -99,7 +99,7 @@ def influence(
         raise DataError(WHERE, "damping", printable(damping), "a number of at least 0 and below 1")
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
-    return _solve(reactions, total, accounts, damping, tolerance)
+    return solve(reactions, total, accounts, damping, tolerance)
 
 
 def read_ties(ties: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -174,21 +174,22 @@ def flows(
     )
 
 
-def _solve(
+def solve(
     reactions: sparse.csr_matrix,
     total: np.ndarray,
     accounts: np.ndarray,
-    damping: float,
-    tolerance: float,
+    damping: float = DAMPING,
+    tolerance: float = TOLERANCE,
+    jump: np.ndarray | None = None,
 ) -> Influence:
-    """Iterate to the fixed point from equal influence."""
+    """Iterate to the fixed point, from where the walk jumps to: `jump` sums to 1, alike if None."""
     n = len(accounts)
     lone = np.flatnonzero(total == 0)
     per_reaction = damping / np.where(total == 0, np.inf, total)
-    x = np.full(n, 1 / n)
+    x = landing = np.full(n, 1 / n) if jump is None else jump
     for step in range(1, MOST + 1):
         new = reactions @ (x * per_reaction)
-        new += (1 - damping + damping * x[lone].sum()) / n
+        new += (1 - damping) * landing + damping * x[lone].sum() / n
         error = float(np.abs(new - x).sum()) * damping / (1 - damping)
         x = new
         if error <= tolerance:
@@ -213,7 +214,7 @@ def reactor_scores(ties: pd.DataFrame, *, damping: float = DAMPING) -> pd.Series
 
     reactor, author, weight, accounts = read_ties(ties)
     reactions, total = flows(reactor, author, weight, len(accounts))
-    rank = _solve(reactions, total, accounts, damping, TOLERANCE).ranks()
+    rank = solve(reactions, total, accounts, damping).ranks()
     got = np.bincount(author, weight, len(accounts))
     received = np.bincount(
         author, rank[reactor] * (1.0 if weight is None else weight), len(accounts)

@@ -204,6 +204,65 @@ COLUMNS: dict[str, tuple[str, str, str, str]] = {
         "endorsements",
         "Ratings and endorsements received on marketplaces",
     ),
+    "followings": (
+        "integer",
+        "accounts followed",
+        "accounts",
+        "Accounts followed at the end of the period",
+    ),
+    "device": ("binary", "a confirmed device", "", "1 where a telephone is confirmed"),
+    "verified": ("binary", "the badge", "", "1 where the account has the badge of a verified one"),
+    "suspended": ("binary", "a suspended account", "", "1 where the account is suspended"),
+    "restricted": ("binary", "a restricted account", "", "1 where the account is restricted"),
+    "agent_registered": (
+        "binary",
+        "a registered agent",
+        "",
+        "1 where the creator's AI agent stands in the public registry",
+    ),
+    "agent_age": ("integer", "the agent's age", "days", "Days since the agent was registered"),
+    "agent_file": (
+        "binary",
+        "the agent's file",
+        "",
+        "1 where the address of its registration file answers",
+    ),
+    "agent_endpoint": (
+        "binary",
+        "the agent's payment endpoint",
+        "",
+        "1 where that file names where payments go",
+    ),
+    "agent_senders": (
+        "integer",
+        "accounts that paid the agent",
+        "accounts",
+        "Different accounts that paid the agent in 30 days",
+    ),
+    "agent_idle": (
+        "integer",
+        "days without the agent",
+        "days",
+        "Days since the agent was last active",
+    ),
+    "agent_clients": (
+        "integer",
+        "clients that rated the agent",
+        "clients",
+        "Different clients that left feedback on the agent",
+    ),
+    "agent_positive": (
+        "binary",
+        "positive feedback on the agent",
+        "",
+        "1 where feedback is positive on average",
+    ),
+    "agent_validations": (
+        "integer",
+        "validations of the agent",
+        "validations",
+        "Validations of the agent on record",
+    ),
 }
 """Type, label, unit and meaning. A column marked TRUTH is one that no real dataset has."""
 

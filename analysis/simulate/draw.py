@@ -23,6 +23,7 @@ from analysis.simulate.activity import (
 )
 from analysis.simulate.columns import COLUMNS
 from analysis.simulate.parameters import Parameters
+from analysis.simulate.sources import account_columns, agent_columns, trust_columns
 
 QUARTER = 3.0
 """Months that a row of the table of creators covers."""
@@ -66,13 +67,16 @@ def draw(parameters: Parameters, *, panel: bool) -> World:
     before, length = (BEFORE, 1.0) if panel else (1, QUARTER)
     rows = parameters.months if panel else 1
     n, periods, kept = parameters.n, before + rows, slice(before, before + rows)
-    made, earned, extra, own = (np.random.default_rng([parameters.seed, p]) for p in range(4))
+    made, earned, extra, own, heirs = (
+        np.random.default_rng([parameters.seed, part]) for part in range(5)
+    )
     activity = draw_activity(parameters, periods, length, made)
     scores = _scores(parameters, activity, before, 3 if panel else 1, made, kept)
     slopes = _slopes(parameters, earned)
     outcomes = _outcomes(parameters, activity, scores["klout"], slopes, kept, length, earned)
     columns = vars(activity) | scores | outcomes | _spent(activity, extra)
-    columns |= _derived(columns) | _sources(parameters, outcomes["discipline"], periods, own)
+    columns |= _derived(columns) | trust_columns(parameters, outcomes["discipline"], periods, own)
+    columns |= account_columns(activity, heirs) | agent_columns(activity, length, heirs)
     columns["perk"] = scores["klout"] >= parameters.threshold
     columns["creator"] = np.array([[f"c{i:0{len(str(n))}d}"] for i in range(1, n + 1)])
     columns["industry"] = np.array(INDUSTRIES)[activity.industry]
@@ -253,23 +257,3 @@ def _derived(columns: Arrays) -> Arrays:
 def _lagged(values: np.ndarray) -> np.ndarray:
     """Return the previous period's values; the first period, which is never kept, has its own."""
     return np.concatenate([values[:, :1], values[:, :-1]], axis=1)
-
-
-def _sources(
-    parameters: Parameters, discipline: np.ndarray, periods: int, rng: Generator
-) -> Arrays:
-    """Return what a trust score reads; of the traits of a creator, every period has the same."""
-    shape = (parameters.n, 1)
-    opened = rng.integers(1, 61, size=shape)
-    other = np.sqrt(1 - parameters.ratings**2) * rng.normal(size=shape)
-    rated = parameters.ratings * discipline + other
-    sold = rng.poisson(rng.gamma(0.8, 15, size=shape))
-    confirmed = {"email": 0.9, "post": 0.3, "sms": 0.5}
-    return {
-        **{f"verified_{how}": rng.random(shape) < share for how, share in confirmed.items()},
-        "responsiveness": np.round(rng.beta(4, 2, size=shape), 3),
-        "consistency": np.round(rng.beta(5, 2, size=shape), 3),
-        "longevity": opened + np.arange(periods),
-        "rating": np.where(sold > 0, np.round(np.clip(4.2 + 0.5 * rated, 1, 5), 2), 0.0),
-        "endorsements": sold,
-    }

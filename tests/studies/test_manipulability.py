@@ -9,14 +9,9 @@ import pytest
 from analysis import simulate
 from analysis.errors import DataError
 from analysis.scores import kred
-from analysis.studies.manipulability.study import (
-    ACTIONS,
-    BOTS,
-    Action,
-    after,
-    manipulability,
-    manipulability_figure,
-)
+from analysis.studies.manipulability.actions import ACTIONS, BOTS, Action, after
+from analysis.studies.manipulability.figure import manipulability_figure
+from analysis.studies.manipulability.study import AGENT, TWEEPCRED, manipulability
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +24,11 @@ def row(found, score, action):
 
 
 def test_one_row_per_action_and_score(found):
-    assert len(found.table) == 3 * len(ACTIONS)
-    assert found.table.groupby("score")["rank"].max().tolist() == [len(ACTIONS)] * 3
+    on_agents = sum(action.on_agent for action in ACTIONS)
+    ranks = found.table.groupby("score")["rank"].max()
+    assert ranks.pop(AGENT) == on_agents
+    assert ranks.tolist() == [len(ACTIONS) - on_agents] * 4
+    assert len(found.table) == ranks.sum() + on_agents
     for _, rows in found.table.groupby("score"):
         assert rows["range_per_100"].is_monotonic_decreasing
 
@@ -55,6 +53,35 @@ def test_a_confirmed_number_moves_trust_only(found):
         row(found, "Klout-style", "verified account").points
         == row(found, "Kred-style", "verified account").points
     )
+
+
+def test_two_hours_and_a_few_dollars_make_a_full_score_of_an_agent(found):
+    """The rubric publishes every point: what an agent's owner can do alone is all but its age."""
+    rows = found.table[found.table["score"] == AGENT]
+    assert rows["idle_points"].tolist() == [30, 40, 10]
+    assert 100 - rows["idle_points"].sum() == 20  # registered, for more than 7 days
+    assert rows["hours"].sum() == 2
+    assert rows["dollars"].sum() == 7
+
+
+def test_a_badge_moves_a_forgotten_account_and_following_back_costs_many_points(found):
+    import math
+
+    badge = row(found, TWEEPCRED, "paid badge")
+    assert badge.idle_points == pytest.approx(5.21 * math.log(100 / 5), rel=1e-6)
+    device = row(found, TWEEPCRED, "verified account")
+    assert device.idle_points == pytest.approx(5.21 * math.log(55 / 5), rel=1e-6)
+    back = row(found, TWEEPCRED, "follow-back")
+    assert back.points < 0 < back.idle_points
+    assert row(found, TWEEPCRED, "bought followers").idle_points == 0
+    assert row(found, TWEEPCRED, "bought followers").points > 0  # they excuse those one follows
+
+
+def test_what_reads_columns_that_are_not_there_is_left_out():
+    frame = simulate.creators(n=60)
+    table = manipulability(frame.drop(columns=["device", "agent_age"])).table
+    assert sorted(set(table["score"])) == ["Klout-style", "Kred-style", "TrustCloud-style"]
+    assert not table["action"].isin(["registration", "praise by oneself"]).any()
 
 
 def test_gifts_are_seventy_points_each():
