@@ -53,6 +53,7 @@ from analysis.studies.increment.study import (
 )
 from analysis.studies.influence.study import study_fragility
 from analysis.studies.registry import STUDIES
+from analysis.studies.scores.family import study_family
 
 if TYPE_CHECKING:
     from analysis.report.views import Audit
@@ -215,6 +216,10 @@ def analyse(
     everything = joined(result for _, result in studied)
     estimates = Estimates(everything.rows, sample.plan.inference.level)
     verdicts, tails = _rule(sample, estimates, list(everything.checks), noise)
+    progress("Looking at all claims together")
+    together = study_family(sample, verdicts).noted(note)
+    studied.append(("family", together))
+    estimates = Estimates((*estimates.rows, *together.rows), sample.plan.inference.level)
     sample.kept.clear()  # what the studies shared is large
     checks = (*everything.checks, *tails)
     curves = {key: known.curve for key, known in noise.items() if known.curve is not None}

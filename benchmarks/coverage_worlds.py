@@ -509,7 +509,8 @@ SIZED = (study_increment, study_size, study_confounding)
 def _plan(
     outcome: list[dict[str, Any]], engagement: dict[str, Any] = TRUE, **more: Any
 ) -> dict[str, Any]:
-    return {"score": SCORE, "engagement": engagement, "outcome": outcome, "inference": FEWER} | more
+    said = {"score": SCORE, "engagement": engagement, "outcome": outcome, "inference": FEWER}
+    return said | {"ranking": {}} | more
 
 
 def _named(names: Iterable[str], value: float | str) -> dict[str, float | str]:

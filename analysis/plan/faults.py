@@ -249,6 +249,7 @@ def unedited(data: dict[str, Any]) -> Iterator[Fault]:
 def plan_conflicts(plan: Plan) -> Iterator[Fault]:
     """Yield what one table of a plan says that another one does not allow."""
     yield from _gaming_conflicts(plan)
+    yield from _family_conflicts(plan)
     yield from _role_conflicts(plan)
     for name in plan.score.columns:
         if name in TEST_NAMES:
@@ -351,3 +352,13 @@ def _gaming_conflicts(plan: Plan) -> Iterator[Fault]:
         if name in measured:
             found = f"{quoted(name)}, a score or an outcome"
             yield Fault("[parts] columns", found, "columns that engagement is made of")
+
+
+def _family_conflicts(plan: Plan) -> Iterator[Fault]:
+    """Yield a fault for each exploratory column that no claim is about."""
+    claimed = (*plan.outcomes, *plan.score.columns)
+    for name in plan.family.exploratory if plan.family else ():
+        if name not in claimed:
+            allowed = f"an outcome or a score of the plan: {listing(claimed)}"
+            near = did_you_mean(name, claimed)
+            yield Fault("[family] exploratory", column_place(name), allowed, near)

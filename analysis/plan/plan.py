@@ -44,6 +44,7 @@ from analysis.plan.sections.outcome import OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
     ClusterSection,
+    FamilySection,
     FlexibleSection,
     GamingSection,
     InferenceSection,
@@ -51,6 +52,7 @@ from analysis.plan.sections.studies import (
     OverlapSection,
     PanelSection,
     PartsSection,
+    RankingSection,
     RegisteredSection,
     SegmentSection,
     TimingSection,
@@ -99,6 +101,8 @@ class Plan(Section):
     registered: RegisteredSection | None = None
     multiverse: MultiverseSection | None = None
     flexible: FlexibleSection | None = None
+    family: FamilySection | None = None
+    ranking: RankingSection | None = None
     timing: TimingSection | None = None
     decision: ActionSection | None = None
     overlap: OverlapSection = OverlapSection()

@@ -42,6 +42,7 @@ DRAWN_IN = {
     "placebo": "placebo",
     "parts": "engagement_mix",
     "diagnostics": "diagnostics",
+    "scores": "scores",
     "rows": "rows",
 }
 """Kinds of figures that are a section's first one, and the section's key."""
@@ -287,8 +288,8 @@ class Audit:
             distributed. "relation": how score, engagement and outcome go together.
             "reliability": the effect by the reliability of engagement. "curve": every analysis
             that the plan calls reasonable. "decision": what choosing by the score gains.
-            "segments", "gaming", "placebo", "parts", "simex",
-            "diagnostics" and "rows": the figure of that study.
+            "scores": several scores side by side. "segments", "gaming", "placebo", "parts",
+            "simex", "diagnostics" and "rows": the figure of that study.
         outcome, score : str, optional
             The plan's first ones unless given; for "effect", all scores.
         ax : matplotlib Axes, optional
@@ -317,6 +318,8 @@ class Audit:
         alone = replace(self.findings, decided=(verdict,))
         if kind == "reliability":
             return reliability_figure(self.findings if score is None else alone, verdict.outcome)
+        if kind == "scores":
+            alone = replace(alone, decided=tuple(self.findings.verdicts_on(verdict.outcome)))
         section = self._section(DRAWN_IN[kind], alone)
         if section is None or not section.figures:
             allowed = "a kind that the plan asks for, and that these data have rows for"

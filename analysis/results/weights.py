@@ -275,6 +275,12 @@ WEIGHTS: dict[str, Weighed] = {
         "what is new with engagement as recorded",
         "It cannot be said.",
     ),
+    "scores": Weighed("note", "the scores beside each other", "They cannot be told apart."),
+    "own_noise": Weighed(
+        "note",
+        "the effect that a score without noise of its own would have",
+        "It cannot be worked out.",
+    ),
     "prediction": Weighed("note", "predictions of rows that were left out", "None were made."),
     "flexible": Weighed(
         "note",

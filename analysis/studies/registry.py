@@ -25,6 +25,7 @@ from analysis.studies.placebo.study import study_placebo
 from analysis.studies.prediction.flexible import study_flexible
 from analysis.studies.prediction.prediction import study_prediction
 from analysis.studies.ranking.study import study_ranking
+from analysis.studies.scores.study import study_scores
 from analysis.studies.segments.study import study_segments
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ STUDIES = (
     Study("heavy_tails", "Heavy tails", study_bootstrap),
     Study("influence", "Influential rows", study_influence, "report.robustness_section"),
     Study("segments", "Segments", study_segments, "report.segments_section"),
+    Study("scores", "Several scores, many outcomes", study_scores, "report.scores_section"),
     Study("ranking", "Ranking", study_ranking, "study.ranking_section"),
     Study("panel", "Fixed effects", study_panel, "study.panel_section"),
     Study("diagnostics", "Fit of the model", study_diagnostics, "study.diagnostics_section"),

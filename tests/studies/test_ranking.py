@@ -13,6 +13,12 @@ from analysis.results.question import Question
 from analysis.studies.ranking.study import study_ranking
 
 
+@pytest.fixture
+def plan_of(plan_of):
+    """Plans that ask how well their scores rank."""
+    return lambda *kind, **said: plan_of(*kind, **{"ranking": {}, **said})
+
+
 def rows(plan, frame, score="klout"):
     sample = select_sample(plan, from_frame(frame))
     return {row.term: row for row in study_ranking(Question(sample, plan.outcome[0], score)).rows}
@@ -42,6 +48,21 @@ def test_a_binary_outcome_has_all_of_them(plan_of, make_frame):
         "a bootstrap of a largest distance lies above the truth"
     )
     assert found["auc"].id == "demo/renewed/klout/scorecard/-/auc"
+
+
+def test_a_plan_that_does_not_ask_has_none(plan_of, make_frame):
+    assert rows(plan_of("binary", ranking=None), make_frame(400)) == {}
+
+
+def test_the_direction_is_said_in_words(plan_of, make_frame):
+    frame = make_frame(800)
+    frame["klout"] = -frame["klout"]
+    audit = analyse(plan_of("binary", quick=True), data=frame)
+    auc = audit.estimates.one(method="scorecard", term="auc").estimate
+    assert auc < 0.5
+    said = sections_of(audit)["ranking"].paragraphs[-1]
+    assert "more klout goes with less renewed" in said.casefold()
+    assert f"{100 * (1 - auc):.0f} %" in said
 
 
 def test_revenue_has_gini_and_lift(plan_of, make_frame):

@@ -147,6 +147,26 @@ class GamingSection(Section):
         }
 
 
+class FamilySection(Section):
+    """`[family]`: the claims of a plan with several outcomes or scores, looked at together.
+
+    `exploratory` are outcomes or scores whose claims nobody promised beforehand; all others are
+    confirmatory.
+    """
+
+    exploratory: tuple[Name, ...] = ()
+
+    def rules(self) -> Rules:
+        return {"exploratory names a column once": len({*self.exploratory}) < len(self.exploratory)}
+
+
+class RankingSection(Section):
+    """`[ranking]`: how well each score ranks the rows, as a credit score is judged: AUC, Gini, KS.
+
+    The table is empty: that it is there asks for these figures.
+    """
+
+
 class PartsSection(Section):
     """`[parts]`: columns that engagement is made of, by who engages or from where."""
 

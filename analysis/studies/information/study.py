@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KNOWN, NEW = "adequacy", "new_information"
 """Terms: the share that engagement and controls have, and its complement."""
 
+ANYTHING = (0.0, 1.0)
+
 LOWER = "lower-reliability"
 """Variant: were engagement recorded as badly as the plan thinks possible."""
 
@@ -116,7 +118,7 @@ def _part(findings: Findings, verdict: Verdict) -> Part:
         return "", None, None
     sentences = [_sentence(findings, verdict, rows[KNOWN, ""], rows[NEW, ""])]
     lower = rows.get((NEW, LOWER))
-    if lower is not None:
+    if lower is not None and rows[NEW, ""].bounds != ANYTHING:
         sentences.append(_at_lower_sentence(findings, lower))
     text = about(findings, verdict.outcome, verdict.score) + " ".join(sentences)
     return text, None, _table(findings, verdict, rows)
@@ -134,6 +136,12 @@ def _span(findings: Findings, row: Estimate) -> str:
 def _sentence(findings: Findings, verdict: Verdict, known: Estimate, new: Estimate) -> str:
     label, level = findings.label, f"{100 * findings.level:g} % CI"
     ratio, *_, chance = known.note.split("; ")[:4]
+    if new.bounds == ANYTHING:
+        return (
+            f"So little is explained of {label(verdict.outcome)} that nothing can be said of the"
+            f" shares: anything from none to all of it may come with {label(verdict.score)} alone,"
+            " with engagement as recorded."
+        )
     if not ratio.startswith("likelihood"):  # whose size depends on the unit of the outcome
         ratio = ratio.partition(" of ")[0].rpartition(" ")[0]
     controls = findings.plan.controls.columns
@@ -174,6 +182,6 @@ def _table(findings: Findings, verdict: Verdict, rows: dict[tuple[str, str], Est
     cells = tuple(
         (names[term], said[variant], _percent(row), _span(findings, row))
         for (term, variant), row in rows.items()
-        if row.estimate is not None
+        if variant in said and row.estimate is not None
     )
     return Table(caption, ("What", "Engagement", "Share", "Interval"), cells, (2,))

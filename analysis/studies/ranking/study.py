@@ -53,9 +53,12 @@ EXPLAINED = (
 def study_ranking(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
     """Return AUC, Gini, KS, lift and calibration of a score, and differences from other scores.
 
+    Nothing where the plan does not ask for it with a table `[ranking]`.
     Gini and lift for outcomes that are nowhere negative; AUC, KS and calibration for binary ones.
     Where the outcome has an exposure, its rate is ranked, and a row counts as much as its exposure.
     """
+    if question.plan.ranking is None:
+        return StudyResult()
     values = question.sample.numbers(question.outcome.column)
     if values.min() < 0 or np.ptp(values) == 0:
         return StudyResult()
@@ -169,8 +172,28 @@ def ranking_section(findings: Findings) -> ReportSection | None:
     if not tables:
         return None
     return ReportSection(
-        "How well the score ranks", (EXPLAINED, *_compared(findings)), tables=tuple(tables)
+        "How well the score ranks",
+        (EXPLAINED, *_compared(findings), *_directions(findings)),
+        tables=tuple(tables),
     )
+
+
+def _directions(findings: Findings) -> list[str]:
+    """Return in words which way each score ranks a binary outcome: a sign is read both ways."""
+    label, sentences = findings.dataset.label, []
+    for outcome in findings.plan.outcome:
+        for score in findings.plan.score.columns:
+            row = _rows(findings, outcome.column, score).get("auc")
+            if row is None:
+                continue
+            way, has = ("more", "higher") if row.estimate >= 0.5 else ("less", "lower")
+            share = max(row.estimate, 1 - row.estimate)
+            sentences.append(
+                f"More {label(score)} goes with {way} {label(outcome.column)}: of two rows, one"
+                f" with it and one without, the one with it has the {has} score in"
+                f" {100 * share:.0f} % of pairs."
+            )
+    return sentences
 
 
 def _rows(findings: Findings, outcome: str, score: str) -> dict[str, Estimate]:
