@@ -273,13 +273,18 @@ def run(plan: str, out: Path | None) -> None:
     before = words_before(findings, folder)
     folder, error = write_or_rescue(findings, folder, progress=progress)
     progress("")
+    if said.quick:
+        _tell(
+            "The plan says quick = true: the same word, but without the studies that only inform"
+            " and without boosted trees."
+        )
     for verdict in findings.decided:
         direction = f" ({verdict.direction})" if verdict.direction else ""
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
         echo(f"{about}: {verdict.verdict}{direction}")
         _tell(verdict_sentence(findings, verdict))
         if verdict.id in before:
-            echo(f"Under the rule of the version before: {before[verdict.id]}")
+            echo(f"An earlier version of score-audit said of these data: {before[verdict.id]}")
         echo(f"Result id: {verdict.id}")
         if not verdict.refused:
             echo(f"Its number: {verdict.deciding.id}")

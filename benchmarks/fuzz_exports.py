@@ -62,6 +62,8 @@ class Export:
         Of codes of the country, for Stata and SPSS.
     levels : tuple of str
         Terms that the equation has to have.
+    rounded : bool
+        Whether numbers are other ones on purpose; nothing may be refused then.
     """
 
     cells: list[list[str]]
@@ -72,6 +74,7 @@ class Export:
     suffix: str = "csv"
     labels: dict[int, str] | None = None
     levels: tuple[str, ...] = ()
+    rounded: bool = False
 
 
 def table(rng: np.random.Generator) -> pd.DataFrame:
@@ -133,6 +136,27 @@ def total_row(one: Export, frame: pd.DataFrame, rng: np.random.Generator) -> Exp
     return replace(one, cells=[*one.cells[:at], row, *one.cells[at:]], told=True)
 
 
+def subtotal(one: Export, frame: pd.DataFrame, rng: np.random.Generator) -> Export:
+    """Below or above a block of up to 160 rows stands its sum, with and without a name for it."""
+    first, many = int(rng.integers(0, 40)), int(rng.integers(10, 160))
+    block = frame[list(NUMBERS)].iloc[first : first + many].sum()
+    name = TOTALS[rng.integers(len(TOTALS))] if rng.random() < 0.5 else "s9999"
+    row = [name, *(f"{block[number]:.2f}" for number in NUMBERS), ""]
+    at = 1 + first + (many if rng.random() < 0.7 else 0)
+    return replace(one, cells=[*one.cells[:at], row, *one.cells[at:]], told=True)
+
+
+def ties(one: Export, frame: pd.DataFrame, rng: np.random.Generator) -> Export:
+    """Scores and likes of few levels, many of them the same: nothing is wrong with that."""
+    head, *rows = one.cells
+    at = [head.index(name) for name in ("klout", "likes")]
+    cells = [list(row) for row in rows]
+    for column, step in zip(at, (rng.integers(2, 12), rng.integers(2, 40)), strict=True):
+        for row in cells:
+            row[column] = str(int(step * round(float(row[column]) / step)))
+    return replace(one, cells=[head, *cells], rounded=True)
+
+
 def missing_code(one: Export, frame: pd.DataFrame, rng: np.random.Generator) -> Export:
     """A code below zero or above three times the largest value, in two to nine rows."""
     name = NUMBERS[rng.integers(3)]
@@ -182,6 +206,8 @@ KINDS: dict[str, Callable[[Export, pd.DataFrame, np.random.Generator], Export]] 
     "empty last column": last_column,
     "unit row": unit_row,
     "total row": total_row,
+    "subtotal": subtotal,
+    "ties": ties,
     "code for a missing value": missing_code,
     "error cell": error_cell,
     "pasted copies": copies,
@@ -231,6 +257,8 @@ def judged(one: Export, frame: pd.DataFrame, found: Inspection) -> str:
     lacking = [level for level in one.levels if level not in terms]
     if lacking:
         return f"no term {lacking[0]}: {terms}"
+    if one.rounded:
+        return f"refused: {found.refusals[0].check}" if found.refusals else ""
     for name in NUMBERS:
         values = pd.Series(np.asarray(found.sample.frame[name], dtype=float))
         by = 1000 if one.told is False and values.median() > 500 * frame[name].median() else 1
@@ -287,16 +315,20 @@ def run(count: int, seed: int, start: int = 1) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--part", type=int, default=500, help="inputs a line of the record")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", type=int, default=1, dest="start")
     parser.add_argument("--record", type=Path, default=RECORD)
     said = parser.parse_args()
-    found = run(said.count, said.seed, said.start)
-    with said.record.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(found) + "\n")
-    for kind, ends in found["by_kind"].items():
-        print(f"{kind}: {ends}")
-    return 1 if found["failures"] else 0
+    failures = 0
+    for first in range(said.start, said.count + 1, said.part):
+        found = run(min(first + said.part - 1, said.count), said.seed, first)
+        failures += len(found["failures"])
+        with said.record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+        for kind, ends in found["by_kind"].items():
+            print(f"{kind}: {ends}", flush=True)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

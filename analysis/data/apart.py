@@ -29,6 +29,10 @@ share of the rows of the most frequent one."""
 WIDE, LONE = 20.0, 5
 """Whole numbers that go so far do not end at -1 with so many rows there."""
 
+LARGE_DIGIT = 7
+"""The only negative number of whole ones, so far from zero and in more rows than its neighbours, is
+no value of its own."""
+
 MOST_CODES = 8
 """So many different codes are looked for at one end, such as -1 to -8."""
 
@@ -175,6 +179,8 @@ def _coded(inside: np.ndarray, times: np.ndarray, end: int, sign: float) -> bool
     nines = set(f"{inside[-1]:.10g}".replace(".", "")) == {"9"}
     if sign < 0 and edge > 0 and rest[-1] <= 0:  # the only negative numbers of the column
         if not short or (rows > 1 and bool((rest % 1 != 0).any())):
+            return True
+        if end == 1 and rows > 1 and edge >= LARGE_DIGIT and many > counts[-3:].max():
             return True
         wide = len(inside) - len(rest) == 1 and many >= LONE and rest[-1] - rest[0] >= WIDE
         return (

@@ -47,6 +47,7 @@ EXPLAINED = {
     "column": 'a column of the data: column = "revenue"',
     "columns": 'the columns of the data, as a list: columns = ["a", "b"]',
     "level": 'the word that counts as 1, as it stands in the cells: level = "yes"',
+    "duplicates": 'what is done with repeats of row: duplicates = "refuse", "first" or "keep"',
     "question": 'what is asked, as a text: question = "Does the score say anything about revenue?"',
     "dataset": 'where the data are: dataset = "shops.csv", beside the plan, or a name in data/raw',
     "name": 'what the study is called: name = "shops"',
@@ -279,6 +280,11 @@ def plan_conflicts(plan: Plan) -> Iterator[Fault]:
                     allowed,
                     did_you_mean(name, table.columns),
                 )
+    if plan.duplicates == "first" and plan.row is None:
+        allowed = 'row = "...", the column whose repeats are meant; or a plan without duplicates'
+        yield Fault(
+            "duplicates", '"first" in a plan without row, which leaves nothing out', allowed
+        )
     if plan.engagement.long is not None and plan.row is None:
         allowed = "row, the column that names the accounts"
         yield Fault("[engagement] long", "a plan without row", allowed)

@@ -14,7 +14,7 @@ from analysis.data.disclosure import plain_text
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
 from analysis.report.fields import deciding_row, field_name, field_text, unit_of
 from analysis.report.ledger import ledgers, read_ledger
-from analysis.results.estimates import span_text
+from analysis.results.estimates import LEAST_DF, span_text
 from analysis.results.ids import FIELDS, Known, loose
 from analysis.results.table import latex_escape
 
@@ -260,4 +260,6 @@ def _interval(row: dict[str, Any]) -> str:
     low, high = row["conf_low"], row["conf_high"]
     if low is None or high is None:
         return ""
+    if row["df"] is not None and row["df"] < LEAST_DF:
+        return ", no interval, since a row or two carry it"
     return f", {100 * row['level']:g} % CI {span_text(low, high, unit_of(row))}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.data.disclosure import count_or_text, said_count
@@ -54,7 +55,7 @@ class Inspection:
         sample, plan, dataset = self.sample, self.sample.plan, self.sample.dataset
         failed = [check for check in self.checks if check.passed is False]
         lines = [
-            *map(self._told, failed),
+            *self._all_told(failed),
             f"{plan.name}: {plan.question}",
             f"{'Simulated data' if dataset.simulated else 'Data'}:"
             f" {shown_address(dataset.address)}, {dataset.rows:,} rows, SHA-256 {dataset.sha256}",
@@ -69,13 +70,28 @@ class Inspection:
             kind = f"{outcome.kind}, {outcome.deciding_model}"
             lines.append(f"Model: {outcome.column} ({kind}) on {columns}")
             lines += [sesoi_line(sample, outcome, score) for score in plan.score.columns]
-        lines += [self._told(check) for check in self.checks if check.passed is not False]
+        lines += self._all_told([c for c in self.checks if c.passed is not False])
         return [*lines, self._outlook(failed)]
 
-    def _told(self, check: Check) -> str:
+    def _all_told(self, checks: list[Check]) -> list[str]:
+        """Return a line a check; what is said of several scores in the same words is said once."""
+        alike: dict[tuple[str, ...], list[Check]] = {}
+        for check in checks:
+            reason = check.reason
+            if check.score and check.passed is not False:
+                reason = re.sub(rf"(?<!\w){re.escape(check.score)}(?!\w)", "the score", reason)
+            alike.setdefault((check.check, check.status, check.outcome, reason), []).append(check)
+        return [
+            self._told(replace(same[0], reason=reason if len(same) > 1 else same[0].reason), same)
+            for (_, _, _, reason), same in alike.items()
+        ]
+
+    def _told(self, check: Check, same: list[Check]) -> str:
         plan = self.sample.plan
         several = len(plan.score.columns) > 1 or len(plan.outcome) > 1
-        about = ", ".join(filter(None, [check.score, check.outcome])) if several else ""
+        scores = [one.score for one in same if one.score]
+        named = f"{len(scores)} scores" if len(scores) > 3 else listed(scores) if scores else ""
+        about = ", ".join(filter(None, [named, check.outcome])) if several else ""
         about += ": " if about else ""
         mark = "FAILED" if check.passed is False else check.status.capitalize()
         return f"{about}{check_question(check)} {mark}. {check.reason}"

@@ -141,7 +141,14 @@ class Estimate:
     def span(self, level: float) -> str:
         """Return the interval of this level as a reader sees it; nothing where there is none."""
         edges = self.interval(level)
+        if edges is not None and self.carried_by_one:
+            return "none: a row or two carry it"
         return "" if edges is None else span_text(*edges, self.unit)
+
+    @property
+    def carried_by_one(self) -> bool:
+        """Whether a row (or cluster) or two carry the coefficient: no interval says anything then."""
+        return self.df is not None and self.df < LEAST_DF and not self.intervals
 
     @property
     def reference_df(self) -> float | None:
@@ -197,6 +204,10 @@ class Estimate:
             row |= dict.fromkeys(unusable)
             row["note"] = "; ".join(filter(None, [self.note, f"not finite: {', '.join(unusable)}"]))
         return {name: row[name] for name in COLUMNS}
+
+
+LEAST_DF = 1.0
+"""With fewer degrees of freedom an interval reaches from nearly nothing to beyond everything."""
 
 
 def display(value: float, unit: str) -> str:

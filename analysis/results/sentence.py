@@ -123,6 +123,13 @@ def effect_clause(findings: Findings, verdict: Verdict) -> str:
     rows = f"n = {estimate.n:,}" + (
         f" in {estimate.clusters:,} clusters" if estimate.clusters else ""
     )
+    if estimate.carried_by_one:
+        what = "cluster" if estimate.clusters else "row"
+        return (
+            f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
+            f" ({estimate.displayed}; no interval can be given, since a {what} or two carry the"
+            f" score; {model_name(estimate.model)}, {rows})"
+        )
     interval = range_of_set(verdict, findings.level) or interval_text(estimate, findings.level)
     return (
         f"{step_text(findings, verdict.score)} goes with {change_text(findings, verdict)}"
@@ -203,6 +210,8 @@ def _unit(findings: Findings, verdict: Verdict) -> str:
 
 def interval_text(estimate: Estimate, level: float) -> str:
     """Return "95 % CI -10.1 % to -1.6 %" in the units of `displayed`."""
+    if estimate.carried_by_one:
+        return "no interval, since a row or two carry it"
     return f"{100 * level:g} % CI {estimate.span(level)}"
 
 
@@ -246,6 +255,8 @@ def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
     """Return why nothing is decided: the interval's own reach, or another analysis that the rule
     asks for.
     """
+    if verdict.deciding.carried_by_one:
+        return "Without an interval nothing can be said of the size of the effect."
     alone = word_for(verdict.deciding, verdict.band, findings.level)
     if alone == "inconclusive":
         return f"The interval holds zero as well as effects beyond {band}."

@@ -137,6 +137,11 @@ WEIGHTS: dict[str, Weighed] = {
         "values far below or above all others",
         "A few values may be a code for a missing one, or an error.",
     ),
+    "default_score": Weighed(
+        "cautions",
+        "the score where a column that counts is zero",
+        "A score that rests on nothing may be a default.",
+    ),
     "total_rows": Weighed(
         "cautions",
         "rows that are the sum or mean of others, by name or by their numbers",

@@ -228,7 +228,7 @@ def _outcome(profiles: Profiles, roles: Roles) -> Lines:
     yield from ("", "# What pays. Another outcome is another table like this one.", "[[outcome]]")
     name, kind = roles.outcome, roles.kind
     possible = _some(list(map(text, roles.possible.get("outcome", ())))) or "none"
-    pays = f"what pays (revenue, orders, referrals ...); numeric columns without a role: {possible}"
+    pays = f"what pays (revenue, orders, referrals ...); columns without a role: {possible}"
     yield _line("column", text(name or UNEDITED), EDIT, "" if name else pays)
     about = f"; {text(name)} has {profiles[name].evidence()}" if name else ""
     yield _line("kind", text(kind or UNEDITED), EDIT, "" if kind else KINDS + about)

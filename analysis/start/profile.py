@@ -23,6 +23,11 @@ LOOKED_AT = 20_000
 MOST = 0.9
 """Share of the known cells that are numbers in a column of numbers; the others are told as odd."""
 
+MOST_SHIFTED, SHIFTED = 3, 0.005
+"""So few cells among plain numbers, and such a share of them, do not say how numbers are written:
+their row may be shifted by a cell.
+"""
+
 FEW_LEVELS = 30
 """A text column of at most so many different values is a category."""
 
@@ -41,8 +46,11 @@ PAIRS = (
 )
 """Words of which everybody knows which is 0 and which is 1."""
 
-CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://.*|www\..*|@\w+|\+?\d[\d ()/-]{8,}\d")
-"""Addresses of people: e-mail, web, handles, telephone numbers."""
+CONTACT = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|@\w+|\+?\d[\d ()/-]{8,}\d")
+"""Addresses of people: e-mail, handles, telephone numbers."""
+
+WEB = re.compile(r"https?://.*|www\..*")
+"""Addresses of pages, pictures and profiles."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,12 @@ class Profile:
         """Whether every row has a value, and no two rows the same."""
         return self.missing == 0 and self.distinct == self.known > 1
 
+    @property
+    def years(self) -> bool:
+        """Whether the numbers look like years, which nobody writes with a mark."""
+        whole = self.type == "integer" and self.low is not None and self.high is not None
+        return whole and YEARS[0] <= self.low and self.high <= YEARS[1]
+
     def evidence(self, *, examples: bool = True) -> str:
         """Return what was seen: type, range, gaps and, where they may be shown, three values."""
         if self.known == 0:
@@ -130,7 +144,8 @@ class Profile:
         if self.form:
             parts = [f"text: {self.form}"]
         if self.low is not None and self.high is not None:
-            parts.append(f"{self.low:,.6g} to {self.high:,.6g}")
+            mark = "" if self.years else ","
+            parts.append(f"{self.low:{mark}.6g} to {self.high:{mark}.6g}")
         share = self.missing / (self.known + self.missing)
         percent = f"{100 * share:.0f}" if 0.01 <= share < 0.995 else f"{100 * share:.3g}"
         parts.append(f"{percent} % missing" if self.missing else "none missing")
@@ -148,6 +163,9 @@ class Profile:
             parts.append("such as " + ", ".join(self.examples))
         return "; ".join(parts)
 
+
+YEARS = (1000, 2200)
+"""Whole numbers all of which lie between these are written as years are."""
 
 WHAT = {
     "integer": "whole numbers",
@@ -219,7 +237,8 @@ def _profile(name: str, raw: pd.Series, decimal: str) -> Profile:
     personal = _why_personal(name, kind, cells)
     hidden = personal or kind == "text" or (kind == "date" and not form.words)
     if counted and not form.words:
-        shown = [f"{value:,.6g}" for value in numbers.drop_duplicates().iloc[:3]]
+        mark = "" if YEARS[0] <= numbers.min() and numbers.max() <= YEARS[1] else ","
+        shown = [f"{value:{mark}.6g}" for value in numbers.drop_duplicates().iloc[:3]]
     else:
         shown = [quoted(value, limit=24) for value in cells.drop_duplicates().iloc[:3]]
     return Profile(
@@ -254,7 +273,8 @@ def _kind(
     coded = text and cells.str.fullmatch(r"[A-Za-z]+[ _-]?\d+").any()  # as is EUR12 of an id
     named = zeros or (coded and bool(match(name, IDENTIFIER)))
     pointed = text and decimal == "," and cells.str.contains(".", regex=False).any()
-    form = form_of(cells, decimal) if text and (len(numbers) < len(cells) or pointed) else None
+    asked = text and (pointed or (len(numbers) < len(cells) and not _shifted(cells, numbers)))
+    form = form_of(cells, decimal) if asked else None
     if len(numbers) == len(cells) > 0 and match(name, DAYS):
         words, conversion = dates.counted(numbers)
         form = Form("date", words, conversion) if conversion else form
@@ -273,6 +293,15 @@ def _kind(
     return "category" if few and len(cells) else "text", as_read, ()
 
 
+def _shifted(cells: pd.Series, numbers: pd.Series) -> bool:
+    """Return whether the cells that are no plain numbers are so few that their rows are shifted."""
+    odd = len(cells) - len(numbers)
+    if not 0 < odd <= MOST_SHIFTED or odd > SHIFTED * len(cells):
+        return False
+    strange = cells[~cells.index.isin(numbers.index)]
+    return bool(strange.str.contains(r"\d").any())
+
+
 def _number_type(numbers: pd.Series, cells: int) -> str:
     if len(numbers) == cells and set(numbers.unique()) == {0.0, 1.0}:
         return "binary"
@@ -288,4 +317,6 @@ def _why_personal(name: str, kind: str, cells: pd.Series) -> str:
         texts = cells.iloc[:: len(cells) // LOOKED_AT + 1].map(str)
         if texts.str.fullmatch(CONTACT).mean() > 0.05:
             return "cells look like addresses of people"
+        if texts.str.fullmatch(WEB).mean() > 0.05:
+            return "cells are web addresses, which may lead to people"
     return ""

@@ -13,6 +13,7 @@ from analysis.data.names import (
     ENGAGEMENT,
     GROUP,
     IDENTIFIER,
+    MEASURE,
     OUTCOME,
     SCORE,
     match,
@@ -148,6 +149,8 @@ def _possible(profiles: Profiles, roles: Roles) -> dict[str, tuple[str, ...]]:
             column.code or (column.type in ("category", "text") and match(name, GROUP | IDENTIFIER))
         )
     ]
+    # what names things first; a size or an age last
+    groups.sort(key=lambda n: (bool(match(n, MEASURE)), not match(n, GROUP | IDENTIFIER)))
     held = [
         name
         for name, column in left.items()

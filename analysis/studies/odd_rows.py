@@ -20,6 +20,9 @@ from analysis.results.question import Question
 ROWS_NAMED = 6
 """So many rows are named by their number in the file."""
 
+SAME_ROWS = 0.5
+"""A code stands in the rows of another column's where so many of either are the other's."""
+
 MOST_ZEROS = 0.1
 """With a larger share of zeros a control has them as a value of its own."""
 
@@ -83,6 +86,7 @@ def check_isolated(question: Question) -> Check:
     typing errors and other units do.
     """
     said, looked, skipped = [], [], []
+    rows_of: dict[float, np.ndarray] = {}
     coded: dict[str, list[float]] = {}
     for column, zero_counts in columns_looked_at(question):
         found = apart_in(question, column, zero_counts=zero_counts)
@@ -93,6 +97,10 @@ def check_isolated(question: Question) -> Check:
         said += [_apart_text(question.sample, column, one) for one in found]
         if codes := sorted({code for one in found for code in one.values}):
             coded[column] = codes
+        rows_of |= {code: one.rows for one in found for code in one.values}
+    for column, code in _same_code(question, rows_of, coded):
+        coded[column] = sorted([*coded.get(column, []), code])
+        said.append(f"{printable(column)} is {code:.15g} in the same rows.")
     without = (
         f"Not looked at: {listing(list(map(printable, skipped)))} (fewer than"
         f" {FEWEST_VALUES} different values or {FEWEST_ROWS} rows)."
@@ -106,6 +114,22 @@ def check_isolated(question: Question) -> Check:
         return question.check("isolated", False, " ".join([*said, *_codes_line(coded)]), len(said))
     reason = f"No few values of {listing(list(map(printable, looked)))} stand apart from the rest."
     return question.check("isolated", True, " ".join(filter(None, [reason, without])), 0.0)
+
+
+def _same_code(
+    question: Question, rows_of: dict[float, np.ndarray], coded: dict[str, list[float]]
+) -> Iterator[tuple[str, float]]:
+    """Yield (column, code) where a code of another column stands in the same rows, and hardly in
+    others.
+    """
+    for column, _ in columns_looked_at(question):
+        values = question.sample.frame[column].to_numpy(dtype=float)
+        for code, rows in rows_of.items():
+            same = values == code
+            there = int(same[rows].sum())
+            often = there >= max(2, SAME_ROWS * len(rows))
+            if often and there >= SAME_ROWS * same.sum() and code not in coded.get(column, ()):
+                yield column, code
 
 
 def _codes_line(coded: dict[str, list[float]]) -> list[str]:

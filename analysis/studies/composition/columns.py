@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.data.disclosure import few
-from analysis.errors import printable
+from analysis.data.names import COUNTS, ENGAGEMENT, match
+from analysis.errors import listing, printable
 from analysis.results.estimates import Check
 from analysis.results.question import Question
 from analysis.studies.odd_rows import check_isolated
@@ -16,6 +17,9 @@ FEW_VALUES = 20
 ROUND = (1000, 100, 10)
 FEWEST_ZEROS = 10
 """Fewer zeros say nothing about where they come from."""
+
+NEARLY_ALL = 0.9
+"""Share of the rows without any count that have one score, from which on it may be a default."""
 
 COARSE = 0.05
 """Rounding to less than this share of the median is of no consequence."""
@@ -28,6 +32,7 @@ def check_values(question: Question) -> list[Check]:
         _positive(question),
         _structural_zeros(question),
         check_isolated(question),
+        *_default_score(question),
     ]
 
 
@@ -35,11 +40,12 @@ def _heaping(question: Question) -> Check:
     """Return the check of values that many rows share, and of rounded or binned numbers."""
     limits, score, outcome = question.plan.overlap, question.score, question.outcome
     heaps: dict[str, float] = {}
-    for column in (score, outcome.column):
-        kind = outcome.kind if column == outcome.column else ""
-        if kind == "binary":
-            continue
+    engagement = question.plan.engagement.columns
+    for column in (score, outcome.column, *engagement):
+        kind = outcome.kind if column == outcome.column else "count" * (column in engagement)
         values = question.sample.numbers(column)
+        if kind == "binary" or (column in engagement and len(np.unique(values)) < 3):
+            continue
         levels, counts = np.unique(values, return_counts=True)
         at, share = float(levels[counts.argmax()]), float(counts.max() / len(values))
         usual = (kind and at == 0) or (
@@ -63,7 +69,8 @@ def _heaping(question: Question) -> Check:
                 f"{column} has {len(levels)} different values only, so it was put into classes"
             ] = 1.0
     reason = "; ".join(heaps) or (
-        f"Neither {score} nor {outcome.column} is heaped on a value or on round ones"
+        f"None of {listing([score, outcome.column, *engagement])} is heaped on a value or on"
+        " round ones"
     )
     return question.check(
         "heaping", not heaps, f"{reason[0].upper()}{reason[1:]}.", max(heaps.values(), default=0.0)
@@ -94,6 +101,43 @@ def _is_binned(levels: np.ndarray) -> bool:
     """Return whether the few values span orders of magnitude or leave gaps, unlike small counts."""
     positive = levels[levels > 0]
     return len(positive) > 2 and positive.max() / positive.min() > 10 * len(positive)
+
+
+def _default_score(question: Question) -> list[Check]:
+    """Return the check that a score is no default where what it rests on was never counted; none
+    where no column counts, or none is zero.
+
+    A failure is a value that nearly all rows have in which a count is zero, and few others.
+    """
+    sample, score = question.sample, question.sample.numbers(question.score)
+    counts = {name: sample.numbers(name) for name in question.plan.engagement.columns}
+    for name in () if sample.raw is None else map(str, sample.raw.columns):
+        if name not in counts and match(name, COUNTS | ENGAGEMENT):
+            values = sample.measured(name)
+            counts |= {} if values is None else {name: values}
+    counts.pop(question.score, None)
+    looked = []
+    for name, values in counts.items():
+        none = values == 0
+        if min(none.sum(), (~none).sum()) < FEWEST_ZEROS or np.nanmin(values) < 0:
+            continue
+        looked.append(name)
+        levels, times = np.unique(score[none], return_counts=True)
+        value, share = levels[times.argmax()], float(times.max() / none.sum())
+        others = float((score[~none] == value).mean())
+        if share >= NEARLY_ALL and others < share / 2:
+            column = printable(name)
+            reason = (
+                f"{100 * share:.0f} % of the rows with {column} = 0 have {question.score} ="
+                f" {value:g}, and {100 * others:.0f} % of the others: a default where there was"
+                " nothing to score? If so, leave such rows out: [[keep]] with"
+                f' column = "{column}" and min = 1.'
+            )
+            return [question.check("default_score", False, reason, share)]
+    if not looked:
+        return []
+    reason = f"{question.score} has no value of its own where {listing(looked)} is zero."
+    return [question.check("default_score", True, reason)]
 
 
 def _positive(question: Question) -> Check:

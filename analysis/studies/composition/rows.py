@@ -223,9 +223,19 @@ def check_selection(question: Question) -> Check:
         )
     column, low, high, chance = max(gaps, key=lambda gap: abs(gap[2] - gap[1]))
     selected = abs(high - low) > plan.overlap.missing_gap and chance < SURE
+    ends = next(
+        (
+            pair
+            for pair in ([f"{100 * one:.{d}f} %" for one in (low, high)] for d in (0, 1, 2))
+            if pair[0] != pair[1]
+        ),
+        None,
+    )
     reason += (
-        f", {'rising' if high > low else 'falling'} from {100 * low:.0f} % to {100 * high:.0f} %"
-        f" between the least and the most {column}."
+        f", {'rising' if high > low else 'falling'} from {ends[0]} to {ends[1]} between the least"
+        f" and the most {column}."
+        if ends
+        else f", and as often for the least {column} as for the most."
     )
     if selected:
         reason += (

@@ -65,11 +65,13 @@ def _re_expression(question: Question, held: float) -> Check:
     how, best = max(shares.items(), key=lambda item: item[1])
     best = max(best, 0.0)
     left = rows * (1 - best)
-    tried = " and ".join(f"{100 * max(share, 0.0):.1f} % {name}" for name, share in shares.items())
+    told = [(f"{100 * max(share, 0.0):.1f} %", name) for name, share in shares.items()]
+    tried = f"{told[0][0]} of {question.score} {told[0][1]}"
+    tried += "".join(f", and {share} {name}" for share, name in told[1:])
     drawn = "" if used == rows else f" (in a seeded draw of {used:,} rows)"
     rest = float(target.std(ddof=1)) * np.sqrt(1 - best)
     reason = (
-        f"On rows left out, engagement alone rebuilds {tried} of {question.score}{drawn}; what is"
+        f"On rows left out, engagement alone rebuilds {tried}{drawn}; what is"
         f" left has a standard deviation of {rest:.3g} and is worth {left:,.0f} of {rows:,} rows."
     )
     same = best > limits.score_explained or left < limits.rows_left
@@ -113,7 +115,7 @@ def _rebuilt(question: Question, target: np.ndarray) -> tuple[dict[str, float], 
         return _predicted_share(learner, columns[rows], target[rows], folds)
 
     shares = {
-        "linearly, logs included,": share(
+        "by straight lines and logarithms": share(
             make_pipeline(StandardScaler(), LinearRegression()), linear
         )
     }
