@@ -30,8 +30,8 @@ WIDE, LONE = 20.0, 5
 """Whole numbers that go so far do not end at -1 with so many rows there."""
 
 LARGE_DIGIT = 7
-"""The only negative number of whole ones, so far from zero and in more rows than its neighbours, is
-no value of its own."""
+"""The only negative number of whole ones, so far from zero and in several rows, is no value of its
+own where it is alone there or in more rows than its neighbours."""
 
 MOST_CODES = 8
 """So many different codes are looked for at one end, such as -1 to -8."""
@@ -180,7 +180,8 @@ def _coded(inside: np.ndarray, times: np.ndarray, end: int, sign: float) -> bool
     if sign < 0 and edge > 0 and rest[-1] <= 0:  # the only negative numbers of the column
         if not short or (rows > 1 and bool((rest % 1 != 0).any())):
             return True
-        if end == 1 and rows > 1 and edge >= LARGE_DIGIT and many > counts[-3:].max():
+        alone = edge - rest[-1] > 2 * np.diff(rest[-6:]).max(initial=0.0)
+        if end == 1 and rows > 1 and edge >= LARGE_DIGIT and (alone or many > counts[-3:].max()):
             return True
         wide = len(inside) - len(rest) == 1 and many >= LONE and rest[-1] - rest[0] >= WIDE
         return (

@@ -36,6 +36,9 @@ SURE = 1e-4
 LONGEST_BLOCK, MOST_SUMS = 60, 100_000_000
 """Rows above or below a row that is named as a subtotal, where all would be too many sums."""
 
+FEWEST_TRIES = 10
+"""A row is the sum of so many blocks by chance as can be, and no fewer than this."""
+
 STARTS, ANCHORS, MOST_LOOKUPS = 3, 12, 4_000_000
 """A block is looked for by so many places where it may begin, in each of so many columns with the
 finest digits (fewer where rows are many); half of all columns have to agree."""
@@ -247,12 +250,16 @@ def _chance(values: np.ndarray) -> np.ndarray:
 
 
 class _Summed:
-    """A column, and what the rows before each of its places come to."""
+    """A column, what the rows before each of its places come to, and over how many rows a sum may
+    reach to be a value of the column.
+    """
 
     def __init__(self, values: np.ndarray, digit: float, chances: np.ndarray):
         self.values, self.chances = values, chances
         self.sums = np.concatenate([[0.0], np.cumsum(values)])
         self.filled = np.concatenate([[0], np.cumsum(values != 0)])
+        middle = abs(float(values.mean()))
+        self.reach = float(np.ptp(values)) / middle if middle > 0 else np.inf
         self.slack = max(0.51 * digit, 1e-12 * float(np.abs(self.sums).max()))
 
     def begins(self) -> np.ndarray:
@@ -291,7 +298,8 @@ def _above(columns: list[_Summed]) -> np.ndarray:
     finest = sorted(columns, key=lambda one: float(one.chances.mean()))
     pairs = [one.begins() for one in finest[: max(2, min(ANCHORS, MOST_LOOKUPS // n))]]
     row, start = np.divmod(np.unique(np.concatenate(pairs)), n + 1)
-    chance, agree = np.full(len(row), float(n) * n / 2), np.zeros(len(row), dtype=int)
+    tries = n * min(n / 2, max(FEWEST_TRIES, min(one.reach for one in columns)))
+    chance, agree = np.full(len(row), float(tries)), np.zeros(len(row), dtype=int)
     for one in columns:
         same = one.agrees(row, start)
         chance[same] *= one.chances[row[same]]
