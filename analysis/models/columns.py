@@ -114,19 +114,25 @@ def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:
     return [(f"{column}[{i + 1}]", spline[:, i]) for i in range(spline.shape[1])]
 
 
-def restricted_cubic_spline(values: np.ndarray, name: str = "x") -> np.ndarray:
+def restricted_cubic_spline(
+    values: np.ndarray, name: str = "x", *, knots_of: np.ndarray | None = None
+) -> np.ndarray:
     """Return the columns of a natural cubic spline with four knots, linear beyond the outer ones.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
+    name : str
+        What they are called where they have too few different quantiles.
+    knots_of : ndarray, optional
+        Other values, whose quantiles are the knots.
 
     Returns
     -------
     ndarray, shape (n, 3)
         Together with an intercept they span Harrell's restricted cubic spline.
     """
-    knots = np.quantile(values, SPLINE_QUANTILES)
+    knots = np.quantile(values if knots_of is None else knots_of, SPLINE_QUANTILES)
     if len(np.unique(knots)) < len(knots):
         found = f"knots at {listing([f'{knot:g}' for knot in knots])}"
         allowed = (

@@ -42,6 +42,7 @@ DRAWN_IN = {
     "placebo": "placebo",
     "parts": "engagement_mix",
     "diagnostics": "diagnostics",
+    "calibration": "calibration",
     "scores": "scores",
     "rows": "rows",
 }
@@ -288,6 +289,7 @@ class Audit:
             distributed. "relation": how score, engagement and outcome go together.
             "reliability": the effect by the reliability of engagement. "curve": every analysis
             that the plan calls reasonable. "decision": what choosing by the score gains.
+            "calibration": whether predictions come true, without the score and with it.
             "scores": several scores side by side. "segments", "gaming", "placebo", "parts",
             "simex", "diagnostics" and "rows": the figure of that study.
         outcome, score : str, optional

@@ -154,6 +154,7 @@ CHECK_QUESTIONS = {
     "transport": "Is the effect expected to hold in a segment nobody has looked at?",
     "decision": "Could choosing by the score be tried?",
     "information": "Can it be said what is new with engagement as recorded?",
+    "calibration_curves": "Do predictions of rows that were left out come true?",
     "scores": "Can the scores be told apart?",
     "own_noise": "Can the score's own noise be taken out?",
     "prediction": "Are rows that were left out predicted better with the score?",

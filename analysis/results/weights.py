@@ -280,6 +280,9 @@ WEIGHTS: dict[str, Weighed] = {
         "what is new with engagement as recorded",
         "It cannot be said.",
     ),
+    "calibration_curves": Weighed(
+        "note", "calibration with and without the score", "It was not looked at."
+    ),
     "scores": Weighed("note", "the scores beside each other", "They cannot be told apart."),
     "own_noise": Weighed(
         "note",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analysis.results.estimates import Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.studies.algorithm.study import study_algorithm
+from analysis.studies.calibration.study import study_calibration
 from analysis.studies.confounding.study import study_confounding
 from analysis.studies.decision.study import study_decision
 from analysis.studies.diagnostics.study import study_diagnostics
@@ -73,6 +74,12 @@ STUDIES = (
     Study("equivalence", "Size of the effect and power", study_size),
     Study("confounding", "Unobserved confounders", study_confounding),
     Study("prediction", "Prediction of rows left out", study_prediction),
+    Study(
+        "calibration",
+        "Calibration with and without the score",
+        study_calibration,
+        "study.calibration_section",
+    ),
     Study("flexible", "Controls in any form", study_flexible),
     Study("increment", "Return on what was put in", study_returns),
     Study("engagement_mix", "Kinds of engagement", study_parts, "study.parts_section"),
