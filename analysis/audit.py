@@ -12,7 +12,14 @@ import pandas as pd
 from analysis.data.dataset import from_frame, read_dataset, with_gaps
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
-from analysis.errors import AnalysisError, DesignError, Fault, PlanError, shown_address
+from analysis.errors import (
+    AnalysisError,
+    DesignError,
+    Fault,
+    PlanError,
+    printable,
+    shown_address,
+)
 from analysis.measurement_error.study import study_noise
 from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
@@ -44,6 +51,7 @@ from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
 from analysis.studies.confounding.study import check_last_period
+from analysis.studies.decision.price import sesoi_from_price
 from analysis.studies.heavy_tails.study import study_tail
 from analysis.studies.increment.study import (
     audit_together,
@@ -417,6 +425,33 @@ def check(
             terms[outcome.column], doubts = _inspected(sample, outcome, score)
             checks += doubts
     return Inspection(sample, terms, tuple(checks))
+
+
+def sesoi_of(inspection: Inspection, price: float) -> list[str]:
+    """Return which smallest effect of interest a price asks for, a line an outcome and score.
+
+    Parameters
+    ----------
+    inspection : Inspection
+    price : float
+        Of the score, in money per row scored.
+
+    Raises
+    ------
+    AnalysisError
+        When an outcome is no money and the plan does not say what it is worth, or the rows do not
+        fit into memory.
+    """
+    sample, plan = inspection.sample, inspection.sample.plan
+    if sample.out_of_core:
+        raise DesignError("--price", Fault("data", "rows beyond memory", "--price with --share"))
+    worthless = [o for o in plan.outcome if o.kind not in ("revenue", "roi")]
+    if worthless and (plan.decision is None or plan.decision.value is None):
+        allowed = "[decision] value = the money that one unit of it is worth (1 where it is money)"
+        found = f"{printable(worthless[0].column)}, which is no money"
+        raise PlanError("--price", Fault("outcome", found, allowed))
+    questions = (Question(sample, o, score) for o in plan.outcome for score in plan.score.columns)
+    return [sesoi_from_price(question, price) for question in questions]
 
 
 def _compared(sample: Sample, outcome: OutcomeSection, score: str) -> list[tuple[str, StudyResult]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import shutil
 import signal
 import sys
@@ -152,8 +153,16 @@ def init(data: str, **given: Any) -> None:
 
 @cli.command(short_help="Say what would be analysed, what is wrong.")
 @argument("plan")
-@option("--price", type=float, help="What the score costs per account, in money.")
-@option("--share", type=float, help="Share of accounts for which the score changes what you do.")
+@option(
+    "--price",
+    type=float,
+    help="What the score costs per account, in money: says which SESOI that asks for.",
+)
+@option(
+    "--share",
+    type=float,
+    help="Share of accounts for which the score changes what you do. [default: as [decision] says]",
+)
 @option(
     "--mean-revenue",
     type=float,
@@ -180,11 +189,12 @@ def check(
     """Look at plan and data only: what would be analysed, what is wrong, what the SESOI means in
     money.
     """
-    if (price is None) != (share is None):
-        raise UsageError(
-            "--price and --share go together: what the score costs, and how often it is acted on"
-        )
+    if price is None and share is not None:
+        raise UsageError("--share goes with --price: what the score costs per account")
+    if price is not None and share is None and not 0 < price < math.inf:
+        raise UsageError("--price is money per account that is scored: more than 0")
     from analysis.audit import check as inspect
+    from analysis.audit import sesoi_of
     from analysis.studies.power.assumptions import sesoi_from_price
 
     if accept_data:
@@ -209,6 +219,9 @@ def check(
     if price is not None and share is not None:
         mean = mean_revenue if mean_revenue is not None else _mean_revenue(inspection)
         click.echo(f"SESOI from a price: {sesoi_from_price(price, mean, share)[1]}")
+    elif price is not None:
+        for line in sesoi_of(inspection, price):
+            _tell(line)
 
 
 @cli.command(short_help="Say what a plan could show, before any data.")

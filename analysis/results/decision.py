@@ -15,6 +15,9 @@ WORTH, TOGETHER = "worth", "worth_simultaneous"
 """Terms of the rows that the rule reads: what an account's score is worth, with an interval of its
 own, and with intervals that hold for all capacities or thresholds together."""
 
+AT_SESOI = "worth_at_sesoi"
+"""Term of the rows on what a score of exactly the smallest effect of interest would be worth."""
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -289,6 +289,7 @@ WEIGHTS: dict[str, Weighed] = {
         "the effect that a score without noise of its own would have",
         "It cannot be worked out.",
     ),
+    "decision": Weighed("note", "what choosing by the score brings", "No choice was tried."),
     "prediction": Weighed("note", "predictions of rows that were left out", "None were made."),
     "flexible": Weighed(
         "note",

@@ -12,7 +12,8 @@ import pytest
 from scipy import stats
 
 import analysis as sa
-from analysis.data.dataset import read_dataset
+from analysis.audit import sesoi_of
+from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import PlanError
 from analysis.models.cross_fitting import out_of_fold
@@ -23,6 +24,7 @@ from analysis.results.estimates import Estimate
 from analysis.results.question import Question
 from analysis.studies.decision.net_benefit import acted_on, decision_curve, payoff
 from analysis.studies.decision.picks import change, near_edge, picks, simultaneous_level
+from analysis.studies.decision.price import Supposed
 from analysis.studies.decision.study import study_decision
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
@@ -280,6 +282,66 @@ def test_the_shipped_loans():
         found = gains[f"threshold-{at}"]
         assert 1000 * found.estimate == pytest.approx(gain, abs=0.4)
         assert 1000 * found.std_error == pytest.approx(error, abs=0.15)
+
+
+# --- price and SESOI ------------------------------------------------------------------------------
+
+
+def test_what_a_supposed_effect_is_worth():
+    """A score apart from engagement: closed form of the top share of two normals."""
+    rng = np.random.default_rng(11)
+    n = 200_000
+    frame = pd.DataFrame({"likes": rng.standard_normal(n), "klout": rng.standard_normal(n)})
+    frame["y"] = 10 + frame.likes + rng.standard_normal(n)
+    question = Question(select_sample(read_plan(PRICED), from_frame(frame)), OUTCOME, "klout")
+    effect, share = 0.5, 0.1
+    top = stats.norm.pdf(stats.norm.isf(share)) / share
+    worth = Supposed(question).worth(effect)["capacity-0.10"]
+    assert worth == pytest.approx(2 * share * top * (np.sqrt(1 + effect**2) - 1), rel=0.02)
+    found = Supposed(question).effect_for(worth)
+    assert found < effect * 1.001
+    assert Supposed(question).best(found)[0] == pytest.approx(worth, rel=0.01)
+    assert Supposed(question).effect_for(1e9) is None
+
+
+PRICED = {
+    "name": "priced",
+    "question": "Does it pay?",
+    "dataset": "priced",
+    "score": {"columns": ["klout"]},
+    "engagement": {"columns": ["likes"]},
+    "outcome": [{"column": "y", "kind": "continuous", "sesoi": 0.5}],
+    "decision": {"value": 2.0, "price": 0.001},
+}
+OUTCOME = read_plan(PRICED).outcome[0]
+
+
+@pytest.mark.parametrize("kind", ["revenue", "count", "binary", "continuous"])
+def test_a_price_asks_for_an_effect_that_pays_it(kind, make_frame, plan_of, sample_of):
+    plan = plan_of(kind, decision={"price": 0.01, "value": 1.0})
+    question = Question(sample_of(plan, make_frame()), plan.outcome[0], "klout")
+    supposed = Supposed(question)
+    price = supposed.best(0.04)[0]
+    assert supposed.best(supposed.effect_for(price))[0] == pytest.approx(price, rel=0.02)
+    rows = [row for row in study_decision(question).rows if row.term == "worth_at_sesoi"]
+    assert {row.variant: row.estimate for row in rows} == supposed.worth(plan.outcome[0].sesoi)
+
+
+def test_check_says_which_sesoi_a_price_asks_for(make_frame, plan_of, monkeypatch):
+    frame = make_frame()
+    (line,) = sesoi_of(sa.check(plan_of("revenue"), frame), 0.05)
+    assert line.startswith("SESOI from a price of 0.0500, sales by klout: sesoi = ")
+    assert "the plan says 0.05" in line
+    with pytest.raises(PlanError, match="value ="):
+        sesoi_of(sa.check(plan_of("binary"), frame), 0.05)
+
+
+def test_the_report_says_whether_the_sesoi_would_pay(make_frame, plan_of):
+    for price, said in ((1e-6, "it would pay."), (1e6, "it would not pay.")):
+        plan = plan_of("revenue", quick=True, decision={"price": price})
+        told = sa.audit(plan, data=make_frame())["decision"].sentences[0]
+        assert "a score of exactly the SESOI (5 % of the mean per SD)" in told
+        assert said in told
 
 
 # --- what a plan may say --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from analysis.data.disclosure import said_count
 from analysis.plan.sections.decision import ActionSection
-from analysis.results.decision import TOGETHER, WORTH
+from analysis.results.decision import AT_SESOI, TOGETHER, WORTH
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import ACCENT, INK, Figure, interval_figure
 from analysis.results.findings import Findings
@@ -15,6 +15,7 @@ from analysis.results.section import ReportSection, about, reasons_on, rows_on, 
 from analysis.results.sentence import listed
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
+from analysis.studies.decision.price import place_text, sesoi_text
 
 TITLE = "Does choosing by the score pay?"
 
@@ -101,6 +102,7 @@ def _told(findings: Findings, verdict: Verdict, points: list[Shown]) -> str:
                 found,
                 _worth(findings, verdict, best),
                 _word(findings, verdict, points),
+                _of_the_sesoi(findings, verdict, points),
                 *reasons_on(findings, verdict, "decision"),
             ),
         )
@@ -203,6 +205,20 @@ def _word(findings: Findings, verdict: Verdict, points: list[Shown]) -> str:
     if acting.word is None:
         return ""
     return f"These data do not decide whether it pays at a price of {price}."
+
+
+def _of_the_sesoi(findings: Findings, verdict: Verdict, points: list[Shown]) -> str:
+    """Return whether a score of exactly the smallest effect of interest would pay."""
+    price = _options(findings).price
+    rows = [point.rows[AT_SESOI] for point in points if AT_SESOI in point.rows]
+    if not price or not rows:
+        return ""
+    best = max(rows, key=lambda row: row.estimate)
+    outcome = findings.plan.outcomes[verdict.outcome]
+    size = sesoi_text(outcome, findings.plan.score.scale)
+    brings = f"would bring {_signed(best.estimate)} per row at {place_text(best.variant)}"
+    would = "it would pay" if best.estimate > price else "it would not pay"
+    return f"By the model, a score of exactly the SESOI ({size}) {brings}: {would}."
 
 
 def _noise(findings: Findings) -> Iterable[str]:

@@ -12,11 +12,12 @@ from analysis.errors import DesignError, listing
 from analysis.models.cross_fitting import OutOfFold, out_of_fold, repeats_of
 from analysis.models.fit import critical_value
 from analysis.plan.sections.decision import ActionSection, share_text, thresholds_around
-from analysis.results.decision import TOGETHER, WORTH
+from analysis.results.decision import AT_SESOI, TOGETHER, WORTH
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
 from analysis.studies.decision.net_benefit import acted_on, payoff
 from analysis.studies.decision.picks import Change, change, near_edge, picks, simultaneous_level
+from analysis.studies.decision.price import Supposed
 
 FEWEST_PICKS = 10
 """Rows that have to be chosen for a capacity to be looked at."""
@@ -180,7 +181,27 @@ def study_decision(question: Question, estimates: Iterable[Estimate] = ()) -> St
     rows: list[Estimate] = []
     for point, gain in zip(points, gains, strict=True):
         rows += _rows(acting, point, gain, level)
+    if acting.options.price is not None:
+        rows += _at_sesoi(question, points)
     return StudyResult(tuple(rows), checks)
+
+
+def _at_sesoi(question: Question, points: Sequence[Point]) -> list[Estimate]:
+    """Return what a score of exactly the smallest effect of interest would be worth per row."""
+    worth = Supposed(question).worth(question.outcome.sesoi)
+    note = "by the model: what a score whose effect is the SESOI would be worth per row"
+    return [
+        question.row(
+            "decision",
+            question.mean_model,
+            AT_SESOI,
+            variant=point.variant,
+            estimate=worth[point.variant],
+            unit="outcome",
+            note=note,
+        )
+        for point in points
+    ]
 
 
 def _too_few(acting: Acting) -> tuple[Check, ...]:
