@@ -62,7 +62,7 @@ _PUBLIC = {
     "read_dataset": "analysis.data.dataset",
     "read_plan": "analysis.plan",
     "score": "analysis.data.export",
-    "verify": "analysis.audit",
+    "verify": "analysis.reproduction",
 }
 """What `import analysis` offers, and where it lives: loaded on first use, so that `--help` does not
 wait for pandas.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from analysis.data.dataset import from_frame, read_dataset, with_gaps
 from analysis.data.halves import with_halves
 from analysis.data.sample import Sample, select_sample
 from analysis.errors import (
-    AnalysisError,
     DesignError,
     Fault,
     PlanError,
@@ -29,13 +27,7 @@ from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.report.article.check import find_in_text
-from analysis.report.article.text import read_text
-from analysis.report.comparison import compare_files, compare_ledgers
-from analysis.report.earlier import errors_of_before, is_earlier
 from analysis.report.inspection import Inspection
-from analysis.report.ledger import ledger, read_ledger, result_folder
-from analysis.report.verification import Verification
 from analysis.results.estimates import (
     Check,
     Estimate,
@@ -321,77 +313,6 @@ def _by_default(question: Question | None) -> Estimate | None:
         return None if question is None else question.effect_by_default()
     except DesignError:  # it does not exist for these rows
         return None
-
-
-def verify(
-    folder: str | Path,
-    text: str | Path | None = None,
-    *,
-    plan: str | Path | None = None,
-    strict: bool = False,
-) -> Verification:
-    """Recompute a result folder's ledger and compare; with `text`, also find its results in an
-    article.
-
-    Parameters
-    ----------
-    folder : path
-        A result folder with `ledger.json`.
-    text : path, optional
-        An article that cites results by id or by LaTeX macro.
-    plan : str or path, optional
-        The plan, where the ledger does not say where its file is.
-    strict : bool
-        Whether a number of the article that cannot be checked lowers its citation.
-
-    Raises
-    ------
-    AnalysisError
-        When the ledger, the plan, the data or the text cannot be read.
-    """
-    folder = result_folder(folder)
-    old = read_ledger(folder / "ledger.json")
-    said = read_plan(plan or _plan_of(old, folder))
-    new = ledger(analyse(said))
-    if is_earlier(old):
-        new["estimates"] = _with_errors_of(old, said, new)
-    from analysis.report.folder import written_by_a_run
-
-    ours = [path.as_posix() for path in written_by_a_run(folder)]
-    lines = (*compare_ledgers(old, new).lines, *compare_files(old, folder, ours))
-    if text is not None:
-        lines += find_in_text(read_text(Path(text)), new, strict=strict).lines
-    return Verification(lines)
-
-
-def _with_errors_of(old: dict[str, Any], plan: Plan, new: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the estimates of today with the errors of an earlier ledger, where the plan names none
-    and those by default were other ones.
-    """
-    then = {} if plan.inference.covariance else errors_of_before(old, new)
-    made: dict[str, dict[str, Any]] = {}
-    for name in {*then.values()} - {""}:
-        with contextlib.suppress(AnalysisError):
-            changed = changed_plan(plan, {("inference", "covariance"): name})
-            made[name] = {row["id"]: row for row in ledger(analyse(changed))["estimates"]}
-    deciding = {name: outcome.deciding_model for name, outcome in plan.outcomes.items()}
-
-    def as_then(row: dict[str, Any]) -> dict[str, Any]:
-        about = row["outcome"], row["score"], row["model"]
-        name = then.get(about, then.get((*about[:2], deciding.get(about[0]))))
-        return made.get(name, {}).get(row["id"], row)
-
-    return [as_then(row) for row in new["estimates"]]
-
-
-def _plan_of(old: dict[str, Any], folder: Path) -> str | Path:
-    """Return where the plan of a ledger is: beside the results as it was, or a plan of this
-    name.
-    """
-    beside = old["environment"].get("plan_file")
-    if beside and (folder / beside).is_file():
-        return (folder / beside).resolve()
-    return old["plan"]["name"]
 
 
 def check(

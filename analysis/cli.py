@@ -353,8 +353,8 @@ def verify(folder: Path, text: Path | None, plan: str | None, strict: bool, as_j
     \b
     score-audit verify results/movies --text article.md
     """
-    from analysis.audit import verify as compare
     from analysis.report.ledger import result_folder
+    from analysis.reproduction import verify as compare
 
     verification = compare(result_folder(folder), text, plan=plan, strict=strict)
     echo(_json(verification.record()) if as_json else verification.told(printable(text)))

@@ -176,6 +176,10 @@ class DataError(AnalysisError):
     """The dataset cannot be read, or holds values that the plan does not allow."""
 
 
+class DatasetNotFoundError(DataError):
+    """There is no dataset of this name or at this address."""
+
+
 class DesignError(AnalysisError):
     """The model asked for cannot be fitted to these rows."""
 

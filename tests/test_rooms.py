@@ -21,6 +21,7 @@ ROOMS = [
     "report",
     "out_of_core",
     "audit",
+    "reproduction",
     "start",
     "cli",
 ]

@@ -17,7 +17,15 @@ from analysis.data.reading.codes import declared, unknown_columns, without_codes
 from analysis.data.reading.databases import is_url, lacks, read_url
 from analysis.data.reading.labels import category_levels
 from analysis.data.reading.readers import ARCHIVES, SUFFIXES, check_reading, read_file
-from analysis.errors import DataError, Fault, did_you_mean, listing, printable, quoted
+from analysis.errors import (
+    DataError,
+    DatasetNotFoundError,
+    Fault,
+    did_you_mean,
+    listing,
+    printable,
+    quoted,
+)
 from analysis.plan.codebook import (
     Codebook,
     CodebookColumn,
@@ -253,7 +261,7 @@ def _locate(address: str, folder: Path) -> Path:
         others = " or ".join(ADDRESSES.values())
         allowed = f"a name in {where} ({listing(names)}), a path with a suffix, or {others}"
         hint = did_you_mean(address.partition(":")[0], ADDRESSES if ":" in address else names)
-    raise DataError(address, "dataset", "no such dataset", allowed, hint)
+    raise DatasetNotFoundError(address, "dataset", "no such dataset", allowed, hint)
 
 
 def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:

@@ -19,7 +19,14 @@ def compare_ledgers(old: Record, new: Record) -> Verification:
     if is_earlier(old):
         return compare_earlier(old, new)
     lines = [line_of(part, *apart(old[part], new[part])) for part in PARTS]
-    lines += [Line(f"the part {key}", "gone", "no ledger has it") for key in old if key not in new]
+    lines += [
+        Line(f"the part {key}", "gone", "no ledger has it")
+        for key in old
+        if key not in new and key != "seal"
+    ]
+    lines += [
+        Line(f"the part {key}", "differs", "it is not there") for key in new if key not in old
+    ]
     for kind in KINDS:
         then, now = old.get(kind, []), {row["id"]: row for row in new[kind]}
         lines += [_compared(row, now.get(row["id"])) for row in then]

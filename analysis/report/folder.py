@@ -113,12 +113,34 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
 
 
 def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
+    record = ledger(findings, folder)
+    history = [*read_history(folder), history_entry(findings, record)]
+    fill(findings, staging, record, history, progress=progress)
+
+
+def fill(
+    findings: Findings,
+    staging: Path,
+    record: dict[str, Any],
+    history: list[dict[str, Any]],
+    *,
+    progress: Callable[[str], None] = lambda step: None,
+) -> None:
+    """Write every file of a result folder into an empty one.
+
+    Parameters
+    ----------
+    findings : Findings
+    staging : Path
+    record : dict
+        The ledger.
+    history : list of dict
+        The runs into this folder, the present one last.
+    """
     from analysis.results.data_figure import data_figure
     from analysis.results.effect_figure import effect_figure
     from analysis.results.table import write_tables
 
-    record = ledger(findings, folder)
-    history = [*read_history(folder), _history_entry(findings, record)]
     write_csv(findings, staging)
     progress("Drawing")
     (staging / "figures").mkdir()
@@ -174,7 +196,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]:
+def history_entry(findings: Findings, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "time": record["environment"]["created"],
         "plan_sha256": findings.plan.sha256,

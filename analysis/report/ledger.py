@@ -61,17 +61,25 @@ def verdicts_frame(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(records, columns=list(COLUMNS))
 
 
-def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
+def ledger(
+    findings: Findings,
+    folder: Path | None = None,
+    *,
+    environment: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return the whole ledger as plain data, ready for JSON.
 
     Only `environment` may differ between two runs of the same plan on the same data (and in
-    `files`, which `sealed` fills, the hashes of files that print it). With the result `folder`, it
-    says where the plan lies from there, so that `verify` finds it.
+    `files` and `seal`, which `sealed` fills, what depends on it). With the result `folder`, it says
+    where the plan lies from there, so that `verify` finds it. A given `environment` is that of an
+    earlier run, whose ledger is made again.
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
     drawn = {"simulated": True} if dataset.simulated else {}
-    return {
+    if environment is None:
+        environment = made_in() | {"plan_file": _plan_file(findings, folder)}
+    record = {
         "schema": SCHEMA,
         "rule": RULE,
         "files": {},
@@ -92,11 +100,31 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
             },
             **drawn,
         },
-        "environment": environment() | {"plan_file": _plan_file(findings, folder)},
+        "environment": environment,
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],
         "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],
     }
+    return record | {"digest": digest_of(record)}
+
+
+DIGESTED = ("schema", "rule", "plan", "dataset", "estimates", "checks", "verdicts")
+"""The parts of a ledger that are results: two runs of a plan on the same data have the same."""
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    """Return the SHA-256 of a ledger's results, whatever the order of its keys."""
+    return _digest({key: record.get(key) for key in DIGESTED})
+
+
+def seal_of(record: dict[str, Any]) -> str:
+    """Return the SHA-256 of a whole ledger, of its environment and the hashes of files, too."""
+    return _digest({key: value for key, value in record.items() if key != "seal"})
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 UNSEALED = ("ledger.json", "history.jsonl")
@@ -107,7 +135,8 @@ def sealed(record: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return a ledger with the SHA-256 of every other file that a run has written into `folder`."""
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     written = [path for path in paths if path not in UNSEALED and (folder / path).is_file()]
-    return record | {"files": {path: sha256_of(folder / path) for path in written}}
+    whole = record | {"files": {path: sha256_of(folder / path) for path in written}}
+    return whole | {"seal": seal_of(whole)}
 
 
 def sha256_of(path: Path) -> str:
@@ -129,7 +158,7 @@ def _plan_file(findings: Findings, folder: Path | None) -> str | None:
     return Path(os.path.relpath(findings.plan.path, folder)).as_posix()
 
 
-def environment() -> dict[str, Any]:
+def made_in() -> dict[str, Any]:
     """Return what the run ran in: the only part of a ledger that may differ between two runs."""
     versions = {}
     for name in PACKAGES:
@@ -140,6 +169,7 @@ def environment() -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return {
         "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "packages": versions,
         "commit": _commit(),
         "created": now.isoformat(),

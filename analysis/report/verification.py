@@ -21,9 +21,12 @@ Status = Literal[
     "holds",
     "holds, rounded",
     "not checked",
+    "not rewritten",
     "unknown",
 ]
-HELD: frozenset[Status] = frozenset({"same", "moved", "earlier", "holds", "holds, rounded"})
+HELD: frozenset[Status] = frozenset(
+    {"same", "moved", "earlier", "holds", "holds, rounded", "not rewritten"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Line:
     what : str
         A result id, "plan", "dataset", or a file of the result folder.
     status : str
-        same; moved (digits nobody sees); earlier (another rule's, only told); differs; gone; new;
+        same; moved (digits nobody sees); earlier (another rule's, only told); not rewritten
+        (compared by hashes alone: other package versions); differs; gone; new;
         and in an article: holds; holds, rounded; differs; not checked; unknown.
     detail : str
     line : int or None
@@ -62,9 +66,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Verification:
-    """Every comparison of one `verify`."""
+    """Every comparison of one `verify`.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+    recomputed : bool
+        Whether the ledger was computed again from plan and data; without the data, an article's
+        numbers are only matched with those of the ledger.
+    """
 
     lines: tuple[Line, ...]
+    recomputed: bool = True
 
     @property
     def ok(self) -> bool:
@@ -91,6 +104,7 @@ class Verification:
                     "id": line.what,
                     "line": line.line,
                     "status": line.status,
+                    "basis": self._basis(line),
                     "numbers": [dict(number) for number in line.numbers],
                     "detail": line.detail,
                 }
@@ -103,6 +117,12 @@ class Verification:
             ],
             "ok": self.ok,
         }
+
+    def _basis(self, line: Line) -> str | None:
+        """Return what a citation was judged by; None where its id leads nowhere."""
+        if line.status == "unknown":
+            return None
+        return "recomputed" if self.recomputed else "matched"
 
     def told(self, article: str = "the article") -> str:
         """Return what is not the same, line by line, and a summary; `article` is what the article

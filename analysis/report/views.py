@@ -342,9 +342,9 @@ class Audit:
         """Return what this result was made from and with: hashes, versions, commit. It differs
         between machines.
         """
-        from analysis.report.ledger import environment
+        from analysis.report.ledger import made_in
 
-        made = environment()
+        made = made_in()
         facts = {
             "plan": f"{self.plan.name}, SHA-256 {self.plan.sha256}",
             "data": f"{shown_address(self.dataset.address)}, SHA-256 {self.dataset.sha256}",

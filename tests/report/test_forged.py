@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.audit import analyse, verify
+from analysis.audit import analyse
 from analysis.report.folder import write_results
+from analysis.reproduction import verify
 
 CASE = Path(__file__).parents[1] / "cases" / "forged-ledger-second-row"
 
@@ -42,7 +43,7 @@ FORGED = {
     "the very same row twice": (first_twice("estimates"), "has this id twice"),
     "another id": (first_twice("verdicts", id="shops/revenue/kloutx"), "gone"),
     "an id in capitals": (first_twice("verdicts", id="SHOPS/REVENUE/KLOUT"), "gone"),
-    "no verdict": (lambda r: r["verdicts"].clear(), "new         shops/revenue/klout"),
+    "no verdict": (lambda r: r["verdicts"].clear(), "new            shops/revenue/klout"),
     "a verdict of its id alone": (reduced, "verdict nothing then"),
     "the question": (lambda r: r["plan"].update(question="Another?"), "question Another? then"),
     "registered": (lambda r: r["plan"].update(registered={"where": "osf"}), "registered"),
@@ -60,7 +61,7 @@ FORGED = {
 def verified(results, forge, monkeypatch, tmp_path):
     findings, folder = results
     shutil.copytree(folder, tmp_path / "results")
-    monkeypatch.setattr(sys.modules["analysis.audit"], "analyse", lambda plan: findings)
+    monkeypatch.setattr(sys.modules["analysis.reproduction"], "analyse", lambda plan: findings)
     forge(tmp_path / "results")
     return verify(tmp_path / "results", plan=findings.plan.path)
 
@@ -86,7 +87,7 @@ def test_an_edited_file_does_not_hold(results, monkeypatch, tmp_path, file):
 
     found = verified(results, forge, monkeypatch, tmp_path)
     assert not found.ok
-    assert f"differs     {file}" in str(found)
+    assert f"differs        {file}" in str(found)
 
 
 def test_what_was_not_touched_holds(results, monkeypatch, tmp_path):
