@@ -161,5 +161,6 @@ def sesoi_text(outcome: OutcomeSection, scale: str) -> str:
     if outcome.is_relative:
         return f"{100 * outcome.sesoi:g} % of the mean {step}"
     if outcome.kind == "binary":
-        return f"{100 * outcome.sesoi:g} percentage points {step}"
+        points = "point" if outcome.sesoi == 0.01 else "points"
+        return f"{100 * outcome.sesoi:g} percentage {points} {step}"
     return f"{_amount(outcome.sesoi)} {step}"

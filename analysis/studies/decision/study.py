@@ -15,7 +15,7 @@ from analysis.plan.sections.decision import ActionSection, share_text, threshold
 from analysis.results.decision import AT_SESOI, TOGETHER, WORTH
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.question import Question
-from analysis.studies.decision.net_benefit import acted_on, payoff
+from analysis.studies.decision.net_benefit import acted_on, decision_curve, payoff
 from analysis.studies.decision.picks import Change, change, near_edge, picks, simultaneous_level
 from analysis.studies.decision.price import Supposed
 
@@ -78,6 +78,19 @@ class Acting:
     def at(self, point: float) -> Point:
         """Return what choosing comes to at a capacity or a threshold."""
         return (_beyond if self.binary else _at_capacity)(self, point)
+
+    def curves(self, thresholds: np.ndarray) -> dict[str, np.ndarray]:
+        """Return decision curves, the mean over partitions; of a binary outcome alone."""
+        mean = self.question.family.mean
+        each = [
+            decision_curve(
+                self.outcome,
+                {way: mean(at) for way, at in zip(WAYS, part.predictors, strict=True)},
+                thresholds,
+            )
+            for part in self.parts
+        ]
+        return {name: np.mean([one[name] for one in each], axis=0) for name in each[0]}
 
     def averaged(self, way: int, choose: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return what is chosen by a predictor, the mean over partitions."""
