@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ from analysis.results.estimates import (
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.rule import NOT_LOOKED, Fragility, Noise
+from analysis.results.tipping_point import TippingPoint, fragile_of
 from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
 from analysis.studies.composition.study import check_overlap
@@ -51,9 +53,10 @@ from analysis.studies.increment.study import (
     study_increment,
     together_from_rows,
 )
-from analysis.studies.influence.study import study_fragility
+from analysis.studies.influence.study import first_of, fragilities
 from analysis.studies.registry import STUDIES
 from analysis.studies.scores.family import study_family
+from analysis.tipping.study import tipping_points
 
 if TYPE_CHECKING:
     from analysis.report.views import Audit
@@ -215,18 +218,36 @@ def analyse(
     studied = [(name, one) for (name, _), one in zip(studied, results, strict=True)]
     everything = joined(result for _, result in studied)
     estimates = Estimates(everything.rows, sample.plan.inference.level)
-    verdicts, tails = _rule(sample, estimates, list(everything.checks), noise)
+    verdicts, tails, left_out = _rule(sample, estimates, list(everything.checks), noise)
     progress("Looking at all claims together")
     together = study_family(sample, verdicts).noted(note)
     studied.append(("family", together))
     estimates = Estimates((*estimates.rows, *together.rows), sample.plan.inference.level)
-    sample.kept.clear()  # what the studies shared is large
     checks = (*everything.checks, *tails)
+    progress("Asking what would change the verdict")
+    points = _tipping(sample, estimates, checks, verdicts, noise, left_out, multiverse)
+    sample.kept.clear()  # what the studies shared is large
+    rows = tuple(point.row for of in points.values() for point in of)
+    told = StudyResult(rows).noted(note)
+    studied.append(("tipping", told))
+    estimates = Estimates((*estimates.rows, *told.rows), sample.plan.inference.level)
     curves = {key: known.curve for key, known in noise.items() if known.curve is not None}
-    return Findings(sample, estimates, checks, verdicts, multiverse, _by_study(studied), curves)
+    return Findings(
+        sample,
+        estimates,
+        checks,
+        tuple(_read_off(verdict, points) for verdict in verdicts),
+        multiverse,
+        _by_study(studied),
+        curves,
+        points,
+    )
 
 
 Key = tuple[str, str]
+
+LeftOut = dict[str, Fragility]
+"""What leaving out rows, a cluster or a segment does to a word."""
 
 
 def _fit_all(
@@ -279,15 +300,17 @@ def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, 
 
 def _rule(
     sample: Sample, estimates: Estimates, checks: list[Check], noise: dict[Key, Noise]
-) -> tuple[tuple[Verdict, ...], list[Check]]:
-    """Return the verdicts, and the checks of the tails that they took into account."""
+) -> tuple[tuple[Verdict, ...], list[Check], dict[Key, LeftOut]]:
+    """Return the verdicts, the checks of the tails that they took into account, and what leaving
+    out rows does to their words.
+    """
     plan = sample.plan
     asked = {key: Question(sample, plan.outcomes[key[0]], key[1]) for key in noise}
     tails = {key: study_tail(question, estimates) for key, question in asked.items()}
     more = [tail.check for tail in tails.values() if tail is not None]
-    fragile: dict[Key, Fragility | None] = {}
+    left_out: dict[Key, LeftOut] = {}
     if not plan.quick:
-        fragile = {key: study_fragility(asked[key], noise[key]) for key in noise}
+        left_out = {key: fragilities(asked[key], noise[key]) for key in noise}
     verdicts = [
         decide(
             plan,
@@ -297,14 +320,43 @@ def _rule(
             estimates,
             [*checks, *more],
             noise.get((outcome.column, score), NOT_LOOKED),
-            fragile.get((outcome.column, score)),
+            first_of(left_out.get((outcome.column, score))),
             tails.get((outcome.column, score)),
             _by_default(asked.get((outcome.column, score))),
         )
         for outcome in plan.outcome
         for score in plan.score.columns
     ]
-    return tuple(verdicts), more
+    return tuple(verdicts), more, left_out
+
+
+def _tipping(
+    sample: Sample,
+    estimates: Estimates,
+    checks: Iterable[Check],
+    verdicts: Iterable[Verdict],
+    noise: dict[Key, Noise],
+    left_out: dict[Key, LeftOut],
+    multiverse: Multiverse | None,
+) -> dict[Key, tuple[TippingPoint, ...]]:
+    """Return what would change each verdict, where the rows are in memory."""
+    found = {}
+    for verdict in verdicts:
+        key = verdict.outcome, verdict.score
+        if key not in noise:
+            continue
+        question = Question(sample, sample.plan.outcomes[verdict.outcome], verdict.score)
+        about = [c for c in checks if c.outcome in ("", key[0]) and c.score in ("", key[1])]
+        found[key] = tipping_points(
+            question, verdict, noise[key], estimates, about, left_out.get(key), multiverse
+        )
+    return found
+
+
+def _read_off(verdict: Verdict, points: dict[Key, tuple[TippingPoint, ...]]) -> Verdict:
+    """Return a verdict that is fragile where the table of what would change it says so."""
+    mine = points.get((verdict.outcome, verdict.score))
+    return replace(verdict, fragile=fragile_of(mine)) if mine else verdict
 
 
 def _by_default(question: Question | None) -> Estimate | None:

@@ -18,6 +18,7 @@ ROOMS = [
     "measurement_error",
     "studies",
     "multiverse",
+    "tipping",
     "report",
     "out_of_core",
     "audit",

@@ -22,8 +22,13 @@ from analysis.results.sentence import listed, verdict_sentence
 from analysis.results.table import contrast_table, exclusions_table
 from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
+from analysis.tipping.report import tipping_section
+
+FIRST = "tipping"
+"""The section that stands above all others, after the headline."""
 
 SECTIONS: dict[str, Callable[[Findings], ReportSection | None]] = {
+    FIRST: tipping_section,
     "deciding": deciding_section,
     "reliability": reliability_section,
     "simex": simex_section,
@@ -124,6 +129,7 @@ def report_html(
         changes=changed_keys(history),
         runs=len(history),
         bibtex=bibtex(record),
+        first=FIRST,
         topics=topics,
         images=images,
         held=listed([label(column) for column in findings.plan.engagement.columns]),

@@ -22,6 +22,7 @@ from analysis.results.findings import Findings, captioned, check_question
 from analysis.results.section import ReportSection
 from analysis.results.sentence import verdict_sentence
 from analysis.results.table import Table, effects_table, exclusions_table, table_of
+from analysis.results.tipping_point import tidy_tipping_points
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -196,6 +197,15 @@ class Audit:
     def checks(self) -> pd.DataFrame:
         """One row per check, with the ledger's keys as columns."""
         return tidy_checks(self.findings.checks)
+
+    @property
+    def tipping_points(self) -> StudyView:
+        """What would change each verdict: the smallest change of each kind that turns its word.
+
+        It shows itself as the report's first section; `rows` is a DataFrame with a row per change.
+        """
+        points = tuple(point for of in self.findings.tipping.values() for point in of)
+        return replace(self["tipping"], rows=tidy_tipping_points(points))
 
     def verdict_on(self, outcome: str | None = None, score: str | None = None) -> Verdict:
         """Return the verdict on an outcome and a score; the first of the plan where none is named.

@@ -10,6 +10,7 @@ from analysis.data.sample import Sample
 from analysis.errors import known_name
 from analysis.plan import Plan
 from analysis.results.estimates import Check, Estimates, StudyResult
+from analysis.results.tipping_point import TippingPoint
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Findings:
         The same estimates and checks by the name of their study, all outcomes and scores together.
     curves : dict of (outcome, score) to ReliabilityCurve
         The effect at each reliability of engagement, where noise in it was studied.
+    tipping : dict of (outcome, score) to tuple of TippingPoint
+        The smallest change of each kind that turns a verdict; none of one that is refused.
     """
 
     sample: Sample
@@ -44,6 +47,7 @@ class Findings:
     multiverse: Multiverse | None = None
     studies: dict[str, StudyResult] = field(default_factory=dict)
     curves: dict[tuple[str, str], ReliabilityCurve] = field(default_factory=dict)
+    tipping: dict[tuple[str, str], tuple[TippingPoint, ...]] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

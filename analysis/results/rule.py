@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from analysis.models.family import FAMILIES
 from analysis.plan.sections.outcome import OutcomeSection
@@ -216,11 +218,14 @@ class Fragility:
         The other word that was found; None when none was.
     reason : str
         A sentence; empty when the word stands.
+    stays : ndarray of bool, or None
+        The rows that are not left out where the other word was found.
     """
 
     with_all: Word
     word: Word | None = None
     reason: str = ""
+    stays: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from analysis.results.rule import (
     Interval,
     Member,
     Noise,
+    Phrase,
     Tail,
     Word,
     sesoi_band,
@@ -70,6 +71,9 @@ class Verdict:
         That word.
     deciding_set : tuple of Member
         All fits that have to give one word.
+    confounded : bool or None
+        Whether a confounder as strong as the strongest engagement column turns the word of the
+        plain fit; None where it was not looked at.
     fragile : bool or None
         None means that it was not assessed.
     reasons : tuple of str
@@ -99,10 +103,17 @@ class Verdict:
     holds_word: Word | None = None
     deciding_set: tuple[Member, ...] = ()
     acting: Decision = NOT_ASKED
+    confounded: bool | None = None
 
     @property
     def refused(self) -> bool:
         return self.verdict == "refused"
+
+    @property
+    def phrase(self) -> Phrase:
+        """The word, and whether its effect is positive where it has a direction."""
+        positive = None if self.direction is None else self.direction == "positive"
+        return self.verdict, positive
 
     @property
     def decision(self) -> dict[str, str | None]:
@@ -212,9 +223,8 @@ def decide(
     answer, heavy = _under_a_heavy_tail(case, corrected, band, tail)
     if answer is not corrected:  # what fewer rows would do to the tail was not looked at
         fragility = None
-    linear = FAMILIES[plain.estimate.model].linear
     rule_alone = answer is together and not against
-    confounded = under_a_confounder(case, plain, band) if linear and fragility else None
+    confounded = under_a_confounder(case, plain, band) if fragility else None
     reasons += [
         heavy,
         _assumption(plan, noise),
@@ -237,7 +247,7 @@ def decide(
             band,
             level,
         ),
-        fragile=_fragile(answer, noise, fragility, confounded, linear),
+        fragile=_fragile(answer, noise, fragility, confounded),
         reasons=tuple(filter(None, reasons)),
         deciding=answer.estimate,
         as_recorded=plain.word,
@@ -246,6 +256,7 @@ def decide(
         holds_word=noise.holds_word if rule_alone else None,
         deciding_set=noise.members,
         acting=decision_of(plan, case.rows("decision"), heavy=tail is not None and tail.heavy),
+        confounded=None if confounded is None else confounded.word is not None,
     )
 
 
@@ -308,19 +319,14 @@ def _fragile(
     noise: Noise,
     few: Fragility | None,
     confounded: Fragility | None,
-    linear: bool,
 ) -> bool | None:
     """Return True when noise, a few rows or a confounder could make the word; False when all were
     looked at.
-
-    Confounders are benchmarked for least squares only: there, without a look at them, it is never
-    False.
     """
     vanishes = answer.word in ("adds", "trivial") and noise.fragile is True
     if vanishes or any(one is not None and one.word for one in (few, confounded)):
         return True
-    looked = few is not None and (confounded is not None or not linear)
-    return False if looked else None
+    return None if few is None or confounded is None else False
 
 
 def _assumption(plan: Plan, noise: Noise) -> str:
@@ -392,14 +398,17 @@ BOUND = "bound:"
 
 
 def under_a_confounder(case: _Case, plain: Answer, band: Interval) -> Fragility | None:
-    """Return the word with a confounder as strong as the strongest engagement column, for least
-    squares.
+    """Return the word with a confounder as strong as the strongest engagement column.
 
     None where no bound was worked out. Columns as strong as which no confounder can exist are
     passed over.
     """
     word, effect = plain.word, plain.estimate.estimate
-    bounds = [row for row in case.rows("sensitivity", model="ols") if row.term.startswith(BOUND)]
+    bounds = [
+        row
+        for row in case.rows("sensitivity", model=plain.estimate.model)
+        if row.term.startswith(BOUND)
+    ]
     if not bounds:
         return None
     possible = [row for row in bounds if row.estimate is not None]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from analysis.models.design import Design, orthonormal_basis
-from analysis.models.fit import critical_value
+from analysis.models.fit import Fit, critical_value
 
 
 def robustness_value(
-    statistic: float, df: float, *, share: float = 1.0, level: float | None = None
+    statistic: float,
+    df: float,
+    *,
+    share: float = 1.0,
+    level: float | None = None,
+    reference: float | None = None,
 ) -> float:
     """Return the partial R2 that a confounder needs with both score and outcome.
 
@@ -26,6 +32,8 @@ def robustness_value(
         Of the effect that is to be explained away; 1 for all of it.
     level : float, optional
         Where given, the confounder has only to make the interval of this level include the value.
+    reference : float, optional
+        Degrees of freedom of that interval where they are not `df`: those of few clusters.
 
     Notes
     -----
@@ -41,7 +49,8 @@ def robustness_value(
     (0.1388, 0.0763)
     """
     strength = share * abs(statistic) / math.sqrt(df)
-    critical = 0.0 if level is None else critical_value(level, df - 1) / math.sqrt(df - 1)
+    of = df - 1 if reference is None else min(reference, df - 1)
+    critical = 0.0 if level is None else critical_value(level, of) / math.sqrt(df - 1)
     left = strength - critical
     if left <= 0:
         return 0.0
@@ -111,24 +120,63 @@ def as_strong_as(design: Design, columns: list[int], *, times: float = 1.0) -> C
     -----
     Cinelli & Hazlett (2020), section 4.4. The share of the outcome is capped at 1.
     """
-    held = [i for i in range(design.k - 1) if i not in columns]
-    score, block = design.matrix[:, -1], design.matrix[:, columns]
-    of_score = _explained(score, block, design.matrix[:, held])
-    of_outcome = _explained(design.response, block, design.matrix[:, [*held, design.k - 1]])
-    with_score = times * of_score / (1 - of_score)
-    if with_score >= 1:
-        return None
-    overlap = times * of_score**2 / ((1 - times * of_score) * (1 - of_score))
-    if not 0 <= overlap < 1:
-        return None
-    lever = (math.sqrt(times) + math.sqrt(overlap)) / math.sqrt(1 - overlap)
-    left = 1 - of_outcome  # nothing at all where the outcome is computed from these columns
-    return Confounder(with_score, min(lever**2 * of_outcome / left, 1.0) if left > 0 else 1.0)
+    return explained_by(design.response, design.matrix, columns).times(times)
 
 
-def _explained(target: np.ndarray, columns: np.ndarray, held: np.ndarray) -> float:
+@dataclass(frozen=True)
+class Explained:
+    """What some columns explain, given all others.
+
+    Attributes
+    ----------
+    of_score, of_outcome : float
+        Shares of residual variance; of the outcome given the score, too.
+    """
+
+    of_score: float
+    of_outcome: float
+
+    def times(self, times: float) -> Confounder | None:
+        """Return a confounder so many times as strong; None where none can exist."""
+        of_score = self.of_score
+        if of_score >= 1 or (with_score := times * of_score / (1 - of_score)) >= 1:
+            return None
+        overlap = times * of_score**2 / ((1 - times * of_score) * (1 - of_score))
+        if not 0 <= overlap < 1:
+            return None
+        lever = (math.sqrt(times) + math.sqrt(overlap)) / math.sqrt(1 - overlap)
+        left = 1 - self.of_outcome  # nothing where the outcome is computed from these columns
+        with_outcome = min(lever**2 * self.of_outcome / left, 1.0) if left > 0 else 1.0
+        return Confounder(with_score, with_outcome)
+
+
+def explained_by(
+    response: np.ndarray, matrix: np.ndarray, columns: list[int], *, centre: bool = True
+) -> Explained:
+    """Return what columns of a least-squares regression explain of its last one and of the
+    response.
+
+    Parameters
+    ----------
+    response : ndarray, shape (n,)
+    matrix : ndarray, shape (n, k)
+        With `centre`, column 0 is constant.
+    columns : list of int
+    """
+    last = matrix.shape[1] - 1
+    held = [i for i in range(last) if i not in columns]
+    block = matrix[:, columns]
+    return Explained(
+        _explained(matrix[:, -1], block, matrix[:, held], centre=centre),
+        _explained(response, block, matrix[:, [*held, last]], centre=centre),
+    )
+
+
+def _explained(
+    target: np.ndarray, columns: np.ndarray, held: np.ndarray, *, centre: bool = True
+) -> float:
     """Return the share of a variable that columns explain, given those held."""
-    basis = orthonormal_basis(held)[0]
+    basis = orthonormal_basis(held, centre=centre)[0]
 
     def outside(values: np.ndarray) -> np.ndarray:
         return values - basis @ (basis.T @ values) / len(values)
@@ -137,6 +185,101 @@ def _explained(target: np.ndarray, columns: np.ndarray, held: np.ndarray) -> flo
     size = np.linalg.norm(added, axis=0)
     added = np.linalg.qr(added / np.where(size > 0, size, 1.0))[0]
     return float(((added.T @ left) ** 2).sum() / (left @ left))
+
+
+# --- models that are no least squares -------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class WorkingRegression:
+    """The weighted least squares that the last step of a fit is, each row times the root of its
+    weight.
+
+    Attributes
+    ----------
+    root : ndarray, shape (n,)
+        Of the weights.
+    response : ndarray, shape (n,)
+        The linear predictor and what the outcome lacks from it, on the scale of the link.
+    matrix : ndarray, shape (n, k)
+        The score last.
+
+    Notes
+    -----
+    At the estimate a Poisson, Gamma, Tweedie or logit fit is least squares of ``eta + residual /
+    weight`` on its columns with these weights (McCullagh & Nelder 1989, section 2.5). With the
+    weights held, what is left out biases its slope as in Cinelli & Hazlett (2020): for the fit
+    itself that is an approximation, the better the smaller the confounder is.
+    """
+
+    root: np.ndarray
+    response: np.ndarray
+    matrix: np.ndarray
+
+    @classmethod
+    def of(cls, fit: Fit, score: str) -> WorkingRegression:
+        """Return that of a fit of one equation, the score moved to the end."""
+        root = np.sqrt(np.maximum(fit.weights, TINY * fit.weights.max()))
+        at = fit.position(score)
+        order = [*(i for i in range(fit.design.k) if i != at), at]
+        matrix = fit.design.matrix * root[:, None]
+        response = matrix @ fit.params + fit.residuals / root
+        return cls(root, response, matrix[:, order])
+
+    @cached_property
+    def df(self) -> float:
+        """Residual degrees of freedom, n - k."""
+        return float(self.matrix.shape[0] - self.matrix.shape[1])
+
+    @cached_property
+    def score(self) -> np.ndarray:
+        """The score outside all other columns, shape (n,)."""
+        return _outside(self.matrix[:, :-1], self.matrix[:, -1])
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """The response outside all columns, shape (n,)."""
+        return _outside(self.matrix, self.response)
+
+    @cached_property
+    def slope(self) -> float:
+        return float(self.score @ self.response / (self.score @ self.score))
+
+    @cached_property
+    def std_error(self) -> float:
+        """The classical error of the slope."""
+        return math.sqrt(self.residual @ self.residual / self.df / (self.score @ self.score))
+
+    def explained(self, columns: list[int]) -> Explained:
+        """Return what columns at these positions explain of score and outcome."""
+        return explained_by(self.response, self.matrix, columns, centre=False)
+
+    def column(self, confounder: Confounder, sign: float, rng: np.random.Generator) -> np.ndarray:
+        """Return a column with exactly these partial R2, which lowers the slope when it is held
+        and `sign` is 1, and raises it when -1, shape (n,).
+        """
+        noise = rng.normal(size=len(self.root)) * self.root
+        noise = _outside(np.column_stack([self.matrix, self.residual]), noise)
+        score, residual, noise = (
+            one / np.linalg.norm(one) for one in (self.score, self.residual, noise)
+        )
+        rest = 1 - confounder.with_score
+        column = math.sqrt(confounder.with_score) * score
+        column += sign * math.sqrt(rest * confounder.with_outcome) * residual
+        column += math.sqrt(rest * (1 - confounder.with_outcome)) * noise
+        return column / self.root * math.sqrt(len(column))
+
+
+TINY = 1e-10
+"""Weights below this share of the largest count as that."""
+
+
+def _outside(columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return what of some values lies outside the columns."""
+    size = np.linalg.norm(columns, axis=0)
+    basis = np.linalg.qr(columns / np.where(size > 0, size, 1.0))[0]
+    left = values - basis @ (basis.T @ values)
+    return left - basis @ (basis.T @ left)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from analysis.results.ids import slugs_of
 from analysis.results.question import Question, tested
 from analysis.results.verdict import BOUND
 from analysis.studies.confounding.sensitivity import (
+    Confounder,
+    WorkingRegression,
     as_strong_as,
     e_value,
     movement,
@@ -44,6 +46,8 @@ def study_confounding(question: Question, estimates: Iterable[Estimate] = ()) ->
     }
     linear = [row for model, row in plain.items() if FAMILIES[model].linear]
     rows = [one for row in linear for one in _least_squares(question, row)]
+    if has_working_regression(question.model):
+        rows += _of_working_regression(question)
     ratios = [m for m in (question.model, "poisson") if m in plain and FAMILIES[m].ratio]
     if ratios:
         rows += _e_values(question, plain[ratios[0]])
@@ -68,7 +72,7 @@ def _least_squares(question: Question, row: Estimate) -> list[Estimate]:
             " away",
         ),
         "rv_alpha": (
-            robustness_value(row.statistic, df, level=level),
+            robustness_value(row.statistic, df, level=level, reference=row.df),
             f"the same, to bring zero into the {100 * level:g} % interval; {row.covariance} errors"
             " in the classical formula, an approximation",
         ),
@@ -91,30 +95,137 @@ def _least_squares(question: Question, row: Estimate) -> list[Estimate]:
         )
         for term, (value, note) in quantities.items()
     ]
+    if row.clusters is not None:
+        rows += _clustered(question, row, df)
     error = classical * question.factor(row.scale)
     return rows + [
-        _bound(question, fit, row, column, error) for column in question.plan.engagement.columns
+        _bound(
+            question,
+            row,
+            column,
+            as_strong_as(fit.design, positions_of(fit, question.score, column)),
+            error,
+            df,
+        )
+        for column in question.plan.engagement.columns
     ]
 
 
-def _bound(question: Question, fit: Fit, row: Estimate, column: str, classical: float) -> Estimate:
-    """Return the worst effect with a confounder as strong as an engagement column."""
-    design = fit.design
-    terms = (column, *(f"{column}[{number}]" for number in (1, 2, 3)))  # or those of its spline
-    positions = [
-        at
-        for at, (term, block) in enumerate(zip(design.terms, design.blocks, strict=True))
-        if block == "engagement" and term in terms
+def _clustered(question: Question, row: Estimate, df: float) -> list[Estimate]:
+    """Return the strengths that follow from the clustered t."""
+    quantities = {
+        "partial_r2_treatment": partial_r2(row.statistic, df),
+        "rv": robustness_value(row.statistic, df),
+    }
+    note = (
+        f"from the t with {row.covariance} errors in {row.clusters:,} clusters, an approximation:"
+        " the algebra is that of independent errors"
+    )
+    return [
+        question.row(
+            "sensitivity",
+            row.model,
+            term,
+            n=row.n,
+            variant="clusters",
+            estimate=value,
+            clusters=row.clusters,
+            covariance=row.covariance,
+            note=note,
+        )
+        for term, value in quantities.items()
     ]
-    blank = question.row("sensitivity", row.model, BOUND + column, n=design.n)
-    confounder = as_strong_as(design, positions)
+
+
+def has_working_regression(model: str) -> bool:
+    """Return whether a model that is no least squares is one equation whose last step is weighted
+    least squares.
+    """
+    family = FAMILIES[model]
+    return not family.linear and not family.two_parts
+
+
+def _of_working_regression(question: Question) -> list[Estimate]:
+    """Return robustness values and benchmarks of a deciding model that is no least squares."""
+    fit, margin = question.fit, question.family.margin
+    if fit.influence is not None or not len(fit.residuals):
+        return []
+    row = next(
+        one
+        for one in question.coefficients("increment", fit)
+        if one.variant == margin and one.scale == question.plan.score.scale
+    )
+    working = WorkingRegression.of(fit, question.score)
+    exact, df = working.slope / working.std_error, working.df
+    how = f"of the weighted least squares that the {question.family.printed} ends in"
+    quantities = {
+        "partial_r2_treatment": (partial_r2(exact, df), how),
+        "rv": (robustness_value(exact, df), how),
+        "rv_alpha": (
+            robustness_value(row.statistic, df, level=question.level, reference=row.df),
+            f"{how}, with {row.covariance} errors in the classical formula, an approximation",
+        ),
+    }
+    rows = [
+        question.row("sensitivity", row.model, term, n=fit.design.n, estimate=value, note=note)
+        for term, (value, note) in quantities.items()
+    ]
+    share = working.std_error / abs(working.slope) * abs(row.estimate)  # on the verdict's scale
+    return rows + [
+        _bound(
+            question,
+            row,
+            column,
+            working.explained(positions_of(fit, question.score, column)).times(1.0),
+            share,
+            df,
+        )
+        for column in question.plan.engagement.columns
+    ]
+
+
+def positions_of(fit: Fit, score: str, column: str) -> list[int]:
+    """Return where an engagement column, or its spline, stands in a design whose score is last."""
+    terms = (column, *(f"{column}[{number}]" for number in (1, 2, 3)))
+    others = [
+        (term, block)
+        for term, block in zip(fit.design.terms, fit.design.blocks, strict=True)
+        if term != score
+    ]
+    return [
+        at for at, (term, block) in enumerate(others) if block == "engagement" and term in terms
+    ]
+
+
+def _bound(
+    question: Question,
+    row: Estimate,
+    column: str,
+    confounder: Confounder | None,
+    classical: float,
+    df: float,
+) -> Estimate:
+    """Return the worst effect with a confounder as strong as an engagement column.
+
+    Parameters
+    ----------
+    question : Question
+    row : Estimate
+        The effect, on the scale of the verdict.
+    column : str
+    confounder : Confounder or None
+    classical : float
+        The classical error of the effect.
+    df : float
+    """
+    blank = question.row("sensitivity", row.model, BOUND + column, n=row.n)
     if confounder is None:
         return blank.noted(
             f"no confounder as strong as {column} can exist: it explains too much of the score"
         )
-    df = float(design.n - design.k)
     bias = math.copysign(confounder.bias(classical, df), row.estimate)
     error = confounder.error(row.std_error, df)
+    weighted = "" if FAMILIES[row.model].linear else " in the model's weighted least squares"
     effect = replace(
         blank,
         estimate=row.estimate - bias,
@@ -122,8 +233,8 @@ def _bound(question: Question, fit: Fit, row: Estimate, column: str, classical: 
         scale=row.scale,
         note=(
             f"with a confounder as strong as {column}: partial R2 {confounder.with_score:.3g} with"
-            f" the score, {confounder.with_outcome:.3g} with the outcome; {row.covariance} errors"
-            " scaled, an approximation"
+            f" the score, {confounder.with_outcome:.3g} with the outcome{weighted};"
+            f" {row.covariance} errors scaled, an approximation"
         ),
     )
     if error == 0:

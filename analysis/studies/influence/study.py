@@ -31,6 +31,7 @@ from analysis.studies.influence.few_rows import (
     few_rows,
     share_as_large,
 )
+from analysis.studies.influence.few_rows import LeftOut as Gone
 from analysis.studies.influence.unseen_clusters import check_unseen_clusters, span_of
 from analysis.studies.odd_rows import odd_rows, rows_text
 from analysis.studies.repeats import repeated_rows
@@ -46,7 +47,22 @@ LeftOut = Iterable[tuple[str, np.ndarray]]
 
 
 def study_fragility(question: Question, noise: Noise) -> Fragility:
-    """Return the word, and the other one without a few rows, one cluster or a segment.
+    """Return the word, and the other one without a few rows, one cluster or a segment: the first of
+    these that changes it.
+    """
+    return first_of(fragilities(question, noise))
+
+
+def first_of(found: dict[str, Fragility] | None) -> Fragility | None:
+    """Return the first of rows, cluster and segment that changes the word, or that none does."""
+    if found is None:
+        return None
+    return next((one for one in found.values() if one.word), found["rows"])
+
+
+def fragilities(question: Question, noise: Noise) -> dict[str, Fragility]:
+    """Return what leaving out rows, a cluster and a segment do to the word: by `rows`, `cluster`
+    and `segment`, the last two where there are any.
 
     The word is that of the rule: all members of the deciding set, made again of the rows that are
     left. What a heavy tail does to it is not looked at.
@@ -58,23 +74,39 @@ def study_fragility(question: Question, noise: Noise) -> Fragility:
     and by their leverage, for a row that draws the fit to itself has little influence left; each
     candidate set is refitted. Of segments, every one of at least 5 % of the rows is left out.
     """
-    rule = noise.rule
-    fit = question.fit
+    rule, fit = noise.rule, question.fit
     influence = fit.row_influence(question.score) if rule is None else rule.influence
     word = rule.at()[0] if rule is not None else question.word_of_fit(fit)
-    for left, keep in (*_candidates(influence, fit), *_segments_left_out(question.sample)):
-        if rule is not None:
-            other = _word_of_rule_without(rule, keep)
-        else:
-            other = word_without(question, fit, keep, fit.covariance)
-        if other not in (None, word):
-            share = f"{100 * (1 - keep.mean()):.2g} %"
-            reason = (
-                f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {word}"
-                f" to {other}."
-            )
-            return Fragility(word, other, reason)
-    return Fragility(word)
+    kinds = {
+        "rows": _few_rows(influence, fit),
+        "cluster": _clusters_left_out(influence, fit),
+        "segment": _segments_left_out(question.sample),
+    }
+    found = {}
+    for kind, sets in kinds.items():
+        for left, keep in sets:
+            if kind in found and found[kind].word:
+                break
+            found[kind] = _fragility(question, rule, word, left, keep)
+    return {"rows": Fragility(word), **found}
+
+
+def _fragility(
+    question: Question, rule: AskedRule | None, word: Word, left: str, keep: np.ndarray
+) -> Fragility:
+    """Return what leaving out the rows that a mask does not keep does to the word."""
+    if rule is not None:
+        other = _word_of_rule_without(rule, keep)
+    else:
+        other = word_without(question, question.fit, keep, question.fit.covariance)
+    if other in (None, word):
+        return Fragility(word)
+    share = f"{100 * (1 - keep.mean()):.2g} %"
+    reason = (
+        f"Leaving out {left} of {len(keep):,} rows ({share}) changes the word from {word} to"
+        f" {other}."
+    )
+    return Fragility(word, other, reason, keep)
 
 
 def _word_of_rule_without(rule: AskedRule, keep: np.ndarray) -> Word | None:
@@ -86,6 +118,12 @@ def _word_of_rule_without(rule: AskedRule, keep: np.ndarray) -> Word | None:
 
 
 def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:
+    """Yield sets of rows by influence on the coefficient and by leverage, then clusters."""
+    yield from _few_rows(influence, fit)
+    yield from _clusters_left_out(influence, fit)
+
+
+def _few_rows(influence: np.ndarray, fit: Fit) -> LeftOut:
     """Yield sets of rows by influence on the coefficient and by leverage.
 
     Of many rows the largest sets alone: they hold the smaller ones.
@@ -100,6 +138,10 @@ def _candidates(influence: np.ndarray, fit: Fit) -> LeftOut:
             keep = np.ones(n, dtype=bool)
             keep[list(gone)] = False
             yield f"{count}", keep
+
+
+def _clusters_left_out(influence: np.ndarray, fit: Fit) -> LeftOut:
+    """Yield the clusters that together push the coefficient most, either way."""
     if fit.covariance in CLUSTERED:
         clusters = fit.design.clusters
         sums = cluster_sums(influence[:, None], clusters)[:, 0]
@@ -152,21 +194,13 @@ def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> S
     What can make the word undecided is looked at in a quick plan, too.
     """
     checks = list(_effective_clusters(question))
-    why = "these rows are a part of the file" if question.sample.note else ""
-    if question.family.resampled_as:
-        why = f"the model, {question.family.printed}, is not fitted again and again"
-    if why:
+    if why := _not_looked_at(question):
         checks += [
             question.check(name, None, f"Not looked at: {why}.", assessed=False) for name in RERUNS
         ]
         return StudyResult((), tuple(checks))
     word = question.word_of_fit(question.fit)
-    checks += [
-        _fewest(question, word),
-        check_unseen_clusters(question, word),
-        *_without_repeats(question, word),
-        *_without_odd_rows(question, word),
-    ]
+    checks += doubts(question, word, few=question.plan.quick)
     if question.plan.quick:
         reason = "Not looked at: the plan says quick = true."
         asked = {
@@ -182,6 +216,42 @@ def study_influence(question: Question, estimates: Iterable[Estimate] = ()) -> S
 
 RERUNS = ("influence", "unseen_clusters", "without_repeats")
 """The checks that can make a word undecided."""
+
+
+def _not_looked_at(question: Question) -> str:
+    """Return why the word without some of the rows is not looked at; empty where it is."""
+    if question.family.resampled_as:
+        return f"the model, {question.family.printed}, is not fitted again and again"
+    return "these rows are a part of the file" if question.sample.note else ""
+
+
+def doubts(
+    question: Question, word: Word, *, few: bool, first: Iterable[str] = ()
+) -> Iterator[Check]:
+    """Yield the checks that can leave a word undecided, one after the other; none where they are
+    not looked at.
+
+    Parameters
+    ----------
+    question : Question
+    word : str
+        Of the plain fit.
+    few : bool
+        Whether no more rows are looked for than could leave the word undecided.
+    first : iterable of str
+        Names of the checks that are asked before the others.
+    """
+    if _not_looked_at(question):
+        return
+    ask = {
+        "influence": lambda: [_fewest(question, word, only_few=few)],
+        "unseen_clusters": lambda: [check_unseen_clusters(question, word)],
+        "without_repeats": lambda: _without_repeats(question, word),
+        "without_odd_rows": lambda: _without_odd_rows(question, word),
+    }
+    names = dict.fromkeys([*(name for name in first if name in ask), *ask])
+    for name in names:
+        yield from ask[name]()
 
 
 def _effective_clusters(question: Question) -> Iterator[Check]:
@@ -216,7 +286,18 @@ def _word_without(question: Question, gone: np.ndarray) -> Word | None:
     return word_without(question, question.fit, keep, "CRV1" if kind == "CRV3" else kind)
 
 
-def _fewest(question: Question, word: Word) -> Check:
+def fewest_rows(question: Question, word: Word, most: int) -> Gone | None:
+    """Return the fewest rows found, at most so many, without which the plain fit's word is another;
+    what was found is kept.
+    """
+    known = "fewest", question.outcome.column, question.score, word, most
+    kept = question.sample.kept
+    if known not in kept:
+        kept[known] = Rows(question, word).fewest(most)
+    return kept[known]
+
+
+def _fewest(question: Question, word: Word, *, only_few: bool) -> Check:
     """Return the check of the fewest rows without which the word is another.
 
     A quick plan looks for few rows alone: those that could leave the word undecided.
@@ -224,9 +305,9 @@ def _fewest(question: Question, word: Word) -> Check:
     n = question.design.n
     few, most = few_rows(n), int(MOST_LEFT_OUT * n)
     rows = Rows(question, word)
-    left = rows.fewest(few if question.plan.quick else most)
+    left = fewest_rows(question, word, few if only_few else most)
     if left is None:
-        tried = f"{few:,} of {n:,}" if question.plan.quick else f"half of the {n:,}"
+        tried = f"{few:,} of {n:,}" if only_few else f"half of the {n:,}"
         reason = (
             f"Leaving out up to {tried} rows, the most influential first, was not seen to change"
             f" the word {word} of the plain fit."

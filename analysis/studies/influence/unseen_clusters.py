@@ -65,11 +65,15 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
     course that score and outcome take with their size: what a number measures acts by its size, and
     numbers of things are unlike those beside them.
     """
-    name, fit, raw = "unseen_clusters", question.fit, question.sample.raw
-    if raw is None:
+    name, fit = "unseen_clusters", question.fit
+    if question.sample.dataset.frame.empty:
         return question.check(name, None, "Other columns are not at hand.", assessed=False)
-    columns = dict(_candidates(question))
-    if not columns:
+    known = "unseen clusters", question.outcome.column, question.score, fit.model, fit.covariance
+    if known not in question.sample.kept:
+        columns = dict(_candidates(question))
+        question.sample.kept[known] = len(columns), *_keeping(question, columns)
+    looked, largest, found = question.sample.kept[known]
+    if not looked:
         others = _others(question)
         reason = (
             f"Not looked at: no other column of the file has {FEWEST_LEVELS} levels or more that"
@@ -78,25 +82,12 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
             else "The file has no other column."
         )
         return question.check(name, None, reason, assessed=not others)
-    plan, units = question.plan, _kept_together(question)
-    looks = len(columns) * len(plan.outcome) * len(plan.score.columns)
-    found, largest = [], 1.0
-    for column, (groups, number) in columns.items():
-        beyond = chance(fit, question.score, groups, units) < FALSE_ALARMS / looks
-        if beyond and number is not None:
-            course = _beside_its_course(question, number)
-            beyond = chance(course, question.score, groups, units, number) < FALSE_ALARMS / looks
-        if beyond and (kept := _clustered(question, groups)) is not None:
-            ratio = effect_of(kept, question.score)[1] / effect_of(fit, question.score)[1]
-            largest = max(largest, ratio)
-            found += [(ratio, column, kept)] if ratio >= LARGER else []
     if not found:
         reason = (
-            f"Of {len(columns):,} other columns with {FEWEST_LEVELS} levels or more, none keeps"
+            f"Of {looked:,} other columns with {FEWEST_LEVELS} levels or more, none keeps"
             " rows together that push the score's effect the same way."
         )
         return question.check(name, True, reason, float(largest))
-    found.sort(key=lambda one: -one[0])
     ratio, column, kept = found[0]
     other = question.word_of_fit(kept)
     more = [f'"{printable(name)}" ({larger:.2f} times)' for larger, name, _ in found[1:]]
@@ -112,6 +103,27 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
     )
     check = question.check(name, False, reason, float(ratio))
     return replace(check, undecides=other != word)
+
+
+def _keeping(
+    question: Question, columns: dict[str, tuple[np.ndarray, np.ndarray | None]]
+) -> tuple[float, list[tuple[float, str, Fit]]]:
+    """Return by how much the most clustered error is the larger, and (ratio, column, fit) of the
+    columns that keep rows together, the largest ratio first.
+    """
+    plan, fit, units = question.plan, question.fit, _kept_together(question)
+    looks = len(columns) * len(plan.outcome) * len(plan.score.columns)
+    found, largest = [], 1.0
+    for column, (groups, number) in columns.items():
+        beyond = chance(fit, question.score, groups, units) < FALSE_ALARMS / looks
+        if beyond and number is not None:
+            course = _beside_its_course(question, number)
+            beyond = chance(course, question.score, groups, units, number) < FALSE_ALARMS / looks
+        if beyond and (kept := _clustered(question, groups)) is not None:
+            ratio = effect_of(kept, question.score)[1] / effect_of(fit, question.score)[1]
+            largest = max(largest, ratio)
+            found += [(ratio, column, kept)] if ratio >= LARGER else []
+    return largest, sorted(found, key=lambda one: -one[0])
 
 
 def _said(question: Question, column: str, kept: Fit, ratio: float) -> str:

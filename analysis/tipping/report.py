@@ -1,0 +1,70 @@
+"""The report's first section: what would change each verdict."""
+
+from __future__ import annotations
+
+from analysis.results.findings import Findings
+from analysis.results.section import Part, ReportSection, about, section_of
+from analysis.results.table import Table
+from analysis.results.tipping_point import TippingPoint, said
+from analysis.results.verdict import Verdict
+
+TITLE = "What would change the verdict"
+
+HOW = (
+    "Each line is the smallest change of one kind, all else as it is, after which the same rule"
+    " gives another word: every fit that decides and every check that can leave a word undecided"
+    " were asked again."
+)
+
+FRAGILE = {
+    True: "The verdict is fragile: {conditions}.",
+    False: "The verdict is not fragile by any of its three conditions.",
+    None: "Whether the verdict is fragile was not assessed in full.",
+}
+
+
+def tipping_section(findings: Findings) -> ReportSection | None:
+    """Return the section on what would change each verdict, or None where all are refused or the
+    rows are beyond memory.
+    """
+    parts = [_part(findings, verdict) for verdict in findings.decided]
+    return section_of(TITLE, parts, first=(HOW,))
+
+
+def _part(findings: Findings, verdict: Verdict) -> Part:
+    points = findings.tipping.get((verdict.outcome, verdict.score), ())
+    if not points:
+        return "", None, None
+    return _sentence(findings, verdict, points), None, tipping_table(findings, verdict)
+
+
+def _sentence(findings: Findings, verdict: Verdict, points: tuple[TippingPoint, ...]) -> str:
+    """Return how near the nearest changes are, and whether the verdict is fragile."""
+    turning = [point for point in points if point.status == "turns"]
+    looked = [point for point in points if point.status != "not assessed"]
+    counted = f"{len(turning)} of {len(looked)} kinds of change that were looked at turn the word."
+    left = len(points) - len(looked)
+    also = f" {left} {'was' if left == 1 else 'were'} not assessed." if left else ""
+    met = [point.what[0].lower() + point.what[1:] for point in points if point.fragile]
+    fragile = FRAGILE[verdict.fragile].format(conditions=", ".join(met))
+    lead = about(findings, verdict.outcome, verdict.score)
+    return f"{lead}{counted}{also} {fragile}"
+
+
+def tipping_table(findings: Findings, verdict: Verdict) -> Table:
+    """Return the table of one verdict: a row per change."""
+    points = findings.tipping.get((verdict.outcome, verdict.score), ())
+    label = findings.label
+    rows = tuple(
+        (
+            point.what,
+            point.row.displayed if point.size is not None else "-",
+            point.sentence,
+        )
+        for point in points
+    )
+    caption = (
+        f"What would change the verdict on {label(verdict.score)} and {label(verdict.outcome)}:"
+        f" {said(verdict.phrase)} as it stands"
+    )
+    return Table(caption, ("Change", "Size", "In a sentence"), rows)
