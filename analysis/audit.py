@@ -54,6 +54,7 @@ from analysis.studies.increment.study import (
     together_from_rows,
 )
 from analysis.studies.influence.study import first_of, fragilities
+from analysis.studies.levels import BESIDE_LEVELS, absorbed_levels
 from analysis.studies.registry import STUDIES
 from analysis.studies.scores.family import study_family
 from analysis.tipping.study import tipping_points
@@ -269,7 +270,11 @@ def _fit_all(
             known = noise[outcome.column, score] = study_noise(question)
             sample.kept["start", outcome.column, score] = known.start
             studied.append(("noise", StudyResult(known.rows, known.checks)))
+            if (left_out := absorbed_levels(question)) is not None:
+                studied.append(("increment", StudyResult(checks=(left_out,))))
             for study in STUDIES:
+                if left_out is not None and study.name not in BESIDE_LEVELS:
+                    continue
                 so_far = joined(result for _, result in studied).rows
                 studied.append((study.name, study.run(question, so_far)))
         if len(plan.score.columns) > 1:

@@ -297,7 +297,7 @@ def run(plan: str, out: Path | None) -> None:
         echo(f"{about}: {verdict.verdict}{direction}")
         _tell(verdict_sentence(findings, verdict))
         if verdict.id in before:
-            echo(f"An earlier version of score-audit said of these data: {before[verdict.id]}")
+            echo(f"By the rule of an earlier version of score-audit: {before[verdict.id]}")
         echo(f"Result id: {verdict.id}")
         if not verdict.refused:
             echo(f"Its number: {verdict.deciding.id}")

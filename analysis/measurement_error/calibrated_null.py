@@ -172,10 +172,12 @@ def rate_of_fit(
     estimator tends to ``M^-1 (M - S)`` times them, the corrected one to ``(M - S_assumed)^-1 (M -
     S)`` times them. The distance from zero in standard errors gives the rate.
     """
-    if refusal := refuse_weak("calibrated-null", identification(fit.design, truth)):
+    if refusal := refuse_weak(
+        "calibrated-null", identification(design := fit.design.opened, truth)
+    ):
         return refusal
-    _, triangle = fit.design.basis
-    moment = triangle.T @ (np.eye(fit.design.k) - error_in_basis(fit.design, truth)[1]) @ triangle
+    _, triangle = design.basis
+    moment = triangle.T @ (np.eye(fit.design.k) - error_in_basis(design, truth)[1]) @ triangle
     at = fit.position(term)
     rest = np.arange(fit.design.k) != at
     null = np.zeros(fit.design.k)
@@ -184,7 +186,7 @@ def rate_of_fit(
     )
     used = np.eye(fit.design.k)
     if assumed is not None:
-        used -= error_in_basis(fit.design, assumed)[1]
+        used -= error_in_basis(design, assumed)[1]
     limit = np.linalg.solve(
         triangle, np.linalg.solve(used, np.linalg.solve(triangle.T, moment @ null))
     )[at]

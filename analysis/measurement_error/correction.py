@@ -14,7 +14,13 @@ from analysis.measurement_error.measurement import (
     identification,
     refuse_weak,
 )
-from analysis.models.covariance import around, cluster_sums, hat_diagonal, small_sample
+from analysis.models.covariance import (
+    around,
+    cluster_sums,
+    equation_covariance,
+    hat_diagonal,
+    small_sample,
+)
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, critical_value, p_value
 
@@ -194,24 +200,45 @@ def _correct(
 ) -> Correction | Refusal:
     """Return the corrected coefficients of some terms, which stand at positions `at`."""
     model = FAMILIES[fit.model].correction
-    identified = identification(fit.design, measurement)
+    levels = fit.design.levels
+    design = fit.design.opened
+    identified = identification(design, measurement)
     if refusal := refuse_weak(model, identified):
         return refusal
-    (basis, triangle), n, k = fit.design.basis, fit.design.n, fit.design.k
+    (basis, triangle), n, k = design.basis, design.n, design.k
     plain = triangle @ fit.params
-    rows, inside = error_in_basis(fit.design, measurement)
+    rows, inside = error_in_basis(design, measurement)
     moment = np.eye(k) - inside
     params = np.linalg.solve(moment, plain)
     back = np.linalg.solve(triangle.T, np.eye(k)[:, at])  # columns as sums over the basis, (k, q)
     weights = np.linalg.solve(moment.T, back)
-    influence = (basis @ np.linalg.solve(fit.information, weights)) * fit.residuals[:, None]
+    if levels is None:
+        influence = (basis @ np.linalg.solve(fit.information, weights)) * fit.residuals[:, None]
+    else:
+        influence = fit.row_influence() @ (triangle.T @ weights)
     moved = (basis @ weights) * (basis @ (plain - params))[:, None]
     moved += measurement.times(rows @ params) @ (rows @ weights)
     result = corrected(model, fit, params @ back, influence + moved / n, identified, terms)
+    if levels is not None:
+        return _as_wide(result, fit, terms)
     others = _without_each_cluster(fit, measurement) if fit.covariance == "CRV3" else None
     if others is None:
         return result
     return replace(result, cov=around(result.params, others @ back), covariance="CRV3")
+
+
+def _as_wide(result: Correction, fit: Fit, terms: tuple[str, ...]) -> Correction:
+    """Return a correction whose errors by CRV1 are as much wider as CRV3 makes the plain ones."""
+    if fit.covariance != "CRV3":
+        return result
+    plain = equation_covariance(
+        *(fit.design.basis[0], fit.residuals, fit.weights, "CRV1"),
+        *(fit.design.clusters, fit.design.levels),
+    )
+    back = np.linalg.inv(fit.design.basis[1])
+    of_plain = np.sqrt(np.diag(back @ plain @ back.T))
+    wider = [fit.coefficient(term)[1] / of_plain[fit.position(term)] for term in terms]
+    return replace(result, cov=result.cov * np.outer(wider, wider), covariance="CRV3")
 
 
 def _without_each_cluster(fit: Fit, measurement: Measurement) -> np.ndarray | None:
@@ -277,7 +304,7 @@ def corrected(
 ) -> Correction:
     """Return the result for coefficients and influence, with HC1, HC3 or CRV1 errors."""
     design = fit.design
-    cov, name = stacked_covariance(influence, design.clusters, design.k)
+    cov, name = stacked_covariance(influence, design.clusters, design.k + design.lost)
     few = tuple(fit.few(term) for term in terms)
     about = design.n, design.n_clusters, influence, identified
     result = Correction(model, terms, params, cov, name, *about, few=few)
@@ -311,6 +338,8 @@ def leverage_of(fit: Fit) -> np.ndarray | None:
     if fit.design.clusters is not None or unlevered:
         return None
     leverage = hat_diagonal(fit.design.basis[0], fit.weights)
+    if fit.design.levels is not None:
+        leverage += fit.design.levels.leverage(fit.weights) - fit.weights / fit.weights.sum()
     return None if (leverage > 1 - 1e-10).any() else leverage
 
 

@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from analysis.errors import DesignError
 from analysis.measurement_error.calibrated import calibrated_effect, plain_effect
 from analysis.measurement_error.correction import Effect, correct_term
 from analysis.measurement_error.flexible_form import (
@@ -22,9 +23,11 @@ from analysis.measurement_error.nonlinearity import largest_nonlinearity, withou
 from analysis.measurement_error.polynomial import Polynomial, corrected_polynomial, monomials
 from analysis.measurement_error.posterior import posterior
 from analysis.measurement_error.recordings import RecordedColumn
+from analysis.models import fit_model
 from analysis.models.design import independent_columns
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
+from analysis.models.glm import effect_of
 
 FEW_RANGES = 3
 """With so many noisy columns every corner of their ranges is asked, with more all low, all high,
@@ -144,6 +147,11 @@ class DecidingSet:
             yield Answered("form", self.fit.model, "form", self.in_any_form)
         if noisy:
             yield from self._less_noise(low)
+        if noisy and self.fit.design.levels is not None:
+            where = f"{self._in_words(low, ())}; not worked out with absorbed levels"
+            yield Answered("cubic", "calibrated-cubic", "", None, where, low)
+            return
+        if noisy:
             yield from self._cubics(low)
         if noisy and not cheap:
             yield self._steps(low)
@@ -157,6 +165,8 @@ class DecidingSet:
     @cached_property
     def in_any_form(self) -> Effect | None:
         """The effect beside engagement in a flexible form; None where no such form has one."""
+        if self.fit.design.levels is not None:
+            return self._in_any_form_within()
         columns = [column.declared for column in self.columns]
         base = np.column_stack([np.ones(self.fit.design.n), self.controls])
         target = outcome_beyond(self.fit.design, self.fit.model, base)
@@ -165,6 +175,34 @@ class DecidingSet:
             covariance = self.fit.covariance if self.fit.covariance != "CRV3" else "CRV1"
             effect = plain_effect(self.fit, self.score, np.column_stack([base, held]), covariance)
             if effect is not None:
+                return self._widened(effect)
+        return None
+
+    def _in_any_form_within(self) -> Effect | None:
+        """Return the same where levels of controls are absorbed: all is less its level means."""
+        design, columns = self.fit.design, [column.declared for column in self.columns]
+        swept = design.levels.swept
+        at = [i for i, block in enumerate(design.blocks) if block in ("intercept", "control")]
+        base, score = design.recorded[:, at], design.recorded[:, self.fit.position(self.score)]
+        plain = design.levels.before
+        target = outcome_beyond(plain, self.fit.model, base)
+        covariance = self.fit.covariance if self.fit.covariance != "CRV3" else "CRV1"
+        for held in flexible_columns(columns, self._leading, base, (target, score), swept):
+            kept = design.columns([*at, self.fit.position(self.score)])
+            every = np.column_stack([np.ones(design.n), swept(np.column_stack([score, held]))])
+            stays = [
+                k - 1
+                for k in range(2, every.shape[1])
+                if independent_columns(every[:, : k + 1]).shape[1]
+                > independent_columns(every[:, :k]).shape[1]
+            ]
+            more = {f"held {k}": held[:, k - 1] for k in stays}
+            try:
+                refit = fit_model(kept.with_columns("control", more), self.fit.model, covariance)
+            except (DesignError, np.linalg.LinAlgError):
+                continue
+            effect = Effect(*effect_of(refit, self.score), refit.df_of(self.score))
+            if np.isfinite([effect.estimate, effect.std_error]).all() and effect.std_error > 0:
                 return self._widened(effect)
         return None
 
@@ -390,11 +428,14 @@ class DecidingSet:
         low = self._reliabilities(assumed)
         declared = {column.name: low[column.name] for column in self.noisy if column.halves is None}
         pairs = {n: pair for n, pair in (self.halves or {}).items() if n != self.score}
-        errors = measure(self.linear.design, halves=pairs, declared=declared)
-        if not identification(self.linear.design, errors).usable:
+        design = self.linear.design
+        errors = measure(design, halves=pairs, declared=declared)
+        if not identification(design.opened, errors).usable:
             return False
         return (
-            not FAMILIES[self.fit.model].linear or self.cubic(low, normal=True).effect is not None
+            design.levels is not None
+            or not FAMILIES[self.fit.model].linear
+            or self.cubic(low, normal=True).effect is not None
         )
 
 

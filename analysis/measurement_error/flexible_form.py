@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -36,6 +36,7 @@ def flexible_columns(
     products: Sequence[int],
     known: np.ndarray,
     targets: Sequence[np.ndarray],
+    swept: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """Return columns of engagement in a flexible form, in sets of ever less.
 
@@ -49,6 +50,8 @@ def flexible_columns(
         The intercept and controls, held constant where steps are looked for.
     targets : sequence of ndarray, each of shape (n,)
         What steps are looked for in: the score, and the outcome less its fit.
+    swept : callable, optional
+        Takes columns less their means in the levels of absorbed controls.
 
     Returns
     -------
@@ -66,7 +69,10 @@ def flexible_columns(
     powers = np.column_stack([values**power for values in columns for power in (2, 3)])
     pairs = [columns[i] * columns[j] for i, j in combinations(products, 2)]
     smooth = np.column_stack([splines, powers])
-    rests = left_of(targets, np.column_stack([known, smooth]))
+    beside = np.column_stack([known, smooth])
+    if swept is not None:
+        beside, targets = swept(beside), list(swept(np.column_stack(targets)).T)
+    rests = left_of(targets, beside)
     steps = []
     for values in columns:
         own: list[np.ndarray] = []

@@ -129,7 +129,7 @@ def measure(
             first, second = map(np.asarray, halves[term])
             differences[:, at] = _centred((first - second) / 2)
         else:
-            column = design.matrix[:, design.terms.index(term)]
+            column = design.recorded[:, design.terms.index(term)]
             spread[:, at] = np.sqrt(1 - declared[term]) * _centred(column)
     blocks = [design.blocks[design.terms.index(term)] for term in terms]
     replaced = np.array([disattenuate_score or block != "score" for block in blocks], dtype=bool)
@@ -265,6 +265,6 @@ def _fault(design: Design, term: str, halves: Any, declared: float | None) -> tu
     room = 1e-8 * np.ptp(mean)
     if design.blocks[at] != "engagement":
         return None
-    if np.allclose(mean, design.matrix[:, at], rtol=1e-8, atol=room):
+    if np.allclose(mean, design.recorded[:, at], rtol=1e-8, atol=room):
         return None
     return "a column that is not the mean of its halves", "the mean of the halves"

@@ -146,7 +146,7 @@ def without_linearity(fit: Fit, errors: Mapping[str, Measurement]) -> dict[str, 
     engagement and score. Its errors allow for the few rows that hold most of a curved score's
     variance.
     """
-    if FAMILIES[fit.model].other_correction != "corrected-score":
+    if FAMILIES[fit.model].other_correction != "corrected-score" or fit.design.levels is not None:
         return None
     corrections = {at: corrected_score(fit, measurement) for at, measurement in errors.items()}
     if any(isinstance(one, Refusal) for one in corrections.values()):

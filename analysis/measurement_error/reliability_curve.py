@@ -240,9 +240,10 @@ def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
     admissible in [0, 1) while ``M - s C`` keeps a true share of .05. For one noisy column E and
     score S, the controls partialled out, ``s var(E) = v_E - c_SE m_E / m_S``, ``m = M b_plain``.
     """
-    (_, triangle), k = fit.design.basis, fit.design.k
-    half = measure(fit.design, declared=dict.fromkeys(noisy, 0.5))
-    error = 2 * error_in_basis(fit.design, half)[1]  # that of records without any truth
+    design = fit.design.opened
+    (_, triangle), k = design.basis, design.k
+    half = measure(design, declared=dict.fromkeys(noisy, 0.5))
+    error = 2 * error_in_basis(design, half)[1]  # that of records without any truth
     plain, score = triangle @ fit.params, np.linalg.solve(triangle.T, np.eye(k)[fit.position(term)])
     left, right = np.block([[np.eye(k), plain[:, None]], [score, 0.0]]), np.zeros((k + 1, k + 1))
     right[:k, :k] = error

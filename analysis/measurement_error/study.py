@@ -194,6 +194,8 @@ def _effect_rows(corrections: Corrections, corrected: CorrectedEffects) -> list[
 def _beside(corrections: Corrections, deciding: str) -> list[Correction]:
     """Return other corrections of the same effect than the one that decides."""
     fit, family = corrections.fit, corrections.question.family
+    if fit.design.levels is not None:  # they ask for all columns
+        return []
     other = OTHER.get(family.other_correction)
     made = [other(fit, corrections.errors())] if other else []
     score_halves = corrections.question.score in corrections.halves
@@ -205,7 +207,8 @@ def _beside(corrections: Corrections, deciding: str) -> list[Correction]:
 def _simex(corrections: Corrections) -> list[Estimate]:
     """Return the effect with more noise in engagement, to be drawn beside the curve."""
     question, plan = corrections.question, corrections.question.plan
-    if plan.quick or plan.score.shares_error == "full":
+    levels = question.design.levels
+    if plan.quick or plan.score.shares_error == "full" or levels is not None:
         return []
     unit = question.unit(question.model)
     blank = question.row(METHOD, SIMEX, SIMEX, scale=plan.score.scale, unit=unit)

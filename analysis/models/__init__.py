@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 import numpy as np
 
-from analysis.errors import DesignError
+from analysis.errors import DesignError, Fault
 from analysis.models.counts import fit_nb2
 from analysis.models.covariance import MOST_REFITS, ROBUST, few_clusters
 from analysis.models.design import Design
-from analysis.models.family import FAMILIES
+from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit
 from analysis.models.glm import fit_logit, fit_ols, fit_pml
 from analysis.models.hurdle import fit_hurdle
@@ -44,6 +45,8 @@ def fit_model(design: Design, model: str, covariance: str, *, counts: bool = Fal
 
 def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
     family = FAMILIES[model]
+    if design.levels is not None:
+        return _absorbing(design, family, covariance)
     module, name = family.fitted_by.split(".")
     fit_family = getattr(import_module(f"{__name__}.{module}"), name)
     options: dict[str, object] = {"family": model} if family.glm and not family.linear else {}
@@ -51,6 +54,28 @@ def _fitted(design: Design, model: str, covariance: str, counts: bool) -> Fit:
         options = {"counts": counts}
     fit = fit_family(design, covariance=covariance, **options)
     return fit if fit.model == model else replace(fit, model=model)
+
+
+def _absorbing(design: Design, family: Family, covariance: str) -> Fit:
+    """Return the fit of a design whose controls of many levels are absorbed.
+
+    Raises
+    ------
+    DesignError
+        Of a model that is none of one mean, or a logit, where effects of few rows each mislead.
+    """
+    if not family.glm or family.link == "logit":
+        found = f"{family.name}, and a control of many levels, absorbed as fixed effects"
+        allowed = "least squares or an exponential mean"
+        raise DesignError("the model", [Fault("the model", found, allowed)])
+    plain = fit_ols if family.linear else partial(fit_pml, family=family.name)
+    if covariance != "CRV3":
+        return plain(design, covariance=covariance)
+    fit = plain(design, covariance="CRV1")
+    cov = fit.design.levels.jackknife(
+        fit.design, fit.params, lambda rest: plain(rest, covariance="HC0").params
+    )
+    return replace(fit, cov=cov, covariance="CRV3")
 
 
 def covariance_of(plan: Plan, model: str, design: Design) -> str:

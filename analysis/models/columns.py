@@ -10,7 +10,9 @@ import pandas as pd
 from analysis.data.disclosure import NOT_NAMED, few
 from analysis.data.sample import Sample
 from analysis.errors import DesignError, Fault, listing, printable
+from analysis.models.absorbing import MOST_COLUMNS, absorbed
 from analysis.models.design import Design, check_estimable
+from analysis.models.family import FAMILIES
 
 MOST_LEVELS, FEW_LEVELS = 1 / 3, 10
 """Levels of a text as a control: at most this share of the rows; and so many are never too many."""
@@ -54,9 +56,11 @@ def _built(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
     plan = sample.plan
     where = str(sample.dataset.path or sample.dataset.address)
     pieces = [("intercept", "intercept", np.ones(sample.rows))]
+    many = _absorbed(sample, outcome)
     pieces += [
         ("control", *piece)
         for column in plan.controls.columns
+        if column not in many
         for piece in _control(sample, column)
     ]
     pieces += [
@@ -78,8 +82,31 @@ def _built(sample: Sample, outcome: str, scores: tuple[str, ...]) -> Design:
         offset=None if exposure is None else np.log(exposure),
         rows=sample.frame.index.to_numpy(),
     )
+    if many:
+        design = absorbed(design, tuple(many.values()), tuple(many), None)
     check_estimable(design, where)
     return design
+
+
+def _absorbed(sample: Sample, outcome: str) -> dict[str, np.ndarray]:
+    """Return the codes of controls of so many levels that they are absorbed.
+
+    Not for a model of more than one mean, nor for a logit, which with effects of few rows each is
+    wrong; nor for an outcome that is read in two ways.
+    """
+    declared = sample.plan.outcomes[outcome]
+    family = FAMILIES[declared.deciding_model]
+    if not family.glm or family.link == "logit" or declared.kind == "roi":
+        return {}
+    found = {}
+    for column in sample.plan.controls.columns:
+        values = sample.frame[column]
+        if pd.api.types.is_float_dtype(values):
+            continue
+        codes, levels = pd.factorize(values, sort=True)
+        if MOST_COLUMNS < len(levels) <= MOST_LEVELS * sample.rows:
+            found[column] = codes
+    return found
 
 
 def transformed_score(sample: Sample, column: str) -> np.ndarray:
@@ -189,4 +216,7 @@ def shown_terms(design: Design, controls: Iterable[str]) -> tuple[str, ...]:
         if block == "control" and column is not None and few(int(design.matrix[:, at].sum())):
             term = f"{column}[{NOT_NAMED}]"
         shown.append(term)
+    if design.levels is not None:
+        pairs = zip(design.levels.names, design.levels.codes, strict=True)
+        shown[1:1] = [f"{name} ({int(codes.max()) + 1:,} levels)" for name, codes in pairs]
     return tuple(shown)

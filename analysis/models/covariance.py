@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -31,6 +32,17 @@ MOST_REFITS = 500
 
 ALONE = 1e-6
 """Least share of the information in a direction without a cluster, or that cluster carries it."""
+
+
+class Swept(Protocol):
+    """Levels that are swept out of a design's columns."""
+
+    @property
+    def lost(self) -> int:
+        """Degrees of freedom that they take."""
+
+    def leverage(self, weights: np.ndarray) -> np.ndarray:
+        """Return what they add to each row's leverage."""
 
 
 def sandwich(
@@ -171,13 +183,21 @@ def equation_covariance(
     weights: np.ndarray,
     kind: str,
     clusters: np.ndarray | None,
+    levels: Swept | None = None,
 ) -> np.ndarray:
-    """Return the sandwich of ``X' residuals = 0`` with information ``X' diag(weights) X``."""
+    """Return the sandwich of ``X' residuals = 0`` with information ``X' diag(weights) X``.
+
+    With absorbed levels leverage and factors are those of a fit on their indicators.
+    """
     bread = np.linalg.inv(information_of(basis, weights))
     leverage = None
     if kind in LEVERED:
         leverage = weights * np.einsum("ij,ij->i", basis @ bread, basis)
-    return sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=clusters)
+        if levels is not None:
+            leverage += levels.leverage(weights) - weights / weights.sum()
+    cov = sandwich(bread, basis * residuals[:, None], kind, leverage=leverage, clusters=clusters)
+    (n, k), lost = basis.shape, 0 if levels is None else levels.lost
+    return cov * ((n - k) / (n - k - lost)) if kind in ("HC1", "CRV1") else cov
 
 
 def around(full: np.ndarray, others: np.ndarray) -> np.ndarray:

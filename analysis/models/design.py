@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +21,31 @@ MANY_ROWS, CONDITION_LIMIT = 20_000, 1e10
 """From so many rows on a basis is made from cross products, where the condition of these is below
 the limit.
 """
+
+
+class Absorbing(Protocol):
+    """Controls of many levels that are swept out of a design (`models.absorbing`)."""
+
+    before: Design
+
+    @property
+    def lost(self) -> int:
+        """Degrees of freedom that the levels take beside the intercept."""
+
+    def through(self, design: Design, change: Callable[[Design], Design]) -> Design:
+        """Return a changed design, the levels swept out anew."""
+
+    def responding(self, design: Design, response: np.ndarray) -> Design:
+        """Return the design with another response, for least squares."""
+
+    def open(self, design: Design) -> Design:
+        """Return the design before any model is fitted."""
+
+    def swept(self, columns: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return columns less their weighted level means."""
+
+    def taken(self, design: Design, keep: np.ndarray) -> Design:
+        """Return the design of some rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +68,9 @@ class Design:
         Added to the linear predictor (log exposure).
     rows : ndarray of int, shape (n,)
         Spreadsheet row numbers.
+    levels : Absorbing or None
+        Fixed effects that columns and response are without; what changes the design sweeps them
+        out anew.
     kept : dict or None
         For a design of a whole sample, which many studies fit: its reduced designs and fits, made
         once.
@@ -54,6 +83,7 @@ class Design:
     clusters: np.ndarray | None = None
     offset: np.ndarray | None = None
     rows: np.ndarray | None = None
+    levels: Absorbing | None = None
     kept: dict[Any, Any] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -63,6 +93,27 @@ class Design:
     @property
     def k(self) -> int:
         return self.matrix.shape[1]
+
+    @property
+    def lost(self) -> int:
+        """Degrees of freedom of absorbed levels, which are no columns."""
+        return 0 if self.levels is None else self.levels.lost
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """The columns as they are, shape (n, k), absorbed levels not swept out."""
+        return self.matrix if self.levels is None else self.levels.before.matrix
+
+    @property
+    def opened(self) -> Design:
+        """This design; with absorbed levels the one before any model was fitted, whose moments are
+        those of the columns less their plain level means."""
+        return self if self.levels is None else self.levels.open(self)
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """The response as it is, shape (n,), absorbed levels not swept out."""
+        return self.response if self.levels is None else self.levels.before.response
 
     @property
     def n_clusters(self) -> int | None:
@@ -122,6 +173,8 @@ class Design:
 
     def take(self, keep: np.ndarray) -> Design:
         """Return the design of some rows (a mask or positions); clusters keep their codes."""
+        if self.levels is not None:
+            return self.levels.taken(self, keep)
         pick = {
             name: None if (a := getattr(self, name)) is None else a[keep]
             for name in ("clusters", "offset", "rows")
@@ -148,6 +201,8 @@ class Design:
 
     def with_columns(self, block: str, columns: dict[str, np.ndarray]) -> Design:
         """Return the design with more columns of a block, by their terms, behind the others."""
+        if self.levels is not None:
+            return self.levels.through(self, lambda it: it.with_columns(block, columns))
         return replace(
             self,
             matrix=np.column_stack([self.matrix, *columns.values()]),
@@ -157,6 +212,8 @@ class Design:
 
     def with_last(self, column: np.ndarray, response: np.ndarray) -> Design:
         """Return the design with another last column and response, its basis from the old one."""
+        if self.levels is not None:
+            return self.levels.through(self, lambda it: it.with_last(column, response))
         changed = replace(
             self, matrix=np.column_stack([self.matrix[:, :-1], column]), response=response
         )
@@ -165,10 +222,14 @@ class Design:
 
     def with_response(self, response: np.ndarray) -> Design:
         """Return the design with another response of the same length."""
+        if self.levels is not None:
+            return self.levels.responding(self, response)
         return replace(self, response=response)
 
     def columns(self, keep: list[int]) -> Design:
         """Return the design of the columns at these positions."""
+        if self.levels is not None:
+            return self.levels.through(self, lambda it: it.columns(keep))
         terms, blocks = (tuple(names[i] for i in keep) for names in (self.terms, self.blocks))
         return replace(self, matrix=self.matrix[:, keep], terms=terms, blocks=blocks)
 
@@ -253,8 +314,8 @@ def _factors_of_many(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
 
 def check_estimable(design: Design, where: str) -> None:
     """Refuse a design with too few rows or linearly dependent columns, naming them."""
-    if design.n < design.k + 10:
-        found = f"{design.n} rows for {design.k} coefficients"
+    if design.n < design.k + design.lost + 10:
+        found = f"{design.n} rows for {design.k + design.lost} coefficients"
         raise DesignError(where, [Fault("rows", found, "at least ten rows more than coefficients")])
     dependent = dependent_terms(design.matrix, design.terms)
     if dependent:

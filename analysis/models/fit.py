@@ -70,7 +70,11 @@ class Fit:
         """Degrees of freedom of the reference: G - 1, or n - k for OLS; None for the normal."""
         if self.covariance.startswith("CRV"):
             return float(self.design.n_clusters - 1)
-        return float(self.design.n - self.design.k) if FAMILIES[self.model].linear else None
+        return (
+            float(self.design.n - self.design.k - self.design.lost)
+            if FAMILIES[self.model].linear
+            else None
+        )
 
     def df_of(self, term: str) -> float | None:
         """Return the degrees of freedom of one coefficient: fewer than `df` if few rows carry it.
@@ -101,7 +105,12 @@ class Fit:
             return None
         standard = np.divide(self.residuals, root, out=np.zeros_like(root), where=root > 0)
         whitened = np.linalg.solve(np.linalg.cholesky(self.information), basis.T).T * root[:, None]
-        return few_rows_df(weights, standard, whitened, (whitened**2).sum(axis=1))
+        leverage = (whitened**2).sum(axis=1)
+        if self.design.levels is not None:
+            leverage += (
+                self.design.levels.leverage(self.weights) - self.weights / self.weights.sum()
+            )
+        return few_rows_df(weights, standard, whitened, leverage)
 
     @property
     def r_squared(self) -> float:
@@ -249,6 +258,8 @@ def score_test(reduced: Fit, design: Design, *, clustered: bool) -> tuple[float,
     model's columns under its weights: Wooldridge (1991), Journal of Econometrics 48, 29-55.
     """
     columns, root = design.block("score"), np.sqrt(reduced.weights)[:, None]
+    if reduced.design.levels is not None:
+        columns = reduced.design.levels.swept(columns, reduced.weights)
     held = reduced.design.basis[0]
     weights = np.linalg.lstsq(held * root, columns * root, rcond=None)[0]
     outside = columns - held @ weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -62,6 +62,8 @@ def fit_pml(design: Design, *, family: str = "poisson", covariance: str = "HC1")
     Silva & Tenreyro (2006), doi:10.1162/rest.88.4.641. The bread is the expected information ``X'
     diag(mu ** (2 - power)) X``.
     """
+    if design.levels is not None:
+        design = design.levels.under(design, FAMILIES[family])
     rows, unit = _rows(design, FAMILIES[family])
     estimate = _estimate(rows)
 
@@ -100,6 +102,8 @@ def fit_ols(design: Design, *, covariance: str = "HC3") -> Fit:
     left of the first one is rounding), and they are carried back through the triangle of the
     factorisation: digits are lost in proportion to the condition number, not to its square.
     """
+    if design.levels is not None:
+        design = design.levels.under(design, FAMILIES["ols"])
     rows, unit = _rows(design, FAMILIES["ols"])
     projections = rows.columns.T @ design.response / design.n
     projections += rows.columns.T @ (design.response - rows.predictor(projections)) / design.n
@@ -244,7 +248,8 @@ def _fit_at(
     at = rows.predictor(estimate)
     residuals, weights = family.derivatives(rows.response, at)
     if covariance != "CRV3":
-        cov = equation_covariance(basis, residuals, weights, covariance, design.clusters)
+        shared = design.clusters, design.levels
+        cov = equation_covariance(basis, residuals, weights, covariance, *shared)
     elif leave_out is None:
         limit = 1e12 if family.linear else None
         cov = one_step_jackknife(basis, residuals, weights, design.clusters, condition=limit)
@@ -253,20 +258,25 @@ def _fit_at(
     params, back = np.linalg.solve(triangle, estimate), np.linalg.inv(triangle)
     params[0] += np.log(unit)
     scale = family.deviance_scale(unit)
-    null = np.zeros(design.n) if rows.offset is None else rows.offset
+    swept = design.levels is not None and family.linear
+    outcome, bare = rows.response, rows
+    if design.levels is not None:  # the null model has no levels either
+        outcome = design.outcome / unit
+        bare = replace(rows, response=outcome, offset=design.levels.before.offset)
+    null = np.zeros(design.n) if bare.offset is None else bare.offset
     if design.blocks[0] == "intercept":
-        null = null + _null_intercept(rows)
+        null = null + _null_intercept(bare)
     return Fit(
         design=design,
         model=family.name,
         params=params,
         cov=back @ cov @ back.T,
         covariance=covariance,
-        fitted=family.mean(at) * unit,
+        fitted=(design.outcome - residuals) if swept else family.mean(at) * unit,
         residuals=residuals * scale,
         weights=weights * scale,
         deviance=scale * family.deviance(rows.response, at),
-        null_deviance=scale * family.deviance(rows.response, null),
+        null_deviance=scale * family.deviance(outcome, null),
     )
 
 

@@ -147,7 +147,7 @@ class Estimate:
 
     @property
     def carried_by_one(self) -> bool:
-        """Whether a row (or cluster) or two carry the coefficient: then no interval says anything."""
+        """Whether a row (or cluster) or two carry the coefficient: no interval says anything."""
         return self.df is not None and self.df < LEAST_DF and not self.intervals
 
     @property

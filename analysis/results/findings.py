@@ -174,6 +174,7 @@ CHECK_QUESTIONS = {
     "positive": "Are there few zeros where a logarithm or root is taken?",
     "structural_zeros": "Could the outcome of every row be more than zero?",
     "isolated": "Do no few values stand far apart from all others?",
+    "absorbed_levels": "Is every study made beside the controls?",
     "default_score": "Does every score rest on something?",
     "total_rows": "Is every row an observation, and none a total of others?",
     "codes": "Do the whole numbers among the controls measure something?",

@@ -232,6 +232,11 @@ WEIGHTS: dict[str, Weighed] = {
         "how the score varies within clusters",
         "The score does not vary within clusters.",
     ),
+    "absorbed_levels": Weighed(
+        "note",
+        "controls of so many levels that they are absorbed",
+        "Some studies were not made.",
+    ),
     "heaping": Weighed(
         "note",
         "ceilings, classes and round numbers",

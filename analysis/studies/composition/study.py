@@ -24,10 +24,16 @@ def check_overlap(question: Question) -> list[Check]:
     What the score is made of is the same for every outcome, and said with the first one.
     """
     relations = Relations(question)
-    target, block = question.design.block("score")[:, 0], question.design.block
+    design = question.design
+    target, block = design.block("score")[:, 0], design.block
     alone, held = (
         r_squared(target, block(*blocks)) for blocks in (["engagement"], ["engagement", "control"])
     )
+    if design.levels is not None:  # the share with the levels themselves
+        plain = design.levels.before
+        score = plain.block("score")[:, 0]
+        alone = r_squared(score, plain.block("engagement"))
+        held = 1 - (1 - held) * float(target.var() / score.var())
     all_but_few = robust_share(target, block("engagement", "control"))
     return [
         reconstructability(question, alone, held, all_but_few),
@@ -130,7 +136,7 @@ def _clusters(question: Question) -> list[Check]:
     number = clusters_check(
         question, len(sizes), int(sizes.min()), int(sizes.max()), int((sizes < FEWEST).sum())
     )
-    values = design.block("score")[:, 0]
+    values = design.recorded[:, design.position(question.score)]
     mean = np.bincount(design.clusters, values) / sizes
     within = float(
         ((values - mean[design.clusters]) ** 2).sum() / ((values - values.mean()) ** 2).sum()

@@ -57,7 +57,7 @@ def study_confounding(question: Question, estimates: Iterable[Estimate] = ()) ->
 def _least_squares(question: Question, row: Estimate) -> list[Estimate]:
     """Return the sensitivity of a least-squares effect, with the plan's errors."""
     fit = fit_model(question.design, row.model, "HC1")
-    df, moves = float(fit.design.n - fit.design.k), movement(fit.design)
+    df, moves = float(fit.design.n - fit.design.k - fit.design.lost), movement(fit.design)
     classical = math.sqrt(fit.deviance / df / (fit.design.n * moves.var_left))
     exact, level = fit.params[-1] / classical, question.level
     quantities = {

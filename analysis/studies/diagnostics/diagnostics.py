@@ -11,6 +11,7 @@ from analysis.models.counts import log_likelihood
 from analysis.models.covariance import CLUSTERED, cluster_sums, hat_diagonal
 from analysis.models.design import Design
 from analysis.models.distributions import chi2_sf
+from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit, p_value
 from analysis.models.glm import fit_pml
 
@@ -43,7 +44,7 @@ def park(fit: Fit) -> Slope:
     The modified Park test: a Gamma regression of ``(y - mu)**2`` on ``log(mu)``. Manning & Mullahy
     (2001), doi:10.1016/S0167-6296(01)00086-8.
     """
-    squares = (fit.design.response - fit.fitted) ** 2
+    squares = (fit.design.outcome - fit.fitted) ** 2
     logs = np.log(fit.fitted)
     design = Design(
         response=squares,
@@ -64,7 +65,7 @@ def dispersion(fit: Fit) -> Slope:
     Least squares of ``((y - mu)**2 - y) / mu`` on ``mu`` without an intercept: Cameron & Trivedi
     (1990), doi:10.1016/0304-4076(90)90014-K.
     """
-    mean, y = fit.fitted, fit.design.response
+    mean, y = fit.fitted, fit.design.outcome
     excess = ((y - mean) ** 2 - y) / mean
     alpha = float(mean @ excess / (mean @ mean))
     scores = mean * (excess - alpha * mean)
@@ -82,6 +83,9 @@ def squared_predictor(fit: Fit) -> np.ndarray:
     centred and scaled, which changes nothing about the test and keeps the digits.
     """
     predictor = fit.design.matrix @ fit.params
+    if fit.design.levels is not None:  # they are in it, too
+        linear = FAMILIES[fit.model].linear
+        predictor = fit.fitted if linear else np.log(fit.fitted)
     return (((predictor - predictor.mean()) / predictor.std()) ** 2)[:, None]
 
 
@@ -100,10 +104,14 @@ def added_columns_test(fit: Fit, columns: np.ndarray) -> tuple[float, float]:
     up to 9 % of samples of a skewed outcome.
     """
     root, held = np.sqrt(fit.weights)[:, None], fit.design.basis[0]
+    if fit.design.levels is not None:
+        columns = fit.design.levels.swept(columns, fit.weights)
     outside = columns - held @ np.linalg.lstsq(held * root, columns * root, rcond=None)[0]
     size = np.sqrt((outside**2).mean(axis=0))
     outside = outside[:, size > 1e-9] / size[size > 1e-9]
     leverage = hat_diagonal(np.column_stack([held, outside]), fit.weights)
+    if fit.design.levels is not None:
+        leverage += fit.design.levels.leverage(fit.weights) - fit.weights / fit.weights.sum()
     parts = outside * fit.residuals[:, None]
     apart = parts / np.sqrt(np.maximum(1 - leverage, 0.01))[:, None]
     if fit.covariance in CLUSTERED:

@@ -108,12 +108,12 @@ class Diagnosis:
     @cached_property
     def deciles(self) -> Calibration:
         """Observed and predicted means by tenth of the deciding model's prediction."""
-        return calibration(self.deciding.design.response, self.deciding.fitted)
+        return calibration(self.deciding.design.outcome, self.deciding.fitted)
 
     @property
     def rootogram(self) -> Rootogram:
         """The rootogram of a count outcome against the count fit."""
-        return rootogram(self.count_fit.design.response, self.count_fit.fitted, self.alpha)
+        return rootogram(self.count_fit.design.outcome, self.count_fit.fitted, self.alpha)
 
     # --- checks ---
 
@@ -144,7 +144,7 @@ class Diagnosis:
             far = np.abs(np.log(np.maximum(off, 1e-12)))
             what = "Observed over predicted means by tenth of the prediction lie"
         else:
-            spread = float(self.deciding.design.response.std())
+            spread = float(self.deciding.design.outcome.std())
             off, near = (deciles.observed - deciles.predicted) / spread, np.exp(OFF_BY)
             far = np.abs(off)
             what = f"Observed less predicted means, in standard deviations of {column}, lie"
@@ -206,7 +206,7 @@ class Diagnosis:
         if not self.question.counts:
             return None
         fit = self.count_fit
-        observed, expected, spread = zeros(fit.design.response, fit.fitted, self.alpha)
+        observed, expected, spread = zeros(fit.design.outcome, fit.fitted, self.alpha)
         z = (observed - expected) / spread if spread > 0 else 0.0
         name = FAMILIES[fit.model].short
         reason = (

@@ -34,9 +34,9 @@ def study_size(question: Question, estimates: Iterable[Estimate] = ()) -> StudyR
     rows = [_equivalence(question, row) for row in tested]
     plain = {row.model: row for row in tested if row.method == "increment"}
     rows += _power(question, plain[question.model])
-    if question.outcome.kind == "continuous":
+    if question.outcome.kind == "continuous" and question.design.levels is None:
         rows += _bayes(question, plain[question.model])
-    if not question.plan.quick:
+    if not question.plan.quick and question.design.levels is None:
         linear = [row for model, row in plain.items() if FAMILIES[model].linear]
         rows += [_gain_bound(question, row) for row in linear]
     return StudyResult((*rows, *_decomposition(question)))
@@ -217,7 +217,9 @@ def decompose(design: Design, score: str) -> Decomposition:
         slope, passed = full.coefficient(term)[0], link.coefficient(score)[0]
         shares.append(slope * passed)
         influence.append(passed * full.row_influence(term) + slope * link.row_influence(score))
-    cov, name = stacked_covariance(np.column_stack(influence), design.clusters, design.k)
+    cov, name = stacked_covariance(
+        np.column_stack(influence), design.clusters, design.k + design.lost
+    )
     raw = fit_ols(reduced, covariance="HC1")
     return Decomposition(
         terms=terms,

@@ -324,7 +324,7 @@ def tests(
 def _variant(question: Question, variant: str) -> list[Estimate]:
     """Return least squares on log1p or asinh of the outcome, on the plan's scale."""
     design = question.design
-    changed = design.with_response(VARIANTS[variant](design.response))
+    changed = design.with_response(VARIANTS[variant](design.outcome))
     fit, lacking = _fit_with_fallback(question.plan, question.outcome, changed, "ols")
     row = question.coefficients("increment", fit)[0 if question.plan.score.scale == "sd" else 1]
     note = f"{variant} of the outcome: the coefficient depends on the unit of money"
