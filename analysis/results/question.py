@@ -12,6 +12,7 @@ from analysis.data.sample import Sample
 from analysis.models import FEWEST_CLUSTERS, fit_as_planned, fit_by_default
 from analysis.models.columns import build_design, score_scale, transform
 from analysis.models.covariance import CLUSTERED
+from analysis.models.cross_fitting import OutOfFold, out_of_fold, repeats_of
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
 from analysis.models.fit import Fit, critical_value, p_value
@@ -129,6 +130,21 @@ class Question:
             When it has no estimate.
         """
         return fit_as_planned(self.plan, self.model, self.design, counts=self.counts)
+
+    @cached_property
+    def out_of_fold(self) -> tuple[OutOfFold, ...]:
+        """What is predicted of rows left out: by engagement, controls and score, without the score,
+        and by the score alone.
+
+        Raises
+        ------
+        DesignError
+            When one of them has no estimate without one of the folds.
+        """
+        design = self.design
+        designs = (design, design.without("score"), design.without("engagement", "control"))
+        repeats = repeats_of(design.n)
+        return tuple(out_of_fold(designs, self.mean_model, rng=self.generator(), repeats=repeats))
 
     @cached_property
     def fit_by_default(self) -> Fit:

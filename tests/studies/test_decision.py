@@ -16,6 +16,7 @@ from analysis.audit import sesoi_of
 from analysis.data.dataset import from_frame, read_dataset
 from analysis.data.sample import select_sample
 from analysis.errors import PlanError
+from analysis.models import fit_model
 from analysis.models.cross_fitting import out_of_fold
 from analysis.plan import read_plan
 from analysis.plan.sections.decision import share_text, thresholds_around
@@ -26,6 +27,7 @@ from analysis.studies.decision.net_benefit import acted_on, decision_curve, payo
 from analysis.studies.decision.picks import change, near_edge, picks, simultaneous_level
 from analysis.studies.decision.price import Supposed
 from analysis.studies.decision.study import study_decision
+from analysis.studies.prediction.prediction import cross_validated_gain, study_prediction
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 
@@ -203,6 +205,18 @@ def test_net_benefit_of_a_binary_outcome(rows_of, make_frame, plan_of, sample_of
     all_of_them = found["all@threshold-0.50"].estimate
     assert all_of_them == pytest.approx(2 * frame.renewed.mean() - 1)
     assert rows_of("binary", frame).keys() != found.keys()
+
+
+def test_one_cross_fitting_serves_both_studies(make_frame, plan_of, sample_of):
+    """The out-of-sample gain is that of its own function, folds and all."""
+    plan = plan_of("revenue")
+    question = Question(sample_of(plan, make_frame()), plan.outcome[0], "klout")
+    (row,) = study_prediction(question).rows
+    rng, design = question.generator(), question.design
+    alone = cross_validated_gain(design, "poisson", rng=rng, repeats=10)
+    null = fit_model(design.without("engagement", "control", "score"), "poisson", "HC1")
+    assert row.estimate == pytest.approx(alone.estimate * design.n / null.null_deviance)
+    assert "out_of_fold" in vars(question)
 
 
 def test_too_few_picks_are_not_worked_out(make_frame, plan_of, sample_of):

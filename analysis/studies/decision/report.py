@@ -36,7 +36,7 @@ def decision_section(findings: Findings) -> ReportSection | None:
     """Return the section, or None where no choice was tried."""
     parts = []
     for verdict in findings.decided:
-        points = shown_points(findings, verdict)
+        points = [] if verdict.refused else shown_points(findings, verdict)
         if points:
             told = _told(findings, verdict, points)
             figure = decision_figure(findings, verdict, points)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from analysis.errors import DesignError, listing
-from analysis.models.cross_fitting import OutOfFold, out_of_fold, repeats_of
+from analysis.models.cross_fitting import OutOfFold
 from analysis.models.fit import critical_value
 from analysis.plan.sections.decision import ActionSection, share_text, thresholds_around
 from analysis.results.decision import AT_SESOI, TOGETHER, WORTH
@@ -238,11 +238,7 @@ def predicted(question: Question) -> Acting:
     DesignError
         When a model has no estimate without one of the folds.
     """
-    design = question.design
-    designs = (design, design.without("score"), design.without("engagement", "control"))
-    repeats = repeats_of(design.n)
-    parts = out_of_fold(designs, question.mean_model, rng=question.generator(), repeats=repeats)
-    return Acting(question, tuple(parts))
+    return Acting(question, question.out_of_fold)
 
 
 def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Estimate]:

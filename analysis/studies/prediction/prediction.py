@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import scipy
 
 from analysis.errors import DesignError
 from analysis.models import fit_model
-from analysis.models.cross_fitting import FOLDS, REPEATS, OutOfFold, out_of_fold, repeats_of
+from analysis.models.cross_fitting import FOLDS, REPEATS, OutOfFold, out_of_fold
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES, Family
 from analysis.results.estimates import Estimate, StudyResult
@@ -85,20 +85,24 @@ def cross_validated_gain(
     DesignError
         When a model has no estimate without one of the folds.
     """
-    family, y = FAMILIES[model], design.response
-    designs, means, number = (design, design.without("score")), [], folds
-    for part in out_of_fold(designs, model, rng=rng, folds=folds, repeats=repeats):
-        number, unit = part.number, part.unit
-        means += _gains(family, y / unit, part)
-    return Gain(np.array(means) * family.deviance_scale(unit), number)
+    designs = (design, design.without("score"))
+    parts = tuple(out_of_fold(designs, model, rng=rng, folds=folds, repeats=repeats))
+    return gain_of(parts, FAMILIES[model], design.response)
 
 
-def _gains(family: Family, y: np.ndarray, part: OutOfFold) -> list[float]:
+def gain_of(parts: Sequence[OutOfFold], family: Family, response: np.ndarray) -> Gain:
+    """Return the deviance that the first of the designs gains over the second, out of sample."""
+    unit = parts[0].unit
+    means = np.concatenate([_gains(family, response / unit, part) for part in parts])
+    return Gain(means * family.deviance_scale(unit), parts[0].number)
+
+
+def _gains(family: Family, y: np.ndarray, part: OutOfFold) -> np.ndarray:
     """Return the deviance that the first of two designs gains in each fold, a row on average."""
     losses = [family.loss(y, at) for at in part.predictors[:2]]
     gained = losses[1] - losses[0]
     sizes = np.bincount(part.folds)
-    return (np.bincount(part.folds, weights=gained) / sizes).tolist()
+    return np.bincount(part.folds, weights=gained) / sizes
 
 
 def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
@@ -110,9 +114,8 @@ def study_prediction(question: Question, estimates: Iterable[Estimate] = ()) -> 
         reason = "The plan says quick = true, so out-of-sample predictions were not made."
         return question.only("prediction", None, reason)
     design, model = question.design, question.mean_model
-    repeats = repeats_of(design.n)
     try:
-        gain = cross_validated_gain(design, model, rng=question.generator(), repeats=repeats)
+        gain = gain_of(question.out_of_fold, FAMILIES[model], design.response)
     except DesignError as error:
         reason = f"Out-of-sample predictions cannot be made: {error.found}."
         return question.only("prediction", None, reason)
