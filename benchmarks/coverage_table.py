@@ -27,6 +27,18 @@ LEFT = {
         "gain",
     ): "simulated in [prediction.md](prediction.md) (a refit of 100 folds a draw): .90 to .94",
     **{
+        ("information", term): "simulated in [new_information.md](new_information.md)"
+        for term in ("adequacy", "new_information")
+    },
+    **{
+        ("scores", term): "coefficients of ordinary fits, as those of `increment` are"
+        for term in ("SCORE", "common_factor")
+    },
+    **{
+        ("calibration", term): "ordinary coefficients; the predictions are taken as they are"
+        for term in ("intercept", "slope")
+    },
+    **{
         ("decision", term): "made as `gain` is, which is simulated in [decision.md](decision.md)"
         for term in (
             "gain",

@@ -239,13 +239,19 @@ Three scores correlated .7 on two outcomes, six claims, none of them true: how o
 """
 
 
-def write() -> None:
+def totals() -> dict[str, dict[str, float]]:
+    """Return the sums over all blocks of each cell."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for line in lines():
         for key, value in line.items():
             if key not in ("cell", "block", "truth"):
                 sums[line["cell"]][key] += value
         sums[line["cell"]]["truth"] = line["truth"]
+    return sums
+
+
+def render(sums: dict[str, dict[str, float]]) -> str:
+    """Return the page."""
     text = PAGE_HEAD
     for world in SHARES:
         if of := sums.get(world.name):
@@ -264,7 +270,7 @@ def write() -> None:
                 f"{of[key] / of['draws']:.3f}" for key in ("alone", "holm", "romano_wolf")
             )
             text += f"| {world.name} | {of['draws']:,.0f} | {rates} |\n"
-    PAGE.write_text(text, encoding="utf-8")
+    return text
 
 
 if __name__ == "__main__":
@@ -275,4 +281,4 @@ if __name__ == "__main__":
     if options.draws:
         run(options.draws)
     if options.write:
-        write()
+        PAGE.write_text(render(totals()), encoding="utf-8")
