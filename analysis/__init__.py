@@ -55,7 +55,7 @@ _PUBLIC = {
     "Audit": "analysis.report.views",
     "Plan": "analysis.plan",
     "check": "analysis.audit",
-    "cite": "analysis.report.citation",
+    "cite": "analysis.report.citation.cite",
     "compare": "analysis.report.views",
     "init": "analysis.start.study",
     "power": "analysis.studies.power.study",

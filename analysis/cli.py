@@ -322,15 +322,34 @@ def run(plan: str, out: Path | None) -> None:
     show_default=True,
     help="A result folder, or the folder that holds them.",
 )
-def cite(result_id: str, results: Path) -> None:
-    """Print a result's sentence, table cell, LaTeX macro and BibTeX.
+@option(
+    "--format",
+    "kind",
+    help="sentence, apa, footnote, markdown, html, latex, bibtex, csl or ris: that alone.",
+)
+@option(
+    "--of",
+    "part",
+    type=click.Choice(["all", "analysis", "data", "software"]),
+    default="all",
+    show_default=True,
+    help="What bibtex, csl and ris list.",
+)
+def cite(result_id: str, results: Path, kind: str | None, part: str) -> None:
+    """Print a result's sentence, table cell, LaTeX macro and bibliography.
+
+    RESULT_ID is an id of a ledger, or one of its fields, as in ID#low.
 
     \b
     score-audit cite movies/box_office/tomatometer
+    score-audit cite movies/box_office/tomatometer --format footnote
     """
-    from analysis.report.citation import cite as citation
+    from analysis.report.citation.cite import cite as citation
+    from analysis.report.citation.references import PARTS
 
-    echo(str(citation(result_id, results=results)))
+    found = citation(result_id, results=results)
+    parts = [one for one in PARTS if part in ("all", one)]
+    echo(found.printed(kind, parts) if kind else str(found))
 
 
 @cli.command(short_help="Recompute results; say what still holds.")

@@ -79,7 +79,7 @@ def seen(folder: Path, fresh: Path, record: dict[str, Any]) -> bool:
         return True
     lines = [*compare_ledgers(old, record).lines, *compare_seals(old, folder)]
     lines += [*compare_files(old, folder, ours)]
-    lines += [*compare_written(old["environment"], folder, fresh)]
+    lines += [*compare_written(old["environment"], folder, fresh, exact=True)]
     return not all(line.ok for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import tomllib
@@ -9,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError
 
 from analysis.errors import (
     OutputError,
@@ -66,6 +67,15 @@ def _file_name(name: str) -> str:
     return name
 
 
+def _several(value: object) -> object:
+    """Return a name alone as a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+Authors = Annotated[tuple[Name, ...], BeforeValidator(_several)]
+"""Of the study: a name, or a list of names."""
+
+
 class Plan(Section):
     """The analysis plan, whole and frozen. Made by `read_plan`.
 
@@ -84,6 +94,11 @@ class Plan(Section):
     duplicates: Literal["refuse", "first", "keep"] = "refuse"
     missing: Literal["exclude", "zero"] = "exclude"
     quick: YesNo = False
+    title: Name | None = None
+    author: Authors = ()
+    date: datetime.date | None = None
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    doi: Annotated[str, Field(pattern=r"^10\.\d{4,9}/\S+$")] | None = None
     score: ScoreSection
     engagement: EngagementSection
     controls: ControlsSection = ControlsSection()

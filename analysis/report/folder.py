@@ -19,13 +19,14 @@ from typing import Any
 from analysis.data.disclosure import inert_table, plain_text
 from analysis.errors import OutputError, printable, shown_address
 from analysis.report import place
-from analysis.report.citation import bibtex, csl, macros
+from analysis.report.citation import numbers
+from analysis.report.citation.references import bibtex, csl, ris
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import ledger, sealed, to_json, write_csv
 from analysis.results.findings import Findings
 
 OURS = re.compile(
-    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.tex|citation\.(bib|json)|history\.jsonl"
+    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
     rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/reliability\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
@@ -157,14 +158,17 @@ def fill(
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
-    source = findings.dataset.codebook.source if findings.dataset.codebook else ""
     entries = (json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history)
     lines = map(plain_text, entries)
     texts = {
         "report.html": report_html(findings, record, images, sections, history),
-        "numbers.tex": macros(record),
-        "citation.bib": bibtex(record, source=source),
+        "numbers.tex": numbers.latex(record),
+        "numbers.typ": numbers.typst(record),
+        "numbers.myst.yml": numbers.myst(record),
+        "_variables.yml": numbers.quarto(record),
+        "citation.bib": bibtex(record),
         "citation.json": csl(record),
+        "citation.ris": ris(record),
         "history.jsonl": "\n".join(lines) + "\n",
     }
     for name, text in texts.items():

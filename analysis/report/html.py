@@ -14,7 +14,7 @@ from analysis.data.dataset import Dataset
 from analysis.measurement_error.report import deciding_section, reliability_section
 from analysis.measurement_error.simex import simex_section
 from analysis.multiverse.report import multiverse_section
-from analysis.report.citation import bibtex
+from analysis.report.citation.references import bibtex
 from analysis.results.figure import Image
 from analysis.results.findings import Findings, captioned, check_question, told
 from analysis.results.section import ReportSection

@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.data.disclosure import count_or_text, inert_table, plain_text
 from analysis.errors import OutputError, listing, printable, shown_address
+from analysis.plan import Plan
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
 from analysis.results.findings import Findings
@@ -87,6 +88,7 @@ def ledger(
             "name": plan.name,
             "sha256": plan.sha256,
             "question": plan.question,
+            **_stated(plan),
             "registered": plan.registered.model_dump(mode="json") if plan.registered else None,
             "sesoi": {verdict.id: _sesoi(findings, verdict) for verdict in findings.decided},
         },
@@ -98,6 +100,7 @@ def ledger(
             "exclusions": {
                 reason: count_or_text(count) for reason, count in findings.sample.exclusions.items()
             },
+            **_described(findings),
             **drawn,
         },
         "environment": environment,
@@ -106,6 +109,19 @@ def ledger(
         "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],
     }
     return record | {"digest": digest_of(record)}
+
+
+def _stated(plan: Plan) -> dict[str, Any]:
+    """Return what the plan states of its study: title, author, date, URL, DOI."""
+    keys = ("title", "author", "date", "url", "doi")
+    return {key: value for key in keys if (value := plan.model_dump(mode="json")[key])}
+
+
+def _described(findings: Findings) -> dict[str, str]:
+    """Return what the codebook says of the data: title, source, licence."""
+    codebook = findings.dataset.codebook
+    known = {key: getattr(codebook, key, "") for key in ("title", "source", "licence")}
+    return {key: value for key, value in known.items() if value}
 
 
 DIGESTED = ("schema", "rule", "plan", "dataset", "estimates", "checks", "verdicts")

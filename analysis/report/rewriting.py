@@ -46,8 +46,8 @@ def compare_folder(old: Record, findings: Findings, folder: Path) -> Iterator[Li
     The ledger's digest and seal are worked out anew, files are compared with the hashes in the
     ledger, and the whole folder is written again with the environment and the history that it
     names. Where package versions, Python and platform are the same, every file has to be the same
-    byte for byte (digits that nobody sees apart); where they are not, the visible text is compared,
-    and pictures by their hashes alone.
+    byte for byte (digits that nobody sees apart, where another processor made them); where they are
+    not, the visible text is compared, and pictures by their hashes alone.
     """
     yield from compare_seals(old, folder)
     ours = [path.as_posix() for path in written_by_a_run(folder)]
@@ -66,7 +66,8 @@ def compare_folder(old: Record, findings: Findings, folder: Path) -> Iterator[Li
         history = read_history(folder)
         yield from _compare_history(history, history_entry(findings, record))
         fill(findings, fresh, record, history or [history_entry(findings, record)])
-        yield from compare_written(environment, folder, fresh, skip=wrong)
+        exact = digest_of(old) == record["digest"]
+        yield from compare_written(environment, folder, fresh, exact=exact, skip=wrong)
         yield from (line for line in hashed if line.what in wrong)
 
 
@@ -88,7 +89,7 @@ def _compare_history(history: list[dict], today: dict) -> Iterator[Line]:
 
 
 def compare_written(
-    environment: Record, folder: Path, fresh: Path, *, skip: set[str] = frozenset()
+    environment: Record, folder: Path, fresh: Path, *, exact: bool, skip: set[str] = frozenset()
 ) -> Iterator[Line]:
     """Yield how the files of a folder compare with those written again.
 
@@ -99,6 +100,9 @@ def compare_written(
         compared.
     folder, fresh : Path
         The result folder, and one that was just written.
+    exact : bool
+        Whether the ledger's results are the same to the last digit: then a file may not differ in
+        the last digit either.
     skip : set of str
         Files whose difference is told already.
     """
@@ -119,18 +123,16 @@ def compare_written(
         elif other and name.endswith(PICTURES):
             untold += 1
         else:
-            yield _text_line(name, folder / name, fresh / name, exact=not other)
+            yield _text_line(name, folder / name, fresh / name, other=bool(other), exact=exact)
     if untold:
         told = f"{untold} pictures are compared by their hashes alone: other {', '.join(other)}"
         yield Line("not rewritten", "not rewritten", told)
 
 
-def _text_line(name: str, old: Path, new: Path, *, exact: bool) -> Line:
+def _text_line(name: str, old: Path, new: Path, *, other: bool, exact: bool) -> Line:
     """Return how two files that are not the same differ in what one reads in them."""
-    told = "written again it is another file"
-    visible = name.endswith((".html", ".docx"))
-    if name.endswith(PICTURES) or (visible and exact):
-        return Line(name, "differs", told)
+    if not other and (exact or name.endswith((*PICTURES, ".docx"))):
+        return Line(name, "differs", "written again it is another file")
     try:
         texts = [_visible(path) for path in (old, new)]
     except OutputError:
@@ -139,7 +141,7 @@ def _text_line(name: str, old: Path, new: Path, *, exact: bool) -> Line:
         if not _alike(then, now):
             shown = " then, ".join(f"{_cut(one)!r}" for one in (then, now))
             return Line(name, "differs", f"{shown} now")
-    return Line(name, "moved" if exact else "same", "digits that nobody sees" if exact else "")
+    return Line(name, "same" if other else "moved", "" if other else "digits that nobody sees")
 
 
 NUMBER = re.compile(r"(\d+\.\d{6,}(?:e[-+]\d+)?)")

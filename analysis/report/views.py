@@ -28,7 +28,7 @@ from analysis.results.verdict import Verdict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from analysis.report.citation import Citation
+    from analysis.report.citation.cite import Citation
     from analysis.results.figure import Figure
 
 PLACEABLE = ("effect", "relation")
@@ -343,7 +343,7 @@ class Audit:
 
     def cite(self, result_id: str | None = None) -> Citation:
         """Return how a result of this audit is cited; the first verdict where no id is given."""
-        from analysis.report.citation import cite_from
+        from analysis.report.citation.cite import cite_from
         from analysis.report.ledger import ledger
 
         return cite_from(ledger(self.findings), result_id or self.findings.decided[0].id)

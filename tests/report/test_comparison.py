@@ -16,7 +16,7 @@ from analysis import reproduction
 from analysis.audit import analyse
 from analysis.errors import OutputError
 from analysis.report import rewriting
-from analysis.report.citation import cite
+from analysis.report.citation.cite import cite
 from analysis.report.comparison import compare_ledgers
 from analysis.report.earlier import _word_of_rule_1, words_before
 from analysis.report.ledger import RULE, ledger

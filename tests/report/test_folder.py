@@ -29,7 +29,7 @@ from analysis.results import data_figure, effect_figure
 from analysis.results.figure import Figure
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-VOLATILE = {"ledger.json", "report.html", "citation.json", "citation.bib", "history.jsonl"}
+VOLATILE = {"ledger.json", "report.html", "history.jsonl"}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import shop
+import yaml
 
 import analysis as sa
 from analysis.audit import analyse
 from analysis.data.disclosure import inert
 from analysis.errors import OutputError
-from analysis.report.citation import _caution, bibtex, cite, cite_from, macro_name, macros
+from analysis.report.article.check import find_in_text
+from analysis.report.citation.cite import FORMATS, _caution, cite, cite_from
+from analysis.report.citation.numbers import latex, macro_name, numbers_of
+from analysis.report.citation.references import bibtex, csl, items_of, ris, unstated
 from analysis.report.ledger import _cell, ledger, read_ledger, result_folder, to_json
 from analysis.report.views import Audit
 from analysis.results.estimates import display
@@ -39,6 +44,8 @@ KEYS = {
         "estimates",
         "checks",
         "verdicts",
+        "digest",
+        "seal",
     ],
     "plan": ["name", "sha256"],
     "dataset": ["address", "sha256", "rows", "rows_used", "exclusions"],
@@ -283,21 +290,60 @@ def test_csv_files_say_what_the_ledger_says(folder, record):
 # --- macros and citations -------------------------------------------------------------------------
 
 
-def test_macro_names_are_letters_unique_and_from_the_id(folder, record):
+def test_every_number_is_a_macro_by_its_id(folder, record):
     lines = (folder / "numbers.tex").read_text("utf-8").splitlines()
-    found = {}
-    for comment, line in zip(lines[1::2], lines[2::2], strict=True):
-        name, body = re.fullmatch(r"\\newcommand\{\\([A-Za-z]+)\}\{(.*)\}", line).groups()
+    found = dict(
+        re.fullmatch(r"\\sa@set\{([^{}]*)\}\{(.*)\}", line).groups()
+        for line in lines
+        if line.startswith(r"\sa@set")
+    )
+    rows = [*record["verdicts"], *record["estimates"]]
+    assert [name for name in found if "#" not in name] == [row["id"] for row in rows]
+    for name, body in found.items():
         assert body.count("{") == body.count("}")
-        found[comment.removeprefix("% ")] = name
-    assert list(found) == [row["id"] for part in ("estimates", "verdicts") for row in record[part]]
-    assert len(set(found.values())) == len(found)
-    for result, name in found.items():
-        digits = hashlib.sha256(result.encode()).hexdigest()[:8]
-        assert name.removeprefix("sa") == "".join(
-            chr(ord("a") + int(digit, 16)) for digit in digits
-        )
-        assert name == macro_name(result)
+        result, _, field = name.partition("#")
+        row = next(row for row in rows if row["id"] == result)
+        if field in ("", "value") and "displayed" in row:
+            shown = body.replace(r"\ensuremath{-}", "-").replace(r"\,\%", " %")
+            assert shown == latex_escape(row["displayed"]).replace(r" \%", " %")
+    assert f"{rows[-1]['id']}#n" in found
+
+
+def test_macro_names_of_earlier_versions():
+    digits = hashlib.sha256(b"a/b/c").hexdigest()[:8]
+    letters = "".join(chr(ord("a") + int(digit, 16)) for digit in digits)
+    assert macro_name("a/b/c") == f"sa{letters}"
+
+
+def test_the_same_numbers_for_quarto_myst_and_typst(folder, record):
+    numbers = dict(numbers_of(record))
+    quarto = flat(yaml.safe_load((folder / "_variables.yml").read_text("utf-8")))
+    myst = yaml.safe_load((folder / "numbers.myst.yml").read_text("utf-8"))
+    typst = (folder / "numbers.typ").read_text("utf-8")
+    assert {*quarto} == {*myst["substitutions"]["sa"]} == {*numbers}
+    for name, text in numbers.items():
+        shown = re.sub(r"^-(?=[\d.])", "\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
+        assert quarto[name] == myst["substitutions"]["sa"][name] == shown
+        assert f"  {json.dumps(name)}: {json.dumps(shown, ensure_ascii=False)},\n" in typst
+
+
+def flat(tree, above=""):
+    """Return the entries of nested YAML by their path, as Quarto reads a dot."""
+    found = {}
+    for key, value in tree.items():
+        inner = flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+        found |= inner
+    return found
+
+
+def test_typst_compiles_the_numbers(folder, record, tmp_path):
+    typst = pytest.importorskip("typst")
+    name = record["estimates"][0]["id"]
+    shutil.copy(folder / "numbers.typ", tmp_path)
+    text = f'#import "numbers.typ": sa\nIt is #sa.at("{name}#low").\n'
+    (tmp_path / "a.typ").write_text(text, "utf-8")
+    assert typst.compile(tmp_path / "a.typ").startswith(b"%PDF")
+    assert find_in_text(text, record).ok
 
 
 def entries_of(text: str) -> dict[str, dict[str, str]]:
@@ -319,14 +365,68 @@ def entries_of(text: str) -> dict[str, dict[str, str]]:
     return entries
 
 
-def test_bibtex_and_csl(folder, record):
+def test_bibtex_csl_and_ris(folder, record):
     entries = entries_of((folder / "citation.bib").read_text("utf-8"))
-    assert set(entries) == {"score-audit", "score-audit-shops"}
-    assert record["plan"]["sha256"][:12] in entries["score-audit-shops"]["note"]
+    assert list(entries) == ["score-audit-shops", "shops-data", "score-audit"]
+    assert record["plan"]["sha256"] in entries["score-audit-shops"]["note"]
     assert "doi" not in {field for fields in entries.values() for field in fields}
     items = json.loads((folder / "citation.json").read_text("utf-8"))
     assert [item["id"] for item in items] == list(entries)
-    assert record["plan"]["sha256"] in items[1]["note"]
+    assert record["plan"]["sha256"] in items[0]["note"]
+    ris = (folder / "citation.ris").read_text("utf-8")
+    assert ris.count("TY  - ") == ris.count("ER  - ") == 3
+
+
+def test_the_software_has_its_authors_and_the_study_its_own(record):
+    stated = {"author": ["Doe, Jane", "Acme Research"], "date": "2026-11-30", "title": "Shops"}
+    known = record | {
+        "plan": record["plan"] | stated | {"doi": "10.1234/x", "url": "https://x.org"}
+    }
+    items = items_of(known)
+    assert items["analysis"]["author"] == [
+        {"family": "Doe", "given": "Jane"},
+        {"literal": "Acme Research"},
+    ]
+    assert items["software"]["author"] == [{"literal": "The score-audit developers"}]
+    assert (
+        entries_of(bibtex(known))["score-audit-shops"]["author"] == "Doe, Jane and {Acme Research}"
+    )
+    assert unstated(known) == ""
+    assert "author" not in items_of(record)["analysis"]
+    assert "author, date, url and doi" in unstated(record)
+
+
+def test_other_software_reads_the_bibliographies(record):
+    pybtex = pytest.importorskip("pybtex.database")
+    rispy = pytest.importorskip("rispy")
+    citeproc = pytest.importorskip("citeproc.source.json")
+    stated = {"author": ["Doe, Jane", "Acme & Sons"], "date": "2026-11-30", "title": "50 % of {it}"}
+    known = record | {"plan": record["plan"] | stated}
+    entries = pybtex.parse_string(bibtex(known), "bibtex").entries
+    assert [str(person) for person in entries["score-audit-shops"].persons["author"]] == [
+        "Doe, Jane",
+        r"{Acme \& Sons}",
+    ]
+    (study, _, software) = rispy.loads(ris(known))
+    assert study["authors"] == ["Doe, Jane", "Acme & Sons"]
+    assert software["type_of_reference"] == "COMP"
+    source = citeproc.CiteProcJSON(json.loads(csl(known)))
+    assert {*source} == {"score-audit-shops", "shops-data", "score-audit"}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_formats_of_a_citation(record, kind):
+    verdict = record["verdicts"][0]
+    found = cite_from(record, verdict["id"])
+    text = found.printed(kind)
+    if kind in ("apa", "footnote", "markdown", "html"):
+        assert verdict["id"] in text
+    if kind in ("sentence", "apa", "markdown", "html", "latex"):
+        assert text
+        assert "<script" not in text
+    assert record["digest"][:12] in str(found)
+    with pytest.raises(OutputError, match="sentence, apa"):
+        found.printed("word")
 
 
 def test_cite_finds_what_the_ledger_holds(folder, record):
@@ -335,7 +435,7 @@ def test_cite_finds_what_the_ledger_holds(folder, record):
             found = cite(row["id"], results=results)
             assert found.id == row["id"]
             assert found.cell == row.get("displayed", row.get("verdict"))
-            assert found.macro in (folder / "numbers.tex").read_text("utf-8")
+            assert found.macro == rf"\saval{{{row['id']}}}"
             assert row["id"] in found.sentence
             entries_of(found.bibtex)
             assert row["id"] in str(found)
@@ -527,6 +627,8 @@ def test_hostile_names_in_latex(hostile):
         assert r"\input" not in text.replace(r"\textbackslash{}input", "")
         code = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
         assert code.count("{") == code.count("}")
+        code = re.sub(r"(?<=#)(low|high|p|n|se|statistic|sesoi|value)\}", "}", code)
+        code = re.sub(r"#(?=\}\{)|#[12]", "", code)
         assert not re.search(r"(?<!\\)[$#~^]", code)
         inside = code.partition(r"\midrule")[2].partition(r"\bottomrule")[0]
         assert len({line.count(" & ") for line in inside.splitlines() if line.endswith(r"\\")}) <= 1
@@ -634,14 +736,14 @@ def test_tables_are_the_same_each_time():
 
 def test_a_source_that_begins_with_a_brace_does_not_break_the_bibliography(record):
     for source in ("{open", "}", "@misc{x,", "a\n\n b", "\\"):
-        entries = entries_of(bibtex(record, source=source))
-        assert len(entries) == 3
+        data = record["dataset"] | {"source": source, "title": source}
+        assert len(entries_of(bibtex(record | {"dataset": data}))) == 3
 
 
 def test_macros_of_hostile_values(record):
     row = record["estimates"][0] | {"displayed": "}\\input{x}%"}
-    text = macros({"estimates": [row], "verdicts": []})
-    assert "\\input" not in text.replace("\\textbackslash{}input", "")
+    text = latex({"estimates": [row], "verdicts": [], "plan": {}, "dataset": {}})
+    assert "\\input" not in text.replace("\\textbackslash{}input", "").replace("% \\input", "")
     assert text.count("{") == text.count("}")
 
 

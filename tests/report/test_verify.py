@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis.report.article.check import find_in_text
-from analysis.report.citation import macro_name
+from analysis.report.citation.numbers import macro_name
 from analysis.report.verification import Line, Verification
 
 N = "movies/box_office/tomatometer/increment/poisson/tomatometer"

@@ -14,12 +14,16 @@ from analysis.report.article.mentions import Mention, mentions
 from analysis.report.article.printed import Printed, printed_numbers
 from analysis.report.article.statistics import statistics_in
 from analysis.report.article.verdict_words import judge_words
-from analysis.report.citation import macro_name
+from analysis.report.citation.numbers import macro_name
 from analysis.report.verification import Line, Status, Verification
 from analysis.results.ids import FIELDS, Known, encoded, plain_name, schema_1_id, slug
 
-MACRO = re.compile(r"\\(sa[a-p]{8})(?![A-Za-z])|\\saval\{([^{}]*)\}|\{\{< var ([^ <>]+) >\}\}")
-"""What prints a number by itself: a LaTeX macro by hash or by id, a Quarto variable."""
+MACRO = re.compile(
+    r"\\(sa[a-p]{8})(?![A-Za-z])|\\saval\{([^{}]*)\}|\{\{< var ([^ <>]+) >\}\}|"
+    r"\{\{ ?sa\[[\"']([^\"']+)[\"']\] ?\}\}|#sa\.at\(\"([^\"]+)\"\)"
+)
+"""What prints a number by itself: a LaTeX macro (by id, or by hash as earlier versions had it), a
+Quarto variable, a MyST substitution, a Typst dictionary."""
 Number = Mapping[str, Any]
 
 
@@ -67,7 +71,7 @@ def _macros_in(text: str, ledger: dict[str, Any], known: Known) -> list[Line]:
         line = text.count("\n", 0, match.start()) + 1
         name = by_macro.get(match[1] or "", "")
         if not match[1]:
-            name, field = known.asked(match[2] or match[3])
+            name, field = known.asked(next(filter(None, match.groups()[1:]), ""))
             name += f"#{field}" if name and field else ""
         if name:
             cited.append(Line(name, "holds", "printed by the ledger", line))

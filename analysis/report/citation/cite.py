@@ -1,143 +1,131 @@
-"""How a result is cited: sentence, table cell, BibTeX, CSL-JSON and LaTeX macros."""
+"""How a result is cited: in a sentence, a footnote, a card, a bibliography."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from analysis import __version__
-from analysis.data.disclosure import plain_text
 from analysis.errors import Fault, OutputError, did_you_mean, listing, printable
+from analysis.report.citation.references import PARTS, Part, bibtex, csl, ris, unstated
 from analysis.report.fields import deciding_row, field_name, field_text, unit_of
 from analysis.report.ledger import ledgers, read_ledger
 from analysis.results.estimates import LEAST_DF, span_text
 from analysis.results.ids import FIELDS, Known, loose
 from analysis.results.table import latex_escape
 
-TITLE = "score-audit: does a score tell anything about money that engagement does not?"
-
-
-def macro_name(result: str) -> str:
-    """Return the LaTeX macro of a result: ``sa`` and the first eight hex digits of its SHA-256 as
-    letters a-p.
-    """
-    digits = hashlib.sha256(result.encode("utf-8")).hexdigest()[:8]
-    return "sa" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digits)
-
-
-def _macro(result: str, cell: str) -> str:
-    return f"\\newcommand{{\\{macro_name(result)}}}{{{latex_escape(cell)}}}"
-
-
-def macros(ledger: dict[str, Any]) -> str:
-    r"""Return ``\newcommand`` lines, one per result, each after a comment with its id."""
-    lines = ["% One macro per result of score-audit; the comment above each names it."]
-    if ledger.get("dataset", {}).get("simulated"):
-        lines.append("% Simulated data: say so where you print these.")
-    for row in [*ledger["estimates"], *ledger["verdicts"]]:
-        lines += [f"% {row['id']}", _macro(row["id"], row.get("displayed") or row["verdict"])]
-    return "\n".join(lines) + "\n"
-
-
-def bibtex(ledger: dict[str, Any], *, source: str = "") -> str:
-    """Return BibTeX of the software and of the run; the dataset's own source is named, no DOI is
-    invented.
-    """
-    plan, data = ledger["plan"], ledger["dataset"]
-    year = ledger["environment"]["created"][:4]
-    drawn = "simulated data; " if data.get("simulated") else ""
-    note = (
-        f"{drawn}plan {plan['sha256'][:12]}, data {data['sha256'][:12]}, {data['rows_used']} rows"
-        " used"
-    )
-    about = f"score-audit of {plan['name']}: {plan['question']}"
-    author = "{The score-audit developers}"
-    software = {"title": TITLE, "author": author, "year": year, "version": __version__}
-    entries = {
-        "score-audit": {**software, "note": "computer software"},
-        f"score-audit-{plan['name']}": {
-            "title": about,
-            "year": year,
-            "author": author,
-            "note": note,
-        },
-    }
-    if source:
-        entries[f"{plan['name']}-data"] = {"title": source, "note": f"address {data['address']}"}
-    return "\n".join(_entry(key, fields) for key, fields in entries.items())
-
-
-def _entry(key: str, fields: dict[str, str]) -> str:
-    body = ",\n".join(
-        f"  {name} = {{{_bib_escape(name, value)}}}" for name, value in fields.items()
-    )
-    return f"@misc{{{key},\n{body}\n}}\n"
-
-
-def _bib_escape(name: str, value: str) -> str:
-    """Return one line of LaTeX; an institution as author keeps the braces that make it one name."""
-    plain = printable(" ".join(value.split()), limit=2000)
-    return value if name == "author" else latex_escape(plain)
-
-
-def csl(ledger: dict[str, Any]) -> str:
-    """Return CSL-JSON of the software and of the run."""
-    created = ledger["environment"]["created"]
-    issued = {"date-parts": [[int(number) for number in created[:10].split("-")]]}
-    author = [{"literal": "The score-audit developers"}]
-    plan, drawn = ledger["plan"], "simulated data; " if ledger["dataset"].get("simulated") else ""
-    items = [
-        {
-            "id": "score-audit",
-            "type": "software",
-            "title": TITLE,
-            "author": author,
-            "version": __version__,
-            "issued": issued,
-        },
-        {
-            "id": f"score-audit-{plan['name']}",
-            "type": "dataset",
-            "title": plan["question"],
-            "author": author,
-            "issued": issued,
-            "note": f"{drawn}plan {plan['sha256']}; data {ledger['dataset']['sha256']}",
-        },
-    ]
-    return plain_text(json.dumps(items, indent=1, ensure_ascii=False)) + "\n"
-
-
-# --- cite -----------------------------------------------------------------------------------------
+FORMATS = ("sentence", "apa", "footnote", "markdown", "html", "latex", "bibtex", "csl", "ris")
+"""What a citation can be printed as."""
 
 
 @dataclass(frozen=True)
 class Citation:
-    """What one needs to cite one result."""
+    """What one needs to cite one result.
+
+    Attributes
+    ----------
+    id : str
+        The result's permanent id, with the field asked for.
+    statement : str
+        The short sentence: what was found.
+    sentence : str
+        The full sentence with statistics and source.
+    source : str
+        Software, id, and the first digits of the hashes of plan and ledger.
+    cell : str
+        The number or the word alone.
+    ledger : mapping
+    caution : str
+        Why this is not the number that the verdict rests on, where it is not.
+    """
 
     id: str
+    statement: str
     sentence: str
+    source: str
     cell: str
-    macro: str
-    bibtex: str
+    ledger: Mapping[str, Any] = field(repr=False)
     caution: str = ""
 
+    @property
+    def macro(self) -> str:
+        """How LaTeX prints the number, with `numbers.tex`."""
+        return rf"\saval{{{self.id}}}"
+
+    @property
+    def bibtex(self) -> str:
+        """The analysis, the data and the software as BibTeX."""
+        return bibtex(self.ledger)
+
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                self.sentence,
-                *([self.caution] if self.caution else []),
-                "",
-                f"Table cell:  {self.cell}",
-                f"LaTeX:       {self.macro}",
-                f"Result id:   {self.id}",
-                "",
-                self.bibtex,
-            ]
+        lines = [self.sentence, *([self.caution] if self.caution else []), ""]
+        lines += [f"Table cell:  {self.cell}", f"LaTeX:       {self.macro}"]
+        lines += [f"Result id:   {self.id}"]
+        if digest := self.ledger.get("digest"):
+            lines.append(f"Ledger:      {digest[:12]}")
+        left_out = unstated(self.ledger)
+        return "\n".join([*lines, "", *([left_out, ""] if left_out else []), self.bibtex])
+
+    def printed(self, kind: str, parts: Sequence[Part] = PARTS) -> str:
+        """Return the citation in one of `FORMATS`.
+
+        Parameters
+        ----------
+        kind : str
+        parts : sequence of {"analysis", "data", "software"}
+            Of a bibliography: what is listed.
+
+        Raises
+        ------
+        OutputError
+            Where there is no such format.
+        """
+        made = {
+            "sentence": lambda: self.statement,
+            "apa": lambda: self.sentence,
+            "footnote": lambda: f"{self.source[0].upper()}{self.source[1:]}.",
+            "markdown": self._markdown,
+            "html": self._html,
+            "latex": lambda: f"{latex_escape(self.statement)} ({self.macro})",
+            "bibtex": lambda: bibtex(self.ledger, parts),
+            "csl": lambda: csl(self.ledger, parts),
+            "ris": lambda: ris(self.ledger, parts),
+        }
+        if kind not in made:
+            raise OutputError("cite", "--format", printable(kind), listing(list(FORMATS), limit=20))
+        return made[kind]().rstrip("\n")
+
+    def _markdown(self) -> str:
+        url = self.ledger["plan"].get("url")
+        shown = f"[`{self.id}`]({url})" if url else f"`{self.id}`"
+        return f"> {self.statement}\n>\n> Source: score-audit, {shown}"
+
+    def _html(self) -> str:
+        """Return a card that can be put into a page: sentence, picture, id, link."""
+        plan, words = self.ledger["plan"], escape(self.statement)
+        shown = f"<code>{escape(self.id)}</code>"
+        if plan.get("url"):
+            shown = f'<a href="{escape(plan["url"])}">{shown}</a>'
+        cite = f' cite="{escape(plan["url"])}"' if plan.get("url") else ""
+        picture = f"{plan['name']}/figures/effect-{self._outcome_number()}.png"
+        return (
+            f'<figure class="score-audit">\n<blockquote{cite}><p>{words}</p></blockquote>\n'
+            f'<img src="{escape(picture)}" alt="{words}" width="600">\n'
+            f"<figcaption>Source: score-audit, {shown}</figcaption>\n</figure>"
         )
+
+    def _outcome_number(self) -> int:
+        """Return which of the plan's outcomes the result is about, as figures are numbered."""
+        outcomes = list(dict.fromkeys(row["outcome"] for row in self.ledger["verdicts"]))
+        known = {row["id"]: row["outcome"] for row in self.ledger["verdicts"]}
+        known |= {row["id"]: row["outcome"] for row in self.ledger["estimates"]}
+        about = known.get(self.id.partition("#")[0])
+        return outcomes.index(about) + 1 if about in outcomes else 1
 
 
 def cite(result_id: str, *, results: str | Path = "results") -> Citation:
@@ -183,9 +171,9 @@ def cite_from(ledger: dict[str, Any], result_id: str) -> Citation:
 
 def _cited(read: list[dict[str, Any]], result_id: str, where: str) -> Citation:
     known = Known(read)
-    name, field = known.asked(result_id)
+    name, asked_field = known.asked(result_id)
     if name:
-        return _citation(known, name, field)
+        return _citation(known, name, asked_field)
     wanted, _, asked = result_id.rpartition("#")
     if known.find(wanted):
         hint = did_you_mean(asked, FIELDS)
@@ -231,10 +219,25 @@ def _sentence(row: dict[str, Any], ledger: dict[str, Any]) -> str:
 def _made(
     name: str, row: dict[str, Any], ledger: dict[str, Any], sentence: str, cell: str | None
 ) -> Citation:
-    cell = cell or row["verdict"]
-    source = f" (score-audit {__version__}, result {name}, plan {ledger['plan']['sha256'][:12]})"
-    macro, caution = _macro(name, cell), _caution(row, ledger)
-    return Citation(name, sentence + source, cell, macro, bibtex(ledger), caution)
+    digest = f", ledger {ledger['digest'][:12]}" if ledger.get("digest") else ""
+    source = (
+        f"score-audit {__version__}, result {name}, plan {ledger['plan']['sha256'][:12]}{digest}"
+    )
+    plain = printable(sentence, limit=20_000)
+    return Citation(
+        id=name,
+        statement=_statement(plain),
+        sentence=f"{plain} ({source})",
+        source=source,
+        cell=printable(cell or row["verdict"]),
+        ledger=ledger,
+        caution=_caution(row, ledger),
+    )
+
+
+def _statement(sentence: str) -> str:
+    """Return the first sentence of several."""
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", sentence, maxsplit=1)[0]
 
 
 def _caution(row: dict[str, Any], ledger: dict[str, Any]) -> str:

@@ -1,0 +1,123 @@
+"""Every number of a ledger by its id, for texts that are typeset: LaTeX, Quarto, MyST, Typst."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analysis.report.fields import deciding_row, field_text
+from analysis.results.ids import FIELDS
+from analysis.results.table import latex_escape
+
+Ledger = Mapping[str, Any]
+MINUS = "\N{MINUS SIGN}"
+
+
+def macro_name(result: str) -> str:
+    """Return the LaTeX macro that earlier versions gave a result: ``sa`` and the first eight hex
+    digits of its SHA-256 as letters a-p.
+    """
+    digits = hashlib.sha256(result.encode("utf-8")).hexdigest()[:8]
+    return "sa" + "".join("abcdefghijklmnop"[int(digit, 16)] for digit in digits)
+
+
+def numbers_of(ledger: Ledger) -> Iterator[tuple[str, str]]:
+    """Yield every id of a ledger, and every field of it, with what a reader sees.
+
+    A verdict's id gives its word, its fields those of the estimate that it rests on.
+    """
+    for row in [*ledger["verdicts"], *ledger["estimates"]]:
+        name = row["id"]
+        estimate = deciding_row(ledger, row) if "verdict" in row else row
+        yield name, row["verdict"] if "verdict" in row else row["displayed"]
+        for field in FIELDS if estimate else ():
+            if text := field_text(ledger, estimate, field):
+                yield f"{name}#{field}", text
+
+
+def _simulated(ledger: Ledger, comment: str) -> list[str]:
+    simulated = ledger.get("dataset", {}).get("simulated")
+    return [f"{comment} Simulated data: say so where you print these."] if simulated else []
+
+
+LATEX = r"""% Every number of score-audit by its id.
+% Read it once in the preamble, then write \saval{ID} or \saval{ID#low}.
+\makeatletter
+\providecommand{\saval}[1]{%
+  \@ifundefined{sa@\detokenize{#1}}%
+    {\GenericError{}{score-audit has no result \detokenize{#1}}{}{}\textbf{??}}%
+    {\@nameuse{sa@\detokenize{#1}}}}
+\def\sa@set#1#2{\expandafter\gdef\csname sa@\detokenize{#1}\endcsname{#2}}
+"""
+
+
+def latex_number(text: str) -> str:
+    r"""Return a number as LaTeX prints it, with a true minus.
+
+    >>> print(latex_number("-5.9 %"))
+    \ensuremath{-}5.9\,\%
+    """
+    signed = len(text) > 1 and text[0] == "-" and text[1] in ".0123456789"
+    escaped = latex_escape(text[1:] if signed else text).replace(r" \%", r"\,\%")
+    return (r"\ensuremath{-}" if signed else "") + escaped
+
+
+def latex(ledger: Ledger) -> str:
+    r"""Return a LaTeX file that defines ``\saval{ID}`` and ``\saval{ID#field}``."""
+    lines = [LATEX.rstrip(), *_simulated(ledger, "%")]
+    lines += [rf"\sa@set{{{name}}}{{{latex_number(text)}}}" for name, text in numbers_of(ledger)]
+    return "\n".join([*lines, r"\makeatother"]) + "\n"
+
+
+def _typeset(text: str) -> str:
+    """Return a number with a true minus and no line break before its percent sign."""
+    signed = len(text) > 1 and text[0] == "-" and text[1] in ".0123456789"
+    return (MINUS + text[1:] if signed else text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def quarto(ledger: Ledger) -> str:
+    """Return ``_variables.yml``: ``{{< var ID >}}`` and ``{{< var ID#low >}}`` in Quarto.
+
+    A dot in an id leads one level down, as Quarto reads it.
+    """
+    tree: dict[str, Any] = {}
+    for name, text in numbers_of(ledger):
+        *path, last = name.split(".")
+        place = tree
+        for part in path:
+            held = place.setdefault(part, {})
+            place = held if isinstance(held, dict) else place
+        place[last] = _typeset(text)
+    return "\n".join([*_simulated(ledger, "#"), *_yaml(tree)]) + "\n"
+
+
+def _yaml(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Yield YAML whose keys and texts are JSON strings, which YAML reads."""
+    for key, value in tree.items():
+        shown = _quoted(key)
+        if isinstance(value, dict):
+            yield f"{indent}{shown}:"
+            yield from _yaml(value, indent + "  ")
+        else:
+            yield f"{indent}{shown}: {_quoted(value)}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes, as JSON, YAML and Typst read it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def myst(ledger: Ledger) -> str:
+    """Return substitutions for MyST in Sphinx: ``{{ sa["ID"] }}``."""
+    numbers = {name: _typeset(text) for name, text in numbers_of(ledger)}
+    lines = [*_simulated(ledger, "#"), *_yaml({"substitutions": {"sa": numbers}})]
+    return "\n".join(lines) + "\n"
+
+
+def typst(ledger: Ledger) -> str:
+    """Return a Typst file with the dictionary ``sa``: ``#sa.at("ID")``."""
+    pairs = ((name, _typeset(text)) for name, text in numbers_of(ledger))
+    entries = (f"  {_quoted(name)}: {_quoted(text)}," for name, text in pairs)
+    return "\n".join([*_simulated(ledger, "//"), "#let sa = (", *entries, ")"]) + "\n"
