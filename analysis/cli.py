@@ -112,9 +112,14 @@ def cli() -> None:
     multiple=True,
     help="Of a text file; of several, each line has the first that fits. [default: detected]",
 )
-@option("--separator", help='Between cells: "," ";" "|" or tab. [default: detected]')
+@option("--separator", help='Between cells: "," ";" "|" tab or blank. [default: detected]')
 @option("--decimal", type=click.Choice([".", ","]), help="In numbers. [default: detected]")
-@option("--header", type=int, help="The line with the names of the columns. [default: found]")
+@option("--header", type=int, help="The line with the names; 0: there are none. [default: found]")
+@option(
+    "--repeated-names",
+    type=click.Choice(["number"]),
+    help="Names of columns that come again get a number. [default: refused]",
+)
 @option("--sheet", help="Of a workbook. [default: the first with a table]")
 @option("--table", help="Of a database. [default: the only one]")
 @option(

@@ -33,6 +33,9 @@ LARGE_DIGIT = 7
 """The only negative number of whole ones, so far from zero and in several rows, is no value of its
 own where it is alone there or in more rows than its neighbours."""
 
+BEYOND = 2.5
+"""Nines in two rows and more are a code where they are so many times the next value."""
+
 MOST_CODES = 8
 """So many different codes are looked for at one end, such as -1 to -8."""
 
@@ -195,6 +198,8 @@ def _coded(inside: np.ndarray, times: np.ndarray, end: int, sign: float) -> bool
         return True  # a scale that ends before the code
     if not apart or (rows < 2 and not nines):
         return False
+    if nines and rows > 1 and edge >= 99 and edge > BEYOND * abs(rest[-1]):
+        return True
     if edge < 100:
         return (spiked and rows > (SPIKE if short else 1)) or (not short and bent > 2 * GAP)
     return spiked or bent > GAP

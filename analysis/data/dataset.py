@@ -212,6 +212,22 @@ def from_frame(frame: pd.DataFrame, *, address: str = "DataFrame") -> Dataset:
     )
 
 
+def _names_numbered(raw: RawTable) -> RawTable:
+    """Return a table whose names that come again have a number behind them, and say so."""
+    names, seen = list(map(str, raw.frame.columns)), set()
+    taken, again = set(names), []
+    for at, name in enumerate(names):
+        number = 2
+        while names[at] in seen:
+            other = f"{name}.{number}"
+            names[at] = other if other not in taken else names[at]
+            number += 1
+        seen.add(names[at])
+        again += [names[at]] if names[at] != name else []
+    note = [f"names that come again are called {listing(again)}"] if again else []
+    return replace(raw, frame=raw.frame.set_axis(names, axis=1), notes=(*raw.notes, *note))
+
+
 def _numbered(frame: pd.DataFrame, where: str, numbered: bool = False) -> pd.DataFrame:
     """Return the frame indexed by spreadsheet row, refusing repeated names and a lack of rows."""
     repeated = sorted(name for name, count in Counter(map(str, frame.columns)).items() if count > 1)
@@ -220,7 +236,8 @@ def _numbered(frame: pd.DataFrame, where: str, numbered: bool = False) -> pd.Dat
             where,
             "row 1 (header)",
             f"columns named twice: {listing(repeated)}",
-            "unique names",
+            "unique names; or, of a file, a number behind those that come again:"
+            ' [reading] repeated_names = "number" in the plan, --repeated-names of init',
         )
     if frame.shape[1] > headers.MOST_COLUMNS:
         raise DataError(where, headers.too_wide(frame.shape[1]))
@@ -266,9 +283,11 @@ def _locate(address: str, folder: Path) -> Path:
 
 def _from_file(address: str, path: Path, stated: ReadingSection) -> Dataset:
     codebook = read_codebook(codebook_place(path))
-    raw = read_file(path, stated.over(codebook.reading if codebook else None))
+    reading = stated.over(codebook.reading if codebook else None)
+    raw = read_file(path, reading)
     if not raw.sha256:
         return replace(_from_answer(raw, address), codebook=codebook, path=path)
+    raw = _names_numbered(raw) if reading.repeated_names else raw
     frame = _numbered(raw.frame, str(path), raw.numbered)
     said = {name: getattr(raw, name) for name in ("notes", "decimal", *OF_COLUMNS)}
     return Dataset(frame, address, raw.sha256, codebook, path, **said)

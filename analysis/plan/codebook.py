@@ -146,9 +146,10 @@ class ReadingSection(Section):
     """
 
     encoding: Annotated[Any, BeforeValidator(_encoding)] = None
-    separator: Literal[",", ";", "\t", "|"] | None = None
+    separator: Literal[",", ";", "\t", "|", " "] | None = None
     decimal: Decimal | None = None
-    header: Annotated[Whole, Field(ge=1)] | None = None
+    header: Annotated[Whole, Field(ge=0)] | None = None
+    repeated_names: Literal["number"] | None = None
     sheet: Name | None = None
     table: Name | None = None
     query: Name | None = None

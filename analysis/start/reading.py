@@ -17,7 +17,15 @@ from analysis.start.profile import Profiles, profiles
 FLAGS = {"missing_values": "--missing"}
 """Options of `init` that have another name than their key."""
 
-MARKS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+MARKS = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "bar": "|",
+    "blank": " ",
+    "space": " ",
+}
 """What may be typed for a mark between cells."""
 
 

@@ -150,6 +150,7 @@ def init(
     separator: str | None = None,
     decimal: str | None = None,
     header: int | None = None,
+    repeated_names: str | None = None,
     sheet: str | None = None,
     table: str | None = None,
     missing: str | Iterable[str | float] = (),
@@ -183,7 +184,7 @@ def init(
         As in the plan's `[[outcome]]`.
     cluster, row : str
         Columns.
-    encoding, separator, decimal, header, sheet, table : str or int, optional
+    encoding, separator, decimal, header, repeated_names, sheet, table : str or int, optional
         As in the plan's `[reading]`; what is not given is detected.
     missing : str or list, optional
         Words and numbers that stand for a missing value; ``COLUMN=WORD`` for those of a column.
@@ -210,6 +211,7 @@ def init(
     recorded = read_recording(exact, reliability, halves)
     given = Roles(*map(_several, (score, engagement, control)), *single, sesoi, recorded)
     keys = {"encoding": encoding, "separator": separator, "decimal": decimal, "header": header}
+    keys["repeated_names"] = repeated_names
     stated = stated_reading(missing, **keys, sheet=sheet, table=table)
     if name is not None and not re.fullmatch(STUDY_NAME, name):
         allowed = 'letters, digits, ".", "_" and "-", the first a letter or digit'

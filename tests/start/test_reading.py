@@ -77,7 +77,7 @@ def test_a_sheet_a_table_in_memory_and_repeats(tmp_path):
 
 def test_wrong_options_are_named_all_at_once(tmp_path):
     with pytest.raises(PlanError) as error:
-        started(tmp_path, CSV, encoding="klingon", header=0, separator="x", missing=[""])
+        started(tmp_path, CSV, encoding="klingon", header=-1, separator="x", missing=[""])
     for flag in ("--encoding", "--header", "--separator", "--missing"):
         assert flag in str(error.value)
     (tmp_path / "a.csv").write_text(CSV)

@@ -20,6 +20,9 @@ from analysis.errors import printable, quoted
 from analysis.plan.codebook import ReadingSection
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""Marks that are detected. Blanks, one or more of them, have to be stated."""
+
+QUOTED_OR_BLANK = re.compile(r'("(?:[^"]|"")*")|[ \t]+')
 
 LONGEST_LINE = 10**7
 """Bytes of one line of text."""
@@ -43,12 +46,33 @@ def read_delimited(content: bytes, reading: ReadingSection, usual: str) -> RawTa
     """
     _check_lines(content)
     text, encoding = decoded(content, reading.encoding or "")
+    blanks = reading.separator == " "
+    if blanks:
+        text, reading = _without_blanks(text), reading.model_copy(update={"separator": "\t"})
+    unnamed = reading.header == 0
+    if unnamed:
+        mark, _ = _separator(text, usual, reading, dict.fromkeys(SEPARATORS, 1))
+        width = max((len(row) for row in islice(_reader(text, mark), LOOKED_AT)), default=1)
+        names = mark.join(f"column_{at}" for at in range(1, width + 1))
+        text, reading = f"{names}\n{text}", reading.model_copy(update={"header": 1})
     start = _start(text, usual, reading)
     between = _between(start, usual, reading)
     table = _table(_below(text, start.line), start)
     decimal, for_decimals = _decimal(table.frame, start.mark, reading)
+    if unnamed:
+        table = replace(table, frame=table.frame.set_axis(table.frame.index - 1, axis=0))
+        start = replace(
+            start, note="no names, as stated: columns are called column_1, column_2 ..."
+        )
+    between = "blanks between cells, as stated" if blanks else between
     notes = (encoding, start.note, between, *table.notes, for_decimals)
     return replace(table, notes=tuple(filter(None, notes)), decimal=decimal)
+
+
+def _without_blanks(text: str) -> str:
+    """Return a text with a tab in place of blanks, but for those between quotation marks."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(QUOTED_OR_BLANK.sub(lambda at: at[1] or "\t", line) for line in lines) + "\n"
 
 
 def _table(text: str, start: Start) -> RawTable:

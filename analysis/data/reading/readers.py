@@ -125,17 +125,20 @@ class Format:
     by_path: bool = False
 
 
-TEXT, QUERY = ("encoding", "separator", "decimal", "header"), ("table", "query", "parameters")
+TEXT, QUERY = (
+    ("encoding", "separator", "decimal", "header", "repeated_names"),
+    ("table", "query", "parameters"),
+)
 OLD_STATA = tuple(bytes([version, order]) for version in range(102, 116) for order in (1, 2))
 ZIP = (b"PK\x03\x04",)
 
 FORMATS = (
-    Format((".csv",), partial(read_delimited, usual=","), TEXT),
+    Format((".csv", ".data"), partial(read_delimited, usual=","), TEXT),
     Format((".tsv",), partial(read_delimited, usual="\t"), TEXT),
     Format(
         (".xlsx",),
         read_workbook,
-        ("decimal", "sheet", "header"),
+        ("decimal", "sheet", "header", "repeated_names"),
         ZIP,
         "a zip archive or an Excel file",
         "excel",
@@ -222,6 +225,9 @@ def check_reading(reading: ReadingSection, suffix: str) -> None:
             about = [ending for ending, known in BY_SUFFIX.items() if key in known.keys]
             allowed = f"leave it out; it is about {listing(about)}"
             faults.append(Fault(f"[reading] {key}", f"a file ending in {quoted(suffix)}", allowed))
+    if reading.header == 0 and suffix in BY_SUFFIX and "separator" not in BY_SUFFIX[suffix].keys:
+        found = f"0 of a file ending in {quoted(suffix)}"
+        faults.append(Fault("[reading] header", found, "the row with the names"))
     if faults:
         raise TableError(faults)
 
