@@ -16,6 +16,9 @@ LEAST = 2.0
 """Rows that change places in the error at least, one in and one out: that none did in these rows
 does not say that none would in others."""
 
+FEWEST_DF = 4.0
+"""Degrees of freedom at least."""
+
 DRAWS = 20_000
 """Of the largest of several normal variables."""
 
@@ -51,6 +54,8 @@ class Change:
     Attributes
     ----------
     estimate, std_error : float
+    df : float
+        Of the t to which the error refers: how many rows, or clusters, change places in effect.
     rows : float
         How many rows the one way chooses and the other does not.
     influence : ndarray, shape (G,)
@@ -59,6 +64,7 @@ class Change:
 
     estimate: float
     std_error: float
+    df: float
     rows: float
     influence: np.ndarray
 
@@ -91,7 +97,9 @@ def change(
     of such a rule has the influence function ``chosen (payoff - edge)``, where ``edge`` is the
     expected payoff at the last place. Where few rows are chosen by one ranking alone, their
     payoffs say little about their own spread; the error is never less than what rows with the
-    spread of those near the edge would give.
+    spread of those near the edge would give. Payoffs are skewed; the reference is t with as many
+    degrees of freedom as rows (or clusters of them) change places in effect, less one: intervals
+    that take it for normal miss gains that are larger than they seem (docs/decision.md).
 
     Examples
     --------
@@ -105,7 +113,10 @@ def change(
     parts -= parts.mean()
     variance = float(parts @ parts) * len(parts) / max(len(parts) - 1, 1)
     variance = max(variance, max(float(moved @ moved), LEAST) * spread**2) / n**2
-    return Change(estimate, float(np.sqrt(variance)), float(np.maximum(moved, 0).sum()), parts)
+    weights = np.bincount(units, weights=moved**2)
+    in_effect = weights.sum() ** 2 / max(float(weights @ weights), 1e-300)
+    df = float(max(in_effect - 1, FEWEST_DF))
+    return Change(estimate, float(np.sqrt(variance)), df, float(np.maximum(moved, 0).sum()), parts)
 
 
 def simultaneous_level(influences: np.ndarray, level: float, rng: np.random.Generator) -> float:

@@ -56,12 +56,6 @@ class Acting:
     def units(self) -> np.ndarray:
         return self.question.design.units
 
-    @property
-    def df(self) -> float | None:
-        """Of the reference of a standard error: clusters less one, or the normal one."""
-        clusters = self.question.design.n_clusters
-        return None if clusters is None else float(clusters - 1)
-
     @cached_property
     def declared(self) -> tuple[float, ...]:
         """The capacities, or of a binary outcome the thresholds."""
@@ -250,7 +244,6 @@ def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Esti
         "",
         variant=point.variant,
         clusters=question.design.n_clusters,
-        df=acting.df,
         unit="outcome",
         note=_note(acting),
     )
@@ -261,6 +254,7 @@ def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Esti
             term=term,
             estimate=found.estimate * by,
             std_error=found.std_error * by,
+            df=found.df,
             note=f"{what}; {blank.note}",
         )
 
@@ -278,7 +272,6 @@ def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Esti
             blank,
             term="picks_changed",
             estimate=changed,
-            df=None,
             unit="share",
             note=f"{gain.rows:.3g} of the rows chosen with the score are not chosen without it;"
             f" {blank.note}",
@@ -295,7 +288,7 @@ def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Esti
     value = options.value or 1.0
     money = "break-even price of the score per account scored"
     rows.append(row(WORTH, gain, value, money))
-    half = critical_value(level, acting.df) * gain.std_error
+    half = critical_value(level, gain.df) * gain.std_error
     bounds = ((gain.estimate - half) * value, (gain.estimate + half) * value)
     together = replace(rows[-1], term=TOGETHER, std_error=None, df=None, bounds=bounds)
     rows.append(replace(together, note=f"{money}, bounds that hold at all {len(acting.points)}"))
