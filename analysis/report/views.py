@@ -35,6 +35,7 @@ PLACEABLE = ("effect", "relation")
 """Kinds of figures that can be drawn into axes of one's own."""
 
 DRAWN_IN = {
+    "confounding": "confounding",
     "decision": "decision",
     "curve": "multiverse",
     "simex": "simex",
@@ -301,7 +302,7 @@ class Audit:
             that the plan calls reasonable. "decision": what choosing by the score gains.
             "calibration": whether predictions come true, without the score and with it.
             "scores": several scores side by side. "segments", "gaming", "placebo", "parts",
-            "simex", "diagnostics" and "rows": the figure of that study.
+            "simex", "diagnostics", "rows" and "confounding": the figure of that study.
         outcome, score : str, optional
             The plan's first ones unless given; for "effect", all scores.
         ax : matplotlib Axes, optional

@@ -72,7 +72,12 @@ STUDIES = (
         "study.information_section",
     ),
     Study("equivalence", "Size of the effect and power", study_size),
-    Study("confounding", "Unobserved confounders", study_confounding),
+    Study(
+        "confounding",
+        "Unobserved confounders",
+        study_confounding,
+        "report.confounding_section",
+    ),
     Study("prediction", "Prediction of rows left out", study_prediction),
     Study(
         "calibration",

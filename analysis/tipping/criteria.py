@@ -25,7 +25,7 @@ SURE = 1e-6
 LEAST_LEVEL = 0.55
 """Nor one with which nobody would be sure of anything."""
 
-STEPS, FINEST = 16, 1024
+STEPS, FINEST = 10, 64
 """Sizes at which the word is asked first, and into how many parts the largest is cut for the
 smallest."""
 
