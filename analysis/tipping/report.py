@@ -16,8 +16,11 @@ HOW = (
     " were asked again."
 )
 
+CHOICES = ("form", "model", "covariance", "decision")
+"""Changes of one choice for another, which have no size."""
+
 FRAGILE = {
-    True: "The verdict is fragile: {conditions}.",
+    True: "The verdict is fragile by this: {conditions}.",
     False: "The verdict is not fragile by any of its three conditions.",
     None: "Whether the verdict is fragile was not assessed in full.",
 }
@@ -42,13 +45,21 @@ def _sentence(findings: Findings, verdict: Verdict, points: tuple[TippingPoint, 
     """Return how near the nearest changes are, and whether the verdict is fragile."""
     turning = [point for point in points if point.status == "turns"]
     looked = [point for point in points if point.status != "not assessed"]
-    counted = f"{len(turning)} of {len(looked)} kinds of change that were looked at turn the word."
+    verb = "turns" if len(turning) == 1 else "turn"
+    counted = f"{len(turning)} of {len(looked)} changes that were looked at {verb} the word."
     left = len(points) - len(looked)
     also = f" {left} {'was' if left == 1 else 'were'} not assessed." if left else ""
     met = [point.what[0].lower() + point.what[1:] for point in points if point.fragile]
     fragile = FRAGILE[verdict.fragile].format(conditions=", ".join(met))
     lead = about(findings, verdict.outcome, verdict.score)
     return f"{lead}{counted}{also} {fragile}"
+
+
+def _size(point: TippingPoint) -> str:
+    """Return how large a change is, as the table shows it."""
+    if point.size is None:
+        return "-"
+    return "one choice" if point.change in CHOICES else point.row.displayed
 
 
 def tipping_table(findings: Findings, verdict: Verdict) -> Table:
@@ -58,7 +69,7 @@ def tipping_table(findings: Findings, verdict: Verdict) -> Table:
     rows = tuple(
         (
             point.what,
-            point.row.displayed if point.size is not None else "-",
+            _size(point),
             point.sentence,
         )
         for point in points

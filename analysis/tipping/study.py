@@ -141,7 +141,8 @@ def _held_by(standing: Standing, checks: Iterable[Check]) -> str:
     failed = [check for check in checks if check.undecided]
     if failed:
         asked = [f'"{check_question(check)}"' for check in failed]
-        return f"the word is left undecided by what came of {listed(asked)}"
+        several = "checks leave" if len(asked) > 1 else "a check leaves"
+        return f"{several} the word undecided before anything is changed ({listed(asked)})"
     if standing.heavy_tail:
         return TAIL
     return "the errors that the plan asks for, or the few clusters, leave the word undecided"

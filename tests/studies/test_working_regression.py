@@ -52,11 +52,13 @@ def test_of_least_squares_it_is_the_regression_itself(tolerance):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_column_of_a_strength_biases_as_the_algebra_says(kind, sign, tolerance):
-    """An identity for the weighted least squares; the fit itself is near it for a weak one."""
+    """An identity for the weighted least squares; of the fit, whose weights move with the column,
+    an approximation.
+    """
     design = design_of(kind)
     fit = fit_model(design, kind, "HC1")
     working = WorkingRegression.of(fit, "score")
-    confounder = Confounder(0.002, 0.002)  # the model's own fit moves with the column
+    confounder = Confounder(0.02, 0.01)
     column = working.column(confounder, sign, np.random.default_rng(3))
     with_it = np.column_stack([working.matrix, column * working.root])
     slope = np.linalg.lstsq(with_it, working.response, rcond=None)[0][-2]
@@ -69,7 +71,7 @@ def test_a_column_of_a_strength_biases_as_the_algebra_says(kind, sign, tolerance
         ("intercept", "engagement", "engagement", "control", "score"),
     )
     moved = fit.params[3] - fit_model(held, kind, "HC1").params[4]
-    assert moved == pytest.approx(sign * bias, rel=0.1)
+    assert moved == pytest.approx(sign * bias, rel=0.2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

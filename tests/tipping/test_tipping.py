@@ -13,6 +13,7 @@ from analysis.audit import analyse
 from analysis.measurement_error.asked import AskedRule
 from analysis.models.glm import effect_of
 from analysis.results.question import Question
+from analysis.results.tipping_point import fragile_of
 from analysis.tipping.analyses import plan_with
 from analysis.tipping.confounder import AGAINST, NAME, Hidden
 from analysis.tipping.standing import Standing
@@ -255,6 +256,78 @@ def test_the_change_turns_the_word_and_nine_tenths_of_it_do_not(name):
     wrong, tried = faults(analyse(plan, data))
     assert tried >= 3
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def found():
+    data, plan = STUDIES["exact"]
+    return analyse(plan, data)
+
+
+def test_every_kind_of_change_has_a_row_that_can_be_cited(found):
+    changes = [point.change for point in found.tipping["pays", "score"]]
+    held = [f"confounder:{column}" for column in found.plan.engagement.columns]
+    assert changes == [
+        *("sesoi", "level", "reliability", "break_even", "form", "model", "covariance"),
+        *held,
+        *("rows", "cluster", "segment", "decision"),
+    ]
+    rows = found.estimates.select(method="tipping-point").rows
+    assert [row.term for row in rows] == changes
+    assert len({row.id for row in found.estimates}) == len(list(found.estimates))
+
+
+def test_what_turns_has_a_size_and_a_word_and_what_does_not_has_neither(found):
+    for point in found.tipping["pays", "score"]:
+        if point.status == "turns" and point.change != "break_even":
+            assert point.size
+            assert point.becomes != found.verdict_on().phrase
+        if point.status == "not assessed":
+            assert (point.size, point.becomes) == (None, None)
+            assert point.sentence.startswith("Not assessed: ")
+
+
+def test_fragile_is_read_off_the_table(found):
+    verdict = found.verdict_on()
+    points = found.tipping["pays", "score"]
+    assert verdict.fragile == fragile_of(points)
+    near = [p for p in points if p.change.startswith("confounder:") and p.size and p.size <= 1]
+    assert near
+    assert verdict.fragile is all(point.fragile for point in near)
+
+
+def test_the_level_of_the_table_turns_the_word_and_nine_tenths_do_not(found):
+    point = next(p for p in found.tipping["pays", "score"] if p.change == "level")
+    assert word_after(found, ("pays", "score"), point, 1) == point.becomes
+    assert word_after(found, ("pays", "score"), point, MOST) == found.verdict_on().phrase
+
+
+def test_a_quick_plan_asks_only_what_costs_nothing():
+    data, plan = STUDIES["exact"]
+    quick = analyse(plan | {"quick": True}, data)
+    points = {point.change: point for point in quick.tipping["pays", "score"]}
+    looked = [name for name, point in points.items() if point.status != "not assessed"]
+    assert looked == ["sesoi", "level", "break_even"]
+    assert all("quick = true" in points[name].sentence for name in ("rows", "model", "decision"))
+    assert quick.verdict_on().fragile is None
+
+
+def test_a_refused_verdict_has_no_table():
+    data, plan = STUDIES["exact"]
+    copied = data.assign(score=data["likes"] + 1e-6 * data["score"])
+    refused = analyse(plan, copied)
+    assert refused.verdict_on().verdict == "refused"
+    assert refused.tipping["pays", "score"] == ()
+
+
+def test_it_shows_itself_first_in_the_report_and_in_a_notebook(found):
+    from analysis.report.html import sections_of
+    from analysis.report.views import Audit
+
+    shown = Audit(found).tipping_points
+    assert list(shown.rows["change"]) == [p.change for p in found.tipping["pays", "score"]]
+    assert "What would change the verdict on" in shown._repr_html_()
+    assert next(iter(sections_of(found))) == "tipping"
 
 
 SHIPPED = (
