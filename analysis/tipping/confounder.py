@@ -15,6 +15,7 @@ from analysis.models.glm import effect_of
 from analysis.results.question import Question
 from analysis.results.rule import Phrase, word_of
 from analysis.results.tipping_point import TippingPoint, said
+from analysis.studies.composition.shares import r_squared
 from analysis.studies.confounding.sensitivity import Confounder, Explained, WorkingRegression
 from analysis.studies.confounding.study import has_working_regression, positions_of
 from analysis.tipping.search import CLOSE, settled
@@ -59,9 +60,23 @@ class Hidden:
         }
 
     def of(self, column: str, times: float) -> Confounder | None:
-        """Return the confounder so many times as strong as a column; None beyond what can exist."""
+        """Return the confounder so many times as strong as a column; None beyond what can exist, or
+        what would leave nothing of the score.
+        """
         found = self.explained[column].times(times)
-        return None if found is None or found.with_outcome > MOST_OF_OUTCOME else found
+        if found is None or found.with_outcome > MOST_OF_OUTCOME:
+            return None
+        limits, left = self.question.plan.overlap, self._left * (1 - found.with_score)
+        refused = left < 1 - limits.score_explained or (
+            left * self.question.design.n < limits.rows_left
+        )
+        return None if refused else found
+
+    @cached_property
+    def _left(self) -> float:
+        """The share of the score that engagement and controls leave: without any, no answer."""
+        block = self.question.design.block
+        return 1 - r_squared(block("score")[:, 0], block("engagement", "control"))
 
     # --- by the plain fit alone ---
 
