@@ -7,6 +7,7 @@ from dataclasses import replace
 from analysis.models.columns import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
+from analysis.plan.sections.decision import place_text
 from analysis.results.answer import word_for
 from analysis.results.estimates import Estimate, display, p_text
 from analysis.results.findings import Findings
@@ -99,8 +100,20 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
             "The smallest effect that these rows would show with a power of .80 is "
             f"{detectable(findings, verdict)}."
         )
-    sentences.append(noise_sentence(findings, verdict))
+    sentences += [noise_sentence(findings, verdict), acting_sentence(findings, verdict)]
     return " ".join(filter(None, sentences))
+
+
+def acting_sentence(findings: Findings, verdict: Verdict) -> str:
+    """Return whether choosing by the score pays; nothing where the plan names no price."""
+    acting = verdict.acting
+    if acting.word is None:
+        return ""
+    price = f"at a price of {display(findings.plan.decision.price, 'outcome').lstrip('+')} per row"
+    if acting.word == "undecided":
+        return f"Whether choosing by it pays {price} is not decided."
+    where = f", at {place_text(acting.at)}" if acting.at else ""
+    return f"Choosing by it {acting.word} {price}{where}."
 
 
 def held_constant(findings: Findings) -> str:

@@ -279,6 +279,7 @@ def test_the_word_reaches_ledger_and_sentence(make_frame, plan_of):
     (decision,) = audit.verdicts["decision"]
     assert decision["word"] == "pays"
     assert decision["at"].startswith("capacity-")
+    assert "Choosing by it pays at a price of 0 per row, at the top " in audit.sentence()
     told = audit["decision"].sentences[0]
     assert "It pays at a price of 0" in told
     assert "changes" in told.partition(".")[0]

@@ -74,3 +74,14 @@ def share_text(share: float) -> str:
     """
     whole, _, decimals = f"{share:.10f}".rstrip("0").partition(".")
     return f"{whole}.{decimals.ljust(2, '0')}"
+
+
+def place_text(variant: str) -> str:
+    """Return how a sentence names a capacity or a threshold.
+
+    >>> place_text("capacity-0.10"), place_text("threshold-0.05")
+    ('the top 10 %', 'a threshold of 5 %')
+    """
+    kind, _, share = variant.partition("-")
+    shown = f"{100 * float(share):g} %"
+    return f"the top {shown}" if kind == "capacity" else f"a threshold of {shown}"

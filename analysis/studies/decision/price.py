@@ -8,7 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from analysis.models import fit_model
-from analysis.plan.sections.decision import ActionSection, share_text, thresholds_around
+from analysis.plan.sections.decision import (
+    ActionSection,
+    place_text,
+    share_text,
+    thresholds_around,
+)
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.results.estimates import display
 from analysis.results.question import Question
@@ -142,17 +147,6 @@ def sesoi_from_price(question: Question, price: float) -> str:
 
 def _amount(value: float) -> str:
     return display(value, "outcome").removeprefix("+")
-
-
-def place_text(variant: str) -> str:
-    """Return how a sentence names a capacity or a threshold.
-
-    >>> place_text("capacity-0.10"), place_text("threshold-0.05")
-    ('the top 10 %', 'a threshold of 5 %')
-    """
-    kind, _, share = variant.partition("-")
-    shown = f"{100 * float(share):g} %"
-    return f"the top {shown}" if kind == "capacity" else f"a threshold of {shown}"
 
 
 def sesoi_text(outcome: OutcomeSection, scale: str) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from analysis.data.disclosure import said_count
+from analysis.plan.sections.decision import place_text
 from analysis.results.decision import AT_SESOI, TOGETHER, WORTH
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, about, reasons_on, section_of
 from analysis.results.sentence import listed
 from analysis.results.verdict import Verdict
 from analysis.studies.decision.figures import curve_figure, decision_figure, decision_table
-from analysis.studies.decision.price import place_text, sesoi_text
+from analysis.studies.decision.price import sesoi_text
 from analysis.studies.decision.shown import (
     Shown,
     interval_of,

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from analysis.data.disclosure import said_count
 from analysis.errors import DesignError, listing
 from analysis.models.cross_fitting import OutOfFold
 from analysis.models.fit import critical_value
@@ -273,8 +274,8 @@ def _rows(acting: Acting, point: Point, gain: Change, level: float) -> list[Esti
             term="picks_changed",
             estimate=changed,
             unit="share",
-            note=f"{gain.rows:.3g} of the rows chosen with the score are not chosen without it;"
-            f" {blank.note}",
+            note=f"{said_count(round(gain.rows))} of the rows chosen with the score are not chosen"
+            f" without it; {blank.note}",
         )
     )
     what = "net benefit per account" if acting.binary else "per pick"
