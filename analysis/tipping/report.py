@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.results.findings import Findings
 from analysis.results.section import Part, ReportSection, about, section_of
+from analysis.results.sentence import listed
 from analysis.results.table import Table
 from analysis.results.tipping_point import TippingPoint, said
 from analysis.results.verdict import Verdict
@@ -62,17 +63,26 @@ def _size(point: TippingPoint) -> str:
     return "one choice" if point.change in CHOICES else point.row.displayed
 
 
+def _together(kinds: list[str]) -> str:
+    """Return several kinds of change as one list."""
+    first, *others = kinds
+    return listed([first, *(kind[0].lower() + kind[1:] for kind in others)])
+
+
 def tipping_table(findings: Findings, verdict: Verdict) -> Table:
-    """Return the table of one verdict: a row per change."""
+    """Return the table of one verdict: a row per change; those that were not assessed for one reason
+    share a row, which is the last.
+    """
     points = findings.tipping.get((verdict.outcome, verdict.score), ())
     label = findings.label
-    rows = tuple(
-        (
-            point.what,
-            _size(point),
-            point.sentence,
-        )
-        for point in points
+    looked = [point for point in points if point.status != "not assessed"]
+    reasons: dict[str, list[str]] = {}
+    for point in points:
+        if point.status == "not assessed":
+            reasons.setdefault(point.sentence, []).append(point.what)
+    rows = (
+        *((point.what, _size(point), point.sentence) for point in looked),
+        *((_together(kinds), "-", sentence) for sentence, kinds in reasons.items()),
     )
     caption = (
         f"What would change the verdict on {label(verdict.score)} and {label(verdict.outcome)}:"
