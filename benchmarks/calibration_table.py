@@ -10,6 +10,7 @@ from calibration_audits import whole_records
 from calibration_grid import MOST
 from calibration_records import DRAWS, GOAL, MEMBERS, Share, Tally, tallies
 from calibration_worlds import Cell
+from hostile import WORLDS, World, hostile_records
 
 Tallies = dict[str, dict[float, Tally]]
 
@@ -102,10 +103,51 @@ def render(cells: list[Cell], pieces: list[dict[str, Any]]) -> str:
         " normal-score scale, or not independent: no member allows for it.\n\n"
         + _table(_sorted([cell for cell in sized if cell.heading == "other"], found), found)
     )
+    parts.append(_hostile(hostile_records()))
     parts += [_power(cells, found), _others(cells, found), _several(cells, found)]
     parts.append(_nothing(cells, found))
     parts.append(_whole(cells, whole_records()))
     return "\n".join(parts)
+
+
+def _hostile(records: list[dict[str, Any]]) -> str:
+    """Return the tables of worlds made to break the rule, and why some of them do."""
+    inside = [world for world in WORLDS if not world.outside]
+    outside = [world for world in WORLDS if world.outside]
+    head = "| world | n | audits | a worthless score passes |"
+    return "\n".join(
+        [
+            "## Worlds made to break the rule\n",
+            "Whole audits of silent plans (`benchmarks/hostile.py`), true reliability at least .8,",
+            "a score with no effect once true engagement is held. A band of next to nothing stands",
+            "in no word's way; the highest share is first.\n",
+            head,
+            "|---|--:|--:|--:|",
+            *_hostile_rows(inside, records),
+            "\n## Worlds that the rule does not cover\n",
+            "What passes here is no engagement in another form and no noise of one size: a verdict",
+            "cannot know of it, and a study that looks like one of these has to say so itself.\n",
+            f"{head} why |",
+            "|---|--:|--:|--:|---|",
+            *_hostile_rows(outside, records),
+            "",
+        ]
+    )
+
+
+def _hostile_rows(worlds: list[World], records: list[dict[str, Any]]) -> list[str]:
+    rows = []
+    for world in worlds:
+        mine = [one for one in records if one["world"] == world.name]
+        for n in sorted({one["n"] for one in mine}):
+            draws, passed = (
+                sum(one[key] for one in mine if one["n"] == n) for key in ("draws", "passed")
+            )
+            share = Share(passed, draws)
+            why = f" {world.outside} |" if world.outside else ""
+            text = f"| {world.name} | {n:,} | {draws} | {_with_interval(share)} |{why}"
+            rows.append((-share.value, text))
+    return [text for _, text in sorted(rows, key=lambda row: row[0])]
 
 
 def _whole(cells: list[Cell], records: list[dict[str, Any]]) -> str:

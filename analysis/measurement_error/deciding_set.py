@@ -20,7 +20,12 @@ from analysis.measurement_error.flexible_form import (
 )
 from analysis.measurement_error.measurement import Refusal, identification, measure
 from analysis.measurement_error.nonlinearity import largest_nonlinearity, without_linearity
-from analysis.measurement_error.polynomial import Polynomial, corrected_polynomial, monomials
+from analysis.measurement_error.polynomial import (
+    Polynomial,
+    corrected_polynomial,
+    degree_of,
+    monomials,
+)
 from analysis.measurement_error.posterior import posterior
 from analysis.measurement_error.recordings import RecordedColumn
 from analysis.models import fit_model
@@ -351,7 +356,11 @@ class DecidingSet:
     def cubic(self, low: Mapping[str, float], *, normal: bool) -> Polynomial:
         """Return the corrected cubic of least squares, per standard deviation of the score."""
         columns = [column.at(low[column.name], normal=normal) for column in self._six]
-        terms = monomials(len(columns), 3, range(len(columns)))
+        degrees = [
+            degree_of(noisy, 3) if normal and column.assumed else 3
+            for column, noisy in zip(self._six, columns, strict=True)
+        ]
+        terms = monomials(degrees, range(len(columns)))
         known = np.column_stack([self._known, standardised(self.score_values)])
         return corrected_polynomial(
             self.fit.design.response, known, columns, terms, clusters=self.fit.design.clusters

@@ -54,17 +54,43 @@ class NoisyColumn:
         return t
 
 
-def monomials(columns: int, degree: int, products: Sequence[int] = ()) -> list[Monomial]:
-    """Return the powers 1 to `degree` of each column, and the products of some pairs.
+def degree_of(column: NoisyColumn, most: int) -> int:
+    """Return the degree up to which a polynomial of the true column can be told from its record.
+
+    Normal noise leaves ``(1 - v)^p`` of the power p. A record of few values (0, 1 and 2; counts
+    with many zeros) is not normal and noise of one size: its corrected moments are no moments. That
+    does not make it exact, and so the powers that are no moments are left out. Where even a normal
+    record would have no answer, all are kept, and there is none.
 
     Examples
     --------
-    >>> monomials(2, 2, products=(0, 1))
-    [(1, 0), (2, 0), (0, 1), (0, 2), (1, 1)]
+    >>> values = np.repeat([-1.0, 0.0, 1.0], 100)
+    >>> degree_of(NoisyColumn("levels", values / values.std(), 0.2), 3)
+    1
     """
+    if not (1 - column.variance) ** most > SMALLEST_TRUE_SHARE:
+        return most
+    moments = [float(power.mean()) for power in column.powers(2 * most)]
+    for degree in range(most, 1, -1):
+        at = np.arange(degree + 1)
+        recorded = column.values[:, None] ** at
+        if _against(recorded, np.array(moments)[at[:, None] + at])[0] > SMALLEST_TRUE_SHARE:
+            return degree
+    return 1
+
+
+def monomials(degrees: Sequence[int], products: Sequence[int] = ()) -> list[Monomial]:
+    """Return the powers of each column up to its degree, and the products of some pairs.
+
+    Examples
+    --------
+    >>> monomials((2, 1), products=(0, 1))
+    [(1, 0), (2, 0), (0, 1), (1, 1)]
+    """
+    columns = len(degrees)
     alone = [
         tuple(power if at == column else 0 for at in range(columns))
-        for column in range(columns)
+        for column, degree in enumerate(degrees)
         for power in range(1, degree + 1)
     ]
     pairs = [tuple(int(at in pair) for at in range(columns)) for pair in combinations(products, 2)]

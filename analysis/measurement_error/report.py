@@ -77,6 +77,9 @@ def deciding_section(findings: Findings) -> ReportSection | None:
 RESTS_ON = (
     "A word is given only where every fit gives it. Each takes another view of engagement: as it"
     " was recorded; in any smooth or stepped form; corrected for the noise in its record; and both."
+    " They allow for a score that holds all, part or none of that noise. Outside the rule is a"
+    " score that holds more than all of it, or works against it, as one does that leaves out bots"
+    " which the record counts."
 )
 
 

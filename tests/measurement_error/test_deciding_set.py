@@ -11,7 +11,12 @@ from analysis.measurement_error.correction import Effect
 from analysis.measurement_error.deciding_set import DecidingSet, corners
 from analysis.measurement_error.flexible_form import flexible_columns, standardised
 from analysis.measurement_error.nonlinearity import normal_scores
-from analysis.measurement_error.polynomial import NoisyColumn, corrected_polynomial, monomials
+from analysis.measurement_error.polynomial import (
+    NoisyColumn,
+    corrected_polynomial,
+    degree_of,
+    monomials,
+)
 from analysis.measurement_error.posterior import posterior
 from analysis.measurement_error.recordings import RecordedColumn
 from analysis.models import fit_model
@@ -65,7 +70,7 @@ def test_a_corrected_cubic_recovers_a_bent_truth_that_the_record_hides():
     records, score, outcome = world(rng, form=bent, effect=0.2)
     known = np.column_stack([np.ones(N), score])
     found = corrected_polynomial(
-        outcome, known, [NoisyColumn("e0", records[0], 0.2)], monomials(1, 3)
+        outcome, known, [NoisyColumn("e0", records[0], 0.2)], monomials((3,))
     )
     plain = effect_of(fit_model(design_of(records, score, outcome), "ols", "HC3"), "score")
     assert abs(found.effect.estimate - 0.2) < 3 * found.effect.std_error
@@ -76,7 +81,7 @@ def test_without_noise_the_corrected_cubic_is_least_squares():
     rng = np.random.default_rng(2)
     records, score, outcome = world(rng, n=500, columns=2)
     columns = [NoisyColumn(f"e{at}", r, 0.0) for at, r in enumerate(records)]
-    terms = monomials(2, 3, (0, 1))
+    terms = monomials((3, 3), (0, 1))
     known = np.column_stack([np.ones(500), score])
     found = corrected_polynomial(outcome, known, columns, terms)
     powers = [records[0] ** a * records[1] ** b for a, b in terms]
@@ -96,7 +101,7 @@ def test_the_linear_case_is_errors_in_variables_with_the_same_error():
     _, eiv = one.corrected({"e0": 0.8, "e1": 0.7})
     columns = [NoisyColumn("e0", records[0], 0.2), NoisyColumn("e1", records[1], 0.3)]
     known = np.column_stack([np.ones(800), score])
-    found = corrected_polynomial(outcome, known, columns, monomials(2, 1))
+    found = corrected_polynomial(outcome, known, columns, monomials((1, 1)))
     assert found.effect.estimate == pytest.approx(eiv.estimate, rel=1e-8)
     assert found.effect.std_error == pytest.approx(eiv.std_error, rel=0.01)  # HC3 beside HC1
 
@@ -108,7 +113,7 @@ def test_the_error_of_the_corrected_cubic_is_that_of_its_bootstrap():
     def fitted(rows):
         column = NoisyColumn("e0", standardised(records[0][rows]), 0.2)
         known = np.column_stack([np.ones(len(rows)), score[rows]])
-        return corrected_polynomial(outcome[rows], known, [column], monomials(1, 3)).effect
+        return corrected_polynomial(outcome[rows], known, [column], monomials((3,))).effect
 
     whole = fitted(np.arange(600))
     again = [fitted(rng.integers(600, size=600)).estimate for _ in range(400)]
@@ -202,6 +207,29 @@ def test_an_assumed_range_starts_where_there_is_an_answer():
     assert all(member.effect is not None for member in one.members(start))
     other = standardised(common + 2 * rng.normal(size=2000))
     assert deciding(records[:1], other, common).start(0.8) == 0.8
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_a_record_of_few_values_is_not_taken_for_exact(levels):
+    """Normal noise cannot have made it, but something else can: it is asked at .8 all the same."""
+    rng = np.random.default_rng(levels)
+    truth = rng.integers(0, levels, N)
+    record = np.where(rng.random(N) < 0.06, rng.integers(0, levels, N), truth).astype(float)
+    assert np.corrcoef(truth, record)[0, 1] ** 2 > 0.8
+    score = truth + levels / 3 * rng.normal(size=N)
+    found = deciding([record], standardised(score), truth + levels / 3 * rng.normal(size=N))
+    assert found.start(0.8) == 0.8
+    zero = [answer.effect for answer in found.members(0.8) if answer.effect]
+    assert min(effect.estimate - 2.0 * effect.std_error for effect in zero) < 0
+
+
+def test_powers_that_a_record_cannot_tell_are_left_out():
+    rng = np.random.default_rng(1)
+    normal = standardised(rng.normal(size=N))
+    two, five = (standardised(rng.integers(0, k, N).astype(float)) for k in (2, 5))
+    degrees = [degree_of(NoisyColumn("x", x, v), 3) for x in (normal, two, five) for v in (0.2, 0)]
+    assert degrees == [3, 3, 1, 1, 1, 3]
+    assert degree_of(NoisyColumn("x", two, 0.7), 3) == 3  # a normal record has no answer either
 
 
 def test_corners_are_all_for_three_columns_and_one_at_a_time_for_more():
