@@ -13,7 +13,7 @@ from analysis.models.counts import log_likelihood
 from analysis.models.covariance import cluster_sums
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
-from analysis.models.fit import CountFit, Fit
+from analysis.models.fit import CountFit, Fit, critical_value
 from analysis.models.solver import solved
 from analysis.models.sufficient_statistics import unpack_pairs
 from analysis.models.sufficient_statistics.resampling import multiplicities, seeded_draws
@@ -46,12 +46,15 @@ class Adequacy:
         The score's share as signed square roots, one an equation: their squares add up to `new`.
     roots : ndarray, shape (B, e)
         The same in samples of the rows, or of the clusters.
+    groups : int
+        Rows, or clusters.
     """
 
     explained: float
     reduced: float
     root: np.ndarray
     roots: np.ndarray
+    groups: int
 
     @property
     def known(self) -> float:
@@ -82,9 +85,14 @@ class Adequacy:
         -----
         A share cannot fall below 0, so its own percentile interval never holds it. Its signed
         square root crosses zero with the score's coefficient and is nearly normal there: the
-        interval is made for it, from the distances of the resampled roots, and squared.
+        interval is made for it, from the distances of the resampled roots, and squared. Samples of
+        G clusters spread too little by ``sqrt((G - 1) / G)``, and their tails are the normal ones:
+        the distances are longer by that, and by what a quantile of t(G - 1) is to the normal one.
         """
-        reach = float(np.nanquantile(self._distances, level))
+        groups = self.groups
+        wider = critical_value(level, groups - 1.0) / critical_value(level, None)
+        wider *= np.sqrt(groups / (groups - 1))
+        reach = wider * float(np.nanquantile(self._distances, level))
         middle = float(np.sqrt(max(self.new, 0.0)))
         return max(middle - reach, 0.0) ** 2, min(middle + reach, 1.0) ** 2
 
@@ -133,12 +141,19 @@ def adequacy(
         found = "nothing of the outcome, or all of it"
         raise DesignError("adequacy", Fault("what the model explains", found, "some of it"))
     gained = np.array([one.gained for one in equations])
-    at = _roots(equations, everybody)[0]  # equals the root below but for the curvature of the model
+    # equals the root below but for the curvature of the model
+    at = _measured(equations, everybody)[1][0] / np.sqrt(explained)
     root = np.sign(at) * np.sqrt(np.maximum(gained, 0.0) / explained)
     bent = np.divide(root, at, out=np.ones_like(at), where=np.abs(at) > FLAT)
-    blocks = seeded_draws(everybody.shape[1], replicates, seed, multiplicities)
-    roots = np.concatenate([_roots(equations, weights) for _, weights in blocks]) * bent
-    return Adequacy(float(explained), float(explained - gained.sum()), root, roots)
+    units = everybody.shape[1]
+    blocks = seeded_draws(units, replicates, seed, multiplicities)
+    drawn = [_measured(equations, weights) for _, weights in blocks]
+    totals, along = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    # a model explains a little more of a sample of the rows than of the rows
+    totals *= explained / np.nanmean(np.where(totals > 0, totals, np.nan))
+    roots = bent * along / np.sqrt(np.where(totals > 0, totals, np.nan))[:, None]
+    groups = int(design.units.max()) + 1
+    return Adequacy(float(explained), float(explained - gained.sum()), root, roots, groups)
 
 
 def _units(design: Design) -> np.ndarray:
@@ -151,13 +166,12 @@ def _units(design: Design) -> np.ndarray:
     return lot[units]
 
 
-def _roots(equations: list[_Equation], weights: np.ndarray) -> np.ndarray:
-    """Return signed roots of the shares that come with the score, shape (draws, equations)."""
+def _measured(equations: list[_Equation], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is explained, shape (draws,), and the signed roots of what comes with the score,
+    shape (draws, equations).
+    """
     every = [one.measured(weights) for one in equations]
-    explained = sum(one for one, _ in every)[:, None]
-    roots = np.column_stack([root for _, root in every])
-    with np.errstate(all="ignore"):
-        return roots / np.sqrt(np.where(explained > 0, explained, np.nan))
+    return sum(one for one, _ in every), np.column_stack([root for _, root in every])
 
 
 # --- one equation ---------------------------------------------------------------------------------
