@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -43,9 +42,12 @@ class Adequacy:
         By the model with the score and by the one without it, against the intercept alone: the
         likelihood ratio of a model with a likelihood, else explained deviance.
     root : ndarray, shape (e,)
-        The score's share as signed square roots, one an equation: their squares add up to `new`.
+        Of what the score brings the signed square roots, one an equation: their squares add up to
+        the difference of the two.
     roots : ndarray, shape (B, e)
         The same in samples of the rows, or of the clusters.
+    totals : ndarray, shape (B,)
+        What is explained in them by the model with the score.
     groups : int
         Rows, or clusters.
     """
@@ -54,6 +56,7 @@ class Adequacy:
     reduced: float
     root: np.ndarray
     roots: np.ndarray
+    totals: np.ndarray
     groups: int
 
     @property
@@ -66,35 +69,45 @@ class Adequacy:
         """The complement: the share that comes with the score alone."""
         return 1.0 - self.known
 
-    @cached_property
-    def _distances(self) -> np.ndarray:
-        return np.sqrt(((self.roots - self.root) ** 2).sum(axis=1))
-
     @property
     def by_chance(self) -> float:
         """The share that a score without any worth has on average in rows like these.
 
         It lies above zero, since no column explains less than nothing.
         """
-        return float(min(np.nanmean(self._distances**2), 1.0))
+        moved = ((self.roots - self.root) ** 2).sum(axis=1)
+        return float(min(np.nanmean(moved) / self.explained, 1.0))
 
     def interval(self, level: float) -> Interval:
         """Return the interval of `new`, which is 0 at its lower end where nothing may be new.
 
         Notes
         -----
-        A share cannot fall below 0, so its own percentile interval never holds it. Its signed
-        square root crosses zero with the score's coefficient and is nearly normal there: the
-        interval is made for it, from the distances of the resampled roots, and squared. Samples of
-        G clusters spread too little by ``sqrt((G - 1) / G)``, and their tails are the normal ones:
+        A share cannot fall below 0, so its own percentile interval never holds it. The signed
+        square root of the score's part crosses zero with its coefficient and is nearly normal
+        there; what the others explain is uncertain, too, and matters where the share is not small.
+        Two intervals are made from the distances of resampled roots and squared, one of the score's
+        part, the others' as it is, and one of the share; given is what lies in either. Samples of G
+        clusters spread too little by ``sqrt((G - 1) / G)``, and their tails are the normal ones:
         the distances are longer by that, and by what a quantile of t(G - 1) is to the normal one.
         """
         groups = self.groups
         wider = critical_value(level, groups - 1.0) / critical_value(level, None)
         wider *= np.sqrt(groups / (groups - 1))
-        reach = wider * float(np.nanquantile(self._distances, level))
-        middle = float(np.sqrt(max(self.new, 0.0)))
-        return max(middle - reach, 0.0) ** 2, min(middle + reach, 1.0) ** 2
+
+        def ends(drawn: np.ndarray, at: np.ndarray) -> Interval:
+            far = np.sqrt(((drawn - at) ** 2).sum(axis=1))
+            reach = wider * float(np.quantile(np.where(np.isfinite(far), far, np.inf), level))
+            middle = float(np.sqrt((at**2).sum()))
+            return max(middle - reach, 0.0) ** 2, (middle + reach) ** 2
+
+        low, high = ends(self.roots, self.root)
+        held = max(self.reduced, 0.0)
+        positive = np.where(self.totals > 0, self.totals, np.nan)[:, None]
+        other = ends(self.roots / np.sqrt(positive), self.root / np.sqrt(self.explained))
+        odd = high / (high + held) if np.isfinite(high) else 1.0
+        below = low / (low + held) if low > 0 else 0.0
+        return min(below, other[0]), min(max(odd, other[1]), 1.0)
 
 
 def adequacy(
@@ -141,19 +154,16 @@ def adequacy(
         found = "nothing of the outcome, or all of it"
         raise DesignError("adequacy", Fault("what the model explains", found, "some of it"))
     gained = np.array([one.gained for one in equations])
-    # equals the root below but for the curvature of the model
-    at = _measured(equations, everybody)[1][0] / np.sqrt(explained)
-    root = np.sign(at) * np.sqrt(np.maximum(gained, 0.0) / explained)
-    bent = np.divide(root, at, out=np.ones_like(at), where=np.abs(at) > FLAT)
-    units = everybody.shape[1]
-    blocks = seeded_draws(units, replicates, seed, multiplicities)
+    root = _measured(equations, everybody)[1][0]  # that of the gain, but for the model's curvature
+    exact = np.sign(root) * np.sqrt(np.maximum(gained, 0.0))
+    bent = np.divide(exact, root, out=np.ones_like(root), where=np.abs(root) > FLAT)
+    blocks = seeded_draws(everybody.shape[1], replicates, seed, multiplicities)
     drawn = [_measured(equations, weights) for _, weights in blocks]
-    totals, along = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    totals, roots = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     # a model explains a little more of a sample of the rows than of the rows
-    totals *= explained / np.nanmean(np.where(totals > 0, totals, np.nan))
-    roots = bent * along / np.sqrt(np.where(totals > 0, totals, np.nan))[:, None]
-    groups = int(design.units.max()) + 1
-    return Adequacy(float(explained), float(explained - gained.sum()), root, roots, groups)
+    totals *= explained / np.nanmean(totals)
+    reduced, groups = float(explained - gained.sum()), int(design.units.max()) + 1
+    return Adequacy(float(explained), reduced, exact, bent * roots, totals, groups)
 
 
 def _units(design: Design) -> np.ndarray:

@@ -72,7 +72,7 @@ def test_every_model_has_a_share_with_an_interval(model):
     low, high = found.interval(0.95)
     assert found.known + found.new == pytest.approx(1.0)
     assert 0 <= low < found.new < high <= 1
-    assert found.new == pytest.approx((found.root**2).sum())
+    assert found.new == pytest.approx((found.root**2).sum() / found.explained)
     assert len(found.root) == (2 if model == "hurdle" else 1)
 
 
@@ -89,9 +89,10 @@ def test_least_squares_takes_the_exact_step(tolerance):
     (_, weights), *_ = seeded_draws(200, 3, 5, multiplicities)
     samples = [design.take(np.repeat(np.arange(200), w.astype(int))) for w in weights]
     again = [adequacy(fit_model(one, "ols", "HC1"), replicates=1) for one in samples]
-    more = np.mean([one.explained for one in again]) / whole.explained
-    roots = [one.root[0] * np.sqrt(more) for one in again]
-    assert whole.roots[:, 0] == pytest.approx(roots, rel=tolerance.route)
+    roots, totals = zip(*((one.root[0], one.explained) for one in again), strict=True)
+    assert whole.roots[:, 0] == pytest.approx(list(roots), rel=tolerance.route)
+    of_all = np.array(totals) * whole.explained / np.mean(totals)
+    assert whole.totals == pytest.approx(of_all, rel=tolerance.route)
 
 
 @pytest.mark.parametrize("model", ["logit", "poisson", "gamma"])
