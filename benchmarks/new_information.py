@@ -223,8 +223,8 @@ Simulated; written by `python benchmarks/new_information.py --write` from `bench
 
 How often the 95 % interval of `new_information` holds the share in the population, its mean, and that of what a
 score without worth has (`by chance`). The share of a worthless score is 0 in the population and cannot be estimated
-below it, so its mean lies above: by what `by chance` says. The interval holds 0 as often as it should, since it is made
-for the share's signed square root.
+below it, so its mean lies above: by what `by chance` says. The interval holds 0 as often as a test of the score does not
+reject, since it is made for the signed square root of the score's part. Few draws: each coverage is known to a few points.
 
 | world | share | draws | covered | truth above | mean estimate | by chance | mean width |
 |---|---|---|---|---|---|---|---|

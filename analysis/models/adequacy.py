@@ -107,7 +107,7 @@ class Adequacy:
         other = ends(self.roots / np.sqrt(positive), self.root / np.sqrt(self.explained))
         odd = high / (high + held) if np.isfinite(high) else 1.0
         below = low / (low + held) if low > 0 else 0.0
-        return min(below, other[0]), min(max(odd, other[1]), 1.0)
+        return float(min(below, other[0])), float(min(max(odd, other[1]), 1.0))
 
 
 def adequacy(

@@ -40,6 +40,7 @@ def test_a_family_of_worthless_scores_has_a_claim_once_in_twenty(world, sums):
     assert of["alone"] > of["romano_wolf"]
 
 
-def test_a_block_is_the_same_again():
+def test_a_block_is_the_same_again(monkeypatch):
+    monkeypatch.setattr(simulation, "BLOCK", 3)
     world = simulation.FAMILIES[0]
     assert simulation.block(world, 3, None) == simulation.block(world, 3, None)
