@@ -24,6 +24,9 @@ from analysis.tipping.standing import Standing, directed
 NAME = "left out"
 """What the column is called that is held beside the others."""
 
+MOST_ROWS = 5_000
+"""Of more rows the rule is not asked again with a column that is made for it."""
+
 MOST_TIMES = 100.0
 """No confounder more times as strong as an engagement column is looked at."""
 
@@ -108,7 +111,7 @@ class Hidden:
 
     # --- by the whole rule ---
 
-    def ask(self, column: str, times: float, sign: float) -> Phrase | None:
+    def ask(self, column: str, times: float, sign: float, *, whole: bool = True) -> Phrase | None:
         """Return what the word turns into when a column of this strength is held; None where it
         stands.
         """
@@ -116,7 +119,7 @@ class Hidden:
         if confounder is None:
             return None
         values = self.column(confounder, sign)
-        return self.standing.turned(with_control(self.question, values))
+        return self.standing.turned(with_control(self.question, values), whole=whole)
 
     def column(self, confounder: Confounder, sign: float) -> np.ndarray:
         """Return a column with exactly these partial R2 with score and outcome.
@@ -137,7 +140,7 @@ class Hidden:
         for _ in range(TRIES):
             if self.of(column, at) is None:
                 break
-            found = self.ask(column, at, sign)
+            found = self.ask(column, at, sign, whole=False)
             if found is None:
                 low = at
             else:
@@ -191,6 +194,14 @@ def of_confounders(standing: Standing) -> Iterator[TippingPoint]:
         for column in columns:
             why = f"{family.printed} has no working regression to compare columns in"
             yield standing.not_assessed(*named(standing, column), why, fragile=None)
+        return
+    if question.design.n > MOST_ROWS:
+        for column in columns:
+            why = (
+                f"with more than {MOST_ROWS:,} rows no column is made and held; what one as strong"
+                f" as {standing.label(column)} does to the plain fit is in the ledger (bound)"
+            )
+            yield standing.not_assessed(*named(standing, column), why, fragile=confounded)
         return
     hidden, decided = Hidden(standing), standing.present[0] in ("adds", "trivial")
     tips = _tips(hidden)

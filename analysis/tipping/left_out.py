@@ -44,10 +44,10 @@ def of_rows(standing: Standing, found: Fragility) -> TippingPoint:
 def _fewest(standing: Standing, order: np.ndarray) -> tuple[int, Phrase] | None:
     """Return how many rows of an order have to go before the whole rule says another word."""
 
-    def turned(count: int) -> Phrase | None:
+    def turned(count: int, *, whole: bool = False) -> Phrase | None:
         gone = np.zeros(standing.question.design.n, dtype=bool)
         gone[order[:count]] = True
-        return standing.turned(standing.without(gone))
+        return standing.turned(standing.without(gone), whole=whole)
 
     low, high = 0, len(order)
     phrase = turned(high)
@@ -60,7 +60,7 @@ def _fewest(standing: Standing, order: np.ndarray) -> tuple[int, Phrase] | None:
             low = middle
         else:
             high, phrase = middle, found
-    while (sooner := turned(int(MOST_OF_IT * high))) is not None:
+    while (sooner := turned(int(MOST_OF_IT * high), whole=True)) is not None:
         high, phrase = int(MOST_OF_IT * high), sooner
     return high, phrase
 

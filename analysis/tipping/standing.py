@@ -21,6 +21,9 @@ from analysis.results.verdict import Verdict
 from analysis.studies.heavy_tails.study import study_bootstrap, study_tail
 from analysis.studies.influence.study import doubts
 
+MANY_ROWS = 20_000
+"""Of so many rows nothing is fitted again and again."""
+
 NOT_FITTED = (AnalysisError, np.linalg.LinAlgError, FloatingPointError)
 """What a change raises that leaves no estimate."""
 
@@ -141,11 +144,32 @@ class Standing:
             return None
 
     def turned(
-        self, question: Question, rule: AskedRule | None = None, together: Phrase | None = None
+        self,
+        question: Question,
+        rule: AskedRule | None = None,
+        together: Phrase | None = None,
+        *,
+        whole: bool = True,
     ) -> Phrase | None:
         """Return what the rule says of a changed question where that is another word or direction;
         else None.
+
+        Parameters
+        ----------
+        question, rule, together
+            As `phrase` takes them.
+        whole : bool
+            Whether the checks are asked, too, where the members of the set say what stands.
         """
+        if not whole:
+            try:
+                with np.errstate(all="ignore"):
+                    rule = AskedRule.of(question) if rule is None else rule
+                    together = rule.at() if together is None else together
+            except NOT_FITTED:
+                return None
+            if together == self.present:
+                return None
         found = self.phrase(question, rule, together)
         return None if found == self.present else found
 

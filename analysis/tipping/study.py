@@ -25,7 +25,7 @@ from analysis.tipping.assumptions import (
 from analysis.tipping.confounder import named, of_confounders
 from analysis.tipping.criteria import of_level, of_sesoi
 from analysis.tipping.left_out import WHAT, of_part, of_rows
-from analysis.tipping.standing import Standing
+from analysis.tipping.standing import MANY_ROWS, Standing
 
 CHOICES = {
     "form": ("Form of engagement", of_form),
@@ -35,6 +35,7 @@ CHOICES = {
 """Changes of one choice for another: how the table calls them, and who asks."""
 
 QUICK = "the plan says quick = true"
+MANY = f"with more than {MANY_ROWS:,} rows nothing is fitted again and again"
 TAIL = "the outcome's heavy tail changes the word"
 
 
@@ -85,6 +86,8 @@ def tipping_points(
     held = _held_by(standing, checks)
     if question.plan.quick:
         return _not_asked(standing, noise, QUICK, None)
+    if question.design.n > MANY_ROWS:
+        return _not_asked(standing, noise, MANY, left_out)
     if held:  # what fewer rows would do to a tail was not looked at
         return _not_asked(standing, noise, held, None if held == TAIL else left_out)
     parts = left_out or {}
