@@ -1,5 +1,6 @@
 """A short run of the fuzzer of exports; benchmarks/fuzz_exports.py has the long one."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,3 +31,17 @@ def test_a_number_that_nobody_wrote_would_be_seen(tmp_path):
     assert "likes holds" in exports.judged(one, other, found)
     needed = replace(one, levels=("country[north]",))
     assert "no term country[north]" in exports.judged(needed, frame, found)
+
+
+def test_the_record_has_ten_thousand_inputs_and_no_silent_number():
+    lines = [json.loads(line) for line in exports.RECORD.read_text("utf-8").splitlines()]
+    tried = {(r["seed"], r["first"] + at) for r in lines for at in range(r["inputs"])}
+    assert len(tried) >= 10_000
+    assert all(record["failures"] == [] for record in lines)
+    kinds = set().union(*(record["by_kind"] for record in lines))
+    assert kinds >= {"labels", "code for a missing value", "total row", "preamble", "ties"}
+    assert all(
+        ends.keys() <= {"error", "failed check", "result"}
+        for r in lines
+        for ends in r["by_kind"].values()
+    )
