@@ -70,8 +70,8 @@ def _together(kinds: list[str]) -> str:
 
 
 def tipping_table(findings: Findings, verdict: Verdict) -> Table:
-    """Return the table of one verdict: a row per change; those that were not assessed for one reason
-    share a row, which is the last.
+    """Return the table of one verdict: a row per change, and one for all that were not assessed for
+    the same reason.
     """
     points = findings.tipping.get((verdict.outcome, verdict.score), ())
     label = findings.label
