@@ -23,7 +23,15 @@ from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
-from analysis.studies.decision.shown import WAYS, Shown, in_unit, options_of, signed, size
+from analysis.studies.decision.shown import (
+    MILLION,
+    WAYS,
+    Shown,
+    in_unit,
+    options_of,
+    signed,
+    size,
+)
 from analysis.studies.decision.study import predicted
 
 
@@ -33,28 +41,30 @@ def decision_table(findings: Findings, verdict: Verdict, points: list[Shown]) ->
     ways = [way for way in WAYS if way in points[0].rows]  # none is always 0
     head = ("Acting" if binary else "Choosing", *(WAYS[way].capitalize() for way in ways))
     head = (*head, "Picks changed", "Gain per 1,000 rows" if binary else "Gain per pick")
+    millions = max(abs(one.rows[way].estimate) for one in points for way in ways) >= MILLION
+    by = 1000 if binary else 1 / MILLION if millions else 1
     rows = tuple(
         (
             one.name,
-            *(_cell(one.rows[way], binary) for way in ways),
+            *(_cell(one.rows[way], by) for way in ways),
             f"{100 * one.rows['picks_changed'].estimate:.1f} %",
-            f"{_cell(one.rows['gain'], binary)} ({_edges(findings, one.rows['gain'], binary)})",
+            f"{_cell(one.rows['gain'], by)} ({_edges(findings, one.rows['gain'], by)})",
         )
         for one in points
     )
     label = findings.label
     what = "Net benefit per 1,000 rows" if binary else f"Mean {label(verdict.outcome)} of the picks"
     caption = f"{what}, by what one chooses by, and what {label(verdict.score)} gains"
+    caption += ", in millions" if millions else ""
     return Table(caption, head, rows, tuple(range(1, len(head))))
 
 
-def _cell(row: Estimate, binary: bool) -> str:
-    shown = display(row.estimate * (1000 if binary else 1), "outcome")
+def _cell(row: Estimate, by: float) -> str:
+    shown = display(by * row.estimate, "outcome")
     return shown if row.term == "gain" else shown.lstrip("+")
 
 
-def _edges(findings: Findings, row: Estimate, binary: bool) -> str:
-    by = 1000 if binary else 1
+def _edges(findings: Findings, row: Estimate, by: float) -> str:
     low, high = (display(by * edge, "outcome") for edge in row.interval(findings.level))
     return f"{low} to {high}"
 
@@ -62,8 +72,10 @@ def _edges(findings: Findings, row: Estimate, binary: bool) -> str:
 def decision_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -> Figure:
     """Draw what the score is worth per row at each capacity or threshold, and its price."""
     level, price = findings.level, options_of(findings).price
-    by = 1000 if points[0].binary else 1
     worths = [point.rows[WORTH] for point in points]
+    ends = [edge for row in worths for edge in row.interval(level)]
+    millions = not points[0].binary and max(map(abs, ends)) >= MILLION
+    by = 1000 if points[0].binary else 1 / MILLION if millions else 1
     intervals = [[by * edge for edge in (row.estimate, *row.interval(level))] for row in worths]
     wide = [
         [by * edge for edge in (row.estimate, *point.rows[TOGETHER].interval(level))]
@@ -72,8 +84,9 @@ def decision_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -
     thin = {"fmt": "none", "ecolor": INK, "elinewidth": 0.9}
     thick = {"fmt": "o", "markersize": 7, "color": ACCENT, "elinewidth": 3.0}
     lines = {0.0: "-"} if not price else {0.0: "-", by * price: "--"}
+    unit = by if millions else 1
     told = "; ".join(
-        f"{point.name} {signed(middle)} ({signed(low)} to {signed(high)})"
+        f"{point.name} {signed(middle / unit)} ({signed(low / unit)} to {signed(high / unit)})"
         for point, (middle, low, high) in zip(points, intervals, strict=True)
     )
     per = "per 1,000 rows" if points[0].binary else f"per row scored{in_unit(findings, verdict)}"
@@ -81,7 +94,7 @@ def decision_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -
     return interval_figure(
         {at: point.name for at, point in enumerate(points)},
         [(range(len(points)), wide, thin), (range(len(points)), intervals, thick)],
-        f"gain by the score, {per}",
+        f"gain by the score, {per}{', millions' if millions else ''}",
         height=1.25 + 0.4 * (len(points) + 1),
         alt=(
             f"What choosing by {findings.label(verdict.score)} beside engagement gains in"

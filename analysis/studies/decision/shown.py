@@ -76,11 +76,20 @@ def interval_of(findings: Findings, row: Estimate) -> str:
     return f"{100 * findings.level:g} % CI {row.span(findings.level)}"
 
 
+MILLION = 1e6
+
+
 def signed(value: float) -> str:
-    """Return an amount with its sign."""
+    """Return an amount with its sign, from a million on in millions.
+
+    >>> signed(-8420944.2), signed(12.5)
+    ('-8.42 million', '+12.5')
+    """
+    if abs(value) >= MILLION:
+        return f"{display(value / MILLION, 'outcome')} million"
     return display(value, "outcome")
 
 
 def size(value: float) -> str:
     """Return an amount without its sign."""
-    return display(abs(value), "outcome").lstrip("+")
+    return signed(abs(value)).lstrip("+")
