@@ -19,7 +19,7 @@ from analysis.studies.composition.shares import r_squared
 from analysis.studies.confounding.sensitivity import Confounder, Explained, WorkingRegression
 from analysis.studies.confounding.study import has_working_regression, positions_of
 from analysis.tipping.search import CLOSE, settled
-from analysis.tipping.standing import Standing, directed
+from analysis.tipping.standing import Standing, directed, of_the_same_rows
 
 NAME = "left out"
 """What the column is called that is held beside the others."""
@@ -175,7 +175,7 @@ def with_control(question: Question, values: np.ndarray) -> Question:
     columns = (*plan.controls.columns, NAME)
     controls = plan.controls.model_copy(update={"columns": columns})
     plan = plan.model_copy(update={"controls": controls})
-    sample = replace(sample, plan=plan, frame=sample.frame.assign(**{NAME: values}))
+    sample = of_the_same_rows(sample, plan, frame=sample.frame.assign(**{NAME: values}))
     return replace(question, sample=sample)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.data.sample import Sample
 from analysis.errors import AnalysisError
 from analysis.measurement_error.asked import UNDECIDED, AskedRule
 from analysis.models import fit_as_planned
@@ -26,6 +27,19 @@ MANY_ROWS = 20_000
 
 NOT_FITTED = (AnalysisError, np.linalg.LinAlgError, FloatingPointError)
 """What a change raises that leaves no estimate."""
+
+
+OF_THE_FILE = ("totals", "cluster candidates", "measured")
+"""What is kept of a sample and does not depend on what the plan says of its rows."""
+
+
+def of_the_same_rows(sample: Sample, plan: Plan, **changes: Any) -> Sample:
+    """Return the sample of another plan, with what is known of the file's columns."""
+    same = replace(sample, plan=plan, **changes)
+    for key, value in sample.kept.items():
+        if (key[0] if isinstance(key, tuple) else key) in OF_THE_FILE:
+            same.kept[key] = value
+    return same
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +94,7 @@ class Standing:
         same_fit : bool
             Whether nothing that is fitted changes: what was made of the rows is kept.
         """
-        sample = replace(self.question.sample, plan=plan)
+        sample = of_the_same_rows(self.question.sample, plan)
         question = Question(
             sample, plan.outcomes[self.question.outcome.column], self.question.score
         )

@@ -70,7 +70,10 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
         return question.check(name, None, "Other columns are not at hand.", assessed=False)
     known = "unseen clusters", question.outcome.column, question.score, fit.model, fit.covariance
     if known not in question.sample.kept:
-        columns = dict(_candidates(question))
+        kept = question.sample.kept
+        if "cluster candidates" not in kept:
+            kept["cluster candidates"] = dict(_candidates(question))
+        columns = kept["cluster candidates"]
         question.sample.kept[known] = len(columns), *_keeping(question, columns)
     looked, largest, found = question.sample.kept[known]
     if not looked:
