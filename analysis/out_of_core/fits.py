@@ -45,6 +45,7 @@ class Size:
     terms: tuple[str, ...]
     n: int
     n_clusters: int | None
+    lost: int = 0
 
     @property
     def k(self) -> int:

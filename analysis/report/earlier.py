@@ -28,6 +28,10 @@ RULE_MADE = ("break_even", "break_even_sesoi")
 """Terms whose number is the rule's own answer, and no fit's."""
 
 
+DROPPED = {"scorecard": "worked out today only where the plan has [ranking]"}
+"""Methods of an earlier rule that not every plan has today."""
+
+
 def compare_earlier(old: Record, new: Record) -> Verification:
     """Compare a ledger of an earlier rule: every estimate by its id of today; its words are only
     told.
@@ -40,7 +44,8 @@ def compare_earlier(old: Record, new: Record) -> Verification:
     for row in old["estimates"]:
         today = now.get(_key(row["id"]))
         if today is None:
-            lines.append(Line(row["id"], "gone"))
+            dropped = DROPPED.get(row.get("method"), "")
+            lines.append(Line(row["id"], "earlier" if dropped else "gone", dropped))
             continue
         (kind, df), (other, other_df) = map(_error, (row, today))
         if kind != other:

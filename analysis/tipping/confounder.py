@@ -210,7 +210,7 @@ def of_confounders(standing: Standing) -> Iterator[TippingPoint]:
         found = tips.get(column)
         exists = hidden.explained[column].times(1.0) is not None
         near = exists and found is not None and found[0] <= 1
-        flag = None if confounded is None else near if decided else confounded
+        flag = None if confounded is None else confounded or (decided and near)
         label = standing.label(column)
         if found is None:
             why = f"no confounder that could exist turns it, in units of {label}"

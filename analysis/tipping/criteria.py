@@ -13,7 +13,7 @@ from analysis.results.question import Question
 from analysis.results.rule import Phrase, agreed
 from analysis.results.tipping_point import TippingPoint, said
 from analysis.tipping.search import settled, smaller, smallest
-from analysis.tipping.standing import Standing
+from analysis.tipping.standing import NOT_FITTED, Standing
 
 FARTHEST = 10.0
 """A smallest effect of interest so many times the plan's is looked at, or that part of it, and none
@@ -99,9 +99,12 @@ def _nearest(
     rule, found = standing.rule, []
 
     def ask(step: float, *, whole: bool = True) -> Phrase | None:
-        question = make(step)
-        changed = replace(rule, question=question)
-        together = agreed(changed.phrase(one) for one, _ in rule.answers)
+        try:
+            question = make(step)
+            changed = replace(rule, question=question)
+            together = agreed(changed.phrase(one) for one, _ in rule.answers)
+        except NOT_FITTED:  # a wild bootstrap of so few draws has no interval of this level
+            return None
         if not whole and together == standing.present:
             return None
         return standing.turned(question, changed, together)

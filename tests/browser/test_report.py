@@ -71,6 +71,6 @@ def test_images_are_drawn_and_described(opened, width):
         "[...document.images].map(i => [i.alt.length, i.naturalWidth, i.clientWidth])"
     )
     assert (
-        len(images) == 6
+        len(images) == 9
     )  # the effect, the multiverse, the data, and what three other sections draw
     assert all(alt > 40 and natural > 0 and shown > 250 for alt, natural, shown in images)

