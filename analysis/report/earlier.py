@@ -24,8 +24,8 @@ def is_earlier(old: Record) -> bool:
 NUMBERS = ("estimate", "n", "scale")
 ERRORS = ("displayed", "std_error", "statistic")
 REFERENCE = ("df", "p_value", "conf_low", "conf_high", "level", "clusters")
-RULE_MADE = ("break_even", "break_even_sesoi")
-"""Terms whose number is the rule's own answer, and no fit's."""
+RULE_MADE = ("break_even", "break_even_sesoi", "rv_alpha")
+"""Terms whose number is the rule's own answer, or goes by the reference of its interval."""
 
 
 DROPPED = {"scorecard": "worked out today only where the plan has [ranking]"}

@@ -210,7 +210,8 @@ def of_confounders(standing: Standing) -> Iterator[TippingPoint]:
         found = tips.get(column)
         exists = hidden.explained[column].times(1.0) is not None
         near = exists and found is not None and found[0] <= 1
-        flag = None if confounded is None else confounded or (decided and near)
+        by_bound = family.linear or not decided  # of other models the column that was made decides
+        flag = None if confounded is None else confounded if by_bound else near
         label = standing.label(column)
         if found is None:
             why = f"no confounder that could exist turns it, in units of {label}"
