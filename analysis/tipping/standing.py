@@ -22,8 +22,8 @@ from analysis.results.verdict import Verdict
 from analysis.studies.heavy_tails.study import study_bootstrap, study_tail
 from analysis.studies.influence.study import doubts
 
-MANY_ROWS = 20_000
-"""Of so many rows nothing is fitted again and again."""
+MANY_ROWS, MANY_ROWS_OF_SEVERAL = 20_000, 5_000
+"""Beyond so many rows nothing is fitted again and again; of several noisy columns, beyond fewer."""
 
 NOT_FITTED = (AnalysisError, np.linalg.LinAlgError, FloatingPointError)
 """What a change raises that leaves no estimate."""

@@ -25,7 +25,7 @@ from analysis.tipping.assumptions import (
 from analysis.tipping.confounder import named, of_confounders
 from analysis.tipping.criteria import of_level, of_sesoi
 from analysis.tipping.left_out import WHAT, of_part, of_rows
-from analysis.tipping.standing import MANY_ROWS, Standing
+from analysis.tipping.standing import MANY_ROWS, MANY_ROWS_OF_SEVERAL, Standing
 
 CHOICES = {
     "form": ("Form of engagement", of_form),
@@ -35,7 +35,7 @@ CHOICES = {
 """Changes of one choice for another: how the table calls them, and who asks."""
 
 QUICK = "the plan says quick = true"
-MANY = f"with more than {MANY_ROWS:,} rows nothing is fitted again and again"
+MANY = "with more than {rows:,} rows{columns} nothing is fitted again and again"
 TAIL = "the outcome's heavy tail changes the word"
 
 
@@ -86,8 +86,8 @@ def tipping_points(
     held = _held_by(standing, checks)
     if question.plan.quick:
         return _not_asked(standing, noise, QUICK, None)
-    if question.design.n > MANY_ROWS:
-        return _not_asked(standing, noise, MANY, left_out)
+    if many := _too_many(question, noise):
+        return _not_asked(standing, noise, many, left_out)
     if held:  # what fewer rows would do to a tail was not looked at
         return _not_asked(standing, noise, held, None if held == TAIL else left_out)
     parts = left_out or {}
@@ -103,6 +103,17 @@ def tipping_points(
         of_part(standing, "segment", parts.get("segment")),
         of_decisions(standing, multiverse),
     )
+
+
+def _too_many(question: Question, noise: Noise) -> str:
+    """Return that there are too many rows to ask the rule again and again; empty where there are
+    not. With several noisy columns each asking takes long.
+    """
+    several = noise.rule is not None and len(noise.rule.deciding.noisy) > 1
+    most = MANY_ROWS_OF_SEVERAL if several else MANY_ROWS
+    if question.design.n <= most:
+        return ""
+    return MANY.format(rows=most, columns=" and several noisy columns" if several else "")
 
 
 def _not_asked(

@@ -430,8 +430,9 @@ def test_formats_of_a_citation(record, kind):
 
 
 def test_cite_finds_what_the_ledger_holds(folder, record):
-    for results in (folder, folder.parent, str(folder)):
-        for row in [*record["estimates"], *record["verdicts"]]:
+    rows = [*record["verdicts"], *record["estimates"]]
+    for results, some in ((folder, rows[::7]), (folder.parent, rows[:3]), (str(folder), rows[:3])):
+        for row in some:
             found = cite(row["id"], results=results)
             assert found.id == row["id"]
             assert found.cell == row.get("displayed", row.get("verdict"))
