@@ -347,7 +347,9 @@ class Audit:
         from analysis.report.citation.cite import cite_from
         from analysis.report.ledger import ledger
 
-        return cite_from(ledger(self.findings), result_id or self.findings.decided[0].id)
+        record = ledger(self.findings)
+        del record["digest"]  # that of a ledger which is nowhere helps nobody
+        return cite_from(record, result_id or self.findings.decided[0].id)
 
     def colophon(self) -> Table:
         """Return what this result was made from and with: hashes, versions, commit. It differs
