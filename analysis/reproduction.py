@@ -14,7 +14,6 @@ from analysis.report.article.check import find_in_text
 from analysis.report.article.text import read_text
 from analysis.report.comparison import compare_files, compare_ledgers
 from analysis.report.earlier import errors_of_before, is_earlier
-from analysis.report.folder import written_by_a_run
 from analysis.report.ledger import ledger, read_ledger, result_folder
 from analysis.report.rewriting import compare_folder, compare_seals
 from analysis.report.verification import Line, Verification
@@ -58,10 +57,9 @@ def verify(
         new["estimates"] = _with_errors_of(old, said, new)
     lines = compare_ledgers(old, new).lines
     if is_earlier(old):
-        ours = [path.as_posix() for path in written_by_a_run(folder)]
-        lines += tuple(compare_files(old, folder, ours))
+        lines += tuple(compare_files(old, folder))
     else:
-        lines += tuple(compare_folder(old, findings, folder))
+        lines += tuple(compare_folder(old, new, findings, folder))
     if text is not None:
         lines += find_in_text(read_text(Path(text)), new, strict=strict).lines
     return Verification(lines)
@@ -79,10 +77,9 @@ def _verify_without_data(
     is no agreement.
     """
     told = f"{error.found}: no number was computed again, what follows is compared with the ledger"
-    ours = [path.as_posix() for path in written_by_a_run(folder)]
     lines = [Line("dataset", "not checked", told)]
     lines += compare_seals(old, folder) if not is_earlier(old) else ()
-    lines += compare_files(old, folder, ours)
+    lines += compare_files(old, folder)
     if text is not None:
         lines += find_in_text(read_text(Path(text)), old, strict=strict).lines
     return Verification(tuple(lines), recomputed=False)

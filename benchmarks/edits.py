@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from analysis.report.comparison import compare_files, compare_ledgers
-from analysis.report.folder import fill, history_entry, read_history, written_by_a_run
+from analysis.report.folder import fill, history_entry, read_history, sealed_files, written_by_a_run
 from analysis.report.ledger import (
-    UNSEALED,
     digest_of,
     ledger,
     read_ledger,
@@ -57,7 +56,7 @@ def written_again(findings: Any, folder: Path, fresh: Path) -> tuple[Path, dict[
     """Write a study's folder again, as `verify` does, and return it and the ledger computed anew."""
     fresh.mkdir()
     old = read_ledger(folder / "ledger.json")
-    record = ledger(findings, environment=old["environment"])
+    record = ledger(findings) | {"environment": old["environment"]}
     fill(findings, fresh, record, read_history(folder))
     entry = history_entry(findings, record)
     (fresh / "entry.json").write_text(json.dumps(entry), "utf-8")
@@ -72,13 +71,12 @@ def seen(folder: Path, fresh: Path, record: dict[str, Any]) -> bool:
         old = read_ledger(folder / "ledger.json")
     except OutputError:
         return True
-    ours = [path.as_posix() for path in written_by_a_run(folder)]
     entry = json.loads((fresh / "entry.json").read_text("utf-8"))
     history = read_history(folder)
     if not history or any(apart(history[-1], entry)):
         return True
     lines = [*compare_ledgers(old, record).lines, *compare_seals(old, folder)]
-    lines += [*compare_files(old, folder, ours)]
+    lines += [*compare_files(old, folder)]
     lines += [*compare_written(old["environment"], folder, fresh, exact=True)]
     return not all(line.ok for line in lines)
 
@@ -111,8 +109,7 @@ def _reseal(folder: Path) -> None:
     path = folder / "ledger.json"
     try:
         record = json.loads(path.read_text("utf-8"))
-        there = [name.as_posix() for name in written_by_a_run(folder)]
-        record["files"] = {name: sha256_of(folder / name) for name in there if name not in UNSEALED}
+        record["files"] = {name: sha256_of(folder / name) for name in sealed_files(folder)}
         record["digest"] = digest_of(record)
         record["seal"] = seal_of(record)
         path.write_text(to_json(record), "utf-8")

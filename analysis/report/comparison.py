@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.report.earlier import PARTS, compare_earlier, is_earlier
-from analysis.report.ledger import UNSEALED, sha256_of
+from analysis.report.folder import sealed_files
+from analysis.report.ledger import sha256_of
 from analysis.report.verification import Line, Record, Verification, apart, line_of, twice
 
 KINDS = ("estimates", "checks", "verdicts")
@@ -40,7 +41,7 @@ def _compared(then: Record, now: Record | None) -> Line:
     return Line(then["id"], "gone") if now is None else line_of(then["id"], *apart(then, now))
 
 
-def compare_files(old: Record, folder: Path, ours: Iterable[str]) -> Iterator[Line]:
+def compare_files(old: Record, folder: Path) -> Iterator[Line]:
     """Yield how the files of a result folder compare with the hashes in its ledger.
 
     Parameters
@@ -48,14 +49,12 @@ def compare_files(old: Record, folder: Path, ours: Iterable[str]) -> Iterator[Li
     old : mapping
         The ledger; one of schema 1 has no hashes.
     folder : Path
-    ours : iterable of str
-        Files in the folder that a run writes, by their path in it.
 
     Notes
     -----
     A ledger that is alone has nothing to compare.
     """
-    known, there = old.get("files", {}), {*ours} - {*UNSEALED}
+    known, there = old.get("files", {}), sealed_files(folder)
     if old["schema"] == 1 or not there:
         return
     for name in sorted({*known, *there}):

@@ -22,7 +22,7 @@ from analysis.report import place
 from analysis.report.citation import numbers
 from analysis.report.citation.references import bibtex, csl, ris
 from analysis.report.html import SECTIONS, report_html, sections_of
-from analysis.report.ledger import ledger, sealed, to_json, write_csv
+from analysis.report.ledger import UNSEALED, ledger, sealed, to_json, write_csv
 from analysis.results.findings import Findings
 
 OURS = re.compile(
@@ -262,6 +262,11 @@ def written_by_a_run(folder: Path) -> list[Path]:
     """Return the files of a result folder that a run writes, by their path in it."""
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [path for path in paths if OURS.fullmatch(path.as_posix())]
+
+
+def sealed_files(folder: Path) -> set[str]:
+    """Return the files of a result folder whose hash its ledger has, by their path in it."""
+    return {path.as_posix() for path in written_by_a_run(folder)} - {*UNSEALED}
 
 
 def _sync(staging: Path) -> None:

@@ -62,24 +62,16 @@ def verdicts_frame(findings: Findings) -> pd.DataFrame:
     return pd.DataFrame(records, columns=list(COLUMNS))
 
 
-def ledger(
-    findings: Findings,
-    folder: Path | None = None,
-    *,
-    environment: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     """Return the whole ledger as plain data, ready for JSON.
 
     Only `environment` may differ between two runs of the same plan on the same data (and in
     `files` and `seal`, which `sealed` fills, what depends on it). With the result `folder`, it says
-    where the plan lies from there, so that `verify` finds it. A given `environment` is that of an
-    earlier run, whose ledger is made again.
+    where the plan lies from there, so that `verify` finds it.
     """
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
     drawn = {"simulated": True} if dataset.simulated else {}
-    if environment is None:
-        environment = made_in() | {"plan_file": _plan_file(findings, folder)}
     record = {
         "schema": SCHEMA,
         "rule": RULE,
@@ -103,7 +95,7 @@ def ledger(
             **_described(findings),
             **drawn,
         },
-        "environment": environment,
+        "environment": made_in() | {"plan_file": _plan_file(findings, folder)},
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],
         "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],

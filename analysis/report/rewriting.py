@@ -12,11 +12,9 @@ from pathlib import Path
 from analysis.errors import OutputError
 from analysis.report.article.text import read_text
 from analysis.report.comparison import compare_files
-from analysis.report.folder import fill, history_entry, read_history, written_by_a_run
+from analysis.report.folder import fill, history_entry, read_history, sealed_files
 from analysis.report.ledger import (
-    UNSEALED,
     digest_of,
-    ledger,
     made_in,
     seal_of,
     sha256_of,
@@ -30,13 +28,15 @@ MADE_IN = {"python": str, "packages": dict, "created": str}
 """What a ledger has to say of its environment so that the folder can be written again."""
 
 
-def compare_folder(old: Record, findings: Findings, folder: Path) -> Iterator[Line]:
+def compare_folder(old: Record, new: Record, findings: Findings, folder: Path) -> Iterator[Line]:
     """Yield how a result folder compares with what its plan and data give today.
 
     Parameters
     ----------
     old : mapping
         The folder's ledger, as it was read.
+    new : mapping
+        The one computed anew.
     findings : Findings
         Of its plan and data.
     folder : Path
@@ -50,10 +50,9 @@ def compare_folder(old: Record, findings: Findings, folder: Path) -> Iterator[Li
     not, the visible text is compared, and pictures by their hashes alone.
     """
     yield from compare_seals(old, folder)
-    ours = [path.as_posix() for path in written_by_a_run(folder)]
-    hashed = [*compare_files(old, folder, ours)]
+    hashed = [*compare_files(old, folder)]
     wrong = {line.what for line in hashed if not line.ok}
-    alone = not {*ours} - {*UNSEALED}
+    alone = not sealed_files(folder)
     environment = old["environment"]
     if alone or any(not isinstance(environment.get(key), kind) for key, kind in MADE_IN.items()):
         yield from hashed
@@ -62,7 +61,7 @@ def compare_folder(old: Record, findings: Findings, folder: Path) -> Iterator[Li
         return
     with tempfile.TemporaryDirectory(prefix="score-audit-") as name:
         fresh = Path(name)
-        record = ledger(findings, environment=environment)
+        record = dict(new) | {"environment": environment}
         history = read_history(folder)
         yield from _compare_history(history, history_entry(findings, record))
         fill(findings, fresh, record, history or [history_entry(findings, record)])
@@ -111,9 +110,8 @@ def compare_written(
         key for key in ("python", "platform", "packages") if environment.get(key) != today[key]
     ]
     untold = 0
-    there = {path.as_posix() for path in written_by_a_run(folder)}
-    made = {path.as_posix() for path in written_by_a_run(fresh)}
-    for name in sorted((there | made) - {*UNSEALED} - skip):
+    there, made = sealed_files(folder), sealed_files(fresh)
+    for name in sorted((there | made) - skip):
         if name not in made:
             yield Line(name, "differs", "a run of this plan does not write it")
         elif name not in there:

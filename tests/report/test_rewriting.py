@@ -31,7 +31,7 @@ def study(tmp_path_factory):
     findings = analyse(base / "case" / "s.toml")
     folder = write_results(findings, base / "case" / "results")
     old = read_ledger(folder / "ledger.json")
-    record = ledger(findings, environment=old["environment"])
+    record = ledger(findings) | {"environment": old["environment"]}
     (base / "fresh").mkdir()
     fill(findings, base / "fresh", record, read_history(folder))
     return findings, folder, base / "fresh", record
@@ -58,7 +58,7 @@ def faults(lines):
 
 def test_an_untouched_folder_is_the_same(study, copy):
     findings, _, _, _ = study
-    assert faults(compare_folder(read_ledger(copy / "ledger.json"), findings, copy)) == {}
+    assert faults(compare_folder(read_ledger(copy / "ledger.json"), study[3], findings, copy)) == {}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_edit_that_was_sealed_again_is_seen(study, copy, name, old, new):
     assert changed != text
     (copy / name).write_text(changed, "utf-8")
     ledger_now = read_ledger(copy / "ledger.json")
-    assert name in faults(compare_folder(ledger_now, study[0], copy))
+    assert name in faults(compare_folder(ledger_now, study[3], study[0], copy))
     reseal(copy)
     sealed = read_ledger(copy / "ledger.json")
     assert faults(compare_seals(sealed, copy)) == {}
@@ -139,7 +139,7 @@ def test_a_history_of_another_run_is_seen(study, copy):
     entry = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(entry | {"plan_sha256": "0" * 64}) + "\n", "utf-8")
     old = read_ledger(copy / "ledger.json")
-    assert "history.jsonl" in faults(compare_folder(old, study[0], copy))
+    assert "history.jsonl" in faults(compare_folder(old, study[3], study[0], copy))
 
 
 def test_without_the_data_what_can_be_said_is_said(study, tmp_path):

@@ -147,17 +147,11 @@ def _under_foot(
     ledger's, or where none does, of the last that prints one with a unit.
     """
     read = [(_judged(text, held, field, verdict), text) for text in written.near[0]]
-    right = [
-        (numbers, text)
-        for numbers, text in read
-        if any(number["status"].startswith("holds") for number in numbers)
-    ]
-    wrong = [
-        (numbers, text)
-        for numbers, text in read
-        if any(number["status"] == "differs" for number in numbers)
-    ]
-    taken = right or wrong[-1:] or [one for one in read if one[0]][-1:]
+
+    def with_a(status: str) -> list[tuple[list[Number], str]]:
+        return [one for one in read if any(n["status"].startswith(status) for n in one[0])]
+
+    taken = with_a("holds") or with_a("differs")[-1:] or [one for one in read if one[0]][-1:]
     numbers = [number for some, _ in taken for number in some]
     return numbers, " ".join(text for _, text in taken) or written.sentence
 

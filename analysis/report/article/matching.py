@@ -11,8 +11,6 @@ from analysis.report.article.held import Held
 from analysis.report.article.printed import Printed
 
 Status = Literal["holds", "holds, rounded", "differs", "not checked"]
-LABELLED = {"p": ("p",), "n": ("n",), "se": ("se",), "df": ("df",), "level": ("level",)}
-LABELLED["statistic"] = ("statistic",)
 
 CUE = re.compile(
     r"(?:\bat (?:most|least|worst|best)|\bas (?:low|high|little|much|few|many) as|\b(?:up|down) to|"
@@ -70,9 +68,11 @@ def _in_its_place(number: Printed, held: Sequence[Held], field: str) -> bool:
 
 def says(number: Printed, held: Sequence[Held], field: str) -> bool:
     """Return whether a printed number is the result itself, or the field that is asked for."""
-    own = [one for one in held if one.field == (field or "value") and one.unit == number.unit]
-    named = number.label and (field or "value") not in LABELLED[number.label]
-    return not number.end and not named and any(_match(number, one) for one in own)
+    asked = field or "value"
+    if number.end or number.label not in ("", asked):
+        return False
+    own = (one for one in held if one.field == asked and one.unit == number.unit)
+    return any(_match(number, one) for one in own)
 
 
 def _record(number: Printed, field: str | None, status: Status, shown: str) -> dict[str, Any]:
@@ -87,8 +87,7 @@ def _meant(
     """
     same = [one for one in held if one.unit == number.unit]
     if number.label:
-        names = LABELLED[number.label]
-        return [one for one in same if one.field in names or one.label == number.label]
+        return [one for one in same if number.label in (one.field, one.label)]
     if number.end:
         own = "low" if number.end == "first" else "high"
         return [one for one in same if one.field == own or one.label == "end"]
@@ -158,10 +157,6 @@ def _signs_agree(number: Printed, one: Held) -> bool:
 
 def _expected(number: Printed, held: Sequence[Held], field: str) -> str:
     """Return what the ledger has in the place of a number that is not there."""
-    names: Sequence[str] = LABELLED.get(number.label, ())
-    if number.end:
-        names = ("low", "high")
-    elif not names:
-        names = (field or "value",)
+    names = ("low", "high") if number.end else (number.label or field or "value",)
     shown = dict.fromkeys(one.displayed for one in held if one.field in names)
     return " to ".join(shown) or "no such number"

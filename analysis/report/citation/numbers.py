@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from analysis.results.ids import FIELDS
 from analysis.results.table import latex_escape
 
 Ledger = Mapping[str, Any]
-MINUS = "\N{MINUS SIGN}"
+NEGATIVE = re.compile(r"^-(?=[.0-9])")
+"""The sign of a negative number; a lone hyphen stands for none."""
 
 
 def macro_name(result: str) -> str:
@@ -59,9 +61,9 @@ def latex_number(text: str) -> str:
     >>> print(latex_number("-5.9 %"))
     \ensuremath{-}5.9\,\%
     """
-    signed = len(text) > 1 and text[0] == "-" and text[1] in ".0123456789"
-    escaped = latex_escape(text[1:] if signed else text).replace(r" \%", r"\,\%")
-    return (r"\ensuremath{-}" if signed else "") + escaped
+    size = NEGATIVE.sub("", text)
+    minus = "" if size == text else r"\ensuremath{-}"
+    return minus + latex_escape(size).replace(r" \%", r"\,\%")
 
 
 def latex(ledger: Ledger) -> str:
@@ -73,8 +75,7 @@ def latex(ledger: Ledger) -> str:
 
 def _typeset(text: str) -> str:
     """Return a number with a true minus and no line break before its percent sign."""
-    signed = len(text) > 1 and text[0] == "-" and text[1] in ".0123456789"
-    return (MINUS + text[1:] if signed else text).replace(" %", "\N{NO-BREAK SPACE}%")
+    return NEGATIVE.sub("\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def quarto(ledger: Ledger) -> str:
