@@ -4,7 +4,9 @@ of them.
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from analysis.models.columns import build_design
 from analysis.models.design import Design
 from analysis.studies.confounding.sensitivity import (
     Confounder,
+    Movement,
     as_strong_as,
     e_value,
     movement,
@@ -25,14 +28,34 @@ from analysis.studies.confounding.sensitivity import (
 DARFUR = {"estimate": 0.09732, "std_error": 0.02326, "df": 783}
 """Slope of the main regressor in the example of Cinelli & Hazlett (2020)."""
 
+VALUES = Path(__file__).resolve().parents[1] / "reference" / "oster_values.json"
+OSTER = json.loads(VALUES.read_text("utf-8"))
+"""Five regressions on the data of Oster (2019), by the R package bate."""
+
 
 def test_the_published_example():
     t, df = DARFUR["estimate"] / DARFUR["std_error"], DARFUR["df"]
-    assert partial_r2(t, df) == pytest.approx(0.0219, abs=5e-5)
+    assert partial_r2(t, df) == pytest.approx(0.02187, abs=5e-6)
     assert robustness_value(t, df) == pytest.approx(0.1388, abs=5e-5)
     assert robustness_value(t, df, level=0.95) == pytest.approx(
         0.0763, abs=1e-4
     )  # the inputs are rounded
+
+
+@pytest.mark.parametrize("study", OSTER)
+def test_delta_on_the_data_of_oster(study, tolerance):
+    """The sums of R's bate give the delta that it prints, with 15 digits."""
+    told = OSTER[study]
+    moved = Movement(
+        raw=told["beta0"],
+        full=told["betatilde"],
+        raw_r2=told["R0"],
+        full_r2=told["Rtilde"],
+        var_outcome=told["sigmay"] ** 2,
+        var_score=told["sigmax"] ** 2,
+        var_left=told["taux"],
+    )
+    assert moved.delta(told["rmax"]) == pytest.approx(told["delta"], rel=tolerance.route)
 
 
 def test_the_published_benchmark():
