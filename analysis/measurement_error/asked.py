@@ -133,6 +133,7 @@ class AskedRule:
             halves,
             widening,
             self.question.plan.inference.seed,
+            self.question.plan.engagement.noise_correlation,
         )
 
     @cached_property

@@ -101,6 +101,8 @@ class DecidingSet:
     widening : float
         How much wider an error by CRV3 is than one by CRV1 in the plain fit; 1 without clusters.
     seed : int
+    correlation : float
+        Up to which the noises of two columns without halves may be correlated.
     """
 
     fit: Fit
@@ -112,6 +114,7 @@ class DecidingSet:
     halves: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None
     widening: float = 1.0
     seed: int = 0
+    correlation: float = 0.0
 
     # --- which decide ---
 
@@ -239,20 +242,43 @@ class DecidingSet:
         for variant, at, without in self._corners(low):
             model, effect = self.corrected(at, without)
             yield Answered("noise", model, variant, effect, self._in_words(at, without), at)
+        if self.correlation:
+            yield from self.with_correlated_noise(low, self.correlation)
+
+    def with_correlated_noise(
+        self, low: Mapping[str, float], correlation: float
+    ) -> Iterator[Answered]:
+        """Yield the linear correction with a correlation of the noises of columns without halves,
+        at the low ends and at what is stated; nothing where there are not two such columns.
+        """
+        if sum(column.halves is None for column in self.noisy) < 2:
+            return
+        stated = {c.name: low[c.name] if c.assumed else c.value for c in self.noisy}
+        points = {"correlated-low": dict(low), "correlated": stated}
+        for variant, at in points.items():
+            if variant == "correlated" and at == points["correlated-low"]:
+                continue
+            model, effect = self.corrected(at, correlation=correlation)
+            where = f"{self._in_words(at, ())}; noise of two columns correlated {correlation:.2f}"
+            yield Answered("noise", model, variant, effect, where, at)
 
     def corrected(
-        self, at: Mapping[str, float], without: Iterable[str] = ()
+        self,
+        at: Mapping[str, float],
+        without: Iterable[str] = (),
+        correlation: float = 0.0,
     ) -> tuple[str, Effect | None]:
         """Return the correction's name, and the effect with each column's noise at a reliability.
 
-        Some columns' noise may be left.
+        Some columns' noise may be left, and that of columns without halves be correlated.
         """
         family = FAMILIES[self.linear.model]
         halves = {name: pair for name, pair in (self.halves or {}).items() if name not in without}
         declared = {name: r for name, r in at.items() if name not in halves and name not in without}
         if not declared and not any(name != self.score for name in halves):
             return family.correction, self.plain
-        errors = measure(self.linear.design, halves=halves, declared=declared)
+        design = self.linear.design
+        errors = measure(design, halves=halves, declared=declared, correlation=correlation)
         if self.curved:
             other = without_linearity(self.linear, {"value": errors})
             if other is not None:

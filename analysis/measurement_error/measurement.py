@@ -38,6 +38,8 @@ class Measurement:
     replaced : ndarray of bool, shape (m,)
         Columns for which the truth is put in the place of the record. The score is not, unless it
         is disattenuated: the question is what the score *as published* adds.
+    correlation : float
+        Of the errors of any two columns with a declared reliability.
 
     Notes
     -----
@@ -49,6 +51,7 @@ class Measurement:
     differences: np.ndarray
     declared: np.ndarray
     replaced: np.ndarray
+    correlation: float = 0.0
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -58,7 +61,9 @@ class Measurement:
         coefficient.
         """
         between = self.differences.T @ self.differences / len(self.differences)
-        return between + np.diag(self._declared_squares.mean(axis=0))
+        sizes = np.sqrt(self._declared_squares.mean(axis=0))
+        alike = self.correlation + (1 - self.correlation) * np.eye(len(sizes))
+        return between + alike * np.outer(sizes, sizes)
 
     @cached_property
     def subtracted(self) -> np.ndarray:
@@ -74,9 +79,22 @@ class Measurement:
         """Return each row's contribution to ``subtracted @ slopes``, shape (n, m)."""
         slopes = slopes * self.replaced
         known = self._declared_squares * slopes
+        if self.correlation:
+            known = known + self._of_pairs(slopes)
         if not self._of_halves:
             return known
         return known + self.differences * (self.differences @ slopes)[:, None]
+
+    def _of_pairs(self, slopes: np.ndarray) -> np.ndarray:
+        """Return each row's part of the covariances of two declared errors, times slopes.
+
+        The square root of a product moves by half of what either factor moves, relative to it.
+        """
+        squares = self._declared_squares
+        sizes = np.sqrt(squares.mean(axis=0))
+        relative = np.divide(squares, sizes, out=np.zeros_like(squares), where=sizes > 0)
+        pairs = self.correlation / 2 * (1 - np.eye(len(sizes)))
+        return relative * (pairs @ (sizes * slopes)) + (relative * slopes) @ pairs * sizes
 
     @cached_property
     def _of_halves(self) -> bool:
@@ -92,6 +110,7 @@ def measure(
     *,
     halves: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
     declared: Mapping[str, float] | None = None,
+    correlation: float = 0.0,
     disattenuate_score: bool = False,
 ) -> Measurement:
     """Return what halves and declared reliabilities say about the errors in a design's columns.
@@ -103,8 +122,10 @@ def measure(
         Parallel halves after the column's transform; the engagement column itself must be their
         mean. Halves of a score serve to estimate the error that it shares with engagement.
     declared : mapping of term to float
-        Reliability in (0, 1]: the error variance is ``(1 - r) var(column)``, independent of every
-        other error.
+        Reliability in (0, 1]: the error variance is ``(1 - r) var(column)``.
+    correlation : float
+        Of the errors of any two declared columns; those of a column with halves are independent of
+        them.
     disattenuate_score : bool
         Also subtract the score's own error variance: what the score would add if it had no noise of
         its own.
@@ -133,7 +154,7 @@ def measure(
             spread[:, at] = np.sqrt(1 - declared[term]) * _centred(column)
     blocks = [design.blocks[design.terms.index(term)] for term in terms]
     replaced = np.array([disattenuate_score or block != "score" for block in blocks], dtype=bool)
-    return Measurement(terms, differences, spread, replaced)
+    return Measurement(terms, differences, spread, replaced, correlation)
 
 
 def error_in_basis(design: Design, measurement: Measurement) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from analysis.measurement_error.recordings import Recording
 from analysis.models.family import FAMILIES
 from analysis.plan.sections.outcome import models_of
 from analysis.results.question import Question
-from analysis.results.rule import Noise, Phrase
+from analysis.results.rule import Noise, Phrase, agreed
 from analysis.results.sentence import listed
 from analysis.results.tipping_point import TippingPoint, said
 from analysis.tipping.search import smaller, smallest
@@ -24,7 +24,10 @@ LEAST = 0.3
 """A reliability below it is not looked at: the record would be noise above all."""
 
 STEP = 0.02
-"""Step in which the reliability is asked first."""
+"""Step in which a reliability, or a correlation of noise, is asked first."""
+
+MOST_CORRELATED = 0.9
+"""Noises of two columns that are more alike than this are one."""
 
 TRANSFORMS = {
     "identity": "as it was counted",
@@ -128,6 +131,41 @@ def _moved(one: Recording, step: float, values: dict[str, float]) -> Recording:
         return replace(one, halves=None, low=at, value=at, high=at)
     low, value, high = (min(max(end + step, 0.01), 1.0) for end in (one.low, one.value, one.high))
     return replace(one, low=low, value=value, high=high)
+
+
+def of_correlated_noise(standing: Standing) -> Iterator[TippingPoint]:
+    """Yield the least correlation of two columns' noise that takes the word away; nothing where
+    no two columns have noise that is stated or assumed.
+    """
+    rule, now = standing.rule, standing.plan.engagement.noise_correlation
+    deciding = rule.deciding
+    columns = [column for column in deciding.noisy if column.halves is None]
+    if not deciding.noise_decides or len(columns) < 2:
+        return
+    change, what = "noise_correlation", "Correlation of the noise of two columns"
+    names = listed([standing.label(column.name) for column in columns])
+    low = {c.name: rule.least if c.assumed else c.low for c in deciding.noisy}
+    so_far = [phrase for _, phrase in rule.answers]
+
+    def ask(step: float) -> Phrase | None:
+        added = deciding.with_correlated_noise(low, now + step)
+        together = agreed([*so_far, *(rule.phrase(one) for one in added)])
+        if together == standing.present:
+            return None
+        question = standing.with_section("engagement", same_fit=True, noise_correlation=now + step)
+        return standing.turned(question, replace(rule, question=question), together)
+
+    found = smallest(ask, np.arange(STEP, MOST_CORRELATED - now + STEP / 2, STEP).tolist())
+    if found is None:
+        why = f"the word is the same with noise of {names} correlated up to {MOST_CORRELATED:g}"
+        yield standing.nothing(change, what, why)
+        return
+    size, phrase = found
+    sentence = (
+        f"If the noise of {names} were correlated by {now + size:.2g}, where {now:g} is taken for"
+        f" possible, the word would be {said(phrase)}."
+    )
+    yield standing.turns(change, what, sentence, found, choice=repr(now + size))
 
 
 def of_break_even(standing: Standing, noise: Noise) -> TippingPoint:

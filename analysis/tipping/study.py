@@ -17,6 +17,7 @@ from analysis.tipping.analyses import of_decisions
 from analysis.tipping.assumptions import (
     RELIABILITY,
     of_break_even,
+    of_correlated_noise,
     of_covariance,
     of_form,
     of_model,
@@ -96,6 +97,7 @@ def tipping_points(
         of_level(standing),
         of_reliability(standing),
         of_break_even(standing, noise),
+        *of_correlated_noise(standing),
         *(ask(standing) for _, ask in CHOICES.values()),
         *of_confounders(standing),
         of_rows(standing, parts["rows"]),

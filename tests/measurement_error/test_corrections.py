@@ -10,8 +10,16 @@ import pytest
 
 import analysis as sa
 from analysis.audit import analyse
+from analysis.data.dataset import from_frame
+from analysis.data.sample import select_sample
 from analysis.errors import DataError, PlanError
+from analysis.measurement_error.asked import AskedRule
+from analysis.measurement_error.correction import correct_fit
+from analysis.measurement_error.measurement import measure
+from analysis.models import fit_ols
+from analysis.models.design import Design
 from analysis.results.answer import open_columns
+from analysis.results.question import Question
 
 PAIR = ["score_odd", "score_even"]
 NARROW = {"value": 0.8, "low": 0.79, "high": 0.81}
@@ -214,3 +222,88 @@ def test_many_declared_ranges_are_asked_one_at_a_time():
     assert (verdict.verdict, verdict.direction) == ("adds", "positive")
     noise = [member for member in verdict.deciding_set if member.name == "noise"]
     assert len(noise) == 1 + 2 + 2 * 7  # as stated, both ends, and each column alone at an end
+
+
+# --- noise of two columns that is correlated ------------------------------------------------------
+
+ALIKE = 0.6
+
+
+def correlated_columns(seed, n=1000, *, effect=0.0):
+    """Two columns of reliability .8 with correlated noises, and a score made of the truth."""
+    rng = np.random.default_rng([11, seed])
+    truth = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=n)
+    noise = rng.multivariate_normal([0, 0], [[0.25, 0.25 * ALIKE], [0.25 * ALIKE, 0.25]], size=n)
+    score = truth @ [0.7, 0.4] + rng.normal(size=n)
+    outcome = truth @ [1.0, 1.0] + effect * score + rng.normal(size=n)
+    likes, views = (truth + noise).T
+    return pd.DataFrame({"likes": likes, "views": views, "score": score, "y": outcome})
+
+
+def design_of_two(drawn):
+    columns = ("const", "likes", "views", "score")
+    matrix = np.column_stack([np.ones(len(drawn)), drawn[list(columns[1:])]])
+    blocks = ("intercept", "engagement", "engagement", "score")
+    return Design(drawn["y"].to_numpy(), matrix, columns, blocks)
+
+
+def corrected_for(drawn, correlation):
+    design = design_of_two(drawn)
+    declared = {"likes": 0.8, "views": 0.8}
+    errors = measure(design, declared=declared, correlation=correlation)
+    return correct_fit(fit_ols(design, covariance="HC1"), errors)
+
+
+def test_correlated_noise_is_taken_out_where_it_is_stated():
+    drawn = correlated_columns(1, 100_000, effect=0.2)
+    right, wrong = (corrected_for(drawn, rho).effect("score") for rho in (ALIKE, 0.0))
+    assert abs(right.estimate - 0.2) < 4.5 * right.std_error
+    assert abs(wrong.estimate - 0.2) > 10 * wrong.std_error
+
+
+def test_the_correction_of_correlated_noise_by_a_second_route(tolerance):
+    """Moments less the error's covariance, as Fuller (1987) has them."""
+    drawn = correlated_columns(2)
+    design = design_of_two(drawn)
+    sizes = np.sqrt(0.2 * drawn[["likes", "views"]].var(ddof=0).to_numpy())
+    error = np.zeros((4, 4))
+    error[1:3, 1:3] = np.outer(sizes, sizes) * [[1, ALIKE], [ALIKE, 1]]
+    moments = design.matrix.T @ design.matrix / design.n - error
+    params = np.linalg.solve(moments, design.matrix.T @ design.response / design.n)
+    assert corrected_for(drawn, ALIKE).params == pytest.approx(params, rel=tolerance.route)
+
+
+def test_the_error_of_the_correction_of_correlated_noise_is_that_of_a_jackknife():
+    drawn = correlated_columns(3, 400)
+    left = [corrected_for(drawn.drop(index=row), ALIKE).estimate("score") for row in drawn.index]
+    jackknife = np.sqrt((len(left) - 1) * np.var(left))
+    assert corrected_for(drawn, ALIKE).std_error("score") == pytest.approx(jackknife, rel=0.03)
+
+
+def test_a_word_holds_only_where_it_holds_with_the_correlation_that_is_thought_possible():
+    """A worthless score whose noise is subtracted as if it were independent is found to add."""
+    stated = {"columns": ["likes", "views"], "reliability": {"likes": NARROW, "views": NARROW}}
+    alike = plan(stated | {"noise_correlation": ALIKE}, shares_error="none")
+    apart, together = [], []
+    for seed in range(20):
+        drawn = correlated_columns(seed, 4000)
+        apart.append(ruled(plan(stated, shares_error="none"), drawn))
+        together.append(ruled(alike, drawn))
+    assert apart.count("adds") >= 15
+    assert together.count("adds") <= 3
+    verdict = sa.audit(alike, data=correlated_columns(0)).verdicts.iloc[0]
+    members = [member["where"] for member in verdict["deciding_set"]]
+    assert sum("correlated 0.60" in where for where in members) == 2
+
+
+def ruled(content, drawn):
+    """Return what the members of the deciding set say together."""
+    one = sa.read_plan(content)
+    question = Question(select_sample(one, from_frame(drawn)), one.outcome[0], "score")
+    return AskedRule.of(question).at()[0]
+
+
+@pytest.mark.parametrize("wrong", [1.0, -1.0, "0.3", True])
+def test_a_correlation_of_noise_lies_between_minus_one_and_one(wrong):
+    with pytest.raises(PlanError, match="noise_correlation"):
+        sa.read_plan(plan({"noise_correlation": wrong}))

@@ -186,6 +186,9 @@ def made(found, key, point, share):
         halves = plan.engagement.halves.items()
         means = {column: data[list(pair)].mean(axis=1) for column, pair in halves}
         return recorded_with(found, plan, key, share * size), data.assign(**means)
+    if change == "noise_correlation":
+        alike = plan.engagement.noise_correlation + share * size
+        return section_with(plan, "engagement", noise_correlation=alike), data
     if change in ("rows", "cluster", "segment"):
         labels = list(point.left_out)
         gone = labels if whole else labels[: int(share * len(labels))]

@@ -149,6 +149,7 @@ class EngagementSection(MeasuredSection):
     reliability: dict[Name, Share | ReliabilitySection] = Field(default_factory=dict)
     exact: tuple[Name, ...] = ()
     assumed: Annotated[float, Field(strict=True, gt=0.05, le=1)] = 0.8
+    noise_correlation: Annotated[float, Field(strict=True, gt=-1, lt=1)] = 0.0
     long: LongSection | None = None
 
     @model_validator(mode="before")
