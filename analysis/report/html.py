@@ -17,12 +17,15 @@ from analysis.multiverse.report import multiverse_section
 from analysis.report.citation.references import bibtex
 from analysis.results.figure import Image
 from analysis.results.findings import Findings, captioned, check_question, told
+from analysis.results.headline import headline, short_sentence
 from analysis.results.section import ReportSection
 from analysis.results.sentence import listed, verdict_sentence
 from analysis.results.table import contrast_table, exclusions_table
+from analysis.results.verdict import Verdict
+from analysis.results.weights import weighed
 from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
-from analysis.tipping.report import tipping_section
+from analysis.tipping.report import nearest_changes, tipping_section
 
 FIRST = "tipping"
 """The section that stands above all others, after the headline."""
@@ -63,13 +66,12 @@ def section_told(dataset: Dataset, section: ReportSection) -> ReportSection:
     )
 
 
-VERDICT_WORDS = {
-    "adds": "It adds something",
-    "trivial": "It adds too little to matter",
-    "nothing": "It adds practically nothing",
-    "inconclusive": "These data do not decide",
-    "refused": "These data cannot answer",
+LEAVES = {
+    "refuses": "No answer",
+    "undecides": "Leaves the word undecided",
+    "cautions": "Caution",
 }
+"""What a failed check does, as the box of what failed calls it."""
 
 
 def report_html(
@@ -109,6 +111,7 @@ def report_html(
         {
             "outcome": label(outcome.column),
             "verdicts": findings.verdicts_on(outcome.column),
+            "answers": [_answer(findings, v) for v in findings.verdicts_on(outcome.column)],
             "figure": images[f"effect-{number}"],
             "reasons": _reasons(findings, outcome.column),
             "table": contrast_table(findings, outcome.column),
@@ -125,17 +128,17 @@ def report_html(
         sections=sections,
         data=images["data"],
         rows=exclusions_table(findings).to_numpy().tolist(),
+        failed=_failed(findings),
         checks=_checks(findings),
         changes=changed_keys(history),
         runs=len(history),
         bibtex=bibtex(record),
-        first=FIRST,
         topics=topics,
         images=images,
         held=listed([label(column) for column in findings.plan.engagement.columns]),
         version=__version__,
         label=label,
-        words=VERDICT_WORDS,
+        opening=opening,
         sentence=partial(verdict_sentence, findings),
     )
     return visible(unbroken(page))
@@ -177,6 +180,42 @@ def changed_keys(history: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
     ]
 
 
+def opening(text: str) -> str:
+    """Return the first sentence of a paragraph.
+
+    >>> opening("It rose by 3.5 % in 2012. Then it fell.")
+    'It rose by 3.5 % in 2012.'
+    """
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", text, maxsplit=1)[0]
+
+
+def _answer(findings: Findings, verdict: Verdict) -> dict[str, Any]:
+    """Return what the first screen says of a verdict."""
+    return {
+        "id": verdict.id,
+        "score": findings.label(verdict.score),
+        "outcome": findings.label(verdict.outcome),
+        "word": verdict.verdict,
+        "direction": verdict.direction,
+        "headline": headline(findings, verdict),
+        "short": short_sentence(findings, verdict),
+        "changes": nearest_changes(findings, verdict),
+    }
+
+
+def _failed(findings: Findings) -> list[tuple[str, str]]:
+    """Return (what it does, what is wrong) of each kind of failed check, the gravest first."""
+    failed = [c for v in findings.decided for c in findings.failed_on(v.outcome, v.score)]
+    return list(
+        dict.fromkeys(
+            (does, weighed(check.check).sentence)
+            for weight, does in LEAVES.items()
+            for check in failed
+            if check.weight == weight
+        )
+    )
+
+
 def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
     """Return (score, reason) of an outcome's verdicts; a reason that all scores share is told once,
     without a score.
@@ -192,18 +231,20 @@ def _reasons(findings: Findings, outcome: str) -> list[tuple[str, str]]:
     ]
 
 
-def _checks(findings: Findings) -> list[tuple[str, str, str]]:
-    """Return (question, answer, reason) of the checks; what they are about is named where there are
-    several.
+def _checks(findings: Findings) -> dict[str, list[tuple[str, str]]]:
+    """Return (question, reason) of the checks by how they ended; what they are about is named where
+    there are several.
     """
     label, plan = findings.label, findings.plan
     told = {verdict.reasons[0] for verdict in findings.decided if verdict.refused}
-    shown = []
+    shown: dict[str, list[tuple[str, str]]] = {
+        status: [] for status in ("failed", "not assessed", "not applicable", "passed")
+    }
     for check in findings.checks:
         about = [label(check.score)] if check.score and len(plan.score.columns) > 1 else []
         about += [label(check.outcome)] if check.outcome and len(plan.outcome) > 1 else []
         asked = check_question(check) + (f" ({', '.join(about)})" if about else "")
         above = "This is why the verdict is refused; see above."
         reason = above if check.reason in told else check.reason
-        shown.append((asked, f"{check.status.capitalize()}.", reason))
+        shown[check.status].append((asked, reason))
     return shown

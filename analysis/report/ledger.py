@@ -20,6 +20,7 @@ from analysis.plan import Plan
 from analysis.plan.files import find_project, is_file, shipped_studies
 from analysis.results.estimates import display, tidy_checks
 from analysis.results.findings import Findings
+from analysis.results.headline import headline, short_sentence
 from analysis.results.sentence import verdict_sentence
 from analysis.results.verdict import COLUMNS, Verdict
 
@@ -44,6 +45,8 @@ def verdict_record(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "deciding": None if verdict.refused else verdict.deciding.id,
         "deciding_set": [member.record() for member in verdict.deciding_set],
         "reasons": list(verdict.reasons),
+        "headline": headline(findings, verdict),
+        "short": short_sentence(findings, verdict),
         "sentence": verdict_sentence(findings, verdict),
     }
     return {name: made[name] if name in made else getattr(verdict, name) for name in COLUMNS}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from analysis.report.html import SECTIONS, section_told
 from analysis.report.ledger import verdicts_frame
 from analysis.results.estimates import Estimates, StudyResult, display, tidy_checks
 from analysis.results.findings import Findings, captioned, check_question
+from analysis.results.headline import headline, short_sentence
 from analysis.results.section import ReportSection
 from analysis.results.sentence import verdict_sentence
 from analysis.results.table import Table, effects_table, exclusions_table, table_of
@@ -218,9 +219,34 @@ class Audit:
         """
         return self.findings.verdict_on(outcome, score)
 
-    def sentence(self, outcome: str | None = None, score: str | None = None) -> str:
-        """Return a verdict as a paragraph; the plan's first one where none is named."""
-        return verdict_sentence(self.findings, self.verdict_on(outcome, score))
+    def headline(self, outcome: str | None = None, score: str | None = None) -> str:
+        """Return a verdict in at most twenty words; the plan's first one where none is named."""
+        return headline(self.findings, self.verdict_on(outcome, score))
+
+    def sentence(
+        self,
+        outcome: str | None = None,
+        score: str | None = None,
+        *,
+        length: Literal["full", "short", "headline"] = "full",
+    ) -> str:
+        """Return a verdict in words; the plan's first one where none is named.
+
+        Parameters
+        ----------
+        outcome, score : str, optional
+        length : {"full", "short", "headline"}
+            A paragraph with every statistic; one sentence of at most forty words with a number
+            and how sure it is; or a headline of at most twenty words.
+
+        Raises
+        ------
+        UnknownNameError
+            When the plan has no such outcome or score, or there is no such length.
+        """
+        lengths = {"full": verdict_sentence, "short": short_sentence, "headline": headline}
+        write = lengths[known_name("length", length, lengths)]
+        return write(self.findings, self.verdict_on(outcome, score))
 
     def table(self, outcome: str | None = None) -> Table:
         """Return the score's effect on one outcome in every model; `frame` has it as data."""

@@ -43,6 +43,8 @@ COLUMNS = (
     "decision",
     "reasons",
     "sentence",
+    "headline",
+    "short",
 )
 """The columns of `verdicts.csv` and the keys of a verdict in `ledger.json`, in this order."""
 

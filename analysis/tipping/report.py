@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.results.findings import Findings
 from analysis.results.section import Part, ReportSection, about, section_of
-from analysis.results.sentence import listed
+from analysis.results.sentence import detectable, listed, noise_sentence
 from analysis.results.table import Table
 from analysis.results.tipping_point import TippingPoint, said
 from analysis.results.verdict import Verdict
@@ -54,6 +54,33 @@ def _sentence(findings: Findings, verdict: Verdict, points: tuple[TippingPoint, 
     fragile = FRAGILE[verdict.fragile].format(conditions=", ".join(met))
     lead = about(findings, verdict.outcome, verdict.score)
     return f"{lead}{counted}{also} {fragile}"
+
+
+MOST_TOLD = 3
+"""So many changes stand on the first screen."""
+
+
+def nearest_changes(findings: Findings, verdict: Verdict) -> tuple[str, ...]:
+    """Return in a few sentences what would change a verdict, or why that is not known."""
+    if verdict.refused:
+        return ("Other data: these have no answer to the question.",)
+    failed = [c for c in findings.failed_on(verdict.outcome, verdict.score) if c.undecided]
+    if failed and verdict.verdict == "inconclusive":
+        return tuple(f"To be settled first: {check.reason}" for check in failed[:MOST_TOLD])
+    told = []
+    if verdict.verdict == "inconclusive" and verdict.holds_from is not None:
+        told.append(noise_sentence(findings, verdict))
+    points = findings.tipping.get((verdict.outcome, verdict.score), ())
+    told += [point.sentence for point in points if point.status == "turns"]
+    if told:
+        return tuple(told[:MOST_TOLD])
+    looked = [point for point in points if point.status != "not assessed"]
+    if looked:
+        told.append(f"None of the {len(looked)} changes that were put to the rule turns the word.")
+    if verdict.verdict == "inconclusive" and not verdict.deciding.carried_by_one:
+        size = detectable(findings, verdict)
+        told.append(f"More rows may: these would show an effect of {size} with a power of .80.")
+    return tuple(told) or ("Not assessed.",)
 
 
 def _size(point: TippingPoint) -> str:

@@ -91,6 +91,8 @@ VERDICT = [
     "decision",
     "reasons",
     "sentence",
+    "headline",
+    "short",
 ]
 PART = r"[\w.-]+"
 ID = re.compile(rf"{PART}(/{PART}){{5}}(@{PART})?")
@@ -594,7 +596,8 @@ def test_hostile_names_in_html(hostile):
     name, _, folder = hostile
     for path in (folder / "report.html", *(folder / "tables").glob("*.html")):
         page = Page(path.read_text("utf-8"))
-        assert "script" not in {tag for tag, _ in page.tags}
+        ours = path.name == "report.html"  # unfolds the part that a link names
+        assert [tag for tag, _ in page.tags].count("script") == ours
         assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
         assert not any(
             "javascript:" in (value or "")

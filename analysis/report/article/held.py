@@ -56,7 +56,7 @@ class Held:
 
 def held_by(ledger: Row, row: Row) -> list[Held]:
     """Return the numbers of a ledger's row; of a verdict those of the estimate it rests on, and of
-    its sentence.
+    its sentences.
 
     Parameters
     ----------
@@ -72,8 +72,9 @@ def held_by(ledger: Row, row: Row) -> list[Held]:
             held.append(Held("rows", data[key], "", f"{data[key]:,}", exact=True))
     if isinstance(row.get("holds_from"), (int, float)):
         held.append(Held("holds_from", row["holds_from"], "", f"{row['holds_from']:g}"))
-    if "sentence" in row:
-        held += _of_sentence(row["sentence"], held)
+    for length in ("sentence", "short"):
+        if row.get(length):
+            held += _of_sentence(row[length], held)
     return held
 
 

@@ -226,13 +226,18 @@ def _made(
     plain = printable(sentence, limit=20_000)
     return Citation(
         id=name,
-        statement=_statement(plain),
+        statement=printable(row["short"]) if _is_whole(row, sentence) else _statement(plain),
         sentence=f"{plain} ({source})",
         source=source,
         cell=printable(cell or row["verdict"]),
         ledger=ledger,
         caution=_caution(row, ledger),
     )
+
+
+def _is_whole(row: dict[str, Any], sentence: str) -> bool:
+    """Return whether a verdict is told, with a short sentence of its own, and not a field of it."""
+    return bool(row.get("short")) and sentence == row.get("sentence")
 
 
 def _statement(sentence: str) -> str:
