@@ -282,6 +282,7 @@ def run(plan: str, out: Path | None) -> None:
     from analysis.report.folder import read_history, write_or_rescue
     from analysis.report.html import changed_keys
     from analysis.report.place import require_place
+    from analysis.results.headline import headline
     from analysis.results.sentence import verdict_sentence
     from analysis.results.weights import weighed
 
@@ -300,6 +301,7 @@ def run(plan: str, out: Path | None) -> None:
         direction = f" ({verdict.direction})" if verdict.direction else ""
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
         echo(f"{about}: {verdict.verdict}{direction}")
+        _tell(f"{headline(findings, verdict)}.")
         _tell(verdict_sentence(findings, verdict))
         if verdict.id in before:
             echo(f"By the rule of an earlier version of score-audit: {before[verdict.id]}")

@@ -3,6 +3,7 @@ articles.
 """
 
 import ast
+import html
 import importlib.metadata
 import re
 import tomllib
@@ -17,16 +18,15 @@ import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS = (
-    "question",
-    "data",
-    "plan",
-    "estimates",
-    "figure",
-    "verdict",
-    "robustness",
+    "answer",
+    "how we know",
+    "in one sentence",
+    "what this does not show",
     "how to cite",
     "colophon",
 )
+CELLS = 10
+"""Most code cells of an essay, the parameters among them."""
 LINES_PER_CELL = 5
 NUMERIC = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib", "seaborn")
 PATHS = notebooks.paths()
@@ -134,6 +134,22 @@ def test_it_reads_in_the_order_of_an_article(path, read):
 
 
 @each
+def test_the_answer_comes_first_and_the_page_is_short(path, read):
+    """The answer is shown right below the question, before anything else."""
+    cells = read[path].cells
+    assert len(code_cells(read[path])) <= CELLS
+    answer = next(at for at, cell in enumerate(cells) if "## The answer" in cell.source)
+    assert answer <= 2
+    assert len(cells[0].source) < 800
+
+
+def test_what_new_notebook_writes_is_the_tenth_notebook():
+    ours = nbformat.read(ROOT / "analysis" / "start" / "study.ipynb", as_version=4)
+    tenth = nbformat.read(ROOT / "notebooks" / "10-your-data.ipynb", as_version=4)
+    assert [cell.source for cell in ours.cells] == [cell.source for cell in tenth.cells]
+
+
+@each
 def test_no_number_is_typed_in_prose(path, read):
     for cell in prose(read[path]):
         words = re.sub(r"`[^`]*`", "", cell.source)
@@ -203,14 +219,14 @@ def test_images_are_described_and_tables_have_captions_and_scopes(path, read):
 
 @each
 def test_the_caution_is_on_the_first_screen(path, read):
-    """Above the heading "The data", and printed by code: the codebook's, or that the data are
+    """Above the heading "How we know", and printed by code: the codebook's, or that the data are
     simulated.
     """
     import analysis as sa
 
     before = []
     for cell in read[path].cells:
-        if cell.source.startswith("## The data"):
+        if "## How we know" in cell.source:
             break
         before.append(cell)
     shown = "\n".join(
@@ -223,7 +239,7 @@ def test_the_caution_is_on_the_first_screen(path, read):
         if shipped
         else "These data are simulated"
     )
-    assert caution in shown
+    assert html.escape(caution) in shown or caution in shown
     assert len("".join(cell.source for cell in before if cell.cell_type == "markdown")) < 1000
 
 

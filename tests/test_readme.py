@@ -11,8 +11,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
+
+from analysis.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -76,6 +80,52 @@ def test_the_readme_has_something_to_run():
     if not README.exists():
         pytest.skip("no README here: an installed copy")
     assert BLOCKS
+
+
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if page.exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = LINK.findall(page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_is_short():
+    if not README.exists():
+        pytest.skip("no README here: an installed copy")
+    assert len(README.read_text("utf-8").split()) <= 900
+
+
+def keys_of(section, prefix=""):
+    """Yield (table, key) of every key that a plan may have."""
+    for name, field in section.model_fields.items():
+        inner = next((one for one in models_in(field.annotation)), None)
+        key = field.alias or name
+        if inner is None or prefix:
+            yield prefix, key
+        else:
+            yield from keys_of(inner, key)
+
+
+def models_in(annotation):
+    """Return the pydantic models in an annotation, such as those of an optional table or a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
+def test_the_plan_page_has_every_key():
+    page = ROOT / "docs" / "plan.md"
+    if not page.exists():
+        pytest.skip("no docs here: an installed copy")
+    rows = [line for line in page.read_text("utf-8").splitlines() if line.startswith("| `")]
+    for table, key in keys_of(Plan):
+        if table in ("overlap", "multiverse"):  # told by their table as a whole
+            key = table
+        told = [row for row in rows if not table or f"[{table}]" in row]
+        assert any(re.search(rf"\b{key}\b", row) for row in told), f"[{table}] {key}"
 
 
 @pytest.mark.slow

@@ -144,7 +144,8 @@ class DecidingSet:
         assumed : float
             Reliability of the assumed columns: the low end of what is thought possible.
         cheap : bool
-            Whether the last member, which takes longest, is left out.
+            Whether the members that take longest are left out: the last one, and what is averaged
+            over a posterior.
         """
         low = self._reliabilities(assumed)
         noisy = self.noise_decides and any(
@@ -159,7 +160,7 @@ class DecidingSet:
             where = f"{self._in_words(low, ())}; not worked out with absorbed levels"
             yield Answered("cubic", "calibrated-cubic", "", None, where, low)
             return
-        if noisy:
+        if noisy and (FAMILIES[self.fit.model].linear or not cheap):
             yield from self._cubics(low)
         if noisy and not cheap:
             yield self._steps(low)

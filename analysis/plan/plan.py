@@ -19,6 +19,7 @@ from analysis.errors import (
     listing,
     printable,
     quoted,
+    shown_address,
 )
 from analysis.plan.codebook import ConversionSection, ReadingSection
 from analysis.plan.faults import UNEDITED, plan_conflicts, plan_faults, syntax_fault, unedited
@@ -180,20 +181,45 @@ class Plan(Section):
         return path
 
     def _repr_html_(self) -> str:
-        """Return what the plan decides as a table for a notebook, always the same bytes."""
+        """Return the lines of the plan that matter most as a table, always the same bytes."""
         cells = "".join(
-            f'<tr><th scope="row">{escape(name)}</th><td>{escape(_shown(said))}</td></tr>'
-            for name, said in self.flat().items()
+            f'<tr><th scope="row">{escape(name)}</th><td>{escape(said)}</td></tr>'
+            for name, said in self._lines().items()
         )
         return f"<table><caption>What the plan decides</caption><tbody>{cells}</tbody></table>"
+
+    def _lines(self) -> dict[str, str]:
+        """Return what the plan decides in six lines; `content` has all of it."""
+        engagement, cluster = self.engagement, self.cluster
+        known = {
+            **dict.fromkeys(engagement.silent, "how well recorded is not said"),
+            **dict.fromkeys(engagement.exact, "recorded exactly"),
+            **dict.fromkeys(engagement.reliability, "with a stated reliability"),
+            **dict.fromkeys(engagement.halves, "recorded twice"),
+        }
+        held = [
+            f"{column} ({engagement.transform_of(column)}; {known[column]})"
+            for column in engagement.columns
+        ]
+        outcomes = [
+            f"{one.column} ({one.kind}, by {one.deciding_model}); the least effect that matters is"
+            f" {one.sesoi:g}"
+            for one in self.outcome
+        ]
+        step = "per standard deviation" if self.score.scale == "sd" else "per unit"
+        together = f"those of one {cluster.column} together" if cluster else "each for itself"
+        return {
+            "score": f"{', '.join(self.score.columns)}, {step}",
+            "engagement, held constant": "; ".join(held),
+            "controls, held constant": ", ".join(self.controls.columns) or "none",
+            "what pays": "; ".join(outcomes),
+            "rows": together,
+            "data": shown_address(self.dataset),
+        }
 
     def flat(self) -> dict[str, Any]:
         """Return what the plan says as one level of dotted keys, for comparing two plans."""
         return dict(_flatten(self.content()))
-
-
-def _shown(said: Any) -> str:
-    return ", ".join(map(str, said)) if isinstance(said, list) else str(said)
 
 
 def _flatten(value: Any, prefix: str = ""):

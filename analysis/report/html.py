@@ -128,7 +128,7 @@ def report_html(
         sections=sections,
         data=images["data"],
         rows=exclusions_table(findings).to_numpy().tolist(),
-        failed=_failed(findings),
+        failed=what_failed(findings),
         checks=_checks(findings),
         changes=changed_keys(history),
         runs=len(history),
@@ -203,7 +203,7 @@ def _answer(findings: Findings, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _failed(findings: Findings) -> list[tuple[str, str]]:
+def what_failed(findings: Findings) -> list[tuple[str, str]]:
     """Return (what it does, what is wrong) of each kind of failed check, the gravest first."""
     failed = [c for v in findings.decided for c in findings.failed_on(v.outcome, v.score)]
     return list(

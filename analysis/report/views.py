@@ -15,22 +15,26 @@ from analysis.data.sample import Sample
 from analysis.errors import AnalysisError, UnknownNameError, known_name, shown_address
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
-from analysis.report.html import SECTIONS, section_told
+from analysis.report.html import SECTIONS, section_told, what_failed
 from analysis.report.ledger import verdicts_frame
 from analysis.results.estimates import Estimates, StudyResult, display, tidy_checks
-from analysis.results.findings import Findings, captioned, check_question
+from analysis.results.findings import Findings, captioned
 from analysis.results.headline import headline, short_sentence
 from analysis.results.section import ReportSection
 from analysis.results.sentence import verdict_sentence
 from analysis.results.table import Table, effects_table, exclusions_table, table_of
 from analysis.results.tipping_point import tidy_tipping_points
 from analysis.results.verdict import Verdict
+from analysis.tipping.report import nearest_changes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from analysis.report.citation.cite import Citation
     from analysis.results.figure import Figure
+
+BOX = "border-left:.4em solid #005a8f;padding:.1em 1em;margin:.6em 0;max-width:46em"
+"""The style of the box with an answer."""
 
 PLACEABLE = ("effect", "relation")
 """Kinds of figures that can be drawn into axes of one's own."""
@@ -42,6 +46,7 @@ DRAWN_IN = {
     "simex": "simex",
     "segments": "segments",
     "gaming": "gaming",
+    "algorithm": "algorithm",
     "placebo": "placebo",
     "parts": "engagement_mix",
     "diagnostics": "diagnostics",
@@ -114,16 +119,36 @@ class Audit:
         return f"<Audit of {self.plan.name}{drawn}: {words}>"
 
     def _repr_html_(self) -> str:
-        """Return verdicts in sentences, figure and table of each outcome, and what failed."""
-        parts = []
+        """Return the answers in a box, what failed, and the figure and table of each outcome."""
+        parts = [self._answer(verdict) for verdict in self.findings.decided]
+        book = self.dataset.codebook
+        if self.dataset.simulated:
+            parts.append(_paragraph("These data are simulated: every effect in them was chosen."))
+        elif book and book.caution:
+            parts.append(_paragraph(f"Read this first. {book.caution}"))
+        failed = [f"{does}: {what}" for does, what in what_failed(self.findings)]
+        parts.append(_listed("What failed", failed or ["Nothing that bears on the answer."]))
+        reasons = [check.reason for check in self.findings.checks if check.passed is False]
+        if reasons:
+            parts.append(f"<details>{_listed('In full', reasons, summary=True)}</details>")
         for outcome in self.plan.outcomes:
-            for verdict in self.findings.verdicts_on(outcome):
-                parts.append(_paragraph(verdict_sentence(self.findings, verdict)))
-            parts += [self.plot(outcome=outcome)._repr_html_(), self.table(outcome)._repr_html_()]
-        failed = [check for check in self.findings.checks if check.passed is False]
-        items = [f"<li>{escape(f'{check_question(c)} {c.reason}')}</li>" for c in failed]
-        parts += ["<p>What failed:</p>", f"<ul>{''.join(items)}</ul>"] if items else []
+            table = self.table(outcome)._repr_html_()
+            folded = f"<details><summary>Every model</summary>{table}</details>"
+            parts += [self.plot(outcome=outcome)._repr_html_(), folded]
         return "\n".join(parts)
+
+    def _answer(self, verdict: Verdict) -> str:
+        """Return the box of one verdict: headline, word, a sentence, what would change it."""
+        findings = self.findings
+        word = f"{verdict.verdict}, {verdict.direction}" if verdict.direction else verdict.verdict
+        short, whole = short_sentence(findings, verdict), verdict_sentence(findings, verdict)
+        return (
+            f'<div style="{BOX}"><p style="font-size:1.25em;margin:.2em 0">'
+            f"<strong>{escape(headline(findings, verdict))}</strong></p>"
+            f"<p><strong>{escape(word)}.</strong> {escape(short)}</p>"
+            f"{_listed('What would change the answer', nearest_changes(findings, verdict))}"
+            f"<details><summary>With every statistic</summary>{_paragraph(whole)}</details></div>"
+        )
 
     def __getitem__(self, study: str) -> StudyView:
         """Return what one study found, such as `audit["gaming"]`.
@@ -327,8 +352,8 @@ class Audit:
             "reliability": the effect by the reliability of engagement. "curve": every analysis
             that the plan calls reasonable. "decision": what choosing by the score gains.
             "calibration": whether predictions come true, without the score and with it.
-            "scores": several scores side by side. "segments", "gaming", "placebo", "parts",
-            "simex", "diagnostics", "rows" and "confounding": the figure of that study.
+            "scores": several scores side by side. "segments", "gaming", "algorithm", "placebo",
+            "parts", "simex", "diagnostics", "rows" and "confounding": the figure of that study.
         outcome, score : str, optional
             The plan's first ones unless given; for "effect", all scores.
         ax : matplotlib Axes, optional
@@ -519,3 +544,9 @@ def _verdict_rows(name: str, audit: Audit) -> list[dict[str, str]]:
 
 def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
+
+
+def _listed(title: str, texts: Iterable[str], *, summary: bool = False) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    head = f"<summary>{escape(title)}</summary>" if summary else _paragraph(title)
+    return f"{head}<ul>{items}</ul>"

@@ -247,16 +247,16 @@ class _Told:
         """Yield what goes with a higher score, and how much."""
         goes = f"a {self.score} {self.goes_with(self.down)}"
         size = f"about {self.size(self.verdict.deciding.estimate)}"
-        ending = ", too little to matter" if self.verdict.verdict == "trivial" else ""
+        small = ", too little to matter" if self.verdict.verdict == "trivial" else ""
         held, at = f"At the same {_bare(self.held)}, ", "At equal engagement, "
-        if self.condition:
-            ending += f", if {self.silent} {_verb(self.silent)} well recorded"
-        yield f"{held}{goes}: {size} {self.step}{ending}"
-        yield f"{at}{goes}: {size} {self.step}{ending}"
-        yield f"{at}{goes}: {size}{ending}"
-        yield f"{at}{goes}{ending}"
+        named = f", if {self.silent} {_verb(self.silent)} well recorded" if self.condition else ""
+        bare = ", if well recorded" if self.condition else ""
+        for measure in (f": {size} {self.step}", f": {size}", ""):
+            for condition in (named, bare):
+                yield f"{held}{goes}{measure}{small}{condition}"
+                yield f"{at}{goes}{measure}{small}{condition}"
         less = "lower" if self.down else "higher"
-        yield f"{at}a higher score goes with a {less} outcome{ending}"
+        yield f"{at}a higher score goes with a {less} outcome{small}{bare}"
 
     def _negligible(self) -> Iterator[str]:
         score, outcome = self.named

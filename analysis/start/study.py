@@ -292,7 +292,7 @@ def _read(data: str | Path, stated: ReadingSection) -> tuple[Dataset, str]:
         allowed = "a file of data: the plan is what init writes"
         raise DataError(data, "DATA", "a TOML file", allowed)
     if is_beyond_memory(address, Path.cwd()):
-        allowed = "data that fit into memory; for others, write the plan by hand (see the README)"
+        allowed = "data that fit into memory; for others, write the plan by hand (see docs/plan.md)"
         raise DataError(data, "DATA", "data beyond memory", allowed)
     return read_dataset(address, reading=stated), address
 

@@ -1,3 +1,5 @@
+import html
+
 """An audit as a reader meets it: frames, figures, studies, the regression, several side by side."""
 
 import json
@@ -69,7 +71,12 @@ def test_the_frames_are_the_ledger(audit):
 def test_it_shows_itself_with_what_failed_always_the_same(audit):
     shown = audit._repr_html_()
     assert shown == audit._repr_html_()
-    assert "In simulated data, with" in shown
+    assert html.escape(audit.headline()) in shown
+    assert html.escape(audit.sentence(length="short")) in shown
+    assert html.escape(audit.sentence()) in shown
+    assert "In simulated data, " in audit.headline()
+    with pytest.raises(sa.AnalysisError, match="no such length"):
+        audit.sentence(length="long")
     assert "<figcaption>Simulated data." in shown
     assert "<caption" in shown
     for reason in audit.checks.query("passed == False")["reason"]:
