@@ -1,7 +1,6 @@
-import html
-
 """An audit as a reader meets it: frames, figures, studies, the regression, several side by side."""
 
+import html
 import json
 import tomllib
 
