@@ -27,7 +27,7 @@ from analysis.results.findings import Findings
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
-    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.
@@ -139,7 +139,7 @@ def fill(
         The runs into this folder, the present one last.
     """
     from analysis.results.data_figure import data_figure
-    from analysis.results.effect_figure import effect_figure
+    from analysis.results.effect_figure import effect_figure, share_picture
     from analysis.results.table import write_tables
 
     write_csv(findings, staging)
@@ -155,6 +155,7 @@ def fill(
             table = inert_table(section.data)
             table.to_csv(staging / "figures" / f"{key}.csv", index=False, lineterminator="\n")
     images = {name: figure.save(staging / "figures", name) for name, figure in figures.items()}
+    (staging / "figures" / "share.png").write_bytes(share_picture(findings))
     progress("Writing the report")
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")

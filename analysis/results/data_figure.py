@@ -162,7 +162,7 @@ def data_figure(findings: Findings) -> Figure:
     with matplotlib.rc_context(STYLE):
         canvas, grid = _grid(len(panels))
         for axes, panel in zip(grid, panels, strict=True):
-            _draw_histogram(axes, panel)
+            draw_histogram(axes, panel)
         return rendered(canvas, alt, caption, findings.dataset)
 
 
@@ -176,7 +176,8 @@ def _grid(panels: int) -> tuple[Canvas, Sequence[Axes]]:
     return canvas, grid[:panels]
 
 
-def _draw_histogram(axes: Axes, panel: Panel) -> None:
+def draw_histogram(axes: Axes, panel: Panel) -> None:
+    """Draw how a column is distributed; no bar is of fewer rows than may be shown."""
     import seaborn as sns
 
     style = {"ax": axes, "color": ACCENT, "edgecolor": "white", "linewidth": 0.3}
@@ -244,7 +245,7 @@ def relation_figure(findings: Findings, outcome: str, score: str, ax: Axes | Non
             f"Points are means of groups of equal size with {100 * level:g} % intervals; the line"
             " is a smooth one through all rows (lowess). Nothing is held constant."
         )
-        return rendered(canvas, " ".join(told), caption, findings.dataset)
+        return rendered(canvas, " ".join(told), caption, findings.dataset, own=ax is None)
 
 
 def _draw_relation(axes: Axes, across: Panel, up: Panel, level: float) -> str:

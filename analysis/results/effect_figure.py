@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from analysis.results.figure import (
     wrapped,
 )
 from analysis.results.findings import Findings
+from analysis.results.headline import headline
 from analysis.results.sentence import listed
 from analysis.results.verdict import Verdict
 
@@ -88,7 +90,7 @@ def effect_figure(
             ax.set_title(_title(findings, verdicts), fontsize=11, pad=18)
         alt = _alt(findings, verdicts, lines)
         caption = _caption(findings, verdicts, lines)
-        return rendered(canvas, alt, caption, findings.dataset)
+        return rendered(canvas, alt, caption, findings.dataset, own=ax is None)
 
 
 Lines = dict[str, list[Line]]
@@ -202,7 +204,7 @@ def _line(
 
 def effect_canvas(findings: Findings, verdicts: list[Verdict], lines: Lines) -> Canvas:
     """Return a page of the height that the lines need, drawn."""
-    title = wrapped(_title(findings, verdicts), 44)
+    title = wrapped(_title(findings, verdicts), 46)
     axis = wrapped(_axis_label(findings, verdicts[0]), 60)
     above, below = 0.62 + 0.22 * title.count("\n"), 0.78 + 0.17 * axis.count("\n")
     inside = 0.5 * (sum(map(len, lines.values())) + len(lines) * (len(lines) > 1))
@@ -218,16 +220,23 @@ def effect_canvas(findings: Findings, verdicts: list[Verdict], lines: Lines) -> 
         fontweight="bold",
         color=INK,
     )
-    source = f"score-audit, plan {findings.plan.name}, {verdicts[0].deciding.n:,} rows"
-    source = plain_label(textwrap.shorten(source, 80, placeholder=" ..."))
+    source = plain_label(_credit(findings, verdicts[0]), 90)
     canvas.text(0.04, 0.07 / height, source, va="bottom", fontsize=8, color="#555555")
     return canvas
 
 
 def _title(findings: Findings, verdicts: list[Verdict]) -> str:
-    label = findings.label
-    score = label(verdicts[0].score) if len(verdicts) == 1 else "each score"
-    return f"What {score} says about {label(verdicts[0].outcome)}"
+    """Return the finding; of several scores, what is looked at."""
+    if len(verdicts) == 1:
+        return headline(findings, verdicts[0])
+    return f"What each score says about {findings.label(verdicts[0].outcome)}"
+
+
+def _credit(findings: Findings, verdict: Verdict) -> str:
+    """Return what a figure is made from."""
+    book = findings.dataset.codebook
+    data = f"{book.title}; " if book and book.title else ""
+    return f"{data}{verdict.deciding.n:,} rows. score-audit, plan {findings.plan.name}"
 
 
 def _axis_label(findings: Findings, verdict: Verdict) -> str:
@@ -321,6 +330,31 @@ def _draw_band(axes: Axes, verdict: Verdict) -> None:
         style="italic",
         color=INK,
     )
+
+
+def share_picture(findings: Findings) -> bytes:
+    """Return a PNG of 1200 x 675 pixels for those who share a report: headline, effect, credit."""
+    verdict = findings.decided[0]
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(8, 4.5))
+        title = plain_label(textwrap.fill(headline(findings, verdict), 44))
+        canvas.text(0.05, 0.93, title, va="top", fontsize=21, fontweight="bold", linespacing=1.15)
+        last = 3 if verdict.deciding.method == "corrected" else 2
+        lines = effect_lines(findings, verdict)[:last]
+        axes = canvas.add_axes((0.05, 0.21, 0.9, 0.30))
+        _draw_entries(axes, lines, farthest(verdict))
+        _draw_band(axes, verdict)
+        axes.tick_params(labelsize=9)
+        axes.set_xlabel(_axis_label(findings, verdict), fontsize=9)
+        word = f"{verdict.verdict}, {verdict.direction}" if verdict.direction else verdict.verdict
+        drawn = "SIMULATED DATA. " if findings.dataset.simulated else ""
+        credit = plain_label(drawn + _credit(findings, verdict), 100)
+        canvas.text(0.05, 0.035, credit, fontsize=9, color=GREY)
+        box = {"boxstyle": "round,pad=0.35", "facecolor": INK, "edgecolor": INK}
+        canvas.text(0.95, 0.04, word, ha="right", fontsize=11, color="white", bbox=box)
+        buffer = io.BytesIO()
+        canvas.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def comparison_figure(findings: Mapping[str, Findings]) -> Figure:

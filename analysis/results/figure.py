@@ -12,8 +12,10 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 
 from analysis.data.dataset import Dataset
 from analysis.errors import printable
@@ -27,14 +29,32 @@ WIDTH = 5.0
 a screen.
 """
 
+FONT = "Audit Sans"
+"""Letters of Inter (SIL Open Font License), carried with the package: a figure looks the same
+everywhere. What it lacks is drawn in matplotlib's own font."""
+
+for _letters in sorted((Path(__file__).parent / "fonts").glob("*.otf")):
+    font_manager.fontManager.addfont(_letters)
+
 STYLE = {
+    "font.family": [FONT, "DejaVu Sans"],
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "score-audit",
     "svg.fonttype": "path",
     "figure.facecolor": "white",
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
+
+SAID = "simulated data: no row was observed"
+MADE_UP = "#8f3a00"
+STRIP = 0.24
+"""Colour and height, in inches, of the strip that says that data are simulated."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +105,10 @@ class Figure:
     def svg(self) -> bytes:
         return self._drawn("svg", {"Date": None, "Creator": None, "Title": self.alt})
 
-    def _drawn(self, kind: str, metadata: dict[str, str | None]) -> bytes:
+    def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = 200) -> bytes:
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
-            self.figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
+            self.figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -109,29 +129,45 @@ class Figure:
     def save(self, folder: Path, name: str) -> Image:
         """Write `name`.png and `name`.svg; return the latter as a page holds it."""
         svg = self.svg
-        (folder / f"{name}.png").write_bytes(self.png)
+        png = self._drawn("png", {"Software": None}, dpi=400)  # 2,000 pixels wide
+        (folder / f"{name}.png").write_bytes(png)
         (folder / f"{name}.svg").write_bytes(svg)
         return Image(base64.b64encode(svg).decode("ascii"), self.alt, self.caption)
 
 
-def rendered(canvas: Canvas, alt: str, caption: str, dataset: Dataset) -> Figure:
-    """Return a matplotlib figure with its description; that of simulated data says so in itself."""
+def rendered(
+    canvas: Canvas, alt: str, caption: str, dataset: Dataset, *, own: bool = True
+) -> Figure:
+    """Return a matplotlib figure with its description; that of simulated data says so in itself.
+
+    With `own` false it is somebody else's figure, which keeps its size.
+    """
     if dataset.simulated:
-        canvas.text(
-            0.5,
-            0.5,
-            "simulated data",
-            ha="center",
-            va="center",
-            rotation=25,
-            fontsize=34,
-            color="#7a2e00",
-            alpha=0.11,
-            fontweight="bold",
-            zorder=1000,
-        )
+        _strip(canvas) if own else canvas.text(0.5, 0.005, SAID, ha="center", color=MADE_UP)
     alt = printable(" ".join(captioned(dataset, alt).split()), limit=5000)
     return Figure(canvas, alt, captioned(dataset, caption))
+
+
+def _strip(canvas: Canvas) -> None:
+    """Say in a strip under the figure, which crosses nothing, that its data are simulated."""
+    width, height = canvas.get_size_inches()
+    taller = height + STRIP
+    canvas.set_size_inches(width, taller)
+    share = STRIP / taller
+    engine = canvas.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, share, 1, 1 - share))
+    else:
+        for axes in canvas.axes:
+            left, low, wide, high = axes.get_position(original=True).bounds
+            axes.set_position((left, share + low * (1 - share), wide, high * (1 - share)))
+        for text in canvas.texts:
+            x, y = text.get_position()
+            text.set_position((x, share + y * (1 - share)))
+    bar = Rectangle((0, 0), 1, share, transform=canvas.transFigure, color=MADE_UP, linewidth=0)
+    canvas.add_artist(bar)
+    look = {"ha": "center", "va": "center", "fontsize": 9, "fontweight": "bold", "color": "white"}
+    canvas.text(0.5, share / 2, SAID, zorder=1000, **look)
 
 
 def interval_figure(
@@ -205,9 +241,9 @@ def wrapped(text: str, width: int) -> str:
     return plain_label("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
 
 
-def plain_label(text: str) -> str:
+def plain_label(text: str, longest: int = LONGEST) -> str:
     """Return lines that fit, in which no dollar sign starts mathematics and no character lacks a
     shape.
     """
-    lines = (printable(line, limit=LONGEST) for line in text.split("\n"))
+    lines = (printable(line, limit=longest) for line in text.split("\n"))
     return "\n".join(lines).replace("$", r"\$")

@@ -6,8 +6,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from analysis.results.estimates import Estimate
-from analysis.results.figure import ACCENT, BAND, INK, STYLE, WIDTH, Figure, rendered, wrapped
+from analysis.results.data_figure import Panel, draw_histogram
+from analysis.results.estimates import Estimate, display
+from analysis.results.figure import INK, STYLE, WIDTH, Figure, rendered, wrapped
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, estimates_table, rows_on, section_of
 
@@ -46,7 +47,7 @@ def algorithm_section(findings: Findings) -> ReportSection | None:
         )
         for verdict in findings.decided
     )
-    drawn = [course_figure(findings), *[None] * (len(findings.decided) - 1)]
+    drawn = [moved_figure(findings), *[None] * (len(findings.decided) - 1)]
     return section_of(
         "When the algorithm changes",
         (("", figure, table) for figure, table in zip(drawn, tables, strict=True)),
@@ -54,44 +55,32 @@ def algorithm_section(findings: Findings) -> ReportSection | None:
     )
 
 
-FEWEST_IN_PERIOD = 20
-"""A period with fewer rows is not drawn: its middle could be a person's."""
-
-
-def course_figure(findings: Findings) -> Figure | None:
-    """Return the middle and the middle half of the displayed score by period, or None without
-    periods that have rows enough.
-    """
-    import pandas as pd
-
-    change, score = findings.plan.algorithm, findings.plan.score.columns[0]
-    frame = findings.sample.frame
-    if change.time is None or change.time not in frame:
+def moved_figure(findings: Findings) -> Figure | None:
+    """Return how far the new version moves scores, or None where one version is not known."""
+    change = findings.plan.algorithm
+    if not (change.old and change.new):
         return None
-    shown = pd.to_numeric(frame[score], errors="coerce")
-    periods = shown.groupby(frame[change.time])
-    course = periods.quantile([0.25, 0.5, 0.75]).unstack()[periods.size() >= FEWEST_IN_PERIOD]
-    if len(course) < 3:
+    numbers = findings.sample.numbers
+    moved = numbers(change.new) - numbers(change.old)
+    moved = moved[np.isfinite(moved)]
+    if len(moved) < FEWEST_MOVED:
         return None
-    label, places = findings.label(score), np.arange(len(course))
-    jump = course[0.5].diff().abs()
+    half = display(float(np.median(np.abs(moved))), "number")
+    label = findings.label(findings.plan.score.columns[0])
+    panel = Panel(f"new version less old version of {label}, same inputs", moved)
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(WIDTH, 3.1), layout="constrained")
+        canvas = Canvas(figsize=(WIDTH, 2.9), layout="constrained")
         axes = canvas.subplots()
-        axes.fill_between(places, course[0.25], course[0.75], color=BAND, linewidth=0)
-        axes.plot(places, course[0.5], color=ACCENT, linewidth=2.4, marker="o", markersize=3.5)
-        axes.axvline(int(np.nanargmax(jump)) - 0.5, color=INK, linewidth=0.9, linestyle=(0, (2, 3)))
-        axes.set_xticks(places[:: -(-len(places) // 8)], course.index[:: -(-len(places) // 8)])
-        axes.set_xlabel(wrapped(findings.label(change.time), 40), fontsize=10)
-        axes.set_ylabel(wrapped(label, 28), fontsize=10)
-        largest = f"{float(np.nanmax(jump)):.1f} between two periods"
-        return rendered(
-            canvas,
-            f"The middle of {label} by {findings.label(change.time)}; largest step: {largest}.",
-            f"Half of the rows lie below the line, the middle half in the band. The dotted line"
-            f" stands where the middle moves most, by {largest}.",
-            findings.dataset,
-        )
+        draw_histogram(axes, panel)
+        axes.axvline(0, color=INK, linewidth=1.1)
+        axes.set_xlabel(wrapped(panel.label, 60), fontsize=10)
+        told = f"Half of all scores move by {half} or more, while nobody did anything else."
+        alt = f"Histogram of what the new version of {label} gives less the old one. {told}"
+        return rendered(canvas, alt, told, findings.dataset)
+
+
+FEWEST_MOVED = 50
+"""Rows with both versions without which nothing is drawn."""
 
 
 def _name(findings: Findings, row: Estimate) -> str:
