@@ -218,6 +218,8 @@ class AskedRule:
             return None, None
         words = _words(self.at, GRID, self.many)
         low = self._refined(words)
+        while not _decided(self.at(low)):  # a point of the grid lies between two hundredths
+            low = round(low + FINEST, 2)
         start = round(float(np.ceil(self.start / FINEST - 1e-9)) * FINEST, 2)
         if start < low and _decided(self.at(self.start)):  # the word that is given
             return start, self.at(self.start)

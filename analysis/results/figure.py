@@ -129,7 +129,7 @@ class Figure:
     def save(self, folder: Path, name: str) -> Image:
         """Write `name`.png and `name`.svg; return the latter as a page holds it."""
         svg = self.svg
-        png = self._drawn("png", {"Software": None}, dpi=400)  # 2,000 pixels wide
+        png = self._drawn("png", {"Software": None}, 400)  # 2,000 pixels wide
         (folder / f"{name}.png").write_bytes(png)
         (folder / f"{name}.svg").write_bytes(svg)
         return Image(base64.b64encode(svg).decode("ascii"), self.alt, self.caption)

@@ -150,3 +150,18 @@ def test_what_is_found_at_a_reliability_is_kept():
     changed = stated.with_reliability(0.7)
     assert [one.low for one in changed.recordings] == [0.7]
     assert replace(changed).at(0.7) == changed.at(0.7)
+
+
+def test_the_point_from_which_a_word_holds_gives_that_word(monkeypatch, make_frame, plan_of):
+    """A word may hold at a point of the grid that lies between two hundredths, and at neither."""
+    plan = plan_of("continuous")
+    question = Question(select_sample(plan, from_frame(make_frame())), plan.outcome[0], "klout")
+
+    def at(self, assumed=None, *, cheap=False):
+        held = assumed >= 0.895 or abs(assumed - 0.875) < 1e-9
+        return ("adds", True) if held else ("inconclusive", None)
+
+    monkeypatch.setattr(AskedRule, "at", at)
+    rule = AskedRule.of(question)
+    low, phrase = rule.holds_from
+    assert phrase == ("adds", True) == rule.at(low)
