@@ -5,7 +5,7 @@
 #   make test VENV=.venvs/3.13 PYTHON=python3.13     another interpreter, in an environment of its own
 
 .DEFAULT_GOAL := help
-.PHONY: help audit test lint lab bench FORCE
+.PHONY: help audit test lint lab bench docs FORCE
 .SUFFIXES:
 
 PLAN = movies
@@ -36,6 +36,7 @@ help:
 	@echo 'make lint    check style and formatting'
 	@echo 'make lab     open the notebooks in JupyterLab (LAB_ARGS="..." passes arguments to it)'
 	@echo 'make bench   time the package beside its peers'
+	@echo 'make docs    build the site into docs/_build'
 
 audit: $(VENV)/.ready-audit
 	@"$(BIN)/score-audit" run "$(PLAN)"
@@ -52,6 +53,10 @@ lab: $(VENV)/.ready-audit
 
 bench: $(VENV)/.ready-bench
 	@"$(BIN)/python" benchmarks/run.py
+
+docs: $(VENV)/.ready-docs
+	@"$(BIN)/python" -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build
+	@echo 'Site: docs/_build/index.html'
 
 # --- environments -----------------------------------------------------------------------------------------------------
 
@@ -105,5 +110,8 @@ $(VENV)/.ready-test: pyproject.toml $(VENV)/.ready-audit
 $(VENV)/.ready-bench: pyproject.toml $(VENV)/.ready-test
 	@set -e; python="$(BIN)/python"; $(find_uv); \
 	"$$uv" sync --quiet --inexact --extra bench --extra engine || { $(without_uv); exit 1; }; touch "$@"
+
+$(VENV)/.ready-docs: pyproject.toml $(VENV)/.ready-test
+	@set -e; python="$(BIN)/python"; $(find_uv); "$$uv" sync --quiet --inexact --extra docs || { $(without_uv); exit 1; }; touch "$@"
 
 FORCE:

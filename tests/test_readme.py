@@ -82,6 +82,29 @@ def test_the_readme_has_something_to_run():
     assert BLOCKS
 
 
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_asks_nothing_of_a_network(tmp_path):
+    pytest.importorskip("sphinx", reason="the site needs the extra docs")
+    if not (ROOT / "docs" / "conf.py").exists():
+        pytest.skip("no docs here: an installed copy")
+    site = tmp_path / "site"
+    asked = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    run = subprocess.run(
+        [*asked, "-d", str(tmp_path / "kept"), str(ROOT / "docs"), str(site)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    pages = {page: page.read_text("utf-8") for page in site.rglob("*.html")}
+    assert {"index.html", "plan.html", "api.html"} <= {page.name for page in pages}
+    for page, text in pages.items():
+        loaded = re.findall(
+            r"<(?:script|img|link[^>]*stylesheet)[^>]*(?:src|href)=.https?://", text
+        )
+        assert not loaded, page
+
+
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 PAGES = [page for page in (README, *sorted((ROOT / "docs").glob("*.md"))) if page.exists()]
 
