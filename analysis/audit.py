@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +55,9 @@ from analysis.studies.increment.study import (
 )
 from analysis.studies.influence.study import first_of, fragilities
 from analysis.studies.levels import BESIDE_LEVELS, absorbed_levels
-from analysis.studies.registry import STUDIES
+from analysis.studies.registry import STUDIES, Study
 from analysis.studies.scores.family import study_family
+from analysis.timing import Step
 from analysis.tipping.study import tipping_points
 
 if TYPE_CHECKING:
@@ -199,8 +200,19 @@ def analyse(
     data: pd.DataFrame | None = None,
     *,
     progress: Progress = lambda step: None,
+    decided: Callable[[Findings], None] = lambda findings: None,
 ) -> Findings:
     """Return everything that a plan's analysis found, as records; `audit` shows them to a reader.
+
+    Parameters
+    ----------
+    plan : Plan, path, name or dict
+    data : pandas.DataFrame, optional
+    progress : callable, optional
+        Told one line per step.
+    decided : callable, optional
+        Told the verdicts as soon as the rule's own analyses are done, before all that only
+        informs: findings with the words, and without what would change them.
 
     Raises
     ------
@@ -208,10 +220,12 @@ def analyse(
         As `audit` does.
     """
     sample = _sample(plan, data, progress)
-    studied, noise = _fit_all(sample, progress)
+    asked, noise = _fit_rule(sample, progress)
+    decided(_first_verdicts(sample, asked, noise))
+    studied = _fit_rest(asked, progress)
     multiverse, why_not = _multiverse(sample, progress)
     studied.append(("multiverse", StudyResult(multiverse.estimates if multiverse else (), why_not)))
-    progress("Deciding")
+    progress(Step("Deciding", 0.6))
     note = "; ".join(
         filter(None, [sample.note, "simulated data" if sample.dataset.simulated else ""])
     )
@@ -219,13 +233,14 @@ def analyse(
     studied = [(name, one) for (name, _), one in zip(studied, results, strict=True)]
     everything = joined(result for _, result in studied)
     estimates = Estimates(everything.rows, sample.plan.inference.level)
-    verdicts, tails, left_out = _rule(sample, estimates, list(everything.checks), noise)
-    progress("Looking at all claims together")
+    left_out = _left_out(sample, noise)
+    verdicts, tails = _rule(sample, estimates, list(everything.checks), noise, left_out)
+    progress(Step("Looking at all claims together", 0.65))
     together = study_family(sample, verdicts).noted(note)
     studied.append(("family", together))
     estimates = Estimates((*estimates.rows, *together.rows), sample.plan.inference.level)
     checks = (*everything.checks, *tails)
-    progress("Asking what would change the verdict")
+    progress(Step("Asking what would change the verdict", 0.65))
     points = _tipping(sample, estimates, checks, verdicts, noise, left_out, multiverse)
     sample.kept.clear()  # what the studies shared is large
     rows = tuple(point.row for of in points.values() for point in of)
@@ -251,36 +266,77 @@ LeftOut = dict[str, Fragility]
 """What leaving out rows, a cluster or a segment does to a word."""
 
 
-def _fit_all(
-    sample: Sample, progress: Progress
-) -> tuple[list[tuple[str, StudyResult]], dict[Key, Noise]]:
-    """Return what each study says of every outcome and score, with the study's name, in order; and
-    what is known of noise in engagement.
+@dataclass(frozen=True, eq=False)
+class _Later:
+    """A study that only informs: it runs after those that decide, and is reported in its place."""
+
+    study: Study
+    question: Question
+
+
+Asked = list[tuple[str, StudyResult | _Later]]
+"""What each study says, or that it is still to be asked, with the study's name, in order."""
+
+STUDIED = 0.35
+"""Share of the work after the verdict that is done with the last study."""
+
+
+def _fit_rule(sample: Sample, progress: Progress) -> tuple[Asked, dict[Key, Noise]]:
+    """Return what the rule's own studies say of every outcome and score, with the places of the
+    others between them; and what is known of noise in engagement.
     """
     plan, noise = sample.plan, {}
     together = together_table if sample.out_of_core else together_from_rows
-    studied = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
+    asked: Asked = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
-            studied += _compared(sample, outcome, score)
+            asked += _compared(sample, outcome, score)
             if sample.out_of_core:  # what follows needs the rows
                 continue
             question = Question(sample, outcome, score)
             known = noise[outcome.column, score] = study_noise(question)
             sample.kept["start", outcome.column, score] = known.start
-            studied.append(("noise", StudyResult(known.rows, known.checks)))
+            asked.append(("noise", StudyResult(known.rows, known.checks)))
             if (left_out := absorbed_levels(question)) is not None:
-                studied.append(("increment", StudyResult(checks=(left_out,))))
+                asked.append(("increment", StudyResult(checks=(left_out,))))
             for study in STUDIES:
                 if left_out is not None and study.name not in BESIDE_LEVELS:
                     continue
-                so_far = joined(result for _, result in studied).rows
-                studied.append((study.name, study.run(question, so_far)))
+                first = study.decides or (study.name == "decision" and _has_price(plan))
+                found = study.run(question, ()) if first else _Later(study, question)
+                asked.append((study.name, found))
         if len(plan.score.columns) > 1:
             rows, checks = audit_together(sample, outcome, together)
-            studied.append(("increment", StudyResult(tuple(rows), tuple(checks))))
-    return studied, noise
+            asked.append(("increment", StudyResult(tuple(rows), tuple(checks))))
+    return asked, noise
+
+
+def _has_price(plan: Plan) -> bool:
+    """Return whether the sentence of a verdict says if acting by the score pays."""
+    return plan.decision is not None and plan.decision.price is not None
+
+
+def _fit_rest(asked: Asked, progress: Progress) -> list[tuple[str, StudyResult]]:
+    """Return the same with every study asked; each is told the estimates of those before it."""
+    studied: list[tuple[str, StudyResult]] = []
+    for name, one in asked:
+        if isinstance(one, _Later):
+            progress(Step(one.study.title, STUDIED * len(studied) / len(asked)))
+            so_far = joined(result for _, result in studied).rows
+            one = one.study.run(one.question, so_far)
+        studied.append((name, one))
+    return studied
+
+
+def _first_verdicts(sample: Sample, asked: Asked, noise: dict[Key, Noise]) -> Findings:
+    """Return the verdicts by what the rule reads: the words are the last ones, and nothing is said
+    of what would change them.
+    """
+    told = joined(one for _, one in asked if isinstance(one, StudyResult))
+    estimates = Estimates(told.rows, sample.plan.inference.level)
+    verdicts, tails = _rule(sample, estimates, list(told.checks), noise, {})
+    return Findings(sample, estimates, (*told.checks, *tails), verdicts)
 
 
 def _by_study(studied: list[tuple[str, StudyResult]]) -> dict[str, StudyResult]:
@@ -299,23 +355,33 @@ def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, 
         beyond = "" if plan.quick else " beyond memory"
         reason = f"{why} was not run{beyond}."
         return None, (Check(plan.name, "multiverse", None, reason, assessed=False),)
-    progress("Running the multiverse")
+    progress(Step("Running the multiverse", STUDIED))
     return run_multiverse(sample), ()
 
 
+def _left_out(sample: Sample, noise: dict[Key, Noise]) -> dict[Key, LeftOut]:
+    """Return what leaving out rows, a cluster or a segment does to each word; nothing if quick."""
+    if sample.plan.quick:
+        return {}
+    outcomes = sample.plan.outcomes
+    return {
+        key: fragilities(Question(sample, outcomes[key[0]], key[1]), known)
+        for key, known in noise.items()
+    }
+
+
 def _rule(
-    sample: Sample, estimates: Estimates, checks: list[Check], noise: dict[Key, Noise]
-) -> tuple[tuple[Verdict, ...], list[Check], dict[Key, LeftOut]]:
-    """Return the verdicts, the checks of the tails that they took into account, and what leaving
-    out rows does to their words.
-    """
+    sample: Sample,
+    estimates: Estimates,
+    checks: list[Check],
+    noise: dict[Key, Noise],
+    left_out: dict[Key, LeftOut],
+) -> tuple[tuple[Verdict, ...], list[Check]]:
+    """Return the verdicts, and the checks of the tails that they took into account."""
     plan = sample.plan
     asked = {key: Question(sample, plan.outcomes[key[0]], key[1]) for key in noise}
     tails = {key: study_tail(question, estimates) for key, question in asked.items()}
     more = [tail.check for tail in tails.values() if tail is not None]
-    left_out: dict[Key, LeftOut] = {}
-    if not plan.quick:
-        left_out = {key: fragilities(asked[key], noise[key]) for key in noise}
     verdicts = [
         decide(
             plan,
@@ -332,7 +398,7 @@ def _rule(
         for outcome in plan.outcome
         for score in plan.score.columns
     ]
-    return tuple(verdicts), more, left_out
+    return tuple(verdicts), more
 
 
 def _tipping(

@@ -13,6 +13,7 @@ import signal
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ from analysis.errors import AnalysisError, printable, shown_place
 
 if TYPE_CHECKING:
     from analysis.audit import Inspection
+    from analysis.results.findings import Findings
+    from analysis.results.verdict import Verdict
 
 DONE, DIFFERENCE, WRONG, INTERRUPTED = 0, 1, 2, 3
 """Exit codes: done whatever the verdict; `verify` found a difference; plan or data are wrong;
@@ -267,13 +270,30 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
 @cli.command(short_help="Run the whole audit and write its report.")
 @argument("plan")
 @option("--out", type=PATH, help="Result folder. [default: results/<plan's name>]")
-def run(plan: str, out: Path | None) -> None:
+@option("--quick", is_flag=True, help="Leave out what only informs, as quick = true in the plan.")
+@option("--profile", is_flag=True, help="Say at the end where the processor time went.")
+def run(plan: str, out: Path | None, quick: bool, profile: bool) -> None:
     """Run the whole audit and write the ledger, tables, figures and report.
+
+    The verdict is printed as soon as it is known, and the report's place at the end.
 
     \b
     score-audit run movies
     score-audit run study.toml --out results/second-try
     """
+    from analysis.timing import ProcessorTime
+
+    if not profile:
+        _run(plan, out, quick)
+        return
+    with ProcessorTime() as spent:
+        _run(plan, out, quick)
+    for line in spent.lines():
+        echo(line, err=True)
+
+
+def _run(plan: str, out: Path | None, quick: bool) -> None:
+    """Run the audit: first the verdicts, then all that informs, then the result folder."""
     progress = _progress()
     progress("Loading")
     from analysis.audit import analyse
@@ -282,27 +302,41 @@ def run(plan: str, out: Path | None) -> None:
     from analysis.report.folder import read_history, write_or_rescue
     from analysis.report.html import changed_keys
     from analysis.report.place import require_place
-    from analysis.results.headline import headline
-    from analysis.results.sentence import verdict_sentence
     from analysis.results.weights import weighed
 
     said = read_plan(plan)
+    said = said.as_quick() if quick else said
     folder = require_place(out or Path("results") / said.name)
-    findings = analyse(said, progress=progress)
+    told: list[list[str]] = []
+
+    def decided(findings: Findings) -> None:
+        progress("")
+        if said.quick:
+            how = "This run is quick" if quick else "The plan says quick = true"
+            _tell(
+                f"{how}: the same word, but without the studies that only inform and without"
+                " boosted trees."
+            )
+        told.extend(_verdict_lines(findings, verdict) for verdict in findings.decided)
+        for lines in told:
+            for line in lines:
+                _tell(line)
+        sys.stdout.flush()
+
+    findings = analyse(said, progress=progress, decided=decided)
     before = words_before(findings, folder)
     folder, error = write_or_rescue(findings, folder, progress=progress)
     progress("")
-    if said.quick:
-        _tell(
-            "The plan says quick = true: the same word, but without the studies that only inform"
-            " and without boosted trees."
-        )
-    for verdict in findings.decided:
-        direction = f" ({verdict.direction})" if verdict.direction else ""
+    for verdict, first in zip(findings.decided, told, strict=True):
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
-        echo(f"{about}: {verdict.verdict}{direction}")
-        _tell(f"{headline(findings, verdict)}.")
-        _tell(verdict_sentence(findings, verdict))
+        last = _verdict_lines(findings, verdict)
+        if last != first:
+            for line in ("With everything looked at:", *last):
+                _tell(line)
+        elif len(told) > 1:
+            echo(f"{about}:")
+        if verdict.fragile and verdict.verdict != "inconclusive":
+            echo("Fragile: the report begins with what would change this word.")
         if verdict.id in before:
             echo(f"By the rule of an earlier version of score-audit: {before[verdict.id]}")
         echo(f"Result id: {verdict.id}")
@@ -318,6 +352,20 @@ def run(plan: str, out: Path | None) -> None:
     echo(f"Report: {_short(folder / 'report.html')}")
     if error is not None:
         raise error
+
+
+def _verdict_lines(findings: Findings, verdict: Verdict) -> list[str]:
+    """Return a verdict's word, its headline and its sentence."""
+    from analysis.results.headline import headline
+    from analysis.results.sentence import verdict_sentence
+
+    direction = f" ({verdict.direction})" if verdict.direction else ""
+    about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"
+    return [
+        f"{about}: {verdict.verdict}{direction}",
+        f"{headline(findings, verdict)}.",
+        verdict_sentence(findings, verdict),
+    ]
 
 
 @cli.command(short_help="Print a result so that it can be cited.")
@@ -533,11 +581,37 @@ def _progress() -> Callable[[str], None]:
     """Return a reporter: one line that is overwritten on a terminal, one line per step otherwise;
     to stderr.
     """
-    if sys.stderr.isatty():
-        return lambda step: echo(
-            f"\r\033[K{printable(step)}{' ...' if step else ''}", err=True, nl=False
-        )
-    return lambda step: echo(printable(step), err=True) if step else None
+    if not sys.stderr.isatty():
+        return lambda step: echo(printable(step), err=True) if step else None
+    began: list[float] = []
+
+    def progress(step: str) -> None:
+        bar = _bar(getattr(step, "done", None), began)
+        echo(f"\r\033[K{bar}{printable(step)}{' ...' if step else ''}", err=True, nl=False)
+
+    return progress
+
+
+BAR = 20
+"""Characters of a progress bar."""
+
+
+def _bar(done: float | None, began: list[float]) -> str:
+    """Return a progress bar with the time left; empty where it is not known how much is done.
+
+    Parameters
+    ----------
+    done : float or None
+        The share of the work that is done.
+    began : list of float
+        When the first share was told; filled here.
+    """
+    if done is None:
+        return ""
+    began[:] = began or [time.monotonic()]
+    spent, full = time.monotonic() - began[0], round(BAR * done)
+    left = f" {spent * (1 - done) / done:.0f} s left" if done >= 0.05 and spent >= 1 else ""
+    return f"[{'#' * full}{' ' * (BAR - full)}]{left} "
 
 
 QUIET = 2.0

@@ -15,7 +15,10 @@ import pytest
 import shop
 
 from analysis import cli
+from analysis.audit import analyse
 from analysis.data.dataset import read_dataset
+from analysis.plan import read_plan
+from analysis.report.ledger import read_ledger
 
 COMMAND = [str(Path(sys.executable).with_name("score-audit"))]
 
@@ -257,6 +260,44 @@ def test_help_does_not_wait_for_the_heavy_libraries(tmp_path):
 
 
 # --- a run ----------------------------------------------------------------------------------------
+
+
+def test_the_verdict_is_printed_before_what_only_informs_and_its_word_stays(tmp_path, monkeypatch):
+    shop.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    order, first = [], []
+
+    def decided(findings):
+        order.append("verdict")
+        first.extend((v.verdict, v.direction, v.deciding.id) for v in findings.decided)
+
+    findings = analyse("study.toml", progress=order.append, decided=decided)
+    assert order.index("verdict") < order.index("Segments") < order.index("Deciding")
+    assert first == [(v.verdict, v.direction, v.deciding.id) for v in findings.decided]
+    shares = [step.done for step in order if hasattr(step, "done")]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] < 1
+
+
+def test_a_quick_run_is_that_of_a_quick_plan_and_is_verified_as_such(run, tmp_path):
+    shop.write(tmp_path)
+    code, out, _ = run("run", "study.toml", "--quick")
+    assert (code, out.startswith("This run is quick")) == (0, True)
+    ledger = read_ledger(tmp_path / "results/shops/ledger.json")
+    assert ledger["environment"]["quick"]
+    assert not [row for row in ledger["estimates"] if "/placebo/" in row["id"]]
+    assert ledger["plan"]["sha256"] == read_plan("study.toml").sha256
+    assert run("verify", "results/shops")[0] == 0
+
+
+def test_a_profile_books_processor_time_to_studies_and_imports(run, tmp_path):
+    shop.write(tmp_path)
+    _, _, err = run("run", "study.toml", "--quick", "--profile")
+    table = [line.split(" s  ") for line in err.splitlines() if " s  " in line]
+    total, *parts = [float(seconds) for seconds, _ in table]
+    assert table[0][1] == "processor time"
+    assert sum(parts) == pytest.approx(total, abs=0.2)
+    assert {"study noise", "write figures"} <= {name for _, name in table}
 
 
 def test_a_run_prints_verdict_and_report_and_steps_go_to_stderr(run, tmp_path):

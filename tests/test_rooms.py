@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "analysis"
 
 ROOMS = [
     "errors",
+    "timing",
     "plan",
     "scores",
     "simulate",

@@ -144,6 +144,10 @@ class Plan(Section):
     def outcomes(self) -> dict[str, OutcomeSection]:
         return {outcome.column: outcome for outcome in self.outcome}
 
+    def as_quick(self) -> Plan:
+        """Return the same plan, of the same file, with ``quick = true``."""
+        return self if self.quick else self.model_copy(update={"quick": True})
+
     def roles(self) -> list[tuple[str, str]]:
         """Return (column, role) for every column that enters an equation."""
         halves = self.engagement.halves

@@ -24,6 +24,7 @@ from analysis.report.citation.references import bibtex, csl, ris
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import UNSEALED, ledger, sealed, to_json, write_csv
 from analysis.results.findings import Findings
+from analysis.timing import Step
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
@@ -143,7 +144,7 @@ def fill(
     from analysis.results.table import write_tables
 
     write_csv(findings, staging)
-    progress("Drawing")
+    progress(Step("Drawing", 0.75))
     (staging / "figures").mkdir()
     figures = {"data": data_figure(findings)}
     for number, outcome in enumerate(findings.plan.outcome, 1):
@@ -156,7 +157,7 @@ def fill(
             table.to_csv(staging / "figures" / f"{key}.csv", index=False, lineterminator="\n")
     images = {name: figure.save(staging / "figures", name) for name, figure in figures.items()}
     (staging / "figures" / "share.png").write_bytes(share_picture(findings))
-    progress("Writing the report")
+    progress(Step("Writing the report", 0.95))
     (staging / "tables").mkdir()
     write_tables(findings, staging / "tables")
     entries = (json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history)

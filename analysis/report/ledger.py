@@ -75,6 +75,7 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
     plan, dataset = findings.plan, findings.dataset
     level = plan.inference.level
     drawn = {"simulated": True} if dataset.simulated else {}
+    asked = {"quick": True} if plan.quick else {}
     record = {
         "schema": SCHEMA,
         "rule": RULE,
@@ -98,7 +99,7 @@ def ledger(findings: Findings, folder: Path | None = None) -> dict[str, Any]:
             **_described(findings),
             **drawn,
         },
-        "environment": made_in() | {"plan_file": _plan_file(findings, folder)},
+        "environment": made_in() | asked | {"plan_file": _plan_file(findings, folder)},
         "estimates": [row.record(level) for row in findings.estimates],
         "checks": [check.record() for check in findings.checks],
         "verdicts": [verdict_record(findings, verdict) for verdict in findings.decided],

@@ -50,12 +50,16 @@ class Study:
     report : str, optional
         ``module.function`` of its folder that takes the findings of the whole audit and returns the
         section on it, or None. It is imported when a report is written, and matplotlib with it.
+    decides : bool
+        Whether the plan's rule reads its estimates or checks: such a study runs before the others,
+        so that the verdict is known first. None of these sees what the others estimate.
     """
 
     name: str
     title: str
     run: Callable[[Question, tuple[Estimate, ...]], StudyResult]
     report: str = ""
+    decides: bool = False
 
     def section(self, findings: Findings) -> ReportSection | None:
         """Return the section of the report, or None where there is nothing to say."""
@@ -90,14 +94,27 @@ STUDIES = (
     Study("engagement_mix", "Kinds of engagement", study_parts, "study.parts_section"),
     Study("gaming", "Gaming of the score", study_gaming, "report.gaming_section"),
     Study("algorithm", "Changes of the algorithm", study_algorithm, "report.algorithm_section"),
-    Study("heavy_tails", "Heavy tails", study_bootstrap),
-    Study("influence", "Influential rows", study_influence, "report.robustness_section"),
+    Study("heavy_tails", "Heavy tails", study_bootstrap, decides=True),
+    Study(
+        "influence",
+        "Influential rows",
+        study_influence,
+        "report.robustness_section",
+        decides=True,
+    ),
     Study("segments", "Segments", study_segments, "report.segments_section"),
     Study("scores", "Several scores, many outcomes", study_scores, "report.scores_section"),
     Study("ranking", "Ranking", study_ranking, "study.ranking_section"),
     Study("panel", "Fixed effects", study_panel, "study.panel_section"),
-    Study("diagnostics", "Fit of the model", study_diagnostics, "study.diagnostics_section"),
+    Study(
+        "diagnostics",
+        "Fit of the model",
+        study_diagnostics,
+        "study.diagnostics_section",
+        decides=True,
+    ),
     Study("placebo", "Placebo and power simulation", study_placebo, "study.placebo_section"),
 )
-"""In the order in which they run and are reported. A new study is a folder with `study.py` and, if
-the report has a section on it, a function there or in `report.py`; and one line here."""
+"""In the order in which they are reported; those that decide run first. A new study is a folder
+with `study.py` and, if the report has a section on it, a function there or in `report.py`; and one
+line here."""
