@@ -28,7 +28,7 @@ from analysis.timing import Step
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
-    rf"|tables/(rows|effects-\d+)\.(md|tex|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
+    rf"|tables/(rows|effects-\d+)\.(md|tex|typ|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.

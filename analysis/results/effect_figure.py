@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
+from analysis.errors import printable
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.figure import (
@@ -337,7 +338,7 @@ def share_picture(findings: Findings) -> bytes:
     verdict = findings.decided[0]
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(8, 4.5))
-        title = plain_label(textwrap.fill(headline(findings, verdict), 44))
+        title = plain_label(textwrap.fill(printable(headline(findings, verdict), limit=200), 44))
         canvas.text(0.05, 0.93, title, va="top", fontsize=21, fontweight="bold", linespacing=1.15)
         last = 3 if verdict.deciding.method == "corrected" else 2
         lines = effect_lines(findings, verdict)[:last]
@@ -345,7 +346,7 @@ def share_picture(findings: Findings) -> bytes:
         _draw_entries(axes, lines, farthest(verdict))
         _draw_band(axes, verdict)
         axes.tick_params(labelsize=9)
-        axes.set_xlabel(_axis_label(findings, verdict), fontsize=9)
+        axes.set_xlabel(wrapped(_axis_label(findings, verdict), 90), fontsize=9)
         word = f"{verdict.verdict}, {verdict.direction}" if verdict.direction else verdict.verdict
         drawn = "SIMULATED DATA. " if findings.dataset.simulated else ""
         credit = plain_label(drawn + _credit(findings, verdict), 100)

@@ -1,4 +1,4 @@
-"""Tables as data, and as Markdown, LaTeX, HTML and DOCX."""
+"""Tables as data, and as Markdown, LaTeX, HTML, Typst and DOCX."""
 
 from __future__ import annotations
 
@@ -176,6 +176,37 @@ def contrast_table(findings: Findings, outcome: str) -> list[dict[str, Any]]:
     return [entries[key] for key in sorted(entries, key=lambda key: order.index(key[0]))]
 
 
+def page_table(findings: Findings, outcome: str) -> pd.DataFrame:
+    """Return an outcome's table as it fits a page: a row a model, engagement ignored and held.
+
+    Returns
+    -------
+    DataFrame
+        model, engagement ignored, engagement held constant, note; all text, minus signs typeset.
+    """
+    entries = contrast_table(findings, outcome)
+    several = len({entry["score"] for entry in entries}) > 1
+    records = []
+    for entry in entries:
+        effects = {
+            title: "{} ({})".format(*entry[method]) if method in entry else "\N{EN DASH}"
+            for method, title in COLUMN_NAMES.items()
+        }
+        model = f"{entry['score']}: {entry['model']}" if several else entry["model"]
+        note = f"{'decides; ' if entry['decides'] else ''}{entry['errors']} errors"
+        records.append({"model": model, **effects, "note": note})
+    return pd.DataFrame(records).map(typeset)
+
+
+def typeset(text: str) -> str:
+    """Return text with a true minus before each number that has a hyphen for one.
+
+    >>> typeset("-5.9 % (-10.1 % to -1.6 %), 2012-13")
+    '−5.9 % (−10.1 % to −1.6 %), 2012-13'
+    """
+    return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
+
+
 def exclusions_table(findings: Findings) -> pd.DataFrame:
     """Return the flow of rows: all of them, each reason for leaving some out, those analysed."""
     flow = [("rows in the dataset", f"{findings.dataset.rows:,}")]
@@ -209,12 +240,37 @@ def _one_line(cell: object) -> str:
     return printable(" ".join(str(cell).split()), limit=400)
 
 
-def to_latex(table: pd.DataFrame, caption: str) -> str:
-    """Return a LaTeX table (booktabs), everything escaped."""
+def to_latex(table: pd.DataFrame, caption: str, label: str | None = None) -> str:
+    """Return a LaTeX table (booktabs) as wide as the text, everything escaped."""
     heads = [str(name) for name in table.columns]
-    safe = table.map(lambda cell: latex_escape(_one_line(cell)))
+    safe = table.map(lambda cell: _latex_cell(_one_line(cell)))
     caption = latex_escape(_one_line(caption))
-    return safe.to_latex(index=False, escape=False, caption=caption, column_format="l" * len(heads))
+    width = 0.94 / len(heads)
+    columns = rf">{{\raggedright\arraybackslash}}p{{{width:.2f}\linewidth}}" * len(heads)
+    needs = "% \\usepackage{booktabs,array}\n"
+    about = {"caption": caption, "label": label, "column_format": columns}
+    return needs + safe.to_latex(index=False, escape=False, **about)
+
+
+def _latex_cell(text: str) -> str:
+    plain = latex_escape(text)
+    return plain.replace("\N{MINUS SIGN}", r"\textminus{}").replace("\N{EN DASH}", "--")
+
+
+def to_typst(table: pd.DataFrame, caption: str) -> str:
+    """Return a Typst figure with a table as wide as the text, everything escaped."""
+    cells = [*map(str, table.columns), *(cell for row in table.to_numpy() for cell in row)]
+    inner = ", ".join(_typst_text(_one_line(cell)) for cell in cells)
+    columns = ", ".join(["1fr"] * len(table.columns))
+    return (
+        f"#figure(\n  table(columns: ({columns}), align: left, stroke: none, {inner}),\n"
+        f"  caption: {_typst_text(_one_line(caption))},\n)\n"
+    )
+
+
+def _typst_text(text: str) -> str:
+    """Return text as a Typst string, in which nothing is markup."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def to_html(table: pd.DataFrame, caption: str, *, table_id: str) -> str:
@@ -230,20 +286,42 @@ def to_docx(table: pd.DataFrame, caption: str) -> bytes:
     import datetime
 
     from docx import Document
+    from docx.shared import Cm, Pt
 
     document = Document()
     fixed = datetime.datetime(2000, 1, 1)
     document.core_properties.created = document.core_properties.modified = fixed
     document.add_paragraph(_one_line(caption))
     grid = document.add_table(rows=1, cols=len(table.columns), style="Light List")
+    grid.autofit = False  # or Word makes columns so narrow that they break words
     for cell, name in zip(grid.rows[0].cells, table.columns, strict=True):
         cell.text = str(name)
     for record in table.itertuples(index=False):
         for cell, value in zip(grid.add_row().cells, record, strict=True):
             cell.text = _one_line(value)
+    widths = [Cm(PAGE * share) for share in _shares(table)]
+    for row in grid.rows:
+        for cell, width in zip(row.cells, widths, strict=True):
+            cell.width = width
+            for paragraph in cell.paragraphs:
+                for run in paragraph.runs:
+                    run.font.size = Pt(9)
     buffer = io.BytesIO()
     document.save(buffer)
     return _same_times(buffer.getvalue())
+
+
+PAGE = 15.2
+"""Centimetres between the margins of a page in Word."""
+
+
+def _shares(table: pd.DataFrame) -> list[float]:
+    """Return what share of the page each column gets: by its longest cell, within bounds."""
+    longest = [
+        min(40, max(10, *(len(str(cell)) for cell in (name, *table[name]))))
+        for name in table.columns
+    ]
+    return [length / sum(longest) for length in longest]
 
 
 def _same_times(content: bytes) -> bytes:
@@ -282,17 +360,20 @@ def latex_escape(text: str) -> str:
 
 
 def write_tables(findings: Findings, folder: Path) -> None:
-    """Write every table in its four formats."""
+    """Write every table in its five formats."""
     tables = {"rows": (exclusions_table(findings), "Rows in, left out and analysed")}
     for number, outcome in enumerate(findings.plan.outcome, 1):
-        caption = "what the score adds (* marks the row that decides)"
+        caption = f"what the score adds, with {100 * findings.level:g} % intervals"
         if all(verdict.refused for verdict in findings.verdicts_on(outcome.column)):
             caption = "estimates for completeness; the verdict is refused"
-        table = effects_table(findings, outcome.column)
-        tables[f"effects-{number}"] = (table, f"{outcome.column}: {caption}")
+        table = page_table(findings, outcome.column)
+        about = findings.label(outcome.column)
+        tables[f"effects-{number}"] = (table, f"{about[0].upper()}{about[1:]}: {caption}")
     for name, (table, plain) in tables.items():
         caption = captioned(findings.dataset, plain)
         (folder / f"{name}.md").write_text(to_markdown(table), "utf-8")
-        (folder / f"{name}.tex").write_text(to_latex(table, caption), "utf-8")
+        latex = to_latex(table, caption, f"tab:{findings.plan.name}-{name}")
+        (folder / f"{name}.tex").write_text(latex, "utf-8")
+        (folder / f"{name}.typ").write_text(to_typst(table, caption), "utf-8")
         (folder / f"{name}.html").write_text(to_html(table, caption, table_id=name), "utf-8")
         (folder / f"{name}.docx").write_bytes(to_docx(table, caption))

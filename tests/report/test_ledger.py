@@ -9,6 +9,7 @@ import json
 import math
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +32,15 @@ from analysis.report.ledger import _cell, ledger, read_ledger, result_folder, to
 from analysis.report.views import Audit
 from analysis.results.estimates import display
 from analysis.results.rule import Member
-from analysis.results.table import latex_escape, to_docx, to_html, to_latex, to_markdown
+from analysis.results.table import (
+    latex_escape,
+    to_docx,
+    to_html,
+    to_latex,
+    to_markdown,
+    to_typst,
+    typeset,
+)
 
 KEYS = {
     None: [
@@ -662,10 +671,8 @@ def test_hostile_names_in_word(hostile):
     (score,) = audit.plan.score.columns
     grid = docx.Document(folder / "tables" / "effects-1.docx").tables[0]
     cells = [cell.text for row in grid.rows for cell in row.cells]
-    assert (
-        audit.estimates.one(method="increment", model="poisson", term=score, variant="").displayed
-        in cells
-    )
+    effect = audit.estimates.one(method="increment", model="poisson", term=score, variant="")
+    assert any(cell.startswith(f"{typeset(effect.displayed)} (") for cell in cells)
 
 
 def test_hostile_names_in_figures(hostile):
@@ -811,3 +818,46 @@ def test_a_member_of_the_deciding_set_is_plain_data_in_json_and_csv():
     assert json.loads(_cell(members)) == members
     assert json.loads(_cell({"word": None, "at": None})) == {"word": None, "at": None}
     assert _cell("adds") == "adds"
+
+
+def test_a_table_fits_a_page_and_breaks_no_word(exported):
+    """Four columns; in Word each is at least as wide as its longest word."""
+    docx = pytest.importorskip("docx")
+    grid = docx.Document(exported("movies") / "tables" / "effects-1.docx").tables[0]
+    heads = [cell.text for cell in grid.rows[0].cells]
+    assert heads == ["model", "engagement ignored", "engagement held constant", "note"]
+    widths = [cell.width.cm for cell in grid.rows[0].cells]
+    assert sum(widths) == pytest.approx(15.2, abs=0.05)
+    for column, width in zip(
+        zip(*(row.cells for row in grid.rows), strict=True), widths, strict=True
+    ):
+        longest = max(len(word) for cell in column for word in re.split(r"[ (]", cell.text))
+        assert width > 0.17 * longest, heads  # a letter of nine points is 0.17 cm wide
+
+
+def test_tables_in_latex_and_typst_have_labels_and_true_minus_signs(exported, tmp_path):
+    typst = pytest.importorskip("typst")
+    folder = exported("movies") / "tables"
+    latex = (folder / "effects-1.tex").read_text("utf-8")
+    assert r"\label{tab:movies-effects-1}" in latex
+    assert r"\toprule" in latex
+    assert not re.search(r"(?<![\w$])-\d", latex)
+    for name in ("effects-1", "rows"):
+        typst.compile(folder / f"{name}.typ", output=tmp_path / f"{name}.pdf")
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    if shutil.which("pdflatex"):
+        page = (
+            r"\documentclass{article}\usepackage[utf8]{inputenc}\usepackage{booktabs,array}"
+            r"\begin{document}" + latex + r"\end{document}"
+        )
+        (tmp_path / "page.tex").write_text(page, "utf-8")
+        asked = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+        run = subprocess.run(asked, cwd=tmp_path, capture_output=True, check=False)
+        assert run.returncode == 0, run.stdout[-2000:]
+
+
+def test_hostile_text_is_no_markup_in_typst(tmp_path):
+    typst = pytest.importorskip("typst")
+    table = pd.DataFrame({"a": ['"); #panic("x") //', "\\", "#let x = 1", "$ x $"]})
+    (tmp_path / "t.typ").write_text(to_typst(table, 'c " #panic()'), "utf-8")
+    typst.compile(tmp_path / "t.typ", output=tmp_path / "t.pdf")
