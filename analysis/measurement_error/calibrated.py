@@ -162,8 +162,9 @@ def _mean_at(
     pieces = np.split(params, np.cumsum(widths)[:-1])
     logs, gradient = lines @ pieces[0] + offset, [lines]
     for column, basis, slopes in zip(truth.columns, bases, pieces[1:], strict=True):
-        weighted = column.weights * np.exp(np.clip(basis @ slopes, -20, 20))
-        total = np.maximum(weighted.sum(axis=1), 1e-300)
-        logs = logs + np.log(total)
-        gradient.append((weighted / total[:, None]) @ basis)
+        means = np.exp(np.clip(basis @ slopes, -20, 20))
+        averaged = column.weights @ np.column_stack([means, means[:, None] * basis])
+        total = np.maximum(averaged[:, :1], 1e-300)
+        logs = logs + np.log(total[:, 0])
+        gradient.append(averaged[:, 1:] / total)
     return np.exp(np.clip(logs, -30, 30)), np.column_stack(gradient)

@@ -128,8 +128,10 @@ class Figure:
 
     def save(self, folder: Path, name: str) -> Image:
         """Write `name`.png and `name`.svg; return the latter as a page holds it."""
-        svg = self.svg
+        svg, engine = self.svg, self.figure.get_layout_engine()
+        self.figure.set_layout_engine("none")  # everything has found its place
         png = self._drawn("png", {"Software": None}, 400)  # 2,000 pixels wide
+        self.figure.set_layout_engine(engine)
         (folder / f"{name}.png").write_bytes(png)
         (folder / f"{name}.svg").write_bytes(svg)
         return Image(base64.b64encode(svg).decode("ascii"), self.alt, self.caption)

@@ -172,53 +172,64 @@ def _semidefinite_roots(matrices: np.ndarray) -> np.ndarray:
 
 def _walk(triangle: np.ndarray, lengths: np.ndarray, choice: np.ndarray) -> np.ndarray:
     """Take every path of included (True) and excluded columns down to the last 2 x 2 triangle."""
-    size = len(triangle)
-    state = {(i, j): triangle[i, j][None] for i in range(size) for j in range(i, size)}
-    node = np.zeros(len(choice), dtype=int)
-    for step in range(choice.shape[1]):
-        keys, node = np.unique(node + choice[:, step] * len(choice), return_inverse=True)
-        split = np.searchsorted(keys, len(choice))
-        drop, keep = keys[:split], keys[split:] - len(choice)
-        floor = RANK_TOLERANCE * lengths[step]
-        state = _join(_excluded(state, drop, size), _peeled(state, keep, size, floor))
-        size -= 1
-    return np.stack([state[0, 0][node], state[0, 1][node], state[1, 1][node]])
+    final = np.empty((3, len(choice), triangle.shape[-1]))
+    whole = np.arange(len(choice))
+    _descend(triangle[:, :, None], 0, whole, np.zeros_like(whole), lengths, choice, final)
+    return final
 
 
-def _excluded(state, nodes: np.ndarray, size: int):
-    """Drop the first column of each node's triangle and rotate the rest back into a triangle."""
-    if not len(nodes):
-        return None
-    upper = [state[0, j][nodes] for j in range(1, size)]
-    left = {}
-    for i in range(size - 1):
-        lower = [state[i + 1, j][nodes] for j in range(i + 1, size)]
+def _descend(state, step: int, paths, node, lengths, choice, final) -> None:
+    """Follow paths from one column on, and write their last triangles.
+
+    Parameters
+    ----------
+    state : ndarray, shape (size, size, nodes, D)
+        Triangles that paths have come to; below the diagonal is anything.
+    step : int
+        The column that is included or excluded next.
+    paths, node : ndarray of int
+        Rows of `choice`, and where in `state` each of them is.
+    """
+    for at in range(step, choice.shape[1]):
+        taken, floor = choice[paths, at], RANK_TOLERANCE * lengths[at]
+        drop, keep = np.unique(node[~taken]), np.unique(node[taken])
+        if len(drop) and len(keep) and not np.isin(drop, keep).any():  # each goes one way: part
+            for side, own in ((~taken, drop), (taken, keep)):
+                places = np.searchsorted(own, node[side])
+                _descend(state[:, :, own], at, paths[side], places, lengths, choice, final)
+            return
+        left = [_excluded(_at(state, drop))] if len(drop) else []
+        left += [_peeled(_at(state, keep), floor)] if len(keep) else []
+        state = left[0] if len(left) == 1 else np.concatenate(left, axis=2)
+        places = len(drop) + np.searchsorted(keep, node)
+        node = np.where(taken, places, np.searchsorted(drop, node))
+    for number, (i, j) in enumerate(((0, 0), (0, 1), (1, 1))):
+        final[number, paths] = state[i, j][node]
+
+
+def _at(state: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    return state if len(nodes) == state.shape[2] else state[:, :, nodes]
+
+
+def _excluded(state: np.ndarray) -> np.ndarray:
+    """Drop the first column of each triangle and rotate the rest back into a triangle."""
+    size = len(state) - 1
+    left, upper = np.zeros((size, size, *state.shape[2:])), state[0, 1:]
+    for i in range(size):
+        lower = state[i + 1, i + 1 :]
         radius = np.sqrt(upper[0] ** 2 + lower[0] ** 2)
         sound = np.where(radius > 0, radius, 1.0)
         cosine, sine = np.where(radius > 0, upper[0] / sound, 1.0), lower[0] / sound
         left[i, i] = radius
-        for j in range(1, size - 1 - i):
-            left[i, i + j] = cosine * upper[j] + sine * lower[j]
-        upper = [cosine * lower[j] - sine * upper[j] for j in range(1, size - 1 - i)]
+        left[i, i + 1 :] = cosine * upper[1:] + sine * lower[1:]
+        upper = cosine * lower[1:] - sine * upper[1:]
     return left
 
 
-def _peeled(state, nodes: np.ndarray, size: int, floor: np.ndarray):
+def _peeled(state: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """Include the first column: drop its row; one without a part of its own is excluded."""
-    if not len(nodes):
-        return None
-    left = {(i, j): state[i + 1, j + 1][nodes] for i in range(size - 1) for j in range(i, size - 1)}
-    dependent = np.abs(state[0, 0][nodes]) <= floor
-    if dependent.any():
-        other = _excluded(state, nodes, size)
-        left = {key: np.where(dependent, other[key], value) for key, value in left.items()}
-    return left
-
-
-def _join(excluded, included):
-    if excluded is None or included is None:
-        return excluded or included
-    return {key: np.concatenate([excluded[key], included[key]]) for key in excluded}
+    left, dependent = state[1:, 1:], np.abs(state[0, 0]) <= floor
+    return np.where(dependent, _excluded(state), left) if dependent.any() else left
 
 
 # --- cross-validation -----------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,8 +20,8 @@ from analysis.studies.composition.shares import (
     trimmed_share,
 )
 
-if TYPE_CHECKING:
-    from sklearn.base import RegressorMixin
+Learner = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From columns and target of some rows, and the columns of others, to predictions of the latter."""
 
 FOLDS = 5
 LEAST_ROWS, MOST_ROWS = 50, 10_000
@@ -98,11 +97,6 @@ def _re_expression(question: Question, held: float) -> Check:
 
 def _rebuilt(question: Question, target: np.ndarray) -> tuple[dict[str, float], int]:
     """Return the R2 of the score on rows left out by each learner, and how many rows were used."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import LinearRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     engagement = [question.sample.numbers(column) for column in question.plan.engagement.columns]
     rng = np.random.default_rng(question.plan.inference.seed)
     rows = np.sort(rng.choice(len(target), min(len(target), MOST_ROWS), replace=False))
@@ -111,36 +105,48 @@ def _rebuilt(question: Question, target: np.ndarray) -> tuple[dict[str, float], 
     folds = (rng.permutation(groups) % min(FOLDS, groups))[codes]
     linear = np.column_stack([form for values in engagement for _, form in forms(values)])
 
-    def share(learner: RegressorMixin, columns: np.ndarray) -> float:
-        return _predicted_share(learner, columns[rows], target[rows], folds)
+    def share(learn: Learner, columns: np.ndarray) -> float:
+        return _predicted_share(learn, columns[rows], target[rows], folds)
 
-    shares = {
-        "by straight lines and logarithms": share(
-            make_pipeline(StandardScaler(), LinearRegression()), linear
-        )
-    }
+    shares = {"by straight lines and logarithms": share(_straight, linear)}
     if not question.plan.quick:
-        trees = HistGradientBoostingRegressor(
-            max_iter=30,
-            learning_rate=0.25,
-            max_leaf_nodes=8,
-            max_bins=64,
-            early_stopping=False,
-            random_state=0,
-        )
-        shares["by boosted trees"] = share(trees, np.column_stack(engagement))
+        shares["by boosted trees"] = share(_boosted, np.column_stack(engagement))
     return shares, len(rows)
 
 
-def _predicted_share(
-    learner: RegressorMixin, columns: np.ndarray, target: np.ndarray, folds: np.ndarray
-) -> float:
-    """Return the R2 of predictions of `target` in each fold by a learner trained on the others."""
-    from sklearn.model_selection import PredefinedSplit, cross_val_predict
+def _straight(columns: np.ndarray, target: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return predictions of other rows by least squares on standardised columns."""
+    centre, spread = columns.mean(axis=0), columns.std(axis=0)
+    spread = np.where(spread > 10 * np.finfo(float).eps * np.abs(centre), spread, 1.0)
+    by = np.linalg.lstsq((columns - centre) / spread, target - target.mean(), rcond=None)[0]
+    return target.mean() + (others - centre) / spread @ by
 
+
+def _boosted(columns: np.ndarray, target: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return predictions of other rows by boosted trees."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    trees = HistGradientBoostingRegressor(
+        max_iter=30,
+        learning_rate=0.25,
+        max_leaf_nodes=8,
+        max_bins=64,
+        early_stopping=False,
+        random_state=0,
+    )
+    return trees.fit(columns, target).predict(others)
+
+
+def _predicted_share(
+    learn: Learner, columns: np.ndarray, target: np.ndarray, folds: np.ndarray
+) -> float:
+    """Return the R2 of predictions of `target` in each fold by what the others teach."""
+    predicted = np.empty_like(target)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn's about binning few rows
-        predicted = cross_val_predict(learner, columns, target, cv=PredefinedSplit(folds))
+        for fold in np.unique(folds):
+            left = folds == fold
+            predicted[left] = learn(columns[~left], target[~left], columns[left])
     left = ((target - predicted) ** 2).sum() / ((target - target.mean()) ** 2).sum()
     all_but_few = trimmed_share(target, predicted)
     return all_but_few if all_but_few > HIDDEN else float(1 - left)
