@@ -32,7 +32,7 @@ def tipping_section(findings: Findings) -> ReportSection | None:
     rows are beyond memory.
     """
     parts = [_part(findings, verdict) for verdict in findings.decided]
-    return section_of(TITLE, parts, first=(HOW,))
+    return section_of(TITLE, parts, last=(HOW,))
 
 
 def _part(findings: Findings, verdict: Verdict) -> Part:

@@ -2,9 +2,14 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.errors import OutputError
 from analysis.report.article.check import find_in_text
@@ -213,3 +218,35 @@ def test_what_is_no_article_is_refused(tmp_path, name, content):
 )
 def test_numbers_as_they_are_written(text, numbers):
     assert [[value for value, _ in one.readings] for one in printed_numbers(text)] == numbers
+
+
+# --- in an article's own repository ---------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_hook_and_the_action_judge_an_article(exported, tmp_path, right):
+    """As a shell runs them: the hook on a right number, the action on a wrong one."""
+    pages = (ROOT / ".pre-commit-hooks.yaml", ROOT / "docs" / "citing.md")
+    if not all(page.exists() for page in pages):
+        pytest.skip("no repository here: an installed copy")
+    hook = yaml.safe_load(pages[0].read_text("utf-8"))[0]
+    action, used = (
+        yaml.safe_load(block)
+        for block in re.findall(r"^```yaml\n(.*?)^```", pages[1].read_text("utf-8"), re.M | re.S)
+    )
+    assert used[0]["id"] == hook["id"]
+    runs = [step["run"] for step in action["jobs"]["verify"]["steps"] if "run" in step]
+    study, command = "publications", Path(sys.executable).with_name("score-audit")
+    shutil.copytree(exported(study), tmp_path / "results" / study)
+    ledger = json.loads((exported(study) / "ledger.json").read_text("utf-8"))
+    row = next(row for row in ledger["estimates"] if row["method"] == "increment")
+    shown = row["displayed"] if right else "+77.7 %"
+    (tmp_path / "article.md").write_text(f"It is {shown} ({row['id']}).\n", "utf-8")
+    asked = hook["entry"].split() + used[0]["args"] if right else runs[-1].split()
+    words = [word.replace("results/movies", f"results/{study}") for word in asked[1:]]
+    run = subprocess.run(
+        [command, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == (0 if right else 1), run.stdout + run.stderr
