@@ -162,16 +162,13 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
     labels, units = np.unique(pool.units(), return_inverse=True)
     response = pool.sample.numbers(pool.outcome)
     nulls: dict[tuple[str, ...], np.ndarray] = {}
-    alike: dict[tuple[str, ...], np.ndarray] = {}  # coefficients of the same equation
     for position, spec in group:
         columns = pool.regressors(spec)
         names, table = list(columns), np.column_stack(list(columns.values()))
         kind, held = _covariance(pool, spec), tuple(names[:-1])
         cluster = pool.labels(spec.cluster) if spec.cluster else None
         try:
-            start = alike.get(tuple(names))
-            fit, note = _fit_one_poisson(table, response, names, kind, cluster, start)
-            alike[tuple(names)] = fit.coefficient
+            fit, note = _fit_one_poisson(table, response, names, kind, cluster)
             if held not in nulls:
                 null = fit_poisson(table[:, :-1], response, names[:-1], covariance="HC0")
                 nulls[held] = np.exp(null.coefficient[0] + table[:, :-1] @ null.coefficient[1:])
@@ -195,21 +192,15 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
 
 
 def _fit_one_poisson(
-    table: np.ndarray,
-    response: np.ndarray,
-    names: list[str],
-    kind: str,
-    cluster: np.ndarray | None,
-    start: np.ndarray | None,
+    table: np.ndarray, response: np.ndarray, names: list[str], kind: str, cluster: np.ndarray | None
 ) -> tuple[PoissonFit, str]:
     """Return a fit with errors of a kind, or with HC1 and a note where those do not exist."""
     try:
-        fit = fit_poisson(table, response, names, covariance=kind, cluster=cluster, start=start)
-        return fit, ""
+        return fit_poisson(table, response, names, covariance=kind, cluster=cluster), ""
     except DesignError:
         if kind not in LEVERED:
             raise
-    fit = fit_poisson(table, response, names, covariance="HC1", start=start)
+    fit = fit_poisson(table, response, names, covariance="HC1")
     return fit, f"HC1, since {kind} does not exist"
 
 
