@@ -179,7 +179,8 @@ class _Told:
         near, far = (low, high) if apart else sorted((low, high), key=abs)
         first, last = self.size(near), self.size(far)
         number, _, unit = first.partition(" ")
-        if unit and last.endswith(f" {unit}"):  # it is said once
+        large = unit.startswith(tuple(name for _, name in LARGE))  # "from $2" means two dollars
+        if unit and not large and last.endswith(f" {unit}"):  # it is said once
             first = number
         less = "lower" if high <= 0 else "higher"
         return f"from {first}{' lower' if apart else ''} to {last} {less}"
@@ -385,10 +386,10 @@ def spoken(value: float) -> str:
 def _amount(sign: str, value: float) -> str:
     """Return an amount of money as people say it.
 
-    >>> _amount("$", 7_213_456.0), _amount("$", 3.3), _amount("$", 0.217)
-    ('$7.2 million', '$3.30', '22 cents')
+    >>> _amount("$", 7_213_456.0), _amount("$", 3.3), _amount("$", 0.217), _amount("$", 0.997)
+    ('$7.2 million', '$3.30', '22 cents', '$1')
     """
-    if sign in "$\N{EURO SIGN}" and value < 1:
+    if sign in "$\N{EURO SIGN}" and value < 0.995:
         return f"{spoken(100 * value)} cents"
     text = spoken(value)
     return sign + (f"{float(text):.2f}" if value < 10 and "." in text else text)

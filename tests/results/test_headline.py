@@ -98,6 +98,8 @@ def drawn_and_told(findings, rng):
     if span := re.search(r"plausibly from .*? (lower )?to .*? (lower|higher)\)", short):
         assert (span[2] == "higher") == (high > 0), about
         assert bool(span[1]) == (low < 0 < high), about
+    halved = re.search(r"from \D?[\d.,]+(?: lower)? to \D?[\d.,]+ [mbtr]+illion", short)
+    assert not halved, about  # "from $2 to $12 million" reads as two dollars
     if verdict.corrected == "assumed" and verdict.verdict == "adds":
         assert "recorded" in title, "a condition is never left out"
         assert "recorded" in short or "reliability" in whole, about
