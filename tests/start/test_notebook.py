@@ -47,13 +47,10 @@ def test_the_template_reads_in_the_order_of_an_article_in_short_cells():
         line[3:] for cell in cells for line in cell.source.splitlines() if line.startswith("## ")
     ]
     assert headings == [
-        "The question",
-        "The data",
-        "The plan",
-        "The estimates",
-        "The figure",
-        "The verdict",
-        "Robustness",
+        "The answer",
+        "How we know",
+        "In one sentence",
+        "What this does not show",
         "How to cite",
         "Colophon",
     ]
