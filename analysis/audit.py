@@ -59,6 +59,7 @@ from analysis.studies.registry import STUDIES, Study
 from analysis.studies.scores.family import study_family
 from analysis.timing import Step
 from analysis.tipping.study import tipping_points
+from analysis.tipping.what_if import Point
 
 if TYPE_CHECKING:
     from analysis.report.views import Audit
@@ -241,7 +242,8 @@ def analyse(
     estimates = Estimates((*estimates.rows, *together.rows), sample.plan.inference.level)
     checks = (*everything.checks, *tails)
     progress(Step("Asking what would change the verdict", 0.65))
-    points = _tipping(sample, estimates, checks, verdicts, noise, left_out, multiverse)
+    asked_again = _tipping(sample, estimates, checks, verdicts, noise, left_out, multiverse)
+    points = {key: told for key, (told, _) in asked_again.items()}
     sample.kept.clear()  # what the studies shared is large
     rows = tuple(point.row for of in points.values() for point in of)
     told = StudyResult(rows).noted(note)
@@ -257,6 +259,7 @@ def analyse(
         _by_study(studied),
         curves,
         points,
+        {key: grid for key, (_, grid) in asked_again.items()},
     )
 
 
@@ -409,8 +412,8 @@ def _tipping(
     noise: dict[Key, Noise],
     left_out: dict[Key, LeftOut],
     multiverse: Multiverse | None,
-) -> dict[Key, tuple[TippingPoint, ...]]:
-    """Return what would change each verdict, where the rows are in memory."""
+) -> dict[Key, tuple[tuple[TippingPoint, ...], tuple[Point, ...]]]:
+    """Return what would change each verdict, and its what-if, where the rows are in memory."""
     found = {}
     for verdict in verdicts:
         key = verdict.outcome, verdict.score

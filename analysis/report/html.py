@@ -26,12 +26,14 @@ from analysis.results.weights import weighed
 from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
 from analysis.tipping.report import nearest_changes, tipping_section
+from analysis.tipping.sliders import sliders, what_if_section
 
 FIRST = "tipping"
 """The section that stands above all others, after the headline."""
 
 SECTIONS: dict[str, Callable[[Findings], ReportSection | None]] = {
     FIRST: tipping_section,
+    "what-if": what_if_section,
     "deciding": deciding_section,
     "reliability": reliability_section,
     "simex": simex_section,
@@ -121,6 +123,7 @@ def report_html(
     ]
     page = template.render(
         plan=findings.plan,
+        sliders=sliders(findings),
         simulated=findings.dataset.simulated,
         codebook=findings.dataset.codebook,
         dataset=record["dataset"],

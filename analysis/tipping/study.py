@@ -27,6 +27,7 @@ from analysis.tipping.confounder import named, of_confounders
 from analysis.tipping.criteria import of_level, of_sesoi
 from analysis.tipping.left_out import WHAT, of_part, of_rows
 from analysis.tipping.standing import MANY_ROWS, MANY_ROWS_OF_SEVERAL, Standing
+from analysis.tipping.what_if import Point, what_if
 
 CHOICES = {
     "form": ("Form of engagement", of_form),
@@ -48,8 +49,9 @@ def tipping_points(
     checks: Iterable[Check],
     left_out: dict[str, Fragility] | None,
     multiverse: Multiverse | None,
-) -> tuple[TippingPoint, ...]:
-    """Return the smallest change of each kind that turns the word of one verdict.
+) -> tuple[tuple[TippingPoint, ...], tuple[Point, ...]]:
+    """Return the smallest change of each kind that turns the word of one verdict, and what the
+    rule says at each point of the grid of the what-if.
 
     Parameters
     ----------
@@ -67,8 +69,10 @@ def tipping_points(
 
     Returns
     -------
-    tuple of TippingPoint
+    points : tuple of TippingPoint
         Empty for a verdict that is refused: no change of this kind gives it an answer.
+    grid : tuple of Point
+        Empty, too, where the rule is not asked again.
 
     Notes
     -----
@@ -76,7 +80,7 @@ def tipping_points(
     member of the deciding set and every check that can leave a word undecided.
     """
     if verdict.refused or noise.rule is None:
-        return ()
+        return (), ()
     mine = tuple(
         row
         for row in estimates
@@ -86,13 +90,13 @@ def tipping_points(
     standing = Standing(question, noise.rule, verdict, mine, failed)
     held = _held_by(standing, checks)
     if question.plan.quick:
-        return _not_asked(standing, noise, QUICK, None)
+        return _not_asked(standing, noise, QUICK, None), ()
     if many := _too_many(question, noise):
-        return _not_asked(standing, noise, many, left_out)
+        return _not_asked(standing, noise, many, left_out), ()
     if held:  # what fewer rows would do to a tail was not looked at
-        return _not_asked(standing, noise, held, None if held == TAIL else left_out)
+        return _not_asked(standing, noise, held, None if held == TAIL else left_out), ()
     parts = left_out or {}
-    return (
+    points = (
         of_sesoi(standing),
         of_level(standing),
         of_reliability(standing),
@@ -105,6 +109,7 @@ def tipping_points(
         of_part(standing, "segment", parts.get("segment")),
         of_decisions(standing, multiverse),
     )
+    return points, what_if(standing)
 
 
 def _too_many(question: Question, noise: Noise) -> str:
