@@ -41,6 +41,20 @@ def again(found, key, point):
     return plan.model_copy(update=changed)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["professors", "lawschools", "publications"])
+def test_every_point_of_a_shipped_study_is_what_a_fresh_run_says(name):
+    found = analyse(name)
+    assert found.what_if
+    for key, points in found.what_if.items():
+        for point in points:
+            verdict = analyse(again(found, key, point)).verdict_on(*key)
+            assert point.phrase in (None, verdict.phrase), point
+            unit = verdict.deciding.unit
+            fresh = span_text(*verdict.deciding.interval(point.level), unit)
+            assert fresh == span_text(*point.interval, unit), point
+
+
 @pytest.mark.parametrize("effect", [0.0, 0.2, 0.5])
 def test_points_are_what_a_fresh_run_says(effect):
     data = simulated(effect)
