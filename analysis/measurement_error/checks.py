@@ -9,13 +9,10 @@ import numpy as np
 from analysis.data.halves import counts_behind
 from analysis.measurement_error.asked import AskedRule
 from analysis.measurement_error.nonlinearity import Nonlinearity
+from analysis.measurement_error.recordings import MOST_SKEWED
 from analysis.measurement_error.reliability import small_counts, uneven_noise
 from analysis.results.estimates import Check
 from analysis.results.question import Question
-
-MOST_SKEWED = 2.0
-"""Skewness of a recorded column, that of exponential values, beyond which the corrections were seen
-to let a worthless score pass too often where noise is of one size on the column's own scale."""
 
 
 def check_linearity(question: Question, curve: Nonlinearity) -> list[Check]:
@@ -25,29 +22,37 @@ def check_linearity(question: Question, curve: Nonlinearity) -> list[Check]:
 
 
 def check_skewed_record(rule: AskedRule) -> list[Check]:
-    """Return whether normal noise on one scale is plausible for columns without halves."""
-    question = rule.question
-    if not (question.family.linear and rule.deciding.noise_decides):
+    """Return whether normal noise on one scale is plausible for columns without halves.
+
+    Where a column is drawn out to one side and its noise may be even on its own scale, no member of
+    the deciding set holds, and the check leaves the word undecided.
+    """
+    question, deciding = rule.question, rule.deciding
+    if not (question.family.linear and deciding.noise_decides):
         return []
-    noisy = [one for one in rule.recordings if one.halves is None and (one.assumed or one.low < 1)]
-    skews = {one.name: _skewness(one.values) for one in noisy}
+    low = deciding.reliabilities(rule.least)
+    skews = {c.name: c.skewness for c in deciding.noisy if c.halves is None and low[c.name] < 1}
     far = {name: skew for name, skew in skews.items() if abs(skew) > MOST_SKEWED}
+    worst = max(map(abs, skews.values()), default=0.0)
     if not far:
-        worst = max(map(abs, skews.values()), default=0.0)
         return [question.check("skewed_record", True, "No recorded column is drawn out.", worst)]
     listed = ", ".join(f"{name} (skewness {skew:.1f})" for name, skew in far.items())
+    lead = f"Recorded engagement is drawn out to one side: {listed}."
+    if not deciding.drawn_out(low):
+        sentence = (
+            f"{lead} So many of its values lie close together that noise of one size and the share"
+            " allowed for is not in them. Smaller noise of one size may be, and would let a"
+            " worthless score pass more often than the level says. If its noise grows with its"
+            ' level, write transform = "log1p".'
+        )
+        return [question.check("skewed_record", False, sentence, worst)]
     sentence = (
-        f"Recorded engagement is drawn out to one side: {listed}. The corrections take its noise as"
-        " even where the record is bent to a normal shape. If it is even on the plan's own scale, a"
-        " worthless score passes more often than the level says (docs/calibration.md). Use"
-        ' transform = "log1p", or record engagement in halves.'
+        f"{lead} Its noise may be of one size on the plan's own scale, and no correction that was"
+        " tried keeps a worthless score out there (docs/calibration.md). If its noise grows with"
+        ' its level, write transform = "log1p"; or give two halves, or name it in exact.'
     )
-    return [question.check("skewed_record", False, sentence, max(map(abs, far.values())))]
-
-
-def _skewness(values: np.ndarray) -> float:
-    rest = values - values.mean()
-    return float((rest**3).mean() / (rest**2).mean() ** 1.5)
+    check = question.check("skewed_record", False, sentence, worst)
+    return [replace(check, undecides=True)]
 
 
 def check_uneven_noise(question: Question) -> list[Check]:

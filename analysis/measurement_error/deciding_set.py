@@ -147,7 +147,7 @@ class DecidingSet:
             Whether the members that take longest are left out: the last one, and what is averaged
             over a posterior.
         """
-        low = self._reliabilities(assumed)
+        low = self.reliabilities(assumed)
         noisy = self.noise_decides and any(
             column.halves is not None or low[column.name] < 1 for column in self.noisy
         )
@@ -165,7 +165,7 @@ class DecidingSet:
         if noisy and not cheap:
             yield self._steps(low)
 
-    def _reliabilities(self, assumed: float) -> dict[str, float]:
+    def reliabilities(self, assumed: float) -> dict[str, float]:
         """Return the low end of each noisy column's range."""
         return {c.name: assumed if c.assumed else c.low for c in self.noisy}
 
@@ -376,9 +376,20 @@ class DecidingSet:
         if alike:
             return
         declared = self.cubic(low, normal=False)
+        at = f"{where}, on the plan's scale"
         if declared.effect is not None or not self.assumed:
-            effect, at = self._scaled(declared), f"{where}, on the plan's scale"
-            yield Answered("cubic", "corrected-cubic", "declared", effect, at, low)
+            yield Answered("cubic", "corrected-cubic", "declared", self._scaled(declared), at, low)
+        if self.drawn_out(low):
+            yield Answered("cubic", "corrected-cubic", "drawn-out", None, at, low)
+
+    def drawn_out(self, low: Mapping[str, float]) -> tuple[str, ...]:
+        """Return the columns drawn out to one side whose noise may be even on their own scale.
+
+        No correction keeps a worthless score out there, so there is no word.
+        """
+        if not FAMILIES[self.fit.model].linear or not self.noise_decides:
+            return ()
+        return tuple(c.name for c in self._six if c.has_no_answer(low[c.name]))
 
     def cubic(self, low: Mapping[str, float], *, normal: bool) -> Polynomial:
         """Return the corrected cubic of least squares, per standard deviation of the score."""
@@ -461,7 +472,7 @@ class DecidingSet:
         return min(1.0, float(np.ceil(high * 1000) / 1000))
 
     def _answers(self, assumed: float) -> bool:
-        low = self._reliabilities(assumed)
+        low = self.reliabilities(assumed)
         declared = {column.name: low[column.name] for column in self.noisy if column.halves is None}
         pairs = {n: pair for n, pair in (self.halves or {}).items() if n != self.score}
         design = self.linear.design

@@ -90,6 +90,13 @@ WEIGHTS: dict[str, Weighed] = {
         "the difference of two halves, by level",
         "The noise in engagement is not of one size, as its correction takes it to be.",
     ),
+    "skewed_record": Weighed(
+        "undecides",
+        "the skewness of engagement whose noise is assumed or stated, and whether noise of one size"
+        " can be in it",
+        "The noise may be even on a scale on which no correction holds.",
+        "cautions",
+    ),
     "curved_score": Weighed(
         "undecides",
         "the bend of the score in engagement",
@@ -126,11 +133,6 @@ WEIGHTS: dict[str, Weighed] = {
         "cautions",
         "rows that are there twice",
         "Rows repeat, and all of them count.",
-    ),
-    "skewed_record": Weighed(
-        "cautions",
-        "the skewness of engagement whose noise is assumed or stated",
-        "The noise may be even on another scale than its correction takes it to be.",
     ),
     "isolated": Weighed(
         "cautions",

@@ -12,6 +12,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
 from analysis.measurement_error.asked import GRID, AskedRule, sweep
+from analysis.measurement_error.recordings import may_hold
 from analysis.plan import read_plan
 from analysis.results.question import Question
 
@@ -112,20 +113,59 @@ def test_halves_of_uneven_noise_decide_nothing():
     assert analyse(plan, even_noise).verdict_on().verdict == "adds"
 
 
+def drawn_out(kind, n=800, effect=0.3, seed=11):
+    """Rows with engagement drawn out, and noise on its own or on its logarithm's scale."""
+    rng = np.random.default_rng(seed)
+    truth, noise = rng.normal(size=(2, n))
+    likes = np.exp(truth + 0.5 * noise) if kind == "growing" else np.exp(truth) + 1.1 * noise
+    score = 0.7 * truth + 0.7 * rng.normal(size=n)
+    y = 0.7 * truth + effect * score + 0.7 * rng.normal(size=n)
+    return pd.DataFrame({"likes": likes, "score": score, "y": y})
+
+
+def checked(result):
+    (found,) = [one for one in result.checks if one.check == "skewed_record"]
+    return found
+
+
 @pytest.mark.parametrize("stated", [{}, {"reliability": {"likes": 0.8}}])
-def test_a_record_that_is_drawn_out_is_told_of_beside_the_word(stated):
-    rng = np.random.default_rng(11)
-    likes = np.exp(rng.normal(size=800))
-    score = np.log(likes) + rng.normal(size=800)
-    data = pd.DataFrame({"likes": likes, "score": score, "y": likes + rng.normal(size=800)})
-    found = {}
-    for how in ("identity", "log1p"):
-        engagement = {"columns": ["likes"], "transform": how} | stated
-        result = analyse(BASE | {"engagement": engagement}, data)
-        (found[how],) = [one for one in result.checks if one.check == "skewed_record"]
-    assert not found["identity"].passed
-    assert "likes (skewness" in found["identity"].reason
-    assert found["log1p"].passed
+@pytest.mark.parametrize("effect", [0.0, 0.3])
+def test_a_record_drawn_out_whose_noise_may_be_even_decides_nothing(stated, effect):
+    engagement = {"columns": ["likes"]} | stated
+    plan = BASE | {"engagement": engagement}
+    result = analyse(plan, drawn_out("even", effect=effect))
+    assert result.verdict_on().verdict == "inconclusive"
+    assert checked(result).undecided
+    assert "likes (skewness" in checked(result).reason
+    last = [one for one in result.verdict_on().deciding_set if "plan's scale" in one.where][-1]
+    assert (last.word, last.row) == ("inconclusive", None)
+
+
+def test_a_record_drawn_out_whose_noise_has_to_grow_is_told_of_beside_the_word():
+    plan, data = BASE, drawn_out("growing")
+    plain = analyse(plan, data)
+    assert plain.verdict_on().verdict == "adds"
+    assert checked(plain).passed is False
+    assert not checked(plain).undecided
+    logs = plan | {"engagement": {"columns": ["likes"], "transform": "log1p"}}
+    assert checked(analyse(logs, data)).passed
+
+
+def test_values_that_lie_too_close_hold_no_noise_of_that_size():
+    rng = np.random.default_rng(4)
+    refused = {"spike": 0, "even": 0, "growing": 0, "few": 0}
+    for _ in range(100):
+        truth, noise = rng.normal(size=(2, 500))
+        worlds = {
+            "spike": 10 * (truth > 2) + noise,  # nearly all of the truth in one place
+            "even": np.exp(truth) + noise,
+            "growing": np.exp(1.1 * truth),
+            "few": np.round(np.exp(truth) + noise),  # whole numbers no wider apart than the noise
+        }
+        for name, values in worlds.items():
+            refused[name] += not may_hold(values, 0.447 * values.std() if name == "growing" else 1)
+    assert refused["growing"] >= 95
+    assert max(refused["spike"], refused["even"], refused["few"]) <= 5
 
 
 def test_a_named_covariance_that_changes_the_word_decides_nothing():
