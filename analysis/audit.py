@@ -24,6 +24,7 @@ from analysis.models.columns import shown_terms
 from analysis.multiverse.run import Multiverse, run_multiverse
 from analysis.out_of_core.address import is_beyond_memory
 from analysis.out_of_core.audit import audit_table, inspect_table, together_table
+from analysis.out_of_core.drawn import drawn_rows, in_place_of, noise_of_drawn, of_drawn
 from analysis.out_of_core.rows import refuse_reading, select_rows
 from analysis.plan import Plan, read_plan
 from analysis.plan.keywords import changed_plan, plan_of_keywords
@@ -39,7 +40,7 @@ from analysis.results.estimates import (
 )
 from analysis.results.findings import Findings
 from analysis.results.question import Question
-from analysis.results.rule import NOT_LOOKED, Fragility, Noise
+from analysis.results.rule import Fragility, Noise
 from analysis.results.tipping_point import TippingPoint, fragile_of
 from analysis.results.verdict import Verdict, decide
 from analysis.studies.composition.rows import check_rows
@@ -276,6 +277,13 @@ class _Later:
     study: Study
     question: Question
 
+    def run(self, estimates: tuple[Estimate, ...]) -> StudyResult:
+        """Return what the study says; of rows drawn from more it says so."""
+        found, sample = self.study.run(self.question, estimates), self.question.sample
+        if sample.of is None:
+            return found
+        return replace(found.noted(sample.note), checks=tuple(of_drawn(found.checks, sample.note)))
+
 
 Asked = list[tuple[str, StudyResult | _Later]]
 """What each study says, or that it is still to be asked, with the study's name, in order."""
@@ -288,26 +296,29 @@ def _fit_rule(sample: Sample, progress: Progress) -> tuple[Asked, dict[Key, Nois
     """Return what the rule's own studies say of every outcome and score, with the places of the
     others between them; and what is known of noise in engagement.
     """
-    plan, noise = sample.plan, {}
+    plan, noise, rows = sample.plan, {}, rows_of(sample)
     together = together_table if sample.out_of_core else together_from_rows
     asked: Asked = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
             asked += _compared(sample, outcome, score)
-            if sample.out_of_core:  # what follows needs the rows
-                continue
-            question = Question(sample, outcome, score)
-            known = noise[outcome.column, score] = study_noise(question)
-            sample.kept["start", outcome.column, score] = known.start
+            question = Question(rows, outcome, score)
+            if sample.out_of_core:
+                known = noise_of_drawn(question, asked[-1][1].rows)
+            else:
+                known = study_noise(question)
+            noise[outcome.column, score] = known
+            rows.kept["start", outcome.column, score] = known.start
             asked.append(("noise", StudyResult(known.rows, known.checks)))
             if (left_out := absorbed_levels(question)) is not None:
                 asked.append(("increment", StudyResult(checks=(left_out,))))
             for study in STUDIES:
                 if left_out is not None and study.name not in BESIDE_LEVELS:
                     continue
+                later = _Later(study, question)
                 first = study.decides or (study.name == "decision" and _has_price(plan))
-                found = study.run(question, ()) if first else _Later(study, question)
+                found = later.run(()) if first else later
                 asked.append((study.name, found))
         if len(plan.score.columns) > 1:
             rows, checks = audit_together(sample, outcome, together)
@@ -327,7 +338,7 @@ def _fit_rest(asked: Asked, progress: Progress) -> list[tuple[str, StudyResult]]
         if isinstance(one, _Later):
             progress(Step(one.study.title, STUDIED * len(studied) / len(asked)))
             so_far = joined(result for _, result in studied).rows
-            one = one.study.run(one.question, so_far)
+            one = one.run(so_far)
         studied.append((name, one))
     return studied
 
@@ -367,6 +378,8 @@ def _left_out(sample: Sample, noise: dict[Key, Noise]) -> dict[Key, LeftOut]:
     if sample.plan.quick:
         return {}
     outcomes = sample.plan.outcomes
+    if sample.out_of_core:
+        return {}
     return {
         key: fragilities(Question(sample, outcomes[key[0]], key[1]), known)
         for key, known in noise.items()
@@ -382,7 +395,8 @@ def _rule(
 ) -> tuple[tuple[Verdict, ...], list[Check]]:
     """Return the verdicts, and the checks of the tails that they took into account."""
     plan = sample.plan
-    asked = {key: Question(sample, plan.outcomes[key[0]], key[1]) for key in noise}
+    rows = rows_of(sample)
+    asked = {key: Question(rows, plan.outcomes[key[0]], key[1]) for key in noise}
     tails = {key: study_tail(question, estimates) for key, question in asked.items()}
     more = [tail.check for tail in tails.values() if tail is not None]
     verdicts = [
@@ -393,10 +407,10 @@ def _rule(
             sample.mean(outcome.column),
             estimates,
             [*checks, *more],
-            noise.get((outcome.column, score), NOT_LOOKED),
+            noise[outcome.column, score],
             first_of(left_out.get((outcome.column, score))),
             tails.get((outcome.column, score)),
-            _by_default(asked.get((outcome.column, score))),
+            _by_default(asked[outcome.column, score]),
         )
         for outcome in plan.outcome
         for score in plan.score.columns
@@ -417,7 +431,7 @@ def _tipping(
     found = {}
     for verdict in verdicts:
         key = verdict.outcome, verdict.score
-        if key not in noise:
+        if key not in noise or sample.out_of_core:
             continue
         question = Question(sample, sample.plan.outcomes[verdict.outcome], verdict.score)
         about = [c for c in checks if c.outcome in ("", key[0]) and c.score in ("", key[1])]
@@ -508,11 +522,20 @@ def _compared(sample: Sample, outcome: OutcomeSection, score: str) -> list[tuple
         overlap = StudyResult(checks=tuple(check_overlap(question)))
         return [("increment", study_increment(question)), ("composition", overlap)]
     rows, checks = audit_table(sample, outcome, score)
-    reason = (
-        "Noise in engagement, fragility, tails, power and segments were not studied beyond memory."
-    )
+    drawn = Question(rows_of(sample), outcome, score)
+    checks = in_place_of(checks, of_drawn(check_overlap(drawn), drawn.sample.note))
+    reason = "Fragility and the multiverse were not studied beyond memory."
     left = question.check("beyond_memory", None, reason, assessed=False)
     return [("increment", StudyResult(tuple(rows), (*checks, left)))]
+
+
+def rows_of(sample: Sample) -> Sample:
+    """Return the rows that a study sees: all that are in memory, else those drawn."""
+    if not sample.out_of_core:
+        return sample
+    if "drawn" not in sample.kept:
+        sample.kept["drawn"] = drawn_rows(sample)
+    return sample.kept["drawn"]
 
 
 def _inspected(

@@ -24,6 +24,7 @@ from analysis.models.columns import transform
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
 from analysis.models.glm import effect_of
+from analysis.results.answer import word_for
 from analysis.results.estimates import Estimate
 from analysis.results.question import Question
 from analysis.results.rule import INSIDE, Member, Phrase, agreed, word_of
@@ -50,16 +51,25 @@ class AskedRule:
     recordings : tuple of Recording
     score_halves : pair of ndarray, or None
         As the score is transformed.
+    whole : Estimate, optional
+        The plain fit of all rows, where these are drawn from more: it is the member *as recorded*.
     """
 
     question: Question
     fit: Fit
     recordings: tuple[Recording, ...]
     score_halves: Halves | None
+    whole: Estimate | None = None
 
     @classmethod
-    def of(cls, question: Question) -> AskedRule:
+    def of(cls, question: Question, whole: Estimate | None = None) -> AskedRule:
         """Return the rule of all rows.
+
+        Parameters
+        ----------
+        question : Question
+        whole : Estimate, optional
+            Where the rows are drawn from more.
 
         Raises
         ------
@@ -70,7 +80,7 @@ class AskedRule:
         pair, how = plan.score.halves.get(score), plan.score.transform_of(score)
         halves = pair and tuple(transform(question.sample.numbers(h), how) for h in pair)
         recordings = tuple(Recording.of(question, name) for name in plan.engagement.columns)
-        return cls(question, question.fit, recordings, halves)
+        return cls(question, question.fit, recordings, halves, whole)
 
     def of_rows(self, keep: np.ndarray) -> AskedRule:
         """Return the rule of a mask's rows.
@@ -178,6 +188,10 @@ class AskedRule:
         question, effect = self.question, answered.effect
         if effect is None or not np.isfinite([effect.estimate, effect.std_error]).all():
             return UNDECIDED
+        if answered.member == "recorded" and self.whole is not None:
+            band = question.band(question.model)
+            word = word_for(self.whole, band, question.plan.inference.level)
+            return word, self.whole.estimate > 0 if word in ("adds", "trivial") else None
         if answered.member == "recorded":
             word = question.word_of_fit(self.fit)
         else:
@@ -266,6 +280,8 @@ class AskedRule:
             rows = [row for row in self.rows(answered) if row.variant == variant]
             direction = None if positive is None else "positive" if positive else "negative"
             name, row = MEMBERS[answered.member], rows[0] if rows else None
+            if answered.member == "recorded" and self.whole is not None:
+                row = self.whole
             yield Member(name, answered.where, word, direction, row)
 
     def rows(self, answered: Answered) -> list[Estimate]:

@@ -18,7 +18,12 @@ from analysis.measurement_error.flexible_form import (
     outcome_beyond,
     standardised,
 )
-from analysis.measurement_error.measurement import Refusal, identification, measure
+from analysis.measurement_error.measurement import (
+    SMALLEST_TRUE_SHARE,
+    Refusal,
+    identification,
+    measure,
+)
 from analysis.measurement_error.nonlinearity import largest_nonlinearity, without_linearity
 from analysis.measurement_error.polynomial import (
     Polynomial,
@@ -415,7 +420,14 @@ class DecidingSet:
         return Answered("steps", "calibrated-steps", "", effect, where, low)
 
     def _calibrated(self, low: dict[str, float], *, cubic: bool) -> Effect | None:
-        """Return the effect beside a function of true engagement, averaged over what it may be."""
+        """Return the effect beside a function of true engagement, averaged over what it may be.
+
+        None where the record would be all noise.
+        """
+        if any(
+            1 - c.at(low[c.name], normal=True).variance < SMALLEST_TRUE_SHARE for c in self._six
+        ):
+            return None
         truth = self._truth(tuple(low.items()))
         known = self._known
         effect = calibrated_effect(self.fit, self.score, known, truth, cubic=cubic)

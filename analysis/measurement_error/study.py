@@ -39,15 +39,21 @@ from analysis.results.rule import NOTHING_KNOWN, Noise
 METHOD = "reliability"
 
 
-def study_noise(question: Question) -> Noise:
+def study_noise(question: Question, whole: Estimate | None = None) -> Noise:
     """Return the members of the deciding set, and what noise in engagement could do by itself.
+
+    Parameters
+    ----------
+    question : Question
+    whole : Estimate, optional
+        The plain fit of all rows, where those of the question are drawn from more.
 
     Raises
     ------
     DesignError
         When the deciding model cannot be fitted.
     """
-    rule, engagement = AskedRule.of(question), question.plan.engagement
+    rule, engagement = AskedRule.of(question, whole), question.plan.engagement
     if engagement.stated_columns:
         known = _corrected(Corrections.of(rule))
     else:

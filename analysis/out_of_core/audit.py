@@ -35,16 +35,7 @@ from analysis.studies.composition.study import (
 from analysis.studies.increment.separation import separation
 from analysis.studies.increment.study import tests, together_rows
 
-NEED_ROWS = (
-    "re_expression",
-    "part_whole",
-    "selection",
-    "reset",
-    "calibration",
-    "influence",
-    "unseen_clusters",
-    "without_repeats",
-)
+NEED_ROWS = ("re_expression", "part_whole", "selection")
 """Checks that weigh in a verdict, and that sums do not answer."""
 
 
@@ -220,7 +211,8 @@ class _Equation:
         clusters = [clusters_check(question, *self.groups)] if self.groups else []
         checks = [reconstructability(question, alone, held), made, relations.bad_control()]
         why = "Not looked at beyond memory: it needs the rows."
-        left = [question.check(name, None, why, assessed=False) for name in NEED_ROWS]
+        names = (*NEED_ROWS, "without_repeats") if drawn == self.basis.n else NEED_ROWS
+        left = [question.check(name, None, why, assessed=False) for name in names]
         return [*checks, timing_check(question), *clusters, *left]
 
 

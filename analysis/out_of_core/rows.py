@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SAMPLE_ROWS = 200_000
-"""Rows of the seeded sample: what figures show, where iterations start, and what splines and ranks
-are fitted to.
+"""Rows of the seeded sample: what figures show, where iterations start, what splines, ranks and
+halves are fitted to, and of which the rule asks what no sum answers.
 """
 
 
@@ -104,16 +104,11 @@ def select_rows(plan: Plan, folder: Path) -> Sample:
 
 
 def _refuse_what_needs_rows(plan: Plan) -> None:
-    """Refuse corrections for noise and the net return, which need the rows."""
-    asked = {
-        "[engagement] reliability": plan.engagement.reliability,
-        "[engagement] halves": plan.engagement.halves,
-        "[score] halves": plan.score.halves,
-    }
-    allowed = (
-        "leave it out, or a table that fits into memory: the correction for noise needs the rows"
-    )
-    faults = [Fault(key, listing(list(value)), allowed) for key, value in asked.items() if value]
+    """Refuse halves from a long file and the net return, which need the rows."""
+    faults = []
+    if plan.engagement.long is not None:
+        allowed = "two columns of halves in the table, or a table that fits into memory"
+        faults = [Fault("[engagement] long", "a table beyond memory", allowed)]
     for outcome in plan.outcome:
         if outcome.kind == "roi":
             place = f'[[outcome]] "{printable(outcome.column)}"'
@@ -375,6 +370,13 @@ def _is_text(raw: ir.Table, column: str, entry: CodebookColumn | None) -> bool:
 
 
 def needs_rows(plan: Plan) -> list[str]:
-    """Return the columns whose transform (rank, spline) is no expression of one row."""
-    columns = [(s.transform_of(c), c) for s in (plan.score, plan.engagement) for c in s.columns]
-    return [column for how, column in columns if how not in EXPRESSIBLE]
+    """Return the columns whose transform (rank, spline) is no expression of one row, and those that
+    are given as halves.
+    """
+    parts = plan.score, plan.engagement
+    return [
+        column
+        for part in parts
+        for column in part.columns
+        if part.transform_of(column) not in EXPRESSIBLE or column in part.halves
+    ]

@@ -45,17 +45,8 @@ class Answer:
 
 
 def answer_of(plan: Plan, score: str, plain: Answer, noise: Noise) -> tuple[Answer, list[str]]:
-    """Return the answer that the members of the deciding set give together, and the reasons.
-
-    Where noise in engagement was not looked at, the plain fit's.
-    """
+    """Return the answer that the members of the deciding set give together, and the reasons."""
     members = noise.members
-    if not noise.looked and plain.word != "inconclusive":
-        return plain.undecided(), [
-            f"With engagement as recorded the word is {plain.phrase}. Beyond memory its form and"
-            " its noise are not looked at, so nothing is decided: take a sample that fits into"
-            " memory for a verdict."
-        ]
     if not members:
         return plain, []
     word, positive = agreed((m.word, _positive(m)) for m in members)

@@ -167,8 +167,6 @@ class Noise:
         The range of reliability that is thought possible.
     error_free : tuple of str
         Engagement columns that were taken as free of error beside corrected ones.
-    looked : bool
-        Whether the form of engagement and its noise were looked at; they are not beyond memory.
     rule : AskedRule or None
         The rule itself, to be asked of fewer rows.
     curve : ReliabilityCurve or None
@@ -186,7 +184,6 @@ class Noise:
     start: float | None = None
     holds_from: float | None = None
     holds_word: Word | None = None
-    looked: bool = True
     rule: AskedRule | None = None
     curve: ReliabilityCurve | None = None
 
@@ -201,9 +198,6 @@ class Noise:
 
 NOTHING_KNOWN = Noise("no", (), (), (), None, BELIEVABLE)
 """The noise of engagement of which the plan says nothing, before anything is computed."""
-
-NOT_LOOKED = Noise("no", (), (), (), None, BELIEVABLE, looked=False)
-"""Where the rows are beyond memory."""
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,23 @@ def verdict_sentence(findings: Findings, verdict: Verdict) -> str:
             "The smallest effect that these rows would show with a power of .80 is "
             f"{detectable(findings, verdict)}."
         )
-    sentences += [noise_sentence(findings, verdict), acting_sentence(findings, verdict)]
+    sentences += [
+        noise_sentence(findings, verdict),
+        drawn_sentence(findings),
+        acting_sentence(findings, verdict),
+    ]
     return " ".join(filter(None, sentences))
+
+
+def drawn_sentence(findings: Findings) -> str:
+    """Return of which rows the form of engagement and its noise were asked, where not of all."""
+    drawn, rows = len(findings.sample.frame), findings.sample.rows
+    if drawn == rows:
+        return ""
+    return (
+        f"The form of engagement and noise in it were asked of a seeded sample of {drawn:,} of"
+        f" {rows:,} rows."
+    )
 
 
 def acting_sentence(findings: Findings, verdict: Verdict) -> str:

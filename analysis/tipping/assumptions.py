@@ -53,6 +53,9 @@ def of_reliability(standing: Standing) -> TippingPoint:
         why = "the plan says that the score shares the noise of engagement, whatever its size"
         return standing.nothing(change, what, why)
     at, ask, floor, ceiling = _line_of(standing)
+    if not at > 0:
+        why = "the halves have nothing in common, so there is no reliability to start from"
+        return standing.not_assessed(change, what, why)
     if standing.turned(standing.question, *ask(0.0)) is not None:
         why = (
             "the noise comes from halves, and a reliability of the same size that is stated in"

@@ -205,3 +205,13 @@ def test_the_point_from_which_a_word_holds_gives_that_word(monkeypatch, make_fra
     rule = AskedRule.of(question)
     low, phrase = rule.holds_from
     assert phrase == ("adds", True) == rule.at(low)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_halves_with_nothing_in_common_decide_nothing_and_stop_nothing(quick):
+    columns = ["odd", "even", "score", "y"]
+    data = pd.DataFrame(np.random.default_rng(1).normal(size=(400, 4)), columns=columns)
+    halves = {"columns": ["likes"], "halves": {"likes": ["odd", "even"]}}
+    result = analyse(BASE | {"engagement": halves, "quick": quick}, data)
+    assert result.verdict_on().verdict == "inconclusive"
+    assert any("correction is refused" in reason for reason in result.verdict_on().reasons)

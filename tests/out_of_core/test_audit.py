@@ -20,7 +20,7 @@ from analysis.cli import cli
 from analysis.errors import AnalysisError, DataError, DesignError
 from analysis.out_of_core.address import open_table
 from analysis.out_of_core.basis import build_basis
-from analysis.results.sentence import effect_clause
+from analysis.results.sentence import effect_clause, verdict_sentence
 from analysis.studies.composition.rows import check_rows
 
 NEAR = 1e-9
@@ -62,9 +62,13 @@ def beyond(tmp_path):
     return run
 
 
+DRAWN = "a seeded sample of"
+"""In the note of every row that is not from sums over the whole table."""
+
+
 def compare(found, wanted, *, near=NEAR):
     """Compare every estimate of the models fitted out of core, and the words."""
-    ours = {row.id: row for row in found.estimates}
+    ours = {row.id: row for row in found.estimates if DRAWN not in row.note}
     theirs = {row.id: row for row in wanted.estimates if row.id in ours}
     assert set(ours) == set(theirs)
     assert any(row.method == "increment" and row.term == "wald" for row in theirs.values())
@@ -86,8 +90,11 @@ def compare(found, wanted, *, near=NEAR):
     assert found.dataset.rows == wanted.dataset.rows
     for ours, theirs in zip(found.decided, wanted.decided, strict=True):
         assert (ours.as_recorded, ours.refused) == (theirs.as_recorded, theirs.refused)
-        if not ours.refused and found.sample.out_of_core:  # form is not looked at there
-            assert ours.verdict == "inconclusive"
+        if len(found.sample.frame) == found.sample.rows:  # every row was drawn for the rule
+            said = ("verdict", "direction", "holds_from", "holds_word", "beyond_sesoi", "corrected")
+            assert [getattr(ours, key) for key in said] == [getattr(theirs, key) for key in said]
+            words = [(m.name, m.where, m.word) for m in ours.deciding_set]
+            assert words == [(m.name, m.where, m.word) for m in theirs.deciding_set]
         first = (text_of(ours, found), text_of(theirs, wanted))
         assert first[0] == first[1]
 
@@ -275,7 +282,8 @@ def test_threads_and_memory_change_nothing(content, beyond, make_frame, monkeypa
         monkeypatch.setenv("SCORE_AUDIT_MEMORY", memory)
         runs.append(beyond(plan, frame, files=1))
     assert len(runs[0].sample.frame) == 200_000
-    one, two = (run.estimates.one(model="poisson", method="increment", scale="sd") for run in runs)
+    asked = {"model": "poisson", "method": "increment", "scale": "sd", "variant": ""}
+    one, two = (run.estimates.one(**asked) for run in runs)
     assert (one.estimate, one.std_error) == pytest.approx((two.estimate, two.std_error), rel=1e-12)
 
 
@@ -585,7 +593,7 @@ def test_gaps_in_what_only_adds_leave_out_nothing(content, beyond, make_frame):
         "gaming": {"episode": "gamed", "unit": "agency", "time": "months"},
     }
     plan = content("continuous", quick=True)
-    wanted = analyse(plan, frame)
+    wanted = analyse(plan | beside, frame)
     assert wanted.sample.rows == 400
     compare(beyond(plan | beside, frame), wanted)
 
@@ -700,26 +708,35 @@ def test_spark_gives_the_same_numbers(
     compare(found, analyse(plan, frame))
 
 
-def test_a_plan_that_corrects_noise_is_refused_beyond_memory(tmp_path):
-    frame = pd.DataFrame(
-        {
-            "score": np.arange(100.0) % 17,
-            "odd": np.arange(100.0) % 7,
-            "even": np.arange(100.0) % 5,
-            "sales": np.arange(100.0) % 11,
-        }
-    )
-    frame.to_parquet(tmp_path / "part-1.parquet")
-    plan = {
-        "name": "beyond",
-        "question": "?",
-        "dataset": str(tmp_path / "*.parquet"),
-        "score": {"columns": ["score"]},
-        "engagement": {"columns": ["likes"], "halves": {"likes": ["odd", "even"]}},
-        "outcome": [{"column": "sales", "kind": "revenue", "sesoi": 0.05}],
-    }
-    with pytest.raises(AnalysisError, match="needs the rows"):
-        analyse(plan)
+@pytest.mark.parametrize("known", ["reliability", "halves"])
+def test_noise_that_is_known_is_corrected_beyond_memory(content, beyond, make_frame, known):
+    frame = make_frame(600)
+    rng = np.random.default_rng(2)
+    for half in ("odd", "even"):
+        frame[half] = frame["likes"] + 0.2 * frame["likes"].std() * rng.normal(size=600)
+    stated = {"reliability": {"likes": 0.9}, "halves": {"likes": ["odd", "even"]}}[known]
+    plan = content(engagement={"columns": ["likes"], known: stated})
+    found, wanted = beyond(plan, frame), analyse(plan, frame)
+    compare(found, wanted)
+    assert found.verdict_on().corrected == "yes"
+
+
+def test_the_rule_is_asked_of_the_rows_drawn_and_says_so(content, beyond, make_frame, monkeypatch):
+    frame = make_frame(3000)
+    monkeypatch.setattr("analysis.out_of_core.rows.SAMPLE_ROWS", 1500)
+    found = beyond(content("continuous"), frame)
+    verdict = found.verdict_on()
+    note = "a seeded sample of 1,500 of 3,000 rows"
+    assert f"were asked of {note}." in verdict_sentence(found, verdict)
+    first, *others = verdict.deciding_set
+    assert (first.row.n, first.row.note) == (3000, "")
+    assert {member.row.n for member in others} == {1500}
+    rows = {row.id: row for row in found.estimates}
+    assert all(note in rows[member.row.id].note for member in others)
+    assert verdict.deciding.n == 3000
+    drawn = [check for check in found.checks if note in check.reason]
+    assert {"re_expression", "reset", "isolated"} <= {check.check for check in drawn}
+    assert len({check.id for check in found.checks}) == len(found.checks)
 
 
 @pytest.mark.slow
