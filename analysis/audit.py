@@ -296,20 +296,20 @@ def _fit_rule(sample: Sample, progress: Progress) -> tuple[Asked, dict[Key, Nois
     """Return what the rule's own studies say of every outcome and score, with the places of the
     others between them; and what is known of noise in engagement.
     """
-    plan, noise, rows = sample.plan, {}, rows_of(sample)
+    plan, noise, seen = sample.plan, {}, rows_of(sample)
     together = together_table if sample.out_of_core else together_from_rows
     asked: Asked = [("composition", StudyResult(checks=tuple(check_rows(sample))))]
     for outcome in plan.outcome:
         for score in plan.score.columns:
             progress(f"Fitting {outcome.column} on {score}")
             asked += _compared(sample, outcome, score)
-            question = Question(rows, outcome, score)
+            question = Question(seen, outcome, score)
             if sample.out_of_core:
                 known = noise_of_drawn(question, asked[-1][1].rows)
             else:
                 known = study_noise(question)
             noise[outcome.column, score] = known
-            rows.kept["start", outcome.column, score] = known.start
+            seen.kept["start", outcome.column, score] = known.start
             asked.append(("noise", StudyResult(known.rows, known.checks)))
             if (left_out := absorbed_levels(question)) is not None:
                 asked.append(("increment", StudyResult(checks=(left_out,))))

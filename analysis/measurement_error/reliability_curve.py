@@ -260,11 +260,11 @@ def break_even(fit: Fit, term: str, noisy: tuple[str, ...]) -> BreakEven:
             " these columns would hold too little truth for a correction",
         )
     why = (
-        "noise in engagement hides it, rather than makes it"
+        "it would be larger with less noise in engagement"
         if (score @ error @ plain) * (score @ plain) >= 0
         else "before it does, engagement would vary less than the score says it does"
     )
-    return BreakEven(None, f"No reliability makes the effect vanish: {why}")
+    return BreakEven(None, f"No reliability makes the effect vanish, since {why}")
 
 
 def sesoi_break_even(interval_at: Callable[[float], Interval], band: Interval) -> BreakEven:

@@ -142,6 +142,7 @@ def report_html(
         version=__version__,
         label=label,
         opening=opening,
+        after_opening=after_opening,
         sentence=partial(verdict_sentence, findings),
     )
     return visible(unbroken(page))
@@ -190,6 +191,15 @@ def opening(text: str) -> str:
     'It rose by 3.5 % in 2012.'
     """
     return re.split(r"(?<=[.!?]) (?=[A-Z])", text, maxsplit=1)[0]
+
+
+def after_opening(text: str) -> str:
+    """Return a paragraph without its first sentence, which stands above it.
+
+    >>> after_opening("It rose by 3.5 % in 2012. Then it fell.")
+    'Then it fell.'
+    """
+    return text[len(opening(text)) :].strip()
 
 
 def _answer(findings: Findings, verdict: Verdict) -> dict[str, Any]:

@@ -207,7 +207,7 @@ class _Told:
         checks: list[Check] = self.findings.failed_on(self.verdict.outcome, self.verdict.score)
         for check in checks:
             if check.undecided:
-                return _lower(weighed(check.check).sentence).rstrip(".")
+                return _lower(weighed(check.check).shortest).rstrip(".")
         if any(reason.startswith(HEAVY) for reason in self.verdict.reasons):
             return _lower(weighed("tail").sentence).rstrip(".")
         return ""
@@ -277,7 +277,7 @@ class _Told:
         held = "At equal engagement, "
         if known is not None and self.doubt:
             yield f"{held}{known}, but {self.doubt}: not decided"
-            yield f"{held}{known}, but {self.doubt}"
+            yield f"Not decided: {held.lower()}{known}, but a check failed"
             yield f"{held}{known}, but a failed check leaves it undecided"
             yield "A failed check leaves it undecided whether the score says more than engagement"
         elif known is not None and self.verdict.holds_from is not None:

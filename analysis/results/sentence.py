@@ -8,7 +8,7 @@ from analysis.models.columns import score_scale
 from analysis.models.distributions import detectable_effect
 from analysis.models.family import FAMILIES
 from analysis.plan.sections.decision import place_text
-from analysis.results.answer import word_for
+from analysis.results.answer import SAYS, first_apart, word_for
 from analysis.results.estimates import Estimate, display, p_text
 from analysis.results.findings import Findings
 from analysis.results.verdict import Verdict
@@ -48,7 +48,7 @@ def noise_sentence(findings: Findings, verdict: Verdict) -> str:
         least = f"a reliability of {verdict.assumed_from:.2g} or more"
         return f"This holds if {columns} {plural} recorded with {least}; {unsaid}."
     if verdict.holds_from is None:
-        return "This would be so with engagement recorded without noise, too."
+        return "It would be undecided with engagement recorded without any noise, too."
     says = HOLDS[verdict.holds_word].format(score=findings.label(verdict.score))
     how = (
         "without any noise"
@@ -293,10 +293,10 @@ def _undecided(findings: Findings, verdict: Verdict, band: str) -> str:
         "trivial": f"excludes zero and lies within {band}",
         "nothing": f"lies within {band}",
     }[alone]
-    return (
-        f"Alone this interval {it}, but another analysis that the plan's rule asks for does not"
-        " confirm it."
-    )
+    pair = first_apart(verdict.deciding_set) if verdict.deciding_set else None
+    if pair is None:  # all members say the word: something else is known against it
+        return f"Alone this interval {it}, but a failed check leaves the word undecided."
+    return f"Alone this interval {it}, but {SAYS[pair[1].name]} does not confirm it."
 
 
 def detectable(findings: Findings, verdict: Verdict, *, power: float = 0.80) -> str:
@@ -348,13 +348,14 @@ def multiverse_sentence(findings: Findings) -> str:
             " others."
         )
     joint = [row for row in findings.multiverse.estimates if row.term == "pima"]
-    for row in joint:
-        form = f", {row.variant} of the outcome" if row.variant else ""
-        sentences.append(
-            "The joint sign-flip test that the score adds nothing in any of them"
-            f" ({model_name(row.model)}{form}) has"
-            f" {p_text(row.p_value)}."
-        )
+    if joint:
+        found = [
+            f"{p_text(row.p_value)} ({model_name(row.model)}"
+            f"{f', {row.variant} of the outcome' if row.variant else ''})"
+            for row in joint
+        ]
+        test = "Joint sign-flip tests" if len(joint) > 1 else "The joint sign-flip test"
+        sentences.append(f"{test} that the score adds nothing in any of them: {listed(found)}.")
     flips = findings.multiverse.decisions.query("flips")["decision"].tolist()
     planned = "the plan's planned analysis"
     changed = (

@@ -340,7 +340,7 @@ def _assumption(plan: Plan, noise: Noise) -> str:
             " plan says that the score is computed from these very columns, so it shares it."
         )
     if noise.start is not None:
-        silent = plan.engagement.assumed_columns
+        silent = [f'"{column}"' for column in plan.engagement.assumed_columns]
         verb = "are" if len(silent) > 1 else "is"
         return (
             f"The plan does not say how well {', '.join(silent)} {verb} recorded: a reliability"
@@ -428,8 +428,8 @@ def under_a_confounder(case: _Case, plain: Answer, band: Interval) -> Fragility 
     column = worst.term.removeprefix(BOUND)
     became = f"{other} in the other direction" if turned else other
     reason = (
-        f"A confounder left out, as strong as {column} is with score and outcome alike, could turn"
-        f" {word} into {became}."
+        f"Something left out that goes with score and outcome as strongly as {column} does could"
+        f" turn the word from {word} to {became}."
     )
     return Fragility(word, other, reason)
 

@@ -21,12 +21,20 @@ class Weighed(NamedTuple):
         What a failure means.
     otherwise : str
         The weight of a failure that leaves the word as it is; empty where that makes no difference.
+    brief : str
+        The same as `sentence` for a headline, where that has to be shorter.
     """
 
     weight: Weight
     looks_at: str
     sentence: str
     otherwise: Weight | Literal[""] = ""
+    brief: str = ""
+
+    @property
+    def shortest(self) -> str:
+        """The fewest words for what a failure means."""
+        return self.brief or self.sentence
 
 
 NOT_LISTED = Weighed("note", "what its name says", "Read what it found.")
@@ -78,6 +86,7 @@ WEIGHTS: dict[str, Weighed] = {
         "columns whose rows are alike in the score and in the outcome",
         "Rows that belong together count as independent.",
         "cautions",
+        "Rows are not independent.",
     ),
     "influence": Weighed(
         "undecides",

@@ -163,7 +163,7 @@ def test_several_scores_and_outcomes_each_have_their_place(plan_of, make_frame, 
     assert page.counts["h2"] == folded + len(["changes", "contents", "colophon"])
     for verdict in audit.decided:
         assert Audit(audit).headline(verdict.outcome, verdict.score) in page.text
-    shared = "The plan does not say how well likes is recorded"
+    shared = 'The plan does not say how well "likes" is recorded'
     assert page.text.count(shared) == len(outcomes), (
         "what holds for each score is told once an outcome"
     )

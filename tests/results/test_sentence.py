@@ -14,7 +14,7 @@ import analysis as sa
 from analysis.audit import analyse
 from analysis.models.fit import critical_value, p_value
 from analysis.report.views import Audit
-from analysis.results.answer import word_for
+from analysis.results.answer import first_apart, word_for
 from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.sentence import (
     change_text,
@@ -99,8 +99,9 @@ def test_it_says_what_a_reader_needs(study):
             row.model
         ] in sentence
         confirmed = verdict.verdict == verdict.as_recorded
-        told = "smallest effect of interest" if confirmed else "does not confirm it"
-        assert told in sentence
+        apart = first_apart(verdict.deciding_set) is not None
+        told = "does not confirm it" if apart else "a failed check leaves the word undecided"
+        assert ("smallest effect of interest" if confirmed else told) in sentence
         assert noise_sentence(study, verdict) in sentence
         assert "does not say how well" in sentence or verdict.holds_from is None
         assert ("power of .80" in sentence) == (verdict.verdict in ("nothing", "inconclusive"))

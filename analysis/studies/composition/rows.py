@@ -271,14 +271,33 @@ def _known_by_group(
 
 
 def _bounds(question: Question, known: np.ndarray) -> str:
-    """Return the bounds of the slope over missing outcomes of rows with score and engagement."""
+    """Return what the effect among all rows could be, whatever the missing outcomes."""
+    ends = worst_case(question, known)
+    if ends is None:
+        return ""
+    return (
+        " Were the unknown outcomes anywhere between the smallest and the largest known one, the"
+        f" least-squares effect among all rows could {_reach(*ends)}."
+    )
+
+
+def worst_case(question: Question, known: np.ndarray) -> tuple[float, float] | None:
+    """Return the bounds of the least-squares slope over outcomes missing in rows with score and
+    engagement, per standard deviation of the score; None where no outcome is missing.
+
+    Parameters
+    ----------
+    question : Question
+    known : ndarray of bool, shape (rows,)
+        Which of the candidate rows are analysed.
+    """
     rows, outcome = question.sample.candidates, question.outcome.column
     columns = [*question.plan.engagement.columns, question.score]
     if not set(columns) <= set(rows):
-        return ""
+        return None
     complete = rows[columns].notna().all(axis=1) & (rows[outcome].isna() | known)
     if complete.sum() <= known.sum():
-        return ""
+        return None
     table = rows.loc[complete, columns].to_numpy(dtype=float)
     values = rows.loc[complete, outcome].to_numpy(dtype=float)
     others, score = np.column_stack([np.ones(len(table)), table[:, :-1]]), table[:, -1]
@@ -288,13 +307,11 @@ def _bounds(question: Question, known: np.ndarray) -> str:
     low, high = values[there].min(), values[there].max()
     fixed = float(weight[there] @ values[there])
     ends = np.sort([weight[~there] * low, weight[~there] * high], axis=0).sum(axis=1) + fixed
-    return (
-        " With the unknown outcomes anywhere between the smallest and the largest known one, the"
-        " least-squares slope per standard deviation of the score among all rows could be anything"
-        f" from {_plain(ends[0])} to {_plain(ends[1])}."
-    )
+    return float(ends[0]), float(ends[1])
 
 
-def _plain(value: float) -> str:
-    """Write a number to four digits without an exponent: -1,057,000,000."""
-    return f"{float(f'{value:.4g}'):,.15g}"
+def _reach(low: float, high: float) -> str:
+    """Say what an effect between two ends may be."""
+    if low < 0 < high:
+        return "have either sign"
+    return f"only be {'negative' if high <= 0 else 'positive'}"

@@ -99,10 +99,10 @@ def _finding(findings: Findings, verdict: Verdict, best: Shown) -> str:
     brought = f"{size(gain.estimate)}{unit} {verb} of {outcome} per pick"
     return (
         f"Choosing the {end} {100 * best.point:g} % by engagement and {score}, and not by"
-        f" engagement alone, changes {moved} and brings {brought} ({interval_of(findings, gain)}),"
-        f" {signed(rows['gain_per_account'].estimate)}{unit} per row scored. Over choosing by the"
-        f" score alone it brings {signed(alone.estimate)} per pick"
-        f" ({interval_of(findings, alone)}), over choosing at random"
+        f" engagement alone, changes {moved} and brings {brought} ({interval_of(findings, gain)})."
+        f" Per row scored that is {signed(rows['gain_per_account'].estimate)}{unit}. Over choosing"
+        f" by the score alone it brings {signed(alone.estimate)} per pick"
+        f" ({interval_of(findings, alone)}), and over choosing at random"
         f" {signed(rows['gain_over_random'].estimate)}."
     )
 

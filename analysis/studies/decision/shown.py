@@ -73,7 +73,11 @@ def in_unit(findings: Findings, verdict: Verdict) -> str:
 
 def interval_of(findings: Findings, row: Estimate) -> str:
     """Return the interval of a row with its level."""
-    return f"{100 * findings.level:g} % CI {row.span(findings.level)}"
+    low, high = row.interval(findings.level)
+    level = f"{100 * findings.level:g} % CI"
+    if max(abs(low), abs(high)) < MILLION:
+        return f"{level} {row.span(findings.level)}"
+    return f"{level} {signed(low)} to {signed(high)}"
 
 
 MILLION = 1e6

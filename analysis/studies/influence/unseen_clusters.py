@@ -93,15 +93,15 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
         return question.check(name, True, reason, float(largest))
     ratio, column, kept = found[0]
     other = question.word_of_fit(kept)
-    more = [f'"{printable(name)}" ({larger:.2f} times)' for larger, name, _ in found[1:]]
-    also = f" So are those of {listing(more)}." if more else ""
+    more = [f'"{printable(name)}" ({larger:.2f} times the error)' for larger, name, _ in found[1:]]
+    also = f" Rows with the same {listing(more)} are alike, too." if more else ""
     reason = (
         _said(question, column, kept, ratio)
         + also
         + (
-            f" The word of the plain fit is {word}, and {other} with them kept together."
+            f" With them kept together the plain fit says {other}, in place of {word}."
             if other != word
-            else f" The word of the plain fit is {word} either way."
+            else f" The plain fit says {word} either way."
         )
     )
     check = question.check(name, False, reason, float(ratio))
