@@ -71,5 +71,6 @@ def test_a_plan_that_does_not_ask_has_the_rows_it_had(registered, plan_of, make_
 def test_an_empty_table_asks_and_nothing_stands_in_it(plan_of):
     assert plan_of().ranking is None
     assert plan_of(ranking={}).ranking is not None
-    with pytest.raises(PlanError, match="measure"):
+    with pytest.raises(PlanError, match="measure") as raised:
         plan_of(ranking={"measure": "auc"})
+    assert "nothing: that this table is there is all it says" in str(raised.value)
