@@ -17,6 +17,7 @@ import pytest
 from pydantic import BaseModel
 
 from analysis.plan import Plan
+from analysis.plan.sections.outcome import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -149,6 +150,8 @@ def test_the_plan_page_has_every_key():
     for table, key in keys_of(Plan):
         told = [row for row in rows if not table or f"[{table}]" in row]
         assert any(re.search(rf"\b{key}\b", row) for row in told), f"[{table}] {key}"
+    (row,) = (row for row in rows if row.startswith("| `[[outcome]] model`"))
+    assert re.findall(r"`([\w-]+)`", row.split("|")[2]) == list(MODELS)
 
 
 @pytest.mark.slow

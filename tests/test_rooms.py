@@ -1,4 +1,4 @@
-"""The rooms of the house and the order in which they import: a room imports only rooms above it."""
+"""The rooms of the house and the order in which they import: only rooms before them."""
 
 import ast
 from pathlib import Path
@@ -27,7 +27,7 @@ ROOMS = [
     "start",
     "cli",
 ]
-"""From the ground up; docs/architecture.md says what each is for."""
+"""In the order of import; docs/architecture.md says what each is for."""
 
 
 def modules():

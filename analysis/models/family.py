@@ -1,7 +1,7 @@
 """One record for each model: what the package has to know of it, from the link to the printed name.
 
-A new model is one record here (a generalised linear model needs no more), one line in
-`plan.sections.outcome.MODELS`, and where it has a likelihood of its own, a fitting function.
+A new model is one record here (`power` alone makes a generalised linear model with a log link), one
+in `plan.sections.outcome.MODELS`, and where it has a likelihood of its own, a fitting function.
 """
 
 from __future__ import annotations

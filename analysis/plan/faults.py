@@ -153,7 +153,10 @@ def _fault(location: Location, problems: list[dict[str, Any]], plan: type[BaseMo
             found = f'unknown key "{printable(last)}": a key of the version before, dropped'
             return Fault(place, found, DROPPED[location])
         keys = list(_fields(_tables(location[:-1], plan)[1]))
-        return unknown(place, f'unknown key "{printable(last)}"', str(last), keys, limit=20)
+        found = f'unknown key "{printable(last)}"'
+        if not keys:
+            return Fault(place, found, "nothing: that this table is there is all it says")
+        return unknown(place, found, str(last), keys, limit=20)
     found = "nothing" if kind == "missing" else as_written(given)
     allowed = " or ".join(dict.fromkeys(_allowed(location, problem, plan) for problem in problems))
     hint = ""

@@ -45,6 +45,7 @@ from analysis.plan.sections.decision import ActionSection
 from analysis.plan.sections.outcome import OutcomeSection
 from analysis.plan.sections.studies import (
     AlgorithmSection,
+    AskedSection,
     ClusterSection,
     FamilySection,
     FlexibleSection,
@@ -54,7 +55,6 @@ from analysis.plan.sections.studies import (
     OverlapSection,
     PanelSection,
     PartsSection,
-    RankingSection,
     RegisteredSection,
     SegmentSection,
     TimingSection,
@@ -118,7 +118,7 @@ class Plan(Section):
     multiverse: MultiverseSection | None = None
     flexible: FlexibleSection | None = None
     family: FamilySection | None = None
-    ranking: RankingSection | None = None
+    ranking: AskedSection | None = None
     timing: TimingSection | None = None
     decision: ActionSection | None = None
     overlap: OverlapSection = OverlapSection()

@@ -11,8 +11,10 @@ from scipy import stats
 from analysis.audit import analyse
 from analysis.models import fit_logit, fit_ols, fit_pml
 from analysis.models.design import Design
+from analysis.models.family import FAMILIES
 from analysis.models.fit import score_test
 from analysis.plan import read_plan
+from analysis.plan.sections.outcome import MODELS
 from analysis.results.question import Question
 from analysis.studies.diagnostics.diagnostics import (
     added_columns_test,
@@ -165,6 +167,19 @@ def test_groups_hold_enough_events():
     groups = np.column_stack([1 - columns.sum(axis=1), columns])
     assert (groups.T @ fit.fitted >= 10).all()
     assert 2 <= groups.shape[1] < 10
+
+
+def test_the_variance_calls_a_model_by_its_short_name(monkeypatch, plan_of, sample_of, make_frame):
+    family = replace(FAMILIES["gamma"], name="gamma-copy", printed="a copy", short="second Gamma")
+    for table in (FAMILIES, MODELS):
+        monkeypatch.setitem(table, family.name, family)
+    frame = make_frame()
+    frame["sales"] = np.random.default_rng(1).poisson(np.exp(3 + 0.5 * np.log1p(frame["likes"])))
+    plan = plan_of(outcome={"model": family.name})
+    question = Question(sample_of(plan, frame[frame["sales"] > 0]), plan.outcome[0], "klout")
+    near, reason, _ = Diagnosis(question).variance()
+    assert not near
+    assert "Second Gamma stays right about the mean" in reason
 
 
 def test_tenths_keep_all_rows_and_the_mean():

@@ -160,11 +160,8 @@ class FamilySection(Section):
         return {"exploratory names a column once": len({*self.exploratory}) < len(self.exploratory)}
 
 
-class RankingSection(Section):
-    """`[ranking]`: how well each score ranks the rows, as a credit score is judged: AUC, Gini, KS.
-
-    The table is empty: that it is there asks for these figures.
-    """
+class AskedSection(Section):
+    """An empty table: that it is there asks for a study with nothing to decide, as `[ranking]`."""
 
 
 class PartsSection(Section):

@@ -181,10 +181,8 @@ class Diagnosis:
         )
         near = abs(slope.estimate - family.power) <= NEAR
         if not near:
-            reason += (
-                f" {family.name.capitalize()} stays right about the mean, and wastes some of what"
-                " the rows say."
-            )
+            name = family.short[:1].upper() + family.short[1:]
+            reason += f" {name} stays right about the mean, and wastes some of what the rows say."
         return near, reason, slope.estimate
 
     def dispersed(self) -> Answer:
