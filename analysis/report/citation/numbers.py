@@ -1,4 +1,4 @@
-"""Every number of a ledger by its id, for texts that are typeset: LaTeX, Quarto, MyST, Typst."""
+"""Every number of a ledger by its id, for texts that are typeset, and which of them changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from analysis.errors import printable
 from analysis.report.fields import deciding_row, field_text
 from analysis.results.ids import FIELDS
 from analysis.results.table import latex_escape
@@ -37,6 +39,62 @@ def numbers_of(ledger: Ledger) -> Iterator[tuple[str, str]]:
         for field in FIELDS if estimate else ():
             if text := field_text(ledger, estimate, field):
                 yield f"{name}#{field}", text
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number that is printed otherwise than before.
+
+    Attributes
+    ----------
+    name : str
+        A result id, or a field of it.
+    then, now : str or None
+        As a reader sees it; None where it was not there, or is there no more.
+    """
+
+    name: str
+    then: str | None
+    now: str | None
+
+    def __str__(self) -> str:
+        if self.then is None or self.now is None:
+            kind, shown = ("new", self.now) if self.then is None else ("gone", self.then)
+            return f"{kind:14} {self.name}: {printable(shown)}"
+        return f"{'changed':14} {self.name}: {printable(self.then)} then, {printable(self.now)} now"
+
+
+def changed_numbers(before: Ledger, after: Ledger) -> list[Change]:
+    """Return the numbers that two ledgers print differently, by their ids.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Ledgers of one study.
+
+    Returns
+    -------
+    list of Change
+        In the order of `after`, then those that are gone. ``ID`` stands for ``ID#value``, too,
+        where both are the same. These are the lines that differ in every file with the study's
+        numbers (`numbers.tex`, `_variables.yml`, ...).
+    """
+    then, now = dict(numbers_of(before)), dict(numbers_of(after))
+    changes = [
+        Change(name, then.get(name), now.get(name))
+        for name in dict.fromkeys([*now, *then])
+        if then.get(name) != now.get(name)
+    ]
+    told = {change.name: change for change in changes}
+
+    def is_told(change: Change) -> bool:
+        name, _, field = change.name.rpartition("#")
+        same = told.get(name)
+        return (
+            field == "value" and bool(same) and (same.then, same.now) == (change.then, change.now)
+        )
+
+    return [change for change in changes if not is_told(change)]
 
 
 def _simulated(ledger: Ledger, comment: str) -> list[str]:
@@ -73,8 +131,12 @@ def latex(ledger: Ledger) -> str:
     return "\n".join([*lines, r"\makeatother"]) + "\n"
 
 
-def _typeset(text: str) -> str:
-    """Return a number with a true minus and no line break before its percent sign."""
+def typeset_number(text: str) -> str:
+    """Return a number with a true minus and no line break before its percent sign.
+
+    >>> ascii(typeset_number("-5.9 %"))
+    "'\\\\u22125.9\\\\xa0%'"
+    """
     return NEGATIVE.sub("\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
@@ -90,7 +152,7 @@ def quarto(ledger: Ledger) -> str:
         for part in path:
             held = place.setdefault(part, {})
             place = held if isinstance(held, dict) else place
-        place[last] = _typeset(text)
+        place[last] = typeset_number(text)
     return "\n".join([*_simulated(ledger, "#"), *_yaml(tree)]) + "\n"
 
 
@@ -112,13 +174,13 @@ def _quoted(text: str) -> str:
 
 def myst(ledger: Ledger) -> str:
     """Return substitutions for MyST in Sphinx: ``{{ sa["ID"] }}``."""
-    numbers = {name: _typeset(text) for name, text in numbers_of(ledger)}
+    numbers = {name: typeset_number(text) for name, text in numbers_of(ledger)}
     lines = [*_simulated(ledger, "#"), *_yaml({"substitutions": {"sa": numbers}})]
     return "\n".join(lines) + "\n"
 
 
 def typst(ledger: Ledger) -> str:
     """Return a Typst file with the dictionary ``sa``: ``#sa.at("ID")``."""
-    pairs = ((name, _typeset(text)) for name, text in numbers_of(ledger))
+    pairs = ((name, typeset_number(text)) for name, text in numbers_of(ledger))
     entries = (f"  {_quoted(name)}: {_quoted(text)}," for name, text in pairs)
     return "\n".join([*_simulated(ledger, "//"), "#let sa = (", *entries, ")"]) + "\n"
