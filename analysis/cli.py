@@ -418,7 +418,7 @@ def cite(
         echo(str(update(document, results=results)))
         return
     if result_id is None:
-        raise UsageError("RESULT_ID is missing: the result to cite (or --update article.docx)")
+        raise UsageError("Missing argument 'RESULT_ID' (or --update article.docx).")
     from analysis.report.citation.cite import cite as citation
     from analysis.report.citation.references import PARTS
 
@@ -483,7 +483,11 @@ def changes(before: Path, after: Path, as_json: bool) -> None:
         return
     for one in found:
         echo(str(one))
-    echo(f"{len(found)} numbers changed." if found else "No number changed.")
+    echo(
+        f"{len(found)} number{'s' if len(found) > 1 else ''} changed."
+        if found
+        else "No number changed."
+    )
 
 
 @cli.command("new-notebook")

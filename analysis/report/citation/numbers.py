@@ -58,10 +58,14 @@ class Change:
     now: str | None
 
     def __str__(self) -> str:
+        then, now = (_told(text) for text in (self.then, self.now))
         if self.then is None or self.now is None:
-            kind, shown = ("new", self.now) if self.then is None else ("gone", self.then)
-            return f"{kind:14} {self.name}: {printable(shown)}"
-        return f"{'changed':14} {self.name}: {printable(self.then)} then, {printable(self.now)} now"
+            return f"{'new' if self.then is None else 'gone':14} {self.name}: {now or then}"
+        return f"{'changed':14} {self.name}: {then or 'nothing'} then, {now or 'nothing'} now"
+
+
+def _told(text: str | None) -> str:
+    return printable((text or "").replace("\N{NO-BREAK SPACE}", " "))
 
 
 def changed_numbers(before: Ledger, after: Ledger) -> list[Change]:

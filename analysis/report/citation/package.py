@@ -18,6 +18,8 @@ LARGEST = 50_000_000
 """Bytes of text that a Word file has at most, unpacked; and of the file itself."""
 LARGEST_WHOLE = 20 * LARGEST
 """Bytes of all its parts, pictures included."""
+MAIN = re.compile(r"word/document\d*\.xml")
+"""How the part with the text is called."""
 
 
 @dataclass
@@ -157,6 +159,20 @@ def read_parts(path: Path) -> dict[str, bytes]:
         if any(info.flag_bits & 1 for info in file.infolist()):
             raise ValueError("it is encrypted")
         return {name: file.read(name) for name in names}
+
+
+def require_whole(parts: Mapping[str, bytes]) -> None:
+    """Refuse parts that are not those of a Word file.
+
+    Raises
+    ------
+    ValueError, xml.parsers.expat.ExpatError
+    """
+    if "_rels/.rels" not in parts or not any(map(MAIN.fullmatch, parts)):
+        raise ValueError("not the document of a Word file")
+    for name in ("[Content_Types].xml", "_rels/.rels", custom_part(parts).path):
+        if name:
+            elements_of(parts[name], ())
 
 
 def replace_parts(path: Path, changed: Mapping[str, bytes]) -> None:

@@ -19,6 +19,7 @@ from analysis.report.citation.package import (
     custom_part,
     read_parts,
     replace_parts,
+    require_whole,
     with_properties,
 )
 from analysis.report.citation.word_fields import (
@@ -37,6 +38,9 @@ ERROR = re.compile(
     r"\W*(?:Error|Fehler|Erreur|Errore|Erro|Fout|Fel|Feil|Fejl|Chyba)\s?!.*", re.DOTALL
 )
 """What a word processor shows for a property that it does not find."""
+NUMBER = re.compile(r"[\w\s.,+\-\u2212<>%$\u20ac\u00a3\u2264\u2265]*(?<![.,])\s*")
+"""What a number of a ledger is written with; a sentence goes on after a comma."""
+FIGURES = re.compile(r"\d[\d.,]*")
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,9 @@ class Update:
     def __str__(self) -> str:
         lines = [str(change) for change in self.changes]
         lines += [f"{'locked':14} {name}: its field is left as it is" for name in self.locked]
-        fields = (
-            "1 field prints a result" if self.fields == 1 else f"{self.fields} fields print results"
-        )
-        count = len(self.changes)
-        told = f"{count} of their numbers changed" if count else "none of the numbers changed"
+        several = self.fields != 1
+        fields = f"{self.fields} fields print results" if several else "1 field prints a result"
+        told = f"{len(self.changes) or 'none'} of their numbers changed"
         return "\n".join([*lines, f"{printable(self.document)}: {fields}; {told}."])
 
 
@@ -99,24 +101,32 @@ def update(document: str | Path, *, results: str | Path = "results") -> Update:
     """
     path = Path(document)
     parts = _parts_of(path)
-    try:
-        return _updated(path, parts, _Numbers.under(Path(results)))
-    except (ValueError, ExpatError) as error:
-        raise _unreadable(path, error) from None
-    except OSError as error:
-        found = printable(error.strerror or error)
-        raise OutputError(str(path), "--update", found, ALLOWED) from None
+    ours = _fields_of(path, parts)
+    numbers = _Numbers.under(Path(results))
+    numbers.require(path, ours)
+    changed = _changed_parts(parts, ours, numbers)
+    if changed:
+        try:
+            replace_parts(path, changed)
+        except OSError as error:
+            found = printable(error.strerror or error)
+            raise OutputError(str(path), "--update", found, ALLOWED) from None
+    return Update(
+        document=shown_place(path),
+        fields=len(ours),
+        changes=tuple(numbers.changes(ours)),
+        locked=tuple(dict.fromkeys(one.name for one in ours if one.locked)),
+    )
 
 
 def _parts_of(path: Path) -> dict[str, bytes]:
+    """Return the parts of a document that can be updated."""
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"more than {LARGEST:,} bytes")
         parts = read_parts(path)
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from None
-    if not any(name.startswith("word/document") and STORY.fullmatch(name) for name in parts):
-        raise OutputError(str(path), "--update", "not the document of a Word file", ALLOWED)
     if any(name.startswith("_xmlsignatures/") for name in parts):
         allowed = "a document without one: a change would make it invalid"
         raise OutputError(str(path), "--update", "a digital signature", allowed)
@@ -124,6 +134,19 @@ def _parts_of(path: Path) -> dict[str, bytes]:
         hint = f"Or delete {printable(lock)}, where no program has it open any more"
         raise OutputError(str(path), "--update", "a document open elsewhere", OPEN_ELSEWHERE, hint)
     return parts
+
+
+def _fields_of(path: Path, parts: Mapping[str, bytes]) -> list[WordField]:
+    """Return the fields of a document that print a result; all that is read later is read once."""
+    try:
+        require_whole(parts)
+        ours = [one for _, one in fields_by_part(parts) if is_result(one.name)]
+    except (ValueError, ExpatError) as error:
+        raise _unreadable(path, error) from None
+    if not ours:
+        allowed = 'fields DOCPROPERTY "ID": copy them from numbers.docx of a result folder'
+        raise OutputError(str(path), "--update", "no field that prints a result", allowed)
+    return ours
 
 
 def _unreadable(path: Path, error: Exception) -> OutputError:
@@ -139,27 +162,16 @@ def _lock_of(path: Path) -> str:
     return next((one for one in sorted(owners) if (folder / one).exists()), "")
 
 
-def _updated(path: Path, parts: Mapping[str, bytes], numbers: _Numbers) -> Update:
-    ours = [one for _, one in fields_by_part(parts) if is_result(one.name)]
-    if not ours:
-        allowed = 'fields DOCPROPERTY "ID": copy them from numbers.docx of a result folder'
-        raise OutputError(str(path), "--update", "no field that prints a result", allowed)
-    numbers.require(path, ours)
+def _changed_parts(
+    parts: Mapping[str, bytes], ours: Sequence[WordField], numbers: _Numbers
+) -> dict[str, bytes]:
     stories = {
         name: with_texts(part, numbers.shown)
         for name, part in parts.items()
         if STORY.fullmatch(name)
     }
     changed = {name: part for name, part in stories.items() if part != parts[name]}
-    changed |= with_properties(parts, numbers.properties(parts, ours))
-    if changed:
-        replace_parts(path, changed)
-    return Update(
-        document=shown_place(path),
-        fields=len(ours),
-        changes=tuple(numbers.changes(ours)),
-        locked=tuple(dict.fromkeys(one.name for one in ours if one.locked)),
-    )
+    return changed | with_properties(parts, numbers.properties(parts, ours))
 
 
 @dataclass
@@ -171,12 +183,14 @@ class _Numbers:
     damaged: Sequence[Fault] = ()
     known: Known = field(init=False)
     texts: dict[str, set[str]] = field(init=False, default_factory=dict)
+    words: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.known = Known(self.ledgers)
         for ledger in self.ledgers:
             for name, text in numbers_of(ledger):
                 self.texts.setdefault(name, set()).add(typeset_number(printable(text)))
+                self.words.update(_words(text))
 
     @classmethod
     def under(cls, results: Path) -> _Numbers:
@@ -200,9 +214,12 @@ class _Numbers:
         return next(iter(texts)) if len(texts) == 1 else None
 
     def shown(self, one: WordField) -> str | None:
-        """Return what a field is to show; None where it stays."""
+        """Return what a field is to show, between the same spaces; None where it stays."""
         text = self.text(one.name) if is_result(one.name) and not one.locked else None
-        return None if text == one.printed else text
+        if text is None or _bare(text) == _bare(one.printed):
+            return None
+        there = one.printed.strip()
+        return one.printed.replace(there, text, 1) if there else text
 
     def properties(self, parts: Mapping[str, bytes], ours: Sequence[WordField]) -> dict[str, str]:
         """Return the properties that a document is to have: those of its fields, and those there
@@ -215,7 +232,9 @@ class _Numbers:
     def changes(self, ours: Sequence[WordField]) -> Iterator[Change]:
         told = ((one, self.shown(one)) for one in ours)
         yield from dict.fromkeys(
-            Change(one.name, one.printed, text) for one, text in told if text is not None
+            Change(one.name, one.printed.strip(), text.strip())
+            for one, text in told
+            if text is not None
         )
 
     # --- refusals
@@ -256,10 +275,16 @@ class _Numbers:
 
     def _is_number(self, printed: str, text: str) -> bool:
         """Return whether a field shows nothing but a number, as a ledger prints it."""
-        words = {word for texts in self.texts.values() for one in texts for word in _words(one)}
-        numbers = re.findall(r"\d[\d.,\s]*", printed)
-        own = len(numbers) <= max(1, len(re.findall(r"\d[\d.,\s]*", text)))
-        return bool(ERROR.fullmatch(printed)) or (own and {*_words(printed)} <= words)
+        if ERROR.fullmatch(printed):
+            return True
+        one = len(FIGURES.findall(printed)) <= max(1, len(FIGURES.findall(text)))
+        return one and bool(NUMBER.fullmatch(printed)) and {*_words(printed)} <= self.words
+
+
+def _bare(text: str) -> str:
+    """Return a number without what typesetting adds."""
+    spaced = re.sub("[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]", " ", text)
+    return spaced.replace("\N{MINUS SIGN}", "-").strip()
 
 
 def _words(text: str) -> list[str]:

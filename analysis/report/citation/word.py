@@ -71,6 +71,7 @@ def word(ledger: Ledger) -> bytes:
     body += [_paragraph(text, "Code" if at == 1 else "") for at, text in enumerate(HOW)]
     for title, (ids, columns) in tables.items():
         body += [_paragraph(title, "Heading1"), *_table(ids, columns, numbers)]
+    body.append(_paragraph("", "Cell"))  # Word wants one after a table that is the last
     return _package("".join(body), shown)
 
 
