@@ -522,7 +522,7 @@ def test_fields_are_citations(folder, record, tmp_path):
     assert {line.what for line in fresh.lines} == {E, f"{E}#low", f"{E}#high", V}
     assert fresh.record()["citations"][0]["numbers"] == [
         {
-            "text": printed(record)[E],
+            "text": printed(record)[E].replace("\N{NO-BREAK SPACE}", " "),
             "field": "value",
             "status": "holds",
             "ledger": dict(numbers_of(record))[E],
@@ -618,6 +618,16 @@ def test_an_article_follows_a_rerun_and_lists_what_it_prints(folder, made, befor
         (name, then[name], now[name]) for name in changed
     }
     assert shown(path) == {n: now[n] for n in (E, f"{E}#low", f"{E}#high", V)} | {"Author": "Jo"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_ids_that_go_on_with_a_dot_lose_no_other_number_in_quarto(record, order):
+    row = next(row for row in record["estimates"] if row["id"] == E)
+    changed = {**record, "verdicts": []}
+    changed["estimates"] = [row, row | {"id": f"{E}.2"}, row | {"id": "a.b/c/d"}][::order]
+    text, numbers = quarto(changed), dict(numbers_of(changed))
+    assert {*flat(yaml.safe_load(text))} == {*numbers} - {E}
+    assert f"# Left out, since other ids go on from it with a dot: {E}\n" in text
 
 
 # --- on the command line --------------------------------------------------------------------------

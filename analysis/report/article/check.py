@@ -95,7 +95,7 @@ def _fields_in(text: str, ledger: dict[str, Any], known: Known) -> list[Line]:
         if what not in numbers:
             cited.append(_unknown(match[1], known, line, "no number of the ledger has this id"))
             continue
-        printed, held = match[2].strip(), numbers[what]
+        printed, held = match[2].replace("\N{NO-BREAK SPACE}", " ").strip(), numbers[what]
         status = "holds" if plain(printed) == plain(held) else "differs"
         of = field or ("verdict" if "verdict" in known.rows[name] else "value")
         one = {"text": printed, "field": of, "status": status, "ledger": held}

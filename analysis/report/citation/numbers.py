@@ -147,17 +147,22 @@ def typeset_number(text: str) -> str:
 def quarto(ledger: Ledger) -> str:
     """Return ``_variables.yml``: ``{{< var ID >}}`` and ``{{< var ID#low >}}`` in Quarto.
 
-    A dot in an id leads one level down, as Quarto reads it.
+    A dot in an id leads one level down, as Quarto reads it. An id that another one goes on from
+    with a dot cannot have a number there: it is left out, and a comment says so.
     """
+    numbers = dict(numbers_of(ledger))
     tree: dict[str, Any] = {}
-    for name, text in numbers_of(ledger):
+    above = {name[: dot.start()] for name in numbers for dot in re.finditer("[.]", name)}
+    for name, text in numbers.items():
         *path, last = name.split(".")
-        place = tree
-        for part in path:
-            held = place.setdefault(part, {})
-            place = held if isinstance(held, dict) else place
-        place[last] = typeset_number(text)
-    return "\n".join([*_simulated(ledger, "#"), *_yaml(tree)]) + "\n"
+        if name not in above:
+            place = tree
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = typeset_number(text)
+    told = "# Left out, since other ids go on from it with a dot:"
+    left_out = [f"{told} {name}" for name in numbers if name in above]
+    return "\n".join([*_simulated(ledger, "#"), *left_out, *_yaml(tree)]) + "\n"
 
 
 def _yaml(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
