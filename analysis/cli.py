@@ -369,7 +369,7 @@ def _verdict_lines(findings: Findings, verdict: Verdict) -> list[str]:
 
 
 @cli.command(short_help="Print a result so that it can be cited.")
-@argument("result_id")
+@argument("result_id", required=False)
 @option(
     "--results",
     type=PATH,
@@ -390,15 +390,35 @@ def _verdict_lines(findings: Findings, verdict: Verdict) -> list[str]:
     show_default=True,
     help="What bibtex, csl and ris list.",
 )
-def cite(result_id: str, results: Path, kind: str | None, part: str) -> None:
+@option(
+    "--update",
+    "document",
+    type=PATH,
+    metavar="DOCX",
+    help="A Word document: give its fields the numbers of today, and list what changed.",
+)
+def cite(
+    result_id: str | None, results: Path, kind: str | None, part: str, document: Path | None
+) -> None:
     """Print a result's sentence, table cell, LaTeX macro and bibliography.
 
-    RESULT_ID is an id of a ledger, or one of its fields, as in ID#low.
+    RESULT_ID is an id of a ledger, or one of its fields, as in ID#low. With --update, the fields
+    of a Word document that were copied from numbers.docx get the numbers of the last run instead.
 
     \b
     score-audit cite movies/box_office/tomatometer
     score-audit cite movies/box_office/tomatometer --format footnote
+    score-audit cite --update article.docx
     """
+    if document is not None:
+        if result_id or kind or part != "all":
+            raise UsageError("--update takes a Word document alone (and --results)")
+        from analysis.report.citation.update import update
+
+        echo(str(update(document, results=results)))
+        return
+    if result_id is None:
+        raise UsageError("Missing argument 'RESULT_ID' (or --update article.docx).")
     from analysis.report.citation.cite import cite as citation
     from analysis.report.citation.references import PARTS
 
@@ -433,6 +453,41 @@ def verify(folder: Path, text: Path | None, plan: str | None, strict: bool, as_j
     verification = compare(result_folder(folder), text, plan=plan, strict=strict)
     echo(_json(verification.record()) if as_json else verification.told(printable(text)))
     return DONE if verification.ok else DIFFERENCE
+
+
+@cli.command(short_help="List the numbers that two runs print differently.")
+@argument("before", type=PATH)
+@argument("after", type=PATH)
+@option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
+def changes(before: Path, after: Path, as_json: bool) -> None:
+    """List exactly the numbers that changed between two runs of a study.
+
+    BEFORE and AFTER are result folders (or names in results/). Nothing is computed again.
+
+    \b
+    score-audit run shops --out results/shops-corrected
+    score-audit changes results/shops results/shops-corrected
+    """
+    from analysis.report.citation.numbers import changed_numbers
+    from analysis.report.ledger import read_ledger, result_folder
+
+    folders = [
+        result_folder(before, asked=("changes", "BEFORE")),
+        result_folder(after, asked=("changes", "AFTER")),
+    ]
+    read = [read_ledger(folder / "ledger.json", whole=True) for folder in folders]
+    found = changed_numbers(*read)
+    if as_json:
+        listed = [{"id": one.name, "then": one.then, "now": one.now} for one in found]
+        echo(_json({"changes": listed}))
+        return
+    for one in found:
+        echo(str(one))
+    echo(
+        f"{len(found)} number{'s' if len(found) > 1 else ''} changed."
+        if found
+        else "No number changed."
+    )
 
 
 @cli.command("new-notebook")

@@ -21,13 +21,14 @@ from analysis.errors import OutputError, printable, shown_address
 from analysis.report import place
 from analysis.report.citation import numbers
 from analysis.report.citation.references import bibtex, csl, ris
+from analysis.report.citation.word import word
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import UNSEALED, ledger, sealed, to_json, write_csv
 from analysis.results.findings import Findings
 from analysis.timing import Step
 
 OURS = re.compile(
-    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
+    r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|docx|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
     rf"|tables/(rows|effects-\d+)\.(md|tex|typ|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
@@ -175,6 +176,7 @@ def fill(
     }
     for name, text in texts.items():
         (staging / name).write_text(text, "utf-8")
+    (staging / "numbers.docx").write_bytes(word(record))
     (staging / "ledger.json").write_text(to_json(sealed(record, staging)), "utf-8")
 
 

@@ -255,9 +255,20 @@ def ledgers(results: Path) -> list[Path]:
     )
 
 
-def result_folder(folder: str | Path, *, results: str | Path = "results") -> Path:
+def result_folder(
+    folder: str | Path,
+    *,
+    results: str | Path = "results",
+    asked: tuple[str, str] = ("verify", "DIR"),
+) -> Path:
     """Return the folder with the ledger of a run: itself, or the one in `results` that has this
     name.
+
+    Parameters
+    ----------
+    folder, results : path
+    asked : tuple of str
+        The command and its argument, for the refusal.
 
     Raises
     ------
@@ -278,7 +289,7 @@ def result_folder(folder: str | Path, *, results: str | Path = "results") -> Pat
         f": {listing(written)}" if written else f"; {first}"
     )
     hint = first[0].upper() + first[1:] + "." if written and named and study == given.name else ""
-    raise OutputError("verify", "DIR", f"no ledger.json in {printable(given)}", allowed, hint)
+    raise OutputError(*asked, f"no ledger.json in {printable(given)}", allowed, hint)
 
 
 def _is_plan(name: str) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 from analysis.errors import printable
 from analysis.report.article.held import Held, held_by
 from analysis.report.article.matching import judge, says
-from analysis.report.article.mentions import Mention, mentions
+from analysis.report.article.mentions import Mention, mentions, plain
 from analysis.report.article.printed import Printed, printed_numbers
 from analysis.report.article.statistics import statistics_in
 from analysis.report.article.verdict_words import judge_words
-from analysis.report.citation.numbers import macro_name
+from analysis.report.citation.numbers import macro_name, numbers_of
+from analysis.report.citation.word_fields import MARKED
 from analysis.report.verification import Line, Status, Verification
 from analysis.results.ids import FIELDS, Known, encoded, plain_name, schema_1_id, slug
 
@@ -50,13 +51,14 @@ def find_in_text(text: str, ledger: dict[str, Any], *, strict: bool = False) -> 
     p-values.
     """
     known = Known([ledger])
-    written = mentions(MACRO.sub(" ", text), _id_pattern(known, ledger))
+    shown = MARKED.sub(lambda field: field[2], text)
+    written = mentions(MACRO.sub(" ", shown), _id_pattern(known, ledger))
     held = {name: held_by(ledger, known.rows[name]) for name in _named(written, known)}
     cited = [_cited(mention, known, held, strict) for mention in written]
-    cited += _macros_in(text, ledger, known)
+    cited += [*_macros_in(shown, ledger, known), *_fields_in(text, ledger, known)]
     nothing = Line("article", "unknown", "no result id or macro found", 0)
     cited = sorted(cited, key=lambda one: one.line or 0) or [nothing]
-    return Verification((*cited, *statistics_in(text)))
+    return Verification((*cited, *statistics_in(shown)))
 
 
 def _named(written: Sequence[Mention], known: Known) -> set[str]:
@@ -78,6 +80,33 @@ def _macros_in(text: str, ledger: dict[str, Any], known: Known) -> list[Line]:
         else:
             cited.append(Line(match[0], "unknown", "no such macro", line))
     return cited
+
+
+def _fields_in(text: str, ledger: dict[str, Any], known: Known) -> list[Line]:
+    """Return the results that a Word file prints by a field, each with what it shows judged: a
+    field keeps the number that it was given until it is updated.
+    """
+    numbers = dict(numbers_of(ledger)) if MARKED.search(text) else {}
+    cited = []
+    for match in MARKED.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        name, field = known.asked(match[1])
+        what = f"{name}#{field}" if field else name
+        if what not in numbers:
+            cited.append(_unknown(match[1], known, line, "no number of the ledger has this id"))
+            continue
+        printed, held = match[2].replace("\N{NO-BREAK SPACE}", " ").strip(), numbers[what]
+        status = "holds" if plain(printed) == plain(held) else "differs"
+        of = field or ("verdict" if "verdict" in known.rows[name] else "value")
+        one = {"text": printed, "field": of, "status": status, "ledger": held}
+        detail = printed if status == "holds" else f"{printed or 'nothing'} (the ledger: {held})"
+        cited.append(Line(what, status, f"the field shows {printable(detail)}", line, (one,)))
+    return cited
+
+
+def _unknown(written: str, known: Known, line: int, told: str) -> Line:
+    near = known.near(written, n=1)
+    return Line(written, "unknown", f'{told}. Did you mean "{near[0]}"?' if near else told, line)
 
 
 def _macros(ledger: dict[str, Any]) -> dict[str, str]:
@@ -110,10 +139,8 @@ def _cited(written: Mention, known: Known, held: Mapping[str, list[Held]], stric
     """Return whether what an article says beside an id holds."""
     name, field = known.asked(written.id)
     if not name:
-        near = known.near(written.id, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else ""
-        detail = f"no result of the ledger has this id.{hint}".removesuffix(".")
-        return Line(written.id, "unknown", detail, written.line)
+        told = "no result of the ledger has this id"
+        return _unknown(written.id, known, written.line, told)
     row = known.rows[name]
     what = f"{name}#{field}" if field else name
     verdict = row if "verdict" in row and not field else None

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.parsers.expat import ExpatError
 
 from analysis.errors import OutputError, printable
+from analysis.report.citation.package import LARGEST
+from analysis.report.citation.word_fields import STORY, with_marks
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-LARGEST = 50_000_000
-"""Bytes that an article has at most, unpacked."""
+STRICT = b"http://purl.oclc.org/ooxml/wordprocessingml/main"
+PLAIN = WORD.strip("{}").encode()
+"""The names of one vocabulary in the strict form of Word files and in the usual one."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, ExpatError, ElementTree.ParseError)
 ALLOWED = "a text in UTF-8 (md, html, tex, txt, ...), a notebook (ipynb) or a Word file (docx)"
 
 
@@ -36,7 +42,7 @@ def read_text(path: Path) -> str:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"more than {LARGEST:,} bytes")
         return readers.get(path.suffix.lower(), _of_text)(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+    except (OSError, ValueError, KeyError, *DAMAGED) as error:
         found = f"{type(error).__name__}: {printable(error)}"
         raise OutputError(str(path), "--text", found, ALLOWED) from None
 
@@ -58,19 +64,23 @@ def _of_notebook(path: Path) -> str:
 
 
 def _of_word(path: Path) -> str:
-    """Return the paragraphs, cells and footnotes of a Word file."""
+    """Return the paragraphs, cells, notes and headers of a Word file; fields with a result are
+    marked.
+    """
     with zipfile.ZipFile(path) as file:
-        names = [
-            name
-            for name in ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml")
-            if name in file.namelist()
-        ]
+        names = sorted(filter(STORY.fullmatch, file.namelist()), key=_order)
         if sum(file.getinfo(name).file_size for name in names) > LARGEST:
             raise ValueError(f"more than {LARGEST:,} bytes unpacked")
         parts = [file.read(name) for name in names]
-    if not parts or any(b"<!DOCTYPE" in part for part in parts):
+    if not names or _order(names[0]) or any(b"<!DOCTYPE" in part for part in parts):
         raise ValueError("not the document of a Word file")
-    return "\n\n".join(text for part in parts for text in _paragraphs(ElementTree.fromstring(part)))
+    trees = [ElementTree.fromstring(with_marks(part.replace(STRICT, PLAIN))) for part in parts]
+    return "\n\n".join(text for tree in trees for text in _paragraphs(tree))
+
+
+def _order(name: str) -> bool:
+    """Return whether a part comes after the document itself: notes, headers, comments."""
+    return not name.startswith("word/document")
 
 
 def _paragraphs(root: ElementTree.Element) -> Iterator[str]:

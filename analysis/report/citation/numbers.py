@@ -1,4 +1,4 @@
-"""Every number of a ledger by its id, for texts that are typeset: LaTeX, Quarto, MyST, Typst."""
+"""Every number of a ledger by its id, for texts that are typeset, and which of them changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from analysis.errors import printable
 from analysis.report.fields import deciding_row, field_text
 from analysis.results.ids import FIELDS
 from analysis.results.table import latex_escape
@@ -37,6 +39,66 @@ def numbers_of(ledger: Ledger) -> Iterator[tuple[str, str]]:
         for field in FIELDS if estimate else ():
             if text := field_text(ledger, estimate, field):
                 yield f"{name}#{field}", text
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number that is printed otherwise than before.
+
+    Attributes
+    ----------
+    name : str
+        A result id, or a field of it.
+    then, now : str or None
+        As a reader sees it; None where it was not there, or is there no more.
+    """
+
+    name: str
+    then: str | None
+    now: str | None
+
+    def __str__(self) -> str:
+        then, now = (_told(text) for text in (self.then, self.now))
+        if self.then is None or self.now is None:
+            return f"{'new' if self.then is None else 'gone':14} {self.name}: {now or then}"
+        return f"{'changed':14} {self.name}: {then or 'nothing'} then, {now or 'nothing'} now"
+
+
+def _told(text: str | None) -> str:
+    return printable((text or "").replace("\N{NO-BREAK SPACE}", " "))
+
+
+def changed_numbers(before: Ledger, after: Ledger) -> list[Change]:
+    """Return the numbers that two ledgers print differently, by their ids.
+
+    Parameters
+    ----------
+    before, after : mapping
+        Ledgers of one study.
+
+    Returns
+    -------
+    list of Change
+        In the order of `after`, then those that are gone. ``ID`` stands for ``ID#value``, too,
+        where both are the same. These are the lines that differ in every file with the study's
+        numbers (`numbers.tex`, `_variables.yml`, ...).
+    """
+    then, now = dict(numbers_of(before)), dict(numbers_of(after))
+    changes = [
+        Change(name, then.get(name), now.get(name))
+        for name in dict.fromkeys([*now, *then])
+        if then.get(name) != now.get(name)
+    ]
+    told = {change.name: change for change in changes}
+
+    def is_told(change: Change) -> bool:
+        name, _, field = change.name.rpartition("#")
+        same = told.get(name)
+        return (
+            field == "value" and bool(same) and (same.then, same.now) == (change.then, change.now)
+        )
+
+    return [change for change in changes if not is_told(change)]
 
 
 def _simulated(ledger: Ledger, comment: str) -> list[str]:
@@ -73,25 +135,34 @@ def latex(ledger: Ledger) -> str:
     return "\n".join([*lines, r"\makeatother"]) + "\n"
 
 
-def _typeset(text: str) -> str:
-    """Return a number with a true minus and no line break before its percent sign."""
+def typeset_number(text: str) -> str:
+    """Return a number with a true minus and no line break before its percent sign.
+
+    >>> ascii(typeset_number("-5.9 %"))
+    "'\\\\u22125.9\\\\xa0%'"
+    """
     return NEGATIVE.sub("\N{MINUS SIGN}", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def quarto(ledger: Ledger) -> str:
     """Return ``_variables.yml``: ``{{< var ID >}}`` and ``{{< var ID#low >}}`` in Quarto.
 
-    A dot in an id leads one level down, as Quarto reads it.
+    A dot in an id leads one level down, as Quarto reads it. An id that another one goes on from
+    with a dot cannot have a number there: it is left out, and a comment says so.
     """
+    numbers = dict(numbers_of(ledger))
     tree: dict[str, Any] = {}
-    for name, text in numbers_of(ledger):
+    above = {name[: dot.start()] for name in numbers for dot in re.finditer("[.]", name)}
+    for name, text in numbers.items():
         *path, last = name.split(".")
-        place = tree
-        for part in path:
-            held = place.setdefault(part, {})
-            place = held if isinstance(held, dict) else place
-        place[last] = _typeset(text)
-    return "\n".join([*_simulated(ledger, "#"), *_yaml(tree)]) + "\n"
+        if name not in above:
+            place = tree
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = typeset_number(text)
+    told = "# Left out, since other ids go on from it with a dot:"
+    left_out = [f"{told} {name}" for name in numbers if name in above]
+    return "\n".join([*_simulated(ledger, "#"), *left_out, *_yaml(tree)]) + "\n"
 
 
 def _yaml(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
@@ -112,13 +183,13 @@ def _quoted(text: str) -> str:
 
 def myst(ledger: Ledger) -> str:
     """Return substitutions for MyST in Sphinx: ``{{ sa["ID"] }}``."""
-    numbers = {name: _typeset(text) for name, text in numbers_of(ledger)}
+    numbers = {name: typeset_number(text) for name, text in numbers_of(ledger)}
     lines = [*_simulated(ledger, "#"), *_yaml({"substitutions": {"sa": numbers}})]
     return "\n".join(lines) + "\n"
 
 
 def typst(ledger: Ledger) -> str:
     """Return a Typst file with the dictionary ``sa``: ``#sa.at("ID")``."""
-    pairs = ((name, _typeset(text)) for name, text in numbers_of(ledger))
+    pairs = ((name, typeset_number(text)) for name, text in numbers_of(ledger))
     entries = (f"  {_quoted(name)}: {_quoted(text)}," for name, text in pairs)
     return "\n".join([*_simulated(ledger, "//"), "#let sa = (", *entries, ")"]) + "\n"
