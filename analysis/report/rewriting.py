@@ -114,6 +114,8 @@ def compare_written(
     for name in sorted((there | made) - skip):
         if name not in made:
             yield Line(name, "differs", "a run of this plan does not write it")
+        elif name not in there and "packages" in other:
+            yield Line(name, "not rewritten", "the version that made the folder did not write it")
         elif name not in there:
             yield Line(name, "gone")
         elif sha256_of(folder / name) == sha256_of(fresh / name):

@@ -19,7 +19,7 @@ from analysis.report import rewriting
 from analysis.report.citation.cite import cite
 from analysis.report.comparison import compare_ledgers
 from analysis.report.earlier import _word_of_rule_1, words_before
-from analysis.report.ledger import RULE, ledger
+from analysis.report.ledger import RULE, ledger, made_in
 from analysis.report.views import Audit
 from analysis.reproduction import verify
 from analysis.results.ids import schema_1_id
@@ -286,3 +286,21 @@ def test_a_variant_that_schema_1_encoded_is_found(pair):
     assert old["estimates"][0]["id"].endswith("@without-social-media")
     old["estimates"][0]["id"] = old["estimates"][0]["id"].replace("social-", "%53ocial%20")
     assert compare_ledgers(old, new).ok
+
+
+def test_a_file_that_an_earlier_version_did_not_write_is_no_difference(tmp_path):
+    folders = []
+    for name in ("then", "now"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "verdicts.csv").write_text("id\n", "utf-8")
+        folders.append(folder)
+    (folders[1] / "numbers.docx").write_bytes(b"PK")
+    today = made_in()
+    earlier = today | {"packages": today["packages"] | {"score-audit": "0.0.1"}}
+    for environment, status in ((today, "gone"), (earlier, "not rewritten")):
+        lines = {
+            line.what: line.status
+            for line in rewriting.compare_written(environment, *folders, exact=True)
+        }
+        assert lines["numbers.docx"] == status
