@@ -23,11 +23,14 @@ from analysis.report.citation import numbers
 from analysis.report.citation.references import bibtex, csl, ris
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import UNSEALED, ledger, sealed, to_json, write_csv
+from analysis.report.replication.checklist import answered, checklist_html, checklist_md
+from analysis.report.replication.readme import Package, readme
 from analysis.results.findings import Findings
 from analysis.timing import Step
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
+    r"|README\.md|checklist\.(md|html)|ro-crate-metadata\.json"
     rf"|tables/(rows|effects-\d+)\.(md|tex|typ|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
@@ -162,6 +165,7 @@ def fill(
     write_tables(findings, staging / "tables")
     entries = (json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history)
     lines = map(plain_text, entries)
+    items = answered(findings, record)
     texts = {
         "report.html": report_html(findings, record, images, sections, history),
         "numbers.tex": numbers.latex(record),
@@ -172,7 +176,15 @@ def fill(
         "citation.json": csl(record),
         "citation.ris": ris(record),
         "history.jsonl": "\n".join(lines) + "\n",
+        "checklist.md": checklist_md(findings, items),
+        "checklist.html": checklist_html(findings, items),
     }
+    captions = {name: figure.caption for name, figure in figures.items()}
+    written = {
+        path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file()
+    }
+    files = tuple(sorted({*written, *texts, "README.md", "ledger.json"}))
+    texts["README.md"] = readme(Package(findings, record, sections, captions, files))
     for name, text in texts.items():
         (staging / name).write_text(text, "utf-8")
     (staging / "ledger.json").write_text(to_json(sealed(record, staging)), "utf-8")
