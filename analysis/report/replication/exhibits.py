@@ -10,7 +10,7 @@ from typing import Any, Literal
 from analysis.report.fields import deciding_row, field_text
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection
-from analysis.results.table import COLUMN_NAMES
+from analysis.results.table import COLUMN_NAMES, Table
 
 ABOUT = {
     "report.html": "the report: headline, verdicts, reasons, every section",
@@ -22,7 +22,7 @@ ABOUT = {
     "decisions.csv": "what each decision of the multiverse matters",
     "checklist.md": "the items of TRIPOD+AI, answered",
     "checklist.html": "the same as a page",
-    "README.md": "this file",
+    "README.md": "data, software and commands, and what each file shows",
     "numbers.tex": "every number by its id, for LaTeX",
     "numbers.typ": "every number by its id, for Typst",
     "numbers.myst.yml": "every number by its id, for MyST",
@@ -83,7 +83,6 @@ def exhibits_of(
     findings: Findings,
     record: Mapping[str, Any],
     topics: Mapping[str, ReportSection],
-    captions: Mapping[str, str],
     files: tuple[str, ...],
 ) -> list[Exhibit]:
     """Return every table and figure, then every other file: each file of the folder stands once.
@@ -95,8 +94,6 @@ def exhibits_of(
         The ledger.
     topics : mapping of str to ReportSection
         Whose tables stand in the report alone.
-    captions : mapping of str to str
-        Of the figures.
     files : tuple of str
     """
     sections = ids_of_sections(findings, record)
@@ -107,17 +104,20 @@ def exhibits_of(
         if room == "tables":
             tables.append(Exhibit("table", names, _table_shows(name, record), ids))
         elif room == "figures":
-            figures.append(Exhibit("figure", names, _figure_shows(name, captions), ids))
+            figures.append(Exhibit("figure", names, _figure_shows(name, record, topics), ids))
         else:
             others += [Exhibit("file", (one,), ABOUT.get(one, "")) for one in names]
     in_report = [
-        Exhibit(
-            "table", ("report.html",), f"{section.title}: {table.caption}", sections.get(key, ())
-        )
+        Exhibit("table", ("report.html",), _said_of(section, table), sections.get(key, ()))
         for key, section in topics.items()
         for table in section.tables
     ]
     return [*tables, *in_report, *figures, *others]
+
+
+def _said_of(section: ReportSection, table: Table) -> str:
+    """Return what a table of the report shows: its section, and what its caption begins with."""
+    return f"{section.title}: {table.caption.partition(':')[0]}"
 
 
 def _by_stem(files: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -135,10 +135,18 @@ def _table_shows(name: str, record: Mapping[str, Any]) -> str:
     return f"every model's effect on {_outcome(name, record)}, engagement ignored and held constant"
 
 
-def _figure_shows(name: str, captions: Mapping[str, str]) -> str:
-    if name == "share":
-        return "headline, effect and word, for those who share the report"
-    return captions.get(name) or "what the section of this name draws"
+def _figure_shows(name: str, record: Mapping[str, Any], topics: Mapping[str, ReportSection]) -> str:
+    if name.startswith("effect-"):
+        return f"the effects on {_outcome(name, record)}, engagement ignored and held constant"
+    section = re.sub(r"-\d+$", "", name)
+    return FIGURES.get(name) or (topics[section].title if section in topics else "")
+
+
+FIGURES = {
+    "data": "how the columns are distributed",
+    "share": "headline, effect and word, for those who share the report",
+}
+"""What the figures show that belong to no section."""
 
 
 def _outcomes(record: Mapping[str, Any]) -> list[str]:

@@ -38,8 +38,6 @@ class Package:
         The ledger; of its `environment` the versions, and the plan's file for the command.
     topics : mapping of str to ReportSection
         The sections of the report.
-    captions : mapping of str to str
-        Of the figures, by the name of their file without its ending.
     files : tuple of str
         Every file of the folder, by its path in it.
     """
@@ -47,12 +45,11 @@ class Package:
     findings: Findings
     record: Mapping[str, Any]
     topics: Mapping[str, ReportSection]
-    captions: Mapping[str, str]
     files: tuple[str, ...]
 
     @property
     def exhibits(self) -> list[Exhibit]:
-        about = self.findings, self.record, self.topics, self.captions, self.files
+        about = self.findings, self.record, self.topics, self.files
         return exhibits_of(*about)
 
     @property
@@ -104,7 +101,7 @@ def _overview(package: Package) -> list[str]:
     tables = sum(exhibit.kind == "table" for exhibit in exhibits)
     figures = sum(exhibit.kind == "figure" for exhibit in exhibits)
     answers = [
-        f"- `{verdict['id']}`: {_plain(verdict['headline'])}."
+        f"- `{verdict['id']}` ({verdict['verdict']}): {_plain(verdict['headline'])}."
         for verdict in package.record["verdicts"]
     ]
     question = captioned(dataset, f"The question: {_plain(plan['question'])}")
