@@ -127,7 +127,7 @@ def test_what_plan_and_codebook_state_is_reported(told):
     assert "effects by country" in said["12d"]
     assert found["13"].said.startswith("not applicable, because no method against")
     bought = int(shop.table()["bought"].sum())
-    assert f"rows with bought: {bought}" in said["20a"].lower()
+    assert f"rows with bought = 1: {bought}" in said["20a"].lower()
 
 
 def test_a_few_events_are_not_counted():

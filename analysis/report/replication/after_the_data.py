@@ -32,7 +32,8 @@ def _events(known: Evidence) -> tuple[Point, ...]:
             count = round(known.findings.mean(outcome.column) * rows)
             hidden = few(count) or few(rows - count)
             said = "one answer is too rare to be counted here" if hidden else said_count(count)
-            points.append(Point(f"rows with {outcome.column}", said))
+            level = "1" if outcome.level is None else outcome.level
+            points.append(Point(f"rows with {outcome.column} = {level}", said))
     return tuple(points)
 
 

@@ -107,9 +107,14 @@ class Evidence:
         return self.findings.dataset.codebook
 
     def stated(self, key: str) -> str:
-        """Return what the codebook says under a key, shortened to a sentence; "" where nothing."""
+        """Return what the codebook says under a key, of a long text its first sentences; "" where
+        it says nothing.
+        """
         text = " ".join(str(getattr(self.codebook, key, "") or "").split())
-        return text if len(text) <= SHORT else f"{text[: SHORT - 1].rsplit(' ', 1)[0]} …"
+        if len(text) <= SHORT:
+            return text
+        first, whole, _ = text[:SHORT].rpartition(". ")
+        return f"{first if whole else text[:SHORT].rpartition(' ')[0]} (whole in README.md)"
 
     def rows(self, *methods: str, terms: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the ids of the estimates of some methods; of some terms, where these are named."""

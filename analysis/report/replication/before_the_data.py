@@ -324,19 +324,29 @@ def _fairness(known: Evidence) -> Answer:
 
 
 def _output(known: Evidence) -> Answer:
-    units = {
-        outcome.column: known.findings.dataset.unit(outcome.column)
+    entries = {
+        outcome.column: known.findings.dataset.column(outcome.column)
         for outcome in known.plan.outcome
     }
+    units = {name: entry.unit if entry else "" for name, entry in entries.items()}
     given = listed([f"{name} in {unit}" if unit else name for name, unit in units.items()])
-    chosen = known.plan.decision
     points = [Point("output", f"the expected {given}")]
-    if chosen is not None:
-        binary = chosen.thresholds if any(o.kind == "binary" for o in known.plan.outcome) else None
-        which = "thresholds" if binary else "shares that can be chosen"
-        shares = ", ".join(f"{share:g}" for share in binary or chosen.capacity)
-        points += [Point(which, shares, known.rows("decision", terms=["gain"])), Point("why these")]
+    if known.plan.decision is not None:
+        where = known.rows("decision", terms=["gain"])
+        points += [Point("where one acts", _acting(known), where), Point("why there")]
     return reported(*points)
+
+
+def _acting(known: Evidence) -> str:
+    """Return the thresholds of binary outcomes and the shares that can be chosen of the others."""
+    chosen = known.plan.decision
+    kinds = {"binary" if outcome.kind == "binary" else "other" for outcome in known.plan.outcome}
+    stated = chosen.thresholds and ", ".join(f"{chance:g}" for chance in chosen.thresholds)
+    told = {
+        "binary": f"chances of {stated or 'about the share of the outcome'}",
+        "other": f"shares of {', '.join(f'{share:g}' for share in chosen.capacity)}",
+    }
+    return listed([text for kind, text in told.items() if kind in kinds])
 
 
 def _apart(known: Evidence) -> Answer:

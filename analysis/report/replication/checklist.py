@@ -67,8 +67,9 @@ def checklist_html(findings: Findings, lines: list[Line]) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
         f"<p>{about}</p>\n<p>{_summary(lines)}</p>\n"
+        f'<div class="wide" role="region" aria-label="Items" tabindex="0">\n'
         f"<table>\n<caption>The 27 items of TRIPOD+AI</caption>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n<p>{escape(STATEMENT)}</p>\n</main>\n</body>\n</html>\n"
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>\n<p>{escape(STATEMENT)}</p>\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -77,9 +78,10 @@ LONGEST = 2000
 
 STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0 auto;"
-    "max-width:70rem;padding:1rem}table{border-collapse:collapse}caption{text-align:left}"
-    "th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-top:1px solid #767676;"
-    "overflow-wrap:anywhere}td:nth-child(2){min-width:9rem}td:nth-child(3){min-width:12rem}"
+    "max-width:70rem;padding:1rem}.wide{overflow-x:auto}table{border-collapse:collapse}"
+    "caption{text-align:left}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;"
+    "border-top:1px solid #767676;min-width:9rem}th:first-child{min-width:0;white-space:nowrap}"
+    "td:last-child{overflow-wrap:anywhere}"
 )
 
 
