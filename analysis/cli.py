@@ -271,8 +271,9 @@ def power(plan: str, n: tuple[int, ...], as_json: bool, **assumed: float | None)
 @argument("plan")
 @option("--out", type=PATH, help="Result folder. [default: results/<plan's name>]")
 @option("--quick", is_flag=True, help="Leave out what only informs, as quick = true in the plan.")
+@option("--crate", is_flag=True, help="Describe the result folder as an RO-Crate, too.")
 @option("--profile", is_flag=True, help="Say at the end where the processor time went.")
-def run(plan: str, out: Path | None, quick: bool, profile: bool) -> None:
+def run(plan: str, out: Path | None, quick: bool, crate: bool, profile: bool) -> None:
     """Run the whole audit and write the ledger, tables, figures and report.
 
     The verdict is printed as soon as it is known, and the report's place at the end.
@@ -284,15 +285,15 @@ def run(plan: str, out: Path | None, quick: bool, profile: bool) -> None:
     from analysis.timing import ProcessorTime
 
     if not profile:
-        _run(plan, out, quick)
+        _run(plan, out, quick, crate)
         return
     with ProcessorTime() as spent:
-        _run(plan, out, quick)
+        _run(plan, out, quick, crate)
     for line in spent.lines():
         echo(line, err=True)
 
 
-def _run(plan: str, out: Path | None, quick: bool) -> None:
+def _run(plan: str, out: Path | None, quick: bool, crate: bool) -> None:
     """Run the audit: first the verdicts, then all that informs, then the result folder."""
     progress = _progress()
     progress("Loading")
@@ -304,6 +305,10 @@ def _run(plan: str, out: Path | None, quick: bool) -> None:
     from analysis.report.place import require_place
     from analysis.results.weights import weighed
 
+    if crate:
+        from analysis.report.replication.crate import require_library
+
+        require_library()
     said = read_plan(plan)
     said = said.as_quick() if quick else said
     folder = require_place(out or Path("results") / said.name)
@@ -325,7 +330,7 @@ def _run(plan: str, out: Path | None, quick: bool) -> None:
 
     findings = analyse(said, progress=progress, decided=decided)
     before = words_before(findings, folder)
-    folder, error = write_or_rescue(findings, folder, progress=progress)
+    folder, error = write_or_rescue(findings, folder, crate=crate, progress=progress)
     progress("")
     for verdict, first in zip(findings.decided, told, strict=True):
         about = f"{printable(verdict.outcome)} | {printable(verdict.score)}"

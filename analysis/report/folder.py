@@ -24,36 +24,59 @@ from analysis.report.citation.references import bibtex, csl, ris
 from analysis.report.citation.word import word
 from analysis.report.html import SECTIONS, report_html, sections_of
 from analysis.report.ledger import UNSEALED, ledger, sealed, to_json, write_csv
+from analysis.report.replication.checklist import answered, checklist_html, checklist_md
+from analysis.report.replication.crate import CRATE, crate_json, library_version, require_library
+from analysis.report.replication.readme import Package, readme
 from analysis.results.findings import Findings
 from analysis.timing import Step
 
 OURS = re.compile(
     r"ledger\.json|(verdicts|estimates|checks|specifications|decisions)\.csv|report\.html|numbers\.(tex|typ|docx|myst\.yml)|_variables\.yml|citation\.(bib|json|ris)|history\.jsonl"
+    r"|README\.md|checklist\.(md|html)|ro-crate-metadata\.json"
     rf"|tables/(rows|effects-\d+)\.(md|tex|typ|html|docx)|figures/(data|share|effect-\d+|({'|'.join(SECTIONS)}|parts|diagnosis|assay)(-\d+)?)\.(svg|png)|figures/({'|'.join(SECTIONS)})\.csv"
 )
 """What a run writes, by its path in the folder; anything else belongs to the user and is carried
 over.
 """
 
+LATER = ("README.md", "checklist.md", "checklist.html", CRATE)
+"""Names that not every run writes: such a file is a run's where the ledger lists it, and else the
+user's.
+"""
+
 
 def write_results(
-    findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None
+    findings: Findings,
+    folder: Path,
+    *,
+    crate: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Path:
     """Write everything a run publishes into `folder`, replacing an earlier run's results at once.
+
+    Parameters
+    ----------
+    findings : Findings
+    folder : Path
+    crate : bool
+        Whether the folder is described as an RO-Crate, too.
+    progress : callable, optional
 
     Raises
     ------
     OutputError
-        When the folder holds something other than results, or cannot be written.
+        When the folder holds something other than results, or cannot be written; or where the
+        extra for crates is not installed.
     """
     folder, made = place.resolved(folder), []
+    library = require_library() if crate else None
     try:
         made = [path for path in folder.parents if not path.exists()]
         folder.parent.mkdir(parents=True, exist_ok=True)
         with place.turn(folder, progress):
             _tidy(folder)
             place.require_results_or_nothing(folder)
-            _write(findings, folder, progress)
+            _write(findings, folder, library, progress)
     except OSError as error:
         raise place.cannot_write(folder, error) from None
     finally:
@@ -62,7 +85,11 @@ def write_results(
 
 
 def write_or_rescue(
-    findings: Findings, folder: Path, *, progress: Callable[[str], None] = lambda step: None
+    findings: Findings,
+    folder: Path,
+    *,
+    crate: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[Path, OutputError | None]:
     """Write as `write_results` does; where that fails, into another folder: hours are not lost.
 
@@ -79,13 +106,14 @@ def write_or_rescue(
         When they could be written nowhere.
     """
     try:
-        return write_results(findings, folder, progress=progress), None
+        return write_results(findings, folder, crate=crate, progress=progress), None
     except OutputError as error:
         for root in (tempfile.gettempdir(), Path.cwd(), Path.home()):
             with contextlib.suppress(OSError):
                 other = Path(tempfile.mkdtemp(prefix="score-audit-", dir=root))
                 try:
-                    saved = write_results(findings, other / findings.plan.name, progress=progress)
+                    whole = other / findings.plan.name
+                    saved = write_results(findings, whole, crate=crate, progress=progress)
                 except OutputError:
                     shutil.rmtree(other, ignore_errors=True)
                     continue
@@ -95,14 +123,16 @@ def write_or_rescue(
         raise
 
 
-def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) -> None:
+def _write(
+    findings: Findings, folder: Path, library: str | None, progress: Callable[[str], None]
+) -> None:
     """Fill a new folder beside the old one, and exchange the two."""
     stays = place.in_place(folder)
     above = folder if stays else folder.parent
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-staging-", dir=above))
     try:
         staging.chmod(stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777 & ~_umask())
-        _fill(findings, staging, folder, progress)
+        _fill(findings, staging, folder, library, progress)
         if stays:
             _sync(staging)
             _fill_in_place(staging, folder)
@@ -115,8 +145,16 @@ def _write(findings: Findings, folder: Path, progress: Callable[[str], None]) ->
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fill(findings: Findings, staging: Path, folder: Path, progress: Callable[[str], None]) -> None:
+def _fill(
+    findings: Findings,
+    staging: Path,
+    folder: Path,
+    library: str | None,
+    progress: Callable[[str], None],
+) -> None:
     record = ledger(findings, folder)
+    if library is not None:
+        record["environment"]["crate"] = library
     history = [*read_history(folder), history_entry(findings, record)]
     fill(findings, staging, record, history, progress=progress)
 
@@ -127,6 +165,7 @@ def fill(
     record: dict[str, Any],
     history: list[dict[str, Any]],
     *,
+    described: Path | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
     """Write every file of a result folder into an empty one.
@@ -139,6 +178,10 @@ def fill(
         The ledger.
     history : list of dict
         The runs into this folder, the present one last.
+    described : Path, optional
+        The folder whose files a crate describes: this one unless given. A crate is written where
+        the ledger names the version of the library that is installed.
+    progress : callable, optional
     """
     from analysis.results.data_figure import data_figure
     from analysis.results.effect_figure import effect_figure, share_picture
@@ -163,6 +206,7 @@ def fill(
     write_tables(findings, staging / "tables")
     entries = (json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in history)
     lines = map(plain_text, entries)
+    items = answered(findings, record)
     texts = {
         "report.html": report_html(findings, record, images, sections, history),
         "numbers.tex": numbers.latex(record),
@@ -173,10 +217,20 @@ def fill(
         "citation.json": csl(record),
         "citation.ris": ris(record),
         "history.jsonl": "\n".join(lines) + "\n",
+        "checklist.md": checklist_md(findings, items),
+        "checklist.html": checklist_html(findings, items),
     }
+    library = record["environment"].get("crate")
+    (staging / "numbers.docx").write_bytes(word(record))
+    written = [path.relative_to(staging).as_posix() for path in staging.rglob("*.*")]
+    named = {*written, *texts, "README.md", "ledger.json", *([CRATE] if library else [])}
+    package = Package(findings, record, sections, tuple(sorted(named)))
+    texts["README.md"] = readme(package)
     for name, text in texts.items():
         (staging / name).write_text(text, "utf-8")
-    (staging / "numbers.docx").write_bytes(word(record))
+    if library and library == library_version():
+        crate = crate_json(record, described or staging, package.exhibits, package.command)
+        (staging / CRATE).write_text(crate, "utf-8")
     (staging / "ledger.json").write_text(to_json(sealed(record, staging)), "utf-8")
 
 
@@ -232,8 +286,9 @@ def _tidy(folder: Path) -> None:
 
 def _carry_over(source: Path, target: Path) -> None:
     """Take over what the user has put into a folder, where the other has no newer version of it."""
+    taken = _listed(target) or {}
     for name in _users_own(source) if source.is_dir() else ():
-        old, new = source / name, target / name
+        old, new = source / name, target / (_kept(name) if name.as_posix() in taken else name)
         new.parent.mkdir(parents=True, exist_ok=True)
         if old.is_dir() and not old.is_symlink():
             new.mkdir(exist_ok=True)
@@ -251,12 +306,12 @@ def _users_own(folder: Path) -> list[Path]:
     def stop(error: OSError) -> None:
         raise error
 
-    paths = []
+    paths, is_ours = [], _writes(folder)
     for where, folders, files in os.walk(folder, onerror=stop):
         here = Path(where).relative_to(folder)
         links = [name for name in folders if (Path(where) / name).is_symlink()]
         held = [here / name for name in [*files, *links]]
-        paths += [path for path in held if not OURS.fullmatch(path.as_posix())]
+        paths += [path for path in held if not is_ours(path)]
         if not folders and not files and here.as_posix() not in (".", "tables", "figures"):
             paths.append(here)
     return paths
@@ -265,7 +320,36 @@ def _users_own(folder: Path) -> list[Path]:
 def written_by_a_run(folder: Path) -> list[Path]:
     """Return the files of a result folder that a run writes, by their path in it."""
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [path for path in paths if OURS.fullmatch(path.as_posix())]
+    return [*filter(_writes(folder), paths)]
+
+
+def _writes(folder: Path) -> Callable[[Path], bool]:
+    """Return the function that says of a path in a folder whether a run wrote what is there."""
+    listed = _listed(folder)
+
+    def is_ours(path: Path) -> bool:
+        name = path.as_posix()
+        users = name in LATER and listed is not None and name not in listed
+        return bool(OURS.fullmatch(name)) and not users
+
+    return is_ours
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    """Return the hashes in a folder's ledger by file; None without a ledger (a killed run's)."""
+    with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
+        files = json.loads((folder / "ledger.json").read_text("utf-8")).get("files", {})
+        return files if isinstance(files, dict) else {}
+    return None
+
+
+def _kept(name: Path) -> Path:
+    """Return what a file of the user is called whose name a run has taken.
+
+    >>> _kept(Path("README.md")).as_posix()
+    'README.kept.md'
+    """
+    return name.with_suffix(f".kept{name.suffix}")
 
 
 def sealed_files(folder: Path) -> set[str]:
@@ -304,6 +388,10 @@ def _fill_in_place(staging: Path, folder: Path) -> None:
     files that are not the ledger's, which `verify` says; the next run puts it right.
     """
     new = [path.relative_to(staging) for path in staging.rglob("*") if path.is_file()]
+    is_ours = _writes(folder)
+    for name in new:
+        if (folder / name).is_file() and not is_ours(name):
+            os.replace(folder / name, folder / _kept(name))
     for name in sorted(new, key=lambda name: name.as_posix() == "ledger.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(staging / name, folder / name)

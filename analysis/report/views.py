@@ -418,8 +418,14 @@ class Audit:
         }
         return table_of(facts, "Colophon")
 
-    def export(self, folder: str | Path) -> Path:
+    def export(self, folder: str | Path, *, crate: bool = False) -> Path:
         """Write report, ledger, tables and figures; old results stay whole until the new ones are.
+
+        Parameters
+        ----------
+        folder : path
+        crate : bool
+            Whether the folder is described as an RO-Crate, too (the extra `crate`).
 
         Raises
         ------
@@ -428,7 +434,7 @@ class Audit:
         """
         from analysis.report.folder import write_results
 
-        return write_results(self.findings, Path(folder))
+        return write_results(self.findings, Path(folder), crate=crate)
 
 
 # --- several audits side by side ------------------------------------------------------------------

@@ -222,9 +222,20 @@ def to_markdown(table: pd.DataFrame) -> str:
     Only a `<` that starts a tag and a `&` that starts an entity are: "< .001" stays as one reads
     it.
     """
-    special = str.maketrans({char: "\\" + char for char in "\\|[]`"})
-    safe = table.map(lambda cell: _inert_html(_one_line(cell)).translate(special))
-    return safe.to_markdown(index=False, disable_numparse=True) + "\n"
+    return table.map(markdown_cell).to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def markdown_cell(cell: object, *, limit: int = 400) -> str:
+    """Return a cell of a Markdown table: one line of at most `limit` characters, nothing in which
+    is markup.
+
+    >>> markdown_cell("likes | [shop]")
+    'likes \\\\| \\\\[shop\\\\]'
+    """
+    return _inert_html(_one_line(cell, limit)).translate(MARKUP)
+
+
+MARKUP = str.maketrans({char: "\\" + char for char in "\\|[]`"})
 
 
 def _inert_html(text: str) -> str:
@@ -233,11 +244,11 @@ def _inert_html(text: str) -> str:
     return tag.sub("&lt;", text).replace(">", "&gt;") if tag.search(text) else text
 
 
-def _one_line(cell: object) -> str:
+def _one_line(cell: object, limit: int = 400) -> str:
     """Return a cell as one line of printable text: no newline, control character or change of
     direction.
     """
-    return printable(" ".join(str(cell).split()), limit=400)
+    return printable(" ".join(str(cell).split()), limit=limit)
 
 
 def to_latex(table: pd.DataFrame, caption: str, label: str | None = None) -> str:

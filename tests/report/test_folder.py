@@ -98,7 +98,7 @@ def filled_fast(monkeypatch, tmp_path, *all_findings):
         source = write_results(findings, tmp_path / f"made-{number}" / "shops")
         made[id(findings)] = source
 
-    def fill(findings, staging, folder, progress):
+    def fill(findings, staging, folder, library, progress):
         shutil.copytree(made[id(findings)], staging, dirs_exist_ok=True)
 
     monkeypatch.setattr(module, "_fill", fill)
