@@ -13,6 +13,7 @@ from analysis.results.estimates import Estimate, Unit, display
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.section import Part, ReportSection, about, rows_on, section_of
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 from analysis.studies.confounding.sensitivity import Confounder, WorkingRegression
 from analysis.studies.confounding.study import has_working_regression, positions_of
@@ -131,11 +132,22 @@ def _part(findings: Findings, verdict: Verdict) -> Part:
             " The shares are those of the weighted least squares that the model ends in, an"
             " approximation."
         )
-    return told, contour_figure(findings, verdict, surface), None
+    return told, contour_figure(findings, verdict, surface, value), None
 
 
-def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Figure:
-    """Draw the effect that is left under a confounder of each strength, engagement marked."""
+def contour_figure(
+    findings: Findings, verdict: Verdict, surface: Surface, value: float | None
+) -> Figure:
+    """Draw the effect that is left under a confounder of each strength, engagement marked.
+
+    Parameters
+    ----------
+    findings : Findings
+    verdict : Verdict
+    surface : Surface
+    value : float or None
+        The share of both that explains the effect away.
+    """
     import matplotlib
 
     from analysis.results.figure import (
@@ -144,6 +156,7 @@ def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Fi
         STYLE,
         WIDTH,
         Canvas,
+        credit,
         plain_label,
         rendered,
         shortened,
@@ -189,7 +202,31 @@ def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Fi
             "The effect that a confounder of each strength could leave; the heavy line is no effect"
             " at all. Dots are confounders as strong as an engagement column, or so many times."
         )
-        return rendered(canvas, alt, caption, findings.dataset)
+        title = _title(surface, value)
+        more = {"title": title, "credit": credit(findings), "values": _values(findings, surface)}
+        return rendered(canvas, alt, caption, findings.dataset, **more)
+
+
+def _title(surface: Surface, value: float | None) -> str:
+    """Return how strong a confounder has to be, or what the strongest mark leaves."""
+    if value is not None:
+        return (
+            f"A confounder that explains {100 * value:.2g} % of what is left of score and outcome"
+            " could account for the whole effect"
+        )
+    return f"Of {display(surface.effect, surface.unit)}, what a confounder of each strength leaves"
+
+
+def _values(findings: Findings, surface: Surface) -> Table:
+    """Return the strength of each mark, and the effect that is left under it."""
+    rows = []
+    for (column, times), one in surface.marks.items():
+        left = surface.left(np.array(one.with_score), np.array(one.with_outcome))
+        shares = (f"{share:.3f}" for share in (one.with_score, one.with_outcome))
+        name = findings.label(column) + ("" if times == 1 else f", {times:g} times")
+        rows.append((name, *shares, display(float(left), surface.unit)))
+    head = ("As strong as", "R2 with the score", "R2 with the outcome", "Effect left")
+    return Table("What a confounder would leave", head, tuple(rows), (1, 2, 3))
 
 
 def _near(confounder: Confounder) -> bool:
