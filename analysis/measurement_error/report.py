@@ -248,15 +248,16 @@ def reliability_figure(findings: Findings, outcome: str) -> Figure:
         _draw,
         axis=axis,
         height=3.0,
-        title=_title(curves),
+        title=_title(findings, verdicts),
         alt=alt,
         caption=caption,
         values=_values(findings, verdicts),
     )
 
 
-def _title(curves: Sequence[ReliabilityCurve]) -> str:
+def _title(findings: Findings, verdicts: Sequence[Verdict]) -> str:
     """Return from which reliability on the last word holds; of several, how many words change."""
+    curves = [findings.curves[one.outcome, one.score] for one in verdicts]
     if len(curves) > 1:
         changed = sum(len(curve.stretches) > 1 for curve in curves)
         return f"How well engagement is recorded changes the word of {changed} of {len(curves)}"
@@ -265,9 +266,12 @@ def _title(curves: Sequence[ReliabilityCurve]) -> str:
         return "The effect by how well engagement is recorded"
     if len(parts) == 1:
         return f"However well engagement is recorded, noise in it leaves the word {parts[0].word}"
+    word, at = parts[-1].word, parts[-1].low
+    if verdicts[0].holds_word == word and (verdicts[0].holds_from or 1) < 1:
+        at = verdicts[0].holds_from  # between two points of the curve
     return (
-        f"As far as noise goes, the word is {parts[-1].word} where engagement is recorded with"
-        f" reliability {parts[-1].low:.2f} or more"
+        f"As far as noise goes, the word is {word} where engagement is recorded with reliability"
+        f" {at:.2g} or more"
     )
 
 

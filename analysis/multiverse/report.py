@@ -98,9 +98,12 @@ def curve_figure(findings: Findings) -> Figure:
 def _title(curve: pd.DataFrame) -> str:
     """Return in how many analyses the interval excludes zero, and on which side."""
     above, below = int((curve["conf_low"] > 0).sum()), int((curve["conf_high"] < 0).sum())
-    told = [f"{count} {way}" for count, way in ((below, "below"), (above, "above")) if count]
-    sides = " and ".join(told) or "none on one side of"
-    return f"Of {len(curve):,} reasonable analyses, {sides} zero with the whole interval"
+    (most, way), (rest, other) = sorted([(below, "below"), (above, "above")], reverse=True)
+    more = f", in {rest:,} {other} it" if rest else ""
+    return (
+        f"In {most or 'none'} of {len(curve):,} reasonable analyses, the whole interval lies {way}"
+        f" zero{more}"
+    )
 
 
 def _values(curve: pd.DataFrame, rows: list[tuple[str, str]], shown: _Axis) -> Table:
@@ -183,8 +186,8 @@ def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis)
     axes.set_ylim(bottom - room, top + room)
     beyond = {"v": (low < bottom, bottom, low.min()), "^": (high > top, top, high.max())}
     for arrow, (which, edge, far) in beyond.items():
-        axes.plot(at[which], np.full(which.sum(), edge), arrow, color=INK, ms=3, clip_on=False)
         if which.any():
+            axes.plot(at[which], np.full(which.sum(), edge), arrow, color=INK, ms=3, clip_on=False)
             number = f"to {far:,.3g}".replace("-", "\N{MINUS SIGN}")
             axes.annotate(number, (at[which][0], edge), fontsize=8, ha="right")
     return any(which.any() for which, _, _ in beyond.values())

@@ -369,7 +369,7 @@ def share_picture(findings: Findings) -> bytes:
         _draw_entries(axes, lines, farthest(verdict), _band(verdict))
         _draw_band(axes, verdict)
         axes.tick_params(labelsize=9)
-        axes.set_xlabel(wrapped(_axis_label(findings, verdict), 90), fontsize=9)
+        axes.set_xlabel(wrapped(_axis_label(findings, verdict), 68, 240), fontsize=9)
         word = f"{verdict.verdict}, {verdict.direction}" if verdict.direction else verdict.verdict
         drawn = "SIMULATED DATA. " if findings.dataset.simulated else ""
         source = plain_label(drawn + credit(findings), 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,10 @@ WIDTH = 5.0
 a screen.
 """
 
+DPI, COLOURS = 400, 64
+"""A figure is 2,000 pixels wide, for a screen of twice the density and for print; its PNG has so
+many colours at most, shades of its letters' edges among them."""
+
 FONT = "Audit Sans"
 """Letters of Inter (SIL Open Font License), carried with the package: a figure looks the same
 everywhere. What it lacks is drawn in matplotlib's own font."""
@@ -62,6 +67,9 @@ HEADING, LINE, CREDIT = 12.5, 0.235, 0.16
 FENCE, WORTH_IT = 3.0, 1.5
 """Ends of intervals farther from the middle half of them than so many times its width do not
 stretch an axis, where it would be so many times as long with them."""
+
+LONG_PATH, LONG_NUMBER = re.compile(rb' d="[^"]*"'), re.compile(rb"(\.\d\d)\d+")
+"""Paths of an SVG; of their numbers two decimals are kept, a hundredth of a point."""
 
 SAID = "simulated data: no row was observed"
 MADE_UP = "#8f3a00"
@@ -124,11 +132,12 @@ class Figure:
     def svg(self) -> bytes:
         return self._drawn("svg", {"Date": None, "Creator": None, "Title": self.alt})
 
-    def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = 200) -> bytes:
+    def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = DPI) -> bytes:
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
             self.figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-        return buffer.getvalue()
+        drawn = buffer.getvalue()
+        return LONG_PATH.sub(_shorter, drawn) if kind == "svg" else _with_palette(drawn)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         data = base64.b64encode(self.png).decode("ascii")
@@ -149,11 +158,26 @@ class Figure:
         """Write `name`.png and `name`.svg; return the latter as a page holds it."""
         svg, engine = self.svg, self.figure.get_layout_engine()
         self.figure.set_layout_engine("none")  # everything has found its place
-        png = self._drawn("png", {"Software": None}, 400)  # 2,000 pixels wide
+        png = self.png
         self.figure.set_layout_engine(engine)
         (folder / f"{name}.png").write_bytes(png)
         (folder / f"{name}.svg").write_bytes(svg)
         return Image(base64.b64encode(svg).decode("ascii"), self.alt, self.caption, self.values)
+
+
+def _with_palette(png: bytes) -> bytes:
+    """Return a PNG of few colours: a third of the bytes, and a figure has no more."""
+    from PIL import Image as Pixels
+
+    buffer = io.BytesIO()
+    with Pixels.open(io.BytesIO(png)) as pixels:
+        few = pixels.convert("RGB").quantize(COLOURS, Pixels.Quantize.FASTOCTREE, dither=0)
+        few.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _shorter(path: re.Match[bytes]) -> bytes:
+    return LONG_NUMBER.sub(rb"\1", path[0])
 
 
 def rendered(
@@ -211,7 +235,7 @@ def credit(findings: Findings) -> str:
 def _frame(canvas: Canvas, title: str, credit: str, *, simulated: bool) -> None:
     """Set the title above the figure, the credit below it, and a strip that crosses nothing."""
     width = canvas.get_size_inches()[0]
-    heading = wrapped(title, round(9.2 * width), 240)
+    heading = wrapped(title, round(10.2 * width), 240)
     source = plain_label("\n".join(textwrap.wrap(credit, round(17 * width))[:2]), 120)
     strip = STRIP if simulated else 0.0
     above = LINE * (heading.count("\n") + 1) + 0.14 if title else 0.0
@@ -240,8 +264,7 @@ def _make_room(canvas: Canvas, above: float, below: float) -> float:
         taken = 0.0
         for legend in canvas.legends:  # matplotlib leaves room for one only at the very top
             legend.set_bbox_to_anchor((0, low, 1, high - low), canvas.transFigure)
-            lines = -(-len(legend.get_texts()) // max(legend._ncols, 1))
-            taken = (0.21 * lines + 0.12) / taller
+            taken = (legend.get_window_extent().height / canvas.dpi + 0.14) / taller
         engine.set(rect=(0, low, 1, high - low - taken))
         return taller
     for axes in canvas.axes:
@@ -453,8 +476,10 @@ def on_axis(value: float, unit: str) -> float:
 def wrapped(text: str, width: int, longest: int = 120) -> str:
     """Return text in lines of at most `width` letters and of about the same length."""
     text = printable(" ".join(text.split()), limit=longest)
+    text = re.sub(r"(?<=\d) (?=%|per cent)", "\N{NO-BREAK SPACE}", text)
     lines = max(1, -(-len(text) // width))
-    return plain_label("\n".join(textwrap.wrap(text, min(width, len(text) // lines + 6))))
+    parts = textwrap.wrap(text, min(width, len(text) // lines + 6))
+    return plain_label("\n".join(parts).replace("\N{NO-BREAK SPACE}", " "))
 
 
 def plain_label(text: str, longest: int = LONGEST) -> str:

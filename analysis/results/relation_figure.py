@@ -312,9 +312,7 @@ def _draw_names(axes: Axes, findings: Findings, one: Adjusted) -> list[str]:
         apart = all(np.abs(places[at] - places[other]).max() > APART for other in marked)
         if inside and free and apart:
             marked.append(at)
-            side = (
-                {"ha": "right", "xytext": (-5, 0)} if x > 0.5 else {"ha": "left", "xytext": (5, 0)}
-            )
+            side = ("right", -5) if x > 0.5 else ("left", 5)
             axes.plot(one.score[at], one.rows[at], "o", color=INK, markersize=3.5, zorder=4)
             axes.annotate(
                 plain_label(shortened(names[at], 26)),

@@ -231,19 +231,19 @@ def _figure(findings: Findings, verdict: Verdict, curves: tuple[Curve, Curve], t
 
 
 def _title(findings: Findings, verdict: Verdict) -> str:
-    """Return how far predictions are off with the score, and without it."""
+    """Return how far what is predicted is from what comes true, with the score and without it."""
+    from analysis.results.headline import said_mean
     from analysis.results.section import rows_on
 
-    off = {
-        row.variant: row.displayed.removeprefix("+")
+    away = {
+        row.variant: said_mean(findings, verdict.outcome, row.estimate)
         for row in rows_on(findings, verdict, "calibration")
         if row.term == ERROR
     }
-    without, beside = (off[variant] for variant in VARIANTS)
+    without, beside = (away[variant].replace("per cent", "points") for variant in VARIANTS)
     outcome, score = findings.label(verdict.outcome), findings.label(verdict.score)
-    unit = findings.dataset.unit(verdict.outcome) if "points" not in without else ""
     return (
-        f"With {score}, predictions of {outcome} are {beside} {unit} off on average; without it,"
+        f"With {score}, predictions of {outcome} miss its mean by {beside}; without it, by"
         f" {without}"
     )
 

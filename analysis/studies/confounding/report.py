@@ -38,6 +38,9 @@ LEAST, ROOM = 0.05, 1.35
 APART = 0.15
 """A multiple is named where it lies so far from the column itself, as a share of the axis."""
 
+WORDS = 0.4
+"""The length of a name, as a share of the axis: of names that would meet, the first stands."""
+
 TIMES = (1.0, 2.0, 3.0)
 """Multiples of an engagement column that are marked."""
 
@@ -178,17 +181,20 @@ def contour_figure(
         axes.clabel(lines, fmt={level: plain_label(name) for level, name in names.items()})
         if left.min() < 0 < left.max():
             axes.contour(axis, axis, left, levels=[0.0], colors=ACCENT, linewidths=2)
+        written: list[tuple[float, float]] = []
         for (column, times), one in drawn.items():
             axes.plot(one.with_score, one.with_outcome, "o", color=INK, markersize=4)
             more = "" if times == 1 else f" x {times:g}"
             base = surface.marks[column, 1.0] if times > 1 else None
+            here = one.with_score, one.with_outcome
             apart = base is None or one.with_score - base.with_score > APART * most
-            if not apart:
+            if not apart or not _is_free(here, written, most):
                 continue
+            written.append(here)
             text = plain_label(shortened(label(column), 28) + more)
             axes.annotate(
                 text,
-                (one.with_score, one.with_outcome),
+                here,
                 xytext=(4, 4),
                 textcoords="offset points",
                 fontsize=9,
@@ -227,6 +233,13 @@ def _values(findings: Findings, surface: Surface) -> Table:
         rows.append((name, *shares, display(float(left), surface.unit)))
     head = ("As strong as", "R2 with the score", "R2 with the outcome", "Effect left")
     return Table("What a confounder would leave", head, tuple(rows), (1, 2, 3))
+
+
+def _is_free(here: tuple[float, float], written: list[tuple[float, float]], most: float) -> bool:
+    """Return whether a name at a mark would meet none that is written already."""
+    return all(
+        abs(here[0] - x) > WORDS * most or abs(here[1] - y) > 0.05 * most for x, y in written
+    )
 
 
 def _near(confounder: Confounder) -> bool:
