@@ -28,6 +28,7 @@ ROOMS = {
     "analysis.out_of_core": "beyond memory",
     "analysis.results.figure": "write figures",
     "analysis.results.data_figure": "write figures",
+    "analysis.results.relation_figure": "write figures",
     "analysis.results.effect_figure": "write figures",
     "analysis.results.table": "write tables",
     "analysis.report": "write report and ledger",

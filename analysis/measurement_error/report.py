@@ -14,7 +14,19 @@ from matplotlib.figure import Figure as Canvas
 from analysis.measurement_error.reliability_curve import SUPPOSED, ReliabilityCurve, Stretch
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display, span_text
-from analysis.results.figure import ACCENT, BAND, INK, STYLE, Figure, on_axis, plain_label, rendered
+from analysis.results.figure import (
+    ACCENT,
+    FAINT,
+    INK,
+    STYLE,
+    Figure,
+    credit,
+    draw_band,
+    draw_spread,
+    on_axis,
+    plain_label,
+    rendered,
+)
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, about, section_of
 from analysis.results.sentence import listed
@@ -230,7 +242,58 @@ def reliability_figure(findings: Findings, outcome: str) -> Figure:
         caption += " The dashed line marks where the effect vanishes."
     alt = " ".join(_alt(findings, verdict) for verdict in verdicts)
     axis = "reliability of recorded engagement"
-    return panels_figure(findings, verdicts, _draw, axis=axis, height=3.0, alt=alt, caption=caption)
+    return panels_figure(
+        findings,
+        verdicts,
+        _draw,
+        axis=axis,
+        height=3.0,
+        title=_title(findings, verdicts),
+        alt=alt,
+        caption=caption,
+        values=_values(findings, verdicts),
+    )
+
+
+def _title(findings: Findings, verdicts: Sequence[Verdict]) -> str:
+    """Return from which reliability on the last word holds; of several, how many words change."""
+    curves = [findings.curves[one.outcome, one.score] for one in verdicts]
+    if len(curves) > 1:
+        changed = sum(len(curve.stretches) > 1 for curve in curves)
+        return f"How well engagement is recorded changes the word of {changed} of {len(curves)}"
+    parts = curves[0].stretches
+    if not parts:
+        return "The effect by how well engagement is recorded"
+    if len(parts) == 1:
+        return f"However well engagement is recorded, noise in it leaves the word {parts[0].word}"
+    word, at = parts[-1].word, parts[-1].low
+    if verdicts[0].holds_word == word and (verdicts[0].holds_from or 1) < 1:
+        at = verdicts[0].holds_from  # between two points of the curve
+    return (
+        f"As far as noise goes, the word is {word} where engagement is recorded with reliability"
+        f" {at:.2g} or more"
+    )
+
+
+EVERY = 0.05
+"""Steps of reliability of which a table has the effect."""
+
+
+def _values(findings: Findings, verdicts: Sequence[Verdict]) -> Table:
+    """Return effect and word at reliabilities along the curves."""
+    rows = []
+    for verdict in verdicts:
+        curve = findings.curves[verdict.outcome, verdict.score]
+        name = f"{findings.label(verdict.score)}, " if len(verdicts) > 1 else ""
+        words = curve.words or ((("", None),) * len(curve.effects))
+        for at, effect, (word, _) in zip(curve.reliability, curve.effects, words, strict=True):
+            if abs(at / EVERY - round(at / EVERY)) > 1e-6:
+                continue
+            shown = "-" if effect is None else display(effect.estimate, curve.unit)
+            span = "-" if effect is None else span_text(*effect.interval(curve.level), curve.unit)
+            rows.append((f"{name}{at:.2f}", shown, span, word))
+    head = ("Reliability", "Effect", "Interval", "Word")
+    return Table("The effect by the reliability of recorded engagement", head, tuple(rows))
 
 
 def panels_figure(
@@ -240,8 +303,10 @@ def panels_figure(
     *,
     axis: str,
     height: float,
+    title: str,
     alt: str,
     caption: str,
+    values: Table | None = None,
 ) -> Figure:
     """Draw one panel a score of an outcome, above each other; `draw` returns its effect's unit."""
     with matplotlib.rc_context(STYLE):
@@ -250,13 +315,14 @@ def panels_figure(
         label = findings.dataset.label
         for axes, verdict in zip(grid, verdicts, strict=True):
             unit = draw(axes, findings, verdict)
-            title = " ".join(f"{label(verdict.score)}, {label(verdict.outcome)}".split())
-            title = plain_label(title)
-            axes.set_title(title[:1].upper() + title[1:], loc="left", fontsize=11, weight="bold")
+            name = " ".join(f"{label(verdict.score)}, {label(verdict.outcome)}".split())
+            name = plain_label(name)
+            axes.set_title(name[:1].upper() + name[1:], loc="left", fontsize=10)
             shown = {"percent": "effect, %", "points": "effect, points", "log odds": "log odds"}
             axes.set_ylabel(shown.get(unit, "effect"), fontsize=10)
         grid[-1].set_xlabel(axis, fontsize=10)
-        return rendered(canvas, alt, caption, findings.dataset)
+        more = {"title": title, "credit": credit(findings), "values": values}
+        return rendered(canvas, alt, caption, findings.dataset, **more)
 
 
 def _marked(findings: Findings, verdict: Verdict) -> Estimate | None:
@@ -280,8 +346,8 @@ def _draw(axes: Axes, findings: Findings, verdict: Verdict) -> str:
     intervals = (effect.interval(curve.level) for effect in effects)
     low, high = np.array([[on_axis(edge, unit) for edge in edges] for edges in intervals]).T
     band = [on_axis(edge, unit) for edge in curve.band]
-    axes.axhspan(*band, color=BAND, zorder=0, linewidth=0)
-    axes.fill_between(at, low, high, color="#9a9a9a", alpha=0.45, linewidth=0)
+    draw_band(axes, *band, along="y")
+    draw_spread(axes, np.array(at), low, high, FAINT)
     axes.plot(at, middle, color=ACCENT, linewidth=2)
     axes.axhline(0, color=INK, linewidth=0.9)
     reach = [*band, low[-1], high[-1], *_draw_marks(axes, findings, verdict)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.results.figure import Figure
     from analysis.results.findings import Findings
     from analysis.results.section import ReportSection
+    from analysis.results.table import Table
     from analysis.results.verdict import Verdict
 
 DOUBLINGS = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -190,7 +191,43 @@ def simex_figure(findings: Findings, outcome: str) -> Figure:
         for verdict in verdicts
     )
     axis = "error variance added to engagement"
-    return panels_figure(findings, verdicts, _draw, axis=axis, height=2.4, alt=alt, caption=CAPTION)
+    return panels_figure(
+        findings,
+        verdicts,
+        _draw,
+        axis=axis,
+        height=2.4,
+        title=_title(findings, verdicts),
+        alt=alt,
+        caption=CAPTION,
+        values=_values(findings, verdicts),
+    )
+
+
+def _title(findings: Findings, verdicts: list[Verdict]) -> str:
+    """Return how the effect moves as noise is added."""
+    told = []
+    for verdict in verdicts:
+        points = _points(findings, verdict)
+        first, most = points["0.0"], points[f"{DOUBLINGS[-1]:.1f}"]
+        name = f"{findings.label(verdict.score)}: " if len(verdicts) > 1 else ""
+        told.append(f"{name}from {first.displayed} to {most.displayed}")
+    return f"More noise in engagement takes the effect {'; '.join(told)}"
+
+
+def _values(findings: Findings, verdicts: list[Verdict]) -> Table:
+    """Return the effect by the error variance that was added."""
+    from analysis.results.table import Table
+
+    rows = []
+    for verdict in verdicts:
+        name = f"{findings.label(verdict.score)}, " if len(verdicts) > 1 else ""
+        for added, row in _points(findings, verdict).items():
+            at = "no noise left, by the parabola" if added == BACK else f"{added} times added"
+            rows.append((f"{name}{at}", row.displayed))
+    return Table(
+        "The effect by noise added to engagement", ("Error variance", "Effect"), tuple(rows)
+    )
 
 
 def _points(findings: Findings, verdict: Verdict) -> dict[str, Estimate]:

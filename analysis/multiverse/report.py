@@ -14,7 +14,18 @@ from analysis.models.family import FAMILIES
 from analysis.multiverse.specifications import Specification, options_of
 from analysis.plan import Plan
 from analysis.plan.sections.outcome import OutcomeSection
-from analysis.results.figure import ACCENT, INK, STYLE, Figure, plain_label, rendered
+from analysis.results.figure import (
+    ACCENT,
+    ARROW,
+    FAINT,
+    INK,
+    STYLE,
+    Figure,
+    credit,
+    plain_label,
+    reach,
+    rendered,
+)
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection
 from analysis.results.sentence import multiverse_sentence
@@ -68,15 +79,48 @@ def curve_figure(findings: Findings) -> Figure:
         top, bottom = canvas.subplots(
             2, 1, sharex=True, height_ratios=[2.4, 0.17 * len(rows) + 0.2]
         )
-        _draw_effects(top, curve, shown)
+        gone = _draw_effects(top, curve, shown)
         _draw_options(bottom, curve, rows)
         about = findings.dataset.label(multiverse.own.outcome)
-        title = plain_label(f"{len(curve):,} analyses of {about}\n{shown.label}")
-        top.set_title(title, loc="left", fontsize=10)
+        top.set_title(plain_label(f"{about}: {shown.label}"), loc="left", fontsize=10)
         bottom.set_xlabel("analyses, in order of their effect")
+        more = {"title": _title(curve), "credit": credit(findings)}
         return rendered(
-            canvas, _alt(curve, shown), f"{_which(findings, curve)} {CAPTION}", findings.dataset
+            canvas,
+            _alt(curve, shown),
+            f"{_which(findings, curve)} {CAPTION}" + (f" {ARROW}" if gone else ""),
+            findings.dataset,
+            values=_values(curve, rows, shown),
+            **more,
         )
+
+
+def _title(curve: pd.DataFrame) -> str:
+    """Return in how many analyses the interval excludes zero, and on which side."""
+    above, below = int((curve["conf_low"] > 0).sum()), int((curve["conf_high"] < 0).sum())
+    (most, way), (rest, other) = sorted([(below, "below"), (above, "above")], reverse=True)
+    more = f", in {rest:,} {other} it" if rest else ""
+    return (
+        f"In {most or 'none'} of {len(curve):,} reasonable analyses, the whole interval lies {way}"
+        f" zero{more}"
+    )
+
+
+def _values(curve: pd.DataFrame, rows: list[tuple[str, str]], shown: _Axis) -> Table:
+    """Return the middle effect and how many exclude zero, of all analyses and by option."""
+    parts = [("all analyses", curve)]
+    parts += [(f"{d}: {o}", curve[curve[d] == o]) for d, o in rows]
+    cells = tuple(
+        (
+            name,
+            f"{len(part):,}",
+            *(f"{shown.of(part['estimate'].quantile(q)):+.3g}" for q in (0.0, 0.5, 1.0)),
+            f"{100 * _sure(part).mean():.0f} %",
+        )
+        for name, part in parts
+    )
+    head = ("Analyses", "Number", "Lowest", "Middle", "Highest", "Exclude zero")
+    return Table(f"Effects, {shown.label}", head, cells, (1, 2, 3, 4, 5))
 
 
 def _which(findings: Findings, curve: pd.DataFrame) -> str:
@@ -127,15 +171,26 @@ def _option_rows(plan: Plan, curve: pd.DataFrame) -> list[tuple[str, str]]:
     return rows[:MOST_ROWS]
 
 
-def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis) -> None:
+def _draw_effects(axes: matplotlib.axes.Axes, curve: pd.DataFrame, shown: _Axis) -> bool:
+    """Draw effects and intervals; return whether any goes on beyond the axis."""
     at, effect = np.arange(len(curve)), shown.of(curve["estimate"].to_numpy())
     sure = _sure(curve)
     low, high = (shown.of(curve[edge].to_numpy()) for edge in ("conf_low", "conf_high"))
-    axes.vlines(at, low, high, color="#b8b8b8", linewidth=0.5, rasterized=True)
+    bottom, top = reach(np.concatenate([low, effect, high]), [0.0])
+    axes.vlines(at, low, high, color=FAINT, linewidth=0.5, rasterized=True)
     axes.plot(at[sure], effect[sure], ".", color=ACCENT, markersize=4, rasterized=True)
     hollow = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.6}
     axes.plot(at[~sure], effect[~sure], "o", color=INK, rasterized=True, **hollow)
     axes.axhline(0, color=INK, linewidth=0.8)
+    room = 0.05 * (top - bottom)
+    axes.set_ylim(bottom - room, top + room)
+    beyond = {"v": (low < bottom, bottom, low.min()), "^": (high > top, top, high.max())}
+    for arrow, (which, edge, far) in beyond.items():
+        if which.any():
+            axes.plot(at[which], np.full(which.sum(), edge), arrow, color=INK, ms=3, clip_on=False)
+            number = f"to {far:,.3g}".replace("-", "\N{MINUS SIGN}")
+            axes.annotate(number, (at[which][0], edge), fontsize=8, ha="right")
+    return any(which.any() for which, _, _ in beyond.values())
 
 
 def _sure(curve: pd.DataFrame) -> np.ndarray:

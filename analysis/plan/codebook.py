@@ -216,6 +216,9 @@ class Codebook(Section):
     """The TOML beside a dataset: where it comes from, its licence, what it is and what it is *not*.
 
     `simulated` says that no row was observed: everything printed of such data says so.
+
+    `names_rows` is the column with the names of rows that a figure may name: works, firms, places
+    whose values have been published; never persons. Without it no row is ever named.
     """
 
     title: str
@@ -228,8 +231,21 @@ class Codebook(Section):
     not_: str = Field("", alias="not")
     caution: str = ""
     simulated: bool = False
+    names_rows: Name | None = None
     reading: ReadingSection | None = None
     columns: dict[str, CodebookColumn] = Field(default_factory=dict)
+
+    def rules(self) -> Rules:
+        named = self.names_rows is not None
+        column = self.columns.get(self.names_rows or "")
+        return {
+            "names_rows: the name of a column of type text, described under [columns]": (
+                named and (column is None or column.type != "text")
+            ),
+            "names_rows only with source and licence: the rows of published data are named": (
+                named and not (self.source.strip() and self.licence.strip())
+            ),
+        }
 
 
 def read_codebook(path: Path) -> Codebook | None:

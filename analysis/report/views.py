@@ -348,7 +348,7 @@ class Audit:
         ----------
         kind : str
             "effect": the score's effect, with and without engagement. "data": how columns are
-            distributed. "relation": how score, engagement and outcome go together.
+            distributed. "relation": the outcome by the score, at equal engagement and without.
             "reliability": the effect by the reliability of engagement. "curve": every analysis
             that the plan calls reasonable. "decision": what choosing by the score gains.
             "calibration": whether predictions come true, without the score and with it.
@@ -365,8 +365,9 @@ class Audit:
             For a kind, an outcome or a score that there is not, or of which nothing was found.
         """
         from analysis.measurement_error.report import reliability_figure
-        from analysis.results.data_figure import data_figure, relation_figure
+        from analysis.results.data_figure import data_figure
         from analysis.results.effect_figure import effect_figure
+        from analysis.results.relation_figure import relation_figure
 
         known_name("kind of figure", kind, KINDS)
         verdict = self.verdict_on(outcome, score)

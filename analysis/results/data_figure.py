@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -13,11 +14,12 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from analysis.data.disclosure import FEWEST, few, joined_cells
-from analysis.errors import AnalysisError, Fault
 from analysis.models.columns import transform
 from analysis.results.estimates import display
-from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, Figure, rendered, wrapped
+from analysis.results.figure import ACCENT, STYLE, WIDTH, Figure, credit, rendered, wrapped
 from analysis.results.findings import Findings
+from analysis.results.headline import mean_of, said_mean
+from analysis.results.table import Table
 
 SHOWN = 2
 """Outcomes, scores and engagement columns that are drawn, of each."""
@@ -163,7 +165,49 @@ def data_figure(findings: Findings) -> Figure:
         canvas, grid = _grid(len(panels))
         for axes, panel in zip(grid, panels, strict=True):
             draw_histogram(axes, panel)
-        return rendered(canvas, alt, caption, findings.dataset)
+        more = {"title": _title(findings), "credit": credit(findings)}
+        values = histogram_table(panels)
+        return rendered(canvas, alt, caption, findings.dataset, values=values, **more)
+
+
+def _title(findings: Findings) -> str:
+    """Return what the first outcome is like: its middle half, or the share of ones."""
+    outcome = findings.plan.outcome[0]
+    values = findings.sample.numbers(outcome.column)
+    name = mean_of(findings, outcome.column).removeprefix("average ")
+    said = partial(said_mean, findings, outcome.column)
+    if outcome.kind == "binary":
+        ones = int((values == 1).sum())
+        if few(ones) or few(len(values) - ones):
+            return f"{name[:1].upper()}{name[1:]}: fewer than {FEWEST} rows are on one side"
+        return f"{name[:1].upper()}{name[1:]} is {said(values.mean())}"
+    ends = map(said, np.quantile(values, (0.25, 0.75)))
+    return f"Half of the rows have {name} from {' to '.join(ends)}"
+
+
+def histogram_table(panels: Sequence[Panel]) -> Table:
+    """Return the bars of histograms: what each holds, and its rows; none of a few."""
+    cells = []
+    for panel in panels:
+        shown = panel.on_axis(panel.shown)
+        if _has_bar_each(panel):
+            levels, counts = np.unique(panel.shown, return_counts=True)
+            named = [display(float(level), "number") for level in levels]
+        else:
+            edges, _ = _bars(shown)
+            counts, _ = np.histogram(shown, edges)
+            edges = np.expm1(edges) if panel.logged else edges
+            named = [
+                f"{display(float(low), 'number')} to {display(float(high), 'number')}"
+                for low, high in pairwise(edges)
+            ]
+        cells += [
+            (panel.label, name, f"{count:,}")
+            for name, count in zip(named, counts, strict=True)
+            if count
+        ]
+    head = ("Column", "Values", "Rows")
+    return Table("Rows in each bar", head, tuple(cells), (2,))
 
 
 def _grid(panels: int) -> tuple[Canvas, Sequence[Axes]]:
@@ -182,7 +226,7 @@ def draw_histogram(axes: Axes, panel: Panel) -> None:
 
     style = {"ax": axes, "color": ACCENT, "edgecolor": "white", "linewidth": 0.3}
     values = panel.on_axis(panel.shown)
-    if len(np.unique(panel.values)) <= FEW_LEVELS and not panel.logged:
+    if _has_bar_each(panel):
         sns.histplot(x=values, discrete=True, shrink=0.8, **style)
     else:
         edges, height = _bars(values)
@@ -190,6 +234,11 @@ def draw_histogram(axes: Axes, panel: Panel) -> None:
     panel.mark(axes)
     axes.set_ylabel("rows", fontsize=9)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _has_bar_each(panel: Panel) -> bool:
+    """Return whether there are so few values that each has a bar."""
+    return len(np.unique(panel.values)) <= FEW_LEVELS and not panel.logged
 
 
 def _bars(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,85 +253,6 @@ def _bars(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     joined = np.append(edges[[part.start for part in parts]], edges[-1])
     place = np.clip(np.searchsorted(joined, values, side="right") - 1, 0, len(parts) - 1)
     return joined, 1 / wide[place]
-
-
-# --- how columns go together ----------------------------------------------------------------------
-
-BINS, FEWEST_IN_BIN = 10, 10
-"""Groups of equal size, and the rows that each has: a mean of fewer could be a person's."""
-
-
-def relation_figure(findings: Findings, outcome: str, score: str, ax: Axes | None = None) -> Figure:
-    """Return how score, engagement and outcome go together, nothing held constant.
-
-    Means of the outcome in groups of equal size by the score and by engagement, and of the score by
-    engagement, with intervals and a smooth line (lowess; Cleveland 1979). With `ax`, the outcome by
-    the score alone.
-
-    Raises
-    ------
-    AnalysisError
-        When there are too few rows for groups in which nobody is recognised.
-    """
-    plan = findings.plan
-    if findings.sample.rows < 2 * FEWEST_IN_BIN:
-        found = f"{findings.sample.rows} rows"
-        raise AnalysisError("plot", [Fault("kind", found, f"at least {2 * FEWEST_IN_BIN} rows")])
-    by_score = panel_of(findings, score, plan.score.transform_of(score))
-    pays, rated = (panel_of(findings, column, "identity") for column in (outcome, score))
-    first = plan.engagement.columns[0]
-    engaged = panel_of(findings, first, plan.engagement.transform_of(first))
-    pairs = [(by_score, pays), (engaged, pays), (engaged, rated)]
-    level = plan.inference.level
-    with matplotlib.rc_context(STYLE):
-        if ax is None:
-            canvas = Canvas(figsize=(WIDTH, 6.6), layout="constrained")
-            grid = canvas.subplots(3, 1)
-        else:
-            canvas, grid, pairs = ax.get_figure(), [ax], pairs[:1]
-        told = [_draw_relation(axes, *pair, level) for axes, pair in zip(grid, pairs, strict=True)]
-        caption = (
-            f"Points are means of groups of equal size with {100 * level:g} % intervals; the line"
-            " is a smooth one through all rows (lowess). Nothing is held constant."
-        )
-        return rendered(canvas, " ".join(told), caption, findings.dataset, own=ax is None)
-
-
-def _draw_relation(axes: Axes, across: Panel, up: Panel, level: float) -> str:
-    """Draw binned means with intervals and a smooth line; return what they show, in words."""
-    import pandas as pd
-    import seaborn as sns
-    from statsmodels.nonparametric.smoothers_lowess import lowess
-
-    x, y = across.drawn, up.values
-    groups = max(2, min(BINS, len(x) // FEWEST_IN_BIN))
-    place = pd.qcut(x, groups, duplicates="drop", labels=False)
-    parts = joined_cells(np.bincount(place), FEWEST_IN_BIN)
-    place = np.repeat(np.arange(len(parts)), [part.stop - part.start for part in parts])[place]
-    means = pd.DataFrame({"x": x, "y": y}).groupby(place).mean()
-    sns.pointplot(
-        x=means["x"].to_numpy()[place],
-        y=y,
-        errorbar=("ci", 100 * level),
-        seed=0,
-        n_boot=500,
-        native_scale=True,
-        linestyle="none",
-        markersize=5,
-        color=ACCENT,
-        err_kws={"linewidth": 1.4},
-        ax=axes,
-    )
-    smooth = lowess(y, x, frac=0.5, it=0, delta=0.01 * np.ptp(x))
-    along = np.linspace(means["x"].min(), means["x"].max(), 100)  # no row's own place
-    axes.plot(along, np.interp(along, *smooth.T), color=INK, linewidth=1.2)
-    across.mark(axes)
-    axes.set_ylabel(wrapped(up.label, 28), fontsize=9)
-    axes.yaxis.set_major_formatter(lambda value, _: short_number(value))
-    low, high = (display(float(edge), "number") for edge in means["y"].iloc[[0, -1]])
-    return (
-        f"Means of {up.label} by {across.label}: {low} in the lowest group, {high} in the highest."
-    )
 
 
 def short_number(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib
@@ -18,24 +18,30 @@ from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display, span_text
 from analysis.results.figure import (
     ACCENT,
-    BAND,
     GREY,
     INK,
     STYLE,
     WIDTH,
     Figure,
+    credit,
+    draw_arrow,
+    draw_band,
     on_axis,
     plain_label,
+    reach,
     rendered,
     wrapped,
 )
 from analysis.results.findings import Findings
-from analysis.results.headline import headline
+from analysis.results.headline import headline, several_scores, tally
 from analysis.results.sentence import listed
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 FARTHEST = {"percent": 1000.0, "points": 200.0}
 """How far an axis goes, by its unit; an interval that goes beyond ends in an arrow."""
+Interval = tuple[float, float]
+
 REFUSED = "Estimates are shown for completeness; the verdict is refused."
 UNITS = {"percent": " %", "points": " points"}
 
@@ -89,9 +95,16 @@ def effect_figure(
             canvas = ax.get_figure()
             _draw(ax, findings, verdicts, lines)
             ax.set_title(_title(findings, verdicts), fontsize=11, pad=18)
-        alt = _alt(findings, verdicts, lines)
-        caption = _caption(findings, verdicts, lines)
-        return rendered(canvas, alt, caption, findings.dataset, own=ax is None)
+        return rendered(
+            canvas,
+            _alt(findings, verdicts, lines),
+            _caption(findings, verdicts, lines),
+            findings.dataset,
+            own=ax is None,
+            title=_title(findings, verdicts),
+            credit=credit(findings),
+            values=_values(findings, verdicts, lines),
+        )
 
 
 Lines = dict[str, list[Line]]
@@ -102,8 +115,9 @@ def _caption(findings: Findings, verdicts: list[Verdict], lines: Lines) -> str:
     level = f"{100 * findings.level:g} %"
     held = listed([findings.label(column) for column in findings.plan.engagement.columns])
     grey = "; grey where the verdict is refused" if any(refused) else ""
-    limit = farthest(verdicts[0])
-    beyond = any(max(abs(line.low), abs(line.high)) > limit for of in lines.values() for line in of)
+    told = [line for of in lines.values() for line in of]
+    low, high = _limits(told, farthest(verdicts[0]), _band(verdicts[0]))
+    beyond = any(line.low < low or line.high > high for line in told)
     sentences = [
         REFUSED if all(refused) else "",
         f"Points are estimates, lines {level} intervals.",
@@ -205,39 +219,35 @@ def _line(
 
 def effect_canvas(findings: Findings, verdicts: list[Verdict], lines: Lines) -> Canvas:
     """Return a page of the height that the lines need, drawn."""
-    title = wrapped(_title(findings, verdicts), 46)
     axis = wrapped(_axis_label(findings, verdicts[0]), 60)
-    above, below = 0.62 + 0.22 * title.count("\n"), 0.78 + 0.17 * axis.count("\n")
+    above, below = 0.26, 0.56 + 0.17 * axis.count("\n")
     inside = 0.5 * (sum(map(len, lines.values())) + len(lines) * (len(lines) > 1))
     height = above + below + inside
     canvas = Canvas(figsize=(WIDTH, height))
     axes = canvas.add_axes((0.04, below / height, 0.92, inside / height))
     _draw(axes, findings, verdicts, lines)
-    canvas.text(
-        *(0.04, 1 - 0.1 / height, title),
-        ha="left",
-        va="top",
-        fontsize=12.5,
-        fontweight="bold",
-        color=INK,
-    )
-    source = plain_label(_credit(findings, verdicts[0]), 90)
-    canvas.text(0.04, 0.07 / height, source, va="bottom", fontsize=8, color="#555555")
     return canvas
 
 
 def _title(findings: Findings, verdicts: list[Verdict]) -> str:
-    """Return the finding; of several scores, what is looked at."""
+    """Return the finding; of several scores, how many say more than engagement does."""
     if len(verdicts) == 1:
         return headline(findings, verdicts[0])
-    return f"What each score says about {findings.label(verdicts[0].outcome)}"
+    return several_scores(findings, verdicts)
 
 
-def _credit(findings: Findings, verdict: Verdict) -> str:
-    """Return what a figure is made from."""
-    book = findings.dataset.codebook
-    data = f"{book.title}; " if book and book.title else ""
-    return f"{data}{verdict.deciding.n:,} rows. score-audit, plan {findings.plan.name}"
+def _values(findings: Findings, verdicts: list[Verdict], lines: Lines) -> Table:
+    """Return what is drawn, a row a line."""
+    rows = []
+    for score, drawn in lines.items():
+        name = f"{findings.label(score)}, " if len(lines) > 1 else ""
+        for line in drawn:
+            middle, _, span = line.text.partition(" (")
+            decides = "yes" if line.decides else ""
+            rows.append((f"{name}{line.label}", middle, span.rstrip(")"), decides))
+    caption = _axis_label(findings, verdicts[0])
+    head = ("Analysis", "Effect", "Interval", "Decides")
+    return Table(caption[:1].upper() + caption[1:], head, tuple(rows))
 
 
 def _axis_label(findings: Findings, verdict: Verdict) -> str:
@@ -256,14 +266,24 @@ def _draw(axes: Axes, findings: Findings, verdicts: list[Verdict], lines: Lines)
     for score, drawn in lines.items():
         name = findings.label(score)
         entries += [name[:1].upper() + name[1:], *drawn] if len(lines) > 1 else drawn
-    _draw_entries(axes, entries, farthest(verdicts[0]))
+    _draw_entries(axes, entries, farthest(verdicts[0]), _band(verdicts[0]))
     _draw_band(axes, verdicts[0])
     axes.set_xlabel(wrapped(_axis_label(findings, verdicts[0]), 60), fontsize=10)
 
 
-def _draw_entries(axes: Axes, entries: Sequence[Line | str], limit: float) -> None:
+def _limits(lines: Iterable[Line], limit: float, always: Interval) -> Interval:
+    """Return how far the axis goes: not beyond `limit`, nor where one line would squeeze others."""
+    ends = [edge for line in lines for edge in (line.middle, line.low, line.high)]
+    return reach(np.clip(ends, -limit, limit), (0.0, *always))
+
+
+def _draw_entries(
+    axes: Axes, entries: Sequence[Line | str], limit: float, band: Interval = (0.0, 0.0)
+) -> None:
+    lines = [entry for entry in entries if isinstance(entry, Line)]
+    limits = _limits(lines, limit, band)
     for at, entry in enumerate(entries):
-        _draw_entry(axes, at, entry, limit)
+        _draw_entry(axes, at, entry, limits)
     axes.set_ylim(len(entries) - 0.3, -0.7)
     axes.margins(x=0.04)
     axes.spines["left"].set_visible(False)
@@ -271,7 +291,7 @@ def _draw_entries(axes: Axes, entries: Sequence[Line | str], limit: float) -> No
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
 
 
-def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
+def _draw_entry(axes: Axes, at: int, entry: Line | str, limits: Interval) -> None:
     """Draw one interval with its label and its numbers above it, or the name of a score."""
     across = axes.get_yaxis_transform()
     heading = isinstance(entry, str)
@@ -283,13 +303,13 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
         axes.text(0, at + 0.12, name, transform=across, va="center", fontweight="bold")
         return
     colour, decides = entry.colour, entry.decides
-    low, high = (min(max(edge, -limit), limit) for edge in (entry.low, entry.high))
+    low, high = np.clip((entry.low, entry.high), *limits)
     width = 3 if decides else 1.4
     axes.plot([low, high], [at, at], color=colour, linewidth=width, solid_capstyle="butt")
     for edge, end, arrow in ((entry.low, low, "<"), (entry.high, high, ">")):
         if edge != end:
-            axes.plot([end], [at], marker=arrow, color=colour, markersize=8, clip_on=False)
-    if abs(entry.middle) <= limit:
+            draw_arrow(axes, end, at, arrow, colour)
+    if limits[0] <= entry.middle <= limits[1]:
         axes.plot(
             *([entry.middle], [at]),
             marker=entry.marker,
@@ -311,13 +331,16 @@ def _draw_entry(axes: Axes, at: int, entry: Line | str, limit: float) -> None:
         )
 
 
+def _band(verdict: Verdict) -> Interval:
+    """Return what is too small to matter, in the unit of the axis."""
+    low, high = (on_axis(edge, verdict.deciding.unit) for edge in verdict.band)
+    return low, high
+
+
 def _draw_band(axes: Axes, verdict: Verdict) -> None:
     """Shade what is too small to matter; its name stands above the plot."""
-    low, high = (on_axis(edge, verdict.deciding.unit) for edge in verdict.band)
-    axes.axvspan(low, high, color=BAND, zorder=0, linewidth=0)
+    draw_band(axes, *_band(verdict))
     axes.axvline(0, color=INK, linewidth=0.9, zorder=0.5)
-    for edge in (low, high):
-        axes.axvline(edge, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0.5)
     axes.autoscale_view()
     left, right = axes.get_xlim()
     at = (0 - left) / (right - left)
@@ -343,14 +366,14 @@ def share_picture(findings: Findings) -> bytes:
         last = 3 if verdict.deciding.method == "corrected" else 2
         lines = effect_lines(findings, verdict)[:last]
         axes = canvas.add_axes((0.05, 0.21, 0.9, 0.30))
-        _draw_entries(axes, lines, farthest(verdict))
+        _draw_entries(axes, lines, farthest(verdict), _band(verdict))
         _draw_band(axes, verdict)
         axes.tick_params(labelsize=9)
-        axes.set_xlabel(wrapped(_axis_label(findings, verdict), 90), fontsize=9)
+        axes.set_xlabel(wrapped(_axis_label(findings, verdict), 68, 240), fontsize=9)
         word = f"{verdict.verdict}, {verdict.direction}" if verdict.direction else verdict.verdict
         drawn = "SIMULATED DATA. " if findings.dataset.simulated else ""
-        credit = plain_label(drawn + _credit(findings, verdict), 100)
-        canvas.text(0.05, 0.035, credit, fontsize=9, color=GREY)
+        source = plain_label(drawn + credit(findings), 100)
+        canvas.text(0.05, 0.035, source, fontsize=9, color=GREY)
         box = {"boxstyle": "round,pad=0.35", "facecolor": INK, "edgecolor": INK}
         canvas.text(0.95, 0.04, word, ha="right", fontsize=11, color="white", bbox=box)
         buffer = io.BytesIO()
@@ -367,6 +390,7 @@ def comparison_figure(findings: Mapping[str, Findings]) -> Figure:
         By the name that stands at each line.
     """
     by_unit: dict[str, list[Line]] = {}
+    rows: list[tuple[str, ...]] = []
     for name, one in findings.items():
         for verdict in one.decided:
             row, several = verdict.deciding, len(one.decided) > 1
@@ -375,6 +399,7 @@ def comparison_figure(findings: Mapping[str, Findings]) -> Figure:
             refused = verdict.refused
             line = replace(line, colour=GREY if refused else ACCENT, decides=not refused)
             by_unit.setdefault(row.unit, []).append(line)
+            rows.append((label, verdict.verdict, line.text))
     sizes = [len(lines) for lines in by_unit.values()]
     with matplotlib.rc_context(STYLE):
         canvas = Canvas(figsize=(WIDTH, 0.5 * sum(sizes) + 0.9 * len(sizes)), layout="constrained")
@@ -389,4 +414,14 @@ def comparison_figure(findings: Mapping[str, Findings]) -> Figure:
         ).replace("\N{MINUS SIGN}", "-")
         some = next(iter(findings.values()))
         caption = "The effect on which each verdict rests, with its interval; grey where refused."
-        return rendered(canvas, f"Dot plot of effects. {told}.", caption, some.dataset)
+        words = [verdict.verdict for one in findings.values() for verdict in one.decided]
+        plans = "plan " if len(findings) == 1 else "plans "
+        return rendered(
+            canvas,
+            f"Dot plot of effects. {told}.",
+            caption,
+            some.dataset,
+            title=f"Of {len(words)} verdicts, {tally(words)}",
+            credit=f"score-audit, {plans}{listed([one.plan.name for one in findings.values()])}",
+            values=Table(caption, ("Verdict", "Word", "Effect and interval"), tuple(rows)),
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,6 +45,54 @@ def short_sentence(findings: Findings, verdict: Verdict) -> str:
     """Return what was found in at most forty words: one number, and in words how sure it is."""
     told = _Told(findings, verdict)
     return _first_short(told.sentences(), SHORT, findings.dataset.simulated)
+
+
+TALLIED = {
+    "adds": ("adds something", "add something"),
+    "trivial": ("adds too little to matter", "add too little to matter"),
+    "nothing": ("adds practically nothing", "add practically nothing"),
+    "inconclusive": ("is undecided", "are undecided"),
+    "refused": ("has no answer", "have no answer"),
+}
+"""What is said of one verdict, and of several, of the same word."""
+
+
+def tally(words: Iterable[str]) -> str:
+    """Return how many verdicts have each word.
+
+    >>> tally(["adds", "inconclusive", "adds"])
+    '2 add something and 1 is undecided'
+    """
+    counts = Counter(words)
+    return listed(
+        [f"{counts[word]} {of[counts[word] > 1]}" for word, of in TALLIED.items() if counts[word]]
+    )
+
+
+def several_scores(findings: Findings, verdicts: list[Verdict]) -> str:
+    """Return what was found of several scores on one outcome: how many have each word."""
+    outcome = _plain(findings.label(verdicts[0].outcome))
+    told = tally(verdict.verdict for verdict in verdicts)
+    return f"Beyond what engagement says about {outcome}, of {len(verdicts)} scores {told}"
+
+
+def mean_of(findings: Findings, outcome: str) -> str:
+    """Return what the mean of an outcome is called: "average box office", "the chance of"."""
+    name = _bare(findings.label(outcome))
+    if findings.plan.outcomes[outcome].kind == "binary":
+        return f"the chance of {name}"
+    return f"average {name}"
+
+
+def said_mean(findings: Findings, outcome: str, value: float) -> str:
+    """Return a mean of an outcome as people say it: "$96 million", "5.2 per cent"."""
+    if findings.plan.outcomes[outcome].kind == "binary":
+        return f"{spoken(100 * value)} per cent"
+    unit = findings.dataset.unit(outcome)
+    sign = _money(unit)
+    if not sign:
+        return f"{spoken(value)} {unit}".strip()
+    return f"{'minus ' if value < 0 else ''}{_amount(sign, abs(value))}"
 
 
 def _first_short(texts: Iterator[str], most: int, simulated: bool) -> str:

@@ -16,7 +16,8 @@ from analysis.audit import analyse, check
 from analysis.data.disclosure import FEWEST, joined_cells
 from analysis.plan import read_plan
 from analysis.report.folder import write_results
-from analysis.results.data_figure import data_figure, data_panels, relation_figure
+from analysis.results.data_figure import data_figure, data_panels
+from analysis.results.relation_figure import relation_figure
 
 CASE = Path(__file__).parents[1] / "cases" / "extremes-in-the-figure"
 EMBEDDED = re.compile(rb"data:[a-z/+]+;base64,([A-Za-z0-9+/=]+)")

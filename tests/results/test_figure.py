@@ -11,7 +11,7 @@ from analysis.audit import analyse
 from analysis.report.views import Audit
 from analysis.results.data_figure import data_figure, data_panels, short_number
 from analysis.results.effect_figure import effect_figure, effect_lines
-from analysis.results.figure import STYLE, on_axis
+from analysis.results.figure import BAND, STYLE, on_axis
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +82,12 @@ def test_the_movies_figure_has_the_numbers_of_the_ledger(movies):
 def test_the_band_is_the_sesoi(movies):
     with matplotlib.rc_context(STYLE):
         axes = effect_figure(movies, "box_office").figure.axes[0]
-    dotted = sorted(
-        float(line.get_xdata()[0]) for line in axes.lines if line.get_linestyle() == "--"
+    (band,) = [
+        patch for patch in axes.patches if matplotlib.colors.to_hex(patch.get_facecolor()) == BAND
+    ]
+    np.testing.assert_allclose(
+        [band.get_x(), band.get_x() + band.get_width()], [-5.0, 5.0], rtol=1e-12
     )
-    np.testing.assert_allclose(dotted, [-5.0, 5.0], rtol=1e-12)
 
 
 def test_the_alt_text_has_every_number(movies, small):

@@ -6,9 +6,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from analysis.results.data_figure import Panel, draw_histogram
+from analysis.data.disclosure import FEWEST
+from analysis.results.data_figure import Panel, draw_histogram, histogram_table
 from analysis.results.estimates import Estimate, display
-from analysis.results.figure import INK, STYLE, WIDTH, Figure, rendered, wrapped
+from analysis.results.figure import INK, STYLE, WIDTH, Figure, credit, rendered, wrapped
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, estimates_table, rows_on, section_of
 
@@ -74,9 +75,17 @@ def moved_figure(findings: Findings) -> Figure | None:
         draw_histogram(axes, panel)
         axes.axvline(0, color=INK, linewidth=1.1)
         axes.set_xlabel(wrapped(panel.label, 60), fontsize=10)
-        told = f"Half of all scores move by {half} or more, while nobody did anything else."
-        alt = f"Histogram of what the new version of {label} gives less the old one. {told}"
-        return rendered(canvas, alt, told, findings.dataset)
+        told = f"Half of all scores move by {half} or more, while nobody did anything else"
+        alt = f"Histogram of what the new version of {label} gives less the old one. {told}."
+        return rendered(
+            canvas,
+            alt,
+            f"{told}. A bar of fewer than {FEWEST} rows is one with its neighbour.",
+            findings.dataset,
+            title=told,
+            credit=credit(findings),
+            values=histogram_table([panel]),
+        )
 
 
 FEWEST_MOVED = 50

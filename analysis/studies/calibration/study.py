@@ -20,6 +20,7 @@ from analysis.studies.calibration.curve import Curve, calibration_curves
 if TYPE_CHECKING:
     from analysis.results.figure import Figure
     from analysis.results.section import ReportSection
+    from analysis.results.table import Table
 
 VARIANTS = ("without-score", "with-score")
 """Of the rows under the method `calibration`."""
@@ -165,14 +166,24 @@ def _figure(findings: Findings, verdict: Verdict, curves: tuple[Curve, Curve], t
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 
-    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, plain_label, rendered
+    from analysis.results.figure import (
+        ACCENT,
+        FAINT,
+        INK,
+        STYLE,
+        WIDTH,
+        credit,
+        draw_spread,
+        plain_label,
+        rendered,
+    )
 
     label, question_model = findings.label, curves[0].line.model
     outcome, score = label(verdict.outcome), label(verdict.score)
     share = findings.plan.outcomes[verdict.outcome].kind == "binary"
     by, unit = (100.0, " (%)") if share else (1.0, "")
     drawn = (
-        (curves[0], "#8a8a8a", "--", f"without {score}"),
+        (curves[0], FAINT, "--", f"without {score}"),
         (curves[1], ACCENT, "-", f"with {score}"),
     )
     with matplotlib.rc_context(STYLE):
@@ -181,9 +192,7 @@ def _figure(findings: Findings, verdict: Verdict, curves: tuple[Curve, Curve], t
         ends = [np.concatenate([one.predicted for one in curves]) * by]
         axes.axline((ends[0].min(),) * 2, (ends[0].max(),) * 2, color=INK, linewidth=0.9)
         for curve, colour, style, name in drawn:
-            axes.fill_between(
-                curve.predicted * by, curve.low * by, curve.high * by, color=colour, alpha=0.2, lw=0
-            )
+            draw_spread(axes, curve.predicted * by, curve.low * by, curve.high * by, colour)
             axes.plot(
                 curve.predicted * by,
                 curve.observed * by,
@@ -210,4 +219,48 @@ def _figure(findings: Findings, verdict: Verdict, curves: tuple[Curve, Curve], t
             "Observed over predicted, of rows that were left out, with"
             f" {100 * findings.level:g} % bands; on the thin line what is predicted comes true."
         )
-        return rendered(canvas, alt, caption, findings.dataset)
+        return rendered(
+            canvas,
+            alt,
+            caption,
+            findings.dataset,
+            title=_title(findings, verdict),
+            credit=credit(findings),
+            values=_values(drawn, by, f"Observed by predicted {outcome}{unit}"),
+        )
+
+
+def _title(findings: Findings, verdict: Verdict) -> str:
+    """Return how far what is predicted is from what comes true, with the score and without it."""
+    from analysis.results.headline import said_mean
+    from analysis.results.section import rows_on
+
+    away = {
+        row.variant: said_mean(findings, verdict.outcome, row.estimate)
+        for row in rows_on(findings, verdict, "calibration")
+        if row.term == ERROR
+    }
+    without, beside = (away[variant].replace("per cent", "points") for variant in VARIANTS)
+    outcome, score = findings.label(verdict.outcome), findings.label(verdict.score)
+    return (
+        f"With {score}, predictions of {outcome} miss its mean by {beside}; without it, by"
+        f" {without}"
+    )
+
+
+ROWS = 11
+"""Points of a curve that a table has."""
+
+
+def _values(drawn: tuple[tuple[Curve, str, str, str], ...], by: float, caption: str) -> Table:
+    """Return points along both curves with their intervals."""
+    from analysis.results.table import Table
+
+    rows = []
+    for curve, _, _, name in drawn:
+        at = np.unique(np.linspace(0, len(curve.predicted) - 1, ROWS).round().astype(int))
+        columns = (curve.predicted, curve.observed, curve.low, curve.high)
+        for numbers in zip(*(by * column[at] for column in columns), strict=True):
+            rows.append((name, *(display(float(number), "number") for number in numbers)))
+    head = ("Prediction", "Predicted", "Observed", "Low", "High")
+    return Table(caption, head, tuple(rows), (1, 2, 3, 4))

@@ -13,6 +13,7 @@ from analysis.results.estimates import Estimate, Unit, display
 from analysis.results.findings import Findings
 from analysis.results.question import Question
 from analysis.results.section import Part, ReportSection, about, rows_on, section_of
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 from analysis.studies.confounding.sensitivity import Confounder, WorkingRegression
 from analysis.studies.confounding.study import has_working_regression, positions_of
@@ -36,6 +37,9 @@ LEAST, ROOM = 0.05, 1.35
 
 APART = 0.15
 """A multiple is named where it lies so far from the column itself, as a share of the axis."""
+
+WORDS = 0.4
+"""The length of a name, as a share of the axis: of names that would meet, the first stands."""
 
 TIMES = (1.0, 2.0, 3.0)
 """Multiples of an engagement column that are marked."""
@@ -131,11 +135,22 @@ def _part(findings: Findings, verdict: Verdict) -> Part:
             " The shares are those of the weighted least squares that the model ends in, an"
             " approximation."
         )
-    return told, contour_figure(findings, verdict, surface), None
+    return told, contour_figure(findings, verdict, surface, value), None
 
 
-def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Figure:
-    """Draw the effect that is left under a confounder of each strength, engagement marked."""
+def contour_figure(
+    findings: Findings, verdict: Verdict, surface: Surface, value: float | None
+) -> Figure:
+    """Draw the effect that is left under a confounder of each strength, engagement marked.
+
+    Parameters
+    ----------
+    findings : Findings
+    verdict : Verdict
+    surface : Surface
+    value : float or None
+        The share of both that explains the effect away.
+    """
     import matplotlib
 
     from analysis.results.figure import (
@@ -144,6 +159,7 @@ def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Fi
         STYLE,
         WIDTH,
         Canvas,
+        credit,
         plain_label,
         rendered,
         shortened,
@@ -165,17 +181,20 @@ def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Fi
         axes.clabel(lines, fmt={level: plain_label(name) for level, name in names.items()})
         if left.min() < 0 < left.max():
             axes.contour(axis, axis, left, levels=[0.0], colors=ACCENT, linewidths=2)
+        written: list[tuple[float, float]] = []
         for (column, times), one in drawn.items():
             axes.plot(one.with_score, one.with_outcome, "o", color=INK, markersize=4)
             more = "" if times == 1 else f" x {times:g}"
             base = surface.marks[column, 1.0] if times > 1 else None
+            here = one.with_score, one.with_outcome
             apart = base is None or one.with_score - base.with_score > APART * most
-            if not apart:
+            if not apart or not _is_free(here, written, most):
                 continue
+            written.append(here)
             text = plain_label(shortened(label(column), 28) + more)
             axes.annotate(
                 text,
-                (one.with_score, one.with_outcome),
+                here,
                 xytext=(4, 4),
                 textcoords="offset points",
                 fontsize=9,
@@ -189,7 +208,38 @@ def contour_figure(findings: Findings, verdict: Verdict, surface: Surface) -> Fi
             "The effect that a confounder of each strength could leave; the heavy line is no effect"
             " at all. Dots are confounders as strong as an engagement column, or so many times."
         )
-        return rendered(canvas, alt, caption, findings.dataset)
+        title = _title(surface, value)
+        more = {"title": title, "credit": credit(findings), "values": _values(findings, surface)}
+        return rendered(canvas, alt, caption, findings.dataset, **more)
+
+
+def _title(surface: Surface, value: float | None) -> str:
+    """Return how strong a confounder has to be, or what the strongest mark leaves."""
+    if value is not None:
+        return (
+            f"A confounder that explains {100 * value:.2g} % of what is left of score and outcome"
+            " could account for the whole effect"
+        )
+    return f"Of {display(surface.effect, surface.unit)}, what a confounder of each strength leaves"
+
+
+def _values(findings: Findings, surface: Surface) -> Table:
+    """Return the strength of each mark, and the effect that is left under it."""
+    rows = []
+    for (column, times), one in surface.marks.items():
+        left = surface.left(np.array(one.with_score), np.array(one.with_outcome))
+        shares = (f"{share:.3f}" for share in (one.with_score, one.with_outcome))
+        name = findings.label(column) + ("" if times == 1 else f", {times:g} times")
+        rows.append((name, *shares, display(float(left), surface.unit)))
+    head = ("As strong as", "R2 with the score", "R2 with the outcome", "Effect left")
+    return Table("What a confounder would leave", head, tuple(rows), (1, 2, 3))
+
+
+def _is_free(here: tuple[float, float], written: list[tuple[float, float]], most: float) -> bool:
+    """Return whether a name at a mark would meet none that is written already."""
+    return all(
+        abs(here[0] - x) > WORDS * most or abs(here[1] - y) > 0.05 * most for x, y in written
+    )
 
 
 def _near(confounder: Confounder) -> bool:

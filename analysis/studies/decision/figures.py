@@ -15,12 +15,14 @@ from analysis.results.figure import (
     STYLE,
     WIDTH,
     Figure,
+    credit,
     interval_figure,
     plain_label,
     rendered,
 )
 from analysis.results.findings import Findings
 from analysis.results.question import Question
+from analysis.results.sentence import listed
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 from analysis.studies.decision.shown import (
@@ -96,6 +98,7 @@ def decision_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -
         [(range(len(points)), wide, thin), (range(len(points)), intervals, thick)],
         f"gain by the score, {per}{', millions' if millions else ''}",
         height=1.25 + 0.4 * (len(points) + 1),
+        title=_gains(findings, verdict, points),
         alt=(
             f"What choosing by {findings.label(verdict.score)} beside engagement gains in"
             f" {findings.label(verdict.outcome)}, {per}: {told}.{about_price}"
@@ -105,9 +108,25 @@ def decision_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -
             " interval of each; thin: intervals that hold together."
             f"{about_price}"
         ),
-        dataset=findings.dataset,
+        findings=findings,
         lines=lines,
+        values=decision_table(findings, verdict, points),
     )
+
+
+def _gains(findings: Findings, verdict: Verdict, points: list[Shown]) -> str:
+    """Return where choosing by the score as well gains, by intervals that hold together."""
+    by = f"Choosing by {findings.label(verdict.score)} as well"
+    ends = {point.name: point.rows[TOGETHER].interval(findings.level) for point in points}
+    told = [
+        f"{verb} {listed(at)}"
+        for verb, at in (
+            ("gains", [name for name, (low, _) in ends.items() if low > 0]),
+            ("loses", [name for name, (_, high) in ends.items() if high < 0]),
+        )
+        if at
+    ]
+    return f"{by} {' and '.join(told)}" if told else f"{by} is not shown to gain anything"
 
 
 LINES = {
@@ -140,7 +159,16 @@ def curve_figure(findings: Findings, verdict: Verdict, points: list[Shown]) -> F
         axes.set_xlabel(f"threshold: chance of {outcome_name}, %", fontsize=10)
         axes.set_ylabel("net benefit per 1,000 rows", fontsize=10)
         canvas.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=10)
-        return rendered(canvas, _curve_alt(findings, verdict, points), CURVE, findings.dataset)
+        others = np.max([curves[way] for way in LINES if way != "with_score"], axis=0)
+        best = int((curves["with_score"] > others).sum())
+        title = (
+            f"Choosing by {findings.label(verdict.score)} as well has the highest net benefit at"
+            f" {best} of {STEPS} thresholds"
+        )
+        alt = _curve_alt(findings, verdict, points)
+        values = decision_table(findings, verdict, points)
+        more = {"title": title, "credit": credit(findings), "values": values}
+        return rendered(canvas, alt, CURVE, findings.dataset, **more)
 
 
 CURVE = (

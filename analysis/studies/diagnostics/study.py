@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.data.dataset import Dataset
 from analysis.data.disclosure import shown_count
 from analysis.errors import DesignError
 from analysis.models import fit_model
@@ -257,7 +256,7 @@ def _part(findings: Findings, outcome: OutcomeSection) -> Part:
             table = _table(label, fits.deciles)
             if outcome.kind == "count":
                 name = FAMILIES[fits.count_fit.model].short
-                figure = _rootogram_figure(fits.rootogram, label, name, findings.dataset)
+                figure = _rootogram_figure(fits.rootogram, label, name, findings)
         except DesignError:
             pass
     return text, figure, table
@@ -287,11 +286,12 @@ def _table(label: str, deciles: Calibration) -> Table:
     )
 
 
-def _rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Dataset) -> Figure:
+def _rootogram_figure(rootogram: Rootogram, label: str, name: str, findings: Findings) -> Figure:
     """Draw roots of observed counts, hung from the roots of the expected ones."""
     import matplotlib
 
-    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, plain_label, rendered
+    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, credit, plain_label, rendered
+    from analysis.results.table import Table
 
     with matplotlib.rc_context(STYLE):
         canvas = matplotlib.figure.Figure(figsize=(WIDTH, 3.2), layout="constrained")
@@ -324,4 +324,16 @@ def _rootogram_figure(rootogram: Rootogram, label: str, name: str, dataset: Data
             " stands for fewer rows than expected, one that reaches below zero for more; a wide"
             " one for several counts that few rows have."
         )
-        return rendered(canvas, alt, caption, dataset)
+        title = (
+            f"{label[:1].upper()}{label[1:]} of {rootogram.named(0)}: {rootogram.observed[0]:,.0f}"
+            f" rows, where a {name} model expects {rootogram.expected[0]:,.0f}"
+        )
+        rows = tuple(
+            (rootogram.named(at), f"{seen:,.0f}", f"{expected:,.1f}")
+            for at, (seen, expected) in enumerate(
+                zip(rootogram.observed, rootogram.expected, strict=True)
+            )
+        )
+        values = Table(f"Rows by {label}", ("Count", "Seen", "Expected"), rows, (1, 2))
+        more = {"title": title, "credit": credit(findings), "values": values}
+        return rendered(canvas, alt, caption, findings.dataset, **more)

@@ -275,6 +275,19 @@ def _cells(findings: Findings, weights: Weights) -> list[tuple[str, ...]]:
     ]
 
 
+def _title(findings: Findings, weights: Weights) -> str:
+    """Return which part weighs most in the score, and which in what pays."""
+    label = findings.dataset.label
+    most = {
+        which: label(max(parts, key=lambda part: abs(parts[part].estimate)))
+        for which, parts in weights.items()
+    }
+    rewarded = most["score"][:1].upper() + most["score"][1:]
+    if most["score"] == most["outcome"]:
+        return f"{rewarded}: most weight in the score and in what pays"
+    return f"{rewarded}: most weight in the score; in what pays, {most['outcome']}"
+
+
 def _figure(
     findings: Findings, weights: Weights, cells: list[tuple[str, ...]], sentence: str
 ) -> Figure:
@@ -299,8 +312,9 @@ def _figure(
         marks,
         "weight, relative to the largest",
         height=1.5 + 0.65 * len(cells),
+        title=_title(findings, weights),
         alt=f"Weights of the parts of engagement: {'; '.join(told)}. {sentence}",
         caption=CAPTION,
-        dataset=findings.dataset,
+        findings=findings,
         lines={0: "-"},
     )

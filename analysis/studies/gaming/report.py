@@ -11,11 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from analysis.results.estimates import Estimate, display
 from analysis.results.figure import (
     ACCENT,
-    BAND,
     INK,
     STYLE,
     WIDTH,
     Figure,
+    credit,
+    draw_band,
     on_axis,
     plain_label,
     rendered,
@@ -30,6 +31,8 @@ from analysis.results.section import (
     rows_on,
     section_of,
 )
+from analysis.results.sentence import interval_text
+from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 EXPLAINED = (
@@ -111,7 +114,7 @@ def events_figure(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ..
         for axes, term in zip(panels, ("score", "outcome"), strict=True):
             name = label(getattr(verdict, term))
             if ahead:
-                axes.axvspan(-ahead - 0.4, -0.6, color=BAND, zorder=0, linewidth=0)
+                draw_band(axes, -ahead - 0.4, -0.6)
             axes.axhline(0, color=INK, linewidth=0.9, zorder=0.5)
             axes.axvline(-1 - ahead, color=INK, linewidth=0.9, linestyle=":", zorder=0.5)
             for kind, (words, *_) in MARKS.items():
@@ -130,7 +133,40 @@ def events_figure(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ..
         panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[1].set_xlabel("periods from onset (circles) or end (squares)", fontsize=10)
         signature = "".join(reasons_on(findings, verdict, "gaming_signature")[:1])
-        return rendered(canvas, f"{'. '.join(parts)}. {signature}", CAPTION, findings.dataset)
+        return rendered(
+            canvas,
+            f"{'. '.join(parts)}. {signature}",
+            CAPTION,
+            findings.dataset,
+            title=_title(findings, verdict, rows),
+            credit=credit(findings),
+            values=_values(findings, rows),
+        )
+
+
+def _title(findings: Findings, verdict: Verdict, rows: tuple[Estimate, ...]) -> str:
+    """Return how score and outcome jump while gamed."""
+    score, outcome = (findings.label(name) for name in (verdict.score, verdict.outcome))
+    jumps = {row.term: row for row in rows if not row.variant}
+    told = [
+        f"{name} jumps by {jumps[term].displayed} ({interval_text(jumps[term], findings.level)})"
+        for name, term in ((score, "score_jump"), (outcome, "outcome_jump"))
+        if term in jumps
+    ]
+    if not told:
+        return f"Where gaming begins and ends, how {score} and {outcome} move"
+    return f"While gamed, {' and '.join(told)}"
+
+
+def _values(findings: Findings, rows: tuple[Estimate, ...]) -> Table | None:
+    """Return what is drawn, a row a period about a switch."""
+    named = []
+    for row in rows:
+        kind, _, at = row.variant.partition(".")
+        if row.term in ("score_event", "outcome_event") and kind in MARKS:
+            column = row.score if row.term == "score_event" else row.outcome
+            named.append((f"{findings.label(column)}, period {at} {MARKS[kind][0]}", row))
+    return estimates_table(findings, "Changes by period about a switch", named)
 
 
 def _draw(axes: Axes, points: dict[int, Estimate], kind: str, level: float) -> None:

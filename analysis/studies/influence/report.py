@@ -5,13 +5,23 @@ from __future__ import annotations
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
-from analysis.data.disclosure import FEWEST, few, said_count
+from analysis.data.disclosure import FEWEST, few, said_count, shown_count
 from analysis.models.family import FAMILIES
 from analysis.results.estimates import Estimate, display
-from analysis.results.figure import ACCENT, GREY, STYLE, WIDTH, Figure, rendered, shortened
+from analysis.results.figure import (
+    ACCENT,
+    GREY,
+    STYLE,
+    WIDTH,
+    Figure,
+    credit,
+    rendered,
+    shortened,
+)
 from analysis.results.findings import Findings
 from analysis.results.section import ReportSection, about, rows_on
 from analysis.results.sentence import interval_text, listed, unsigned
+from analysis.results.table import Table
 from analysis.results.verdict import BOUND, Verdict
 
 LONGEST, MOST = 44, 12
@@ -199,7 +209,20 @@ def rows_figure(findings: Findings) -> Figure:
         caption = "Filled: rows that are left. Hatched: rows left out for the reason above the bar."
         if any(few(lost) for _, _, lost in steps):
             caption += f" Reasons of fewer than {FEWEST} rows have no bar of their own."
-        return rendered(canvas, _described(findings, steps), caption, findings.dataset)
+        total, used = findings.dataset.rows, findings.sample.rows
+        rows = tuple(
+            (label, "" if few(lost) else f"{left:,}", shown_count(lost) if lost else "")
+            for label, left, lost in steps
+        )
+        return rendered(
+            canvas,
+            _described(findings, steps),
+            caption,
+            findings.dataset,
+            title=f"{used:,} of {total:,} rows are analysed",
+            credit=credit(findings),
+            values=Table("Rows left after each step", ("Step", "Left", "Left out"), rows, (1, 2)),
+        )
 
 
 def flow(findings: Findings) -> list[tuple[str, int, int]]:

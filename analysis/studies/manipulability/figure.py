@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.results.figure import Figure
+    from analysis.results.table import Table
     from analysis.studies.manipulability.study import Manipulability
 
 CAPTION = (
@@ -22,7 +25,7 @@ def manipulability_figure(result: Manipulability) -> Figure:
     """Draw what each action gains per 100 dollars, a panel a score, the cheapest on top."""
     import matplotlib
 
-    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, rendered
+    from analysis.results.figure import ACCENT, INK, STYLE, WIDTH, credit_of, rendered
 
     moved = result.table[result.table["range_per_100"] != 0]
     panels, told = list(moved.groupby("score")), []
@@ -52,4 +55,27 @@ def manipulability_figure(result: Manipulability) -> Figure:
             )
         grid[-1].set_xlabel("range of the score gained per 100 dollars, %")
         alt = f"Bars of what each way of gaming gains. {'; '.join(told)}."
-        return rendered(canvas, alt, CAPTION.format(price=result.hour_price), result.dataset)
+        caption = CAPTION.format(price=result.hour_price)
+        best = moved.loc[moved["range_per_100"].idxmax()]
+        title = (
+            f"100 dollars of {best['action']} gain {100 * best['range_per_100']:.3g} % of the range"
+            f" of {best['score']}, and nothing gains more"
+        )
+        source = credit_of(result.dataset, result.dataset.rows)
+        more = {"title": title, "credit": source, "values": _values(moved)}
+        return rendered(canvas, alt, caption, result.dataset, **more)
+
+
+def _values(moved: pd.DataFrame) -> Table:
+    from analysis.results.table import Table
+
+    rows = tuple(
+        (
+            f"{row['score']}: {row['action']}",
+            f"{100 * row['range_per_100']:.3g} %",
+            "-" if np.isnan(row["referrals"]) else f"{100 * row['referrals']:+.1f} %",
+        )
+        for row in moved.to_dict("records")
+    )
+    caption = "Share of the score's range gained per 100 dollars"
+    return Table(caption, ("Score and action", "Range gained", "Referrals"), rows, (1, 2))

@@ -231,6 +231,21 @@ def _cells(findings: Findings, row: Estimate) -> tuple[str, ...]:
     )
 
 
+def _finding(rows: tuple[Estimate, ...]) -> str:
+    """Return how often the audit is right where the answer is known, at worst."""
+    shares = {
+        term: [100 * row.estimate for row in rows if row.term == term]
+        for term in ("planted_adds", "placebo_adds")
+    }
+    told = []
+    if shares["planted_adds"]:
+        told.append(f"sees {min(shares['planted_adds']):.0f} % of planted effects")
+    if shares["placebo_adds"]:
+        told.append(f"calls {max(shares['placebo_adds']):.0f} % of worthless scores adds")
+    least = " at worst" if any(len(of) > 1 for of in shares.values()) else ""
+    return f"On these rows, this audit {' and '.join(told)}{least}"
+
+
 def _figure(findings: Findings, rows: tuple[Estimate, ...]) -> Figure:
     """Draw the shares called adds with their intervals and limits, placebos as circles."""
     from analysis.results.figure import ACCENT, INK, interval_figure, shortened
@@ -261,9 +276,10 @@ def _figure(findings: Findings, rows: tuple[Estimate, ...]) -> Figure:
         marks,
         "% of draws called adds",
         height=1.1 + 0.36 * len(drawn),
+        title=_finding(rows),
         alt=f"Shares of draws called adds: {'; '.join(told)}. {caption}",
         caption=caption,
-        dataset=findings.dataset,
+        findings=findings,
         lines={placebo: ":", planted: "--"},
     )
     figure.axes[0].set_xlim(-2, 102)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.results.estimates import Estimate, display
-from analysis.results.figure import ACCENT, INK, Figure, interval_figure, on_axis, shortened
+from analysis.results.figure import (
+    ACCENT,
+    FAINT,
+    INK,
+    Figure,
+    interval_figure,
+    on_axis,
+    shortened,
+)
 from analysis.results.findings import Findings
+from analysis.results.headline import several_scores
 from analysis.results.section import Part, ReportSection, about, section_of
 from analysis.results.sentence import interval_text, listed
 from analysis.results.table import Table
@@ -23,7 +32,7 @@ STEPS = {
 """What is held constant, by what stands for it here."""
 
 STYLES = {
-    "raw": {"fmt": "o", "color": "#9a9a9a"},
+    "raw": {"fmt": "o", "color": FAINT},
     "increment": {"fmt": "D", "color": ACCENT},
     GIVEN: {"fmt": "s", "color": INK},
     BEYOND: {"fmt": "^", "color": INK, "markerfacecolor": "white"},
@@ -151,12 +160,13 @@ def _figure(
         marks,
         f"effect{measured}; shaded: too small to matter",
         height=1.6 + 0.8 * len(rows),
+        title=several_scores(findings, findings.verdicts_on(first.outcome)),
         alt=f"Effects of each score on {findings.label(first.outcome)}. {text}",
         caption=(
             f"Each score's effect on {findings.label(first.outcome)} with its {100 * level:g} %"
             " interval, by what is held constant beside it."
         ),
-        dataset=findings.dataset,
+        findings=findings,
         lines={0: "-"},
         band=[on_axis(edge, unit) for edge in first.band],
     )

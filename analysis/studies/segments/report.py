@@ -128,6 +128,26 @@ def _table(findings: Findings, verdict: Verdict, rows: Travelling) -> Table:
     return Table(caption, ("Segment", "Rows", "Effect", "Interval"), tuple(cells), (1, 2))
 
 
+def _title(findings: Findings, verdict: Verdict, rows: Travelling) -> str:
+    """Return what the segments say of one that is not among them; else of themselves."""
+    count, bounds, band = len(rows.segments), rows.predicted.bounds, verdict.band
+    if bounds is None:
+        ends = [row.interval(findings.level) for row in rows.segments]
+        above, below = sum(low > 0 for low, _ in ends), sum(high < 0 for _, high in ends)
+        return (
+            f"Of {count} segments, the score goes clearly with more in {above or 'none'} and with"
+            f" less in {below or 'none'}"
+        )
+    if bounds[0] > 0 or bounds[1] < 0:
+        way = "more" if bounds[0] > 0 else "less"
+        return (
+            f"These {count} segments let one expect that the score goes with {way} in others, too"
+        )
+    if band[0] < bounds[0] and bounds[1] < band[1]:
+        return f"In segments other than these {count}, too little to matter is expected, too"
+    return f"What these {count} segments show need not hold in another"
+
+
 def segments_figure(findings: Findings, verdict: Verdict, rows: Travelling) -> Figure:
     """Draw one interval a segment, the pool and the prediction interval."""
     level, unit, told = findings.plan.inference.level, rows.pooled.unit, rows.segments[:MOST_DRAWN]
@@ -158,12 +178,13 @@ def segments_figure(findings: Findings, verdict: Verdict, rows: Travelling) -> F
         marks,
         f"effect{measured}; shaded: too small to matter",
         height=1.25 + 0.3 * (len(drawn) + 2),
+        title=_title(findings, verdict, rows),
         alt=(
             f"Effects of {_about(findings, verdict)} by segment: {effects}."
             f" {_sentence(findings, verdict, rows)}"
         ),
         caption=CAPTION,
-        dataset=findings.dataset,
+        findings=findings,
         lines={0: "-"},
         band=[on_axis(edge, unit) for edge in verdict.band],
     )
