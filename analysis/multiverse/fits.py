@@ -110,8 +110,8 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
         fourth=any(not cluster for cluster, _ in kinds),
     )
 
-    def fit(cluster: str, kind: str, chosen: list[int]) -> Fitted:
-        fits = fit_subsets(
+    def solved(cluster: str, kind: str, chosen: list[int], without: str) -> SubsetFits:
+        return fit_subsets(
             sufficient,
             included[chosen],
             outcome=RESPONSE,
@@ -120,7 +120,11 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
             cluster=f"cluster {cluster}" if cluster else None,
             rows=table,
             singular="drop",
+            without=without,
         )
+
+    def fit(cluster: str, kind: str, chosen: list[int], fits: SubsetFits | None = None) -> Fitted:
+        fits = solved(cluster, kind, chosen, "raise") if fits is None else fits
         positions = np.array([group[i][0] for i in chosen])
         return Fitted(
             group[0][1].estimand,
@@ -139,19 +143,14 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
 
     for cluster, kind in dict.fromkeys(kinds):
         chosen = [i for i, own in enumerate(kinds) if own == (cluster, kind)]
-        plain, lacking = "CRV1" if cluster else "HC1", []
-        try:
-            yield fit(cluster, kind, chosen)
+        plain = "CRV1" if cluster else "HC1"
+        fits = solved(cluster, kind, chosen, "raise" if kind == plain else "nan")
+        none = {int(at) for at in fits.kept[np.isnan(fits.std_error[kind])]}
+        if not none:
+            yield fit(cluster, kind, chosen, fits)
             continue
-        except DesignError:  # some have no errors of this kind
-            if kind == plain:
-                raise
-        for one in chosen:
-            try:
-                fit(cluster, kind, [one])
-            except DesignError:
-                lacking.append(one)
-        rest = [one for one in chosen if one not in lacking]
+        lacking = [one for at, one in enumerate(chosen) if at in none]
+        rest = [one for at, one in enumerate(chosen) if at not in none]
         if rest:
             yield fit(cluster, kind, rest)
         yield replace(fit(cluster, plain, lacking), note=f"{plain}, since {kind} does not exist")
