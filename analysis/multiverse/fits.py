@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,12 @@ from analysis.models import fit_or_plain
 from analysis.models.covariance import LEVERED, ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
-from analysis.models.fast_poisson import PoissonFit, fit_poisson
+from analysis.models.fast_poisson import (
+    PoissonEstimate,
+    PoissonFit,
+    fit_poisson,
+    solve_poisson,
+)
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.regressions import SubsetFits
@@ -107,7 +113,7 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
         table,
         names,
         groups={"unit": pool.units()} | groups,
-        fourth=any(not cluster for cluster, _ in kinds),
+        fourth=any(kind in ("HC0", "HC1") for _, kind in kinds),
     )
 
     def solved(cluster: str, kind: str, chosen: list[int], without: str) -> SubsetFits:
@@ -157,24 +163,24 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
 
 
 def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
-    """Fit one after the other; the fit without the score once for each set of columns."""
+    """Fit one after the other; what specifications share is worked out once."""
     labels, units = np.unique(pool.units(), return_inverse=True)
-    response = pool.sample.numbers(pool.outcome)
-    nulls: dict[tuple[str, ...], np.ndarray] = {}
+    equations: dict[tuple[str, ...], _Equation] = {}
+    nulls: dict[tuple[str, ...], _Null] = {}
     for position, spec in group:
-        columns = pool.regressors(spec)
-        names, table = list(columns), np.column_stack(list(columns.values()))
-        kind, held = _covariance(pool, spec), tuple(names[:-1])
-        cluster = pool.labels(spec.cluster) if spec.cluster else None
+        columns, kind = pool.regressors(spec), _covariance(pool, spec)
+        names = tuple(columns)
+        if names not in equations:
+            table = np.column_stack(list(columns.values()))
+            equations[names] = _Equation(table, pool.sample.numbers(pool.outcome), names, nulls)
+        equation = equations[names]
+        cluster = pool.codes(spec.cluster) if spec.cluster else None
         try:
-            fit, note = _fit_one_poisson(table, response, names, kind, cluster)
-            if held not in nulls:
-                null = fit_poisson(table[:, :-1], response, names[:-1], covariance="HC0")
-                nulls[held] = np.exp(null.coefficient[0] + table[:, :-1] @ null.coefficient[1:])
+            fit, note = _fit_one_poisson(equation, kind, cluster)
+            scores = equation.scores
         except DesignError as error:
             yield Fitted(spec.estimand, refused=((position, error.found),))
             continue
-        scores = _poisson_scores(table, response, nulls[held])
         yield Fitted(
             spec.estimand,
             np.array([position]),
@@ -191,25 +197,59 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
 
 
 def _fit_one_poisson(
-    table: np.ndarray, response: np.ndarray, names: list[str], kind: str, cluster: np.ndarray | None
+    equation: _Equation, kind: str, cluster: np.ndarray | None
 ) -> tuple[PoissonFit, str]:
     """Return a fit with errors of a kind, or with HC1 and a note where those do not exist."""
     try:
-        return fit_poisson(table, response, names, covariance=kind, cluster=cluster), ""
+        return equation.solved.fit(kind, cluster), ""
     except DesignError:
         if kind not in LEVERED:
             raise
-    fit = fit_poisson(table, response, names, covariance="HC1")
-    return fit, f"HC1, since {kind} does not exist"
+    return equation.solved.fit("HC1"), f"HC1, since {kind} does not exist"
 
 
-def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return each row's score: the score column outside the others, times the null residual."""
-    root = np.sqrt(means)
-    others = np.column_stack([np.ones(len(table)), table[:, :-1]])
-    basis = np.linalg.qr(others / np.linalg.norm(others, axis=0) * root[:, None])[0]
-    weighted = table[:, -1] * root
-    return (weighted - basis @ (basis.T @ weighted)) / root * (response - means)
+@dataclass(frozen=True, eq=False)
+class _Null:
+    """The Poisson model without the score: means, and a basis of its columns at their roots."""
+
+    means: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def fit(cls, held: np.ndarray, response: np.ndarray, names: tuple[str, ...]) -> _Null:
+        null = fit_poisson(held, response, names, covariance="HC0")
+        means = np.exp(null.coefficient[0] + held @ null.coefficient[1:])
+        others = np.column_stack([np.ones(len(held)), held])
+        scaled = others / np.linalg.norm(others, axis=0) * np.sqrt(means)[:, None]
+        return cls(means, np.linalg.qr(scaled)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Equation:
+    """One Poisson equation, which specifications share that differ in their errors, and its null,
+    which scores share.
+    """
+
+    table: np.ndarray
+    response: np.ndarray
+    names: tuple[str, ...]
+    nulls: dict[tuple[str, ...], _Null]
+
+    @cached_property
+    def solved(self) -> PoissonEstimate:
+        return solve_poisson(self.table, self.response, self.names)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Each row's score: the score column outside the others, times the null residual."""
+        held = self.names[:-1]
+        if held not in self.nulls:
+            self.nulls[held] = _Null.fit(self.table[:, :-1], self.response, held)
+        null = self.nulls[held]
+        root = np.sqrt(null.means)
+        weighted = self.table[:, -1] * root
+        outside = weighted - null.basis @ (null.basis.T @ weighted)
+        return outside / root * (self.response - null.means)
 
 
 def _corrected(pool: Pool, position: int, spec: Specification) -> Fitted:

@@ -258,7 +258,10 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
     scores = scores / size
     observed = scores.sum(axis=0)
     order = np.argsort(np.abs(observed), kind="stable")  # the largest last: a running maximum
-    ranked, scores = np.abs(observed)[order], np.ascontiguousarray(scores[:, order])
+    scores = scores[:, order]
+    new = np.concatenate([[True], (scores[:, 1:] != scores[:, :-1]).any(axis=0)])
+    again, scores = np.cumsum(new) - 1, np.ascontiguousarray(scores[:, new])
+    ranked, share = np.abs(observed)[order][new], np.bincount(again) / len(again)
     counts = np.zeros((2, scores.shape[1]))
     joint, total = np.zeros(2), 0
     enumerated, draws = sign_draws(len(scores), replicates, seed, "rademacher")
@@ -266,13 +269,15 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
         null = flips @ scores
         np.abs(null, out=null)
         counts[0] += _reaches(null, ranked)
-        joint[1] += _reaches(null.mean(axis=1), ranked.mean())
+        joint[1] += _reaches(null @ share, ranked @ share)
         highest = np.maximum.accumulate(null, axis=1, out=null)
         counts[1] += _reaches(highest, ranked)
         joint[0] += _reaches(highest[:, -1], ranked[-1])
         total += len(flips)
     more = 0 if enumerated else 1
-    single, stepped, joint = ((values + more) / (total + more) for values in (*counts, joint))
+    single, stepped, joint = (
+        (values + more) / (total + more) for values in (*counts[:, again], joint)
+    )
     stepped = np.maximum.accumulate(stepped[::-1])[::-1]
     back = np.argsort(order)
     return SignFlips(
