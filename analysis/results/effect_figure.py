@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from analysis.results.figure import (
     WIDTH,
     Figure,
     on_axis,
+    pixels_of,
     plain_label,
     rendered,
     wrapped,
@@ -353,9 +353,7 @@ def share_picture(findings: Findings) -> bytes:
         canvas.text(0.05, 0.035, credit, fontsize=9, color=GREY)
         box = {"boxstyle": "round,pad=0.35", "facecolor": INK, "edgecolor": INK}
         canvas.text(0.95, 0.04, word, ha="right", fontsize=11, color="white", bbox=box)
-        buffer = io.BytesIO()
-        canvas.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+        return pixels_of(canvas, 150)
 
 
 def comparison_figure(findings: Mapping[str, Findings]) -> Figure:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,8 +15,12 @@ import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase as Backend
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
+from PIL import Image as Pixels
 
 from analysis.data.dataset import Dataset
 from analysis.errors import printable
@@ -52,6 +57,9 @@ STYLE = {
 }
 
 SAID = "simulated data: no row was observed"
+PACKED = 3
+"""How hard a PNG is packed, of 9."""
+
 MADE_UP = "#8f3a00"
 STRIP = 0.24
 """Colour and height, in inches, of the strip that says that data are simulated."""
@@ -103,7 +111,15 @@ class Figure:
 
     @property
     def svg(self) -> bytes:
-        return self._drawn("svg", {"Date": None, "Creator": None, "Title": self.alt})
+        metadata = {"Date": None, "Creator": None, "Title": self.alt}
+        if self.figure.get_layout_engine() is None:
+            return self._drawn("svg", metadata)
+        with _printed_on(
+            self.figure, FigureCanvasSVG, 200
+        ) as canvas:  # finds places, too
+            buffer = io.BytesIO()
+            canvas.print_svg(buffer, metadata=metadata)
+        return buffer.getvalue()
 
     def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = 200) -> bytes:
         buffer = io.BytesIO()
@@ -130,11 +146,43 @@ class Figure:
         """Write `name`.png and `name`.svg; return the latter as a page holds it."""
         svg, engine = self.svg, self.figure.get_layout_engine()
         self.figure.set_layout_engine("none")  # everything has found its place
-        png = self._drawn("png", {"Software": None}, 400)  # 2,000 pixels wide
+        png = pixels_of(self.figure, 400)  # 2,000 pixels wide
         self.figure.set_layout_engine(engine)
         (folder / f"{name}.png").write_bytes(png)
         (folder / f"{name}.svg").write_bytes(svg)
         return Image(base64.b64encode(svg).decode("ascii"), self.alt, self.caption)
+
+
+def pixels_of(figure: Canvas, dpi: int) -> bytes:
+    """Return a figure as PNG, drawn once with everything where it is.
+
+    Without a layer for what shines through, of which there is nothing, and packed less hard: a
+    file of the same size in half of the time.
+    """
+    with _printed_on(figure, FigureCanvasAgg, dpi) as canvas:
+        canvas.draw()
+        image = Pixels.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+    if figure.get_facecolor()[3] == 1:
+        image = image.convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "png", compress_level=PACKED, dpi=(dpi, dpi))
+    return buffer.getvalue()
+
+
+@contextmanager
+def _printed_on(figure: Canvas, kind: type[Backend], dpi: int) -> Iterator[Backend]:
+    """Put a figure on a canvas of a kind; drawn there itself, and not by `savefig`, it is drawn
+    once and not twice.
+    """
+    before, at = figure.canvas, figure.dpi
+    canvas = kind(figure)
+    try:
+        figure.dpi = dpi
+        with matplotlib.rc_context(STYLE):
+            yield canvas
+    finally:
+        figure.set_canvas(before)
+        figure.dpi = at
 
 
 def rendered(
