@@ -114,9 +114,7 @@ class Figure:
         metadata = {"Date": None, "Creator": None, "Title": self.alt}
         if self.figure.get_layout_engine() is None:
             return self._drawn("svg", metadata)
-        with _printed_on(
-            self.figure, FigureCanvasSVG, 200
-        ) as canvas:  # finds places, too
+        with _printed_on(self.figure, FigureCanvasSVG, 200) as canvas:  # finds places, too
             buffer = io.BytesIO()
             canvas.print_svg(buffer, metadata=metadata)
         return buffer.getvalue()
