@@ -9,6 +9,7 @@ from functools import cached_property
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
@@ -178,15 +179,23 @@ def _grid(panels: int) -> tuple[Canvas, Sequence[Axes]]:
 
 def draw_histogram(axes: Axes, panel: Panel) -> None:
     """Draw how a column is distributed; no bar is of fewer rows than may be shown."""
-    import seaborn as sns
-
-    style = {"ax": axes, "color": ACCENT, "edgecolor": "white", "linewidth": 0.3}
-    values = panel.on_axis(panel.shown)
+    values, height, shrink = panel.on_axis(panel.shown), None, 1.0
     if len(np.unique(panel.values)) <= FEW_LEVELS and not panel.logged:
-        sns.histplot(x=values, discrete=True, shrink=0.8, **style)
+        edges, shrink = np.arange(values.min() - 0.5, values.max() + 1.5), 0.8
     else:
         edges, height = _bars(values)
-        sns.histplot(x=values, weights=height, bins=edges.tolist(), **style)
+    counts, wide = np.histogram(values, edges, weights=height)[0], np.diff(edges)
+    bars = axes.bar(
+        edges[:-1] + (1 - shrink) / 2 * wide,
+        counts,
+        shrink * wide,
+        align="edge",
+        facecolor=to_rgba(ACCENT, 0.75),
+        edgecolor="white",
+        linewidth=0.3,
+    )
+    for bar in bars:  # no margin below
+        bar.sticky_edges.y[:] = (0, np.inf)
     panel.mark(axes)
     axes.set_ylabel("rows", fontsize=9)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))

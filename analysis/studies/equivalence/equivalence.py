@@ -98,7 +98,9 @@ def delta_r2_p_value(
         return float(delta_r2 >= bound)
     df = n - predictors - 1
     statistic = delta_r2 / ((1 - r2_full) / df)
-    return float(scipy.stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))
+    if statistic <= 0:
+        return 0.0
+    return float(scipy.special.ncfdtr(1, df, n * bound / (1 - r2_full), statistic))
 
 
 def delta_r2_bound(
