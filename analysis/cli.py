@@ -5,6 +5,7 @@ wait for them.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import math
@@ -702,8 +703,15 @@ def _progress_of_long_work() -> Iterator[Callable[[str], None]]:
         progress("")
 
 
+LOOKS = 20_000, 20, 20
+"""How seldom Python looks for objects that hold each other: with its own numbers, every twentieth
+second of a run goes into that.
+"""
+
+
 def main() -> NoReturn:
     """Run the command; what a user can put right is shown as one block, never as a traceback."""
+    gc.set_threshold(*LOOKS)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(

@@ -139,6 +139,7 @@ def merge(old: dict[str, Any], new: dict[str, dict[str, Any]]) -> dict[str, Any]
         | {found["failed"] for found in new.values() if "failed" in found}
     )
     merged["growth"] = new["growth"]["growth"] if "growth" in new else old.get("growth", [])
+    merged |= {key: old[key] for key in ("profiles",) if key in old}  # of profiles.py
     days = old.get("days", {}) | dict.fromkeys(new, date.today().isoformat())
     merged["days"] = {name: days[name] for name in order if name in days}
     return merged

@@ -50,6 +50,18 @@ def test_what_takes_a_second_to_load_is_loaded_where_it_is_used():
     assert shown.stdout.strip() == "[]"
 
 
+def test_a_quick_audit_loads_no_library_for_what_it_does_not_show():
+    code = (
+        "import sys, analysis as sa; shops = sa.simulate.creators(seed=7, n=300);"
+        " sa.audit(shops, score='klout', engagement='likes', outcome='referrals', kind='count',"
+        " sesoi=0.05, quick=True);"
+        " print({'matplotlib', 'seaborn', 'sklearn', 'statsmodels', 'scipy.stats',"
+        " 'scipy.optimize'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
+
+
 def test_the_package_itself_imports_nothing_until_it_is_asked():
     """Its public names are loaded on first use: `score-audit --help` must not wait for pandas."""
     top = [node for node in TREES[""].body if isinstance(node, (ast.Import, ast.ImportFrom))]

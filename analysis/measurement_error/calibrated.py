@@ -120,13 +120,14 @@ def _averaged_mean(
             at += width
     params = np.zeros(len(penalty))
     params[0] = -np.log(np.exp(offset).mean())
+    mean_at = _AveragedMean(lines, truth, bases, offset)
     for _ in range(STEPS):
-        mean, matrix = _mean_at(params, lines, truth, bases, widths, offset)
+        mean, slopes = mean_at(params)
         by = 1.0 if family.power == 1 else mean ** (1 - family.power)
         residuals, weights = (response - mean) * by, mean * by
-        information = (matrix * weights[:, None]).T @ matrix + np.diag(penalty)
+        information = (slopes * weights) @ slopes.T + np.diag(penalty)
         try:
-            step = np.linalg.solve(information, matrix.T @ residuals - penalty * params)
+            step = np.linalg.solve(information, slopes @ residuals - penalty * params)
         except np.linalg.LinAlgError:
             return None
         size = np.abs(step).max()
@@ -137,7 +138,7 @@ def _averaged_mean(
             break
     else:
         return None
-    bread = np.linalg.inv(information)
+    matrix, bread = slopes.T, np.linalg.inv(information)
     leverage = np.minimum(weights * np.einsum("ij,jk,ik->i", matrix, bread, matrix), 1 - 1e-6)
     cov = sandwich(
         bread,
@@ -150,21 +151,43 @@ def _averaged_mean(
     return Effect(float(params[1]), error) if np.isfinite(error) and error > 0 else None
 
 
-def _mean_at(
-    params: np.ndarray,
-    lines: np.ndarray,
-    truth: Posterior,
-    bases: list[np.ndarray],
-    widths: list[int],
-    offset: np.ndarray | float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the averaged mean, shape (n,), and the gradient of its logarithm, shape (n, k)."""
-    pieces = np.split(params, np.cumsum(widths)[:-1])
-    logs, gradient = lines @ pieces[0] + offset, [lines]
-    for column, basis, slopes in zip(truth.columns, bases, pieces[1:], strict=True):
-        means = np.exp(np.clip(basis @ slopes, -20, 20))
-        averaged = column.weights @ np.column_stack([means, means[:, None] * basis])
-        total = np.maximum(averaged[:, :1], 1e-300)
-        logs = logs + np.log(total[:, 0])
-        gradient.append(averaged[:, 1:] / total)
-    return np.exp(np.clip(logs, -30, 30)), np.column_stack(gradient)
+class _AveragedMean:
+    """The averaged mean of each row and the gradient of its logarithm, at any coefficients.
+
+    Parameters
+    ----------
+    lines : ndarray, shape (n, q)
+        Columns whose coefficients come first.
+    truth : Posterior
+    bases : list of ndarray, shape (K, m)
+        Functions of the values that each true column may have.
+    offset : ndarray, shape (n,), or float
+    """
+
+    def __init__(
+        self,
+        lines: np.ndarray,
+        truth: Posterior,
+        bases: list[np.ndarray],
+        offset: np.ndarray | float,
+    ) -> None:
+        sizes = [lines.shape[1], *(basis.shape[1] for basis in bases)]
+        self.ends = np.cumsum(sizes)
+        self.offset, self.bases = offset, [np.ascontiguousarray(basis.T) for basis in bases]
+        self.weights = [column.weights.T for column in truth.columns]
+        self.gradient = np.empty((self.ends[-1], len(lines)))  # used again at each step
+        self.gradient[: sizes[0]] = lines.T
+
+    def __call__(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean, shape (n,), and the gradient, shape (k, n), which the next call takes
+        away.
+        """
+        first = self.ends[0]
+        logs = params[:first] @ self.gradient[:first] + self.offset
+        for at, (basis, weights) in enumerate(zip(self.bases, self.weights, strict=True)):
+            own = slice(self.ends[at], self.ends[at + 1])
+            means = np.exp(np.clip(params[own] @ basis, -20, 20))
+            total = np.maximum(means @ weights, 1e-300)
+            logs += np.log(total)
+            np.divide((means * basis) @ weights, total, out=self.gradient[own])
+        return np.exp(np.clip(logs, -30, 30)), self.gradient

@@ -278,6 +278,15 @@ class DecidingSet:
 
         Some columns' noise may be left, and that of columns without halves be correlated.
         """
+        kept = vars(self).setdefault("_corrected", {})
+        key = tuple(sorted(at.items())), tuple(without), correlation
+        if key not in kept:
+            kept[key] = self._correct(at, key[1], correlation)
+        return kept[key]
+
+    def _correct(
+        self, at: Mapping[str, float], without: tuple[str, ...], correlation: float
+    ) -> tuple[str, Effect | None]:
         family = FAMILIES[self.linear.model]
         halves = {name: pair for name, pair in (self.halves or {}).items() if name not in without}
         declared = {name: r for name, r in at.items() if name not in halves and name not in without}

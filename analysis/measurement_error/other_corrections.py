@@ -84,6 +84,7 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
     """
     response = fit.design.response / fit.design.response.mean()
     offset = np.zeros(fit.design.n) if fit.design.offset is None else fit.design.offset
+    observed = response[:, None] * fit.design.basis[0]
 
     def equations(basis: np.ndarray, error: np.ndarray, params: np.ndarray) -> Equations:
         pull = error @ params
@@ -91,8 +92,7 @@ def corrected_score(fit: Fit, measurement: Measurement) -> Correction | Refusal:
         moved, by_error = basis - pull, float(mean.mean())
         expected = moved * mean[:, None]
         slope = error * by_error - moved.T @ expected / len(basis)
-        rows = response[:, None] * basis - expected
-        return Equations(rows, slope, by_error, expected.mean(axis=0) / 2)
+        return Equations(observed - expected, slope, by_error, (moved.T @ mean) / len(basis) / 2)
 
     unit = np.log(fit.design.response.mean())
     return _solve("corrected-score", fit, measurement, equations, unit)
@@ -167,17 +167,19 @@ def newton(
     equations: EquationsAt, basis: np.ndarray, error: np.ndarray, start: np.ndarray
 ) -> np.ndarray | None:
     """Return the root next to `start` with a negative definite slope; None when there is none."""
-    params, step_length = start, 1.0
+    params, step_length, ones = start, 1.0, np.ones(len(basis)) / len(basis)
     with np.errstate(all="ignore"):
         now = equations(basis, error, params)
         for _ in range(STEPS):
-            size = np.abs(now.rows.mean(axis=0)).max() / max(now.rows.std(), 1e-300)
+            mean = ones @ now.rows
+            spread = np.vdot(now.rows, now.rows) / now.rows.size - mean.mean() ** 2
+            size = np.abs(mean).max() / max(np.sqrt(max(spread, 0.0)), 1e-300)
             if not np.isfinite(size) or not np.isfinite(now.slope).all():
                 return None
             if size < CLOSE:
                 down = np.linalg.eigvalsh(-(now.slope + now.slope.T) / 2)[0] > 0
                 return params if down else None
-            step = -np.linalg.solve(now.slope, now.rows.mean(axis=0))
+            step = -np.linalg.solve(now.slope, mean)
             step_length = min(1.0, 1.0 / np.abs(step).max())
             params = params + step_length * step
             now = equations(basis, error, params)

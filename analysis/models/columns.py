@@ -127,10 +127,20 @@ def transform(values: np.ndarray, how: str) -> np.ndarray:
     `rank` is the mean rank divided by n, between 0 and 1.
     """
     if how == "rank":
-        from scipy.stats import rankdata
-
-        return rankdata(values) / len(values)
+        return mean_ranks(values) / len(values)
     return {"identity": np.asarray, "log1p": np.log1p, "sqrt": np.sqrt}[how](values)
+
+
+def mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of values from 1 on, shape (n,), equal ones with the mean of theirs.
+
+    Examples
+    --------
+    >>> mean_ranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, at, many = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(many) - (many - 1) / 2)[at.ravel()]
 
 
 def _engagement(sample: Sample, column: str) -> list[tuple[str, np.ndarray]]:

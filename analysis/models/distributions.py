@@ -9,6 +9,8 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
+from analysis.models.root_finding import root_between
+
 
 def normal_sf(x: ArrayLike) -> np.ndarray:
     """Return P(Z > x) of the standard normal."""
@@ -38,6 +40,11 @@ def chi2_sf(x: ArrayLike, df: ArrayLike) -> np.ndarray:
 def f_sf(x: ArrayLike, above: ArrayLike, below: ArrayLike) -> np.ndarray:
     """Return P(F > x) of the F distribution with `above` and `below` degrees of freedom."""
     return scipy.special.fdtrc(above, below, x)
+
+
+def gamma_sf(x: ArrayLike, shape: ArrayLike) -> np.ndarray:
+    """Return P(X > x) of the Gamma distribution of scale one."""
+    return scipy.special.gammaincc(shape, np.maximum(x, 0.0))
 
 
 def critical_value(level: float, df: float | None = None) -> float:
@@ -79,9 +86,7 @@ def detectable_effect(
         return power_to_detect(effect, std_error, level=level, df=df) - power
 
     return float(
-        scipy.optimize.brentq(
-            gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error
-        )
+        root_between(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error)
     )
 
 

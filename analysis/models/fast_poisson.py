@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -122,11 +122,26 @@ def fit_poisson(
     >>> fit_poisson(x, rng.poisson(np.exp(1 + 0.5 * x[:, 0])), ["x"]).coefficient.round(1).tolist()
     [1.0, 0.5]
     """
-    if covariance not in ("HC0", "HC1", *LEVERED, "CRV1"):
-        raise _refusal("covariance", repr(covariance), "HC0, HC1, HC2, HC3, CRV1")
-    if (covariance == "CRV1") != (cluster is not None):
-        place = f"{covariance} {'without' if cluster is None else 'with'} clusters"
-        raise _refusal("covariance", place, "CRV1 with, HC0 to HC3 without")
+    _check_kind(covariance, cluster)
+    estimate = solve_poisson(
+        columns, outcome, names, offset=offset, start=start, block_rows=block_rows
+    )
+    return estimate.fit(covariance, cluster)
+
+
+def solve_poisson(
+    columns: np.ndarray,
+    outcome: np.ndarray,
+    names: Sequence[str],
+    *,
+    offset: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    block_rows: int = BLOCK_ROWS,
+) -> PoissonEstimate:
+    """Return the estimate that `fit_poisson` starts from, which all kinds of errors share.
+
+    Takes what that takes and raises what that raises.
+    """
     rows = _Raw.read(columns, outcome, names, offset, block_rows)
     beta = _first_guess(rows) if start is None else rows.to_scaled(np.asarray(start, dtype=float))
     try:
@@ -135,21 +150,50 @@ def fit_poisson(
         if start is not None:
             raise
         beta = _solved(rows, _flat(rows))  # the rows of the start were unlike the others
-    codes, clusters = _cluster_codes(cluster, len(rows.response))
-    beta, (bread, meat, deviance) = _last_step(rows, beta, codes, clusters)
-    inverse, back, n, k = np.linalg.inv(bread), rows.to_units(), len(rows.response), len(beta)
-    factor = small_sample(covariance, n, k, clusters)
-    if covariance in LEVERED:
-        meat = _levered_products(rows, beta, inverse, covariance)
-    return PoissonFit(
-        rows.names,
-        back @ beta,
-        factor * back @ inverse @ meat @ inverse @ back.T,
-        covariance,
-        deviance,
-        n,
-        clusters,
-    )
+    return PoissonEstimate(rows, beta)
+
+
+def _check_kind(covariance: str, cluster: np.ndarray | None) -> None:
+    if covariance not in ("HC0", "HC1", *LEVERED, "CRV1"):
+        raise _refusal("covariance", repr(covariance), "HC0, HC1, HC2, HC3, CRV1")
+    if (covariance == "CRV1") != (cluster is not None):
+        place = f"{covariance} {'without' if cluster is None else 'with'} clusters"
+        raise _refusal("covariance", place, "CRV1 with, HC0 to HC3 without")
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonEstimate:
+    """An estimate a last step before its end: the errors, of any kind, are taken with that step.
+
+    Attributes
+    ----------
+    rows : Rows
+    scaled : ndarray, shape (k,)
+        Coefficients of the standardised columns.
+    """
+
+    rows: _Raw
+    scaled: np.ndarray
+
+    def fit(self, covariance: str, cluster: np.ndarray | None = None) -> PoissonFit:
+        """Return the fit with robust or cluster errors; see `fit_poisson`."""
+        _check_kind(covariance, cluster)
+        rows = self.rows
+        codes, clusters = _cluster_codes(cluster, len(rows.response))
+        beta, (bread, meat, deviance) = _last_step(rows, self.scaled, codes, clusters)
+        inverse, back, n, k = np.linalg.inv(bread), rows.to_units(), len(rows.response), len(beta)
+        factor = small_sample(covariance, n, k, clusters)
+        if covariance in LEVERED:
+            meat = _levered_products(rows, beta, inverse, covariance)
+        return PoissonFit(
+            rows.names,
+            back @ beta,
+            factor * back @ inverse @ meat @ inverse @ back.T,
+            covariance,
+            deviance,
+            n,
+            clusters,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +236,13 @@ class _Raw(Rows):
         )
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield ranges of rows and [1, standardised columns], (rows, k), in a room used again."""
+        """Yield ranges of rows and [1, standardised columns], (rows, k), in a room used again; all
+        of them, read-only, from a room of their own where they are one block.
+        """
+        n = len(self.response)
+        if n <= self.block_rows:
+            yield slice(0, n), self._block.T
+            return
         room = np.empty((len(self.names), min(self.block_rows, len(self.response))))
         scale, location = self.scale[:, None], self.location[:, None]
         for start in range(0, len(self.response), self.block_rows):
@@ -202,6 +252,15 @@ class _Raw(Rows):
             np.subtract(self.columns[part].T, location, out=x[1:])
             x[1:] *= scale
             yield part, x.T
+
+    @cached_property
+    def _block(self) -> np.ndarray:
+        block = np.empty((len(self.names), len(self.response)))
+        block[0] = 1.0
+        np.subtract(self.columns.T, self.location[:, None], out=block[1:])
+        block[1:] *= self.scale[:, None]
+        block.flags.writeable = False
+        return block
 
     def every(self, step: int) -> _Raw:
         """Return every step-th row."""
@@ -302,7 +361,7 @@ def _sandwich_parts(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clus
     """Return score, largest values, information, outer products of (cluster) scores, deviance."""
     (score, farthest), (bread, meat) = np.zeros((2, len(beta))), np.zeros((2, len(beta), len(beta)))
     sums, deviance = np.zeros((len(beta), clusters or 0)), 0.0
-    if codes is not None:
+    if codes is not None and len(rows.response) > rows.block_rows:
         rows = replace(rows, block_rows=max(rows.block_rows, CLUSTER_ROWS))
     for part, block in rows.blocks():
         x, y, at = block.T, rows.response[part], rows.at(part, block, beta)
@@ -312,7 +371,7 @@ def _sandwich_parts(rows: _Raw, beta: np.ndarray, codes: np.ndarray | None, clus
         deviance += y @ (np.log(np.maximum(y, TINY)) - at) - np.sum(residuals)
         weighted = x * np.sqrt(mean)
         bread += weighted @ weighted.T
-        x *= residuals
+        x = x * residuals
         if codes is None:
             meat += x @ x.T
             continue

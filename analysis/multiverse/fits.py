@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,12 @@ from analysis.models import fit_or_plain
 from analysis.models.covariance import LEVERED, ROBUST, few_clusters
 from analysis.models.design import Design
 from analysis.models.family import FAMILIES
-from analysis.models.fast_poisson import PoissonFit, fit_poisson
+from analysis.models.fast_poisson import (
+    PoissonEstimate,
+    PoissonFit,
+    fit_poisson,
+    solve_poisson,
+)
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import sufficient_statistics
 from analysis.models.sufficient_statistics.regressions import SubsetFits
@@ -107,11 +113,11 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
         table,
         names,
         groups={"unit": pool.units()} | groups,
-        fourth=any(not cluster for cluster, _ in kinds),
+        fourth=any(kind in ("HC0", "HC1") for _, kind in kinds),
     )
 
-    def fit(cluster: str, kind: str, chosen: list[int]) -> Fitted:
-        fits = fit_subsets(
+    def solved(cluster: str, kind: str, chosen: list[int], without: str) -> SubsetFits:
+        return fit_subsets(
             sufficient,
             included[chosen],
             outcome=RESPONSE,
@@ -120,7 +126,11 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
             cluster=f"cluster {cluster}" if cluster else None,
             rows=table,
             singular="drop",
+            without=without,
         )
+
+    def fit(cluster: str, kind: str, chosen: list[int], fits: SubsetFits | None = None) -> Fitted:
+        fits = solved(cluster, kind, chosen, "raise") if fits is None else fits
         positions = np.array([group[i][0] for i in chosen])
         return Fitted(
             group[0][1].estimand,
@@ -139,43 +149,38 @@ def _fit_linear(pool: Pool, group: Group) -> Iterator[Fitted]:
 
     for cluster, kind in dict.fromkeys(kinds):
         chosen = [i for i, own in enumerate(kinds) if own == (cluster, kind)]
-        plain, lacking = "CRV1" if cluster else "HC1", []
-        try:
-            yield fit(cluster, kind, chosen)
+        plain = "CRV1" if cluster else "HC1"
+        fits = solved(cluster, kind, chosen, "raise" if kind == plain else "nan")
+        none = {int(at) for at in fits.kept[np.isnan(fits.std_error[kind])]}
+        if not none:
+            yield fit(cluster, kind, chosen, fits)
             continue
-        except DesignError:  # some have no errors of this kind
-            if kind == plain:
-                raise
-        for one in chosen:
-            try:
-                fit(cluster, kind, [one])
-            except DesignError:
-                lacking.append(one)
-        rest = [one for one in chosen if one not in lacking]
+        lacking = [one for at, one in enumerate(chosen) if at in none]
+        rest = [one for at, one in enumerate(chosen) if at not in none]
         if rest:
             yield fit(cluster, kind, rest)
         yield replace(fit(cluster, plain, lacking), note=f"{plain}, since {kind} does not exist")
 
 
 def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
-    """Fit one after the other; the fit without the score once for each set of columns."""
+    """Fit one after the other; what specifications share is worked out once."""
     labels, units = np.unique(pool.units(), return_inverse=True)
-    response = pool.sample.numbers(pool.outcome)
-    nulls: dict[tuple[str, ...], np.ndarray] = {}
+    equations: dict[tuple[str, ...], _Equation] = {}
+    nulls: dict[tuple[str, ...], _Null] = {}
     for position, spec in group:
-        columns = pool.regressors(spec)
-        names, table = list(columns), np.column_stack(list(columns.values()))
-        kind, held = _covariance(pool, spec), tuple(names[:-1])
-        cluster = pool.labels(spec.cluster) if spec.cluster else None
+        columns, kind = pool.regressors(spec), _covariance(pool, spec)
+        names = tuple(columns)
+        if names not in equations:
+            table = np.column_stack(list(columns.values()))
+            equations[names] = _Equation(table, pool.sample.numbers(pool.outcome), names, nulls)
+        equation = equations[names]
+        cluster = pool.codes(spec.cluster) if spec.cluster else None
         try:
-            fit, note = _fit_one_poisson(table, response, names, kind, cluster)
-            if held not in nulls:
-                null = fit_poisson(table[:, :-1], response, names[:-1], covariance="HC0")
-                nulls[held] = np.exp(null.coefficient[0] + table[:, :-1] @ null.coefficient[1:])
+            fit, note = _fit_one_poisson(equation, kind, cluster)
+            scores = equation.scores
         except DesignError as error:
             yield Fitted(spec.estimand, refused=((position, error.found),))
             continue
-        scores = _poisson_scores(table, response, nulls[held])
         yield Fitted(
             spec.estimand,
             np.array([position]),
@@ -192,25 +197,59 @@ def _fit_poisson(pool: Pool, group: Group) -> Iterator[Fitted]:
 
 
 def _fit_one_poisson(
-    table: np.ndarray, response: np.ndarray, names: list[str], kind: str, cluster: np.ndarray | None
+    equation: _Equation, kind: str, cluster: np.ndarray | None
 ) -> tuple[PoissonFit, str]:
     """Return a fit with errors of a kind, or with HC1 and a note where those do not exist."""
     try:
-        return fit_poisson(table, response, names, covariance=kind, cluster=cluster), ""
+        return equation.solved.fit(kind, cluster), ""
     except DesignError:
         if kind not in LEVERED:
             raise
-    fit = fit_poisson(table, response, names, covariance="HC1")
-    return fit, f"HC1, since {kind} does not exist"
+    return equation.solved.fit("HC1"), f"HC1, since {kind} does not exist"
 
 
-def _poisson_scores(table: np.ndarray, response: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return each row's score: the score column outside the others, times the null residual."""
-    root = np.sqrt(means)
-    others = np.column_stack([np.ones(len(table)), table[:, :-1]])
-    basis = np.linalg.qr(others / np.linalg.norm(others, axis=0) * root[:, None])[0]
-    weighted = table[:, -1] * root
-    return (weighted - basis @ (basis.T @ weighted)) / root * (response - means)
+@dataclass(frozen=True, eq=False)
+class _Null:
+    """The Poisson model without the score: means, and a basis of its columns at their roots."""
+
+    means: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def fit(cls, held: np.ndarray, response: np.ndarray, names: tuple[str, ...]) -> _Null:
+        null = fit_poisson(held, response, names, covariance="HC0")
+        means = np.exp(null.coefficient[0] + held @ null.coefficient[1:])
+        others = np.column_stack([np.ones(len(held)), held])
+        scaled = others / np.linalg.norm(others, axis=0) * np.sqrt(means)[:, None]
+        return cls(means, np.linalg.qr(scaled)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Equation:
+    """One Poisson equation, which specifications share that differ in their errors, and its null,
+    which scores share.
+    """
+
+    table: np.ndarray
+    response: np.ndarray
+    names: tuple[str, ...]
+    nulls: dict[tuple[str, ...], _Null]
+
+    @cached_property
+    def solved(self) -> PoissonEstimate:
+        return solve_poisson(self.table, self.response, self.names)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Each row's score: the score column outside the others, times the null residual."""
+        held = self.names[:-1]
+        if held not in self.nulls:
+            self.nulls[held] = _Null.fit(self.table[:, :-1], self.response, held)
+        null = self.nulls[held]
+        root = np.sqrt(null.means)
+        weighted = self.table[:, -1] * root
+        outside = weighted - null.basis @ (null.basis.T @ weighted)
+        return outside / root * (self.response - null.means)
 
 
 def _corrected(pool: Pool, position: int, spec: Specification) -> Fitted:

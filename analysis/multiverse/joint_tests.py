@@ -12,7 +12,7 @@ from analysis.models.distributions import t_isf
 from analysis.models.sufficient_statistics import pair_weights, refusal
 from analysis.models.sufficient_statistics.draws import solve_draws
 from analysis.models.sufficient_statistics.fits import squares_of
-from analysis.models.sufficient_statistics.regressions import BUDGET, SubsetFits, grouping
+from analysis.models.sufficient_statistics.regressions import BUDGET, SubsetFits, distinct, grouping
 from analysis.models.sufficient_statistics.resampling import (
     Seed,
     exceedance,
@@ -94,13 +94,15 @@ def joint_test(
     doi:10.1038/s41562-020-0912-z.
     """
     curves = [curves] if isinstance(curves, SubsetFits) else list(curves)
+    curves, again = _distinct(curves)
     labels = np.unique(np.concatenate([grouping(fits, cluster).labels for fits in curves]))
     places = [np.searchsorted(labels, fits.sufficient.group(cluster).labels) for fits in curves]
     scores = [_squared_scores(fits, cluster) if errors == "CRV1" else None for fits in curves]
-    critical = _critical(curves, scores, level)
+    critical = _critical(curves, scores, level)[again]
     pairs = list(zip(curves, scores, strict=True))
-    observed = _curve_statistics([_observed_t(f, cluster, s) for f, s in pairs], critical)[0]
-    null, step = np.empty((replicates, 3)), max(1, BUDGET // (4 * sum(map(len, curves))))
+    observed = [_observed_t(f, cluster, s) for f, s in pairs]
+    observed = _curve_statistics(observed, again, critical)[0]
+    null, step = np.empty((replicates, 3)), max(1, BUDGET // (4 * len(again)))
     for part, weights in seeded_draws(len(labels), replicates, seed, multiplicities):
         for start in range(0, len(weights), step):  # few enough for arrays over specifications
             some = weights[start : start + step]
@@ -109,9 +111,22 @@ def joint_test(
                 for (f, s), place in zip(pairs, places, strict=True)
             ]
             at = part.start + start
-            null[at : at + len(some)] = _curve_statistics(curve, critical)
+            null[at : at + len(some)] = _curve_statistics(curve, again, critical)
     p = exceedance(null.T, observed)
     return JointTest(*observed.tolist(), *p.tolist(), null, level)
+
+
+def _distinct(curves: Sequence[SubsetFits]) -> tuple[list[SubsetFits], np.ndarray]:
+    """Return the regressions that differ, a curve for each table, and which of them, all together,
+    every specification is: many differ only in the errors of their estimates.
+    """
+    tables: dict[int, list[SubsetFits]] = {}
+    for fits in curves:
+        tables.setdefault(id(fits.sufficient), []).append(fits)
+    found = [distinct(fits) for fits in tables.values()]
+    starts = np.cumsum([0, *(len(fits) for fits, _ in found)])
+    again = [at + start for (_, at), start in zip(found, starts, strict=False)]
+    return [fits for fits, _ in found], np.concatenate(again)
 
 
 def _observed_t(
@@ -171,10 +186,12 @@ def _critical(
 
 
 def _curve_statistics(
-    pieces: Sequence[tuple[np.ndarray, np.ndarray]], critical: np.ndarray
+    pieces: Sequence[tuple[np.ndarray, np.ndarray]], again: np.ndarray, critical: np.ndarray
 ) -> np.ndarray:
-    """|median|, dominant and significant share of curves, (B, 3), from estimates and t (m, B)."""
-    estimate, t = (np.concatenate(values) for values in zip(*pieces, strict=True))
+    """|median|, dominant and significant share of curves, (B, 3), from estimates and t (m, B) of
+    the regressions that differ, and which of them each specification is.
+    """
+    estimate, t = (np.concatenate(values)[again] for values in zip(*pieces, strict=True))
     positive, count = np.mean(estimate > 0, axis=0), len(estimate)
     above, below = np.sum(t > critical[:, None], axis=0), np.sum(t < -critical[:, None], axis=0)
     share = np.maximum(positive, np.mean(estimate < 0, axis=0))
@@ -241,7 +258,10 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
     scores = scores / size
     observed = scores.sum(axis=0)
     order = np.argsort(np.abs(observed), kind="stable")  # the largest last: a running maximum
-    ranked, scores = np.abs(observed)[order], np.ascontiguousarray(scores[:, order])
+    scores = scores[:, order]
+    new = np.concatenate([[True], (scores[:, 1:] != scores[:, :-1]).any(axis=0)])
+    again, scores = np.cumsum(new) - 1, np.ascontiguousarray(scores[:, new])
+    ranked, share = np.abs(observed)[order][new], np.bincount(again) / len(again)
     counts = np.zeros((2, scores.shape[1]))
     joint, total = np.zeros(2), 0
     enumerated, draws = sign_draws(len(scores), replicates, seed, "rademacher")
@@ -249,13 +269,15 @@ def flip_signs(scores: np.ndarray, *, replicates: int = 4_999, seed: Seed) -> Si
         null = flips @ scores
         np.abs(null, out=null)
         counts[0] += _reaches(null, ranked)
-        joint[1] += _reaches(null.mean(axis=1), ranked.mean())
+        joint[1] += _reaches(null @ share, ranked @ share)
         highest = np.maximum.accumulate(null, axis=1, out=null)
         counts[1] += _reaches(highest, ranked)
         joint[0] += _reaches(highest[:, -1], ranked[-1])
         total += len(flips)
     more = 0 if enumerated else 1
-    single, stepped, joint = ((values + more) / (total + more) for values in (*counts, joint))
+    single, stepped, joint = (
+        (values + more) / (total + more) for values in (*counts[:, again], joint)
+    )
     stepped = np.maximum.accumulate(stepped[::-1])[::-1]
     back = np.argsort(order)
     return SignFlips(

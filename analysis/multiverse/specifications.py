@@ -219,6 +219,10 @@ class Pool:
         """Return the cluster of each row."""
         return self._once(self._labels, column)
 
+    def codes(self, column: str) -> np.ndarray:
+        """Return the cluster of each row as a number."""
+        return self._once(self._codes, column)
+
     def sizes(self, column: str) -> np.ndarray:
         """Return the number of rows of each cluster."""
         return self._once(self._sizes, column)
@@ -242,6 +246,9 @@ class Pool:
 
     def _labels(self, column: str) -> np.ndarray:
         return self.sample.frame[column].astype(str).to_numpy()
+
+    def _codes(self, column: str) -> np.ndarray:
+        return pd.factorize(self.labels(column))[0]
 
     def _sizes(self, column: str) -> np.ndarray:
         return np.unique(self.labels(column), return_counts=True)[1]

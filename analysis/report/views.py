@@ -15,7 +15,6 @@ from analysis.data.sample import Sample
 from analysis.errors import AnalysisError, UnknownNameError, known_name, shown_address
 from analysis.models.family import FAMILIES
 from analysis.plan import Plan
-from analysis.report.html import SECTIONS, section_told, what_failed
 from analysis.report.ledger import verdicts_frame
 from analysis.results.estimates import Estimates, StudyResult, display, tidy_checks
 from analysis.results.findings import Findings, captioned
@@ -120,6 +119,8 @@ class Audit:
 
     def _repr_html_(self) -> str:
         """Return the answers in a box, what failed, and the figure and table of each outcome."""
+        from analysis.report.html import what_failed
+
         parts = [self._answer(verdict) for verdict in self.findings.decided]
         book = self.dataset.codebook
         if self.dataset.simulated:
@@ -158,6 +159,8 @@ class Audit:
         UnknownNameError
             Saying which studies there are.
         """
+        from analysis.report.html import SECTIONS
+
         ran = self.findings.studies
         name = known_name("study", study, [*dict.fromkeys([*ran, *SECTIONS, "manipulability"])])
         if name == "manipulability":
@@ -188,6 +191,8 @@ class Audit:
         return StudyView("manipulability", gains.table, tidy_checks(()), (), (figure,), tables)
 
     def _section(self, key: str, findings: Findings | None = None) -> ReportSection | None:
+        from analysis.report.html import SECTIONS, section_told
+
         section = SECTIONS[key](findings or self.findings)
         return section and section_told(self.dataset, section)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from analysis.results.figure import (
     draw_arrow,
     draw_band,
     on_axis,
+    pixels_of,
     plain_label,
     reach,
     rendered,
@@ -376,9 +376,7 @@ def share_picture(findings: Findings) -> bytes:
         canvas.text(0.05, 0.035, source, fontsize=9, color=GREY)
         box = {"boxstyle": "round,pad=0.35", "facecolor": INK, "edgecolor": INK}
         canvas.text(0.95, 0.04, word, ha="right", fontsize=11, color="white", bbox=box)
-        buffer = io.BytesIO()
-        canvas.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+        return pixels_of(canvas, 150)
 
 
 def comparison_figure(findings: Mapping[str, Findings]) -> Figure:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.results.estimates import Estimate, span_text
-from analysis.results.figure import Figure
 from analysis.results.findings import Findings
 from analysis.results.table import Table
 from analysis.results.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analysis.results.figure import Figure
 
 __all__ = [
     "ReportSection",
@@ -55,7 +56,7 @@ class ReportSection:
         }
 
 
-Part = tuple[str, Figure | None, Table | None]
+Part = tuple[str, "Figure | None", Table | None]
 """What a section says, draws and lists of one verdict; empty where there is nothing."""
 
 

@@ -133,6 +133,33 @@ def test_an_extrapolation_and_a_missing_peer_are_named():
     assert "data larger than memory (DuckDB, Spark): that part was not run" in said
 
 
+def test_where_the_time_goes_is_a_column_a_study_and_adds_up():
+    profiles = [
+        {
+            "study": study,
+            "runs": 3,
+            "day": "2026-01-02",
+            "seconds": {"processor time": 5.0, "study noise": much, "rest": 0.1, "yardstick": 2.0},
+        }
+        for study, much in (("movies", 4.9), ("lending", 0.15))
+    ]
+    results = {"profiles": profiles}
+    said = load("report").profile_section(results)
+    assert "| **processor time, s** | 5.0 | 5.0 |" in said
+    assert "| in yardsticks | 2.5 | 2.5 |" in said
+    assert "| study noise | 4.90 | 0.15 |" in said  # a line of its own where one study has it
+    assert "| everything smaller | 0.10 | 0.10 |" in said
+    assert load("report").profile_section({}) == []
+
+
+def test_a_profile_is_the_median_of_what_a_run_prints(tmp_path):
+    profiles = load("profiles")
+    printed = "print('   14.10 s  processor time\\n    0.50 s  import pandas\\nThe verdict')"
+    assert profiles.told([printed], tmp_path) == {"processor time": 14.1, "import pandas": 0.5}
+    seen = [{"a": 1.0}, {"a": 3.0, "b": 9.0}, {"a": 2.0}]
+    assert profiles.medians(seen) == {"a": 2.0, "b": 0.0}
+
+
 # --- how it is measured ---
 
 

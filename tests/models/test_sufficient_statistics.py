@@ -25,6 +25,7 @@ from analysis.models.sufficient_statistics import (
 from analysis.models.sufficient_statistics.draws import leave_out, solve_draws
 from analysis.models.sufficient_statistics.fits import fit_subsets
 from analysis.models.sufficient_statistics.measure import orthonormalise, sufficient_statistics
+from analysis.models.sufficient_statistics.regressions import distinct
 
 PARTITION = 1e-11  # the same route with the rows divided otherwise
 EXACT = 1e-10  # against 60-digit arithmetic, condition numbers to 1e5
@@ -541,6 +542,68 @@ def test_any_weighting_of_groups_is_a_weighted_fit(seed, n, zeros):
         assert draws.estimate[i, d] == pytest.approx(beta[-1], rel=1e-8, abs=1e-10)
         assert draws.sse[i, d] == pytest.approx(w[rows] @ residual**2, rel=1e-8)
         assert draws.inverse[i, d] == pytest.approx(inverse[-1, -1], rel=1e-8)
+
+
+def test_columns_that_enter_together_may_be_constant_in_a_draw():
+    rng = np.random.default_rng(2)
+    codes = np.arange(240) % 12
+    levels = (codes[:, None] // 3 == np.arange(1, 4)).astype(float)  # each in three of 12 groups
+    rest = rng.normal(size=(240, 3))
+    score = levels @ [0.3, -0.2, 0.1] + rest[:, 0] + rng.normal(size=240)
+    table = np.column_stack([levels, rest, score, score + rest.sum(axis=1) + levels[:, 1]])
+    names = ["a", "b", "c", "x", "z", "v", "s", "y"]
+    held = [
+        (),
+        ("a", "b", "c"),
+        ("x",),
+        ("a", "b", "c", "x"),
+        ("z", "v"),
+        ("a", "b", "c", "z", "v"),
+    ]
+    weights = rng.integers(1, 4, (5, 12)).astype(float)
+    weights[1, 3:6] = weights[2, 6:9] = weights[2, 3:6] = 0  # a level without a row
+    sums = sufficient_statistics(table, names, groups={"g": codes}, fourth=False)
+    fits = fit_subsets(sums, held, outcome="y", term="s")
+    draws = solve_draws(fits, weights @ sums.group("g").pairs)
+    for i, d in np.ndindex(len(held), len(weights)):
+        w = weights[d][codes]
+        varies = [n for n in held[i] if np.ptp(table[w > 0, names.index(n)]) > 0]
+        x = direct.design(table, [names.index(name) for name in varies], names.index("s"))
+        beta, residual, inverse = direct.fit(x[w > 0], table[w > 0, -1], w[w > 0])
+        assert draws.estimate[i, d] == pytest.approx(beta[-1], rel=1e-10)
+        assert draws.sse[i, d] == pytest.approx(w[w > 0] @ residual**2, rel=1e-10)
+        assert draws.inverse[i, d] == pytest.approx(inverse[-1, -1], rel=1e-10)
+
+
+def test_regressions_of_several_fits_are_kept_once():
+    table, names, codes = creators()
+    sums = sufficient_statistics(table, names, groups={"cluster": codes})
+    some, more = (
+        fit_subsets(sums, held, outcome="y", term="s") for held in (SUBSETS[:3], SUBSETS[1:])
+    )
+    fits, again = distinct([some, more])
+    assert len(fits) == len(SUBSETS)
+    assert not fits.std_error
+    both = np.concatenate([some.estimate, more.estimate])
+    np.testing.assert_array_equal(fits.estimate[again], both)
+
+
+def test_estimates_without_an_error_are_left_without_one():
+    table, names, codes = creators(40, 5)
+    table[:, 0] = codes == 4
+    options = dict(outcome="y", term="s", cluster="c", rows=table)
+    sums = sufficient_statistics(table, names, groups={"c": codes})
+    alone = sufficient_statistics(
+        np.column_stack([np.arange(40) == 4, table[:, 1:]]), names, groups={"c": codes}
+    )
+    held = [["e1"], ["e2"]]
+    fits = fit_subsets(sums, held, covariance=["CRV3"], without="nan", **options)
+    assert np.isfinite(fits.std_error["CRV3"]).all()
+    options["rows"] = np.column_stack([np.arange(40) == 4, table[:, 1:]])
+    fits = fit_subsets(alone, held, covariance=["HC3"], without="nan", **options)
+    assert np.isnan(fits.std_error["HC3"]).tolist() == [True, False]
+    only = fit_subsets(alone, held[1:], covariance=["HC3"], **options)
+    assert fits.std_error["HC3"][1] == pytest.approx(only.std_error["HC3"][0], rel=1e-12)
 
 
 @pytest.mark.parametrize(

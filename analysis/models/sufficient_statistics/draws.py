@@ -116,7 +116,7 @@ def _last_triangles(coordinates, included, term: int, outcome: int, pairs):
     used = included.any(axis=0)
     used[term] = False
     always = np.flatnonzero(used & included.all(axis=0))
-    optional = np.flatnonzero(used & ~included.all(axis=0))
+    optional, ends = _blocks(included, np.flatnonzero(used & ~included.all(axis=0)))
     order = np.concatenate([always, optional, [term, outcome]])
     constant = np.eye(len(coordinates))[:, :1]
     columns = np.column_stack([constant, coordinates[:, order]])
@@ -133,7 +133,7 @@ def _last_triangles(coordinates, included, term: int, outcome: int, pairs):
     choice = included[:, optional]
     final = np.empty((3, len(included), len(pairs)))
     for part in _draw_chunks(len(included), len(optional) + 2, len(pairs)):
-        final[:, :, part] = _walk(triangle[:, :, part], lengths[:, part], choice)
+        final[:, :, part] = _walk(triangle[:, :, part], lengths[:, part], choice, ends)
     final[0, np.abs(final[0]) <= RANK_TOLERANCE * lengths[-2]] = 0.0
     return final, norms[-1] ** 2
 
@@ -170,36 +170,54 @@ def _semidefinite_roots(matrices: np.ndarray) -> np.ndarray:
     return factors.transpose(2, 0, 1)
 
 
-def _walk(triangle: np.ndarray, lengths: np.ndarray, choice: np.ndarray) -> np.ndarray:
+def _blocks(included: np.ndarray, optional: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return optional columns in order, and where each of the blocks ends that enter together: the
+    larger first, so that less is left of the triangles when paths part.
+    """
+    alike = np.unique(included[:, optional], axis=1, return_inverse=True)[1].ravel()
+    sizes = np.bincount(alike, minlength=1)
+    order = np.lexsort((alike, -sizes[alike]))
+    changes = np.flatnonzero(np.diff(alike[order], append=-1))
+    return optional[order], changes + 1
+
+
+def _walk(
+    triangle: np.ndarray, lengths: np.ndarray, choice: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
     """Take every path of included (True) and excluded columns down to the last 2 x 2 triangle."""
     final = np.empty((3, len(choice), triangle.shape[-1]))
     whole = np.arange(len(choice))
-    _descend(triangle[:, :, None], 0, whole, np.zeros_like(whole), lengths, choice, final)
+    tree = lengths, choice, ends
+    _descend(triangle[:, :, None], 0, whole, np.zeros_like(whole), tree, final)
     return final
 
 
-def _descend(state, step: int, paths, node, lengths, choice, final) -> None:
-    """Follow paths from one column on, and write their last triangles.
+def _descend(state, step: int, paths, node, tree, final) -> None:
+    """Follow paths from one block of columns on, and write their last triangles.
 
     Parameters
     ----------
     state : ndarray, shape (size, size, nodes, D)
         Triangles that paths have come to; below the diagonal is anything.
     step : int
-        The column that is included or excluded next.
+        The block that is included or excluded next.
     paths, node : ndarray of int
-        Rows of `choice`, and where in `state` each of them is.
+        Rows of the choices, and where in `state` each of them is.
+    tree : tuple
+        Lengths of the columns, (columns, D); choices, (paths, columns); ends of the blocks.
     """
-    for at in range(step, choice.shape[1]):
-        taken, floor = choice[paths, at], RANK_TOLERANCE * lengths[at]
+    lengths, choice, ends = tree
+    for at in range(step, len(ends)):
+        start, stop = ends[at - 1] if at else 0, ends[at]
+        taken, floor = choice[paths, start], RANK_TOLERANCE * lengths[start:stop]
         drop, keep = np.unique(node[~taken]), np.unique(node[taken])
         if len(drop) and len(keep) and not np.isin(drop, keep).any():  # each goes one way: part
             for side, own in ((~taken, drop), (taken, keep)):
                 places = np.searchsorted(own, node[side])
-                _descend(state[:, :, own], at, paths[side], places, lengths, choice, final)
+                _descend(state[:, :, own], at, paths[side], places, tree, final)
             return
-        left = [_excluded(_at(state, drop))] if len(drop) else []
-        left += [_peeled(_at(state, keep), floor)] if len(keep) else []
+        left = [_excluded(_at(state, drop), stop - start)] if len(drop) else []
+        left += [_included(_at(state, keep), floor)] if len(keep) else []
         state = left[0] if len(left) == 1 else np.concatenate(left, axis=2)
         places = len(drop) + np.searchsorted(keep, node)
         node = np.where(taken, places, np.searchsorted(drop, node))
@@ -211,8 +229,10 @@ def _at(state: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     return state if len(nodes) == state.shape[2] else state[:, :, nodes]
 
 
-def _excluded(state: np.ndarray) -> np.ndarray:
-    """Drop the first column of each triangle and rotate the rest back into a triangle."""
+def _excluded(state: np.ndarray, columns: int = 1) -> np.ndarray:
+    """Drop the first columns of each triangle and turn the rest back into a triangle."""
+    if columns > 1:
+        return _reflected(state, columns)
     size = len(state) - 1
     left, upper = np.zeros((size, size, *state.shape[2:])), state[0, 1:]
     for i in range(size):
@@ -226,10 +246,58 @@ def _excluded(state: np.ndarray) -> np.ndarray:
     return left
 
 
+def _reflected(state: np.ndarray, columns: int) -> np.ndarray:
+    """Drop the first columns of each triangle; one Householder reflection for each that is left."""
+    size = len(state) - columns
+    rest, left = state[:, columns:].copy(), np.zeros((size, size, *state.shape[2:]))
+    for lower in range(size):
+        rest[columns + lower + 1 :, lower] = 0.0  # below the diagonal is anything
+    for i in range(size):
+        rows = rest[i : columns + i + 1, i:]
+        vector = rows[:, 0].copy()
+        radius = np.sqrt(np.einsum("r...,r...->...", vector, vector))
+        radius = np.where(vector[0] > 0, -radius, radius)
+        vector[0] -= radius
+        squares = np.einsum("r...,r...->...", vector, vector)
+        factor = 2.0 / np.where(squares > 0, squares, np.inf)
+        left[i, i] = radius
+        if i + 1 < size:
+            along = np.einsum("r...,rc...->c...", vector, rows[:, 1:]) * factor
+            left[i, i + 1 :] = rows[0, 1:] - vector[0] * along
+            rows[1:, 1:] -= vector[1:, None] * along
+    return left
+
+
+def _included(state: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """Include the first columns: drop their rows; one without a part of its own is excluded.
+
+    Parameters
+    ----------
+    state : ndarray, shape (size, size, nodes, D)
+    floor : ndarray, shape (columns, D)
+    """
+    columns = len(floor)
+    own = np.abs(np.diagonal(state[:columns, :columns]))  # (nodes, D, columns)
+    weak = (own <= floor.T).any(axis=(0, 2))
+    if not weak.any():
+        return state[columns:, columns:]
+    left = state[columns:, columns:].copy()
+    some = state[..., weak]
+    for least in floor[:, weak]:
+        some = _peeled(some, least)
+    left[..., weak] = some
+    return left
+
+
 def _peeled(state: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    """Include the first column: drop its row; one without a part of its own is excluded."""
+    """Include the first column where it has a part of its own, and exclude it elsewhere."""
     left, dependent = state[1:, 1:], np.abs(state[0, 0]) <= floor
-    return np.where(dependent, _excluded(state), left) if dependent.any() else left
+    weak = dependent.any(axis=0)
+    if not weak.any():
+        return left
+    left = left.copy()
+    left[..., weak] = np.where(dependent[:, weak], _excluded(state[..., weak]), left[..., weak])
+    return left
 
 
 # --- cross-validation -----------------------------------------------------------------------------

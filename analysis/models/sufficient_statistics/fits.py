@@ -43,6 +43,7 @@ def fit_subsets(
     cluster: str | None = None,
     rows: np.ndarray | None = None,
     singular: Literal["raise", "drop"] = "raise",
+    without: Literal["raise", "nan"] = "raise",
 ) -> SubsetFits:
     """Fit many regressions; the rows are not looked at, except for HC2 and HC3.
 
@@ -64,6 +65,9 @@ def fit_subsets(
     singular : {"raise", "drop"}
         Regressions without an answer: the first one is an error, or they are left out and listed in
         `SubsetFits.refused`. Neither leaves a NaN.
+    without : {"raise", "nan"}
+        Estimates that have no error of the kind asked for, since a row has leverage one or there is
+        no answer without a cluster: the first is an error, or their standard errors are NaN.
 
     Raises
     ------
@@ -93,21 +97,24 @@ def fit_subsets(
         others = f"; {len(more)} other regressions have no answer either" if more else ""
         allowed = "independent columns that vary, fewer than rows"
         raise refusal(f"regression {position}", reason + others, allowed)
-    std_error = {kind: standard_error(fits, kind, cluster, rows) for kind in covariance}
+    lax = without == "nan"
+    std_error = {kind: standard_error(fits, kind, cluster, rows, lax=lax) for kind in covariance}
     clusters = len(sufficient.group(cluster).sizes) if cluster else None
     df = {kind: degrees(fits, kind, clusters) for kind in covariance}
     return replace(fits, std_error=std_error, df=df, clusters=clusters)
 
 
-def standard_error(fits: SubsetFits, kind: Covariance, cluster: str | None, rows) -> np.ndarray:
-    """Standard errors of one kind, shape (m,): see `fit_subsets`."""
+def standard_error(
+    fits: SubsetFits, kind: Covariance, cluster: str | None, rows, *, lax: bool = False
+) -> np.ndarray:
+    """Standard errors of one kind, shape (m,): see `fit_subsets`; if `lax`, NaN for none."""
     if kind not in get_args(Covariance):
         raise refusal("covariance", repr(kind), listing(get_args(Covariance)))
     if kind.startswith("CRV") and cluster is None:
         known = listing(list(fits.sufficient.groups)) or "a grouping of the sufficient statistics"
         raise refusal(f"covariance {kind!r}", "no cluster=", known)
     if kind == "CRV3":
-        return _jackknife_error(fits, cluster)
+        return _jackknife_error(fits, cluster, lax)
     sufficient, parameters, groups = fits.sufficient, fits.subsets.parameters, None
     if kind == "classical":
         free = sufficient.n - parameters
@@ -116,7 +123,7 @@ def standard_error(fits: SubsetFits, kind: Covariance, cluster: str | None, rows
         sums = grouping(fits, cluster)
         variance, groups = _variance_from_sums(fits, sums.pairs), len(sums.sizes)
     elif kind in ("HC2", "HC3") or sufficient.fourth is None:
-        variance = _variance_from_rows(fits, rows, {"HC2": 1, "HC3": 2}.get(kind, 0))
+        variance = _variance_from_rows(fits, rows, {"HC2": 1, "HC3": 2}.get(kind, 0), lax)
     else:
         variance = _variance_from_sums(fits, sufficient.fourth)
     variance = variance * small_sample(kind, sufficient.n, parameters, groups)
@@ -148,7 +155,7 @@ def _variance_from_sums(fits: SubsetFits, sums: np.ndarray) -> np.ndarray:
     return variance
 
 
-def _variance_from_rows(fits: SubsetFits, rows, power: int) -> np.ndarray:
+def _variance_from_rows(fits: SubsetFits, rows, power: int, lax: bool) -> np.ndarray:
     """Sum over rows of (h'q)^2 (u'q)^2 / (1 - leverage)^power, in one pass over the rows."""
     sufficient = fits.sufficient
     if rows is None and not power:
@@ -167,7 +174,9 @@ def _variance_from_rows(fits: SubsetFits, rows, power: int) -> np.ndarray:
         squares = ((influence @ q) * (residual @ q)) ** 2
         if power:
             gap = 1.0 - 1.0 / sufficient.n - projection.T @ pair_products(q)
-            if gap.min(initial=1.0) < 1e-10:
+            if gap.min(initial=1.0) < 1e-10 and lax:
+                gap[gap < 1e-10] = np.nan
+            elif gap.min(initial=1.0) < 1e-10:
                 fit, row = np.unravel_index(np.argmin(gap), gap.shape)
                 found = f"row {start + row} has leverage one"
                 raise refusal(f"regression {fits.kept[fit]}", found, "HC0, HC1")
@@ -199,14 +208,16 @@ def _projections(fits: SubsetFits, basis: np.ndarray) -> np.ndarray:
     return packed
 
 
-def _jackknife_error(fits: SubsetFits, cluster: str) -> np.ndarray:
+def _jackknife_error(fits: SubsetFits, cluster: str, lax: bool) -> np.ndarray:
     sums = grouping(fits, cluster)
     g = len(sums.sizes)
     squares = np.zeros(len(fits))
     others = pairs_without(sums)
     for part in chunks(g, len(fits)):
         draws = solve_draws(fits, others[part])
-        if not draws.identified.all():
+        if lax:
+            squares[~draws.identified.all(axis=1)] = np.nan
+        elif not draws.identified.all():
             fit, lost = np.argwhere(~draws.identified)[0]
             found = f"no answer without {cluster} {sums.labels[part][lost]}"
             allowed = "a term that varies without any one cluster"

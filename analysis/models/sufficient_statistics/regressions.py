@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -190,6 +190,39 @@ def solve(subsets: Subsets) -> SubsetFits:
     kept = np.setdiff1d(np.arange(m), list(faults))
     vectors = (vector[kept] for vector in (influence, residual, restricted))
     return _summarise(subsets.take(kept), kept, tuple(sorted(faults.items())), *vectors)
+
+
+def distinct(several: Sequence[SubsetFits]) -> tuple[SubsetFits, np.ndarray]:
+    """Return the regressions that differ among fits of one table, and which of them each fit is.
+
+    Parameters
+    ----------
+    several : sequence of SubsetFits
+        Of the same sums. Standard errors are left out.
+
+    Returns
+    -------
+    SubsetFits
+        m regressions.
+    ndarray of int
+        Positions in it, for all fits one after the other.
+    """
+    columns = ("included", "term", "outcome")
+    included, term, outcome = (
+        np.concatenate([getattr(fits.subsets, name) for fits in several]) for name in columns
+    )
+    keys = np.column_stack([included, term, outcome])
+    _, first, again = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    numbers = ("estimate", "sse", "r2", "delta_r2", "influence", "residual", "restricted", "unit")
+    values = {
+        name: np.concatenate([getattr(fits, name) for fits in several])[first] for name in numbers
+    }
+    subsets = Subsets(several[0].sufficient, included[first], term[first], outcome[first])
+    kept = np.arange(len(first))
+    fits = replace(
+        several[0], subsets=subsets, kept=kept, refused=(), std_error={}, df={}, **values
+    )
+    return fits, again.ravel()
 
 
 def _row_faults(subsets: Subsets) -> dict[int, str]:

@@ -11,6 +11,7 @@ from analysis.data.sample import Sample
 from analysis.data.selection.columns import tables_beside
 from analysis.data.selection.exclusions import repeated_reason
 from analysis.errors import printable
+from analysis.models.distributions import chi2_sf
 from analysis.results.estimates import Check
 from analysis.results.ids import slugs_of
 from analysis.results.question import Question
@@ -251,8 +252,6 @@ def _known_by_group(
     rows: pd.DataFrame, column: str, known: np.ndarray
 ) -> tuple[float, float, float] | None:
     """Return (share known in the lowest group, in the highest, p of a chi-square test)."""
-    from scipy.stats import chi2_contingency
-
     if column not in rows:
         return None
     values = rows[column].to_numpy(dtype=float)
@@ -266,8 +265,14 @@ def _known_by_group(
     if len(table) < 2 or (sizes == 0).any():
         return None
     rates = (table[True] / sizes).to_numpy()
-    chance = chi2_contingency(table, correction=False).pvalue
-    return float(rates[0]), float(rates[-1]), float(chance)
+    return float(rates[0]), float(rates[-1]), _independence(table.to_numpy(dtype=float))
+
+
+def _independence(table: np.ndarray) -> float:
+    """Return the p-value of a chi-square test that rows and columns of counts are independent."""
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic = ((table - expected) ** 2 / expected).sum()
+    return float(chi2_sf(statistic, (table.shape[0] - 1) * (table.shape[1] - 1)))
 
 
 def _bounds(question: Question, known: np.ndarray) -> str:

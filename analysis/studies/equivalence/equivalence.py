@@ -9,6 +9,7 @@ import numpy as np
 import scipy
 
 from analysis.models.design import Design
+from analysis.models.distributions import normal_sf, t_sf
 
 BLOCK = 1024
 """Replicates per child of the random generator."""
@@ -67,7 +68,7 @@ def tost(
     >>> round(tost(0.0, 0.02, (-0.05, 0.05)).p_value, 4)
     0.0062
     """
-    sf = scipy.stats.norm.sf if df is None else (lambda value: scipy.stats.t.sf(value, df))
+    sf = normal_sf if df is None else (lambda value: t_sf(value, df))
     return Tost(
         float(sf((estimate - band[0]) / std_error)), float(sf((band[1] - estimate) / std_error))
     )
@@ -97,7 +98,9 @@ def delta_r2_p_value(
         return float(delta_r2 >= bound)
     df = n - predictors - 1
     statistic = delta_r2 / ((1 - r2_full) / df)
-    return float(scipy.stats.ncf.cdf(statistic, 1, df, n * bound / (1 - r2_full)))
+    if statistic <= 0:
+        return 0.0
+    return float(scipy.special.ncfdtr(1, df, n * bound / (1 - r2_full), statistic))
 
 
 def delta_r2_bound(

@@ -11,7 +11,9 @@ import pandas as pd
 from analysis.data.selection.columns import columns_of
 from analysis.errors import DesignError, listing, printable
 from analysis.models import fit_by_default
+from analysis.models.columns import mean_ranks
 from analysis.models.design import independent_columns
+from analysis.models.distributions import gamma_sf, normal_isf, normal_sf
 from analysis.models.fit import Fit
 from analysis.models.glm import effect_of
 from analysis.results.estimates import Check, span_text
@@ -277,10 +279,7 @@ def _left(column: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Return the normal quantiles of mean ranks, shape (n,)."""
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
-
-    return ndtri(rankdata(values) / (len(values) + 1))
+    return -normal_isf(mean_ranks(values) / (len(values) + 1))
 
 
 def alike_within(push: np.ndarray, groups: np.ndarray, units: np.ndarray) -> float:
@@ -310,8 +309,6 @@ def alike_within(push: np.ndarray, groups: np.ndarray, units: np.ndarray) -> flo
     >>> alike_within(apart, groups, rows) > 0.05, alike_within(apart + shared, groups, rows) < 1e-6
     (True, True)
     """
-    from scipy.stats import gamma, norm
-
     pairs = groups.astype(np.int64) * (int(units.max()) + 1) + units
     _, first, cells = np.unique(pairs, return_index=True, return_inverse=True)
     push, at = np.bincount(cells, push), groups[first]
@@ -327,9 +324,9 @@ def alike_within(push: np.ndarray, groups: np.ndarray, units: np.ndarray) -> flo
         return 1.0
     z, skew = excess / np.sqrt(variance), third / variance**1.5
     if skew < 1e-6:
-        return float(norm.sf(z))
+        return float(normal_sf(z))
     shape = 4 / skew**2
-    return float(gamma.sf(shape + z * np.sqrt(shape), shape))
+    return float(gamma_sf(shape + z * np.sqrt(shape), shape))
 
 
 def alike_beyond_course(
@@ -352,8 +349,6 @@ def alike_beyond_course(
     each window. What is left is compared with what random signs of the units leave: the statistic
     of `alike_within`, its first three moments those of `FLIPS` draws.
     """
-    from scipy.stats import gamma, norm
-
     share = np.bincount(groups)[groups] / len(groups)
     levels = max(len(np.unique(number[~np.isnan(number)])), 1)
     kept = ~np.isnan(number) & (share <= max(SPIKE, 2 / levels))
@@ -378,7 +373,7 @@ def alike_beyond_course(
     z = (excess(cell) - float(np.mean(draws))) / spread
     skew = max(float(np.mean(((draws - np.mean(draws)) / spread) ** 3)), 1e-3)
     shape = 4 / skew**2
-    return float(max(gamma.sf(shape + z * np.sqrt(shape), shape), norm.sf(z)))
+    return float(max(gamma_sf(shape + z * np.sqrt(shape), shape), normal_sf(z)))
 
 
 def _lines(values: np.ndarray, level: np.ndarray, windows: np.ndarray) -> np.ndarray:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
+from scipy.special import bdtr, bdtrc
 
 from analysis.errors import DesignError
+from analysis.models.root_finding import root_between
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.findings import Findings
 from analysis.results.question import Question
@@ -49,8 +50,13 @@ def share_of(called: np.ndarray, level: float) -> Share:
     (0.024, 0.05, 0.09)
     """
     count, draws = int(np.sum(called)), len(called)
-    interval = scipy.stats.binomtest(count, draws).proportion_ci(level, method="exact")
-    return Share(count, draws, float(interval.low), float(interval.high))
+    tail = (1 - level) / 2
+    low, high = 0.0, 1.0
+    if count:
+        low = root_between(lambda p: float(bdtrc(count - 1, draws, p)) - tail, 0.0, 1.0)
+    if count < draws:
+        high = root_between(lambda p: float(bdtr(count, draws, p)) - tail, 0.0, 1.0)
+    return Share(count, draws, low, high)
 
 
 def study_placebo(question: Question, estimates: Iterable[Estimate] = ()) -> StudyResult:
