@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from analysis.errors import listing, printable
-from analysis.models.boosted_trees import boosted
 from analysis.models.columns import transformed_score
 from analysis.results.estimates import Check
 from analysis.results.question import Question
@@ -110,7 +110,7 @@ def _rebuilt(question: Question, target: np.ndarray) -> tuple[dict[str, float], 
 
     shares = {"by straight lines and logarithms": share(_straight, linear)}
     if not question.plan.quick:
-        shares["by boosted trees"] = share(boosted, np.column_stack(engagement))
+        shares["by boosted trees"] = share(_boosted, np.column_stack(engagement))
     return shares, len(rows)
 
 
@@ -122,14 +122,31 @@ def _straight(columns: np.ndarray, target: np.ndarray, others: np.ndarray) -> np
     return target.mean() + (others - centre) / spread @ by
 
 
+def _boosted(columns: np.ndarray, target: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return predictions of other rows by boosted trees."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    trees = HistGradientBoostingRegressor(
+        max_iter=30,
+        learning_rate=0.25,
+        max_leaf_nodes=8,
+        max_bins=64,
+        early_stopping=False,
+        random_state=0,
+    )
+    return trees.fit(columns, target).predict(others)
+
+
 def _predicted_share(
     learn: Learner, columns: np.ndarray, target: np.ndarray, folds: np.ndarray
 ) -> float:
     """Return the R2 of predictions of `target` in each fold by what the others teach."""
     predicted = np.empty_like(target)
-    for fold in np.unique(folds):
-        left = folds == fold
-        predicted[left] = learn(columns[~left], target[~left], columns[left])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's about binning few rows
+        for fold in np.unique(folds):
+            left = folds == fold
+            predicted[left] = learn(columns[~left], target[~left], columns[left])
     left = ((target - predicted) ** 2).sum() / ((target - target.mean()) ** 2).sum()
     all_but_few = trimmed_share(target, predicted)
     return all_but_few if all_but_few > HIDDEN else float(1 - left)
