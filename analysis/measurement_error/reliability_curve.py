@@ -18,7 +18,6 @@ from analysis.measurement_error.measurement import (
 )
 from analysis.models.family import FAMILIES
 from analysis.models.fit import Fit
-from analysis.models.root_finding import root_between
 from analysis.results.estimates import Unit
 from analysis.results.rule import Interval, Phrase, Word
 from analysis.results.sentence import listed
@@ -291,7 +290,9 @@ def sesoi_break_even(interval_at: Callable[[float], Interval], band: Interval) -
         if not np.isfinite(space):
             break
         if space > 0:
-            return BreakEven(float(root_between(room, float(below), above, xtol=1e-6)))
+            from scipy.optimize import brentq
+
+            return BreakEven(float(brentq(room, float(below), above, xtol=1e-6)))
         above = float(below)
     reason = (
         "At no reliability does its interval lie inside the band of the smallest effect of interest"

@@ -9,8 +9,6 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
-from analysis.models.root_finding import root_between
-
 
 def normal_sf(x: ArrayLike) -> np.ndarray:
     """Return P(Z > x) of the standard normal."""
@@ -81,12 +79,13 @@ def detectable_effect(
     >>> round(detectable_effect(1.0), 2)
     2.8
     """
+    from scipy.optimize import brentq
 
     def gap(effect: float) -> float:
         return power_to_detect(effect, std_error, level=level, df=df) - power
 
     return float(
-        root_between(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error)
+        brentq(gap, 0.0, 20 * std_error * critical_value(level, df), xtol=1e-12 * std_error)
     )
 
 

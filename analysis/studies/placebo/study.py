@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import bdtr, bdtrc
+from scipy.special import betaincinv
 
 from analysis.errors import DesignError
-from analysis.models.root_finding import root_between
 from analysis.results.estimates import Check, Estimate, StudyResult
 from analysis.results.findings import Findings
 from analysis.results.question import Question
@@ -53,9 +52,9 @@ def share_of(called: np.ndarray, level: float) -> Share:
     tail = (1 - level) / 2
     low, high = 0.0, 1.0
     if count:
-        low = root_between(lambda p: float(bdtrc(count - 1, draws, p)) - tail, 0.0, 1.0)
+        low = float(betaincinv(count, draws - count + 1, tail))
     if count < draws:
-        high = root_between(lambda p: float(bdtr(count, draws, p)) - tail, 0.0, 1.0)
+        high = float(betaincinv(count + 1, draws - count, 1 - tail))
     return Share(count, draws, low, high)
 
 
