@@ -136,21 +136,21 @@ class DecidingSet:
         """Whether the recorded columns, noise and all, have a say."""
         return not self.noise_decides or self.shares_error != "none" or bool(self.assumed)
 
-    def members(self, assumed: float = 1.0, *, cheap: bool = False) -> Iterator[Answered]:
+    def members(self, assumed: float = 1.0) -> Iterator[Answered]:
         """Yield each member with its effect, the cheap ones first.
 
         Parameters
         ----------
         assumed : float
             Reliability of the assumed columns: the low end of what is thought possible.
-        cheap : bool
-            Whether the members that take longest are left out: the last one, and what is averaged
-            over a posterior.
         """
+        yield from self.cheap(assumed)
+        yield from self.dear(assumed)
+
+    def cheap(self, assumed: float) -> Iterator[Answered]:
+        """Yield the members without those that take longest."""
         low = self._reliabilities(assumed)
-        noisy = self.noise_decides and any(
-            column.halves is not None or low[column.name] < 1 for column in self.noisy
-        )
+        noisy = self._any_noise(low)
         if self.record_decides or not noisy:
             yield Answered("recorded", self.fit.model, "", self.plain)
             yield Answered("form", self.fit.model, "form", self.in_any_form)
@@ -159,11 +159,23 @@ class DecidingSet:
         if noisy and self.fit.design.levels is not None:
             where = f"{self._in_words(low, ())}; not worked out with absorbed levels"
             yield Answered("cubic", "calibrated-cubic", "", None, where, low)
-            return
-        if noisy and (FAMILIES[self.fit.model].linear or not cheap):
+        elif noisy and FAMILIES[self.fit.model].linear:
             yield from self._cubics(low)
-        if noisy and not cheap:
-            yield self._steps(low)
+
+    def dear(self, assumed: float) -> Iterator[Answered]:
+        """Yield the members that take longest: the last, and what is averaged over a posterior."""
+        low = self._reliabilities(assumed)
+        if self.fit.design.levels is not None or not self._any_noise(low):
+            return
+        if not FAMILIES[self.fit.model].linear:
+            yield from self._cubics(low)
+        yield self._steps(low)
+
+    def _any_noise(self, low: Mapping[str, float]) -> bool:
+        """Return whether noise is corrected at these reliabilities."""
+        return self.noise_decides and any(
+            column.halves is not None or low[column.name] < 1 for column in self.noisy
+        )
 
     def _reliabilities(self, assumed: float) -> dict[str, float]:
         """Return the low end of each noisy column's range."""
