@@ -464,15 +464,16 @@ class DecidingSet:
         At least `least`. Below it the columns would hold less truth than noise of this size leaves:
         two columns correlated .8 cannot both be noisy by a fifth.
         """
-        if not self.assumed or self._answers(least):
+        if not self.assumed or self.answers(least):
             return least
         low, high = least, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            low, high = (low, middle) if self._answers(middle) else (middle, high)
+            low, high = (low, middle) if self.answers(middle) else (middle, high)
         return min(1.0, float(np.ceil(high * 1000) / 1000))
 
-    def _answers(self, assumed: float) -> bool:
+    def answers(self, assumed: float) -> bool:
+        """Return whether the assumed columns leave an answer at a reliability."""
         low = self._reliabilities(assumed)
         declared = {column.name: low[column.name] for column in self.noisy if column.halves is None}
         pairs = {n: pair for n, pair in (self.halves or {}).items() if n != self.score}
