@@ -60,7 +60,7 @@ from analysis.studies.registry import STUDIES, Study
 from analysis.studies.scores.family import study_family
 from analysis.timing import Step
 from analysis.tipping.study import tipping_points
-from analysis.tipping.what_if import Point
+from analysis.tipping.what_if import WhatIf
 
 if TYPE_CHECKING:
     from analysis.report.views import Audit
@@ -426,7 +426,7 @@ def _tipping(
     noise: dict[Key, Noise],
     left_out: dict[Key, LeftOut],
     multiverse: Multiverse | None,
-) -> dict[Key, tuple[tuple[TippingPoint, ...], tuple[Point, ...]]]:
+) -> dict[Key, tuple[tuple[TippingPoint, ...], WhatIf]]:
     """Return what would change each verdict, and its what-if, where the rows are in memory."""
     found = {}
     for verdict in verdicts:

@@ -141,7 +141,10 @@ class Sample:
 
     def mean(self, column: str) -> float:
         """Return the mean of an outcome over all rows."""
-        return self.table.mean(column)
+        known = "mean", column
+        if known not in self.kept:
+            self.kept[known] = self.table.mean(column)
+        return self.kept[known]
 
     def numbers(self, column: str) -> np.ndarray:
         """Return a numeric column as float64, shape (rows,); one with halves is their mean."""

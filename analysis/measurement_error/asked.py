@@ -6,10 +6,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count, islice
 from typing import Protocol
 
 import numpy as np
 
+from analysis.errors import AnalysisError
 from analysis.measurement_error.correction import Correction, Effect, correct_fit
 from analysis.measurement_error.deciding_set import (
     MEMBERS,
@@ -37,6 +39,32 @@ GRID = tuple(np.round(np.linspace(0.5, 1.0, 21), 3).tolist())
 
 FINEST = 0.01
 """Step in which it is told from where on a word holds."""
+
+
+class Lazily:
+    """Members that are fitted when they are asked for, and kept; so is an error on the way."""
+
+    def __init__(self, source: Iterator[Answered]) -> None:
+        self._source, self._kept = source, []
+        self._error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Answered]:
+        for at in count():
+            if at == len(self._kept) and not self._more():
+                return
+            yield self._kept[at]
+
+    def _more(self) -> bool:
+        """Return whether another one was fitted."""
+        if self._error is not None:
+            raise self._error
+        before = len(self._kept)
+        try:
+            self._kept += islice(self._source, 1)
+        except (AnalysisError, ArithmeticError, np.linalg.LinAlgError) as error:
+            self._error = error
+            raise
+        return len(self._kept) > before
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +241,32 @@ class AskedRule:
         least = self.least if assumed is None else assumed
         key = round(least, 6), cheap
         if key not in self._said:
-            asked = self.deciding.members(least, cheap=cheap)
+            asked = self.fitted(least, cheap=cheap)
             self._said[key] = agreed(self.phrase(one) for one in asked)
         return self._said[key]
+
+    def fitted(self, assumed: float, *, cheap: bool = False) -> Iterator[Answered]:
+        """Yield the members at a reliability of the assumed columns; each is fitted once.
+
+        Parameters
+        ----------
+        assumed : float
+        cheap : bool
+            Whether the members that take longest are left out.
+        """
+        key = round(assumed, 6)
+        if key not in self._fits:
+            deciding = self.deciding
+            self._fits[key] = Lazily(deciding.cheap(assumed)), Lazily(deciding.dear(assumed))
+        first, last = self._fits[key]
+        yield from first
+        if not cheap:
+            yield from last
+
+    @cached_property
+    def _fits(self) -> dict[float, tuple[Lazily, Lazily]]:
+        """The members that were fitted before."""
+        return {}
 
     @cached_property
     def _said(self) -> dict[tuple[float, bool], Phrase]:
@@ -269,8 +320,7 @@ class AskedRule:
     @cached_property
     def answers(self) -> tuple[tuple[Answered, Phrase], ...]:
         """Every member of the set at its least reliability, and what it says."""
-        members = self.deciding.members(self.least)
-        return tuple((one, self.phrase(one)) for one in members)
+        return tuple((one, self.phrase(one)) for one in self.fitted(self.least))
 
     def members(self) -> Iterator[Member]:
         """Yield the members with the rows that they are in the ledger."""

@@ -141,21 +141,21 @@ class DecidingSet:
         """Whether the recorded columns, noise and all, have a say."""
         return not self.noise_decides or self.shares_error != "none" or bool(self.assumed)
 
-    def members(self, assumed: float = 1.0, *, cheap: bool = False) -> Iterator[Answered]:
+    def members(self, assumed: float = 1.0) -> Iterator[Answered]:
         """Yield each member with its effect, the cheap ones first.
 
         Parameters
         ----------
         assumed : float
             Reliability of the assumed columns: the low end of what is thought possible.
-        cheap : bool
-            Whether the members that take longest are left out: the last one, and what is averaged
-            over a posterior.
         """
+        yield from self.cheap(assumed)
+        yield from self.dear(assumed)
+
+    def cheap(self, assumed: float) -> Iterator[Answered]:
+        """Yield the members without those that take longest."""
         low = self.reliabilities(assumed)
-        noisy = self.noise_decides and any(
-            column.halves is not None or low[column.name] < 1 for column in self.noisy
-        )
+        noisy = self._any_noise(low)
         if self.record_decides or not noisy:
             yield Answered("recorded", self.fit.model, "", self.plain)
             yield Answered("form", self.fit.model, "form", self.in_any_form)
@@ -164,11 +164,23 @@ class DecidingSet:
         if noisy and self.fit.design.levels is not None:
             where = f"{self._in_words(low, ())}; not worked out with absorbed levels"
             yield Answered("cubic", "calibrated-cubic", "", None, where, low)
-            return
-        if noisy and (FAMILIES[self.fit.model].linear or not cheap):
+        elif noisy and FAMILIES[self.fit.model].linear:
             yield from self._cubics(low)
-        if noisy and not cheap:
-            yield self._steps(low)
+
+    def dear(self, assumed: float) -> Iterator[Answered]:
+        """Yield the members that take longest: the last, and what is averaged over a posterior."""
+        low = self.reliabilities(assumed)
+        if self.fit.design.levels is not None or not self._any_noise(low):
+            return
+        if not FAMILIES[self.fit.model].linear:
+            yield from self._cubics(low)
+        yield self._steps(low)
+
+    def _any_noise(self, low: Mapping[str, float]) -> bool:
+        """Return whether noise is corrected at these reliabilities."""
+        return self.noise_decides and any(
+            column.halves is not None or low[column.name] < 1 for column in self.noisy
+        )
 
     def reliabilities(self, assumed: float) -> dict[str, float]:
         """Return the low end of each noisy column's range."""
@@ -484,15 +496,16 @@ class DecidingSet:
         At least `least`. Below it the columns would hold less truth than noise of this size leaves:
         two columns correlated .8 cannot both be noisy by a fifth.
         """
-        if not self.assumed or self._answers(least):
+        if not self.assumed or self.answers(least):
             return least
         low, high = least, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            low, high = (low, middle) if self._answers(middle) else (middle, high)
+            low, high = (low, middle) if self.answers(middle) else (middle, high)
         return min(1.0, float(np.ceil(high * 1000) / 1000))
 
-    def _answers(self, assumed: float) -> bool:
+    def answers(self, assumed: float) -> bool:
+        """Return whether the assumed columns leave an answer at a reliability."""
         low = self.reliabilities(assumed)
         declared = {column.name: low[column.name] for column in self.noisy if column.halves is None}
         pairs = {n: pair for n, pair in (self.halves or {}).items() if n != self.score}

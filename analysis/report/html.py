@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis import __version__
 from analysis.data.dataset import Dataset
@@ -16,7 +16,7 @@ from analysis.measurement_error.simex import simex_section
 from analysis.multiverse.report import multiverse_section
 from analysis.report.citation.references import bibtex
 from analysis.results.figure import Image
-from analysis.results.findings import Findings, captioned, check_question, told
+from analysis.results.findings import SIMULATED, Findings, captioned, check_question, told
 from analysis.results.headline import headline, short_sentence
 from analysis.results.section import ReportSection
 from analysis.results.sentence import listed, verdict_sentence
@@ -26,7 +26,10 @@ from analysis.results.weights import weighed
 from analysis.studies.influence.report import rows_section
 from analysis.studies.registry import STUDIES
 from analysis.tipping.report import nearest_changes, tipping_section
-from analysis.tipping.sliders import sliders, what_if_section
+from analysis.tipping.sliders import of_verdict, sliders, what_if_section
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 FIRST = "tipping"
 """The section that stands above all others, after the headline."""
@@ -98,16 +101,7 @@ def report_html(
     history : list of dict
         This folder's runs, the present one last.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(Path(__file__).parent)
-    template = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("report.html.j2")
+    template = _template("report.html.j2")
     label = findings.label
     sections = [
         {
@@ -146,6 +140,31 @@ def report_html(
         sentence=partial(verdict_sentence, findings),
     )
     return visible(unbroken(page))
+
+
+def what_if_page(findings: Findings, verdict: Verdict) -> str:
+    """Return the sliders of one verdict as a page of its own, without a network."""
+    part = _template("what_if.html.j2").render(sliders=[of_verdict(findings, verdict)])
+    drawn = f"<p>{SIMULATED}</p>" if findings.dataset.simulated else ""
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>What if?</title>'
+        "<style>body { margin: .5rem; background: #fff; color: #1f1f1f; } h3 { margin: 0; }</style>"
+        f"</head><body><main>{drawn}{part}</main></body></html>"
+    )
+    return visible(unbroken(page))
+
+
+def _template(name: str) -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)
 
 
 UNSEEN = re.compile(

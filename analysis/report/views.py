@@ -17,7 +17,7 @@ from analysis.models.family import FAMILIES
 from analysis.plan import Plan
 from analysis.report.ledger import verdicts_frame
 from analysis.results.estimates import Estimates, StudyResult, display, tidy_checks
-from analysis.results.findings import Findings, captioned
+from analysis.results.findings import Findings, captioned, told
 from analysis.results.headline import headline, short_sentence
 from analysis.results.section import ReportSection
 from analysis.results.sentence import verdict_sentence
@@ -25,6 +25,8 @@ from analysis.results.table import Table, effects_table, exclusions_table, table
 from analysis.results.tipping_point import tidy_tipping_points
 from analysis.results.verdict import Verdict
 from analysis.tipping.report import nearest_changes
+from analysis.tipping.sliders import grid_frame, summary
+from analysis.tipping.what_if import WhatIf
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 BOX = "border-left:.4em solid #005a8f;padding:.1em 1em;margin:.6em 0;max-width:46em"
 """The style of the box with an answer."""
+
+FRAME = "width:100%;max-width:46em;height:36em;border:1px solid #d9d3c3;background:#fff"
+"""The style of the frame with sliders."""
 
 PLACEABLE = ("effect", "relation")
 """Kinds of figures that can be drawn into axes of one's own."""
@@ -98,6 +103,38 @@ class StudyView:
         shown = (*self.figures, *tables)
         told = self.sentences or tuple(self.checks["reason"])
         return "\n".join([*map(_paragraph, told), *(one._repr_html_() for one in shown)])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WhatIfView:
+    """The what-if of one verdict: sliders in a notebook, the grid behind them as data.
+
+    Attributes
+    ----------
+    sentence : str
+        How often each word is said over the grid, or why no slider moves the word.
+    frame : DataFrame
+        A row a point: smallest effect, level, reliability (missing where noise is as the plan
+        says), word, intervals; empty where the rule was not asked again.
+    page : str
+        The sliders as an HTML page of their own; empty where none moves the word.
+    """
+
+    sentence: str
+    frame: pd.DataFrame
+    page: str
+
+    def __repr__(self) -> str:
+        return f"<What if? {self.sentence}>"
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, which reaches neither notebook nor network."""
+        if not self.page:
+            return _paragraph(self.sentence)
+        return (
+            f'{_paragraph(self.sentence)}<iframe title="What if?" sandbox="allow-scripts"'
+            f' srcdoc="{escape(self.page)}" style="{FRAME}"></iframe>'
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -238,6 +275,28 @@ class Audit:
         """
         points = tuple(point for of in self.findings.tipping.values() for point in of)
         return replace(self["tipping"], rows=tidy_tipping_points(points))
+
+    def what_if(self, outcome: str | None = None, score: str | None = None) -> WhatIfView:
+        """Return what the rule says at other smallest effects, levels and reliabilities of
+        engagement: sliders in a notebook, and the grid behind them as `frame`.
+
+        Parameters
+        ----------
+        outcome, score : str, optional
+            The plan's first ones unless given.
+
+        Raises
+        ------
+        UnknownNameError
+            When the plan has no such outcome or score.
+        """
+        from analysis.report.html import what_if_page
+
+        verdict = self.verdict_on(outcome, score)
+        grid = self.findings.what_if.get((verdict.outcome, verdict.score), WhatIf())
+        page = what_if_page(self.findings, verdict) if grid.moves else ""
+        sentence = told(self.dataset, summary(grid))
+        return WhatIfView(sentence, grid_frame(self.findings, [verdict]), page)
 
     def verdict_on(self, outcome: str | None = None, score: str | None = None) -> Verdict:
         """Return the verdict on an outcome and a score; the first of the plan where none is named.

@@ -16,7 +16,7 @@ from analysis.results.verdict import Verdict
 if TYPE_CHECKING:
     from analysis.measurement_error.reliability_curve import ReliabilityCurve
     from analysis.multiverse.run import Multiverse
-    from analysis.tipping.what_if import Point
+    from analysis.tipping.what_if import WhatIf
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class Findings:
         The effect at each reliability of engagement, where noise in it was studied.
     tipping : dict of (outcome, score) to tuple of TippingPoint
         The smallest change of each kind that turns a verdict; none of one that is refused.
-    what_if : dict of (outcome, score) to tuple of Point
-        What the rule says at other smallest effects of interest and levels.
+    what_if : dict of (outcome, score) to WhatIf
+        What the rule says at other smallest effects of interest, levels and reliabilities.
     """
 
     sample: Sample
@@ -51,7 +51,7 @@ class Findings:
     studies: dict[str, StudyResult] = field(default_factory=dict)
     curves: dict[tuple[str, str], ReliabilityCurve] = field(default_factory=dict)
     tipping: dict[tuple[str, str], tuple[TippingPoint, ...]] = field(default_factory=dict)
-    what_if: dict[tuple[str, str], tuple[Point, ...]] = field(default_factory=dict)
+    what_if: dict[tuple[str, str], WhatIf] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:

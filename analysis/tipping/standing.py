@@ -20,7 +20,7 @@ from analysis.results.rule import INSIDE, Phrase, Word
 from analysis.results.tipping_point import METHOD, Status, TippingPoint, said
 from analysis.results.verdict import Verdict
 from analysis.studies.heavy_tails.study import study_bootstrap, study_tail
-from analysis.studies.influence.study import doubts
+from analysis.studies.influence.study import DOUBTS, doubts
 
 MANY_ROWS, MANY_ROWS_OF_SEVERAL = 20_000, 5_000
 """Beyond so many rows nothing is fitted again and again; of several noisy columns, beyond fewer."""
@@ -28,6 +28,9 @@ MANY_ROWS, MANY_ROWS_OF_SEVERAL = 20_000, 5_000
 NOT_FITTED = (AnalysisError, np.linalg.LinAlgError, FloatingPointError)
 """What a change raises that leaves no estimate."""
 
+
+COVARIANCE = "covariance"
+"""What leaves a word undecided where the default covariance gives another one than the plan's."""
 
 OF_THE_FILE = ("totals", "cluster candidates", "measured")
 """What is kept of a sample and does not depend on what the plan says of its rows."""
@@ -189,19 +192,29 @@ class Standing:
 
     def _against(self, question: Question, rule: AskedRule) -> bool:
         """Return whether anything leaves a word of the deciding set undecided."""
+        return few_clusters(rule) or bool(self.against(question))
+
+    def against(self, question: Question) -> str:
+        """Return what leaves a word undecided whatever the noise is: the name of a check, or
+        `COVARIANCE`; empty where nothing does.
+
+        Raises
+        ------
+        AnalysisError
+            When there is no estimate.
+        """
+        for name in self.undecided_by:
+            if name not in DOUBTS:  # it looks at no word, so that no change of a word heals it
+                return name
         fit, score = question.fit, question.score
-        groups = fit.design.n_clusters
-        few = groups is not None and groups < FEW_CORRECTED and fit.covariance != "CRV3"
-        if few and not rule.deciding.record_decides:
-            return True
         plain = question.word_of_fit(fit)
         other = question.effect_by_default()
         if other is not None:
             answer = Answer.of(other, question.band(question.model), question.level)
             if answer.phrase != said(directed(plain, effect_of(fit, score)[0])):
-                return True
+                return COVARIANCE
         asked = doubts(question, plain, few=True, first=self.undecided_by)
-        return any(check.undecided for check in asked)
+        return next((check.check for check in asked if check.undecided), "")
 
     def _under_its_tail(self, question: Question, word: Phrase) -> Phrase:
         """Return the word, or what a heavy tail leaves of it."""
@@ -260,6 +273,13 @@ class Standing:
         return self.point(
             change, what, "nothing within reach", f"Nothing within reach: {sentence}.", **more
         )
+
+
+def few_clusters(rule: AskedRule) -> bool:
+    """Return whether a correction decides alone, with an interval that is too narrow for it."""
+    groups = rule.fit.design.n_clusters
+    few = groups is not None and groups < FEW_CORRECTED and rule.fit.covariance != "CRV3"
+    return few and not rule.deciding.record_decides
 
 
 def directed(word: Word, effect: float) -> Phrase:

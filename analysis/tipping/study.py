@@ -12,6 +12,7 @@ from analysis.results.rule import Fragility, Noise
 from analysis.results.sentence import listed
 from analysis.results.tipping_point import TippingPoint
 from analysis.results.verdict import Verdict
+from analysis.studies.influence.few_rows import keep_refits
 from analysis.tipping.analyses import WHAT as DECISION
 from analysis.tipping.analyses import of_decisions
 from analysis.tipping.assumptions import (
@@ -27,7 +28,7 @@ from analysis.tipping.confounder import named, of_confounders
 from analysis.tipping.criteria import of_level, of_sesoi
 from analysis.tipping.left_out import WHAT, of_part, of_rows
 from analysis.tipping.standing import MANY_ROWS, MANY_ROWS_OF_SEVERAL, Standing
-from analysis.tipping.what_if import Point, what_if
+from analysis.tipping.what_if import WhatIf, what_if
 
 CHOICES = {
     "form": ("Form of engagement", of_form),
@@ -36,6 +37,7 @@ CHOICES = {
 }
 """Changes of one choice for another: how the table calls them, and who asks."""
 
+REFUSED = "the verdict is refused"
 QUICK = "the plan says quick = true"
 MANY = "with more than {rows:,} rows{columns} nothing is fitted again and again"
 TAIL = "the outcome's heavy tail changes the word"
@@ -49,7 +51,7 @@ def tipping_points(
     checks: Iterable[Check],
     left_out: dict[str, Fragility] | None,
     multiverse: Multiverse | None,
-) -> tuple[tuple[TippingPoint, ...], tuple[Point, ...]]:
+) -> tuple[tuple[TippingPoint, ...], WhatIf]:
     """Return the smallest change of each kind that turns the word of one verdict, and what the
     rule says at each point of the grid of the what-if.
 
@@ -71,8 +73,8 @@ def tipping_points(
     -------
     points : tuple of TippingPoint
         Empty for a verdict that is refused: no change of this kind gives it an answer.
-    grid : tuple of Point
-        Empty, too, where the rule is not asked again.
+    grid : WhatIf
+        Without a point where the rule is not asked again.
 
     Notes
     -----
@@ -80,7 +82,7 @@ def tipping_points(
     member of the deciding set and every check that can leave a word undecided.
     """
     if verdict.refused or noise.rule is None:
-        return (), ()
+        return (), WhatIf(why=REFUSED)
     mine = tuple(
         row
         for row in estimates
@@ -90,11 +92,13 @@ def tipping_points(
     standing = Standing(question, noise.rule, verdict, mine, failed)
     held = _held_by(standing, checks)
     if question.plan.quick:
-        return _not_asked(standing, noise, QUICK, None), ()
+        return _not_asked(standing, noise, QUICK, None), WhatIf(why=QUICK)
     if many := _too_many(question, noise):
-        return _not_asked(standing, noise, many, left_out), ()
+        return _not_asked(standing, noise, many, left_out), WhatIf(why=many)
+    keep_refits(question)
+    grid = what_if(standing)
     if held:  # what fewer rows would do to a tail was not looked at
-        return _not_asked(standing, noise, held, None if held == TAIL else left_out), ()
+        return _not_asked(standing, noise, held, None if held == TAIL else left_out), grid
     parts = left_out or {}
     points = (
         of_sesoi(standing),
@@ -109,7 +113,7 @@ def tipping_points(
         of_part(standing, "segment", parts.get("segment")),
         of_decisions(standing, multiverse),
     )
-    return points, what_if(standing)
+    return points, grid
 
 
 def _too_many(question: Question, noise: Noise) -> str:

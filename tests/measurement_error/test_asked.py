@@ -11,7 +11,7 @@ import pytest
 from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.sample import select_sample
-from analysis.measurement_error.asked import GRID, AskedRule, sweep
+from analysis.measurement_error.asked import GRID, AskedRule, Lazily, sweep
 from analysis.measurement_error.recordings import may_hold
 from analysis.plan import read_plan
 from analysis.results.question import Question
@@ -215,3 +215,32 @@ def test_halves_with_nothing_in_common_decide_nothing_and_stop_nothing(quick):
     result = analyse(BASE | {"engagement": halves, "quick": quick}, data)
     assert result.verdict_on().verdict == "inconclusive"
     assert any("correction is refused" in reason for reason in result.verdict_on().reasons)
+
+
+def test_a_member_is_fitted_once_and_an_error_is_not_forgotten():
+    fitted = []
+
+    def source():
+        for at in range(3):
+            fitted.append(at)
+            yield at
+        raise np.linalg.LinAlgError("singular")
+
+    members = Lazily(source())
+    assert next(iter(members)) == 0
+    assert fitted == [0]
+    for _ in range(2):
+        with pytest.raises(np.linalg.LinAlgError):
+            list(members)
+    assert fitted == [0, 1, 2]
+
+
+def test_cheap_and_dear_members_are_all_members_in_order(make_frame, plan_of):
+    plan = plan_of("continuous")
+    question = Question(select_sample(plan, from_frame(make_frame())), plan.outcome[0], "klout")
+    rule = AskedRule.of(question)
+    names = [one.member for one in rule.deciding.members(0.8)]
+    assert [one.member for one in rule.fitted(0.8)] == names
+    cheap = [one.member for one in rule.fitted(0.8, cheap=True)]
+    assert cheap == names[: len(cheap)]
+    assert names[len(cheap) :] == ["steps"]

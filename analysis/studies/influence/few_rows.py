@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,10 +35,34 @@ DRAWS, DRAWS_OF_MANY, RARE = 499, 199, 0.01
 MOST_CELLS = 4_000_000
 """Numbers that are drawn at once."""
 
+Made = TypeVar("Made")
+
 
 def few_rows(n: int) -> int:
     """Return how many of n rows are few: at most max(2, ceil(n / 1000))."""
     return max(2, -(-n // FEW_SHARE))
+
+
+def keep_refits(question: Question) -> None:
+    """Keep what is fitted without rows, for the same rows asked again at another band or level."""
+    question.sample.kept.setdefault(_refits_of(question), {})
+
+
+def kept_refit(
+    question: Question, gone: np.ndarray, make: Callable[[], Made], of: str = ""
+) -> Made:
+    """Return what is made of a fit without rows, made once where refits are kept."""
+    kept = question.sample.kept.get(_refits_of(question))
+    if kept is None:
+        return make()
+    key = of, np.sort(gone).tobytes()
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
+
+
+def _refits_of(question: Question) -> tuple[str, str, str]:
+    return "refits", question.outcome.column, question.score
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +94,18 @@ class Rows:
 
     def without(self, gone: np.ndarray) -> LeftOut | None:
         """Return the fit without rows at these positions; None where it does not exist."""
-        keep, fit = np.ones(self.n, dtype=bool), self.question.fit
-        keep[gone] = False
-        kind = "CRV1" if fit.covariance == "CRV3" else fit.covariance
         try:
             with np.errstate(all="ignore"):
-                rest = fit_model(
-                    fit.design.rest(keep), fit.model, kind, counts=self.question.counts
-                )
+                rest = kept_refit(self.question, gone, lambda: self._fit_without(gone))
                 return LeftOut(gone, self.question.word_of_fit(rest), rest)
         except (DesignError, np.linalg.LinAlgError):
             return None
+
+    def _fit_without(self, gone: np.ndarray) -> Fit:
+        keep, fit = np.ones(self.n, dtype=bool), self.question.fit
+        keep[gone] = False
+        kind = "CRV1" if fit.covariance == "CRV3" else fit.covariance
+        return fit_model(fit.design.rest(keep), fit.model, kind, counts=self.question.counts)
 
     def fewest(self, most: int) -> LeftOut | None:
         """Return the smallest set found, of at most so many rows, without which the word is another
@@ -217,6 +243,10 @@ def share_as_large(question: Question, left: LeftOut) -> float:
     others do not speak for themselves. The coefficient of each sample, and what its most
     influential rows move, are one step from there.
     """
+    return kept_refit(question, left.rows, lambda: _share_as_large(question, left), "share")
+
+
+def _share_as_large(question: Question, left: LeftOut) -> float:
     fit, count = question.fit, len(left.rows)
     term = fit.position(question.score)
     far = abs(fit.params[term] - left.fit.params[left.fit.position(question.score)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -243,15 +243,19 @@ def doubts(
     """
     if _not_looked_at(question):
         return
-    ask = {
-        "influence": lambda: [_fewest(question, word, only_few=few)],
-        "unseen_clusters": lambda: [check_unseen_clusters(question, word)],
-        "without_repeats": lambda: _without_repeats(question, word),
-        "without_odd_rows": lambda: _without_odd_rows(question, word),
-    }
-    names = dict.fromkeys([*(name for name in first if name in ask), *ask])
+    names = dict.fromkeys([*(name for name in first if name in DOUBTS), *DOUBTS])
     for name in names:
-        yield from ask[name]()
+        yield from DOUBTS[name](question, word, few)
+
+
+DOUBTS: dict[str, Callable[[Question, Word, bool], Iterable[Check]]] = {
+    "influence": lambda question, word, few: [_fewest(question, word, only_few=few)],
+    "unseen_clusters": lambda question, word, few: [check_unseen_clusters(question, word)],
+    "without_repeats": lambda question, word, few: _without_repeats(question, word),
+    "without_odd_rows": lambda question, word, few: _without_odd_rows(question, word),
+}
+"""Checks that can leave a word undecided and depend on it, and who asks them: of a question, the
+word of its plain fit, and whether no more rows are looked for than could do so."""
 
 
 def _effective_clusters(question: Question) -> Iterator[Check]:
