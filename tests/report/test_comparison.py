@@ -112,7 +112,7 @@ def made_once(place, monkeypatch):
     monkeypatch.setattr(reproduction, "analyse", lambda plan: findings)
     written = place / "results" / "shops"
 
-    def fill(findings, staging, record, history):
+    def fill(findings, staging, record, history, *, described):
         shutil.copytree(written, staging, dirs_exist_ok=True)
 
     monkeypatch.setattr(rewriting, "fill", fill)
