@@ -137,7 +137,7 @@ class Figure:
         with matplotlib.rc_context(STYLE):
             self.figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
         drawn = buffer.getvalue()
-        return LONG_PATH.sub(_shorter, drawn) if kind == "svg" else _with_palette(drawn)
+        return _lean(drawn) if kind == "svg" else _with_palette(drawn)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         data = base64.b64encode(self.png).decode("ascii")
@@ -176,8 +176,11 @@ def _with_palette(png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _shorter(path: re.Match[bytes]) -> bytes:
-    return LONG_NUMBER.sub(rb"\1", path[0])
+def _lean(svg: bytes) -> bytes:
+    """Return an SVG without digits that nobody sees, long names of letters, and indents."""
+    svg = LONG_PATH.sub(lambda path: LONG_NUMBER.sub(rb"\1", path[0]), svg)
+    svg = re.sub(rb'(id="|#)AuditSans-([A-Z])[A-Za-z]*-', rb"\1\2", svg)
+    return re.sub(rb"\n +<", b"\n<", svg)
 
 
 def rendered(
