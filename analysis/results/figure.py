@@ -144,7 +144,7 @@ class Figure:
         with _printed_on(self.figure, FigureCanvasSVG, 200) as canvas:  # finds places, too
             buffer = io.BytesIO()
             canvas.print_svg(buffer, metadata=metadata)
-        return LONG_PATH.sub(_shorter, buffer.getvalue())
+        return _lean(buffer.getvalue())
 
     def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = DPI) -> bytes:
         buffer = io.BytesIO()
@@ -152,7 +152,7 @@ class Figure:
             self.figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
         drawn = buffer.getvalue()
         if kind == "svg":
-            return LONG_PATH.sub(_shorter, drawn)
+            return _lean(drawn)
         with Pixels.open(io.BytesIO(drawn)) as image:
             return _packed(image, dpi)
 
@@ -190,8 +190,11 @@ def _packed(image: Pixels.Image, dpi: int) -> bytes:
     return buffer.getvalue()
 
 
-def _shorter(path: re.Match[bytes]) -> bytes:
-    return LONG_NUMBER.sub(rb"\1", path[0])
+def _lean(svg: bytes) -> bytes:
+    """Return an SVG without digits that nobody sees, long names of letters, and indents."""
+    svg = LONG_PATH.sub(lambda path: LONG_NUMBER.sub(rb"\1", path[0]), svg)
+    svg = re.sub(rb'(id="|#)AuditSans-([A-Z])[A-Za-z]*-', rb"\1\2", svg)
+    return re.sub(rb"\n +<", b"\n<", svg)
 
 
 def pixels_of(figure: Canvas, dpi: int) -> bytes:

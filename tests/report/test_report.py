@@ -73,7 +73,7 @@ def test_it_loads_nothing(page, written):
     assert not {"link", "iframe", "object"} & set(page.counts)
     assert "src=" not in "".join(re.findall("<script[^>]*>", written[2]))
     assert not re.search(r"fetch\(|XMLHttpRequest|import\(", written[2])
-    assert len(written[2]) < 900_000
+    assert len(written[2]) < 800_000
 
 
 def test_it_says_what_it_must(written, page):
