@@ -181,3 +181,18 @@ def test_readme_commands_run_in_a_fresh_clone(commands, tmp_path):
             check=False,
         )
         assert run.returncode == 0, f"$ {command}\n{run.stdout}"
+
+
+def test_the_page_of_methods_is_what_the_docstrings_say():
+    written = subprocess.run(
+        [sys.executable, "docs/methods.py"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert (ROOT / "docs" / "methods.md").read_bytes() == written.stdout
+    page = written.stdout.decode("utf-8")
+    assert "Cinelli & Hazlett 2020, [doi:10.1111/rssb.12348]" in page
+    cited = {
+        doi
+        for path in (ROOT / "analysis").rglob("*.py")
+        for doi in re.findall(r"doi:\s?(10\.\d{4,}/\w+)", path.read_text("utf-8"))
+    }
+    assert [doi for doi in cited if doi not in page] == [], "a reference that the page lacks"
