@@ -294,19 +294,21 @@ def spoil_plan(text: str, rng: np.random.Generator) -> bytes:
     return damage(content, rng) if rng.random() < 0.3 else content
 
 
+LINES = ("csv", "european", "tsv", "latin", "utf-16", "gz", "zip")
 KINDS = ("csv", "european", "tsv", "latin", "utf-16", "gz", "zip", "xlsx", "sqlite", "parquet")
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One damaged study: its plan, the true table, the rows touched (None: perhaps all), and the
-    kind of file.
+    """One damaged study: its plan, the true table, the rows touched (None: perhaps all), the kind
+    of file, and the number that each row has in it.
     """
 
     plan: Path
     frame: pd.DataFrame
     touched: set[int] | None
     kind: str
+    numbers: tuple[int, ...]
 
 
 def case(folder: Path, rng: np.random.Generator) -> Case:
@@ -326,7 +328,18 @@ def case(folder: Path, rng: np.random.Generator) -> Case:
     plan = folder / "study.toml"
     text = plan_text(path.name, rng)
     plan.write_bytes(spoil_plan(text, rng) if rng.random() < 0.25 else text.encode())
-    return Case(plan, frame, touched, kind)
+    numbers = numbers_of(cells, kind)
+    touched = touched and {numbers[row - 2] for row in touched}
+    return Case(plan, frame, touched, kind, numbers)
+
+
+def numbers_of(cells: list[list[str]], kind: str) -> tuple[int, ...]:
+    """Return the number of each row in its file.
+
+    A lone carriage return as the first cell of a line ends it: the row stands a line further on.
+    """
+    broken = [kind in LINES and row[0] == "\r" for row in cells[1:]]
+    return tuple(int(at) for at in np.arange(2, ROWS + 2) + np.cumsum(broken))
 
 
 def encode(path: Path, cells: list[list[str]], kind: str) -> None:
@@ -363,16 +376,16 @@ def workbook(cells: list[list[str]]) -> bytes:
     return shop.xlsx(pd.DataFrame(cells[1:], columns=cells[0]))
 
 
-def misread(sample, frame: pd.DataFrame, touched: set[int] | None) -> str:
+def misread(sample, one: Case) -> str:
     """Return which untouched cell was read as something else; empty where none was."""
     said = sample.plan
-    if touched is None or any(section.number for section in said.columns.values()):
+    if one.touched is None or any(section.number for section in said.columns.values()):
         return ""
     for column in ("klout", "likes", "revenue"):
         if column not in sample.frame or sample.frame[column].dtype == object:
             continue
-        truth = pd.Series(frame[column].to_numpy(float), index=range(2, ROWS + 2))
-        rows = [row for row in sample.frame.index if row not in touched]
+        truth = pd.Series(one.frame[column].to_numpy(float), index=one.numbers)
+        rows = [row for row in sample.frame.index if row not in one.touched]
         differ = [row for row in rows if sample.frame[column][row] != truth[row]]
         if differ:
             return (
@@ -409,7 +422,7 @@ def attempt(one: Case, route: str) -> str:
             if bare or not text.strip()
             else "error"
         )
-    wrong = misread(sample, one.frame, one.touched)
+    wrong = misread(sample, one)
     return f"wrong: {wrong}" if wrong else "result"
 
 

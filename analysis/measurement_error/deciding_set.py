@@ -19,7 +19,6 @@ from analysis.measurement_error.flexible_form import (
     standardised,
 )
 from analysis.measurement_error.measurement import (
-    SMALLEST_TRUE_SHARE,
     Refusal,
     identification,
     measure,
@@ -31,7 +30,7 @@ from analysis.measurement_error.polynomial import (
     degree_of,
     monomials,
 )
-from analysis.measurement_error.posterior import posterior
+from analysis.measurement_error.posterior import Posterior, posterior
 from analysis.measurement_error.recordings import RecordedColumn
 from analysis.models import fit_model
 from analysis.models.design import independent_columns
@@ -443,24 +442,23 @@ class DecidingSet:
     def _calibrated(self, low: dict[str, float], *, cubic: bool) -> Effect | None:
         """Return the effect beside a function of true engagement, averaged over what it may be.
 
-        None where the record would be all noise.
+        None without one, and where halves differ so much that a record would be noise alone.
         """
-        if any(
-            1 - c.at(low[c.name], normal=True).variance < SMALLEST_TRUE_SHARE for c in self._six
-        ):
-            return None
         truth = self._truth(tuple(low.items()))
-        known = self._known
-        effect = calibrated_effect(self.fit, self.score, known, truth, cubic=cubic)
+        if truth is None:
+            return None
+        effect = calibrated_effect(self.fit, self.score, self._known, truth, cubic=cubic)
         return None if effect is None else self._widened(effect)
 
-    def _truth(self, low: tuple[tuple[str, float], ...]):
-        """Return the posterior at these reliabilities; the last one is kept."""
+    def _truth(self, low: tuple[tuple[str, float], ...]) -> Posterior | None:
+        """Return the posterior at these reliabilities, None without a truth; the last is kept."""
         kept = vars(self).setdefault("_kept", {})
         if low not in kept:
             kept.clear()
             at = dict(low)
             columns = [column.at(at[column.name], normal=True) for column in self._six]
+            if any(column.variance >= 1 for column in columns):
+                return None
             noisy = [column for column in columns if column.variance > 0]
             exact = [column.values for column in columns if column.variance == 0]
             kept[low] = posterior(

@@ -97,7 +97,7 @@ class Adequacy:
 
         def ends(drawn: np.ndarray, at: np.ndarray) -> Interval:
             far = np.sqrt(((drawn - at) ** 2).sum(axis=1))
-            reach = wider * float(np.quantile(np.where(np.isfinite(far), far, np.inf), level))
+            reach = wider * _quantile(far, level)
             middle = float(np.sqrt((at**2).sum()))
             return max(middle - reach, 0.0) ** 2, (middle + reach) ** 2
 
@@ -108,6 +108,22 @@ class Adequacy:
         odd = high / (high + held) if np.isfinite(high) else 1.0
         below = low / (low + held) if low > 0 else 0.0
         return float(min(below, other[0])), float(min(max(odd, other[1]), 1.0))
+
+
+def _quantile(distances: np.ndarray, level: float) -> float:
+    """Return a quantile; infinity where so many samples have no distance that it has none.
+
+    Examples
+    --------
+    >>> _quantile(np.array([1.0, 2.0, 3.0, np.nan]), 0.5)
+    2.5
+    >>> _quantile(np.array([1.0, np.nan, np.nan, np.nan]), 0.5)
+    inf
+    """
+    finite = np.isfinite(distances)
+    if finite.sum() <= np.ceil(level * (len(distances) - 1)):
+        return np.inf
+    return float(np.quantile(np.where(finite, distances, np.inf), level))
 
 
 def adequacy(

@@ -93,5 +93,25 @@ def test_a_decimal_comma_read_as_thousands_would_be_seen(fuzz):
     )
     right = select_sample(said, from_frame(frame))
     wrong = select_sample(said, from_frame(frame.assign(revenue=100 * frame["revenue"])))
-    assert fuzz.misread(right, frame, {3}) == ""
-    assert "revenue in row 2" in fuzz.misread(wrong, frame, {3})
+    one = fuzz.Case(FUZZ, frame, {3}, "csv", tuple(range(2, fuzz.ROWS + 2)))
+    assert fuzz.misread(right, one) == ""
+    assert "revenue in row 2" in fuzz.misread(wrong, one)
+
+
+def test_a_lone_carriage_return_moves_the_rows_below_it_and_no_value(fuzz, tmp_path):
+    frame = fuzz.table(np.random.default_rng(1))
+    cells = fuzz.written(frame, "csv")
+    cells[20][0] = "\r"
+    fuzz.encode(tmp_path / "shops.csv", cells, "csv")
+    numbers = fuzz.numbers_of(cells, "csv")
+    assert (numbers[18], numbers[19], numbers[-1]) == (20, 22, fuzz.ROWS + 2)
+    assert fuzz.numbers_of(cells, "parquet")[-1] == fuzz.ROWS + 1
+    plan = tmp_path / "study.toml"
+    plan.write_text(
+        'name = "x"\nquestion = "?"\ndataset = "shops.csv"\n[score]\ncolumns = ["klout"]\n'
+        '[engagement]\ncolumns = ["likes"]\n'
+        '[[outcome]]\ncolumn = "revenue"\nkind = "revenue"\nsesoi = 0.1\n',
+        encoding="utf-8",
+    )
+    one = fuzz.Case(plan, frame, {22}, "csv", numbers)
+    assert fuzz.attempt(one, "read") == "result"

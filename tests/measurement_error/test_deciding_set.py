@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 
+import analysis as sa
 import analysis.measurement_error.posterior as module
 from analysis.measurement_error.calibrated import calibrated_effect
 from analysis.measurement_error.correction import Effect
@@ -351,3 +355,38 @@ def test_the_error_beside_a_count_s_steps_is_as_large_as_its_estimates_scatter()
     assert abs(estimates.mean()) < 4 * estimates.std() / np.sqrt(40)
     assert estimates.std() < 1.25 * errors.mean()
     assert (np.abs(estimates) > 1.96 * errors).sum() <= 5
+
+
+@pytest.mark.parametrize("kind", ["continuous", "revenue", "count", "binary"])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_halves_that_differ_by_more_than_a_record_leave_no_answer_and_no_warning(kind, columns):
+    rng, n = np.random.default_rng(3), 60
+    drawn = {"klout": rng.normal(50, 10, n)}
+    for at in range(columns):
+        one = rng.poisson(12, n)
+        other = 24 - np.minimum(one, 24) + rng.integers(0, 2, n)
+        drawn |= {f"a{at}": one, f"b{at}": other, f"likes{at}": one + other}
+    outcomes = {
+        "continuous": rng.normal(size=n),
+        "revenue": np.exp(rng.normal(3, 1, n)),
+        "count": rng.poisson(4, n),
+        "binary": rng.integers(0, 2, n),
+    }
+    names = [f"likes{at}" for at in range(columns)]
+    plan = {
+        "name": "opposed",
+        "question": "?",
+        "dataset": "x",
+        "quick": True,
+        "score": {"columns": ["klout"]},
+        "engagement": {
+            "columns": names,
+            "halves": {name: [f"a{at}", f"b{at}"] for at, name in enumerate(names)},
+        },
+        "outcome": [{"column": "y", "kind": kind, "sesoi": 0.05}],
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        verdict = sa.audit(plan, data=pd.DataFrame(drawn | {"y": outcomes[kind]})).verdict_on()
+    assert verdict.verdict == "inconclusive"
+    assert "from its halves) has no answer" in " ".join(verdict.reasons)
