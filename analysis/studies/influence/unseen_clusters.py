@@ -97,15 +97,9 @@ def check_unseen_clusters(question: Question, word: Word) -> Check:
     other = question.word_of_fit(kept)
     more = [f'"{printable(name)}" ({larger:.2f} times the error)' for larger, name, _ in found[1:]]
     also = f" Rows with the same {listing(more)} are alike, too." if more else ""
-    reason = (
-        _said(question, column, kept, ratio)
-        + also
-        + (
-            f" With them kept together the plain fit says {other}, in place of {word}."
-            if other != word
-            else f" The plain fit says {word} either way."
-        )
-    )
+    told = f"says {other}, in place of {word}" if other != word else f"says {word} either way"
+    said = _said(question, column, kept, ratio)
+    reason = f"{said} With them kept together the plain fit {told}.{also}"
     check = question.check(name, False, reason, float(ratio))
     return replace(check, undecides=other != word)
 
