@@ -2,7 +2,9 @@
 
 import builtins
 import gzip
+import io
 import time
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -529,3 +531,19 @@ def test_a_path_out_of_the_plans_folder_is_named_in_full(tmp_path):
     with pytest.raises(DataError) as caught:
         read_dataset("../clean.csv", folder=tmp_path / "studies")
     assert f'The full path would work: dataset = "{tmp_path / "clean.csv"}"' in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_workbook_that_defines_entities_is_refused(tmp_path, encoding):
+    pytest.importorskip("python_calamine")
+    made, plain = io.BytesIO(), io.BytesIO(shop.xlsx(shop.table()))
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.startswith("xl/worksheets/"):
+                text = content.decode("utf-8").split("?>", 1)[-1]
+                content = f'<!DOCTYPE x [<!ENTITY a "1">]>{text}'.encode(encoding)
+            new.writestr(name, content)
+    (tmp_path / "shops.xlsx").write_bytes(made.getvalue())
+    with pytest.raises(DataError, match="DOCTYPE"):
+        read_dataset(str(tmp_path / "shops.xlsx"))

@@ -6,6 +6,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,9 @@ YOUNG = re.compile(
 PORTION, LONGEST_CELL = 2**23, 2**9
 """Bytes of a sheet that are looked at in one go, and those of the longest mark of a cell."""
 
+HEAD = 2**12
+"""Bytes of a part of a workbook in which it would define entities: they stand first."""
+
 Records = list[list[Any]]
 
 
@@ -81,12 +85,24 @@ def read_workbook(content: bytes, reading: ReadingSection) -> RawTable:
 
 
 def _check_workbook(content: bytes) -> None:
-    """Refuse a workbook (a zip archive) whose directory announces more than the limits allow."""
+    """Refuse a workbook (a zip archive) whose directory announces more than the limits allow, and
+    one that defines entities: their cells would be read as empty.
+    """
+    defining = ""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_size(sum(info.file_size for info in archive.infolist()), len(content))
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+            parts = archive.infolist()
+            check_size(sum(info.file_size for info in parts), len(content))
+            for info in parts:
+                with archive.open(info) as part:
+                    if b"<!doctype" in part.read(HEAD).replace(b"\0", b"").lower():
+                        defining = info.filename
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error):
         return  # its reader says what is wrong with it
+    if defining:
+        found = f"{quoted(defining)} in it, which defines words of its own (<!DOCTYPE)"
+        allowed = "a workbook as a spreadsheet program writes it: open it there and save it again"
+        raise TableError("the file", found, allowed)
 
 
 # --- which sheet ----------------------------------------------------------------------------------
