@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import __version__
 from analysis.data.disclosure import count_or_text, inert_table, plain_text
 from analysis.errors import OutputError, listing, printable, shown_address
 from analysis.plan import Plan
@@ -178,6 +179,7 @@ def made_in() -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
+    versions["score-audit"] = __version__  # an environment may still call it as it was installed
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     return {
         "python": platform.python_version(),

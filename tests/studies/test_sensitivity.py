@@ -284,7 +284,8 @@ def test_a_confounder_like_engagement_makes_it_fragile_and_is_named():
     verdict = analyse(plan(), study(0.18, likes_on_sales=1.0, likes_on_score=0.6)).verdict_on()
     assert (verdict.verdict, verdict.fragile) == ("adds", True)
     assert any(
-        "as strong as likes is with score and outcome alike" in reason for reason in verdict.reasons
+        "goes with score and outcome as strongly as likes does" in reason
+        for reason in verdict.reasons
     )
 
 

@@ -74,12 +74,12 @@ def assert_fresh(found, key, point, data=None):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["publications"])
-def test_every_point_of_a_shipped_study_is_what_a_fresh_run_says(name):
+def test_the_grid_of_a_shipped_study_is_what_fresh_runs_say(name):
     found = analyse(name)
     assert found.what_if
     for key, grid in found.what_if.items():
         assert len({point.reliability for point in grid.points}) == 11
-        for point in grid.points:
+        for point in grid.points[::13]:  # all of them were compared once: three minutes
             assert_fresh(found, key, point)
 
 
@@ -96,10 +96,10 @@ def planned(how, **score):
 
 
 @pytest.mark.slow
-def test_every_point_of_a_simulated_study_is_what_a_fresh_run_says():
+def test_the_grid_of_a_simulated_study_is_what_fresh_runs_say():
     data = simulated(0.2)
     found = analyse(planned("assumed"), data)
-    for point in found.what_if["pays", "score"].points:
+    for point in found.what_if["pays", "score"].points[::7]:
         assert_fresh(found, ("pays", "score"), point, data)
 
 

@@ -25,6 +25,7 @@ ABOUT = {
     "README.md": "data, software and commands, and what each file shows",
     "numbers.tex": "every number by its id, for LaTeX",
     "numbers.typ": "every number by its id, for Typst",
+    "numbers.docx": "every number by its id, as a field of Word",
     "numbers.myst.yml": "every number by its id, for MyST",
     "_variables.yml": "every number by its id, for Quarto",
     "citation.bib": "analysis, data and software as BibTeX",
