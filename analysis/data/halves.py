@@ -91,6 +91,34 @@ def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray
     }
 
 
+def windows_beside(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return, by column, the earlier and the later half of a long file that is split odd and even.
+
+    Parameters
+    ----------
+    plan : Plan
+    accounts : Series
+        The plan's `row` of the rows analysed.
+
+    Returns
+    -------
+    dict of (ndarray, ndarray), shape (rows,) each
+        Nothing where the plan has no long file, or one that is split into windows already.
+    """
+    long = plan.engagement.long
+    if long is None or long.split == "windows":
+        return {}
+    counted = _counted(long, read_dataset(long.dataset, folder=plan.folder), [])
+    halves = half_columns(counted, long.model_copy(update={"split": "windows"}))
+    ids = texts_of(accounts)
+    return {
+        column: tuple(
+            ids.map(halves[name]).to_numpy(dtype=float) for name in half_names(column, "windows")
+        )
+        for column in long.columns
+    }
+
+
 def source_of(plan: Plan) -> str:
     """Return where halves come from: "likes from weeks.csv, 5,200 rows, SHA-256 ..."."""
     long = plan.engagement.long

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.data.halves import counts_behind
+from analysis.data.halves import counts_behind, windows_beside
 from analysis.measurement_error.asked import AskedRule
 from analysis.measurement_error.nonlinearity import Nonlinearity
 from analysis.measurement_error.recordings import MOST_SKEWED
-from analysis.measurement_error.reliability import small_counts, uneven_noise
+from analysis.measurement_error.reliability import shared_noise, small_counts, uneven_noise
+from analysis.models.columns import transform
 from analysis.results.estimates import Check
 from analysis.results.question import Question
 
@@ -62,6 +63,23 @@ def check_uneven_noise(question: Question) -> list[Check]:
         found = uneven_noise(*halves)
         reason = f"{column}: {found.sentence}"
         check = question.check("uneven_noise", found.passed, reason, found.correlation)
+        checks.append(replace(check, undecides=True))
+    return checks
+
+
+def check_shared_noise(question: Question) -> list[Check]:
+    """Return whether halves of a long file share what rows next to each other have in common."""
+    sample, plan, checks = question.sample, question.plan, []
+    unnamed = plan.row is None or sample.raw is None
+    beside = {} if unnamed else windows_beside(plan, sample.raw[plan.row])
+    for column, pair in beside.items():
+        how = plan.engagement.transform_of(column)
+        apart = tuple(transform(half, how) for half in pair)
+        if column not in question.halves or not np.isfinite(apart).all():
+            continue
+        found = shared_noise(question.halves[column], apart)
+        reason = f"{column}: {found.sentence}"
+        check = question.check("shared_noise", found.passed, reason, found.near - found.apart)
         checks.append(replace(check, undecides=True))
     return checks
 

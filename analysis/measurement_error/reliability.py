@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.models.covariance import cluster_sums
+from analysis.models.distributions import normal_sf
 
 How = Literal["halves", "test-retest", "declared"]
 
@@ -265,3 +266,77 @@ def uneven_noise(first: np.ndarray, second: np.ndarray) -> UnevenNoise:
     if not np.isfinite(found.statistic):
         return UnevenNoise(0.0, 1.0)
     return UnevenNoise(float(found.statistic), float(found.pvalue))
+
+
+@dataclass(frozen=True)
+class SharedNoise:
+    """Whether rows next to each other are more alike than rows apart, so that halves of every other
+    row share what makes them so.
+
+    Attributes
+    ----------
+    near, apart : float
+        Correlations of the odd with the even half, and of the earlier with the later one.
+    p_value : float
+        One-sided, of the first being the larger.
+    """
+
+    near: float
+    apart: float
+    p_value: float
+
+    @property
+    def passed(self) -> bool:
+        return self.p_value >= UNEVEN_P
+
+    @property
+    def sentence(self) -> str:
+        both = (
+            f"odd and even rows of its file correlate {self.near:.2f}, earlier and later ones"
+            f" {self.apart:.2f}"
+        )
+        if self.passed:
+            return f"Its halves are as alike as they would be at any distance: {both}."
+        return (
+            f"Rows next to each other go together: {both}. What odd and even rows share passes for"
+            ' truth, noise or not, so these halves decide nothing. Write split = "windows", which'
+            " counts it as noise."
+        )
+
+
+def shared_noise(
+    near: tuple[np.ndarray, np.ndarray], apart: tuple[np.ndarray, np.ndarray]
+) -> SharedNoise:
+    """Return whether the odd and even halves correlate more than the earlier and later ones.
+
+    Parameters
+    ----------
+    near, apart : pair of ndarray, shape (n,)
+        Of the same accounts, as they are transformed.
+
+    Notes
+    -----
+    Both correlations are the reliability of a half where the truth stays and the noise of each row
+    is its own. The error of their difference is that of the mean of its influence function.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> level, weeks = rng.normal(size=500), rng.normal(size=(500, 8))
+    >>> def halves(rows):
+    ...     return (rows[:, ::2].mean(1), rows[:, 1::2].mean(1)), (rows[:, :4].mean(1),
+    ...                                                            rows[:, 4:].mean(1))
+    >>> shared_noise(*halves(level[:, None] + weeks)).passed
+    True
+    >>> shared_noise(*halves(level[:, None] + weeks.cumsum(axis=1))).passed
+    False
+    """
+    found, pulls = [], []
+    for pair in (near, apart):
+        x, y = ((half - half.mean()) / max(half.std(), 1e-300) for half in pair)
+        found.append(float((x * y).mean()))
+        pulls.append(x * y - found[-1] * (x**2 + y**2) / 2)
+    error = float((pulls[0] - pulls[1]).std()) / np.sqrt(len(pulls[0]))
+    gap = found[0] - found[1]
+    chance = float(normal_sf(gap / error)) if error > 0 else float(gap <= 0)
+    return SharedNoise(found[0], found[1], chance)

@@ -10,6 +10,7 @@ from analysis.measurement_error.asked import AskedRule, sweep
 from analysis.measurement_error.calibrated_null import rate_of_fit
 from analysis.measurement_error.checks import (
     check_linearity,
+    check_shared_noise,
     check_skewed_record,
     check_small_counts,
     check_uneven_noise,
@@ -148,6 +149,7 @@ def _corrected(corrections: Corrections) -> Noise:
         checks=(
             *check_small_counts(question),
             *check_uneven_noise(question),
+            *check_shared_noise(question),
             *check_linearity(question, corrected.curve),
         ),
         reasons=(*noise.reasons, *_vanishing(curve), *null),

@@ -127,6 +127,7 @@ CHECK_QUESTIONS = {
     "reset": "Is the mean as straight as the model has it?",
     "calibration": "Do observed means follow the predicted ones?",
     "uneven_noise": "Is the noise in engagement of one size over all levels?",
+    "shared_noise": "Is the noise of the two halves each its own?",
     "skewed_record": "Is engagement recorded on a scale on which its noise may be even?",
     "curved_score": "Is engagement as straight in the score as its correction takes it?",
     "variance": "Does the variance grow as the deciding model supposes?",

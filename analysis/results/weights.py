@@ -106,6 +106,11 @@ WEIGHTS: dict[str, Weighed] = {
         "The noise may be even on a scale on which no correction holds.",
         "cautions",
     ),
+    "shared_noise": Weighed(
+        "undecides",
+        "the halves of a long file: odd with even rows, and earlier with later ones",
+        "Halves share what rows next to each other have in common.",
+    ),
     "curved_score": Weighed(
         "undecides",
         "the bend of the score in engagement",

@@ -15,10 +15,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SLIDERS = "what-if.ipynb"
+WHAT_IF = 'import analysis as sa\nsa.audit("publications").what_if()'
 RUN_HERE = "02-is-engagement-really-controlled"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
@@ -85,6 +88,9 @@ def lab(chromium, tmp_path_factory):
     folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     for path in NOTEBOOKS:
         shutil.copy(path, folder)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WHAT_IF)]), folder / SLIDERS
+    )
     settings = own / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
@@ -150,4 +156,26 @@ def test_a_notebook_is_seen_in_jupyterlab(path, lab, watched, tmp_path):
     page.screenshot(path=tmp_path / "notebook.png")
     assert page.complaints == []
     here = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+    assert [url for url in page.asked if not url.startswith(here)] == []
+
+
+def test_the_what_if_moves_by_keyboard_in_jupyterlab(lab, watched):
+    page = watched(1400)
+    page.goto(lab.format(name=SLIDERS))
+    page.wait_for_function(IDLE, timeout=120_000)
+    page.evaluate(RUN)
+    page.wait_for_function(DONE, timeout=300_000)
+    frame = page.frame_locator(".jp-OutputArea iframe")
+    said = frame.locator(".what-if .says strong")
+    said.wait_for()
+    stored = json.loads(frame.locator(".what-if script").text_content())
+    before = said.text_content()
+    frame.locator(".what-if input").first.focus()
+    for _ in stored["sizes"]:
+        page.keyboard.press("ArrowRight")
+    row = stored["start"][2] * len(stored["levels"]) + stored["start"][1]
+    last = stored["grid"][(row + 1) * len(stored["sizes"]) - 1]
+    assert said.text_content() == stored["words"][last] != before
+    assert page.complaints == []
+    here = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
     assert [url for url in page.asked if not url.startswith(here)] == []

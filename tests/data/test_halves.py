@@ -10,6 +10,7 @@ from analysis.audit import analyse
 from analysis.data.dataset import from_frame
 from analysis.data.halves import half_columns, with_halves
 from analysis.errors import AnalysisError
+from analysis.measurement_error.reliability import shared_noise
 from analysis.measurement_error.report import reliability_sentences
 from analysis.plan import read_plan
 from analysis.plan.sections.columns import LongSection
@@ -223,3 +224,48 @@ def test_halves_of_the_data_themselves_need_no_row(make_frame, plan_of):
     said = plan_of(engagement=engagement, quick=True)
     found = analyse(said, frame.assign(odd=half, even=frame["likes"].round() - half))
     assert [check for check in found.checks if check.check == "small_counts"]
+
+
+def weekly(folder, carried, n=400, weeks=12, seed=1):
+    """Write accounts and weeks whose noise is carried over from week to week by a share."""
+    rng = np.random.default_rng(seed)
+    truth, noise = rng.normal(size=n), rng.normal(size=(n, weeks))
+    for week in range(1, weeks):
+        noise[:, week] += carried * noise[:, week - 1]
+    score = 0.6 * truth + rng.normal(size=n)
+    y = 0.6 * truth + 0.4 * score + rng.normal(size=n)
+    frame = pd.DataFrame({"id": np.arange(n), "score": score, "y": y})
+    rows = {
+        "account": np.repeat(np.arange(n), weeks),
+        "week": np.tile(np.arange(weeks), n),
+        "likes": (truth[:, None] + noise).ravel(),
+    }
+    pd.DataFrame(rows).to_csv(folder / "weeks.csv", index=False)
+    return frame
+
+
+@pytest.mark.parametrize(("carried", "passed"), [(0.0, True), (0.7, False)])
+def test_noise_that_weeks_share_leaves_the_word_undecided(tmp_path, monkeypatch, carried, passed):
+    frame = weekly(tmp_path, carried)
+    monkeypatch.chdir(tmp_path)
+    own = plan(dataset=str(tmp_path / "weeks.csv"), how="mean") | {"quick": True}
+    found = analyse(own, frame)
+    (check,) = [one for one in found.checks if one.check == "shared_noise"]
+    assert check.passed is passed
+    assert check.undecided is not passed
+    assert (found.verdict_on().verdict == "inconclusive") is not passed
+    own["engagement"]["long"]["split"] = "windows"
+    assert not [one for one in analyse(own, frame).checks if one.check == "shared_noise"]
+
+
+def test_the_size_of_the_test_of_shared_noise():
+    rng = np.random.default_rng(8)
+    refused = 0
+    for draw in range(400):
+        skewed = draw % 2 == 0
+        weeks = rng.exponential(size=(150, 8)) if skewed else rng.normal(size=(150, 8))
+        rows = 0.7 * rng.normal(size=150)[:, None] + weeks
+        near = rows[:, ::2].mean(axis=1), rows[:, 1::2].mean(axis=1)
+        apart = rows[:, :4].mean(axis=1), rows[:, 4:].mean(axis=1)
+        refused += not shared_noise(near, apart).passed
+    assert refused <= 11  # of 400 at one in a hundred; beyond it in 1 of 1,000 runs
