@@ -252,6 +252,11 @@ def uneven_noise(first: np.ndarray, second: np.ndarray) -> UnevenNoise:
     first, second : ndarray, shape (n,)
         As they are transformed.
 
+    Notes
+    -----
+    Skewed noise of one size shows, too: with independent noises u and v of third moment k, the mean
+    of (u - v)**2 (u + v) is 2 k.
+
     Examples
     --------
     >>> rng = np.random.default_rng(1)

@@ -6,6 +6,7 @@ import pytest
 from analysis.measurement_error.reliability import (
     estimate_reliability,
     small_counts,
+    uneven_noise,
     within_person,
 )
 
@@ -73,3 +74,17 @@ def test_small_counts_are_found():
     found = small_counts(large[0], small[0])
     assert not found.passed
     assert found.largest == found.second > 0.3
+
+
+def test_halves_show_that_their_noise_is_skewed():
+    rng = np.random.default_rng(3)
+    found = {"skewed": 0, "normal": 0}
+    for _ in range(50):
+        truth = rng.normal(size=1000)
+        for shape, noise in {
+            "skewed": rng.exponential(size=(2, 1000)),
+            "normal": rng.normal(size=(2, 1000)),
+        }.items():
+            found[shape] += not uneven_noise(*(truth + 0.7 * noise)).passed
+    assert found["skewed"] == 50
+    assert found["normal"] <= 4  # of 50 at one in a hundred
