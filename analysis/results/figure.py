@@ -18,7 +18,6 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase as Backend
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 from PIL import Image as Pixels
@@ -138,13 +137,7 @@ class Figure:
 
     @property
     def svg(self) -> bytes:
-        metadata = {"Date": None, "Creator": None, "Title": self.alt}
-        if self.figure.get_layout_engine() is None:
-            return self._drawn("svg", metadata)
-        with _printed_on(self.figure, FigureCanvasSVG, 200) as canvas:  # finds places, too
-            buffer = io.BytesIO()
-            canvas.print_svg(buffer, metadata=metadata)
-        return _lean(buffer.getvalue())
+        return self._drawn("svg", {"Date": None, "Creator": None, "Title": self.alt})
 
     def _drawn(self, kind: str, metadata: dict[str, str | None], dpi: int = DPI) -> bytes:
         buffer = io.BytesIO()
