@@ -88,9 +88,9 @@ def lab(chromium, tmp_path_factory):
     folder, own = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("jupyter")
     for path in NOTEBOOKS:
         shutil.copy(path, folder)
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WHAT_IF)]), folder / SLIDERS
-    )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(WHAT_IF)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / SLIDERS)
     settings = own / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
