@@ -375,11 +375,9 @@ def _multiverse(sample: Sample, progress: Progress) -> tuple[Multiverse | None, 
 
 def _left_out(sample: Sample, noise: dict[Key, Noise]) -> dict[Key, LeftOut]:
     """Return what leaving out rows, a cluster or a segment does to each word; nothing if quick."""
-    if sample.plan.quick:
+    if sample.plan.quick or sample.out_of_core:
         return {}
     outcomes = sample.plan.outcomes
-    if sample.out_of_core:
-        return {}
     return {
         key: fragilities(Question(sample, outcomes[key[0]], key[1]), known)
         for key, known in noise.items()
@@ -429,10 +427,10 @@ def _tipping(
 ) -> dict[Key, tuple[tuple[TippingPoint, ...], WhatIf]]:
     """Return what would change each verdict, and its what-if, where the rows are in memory."""
     found = {}
+    if sample.out_of_core:
+        return found
     for verdict in verdicts:
         key = verdict.outcome, verdict.score
-        if key not in noise or sample.out_of_core:
-            continue
         question = Question(sample, sample.plan.outcomes[verdict.outcome], verdict.score)
         about = [c for c in checks if c.outcome in ("", key[0]) and c.score in ("", key[1])]
         found[key] = tipping_points(
@@ -447,10 +445,10 @@ def _read_off(verdict: Verdict, points: dict[Key, tuple[TippingPoint, ...]]) -> 
     return replace(verdict, fragile=fragile_of(mine)) if mine else verdict
 
 
-def _by_default(question: Question | None) -> Estimate | None:
+def _by_default(question: Question) -> Estimate | None:
     """Return the effect with the default covariance where the plan names another one."""
     try:
-        return None if question is None else question.effect_by_default()
+        return question.effect_by_default()
     except DesignError:  # it does not exist for these rows
         return None
 

@@ -81,14 +81,7 @@ def counts_behind(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray
     long = plan.engagement.long
     if long is None or long.how != "mean":
         return {}
-    counted = _counted(long, read_dataset(long.dataset, folder=plan.folder), [])
-    sums, ids = half_columns(counted, long, of="sum"), texts_of(accounts)
-    return {
-        column: tuple(
-            ids.map(sums[name]).to_numpy(dtype=float) for name in half_names(column, long.split)
-        )
-        for column in long.columns
-    }
+    return _halves_of(plan, long, accounts, of="sum")
 
 
 def windows_beside(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -108,12 +101,18 @@ def windows_beside(plan: Plan, accounts: pd.Series) -> dict[str, tuple[np.ndarra
     long = plan.engagement.long
     if long is None or long.split == "windows":
         return {}
+    return _halves_of(plan, long.model_copy(update={"split": "windows"}), accounts)
+
+
+def _halves_of(
+    plan: Plan, long: LongSection, accounts: pd.Series, *, of: str = ""
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return both halves of each column for these accounts, by the split of `long`."""
     counted = _counted(long, read_dataset(long.dataset, folder=plan.folder), [])
-    halves = half_columns(counted, long.model_copy(update={"split": "windows"}))
-    ids = texts_of(accounts)
+    halves, ids = half_columns(counted, long, of=of), texts_of(accounts)
     return {
         column: tuple(
-            ids.map(halves[name]).to_numpy(dtype=float) for name in half_names(column, "windows")
+            ids.map(halves[name]).to_numpy(dtype=float) for name in half_names(column, long.split)
         )
         for column in long.columns
     }
